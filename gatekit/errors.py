@@ -1,0 +1,74 @@
+"""The one exception family: every error names a place, what is wrong there and, where one is known, a remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gatekit.exit_codes import ExitCode
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in an input file: `path:line:column` for YAML, `path#/json/pointer` for JSON."""
+
+    path: str
+    line: int | None = None
+    """1-based."""
+    column: int | None = None
+    """1-based."""
+    pointer: str | None = None
+    """RFC 6901 JSON pointer; "" is the whole document."""
+    source_line: str | None = None
+    """The user's own line, quoted under the error."""
+
+    def __str__(self) -> str:
+        if self.line is not None:
+            return f"{self.path}:{self.line}:{self.column or 1}"
+        return self.path if self.pointer is None else f"{self.path}#{self.pointer}"
+
+
+class GatekitError(Exception):
+    """An input that gatekit cannot accept.
+
+    Args:
+        error_id: stable dotted name, e.g. `json.duplicate_key`; tests and SARIF rules refer to it.
+        message: one line, lower case, no full stop; says what is wrong.
+        location: where.
+        remedy: what to do about it, when one thing is likely.
+        exit_code: REFUSED unless the error is one of usage.
+    """
+
+    def __init__(
+        self,
+        error_id: str,
+        message: str,
+        location: Location | None = None,
+        remedy: str | None = None,
+        exit_code: ExitCode = ExitCode.REFUSED,
+    ) -> None:
+        super().__init__(message)
+        self.error_id = error_id
+        self.message = message
+        self.location = location
+        self.remedy = remedy
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        place = f"{self.location}: " if self.location else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{self.message}{remedy} [{self.error_id}]"
+
+
+class UsageError(GatekitError):
+    """The command line, not an input file, is wrong."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__("usage", message, remedy=remedy, exit_code=ExitCode.USAGE)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return `did you mean 'x'?` for the nearest known name, or None when nothing is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else None
