@@ -1,0 +1,133 @@
+# One entry point for people and for CI. `make` lists the targets.
+#
+# Two environments are made on first use and kept until their lock file changes:
+#   .venv          gatekit with its tests and linters; holds no torch, which proves that the gate needs none
+#   .venv-runners  the CPU runners: torch, transformer-lens, sae-bench
+#
+# PYTHON           the interpreter that makes them: 3.11 or newer, for the runners 3.11 or 3.12
+# TORCH_CPU_INDEX  a package index with CPU builds of torch, for machines whose default index serves CUDA builds only
+
+PYTHON ?= python3
+TORCH_CPU_INDEX ?=
+
+SHELL = /bin/sh
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL = help
+
+# Neither the caller's modules nor the network may decide a result.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+export PIP_ROOT_USER_ACTION = ignore
+OFFLINE = HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 HF_DATASETS_OFFLINE=1 WANDB_MODE=disabled TOKENIZERS_PARALLELISM=false
+
+GATE = .venv/.ready
+RUNNERS = .venv-runners/.ready
+GATEKIT = .venv/bin/gatekit
+RUN = $(OFFLINE) .venv-runners/bin/python -m runners
+
+DEMO = runs/demo
+SMOKE = runs/smoke
+EVIDENCE = evidence
+
+.PHONY: help
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: $(GATE) $(RUNNERS)  ## train SAEs on a small real model, measure them, and gate the evidence
+	rm -rf $(DEMO)/evidence
+	$(RUN) random_model --config runners/configs/random_model_demo.yaml --out $(DEMO)/evidence
+	@$(call verdict,policies/demo.yaml,$(DEMO)/evidence)
+	@echo 'Next: edit policies/demo.yaml, then ask again:'
+	@echo '  $(GATEKIT) check --policy policies/demo.yaml --evidence $(DEMO)/evidence'
+
+.PHONY: smoke
+smoke: $(GATE) $(RUNNERS)  ## the same path at the smallest size, in seconds; its verdict means nothing
+	rm -rf $(SMOKE)/evidence
+	$(RUN) random_model --smoke --config runners/configs/random_model_demo.yaml --out $(SMOKE)/evidence
+	@$(call verdict,policies/demo.yaml,$(SMOKE)/evidence)
+
+# make itself reports 2 for every failed recipe, so the gate's own exit code is printed as well.
+.PHONY: release-gate-strict
+release-gate-strict: $(GATE)  ## policies/release.yaml against the committed evidence; fails unless it passes
+	@$(GATEKIT) check --policy policies/release.yaml --evidence $(EVIDENCE); code=$$?; echo "exit code $$code"; exit $$code
+
+.PHONY: test
+test: test-gate test-runners  ## every test but the slow ones and those that need a GPU
+
+.PHONY: test-gate
+test-gate: $(GATE)  ## the gate's tests, where no torch is installed
+	.venv/bin/python -m pytest -m "not slow and not gpu and not runners" --ignore=tests/runners
+
+.PHONY: test-runners
+test-runners: $(RUNNERS)  ## the runners' tests, on the CPU and offline
+	$(OFFLINE) .venv-runners/bin/python -m pytest -m "runners and not slow and not gpu" tests/runners
+
+.PHONY: test-slow
+test-slow: $(GATE) $(RUNNERS)  ## the slow tests of both
+	.venv/bin/python -m pytest -m "slow and not gpu and not runners" --ignore=tests/runners
+	$(OFFLINE) .venv-runners/bin/python -m pytest -m "runners and slow and not gpu" tests/runners
+
+.PHONY: lint
+lint: $(GATE)  ## ruff, mypy, yamllint, zizmor, workflow schemas, shellcheck
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/yamllint --strict .
+	.venv/bin/zizmor --offline --no-progress --quiet .github/workflows $(wildcard action.yml)
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(if $(wildcard action.yml),.venv/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml)
+	.venv/bin/shellcheck .ci/run requirements/lock.sh
+
+.PHONY: environments
+environments: $(GATE) $(RUNNERS)  ## make .venv and .venv-runners now
+
+.PHONY: lock
+lock:  ## write the lock files from pyproject.toml (needs uv; LOCK_FLAGS=--upgrade takes the newest)
+	requirements/lock.sh
+
+.PHONY: clean
+clean:  ## remove build outputs, caches and runs/
+	rm -rf build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean  ## clean, and remove the two environments
+	rm -rf .venv .venv-runners
+
+# verdict POLICY,EVIDENCE: a pass, a block or an open question is a result; only a run that decided nothing is an error.
+define verdict
+$(GATEKIT) check --policy $(1) --evidence $(2); code=$$?; echo "exit code $$code"; \
+case $$code in 0|2|3|5) ;; *) exit $$code ;; esac
+endef
+
+# fresh_venv DIR,LOWEST,HIGHEST: a new environment, or one line that says which minor versions of Python 3 it can have.
+define fresh_venv
+$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v[0] != 3 or not $(2) <= v[1] <= $(3))' || \
+{ echo "make: $(1) needs Python 3.$(2)$(if $(filter 99,$(3)), or newer, to 3.$(3)), but $(PYTHON) is $$($(PYTHON) -V 2>&1);" \
+'name another with PYTHON=...' >&2; exit 1; }; \
+rm -rf $(1) && $(PYTHON) -m venv $(1)
+endef
+
+.venv/.installed: requirements/dev.lock
+	@echo 'make: .venv from $<'
+	@$(call fresh_venv,.venv,11,99)
+	@.venv/bin/pip install -qq --require-hashes --no-deps -r $<
+	@touch $@
+
+.venv-runners/.installed: requirements/runners-cpu.lock
+	@echo 'make: .venv-runners from $< (torch alone is 200 MB; minutes on a slow line)'
+	@$(call fresh_venv,.venv-runners,11,12)
+	@$(if $(TORCH_CPU_INDEX),.venv-runners/bin/pip install -qq --no-deps --index-url '$(TORCH_CPU_INDEX)' "$$(grep -o '^torch==[0-9.]*' $<)")
+	@.venv-runners/bin/pip install -qq --no-deps -r $<
+	@.venv-runners/bin/python -c 'import torch' || \
+	{ echo 'make: torch does not import; set TORCH_CPU_INDEX to an index that serves its CPU builds (CONTRIBUTING.md)' >&2; exit 1; }
+	@touch $@
+
+# The editable install carries the entry points, so it follows pyproject.toml.
+.venv/.ready .venv-runners/.ready: %/.ready: %/.installed pyproject.toml
+	@$*/bin/pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@
