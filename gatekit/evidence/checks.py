@@ -1,0 +1,219 @@
+"""What a schema cannot say: whether a summary is complete and agrees with itself.
+
+Each check has its own error with file and JSON pointer. Nothing is repaired: a file with one wrong number is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.summary import KEY_COLUMNS, parse_time, subject_from
+
+AGGREGATE_TOLERANCE = 1e-9
+"""Relative to the size of the numbers averaged: a double's rounding in a mean of a million values, and no more."""
+
+Refuse = Callable[[str, str, str], GatekitError]
+
+
+def check_document(document: Mapping[str, Any], path: str) -> None:
+    """Refuse a schema-valid summary that is incomplete or contradicts itself.
+
+    Raises:
+        GatekitError: `summary.*` with the JSON pointer of the first fault.
+    """
+
+    def refuse(error_id: str, message: str, pointer: str) -> GatekitError:
+        return GatekitError(f"summary.{error_id}", message, Location(path, pointer=pointer))
+
+    _check_producer(document["producer"], refuse)
+    _check_subject(document["subject"], "/subject", refuse)
+    _check_protocol(document, refuse)
+    measurements: Mapping[str, Any] = document["measurements"]
+    observed = False
+    for name, measurement in measurements.items():
+        pointer = f"/measurements/{name}"
+        if measurement["design"] == "reported":
+            _check_reported(measurement, document["kind"], name, pointer, refuse)
+        else:
+            observed = True
+            _check_observations(measurement, document, pointer, refuse)
+    if observed or document["status"] != "ok":
+        _check_identified(document["subject"], document["status"], refuse)
+
+
+def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
+    times = {}
+    for name in ("started", "finished"):
+        try:
+            times[name] = parse_time(producer[name])
+        except ValueError:
+            raise refuse("time", f"{producer[name]} is not a day and time that exists", f"/producer/{name}") from None
+    if times["finished"] < times["started"]:
+        raise refuse("time_order", "the run finished before it started", "/producer/finished")
+    if sha256_of(producer["config"]) != producer["config_sha256"]:
+        raise refuse(
+            "config_digest", "config_sha256 is not the digest of config (RFC 8785)", "/producer/config_sha256"
+        )
+
+
+def _check_subject(subject: Mapping[str, Any], pointer: str, refuse: Refuse) -> None:
+    seeds = [checkpoint["seed"] for checkpoint in subject["checkpoints"]]
+    if any(later <= earlier for earlier, later in zip(seeds, seeds[1:], strict=False)):
+        raise refuse(
+            "checkpoint_order", "checkpoints must be one per seed in increasing order of seed", f"{pointer}/checkpoints"
+        )
+    first: dict[str, int] = {}
+    for index, checkpoint in enumerate(subject["checkpoints"]):
+        if checkpoint["sha256"] in first:
+            raise refuse(
+                "checkpoint_repeated",
+                f"seeds {first[checkpoint['sha256']]} and {checkpoint['seed']} are the same checkpoint",
+                f"{pointer}/checkpoints/{index}/sha256",
+            )
+        first[checkpoint["sha256"]] = checkpoint["seed"]
+    if subject["k"] is not None and subject["k"] > subject["d_sae"]:
+        raise refuse("subject_shape", f"k={subject['k']} exceeds d_sae={subject['d_sae']}", f"{pointer}/k")
+
+
+def _check_identified(subject: Mapping[str, Any], status: str, refuse: Refuse) -> None:
+    if status == "ok" and subject["model"]["digest"] is None:
+        raise refuse("unidentified", "observations need the model's digest", "/subject/model/digest")
+    if status == "ok" and not subject["checkpoints"]:
+        raise refuse("unidentified", "observations need a checkpoint per seed", "/subject/checkpoints")
+
+
+def _check_protocol(document: Mapping[str, Any], refuse: Refuse) -> None:
+    protocol = document["protocol"]
+    if len(set(protocol["seeds"])) != len(protocol["seeds"]):
+        raise refuse("duplicate_seed", "a seed is listed twice", "/protocol/seeds")
+    names = [dataset["name"] for dataset in protocol["datasets"]]
+    if len(set(names)) != len(names):
+        raise refuse("duplicate_dataset", "a dataset is listed twice", "/protocol/datasets")
+    baseline = protocol["baseline"]["subject"]
+    if baseline is None:
+        return
+    _check_subject(baseline, "/protocol/baseline/subject", refuse)
+    own = {checkpoint["sha256"] for checkpoint in document["subject"]["checkpoints"]}
+    shared = own & {checkpoint["sha256"] for checkpoint in baseline["checkpoints"]}
+    if shared or subject_from(baseline).digest == subject_from(document["subject"]).digest:
+        raise refuse(
+            "self_baseline", "the baseline is the candidate itself", "/protocol/baseline/subject"
+        )
+
+
+def _check_reported(measurement: Mapping[str, Any], kind: str, name: str, pointer: str, refuse: Refuse) -> None:
+    from gatekit.evidence.kinds import measures
+
+    reported = measurement["reported"]
+    low, high = measures(kind)[name].effect_range
+    for key in ("estimate", "lower", "upper"):
+        value = reported[key]
+        if value is not None and not low <= value <= high:
+            raise refuse("out_of_range", f"{value} is outside [{low:g}, {high:g}]", f"{pointer}/reported/{key}")
+    lower, upper = reported["lower"], reported["upper"]
+    if lower is not None and lower > reported["estimate"]:
+        raise refuse("reported_order", "the lower bound exceeds the estimate", f"{pointer}/reported/lower")
+    if upper is not None and upper < reported["estimate"]:
+        raise refuse("reported_order", "the upper bound is below the estimate", f"{pointer}/reported/upper")
+    if (lower is not None or upper is not None) and reported["confidence"] is None:
+        raise refuse("reported_confidence", "a bound needs its confidence", f"{pointer}/reported/confidence")
+
+
+def _check_observations(
+    measurement: Mapping[str, Any], document: Mapping[str, Any], pointer: str, refuse: Refuse
+) -> None:
+    design = measurement["design"]
+    columns = measurement["columns"]
+    _check_lengths(columns, f"{pointer}/columns", refuse)
+    low, high = measurement["range"]
+    for column in ("candidate", "baseline"):
+        if column in columns:
+            _check_values(columns[column], low, high, f"{pointer}/columns/{column}", refuse)
+    seeds = document["protocol"]["seeds"]
+    checkpoints = [checkpoint["seed"] for checkpoint in document["subject"]["checkpoints"]]
+    if sorted(seeds) != checkpoints:
+        raise refuse("seeds", "protocol.seeds and the subject's checkpoints name different seeds", "/protocol/seeds")
+    datasets = [dataset["name"] for dataset in document["protocol"]["datasets"]]
+    _check_keys(design, columns, seeds, datasets, f"{pointer}/columns", refuse)
+    estimate = _mean_effect(columns)
+    group = measurement.get("baseline_columns")
+    scale = max(1.0, *(abs(value) for value in columns["candidate"]))
+    if group is not None:
+        _check_lengths(group, f"{pointer}/baseline_columns", refuse)
+        _check_values(group["value"], low, high, f"{pointer}/baseline_columns/value", refuse)
+        members = sorted({seed for key in KEY_COLUMNS[design] for seed in group[key]})
+        _check_keys(design, group, members, [], f"{pointer}/baseline_columns", refuse)
+        estimate -= math.fsum(group["value"]) / len(group["value"])
+    aggregates = measurement.get("aggregates", {})
+    stated = aggregates.get("estimate")
+    if stated is not None and not abs(stated - estimate) <= AGGREGATE_TOLERANCE * scale:
+        raise refuse(
+            "aggregate_mismatch",
+            f"says {stated!r}, the observations say {estimate!r}",
+            f"{pointer}/aggregates/estimate",
+        )
+    n_seeds = aggregates.get("n_seeds")
+    if n_seeds is not None and n_seeds != len(seeds):
+        raise refuse(
+            "aggregate_mismatch", f"says {n_seeds} seeds, there are {len(seeds)}", f"{pointer}/aggregates/n_seeds"
+        )
+
+
+def _mean_effect(columns: Mapping[str, Any]) -> float:
+    total = math.fsum(columns["candidate"]) - math.fsum(columns.get("baseline", ()))
+    return float(total / len(columns["candidate"]))
+
+
+def _check_lengths(columns: Mapping[str, Sequence[Any]], pointer: str, refuse: Refuse) -> None:
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} {length}" for name, length in sorted(lengths.items()))
+        raise refuse("column_length", f"columns differ in length: {listed}", pointer)
+
+
+def _check_values(values: Sequence[float], low: float, high: float, pointer: str, refuse: Refuse) -> None:
+    for index, value in enumerate(values):
+        # Written as "inside" so that a NaN, should one ever come this far, is outside.
+        if isinstance(value, bool) or not low <= value <= high:
+            raise refuse("out_of_range", f"{value} is outside [{low:g}, {high:g}]", f"{pointer}/{index}")
+
+
+def _check_keys(
+    design: str,
+    columns: Mapping[str, Sequence[Any]],
+    seeds: Sequence[int],
+    datasets: Sequence[str],
+    pointer: str,
+    refuse: Refuse,
+) -> None:
+    """Every planned observation is there exactly once: dropping a bad seed or dataset must not go unnoticed."""
+    keys = list(zip(*(columns[name] for name in KEY_COLUMNS[design]), strict=True))
+    if design == "per_seed_pair":
+        for index, (a, b) in enumerate(keys):
+            if a == b:
+                raise refuse("self_pair", f"seed {a} is paired with itself", f"{pointer}/seed_a/{index}")
+        keys = [(min(pair), max(pair)) for pair in keys]
+    seen: set[tuple[Any, ...]] = set()
+    first = KEY_COLUMNS[design][0]
+    for index, key in enumerate(keys):
+        if key in seen:
+            named = ", ".join(str(part) for part in key)
+            raise refuse("duplicate_key", f"({named}) is there twice", f"{pointer}/{first}/{index}")
+        seen.add(key)
+    ordered = sorted(seeds)
+    if design == "per_seed":
+        expected: set[tuple[Any, ...]] = {(seed,) for seed in ordered}
+    elif design == "per_seed_pair":
+        expected = {(a, b) for i, a in enumerate(ordered) for b in ordered[i + 1 :]}
+    else:
+        levels = set(datasets) if design == "per_seed_dataset" else set(columns["row"])
+        expected = {(seed, level) for seed in ordered for level in levels}
+    missing, extra = expected - seen, seen - expected
+    if missing or extra:
+        word, example = ("is missing", min(missing, key=str)) if missing else ("was not planned", min(extra, key=str))
+        named = ", ".join(str(part) for part in example)
+        raise refuse("incomplete", f"the observation ({named}) {word}", pointer)

@@ -1,0 +1,114 @@
+"""From paths to Summaries: discovery, strict reading, checking, contradictions."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.evidence.checks import check_document
+from gatekit.evidence.schemas import KINDS, check
+from gatekit.evidence.strict_json import read_json
+from gatekit.evidence.summary import Summary, summary_from
+
+MAX_FILES = 100_000
+"""A folder of more files than this is a mistake in the path, not evidence."""
+
+
+def find_summaries(paths: Iterable[str]) -> list[str]:
+    """Return the summary files under files, folders and glob patterns, sorted, each once.
+
+    In a folder every `*.json` at any depth is a summary (hidden files and folders are left out); anything else there
+    must live elsewhere, so that a misnamed summary is an error and not a gap.
+
+    Raises:
+        UsageError: a path does not exist or a pattern matches nothing.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        if os.path.isdir(path):
+            matches = _walk(path)
+        elif os.path.lexists(path):
+            matches = [path]
+        elif glob.has_magic(path):
+            matches = [m for match in sorted(glob.glob(path, recursive=True)) for m in _expand(match)]
+            if not matches:
+                raise UsageError(f"no evidence matches '{path}'")
+        else:
+            raise UsageError(f"no evidence at '{path}'", "check the path; a run that left no summary is not evidence")
+        for match in matches:
+            found.setdefault(Path(match).as_posix())
+    if len(found) > MAX_FILES:
+        raise UsageError(f"{len(found)} evidence files; at most {MAX_FILES} are read")
+    return sorted(found)
+
+
+def _expand(path: str) -> list[str]:
+    return _walk(path) if os.path.isdir(path) else [path]
+
+
+def _walk(folder: str) -> list[str]:
+    found: list[str] = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            os.path.join(root, name) for name in sorted(files) if name.endswith(".json") and not name.startswith(".")
+        ]
+    return found
+
+
+def read_summary(path: str) -> Summary:
+    """Read and check one summary.
+
+    Raises:
+        GatekitError: `json.*`, `schema.*` or `summary.*` with file and JSON pointer.
+    """
+    document = read_json(path)
+    value = document.value
+    if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
+        raise GatekitError(
+            "summary.not_a_summary",
+            "this is not a gatekit summary (no \"schema\": \"gatekit.summary/1\")",
+            Location(path, pointer=""),
+            "import other tools' results with `gatekit import`, and keep other JSON out of the evidence folder",
+        )
+    kind = value.get("kind")
+    # The kind's schema includes the summary's; an unknown kind is named by the summary's own enum.
+    check(kind if isinstance(kind, str) and kind in KINDS else "summary", value, path)
+    check_document(value, path)
+    return summary_from(value, path, document.sha256)
+
+
+def read_summaries(paths: Sequence[str]) -> tuple[list[Summary], list[GatekitError]]:
+    """Read every file; what cannot be read is returned as errors beside what can, in the order of the paths."""
+    summaries: list[Summary] = []
+    errors: list[GatekitError] = []
+    for path in paths:
+        try:
+            summaries.append(read_summary(path))
+        except GatekitError as error:
+            errors.append(error)
+    return summaries, errors + contradictions(summaries)
+
+
+def contradictions(summaries: Iterable[Summary]) -> list[GatekitError]:
+    """Return an error for every two summaries of one subject and protocol whose observations differ."""
+    first: dict[tuple[str, str, str, str], Summary] = {}
+    errors: list[GatekitError] = []
+    for summary in sorted(summaries, key=lambda s: s.path):
+        for name, measurement in summary.measurements.items():
+            key = (summary.kind, summary.subject.digest, summary.protocol.digest, name)
+            other = first.setdefault(key, summary)
+            if other is summary or other.measurements[name] == measurement:
+                continue
+            errors.append(
+                GatekitError(
+                    "summary.contradiction",
+                    f"{name} differs from {other.path} for the same subject and protocol",
+                    Location(summary.path, pointer=f"/measurements/{name}"),
+                    "remove the one that is wrong, and say why in the commit",
+                )
+            )
+    return errors

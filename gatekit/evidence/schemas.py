@@ -1,0 +1,106 @@
+"""The published JSON Schemas and their compiled validators.
+
+The schemas are the contract between runners and the gate. They lie in `schemas/` of the repository and are shipped
+inside the wheel as `gatekit/schemas/`; no `$ref` ever leaves that folder.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonschema_rs
+
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+
+KINDS = ("cebench", "ood", "random_model", "saebench", "transcoder")
+DOCUMENTS = ("policy", "summary", "verdict")
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_SUFFIX = ".schema.json"
+
+
+def schema_names() -> tuple[str, ...]:
+    """Return the names that `schema_text` takes: the document kinds, then the kinds of summary."""
+    return DOCUMENTS + KINDS
+
+
+def schema_text(name: str) -> str:
+    """Return the text of `schemas/NAME.schema.json`.
+
+    Raises:
+        UsageError: there is no schema of that name.
+    """
+    if name not in schema_names():
+        raise UsageError(
+            f"no schema '{name}'", did_you_mean(name, schema_names()) or f"known: {', '.join(schema_names())}"
+        )
+    # The wheel carries the schemas inside the package; a checkout (sdist, editable install) has them beside it.
+    for folder in (_PACKAGE / "schemas", _PACKAGE.parent / "schemas"):
+        path = folder / f"{name}{_SUFFIX}"
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    raise GatekitError(
+        "schemas.missing", f"the schema '{name}' is not installed", remedy="install gatekit again"
+    )  # pragma: no cover
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """Return the parsed schema; treat it as read-only."""
+    parsed: dict[str, Any] = json.loads(schema_text(name))
+    return parsed
+
+
+def _refuse_remote(uri: str) -> NoReturn:
+    raise ValueError(f"a schema may not refer to {uri}")
+
+
+@cache
+def validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    """Return the compiled validator of one schema; a reference that leaves the folder is refused."""
+    resources = [(f"json-schema:///{other}{_SUFFIX}", schema(other)) for other in ("summary",) if other != name]
+    return jsonschema_rs.Draft202012Validator(
+        schema(name),
+        registry=jsonschema_rs.Registry(resources, retriever=_refuse_remote),
+        retriever=_refuse_remote,
+    )
+
+
+def _pointer(path: list[str | int]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def check(name: str, value: Any, path: str) -> None:
+    """Refuse a document that does not follow its schema.
+
+    Raises:
+        GatekitError: `schema.KEYWORD` at the first offending place, in document order.
+    """
+    compiled = validator(name)
+    if compiled.is_valid(value):
+        return
+    # The deepest complaint names the place itself; a shallow one ("not valid under any") only its parent.
+    error = min(compiled.iter_errors(value), key=lambda e: (-len(e.instance_path), str(e.instance_path)))
+    kind = type(error.kind).__name__.removeprefix("ValidationErrorKind_").lower()
+    remedy = None
+    unexpected = getattr(error.kind, "unexpected", None)
+    if unexpected:
+        remedy = did_you_mean(unexpected[0], _known_keys(name, list(error.schema_path)))
+    message = error.message if len(error.message) <= 300 else error.message[:297] + "..."
+    raise GatekitError(f"schema.{kind}", message, Location(path, pointer=_pointer(list(error.instance_path))), remedy)
+
+
+def _known_keys(name: str, schema_path: list[str | int]) -> list[str]:
+    """Return the property names beside the `additionalProperties` that refused a key."""
+    node: Any = schema(name)
+    for step in schema_path[:-1]:
+        if isinstance(node, dict) and step in node:
+            node = node[str(step)]
+        elif isinstance(node, list) and isinstance(step, int):
+            node = node[step]
+        else:
+            return []
+    return list(node.get("properties", {})) if isinstance(node, dict) else []

@@ -1,0 +1,253 @@
+"""The Summary: what one runner measured on one subject, as typed, checked, immutable data.
+
+A Summary that exists has passed the schema and every check of `checks.py`; it does not establish that the numbers were
+measured honestly, only that the file is whole and does not contradict itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from gatekit.evidence.canonical import sha256_of
+
+Design = Literal["per_seed", "per_seed_pair", "per_seed_dataset", "per_seed_row", "reported"]
+
+KEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "per_seed": ("seed",),
+    "per_seed_pair": ("seed_a", "seed_b"),
+    "per_seed_dataset": ("seed", "dataset"),
+    "per_seed_row": ("seed", "row"),
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The trained weights of one seed."""
+
+    seed: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was measured; two subjects are the same exactly when their digests are."""
+
+    model_name: str
+    model_digest: str | None
+    """sha256 over the weight files; None only in evidence imported as reported."""
+    hook: str
+    d_model: int
+    architecture: str
+    d_sae: int
+    k: int | None
+    checkpoints: tuple[Checkpoint, ...]
+    digest: str
+    """sha256 of the RFC 8785 form of everything above but the model's name, which may differ between folders; evidence
+    without a model digest has only the name to go by and keeps it."""
+
+    @property
+    def words(self) -> str:
+        """The subject in one line for people."""
+        sparsity = f" k={self.k}" if self.k is not None else ""
+        return (
+            f"{self.model_name} {self.hook} {self.architecture} d_sae={self.d_sae}{sparsity} "
+            f"x{len(self.checkpoints)} seeds [{self.digest[:12]}]"
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How the subject was chosen: best of `candidates` on `seeds`."""
+
+    candidates: int
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What makes two numbers comparable."""
+
+    name: str
+    seeds: tuple[int, ...]
+    rows: int
+    datasets: tuple[str, ...]
+    baseline_kind: str
+    baseline_subject: Subject | None
+    selection: Selection
+    settings: Mapping[str, str | float | bool | None]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Another tool's own numbers, without the observations behind them."""
+
+    estimate: float
+    lower: float | None
+    upper: float | None
+    confidence: float | None
+    n_seeds: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A named set of observations."""
+
+    name: str
+    unit: str
+    direction: Literal["higher", "lower"]
+    low: float
+    high: float
+    design: Design
+    keys: tuple[tuple[int | str, ...], ...]
+    """Per observation: (seed,), (seed_a, seed_b), (seed, dataset) or (seed, row); empty when reported."""
+    candidate: tuple[float, ...]
+    baseline: tuple[float, ...] | None
+    """The control's value for the same key."""
+    baseline_keys: tuple[tuple[int, ...], ...] | None
+    """Keys of an unpaired control group, when there is one."""
+    baseline_values: tuple[float, ...] | None
+    reported: Reported | None
+
+    @property
+    def effects(self) -> tuple[float, ...]:
+        """Per observation: candidate minus paired baseline, or the candidate itself."""
+        if self.baseline is None:
+            return self.candidate
+        return tuple(c - b for c, b in zip(self.candidate, self.baseline, strict=True))
+
+    @property
+    def estimate(self) -> float:
+        """Mean effect; every design is complete, so the plain mean is the estimate of each."""
+        if self.reported is not None:
+            return self.reported.estimate
+        mean = math.fsum(self.effects) / len(self.effects)
+        if self.baseline_values is not None:
+            mean -= math.fsum(self.baseline_values) / len(self.baseline_values)
+        return mean
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Distinct seeds of the candidate, in increasing order; empty when reported."""
+        columns = 2 if self.design == "per_seed_pair" else 1
+        return tuple(sorted({int(part) for key in self.keys for part in key[:columns]}))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One evidence file that passed every check."""
+
+    path: str
+    sha256: str
+    """sha256 of the file's bytes."""
+    kind: str
+    status: Literal["ok", "failed", "skipped"]
+    reason: str | None
+    subject: Subject
+    protocol: Protocol
+    measurements: Mapping[str, Measurement]
+    started: datetime
+    finished: datetime
+    git_commit: str | None
+    git_dirty: bool | None
+    device: str
+
+
+def subject_from(document: Mapping[str, Any]) -> Subject:
+    """Build a Subject from its schema-valid JSON form."""
+    digest = document["model"]["digest"]
+    identity = {**document, "model": document["model"]["name"] if digest is None else {"digest": digest}}
+    return Subject(
+        model_name=document["model"]["name"],
+        model_digest=document["model"]["digest"],
+        hook=document["hook"],
+        d_model=int(document["d_model"]),
+        architecture=document["architecture"],
+        d_sae=int(document["d_sae"]),
+        k=None if document["k"] is None else int(document["k"]),
+        checkpoints=tuple(Checkpoint(int(c["seed"]), c["sha256"]) for c in document["checkpoints"]),
+        digest=sha256_of(identity),
+    )
+
+
+def parse_time(text: str) -> datetime:
+    """Read the schema's UTC time; raises ValueError for a day that does not exist."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def _protocol_from(document: Mapping[str, Any]) -> Protocol:
+    baseline, selection = document["baseline"], document["selection"]
+    return Protocol(
+        name=document["name"],
+        seeds=tuple(int(seed) for seed in document["seeds"]),
+        rows=int(document["rows"]),
+        datasets=tuple(dataset["name"] for dataset in document["datasets"]),
+        baseline_kind=baseline["kind"],
+        baseline_subject=None if baseline["subject"] is None else subject_from(baseline["subject"]),
+        selection=Selection(int(selection["candidates"]), tuple(int(seed) for seed in selection["seeds"])),
+        settings=document["settings"],
+        digest=sha256_of(document),
+    )
+
+
+def _measurement_from(name: str, document: Mapping[str, Any]) -> Measurement:
+    design: Design = document["design"]
+    columns = document.get("columns")
+    group = document.get("baseline_columns")
+    reported = document.get("reported")
+    keys: tuple[tuple[int | str, ...], ...] = ()
+    group_keys: tuple[tuple[int, ...], ...] | None = None
+    if columns is not None:
+        # A number such as 3.0 is an integer to JSON Schema; keys are compared as the integers they are.
+        parts = [columns[key] if key == "dataset" else map(int, columns[key]) for key in KEY_COLUMNS[design]]
+        keys = tuple(zip(*parts, strict=True))
+    if group is not None:
+        group_keys = tuple(zip(*(map(int, group[key]) for key in KEY_COLUMNS[design]), strict=True))
+    return Measurement(
+        name=name,
+        unit=document["unit"],
+        direction=document["direction"],
+        low=float(document["range"][0]),
+        high=float(document["range"][1]),
+        design=design,
+        keys=keys,
+        candidate=() if columns is None else tuple(map(float, columns["candidate"])),
+        baseline=None if columns is None or "baseline" not in columns else tuple(map(float, columns["baseline"])),
+        baseline_keys=group_keys,
+        baseline_values=None if group is None else tuple(map(float, group["value"])),
+        reported=None
+        if reported is None
+        else Reported(
+            estimate=float(reported["estimate"]),
+            lower=None if reported["lower"] is None else float(reported["lower"]),
+            upper=None if reported["upper"] is None else float(reported["upper"]),
+            confidence=None if reported["confidence"] is None else float(reported["confidence"]),
+            n_seeds=None if reported["n_seeds"] is None else int(reported["n_seeds"]),
+            source=reported["source"],
+        ),
+    )
+
+
+def summary_from(document: Mapping[str, Any], path: str, sha256: str) -> Summary:
+    """Build a Summary from JSON that passed the schema and `checks.check_document`."""
+    producer = document["producer"]
+    return Summary(
+        path=path,
+        sha256=sha256,
+        kind=document["kind"],
+        status=document["status"],
+        reason=document.get("reason"),
+        subject=subject_from(document["subject"]),
+        protocol=_protocol_from(document["protocol"]),
+        measurements={name: _measurement_from(name, m) for name, m in sorted(document["measurements"].items())},
+        started=parse_time(producer["started"]),
+        finished=parse_time(producer["finished"]),
+        git_commit=producer["git"]["commit"],
+        git_dirty=producer["git"]["dirty"],
+        device=producer["device"],
+    )

@@ -1,0 +1,54 @@
+"""Writing a summary: checked exactly as the gate will check it, laid out for people and diffs, written whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gatekit.evidence.atomic import write_whole
+from gatekit.evidence.checks import check_document
+from gatekit.evidence.schemas import KINDS, check
+from gatekit.evidence.strict_json import parse_json
+
+
+def summary_bytes(document: Mapping[str, Any], path: str) -> bytes:
+    """Return the file form of a summary: UTF-8 JSON, keys sorted, one column per line.
+
+    Equal documents give equal bytes. The bytes are read back through the strict reader before they are returned.
+
+    Raises:
+        GatekitError: the gate would refuse this summary.
+        ValueError: a NaN or infinity, which JSON cannot hold.
+    """
+    data = (_layout(document, "") + "\n").encode("utf-8")
+    value = parse_json(data, path).value
+    kind = value.get("kind")
+    check(kind if kind in KINDS else "summary", value, path)
+    check_document(value, path)
+    return data
+
+
+def write_summary(document: Mapping[str, Any], path: str) -> str:
+    """Write a summary whole or not at all and return the sha256 of its bytes.
+
+    Raises:
+        GatekitError: the gate would refuse it, or the place cannot be written; any older file stays as it was.
+    """
+    data = summary_bytes(document, path)
+    write_whole(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _layout(value: Any, indent: str) -> str:
+    """Indent objects; keep lists of scalars on one line, where a diff of a column is one line."""
+    deeper = indent + " "
+    if isinstance(value, Mapping) and value:
+        members = (f"{deeper}{json.dumps(key)}: {_layout(value[key], deeper)}" for key in sorted(value))
+        return "{\n" + ",\n".join(members) + f"\n{indent}}}"
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping | list | tuple) for item in value):
+        return "[\n" + ",\n".join(deeper + _layout(item, deeper) for item in value) + f"\n{indent}]"
+    if isinstance(value, list | tuple):
+        return json.dumps(list(value), allow_nan=False)
+    return json.dumps(value, allow_nan=False)

@@ -1,0 +1,1 @@
+"""Gates: policies and summaries in, a verdict out."""

@@ -1,0 +1,210 @@
+"""The verdict: every outcome, the numbers behind it and the digests of everything that was read.
+
+Nothing here encodes "no value" as a number: what was not measured is None, and its outcome is `inconclusive`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+from gatekit.errors import GatekitError, Location
+from gatekit.exit_codes import ExitCode
+
+
+class Outcome(StrEnum):
+    """What became of a rule."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Why(StrEnum):
+    """Why a rule has its outcome; one word for machines beside the sentence for people."""
+
+    MEASURED = "measured"
+    MISSING = "missing"
+    RUN_FAILED = "run_failed"
+    ANOTHER_SUBJECT = "another_subject"
+    SEVERAL_SUBJECTS = "several_subjects"
+    SEVERAL_PROTOCOLS = "several_protocols"
+    STALE = "stale"
+    SELF_REPORTED = "self_reported"
+    TOO_FEW_SEEDS = "too_few_seeds"
+    NO_BOUND = "no_bound"
+    COMBINED = "combined"
+
+
+@dataclass(frozen=True)
+class EvidenceUsed:
+    """The file that a threshold was judged on."""
+
+    path: str
+    sha256: str
+    subject: str
+    """Digest of the subject."""
+    protocol: str
+    """Name of the protocol."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The numbers of one judged threshold."""
+
+    estimate: float
+    lower: float | None
+    upper: float | None
+    standard_error: float | None
+    df: float | None
+    confidence: float | None
+    """One-sided; already raised where the candidate was selected on these observations."""
+    n_seeds: int | None
+    n_observations: int
+    method: str
+    margin: float
+    """How far the compared value is on the passing side of the threshold; negative when it fails."""
+    detectable: float | None
+    """The smallest true distance beyond the threshold that this design would have passed with probability 0.8."""
+
+
+@dataclass(frozen=True)
+class ThresholdResult:
+    """A rule on one measurement."""
+
+    outcome: Outcome
+    why: Why
+    reason: str
+    """One sentence for people."""
+    kind: str
+    """The kind of summary the rule reads."""
+    measure: str
+    unit: str
+    operator: Literal["at_least", "at_most", "between"]
+    low: float | None
+    """The threshold of at_least, or the lower one of between."""
+    high: float | None
+    """The threshold of at_most, or the upper one of between."""
+    bound: Literal["confidence", "point"]
+    """`point` compares the estimate itself and is weaker."""
+    self_reported: bool
+    measured: Measured | None
+    evidence: EvidenceUsed | None
+    notes: tuple[str, ...]
+    location: Location
+
+
+@dataclass(frozen=True)
+class CombinedResult:
+    """all_of, any_of or first_of over other rules."""
+
+    outcome: Outcome
+    why: Why
+    reason: str
+    operator: Literal["all_of", "any_of", "first_of"]
+    children: tuple[RuleResult, ...]
+    location: Location
+
+
+RuleResult = ThresholdResult | CombinedResult
+
+
+@dataclass(frozen=True)
+class WaiverUsed:
+    """A waiver as the policy holds it."""
+
+    owner: str
+    reason: str
+    expires: date
+    location: Location
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One gate of a policy."""
+
+    name: str
+    description: str | None
+    result: RuleResult
+    required: bool
+    level: Literal["enforce", "warn"]
+    waiver: WaiverUsed | None
+    location: Location
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the gate's rule; a waiver or a level never changes it."""
+        return self.result.outcome
+
+    @property
+    def enforced(self) -> bool:
+        """Whether the outcome counts: required, at level enforce, and not waived."""
+        return self.required and self.level == "enforce" and self.waiver is None
+
+
+@dataclass(frozen=True)
+class PolicyResult:
+    """One policy evaluated on the evidence."""
+
+    path: str
+    id: str
+    sha256: str
+    legacy: bool
+    subject: str | None
+    """The one subject that was judged, in words; None when there was none or the policy mixes subjects."""
+    gates: tuple[GateResult, ...]
+    code: ExitCode
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EvidenceRead:
+    """One summary that was read."""
+
+    path: str
+    sha256: str
+    kind: str
+    status: str
+    subject: str
+    """Digest of the subject."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All outcomes and the digests of all inputs."""
+
+    version: str
+    """gatekit's own version."""
+    now: datetime
+    """The time that ages and waivers were judged at."""
+    policies: tuple[PolicyResult, ...]
+    evidence: tuple[EvidenceRead, ...]
+    errors: tuple[GatekitError, ...]
+    code: ExitCode
+    """What was found, whatever `advisory` makes of it."""
+    advisory: bool
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The process's exit code: advisory mode reports a blocked or inconclusive verdict but does not block on it."""
+        if self.advisory and self.code in (ExitCode.BLOCKED, ExitCode.INCONCLUSIVE):
+            return ExitCode.PASS
+        return self.code
+
+    @property
+    def word(self) -> str:
+        """The verdict in one word."""
+        return WORDS[self.code]
+
+
+WORDS = {
+    ExitCode.PASS: "pass",
+    ExitCode.BLOCKED: "blocked",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.REFUSED: "refused",
+    ExitCode.APPROVAL_NEEDED: "approval needed",
+    ExitCode.USAGE: "usage error",
+    ExitCode.INTERNAL: "internal error",
+}
