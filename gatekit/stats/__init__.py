@@ -1,0 +1,27 @@
+"""Estimates and one-sided bounds from raw observations, one function per design; no numpy, no scipy."""
+
+from gatekit.stats.crossed import crossed
+from gatekit.stats.interval import Interval, reported, selection_confidence
+from gatekit.stats.noncentral_t import noncentral_t_cdf, noncentrality
+from gatekit.stats.per_seed import per_seed, per_seed_two_groups
+from gatekit.stats.per_seed_pair import per_seed_pair, per_seed_pair_two_groups
+from gatekit.stats.planning import SeedsNeeded, minimum_detectable, seeds_needed
+from gatekit.stats.student_t import t_cdf, t_quantile
+
+__all__ = [
+    "Interval",
+    "SeedsNeeded",
+    "crossed",
+    "minimum_detectable",
+    "noncentral_t_cdf",
+    "noncentrality",
+    "per_seed",
+    "per_seed_pair",
+    "per_seed_pair_two_groups",
+    "per_seed_two_groups",
+    "reported",
+    "seeds_needed",
+    "selection_confidence",
+    "t_cdf",
+    "t_quantile",
+]

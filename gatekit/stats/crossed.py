@@ -1,0 +1,129 @@
+"""Every seed measured on every dataset (or row): a complete two-way table without replication.
+
+Under y_ij = mu + a_i + b_j + e_ij the mean of I seeds x J levels has variance V(a)/I + V(b)/J + V(e)/(IJ). Which of
+these terms count is what `generalize_over` says: a claim about these datasets has no V(b), a claim about these
+checkpoints no V(a).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from gatekit.errors import GatekitError
+from gatekit.stats.columns import Key, checked_keys, checked_values, mean, refuse_duplicates, sum_of_squares
+from gatekit.stats.interval import Interval, bounded, bounded_two_sources
+
+FACTORS = frozenset({"seed", "level"})
+
+
+def crossed(
+    seeds: Sequence[Key],
+    levels: Sequence[Key],
+    values: Sequence[float],
+    confidence: float,
+    generalize_over: Collection[str],
+    *,
+    level_name: str = "level",
+) -> Interval:
+    """Return the mean of a seed x level table with bounds for new seeds, new levels or both.
+
+    With mean squares MSA (seeds) and MSB (levels), one random factor leaves Student's t over the means of that factor:
+    variance MSA/(IJ), df I - 1, or MSB/(IJ), df J - 1. With both, the margin is
+    sqrt((t(I-1)^2 MSA + t(J-1)^2 MSB) / (IJ)), Banerjee's (1960) bound for a sum of two variances. It replaces two
+    textbook rules that fail at few seeds (nominal 95%, normal noise): (MSA + MSB - MSE)/(IJ) with Satterthwaite df
+    covers 91.0% at 3 seeds x 8 levels where the residual dominates, because the difference comes out near or below
+    zero; (MSA + MSB)/(IJ) with Satterthwaite df covers 93.8% at 3 and 91.5% at 2 seeds x 200 levels, because a mean
+    square that is small by chance also raises the df. Banerjee's covers at least 95% in all of them, at the price of a
+    bound up to 20% wider at 3 seeds, 8% at 5 and 5% at 10.
+
+    Args:
+        seeds: (I * J,) seed of each observation.
+        levels: (I * J,) dataset or row of each observation; the levels are the same for every seed.
+        values: (I * J,) one per (seed, level); differences when the design is paired.
+        confidence: one-sided.
+        generalize_over: the random factors, "seed", "level" or both.
+        level_name: what a level is called in `method`, e.g. "dataset".
+
+    Returns:
+        No bounds when a random factor has a single value.
+
+    Raises:
+        GatekitError: a (seed, level) is missing or repeated, generalize_over is empty or names something else, or a
+            value is not a finite number.
+    """
+    random_factors = frozenset([generalize_over] if isinstance(generalize_over, str) else generalize_over)
+    if not random_factors or not random_factors <= FACTORS:
+        raise GatekitError(
+            "stats.generalize_over",
+            f"generalize_over must name 'seed', 'level' or both, not {sorted(map(str, random_factors))}",
+        )
+    table = _complete_table(seeds, levels, values, level_name)
+    n_seeds, n_levels = len(table.seed_means), len(table.level_means)
+    count = n_seeds * n_levels
+    estimate = table.estimate
+    sizes = {"seed": (n_seeds, "seed"), "level": (n_levels, level_name)}
+    single = [name for factor, (size, name) in sorted(sizes.items()) if factor in random_factors and size == 1]
+    if single:
+        method = f"one {single[-1]}, no bound"
+        return bounded(estimate, None, None, confidence, n_seeds=n_seeds, n_observations=count, method=method)
+
+    over_seeds = _variance_of_mean(table.seed_means, estimate)
+    over_levels = _variance_of_mean(table.level_means, estimate)
+    if random_factors == FACTORS:
+        return bounded_two_sources(
+            estimate,
+            (over_seeds, over_levels),
+            (n_seeds - 1.0, n_levels - 1.0),
+            confidence,
+            n_seeds=n_seeds,
+            n_observations=count,
+            method=f"two-way t over {_count(n_seeds, 'seed')} and {_count(n_levels, level_name)}",
+        )
+    if "seed" in random_factors:
+        variance, df = over_seeds, n_seeds - 1.0
+        method = f"Student t over {_count(n_seeds, 'seed')}, for the {_count(n_levels, level_name)} measured"
+    else:
+        variance, df = over_levels, n_levels - 1.0
+        method = f"Student t over {_count(n_levels, level_name)}, for the {_count(n_seeds, 'seed')} measured"
+    return bounded(estimate, variance, df, confidence, n_seeds=n_seeds, n_observations=count, method=method)
+
+
+@dataclass(frozen=True)
+class _Table:
+    estimate: float
+    seed_means: tuple[float, ...]
+    level_means: tuple[float, ...]
+
+
+def _complete_table(seeds: Sequence[Key], levels: Sequence[Key], values: Sequence[float], level_name: str) -> _Table:
+    column = checked_values("value", values)
+    of_row, of_column = checked_keys("seed", seeds, len(column)), checked_keys(level_name, levels, len(column))
+    refuse_duplicates(f"seed and {level_name}", list(zip(of_row, of_column, strict=True)))
+    by_seed: dict[Key, list[float]] = {}
+    by_level: dict[Key, list[float]] = {}
+    for seed, level, value in zip(of_row, of_column, column, strict=True):
+        by_seed.setdefault(seed, []).append(value)
+        by_level.setdefault(level, []).append(value)
+    missing = len(by_seed) * len(by_level) - len(column)
+    if missing:
+        raise GatekitError(
+            "stats.incomplete",
+            f"{len(by_seed)} seeds x {len(by_level)} {level_name}s miss {missing} observations",
+            remedy=f"measure every seed on every {level_name}",
+        )
+    return _Table(
+        mean(column),
+        tuple(mean(own) for own in by_seed.values()),
+        tuple(mean(own) for own in by_level.values()),
+    )
+
+
+def _variance_of_mean(means: Sequence[float], estimate: float) -> float:
+    """Return MS / (IJ) of the factor with these marginal means; 0 for a single one."""
+    n = len(means)
+    return sum_of_squares(means, estimate) / (n - 1) / n if n > 1 else 0.0
+
+
+def _count(n: int, name: str) -> str:
+    return f"{n} {name}" if n == 1 else f"{n} {name}s"

@@ -1,0 +1,164 @@
+"""Power: the effect a design can detect, and the seeds an effect needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gatekit.errors import GatekitError
+from gatekit.stats.columns import checked_confidence
+from gatekit.stats.interval import Interval
+from gatekit.stats.noncentral_t import noncentral_t_cdf, noncentrality
+from gatekit.stats.student_t import t_quantile
+
+MOST_SEEDS = 10_000
+
+
+@dataclass(frozen=True)
+class SeedsNeeded:
+    """The smallest number of seeds that reaches the power asked for."""
+
+    n: int | None
+    """None when even 10,000 seeds do not, for instance because the datasets are too few."""
+    power: float
+    """Reached with n seeds; with 10,000 when n is None."""
+
+
+def minimum_detectable(interval: Interval, power: float = 0.8) -> float | None:
+    """Return how far from the threshold the truth must be for this design to pass with probability `power`.
+
+    Passing is (estimate - threshold) / SE >= t(confidence, df), and that ratio is noncentral t when the truth is nc
+    standard errors beyond the threshold. The observed standard error stands in for the true one, so at three seeds the
+    answer is itself uncertain by a factor of about two.
+
+    Returns:
+        A distance in the unit of the measurement, for either bound; None when there is no bound.
+
+    Raises:
+        GatekitError: power is not between 0 and 1.
+    """
+    _check_power(power)
+    if interval.standard_error is None or interval.df is None:
+        return None
+    critical = t_quantile(interval.confidence, interval.df)
+    return noncentrality(critical, interval.df, 1.0 - power) * interval.standard_error
+
+
+def seeds_needed(
+    effect: float,
+    sd: float,
+    confidence: float,
+    power: float,
+    design: str = "per_seed",
+    *,
+    sd_pair: float = 0.0,
+    sd_dataset: float = 0.0,
+    sd_residual: float = 0.0,
+    n_datasets: int | None = None,
+) -> SeedsNeeded:
+    """Return the fewest seeds whose bound passes with probability `power` when the truth is `effect` off the threshold.
+
+    per_seed is exact for normal observations. The other two replace the estimated variance by a multiple of chi-square
+    with the same mean and (for per_seed_dataset) variance; simulation agrees to about one point of power.
+
+    Args:
+        effect: distance between truth and threshold, > 0, in the unit of the measurement.
+        sd: of the observations (per_seed; of the differences when paired), or of the seed effect (other designs).
+        confidence: one-sided, of the gate.
+        power: wanted probability of passing.
+        design: "per_seed", "per_seed_pair" or "per_seed_dataset" (generalised over seeds and datasets).
+        sd_pair: per_seed_pair: noise of a pair beyond its two seed effects.
+        sd_dataset: per_seed_dataset: of the dataset effects.
+        sd_residual: per_seed_dataset: of a single (seed, dataset) beyond both effects.
+        n_datasets: per_seed_dataset: how many datasets there are, at least 2.
+
+    Raises:
+        GatekitError: an argument is out of range or the design is unknown.
+    """
+    checked_confidence(confidence)
+    _check_power(power)
+    if not (math.isfinite(effect) and effect > 0.0):
+        raise GatekitError("stats.effect", f"the effect must be a positive number, not {effect!r}")
+    for name, value in (("sd", sd), ("sd_pair", sd_pair), ("sd_dataset", sd_dataset), ("sd_residual", sd_residual)):
+        if not (math.isfinite(value) and value >= 0.0):
+            raise GatekitError("stats.sd", f"{name} must be a number >= 0, not {value!r}")
+    power_of, fewest = _power_function(design, effect, sd, confidence, sd_pair, sd_dataset, sd_residual, n_datasets)
+    return _smallest(power_of, power, fewest)
+
+
+def _power_function(
+    design: str,
+    effect: float,
+    sd: float,
+    confidence: float,
+    sd_pair: float,
+    sd_dataset: float,
+    sd_residual: float,
+    n_datasets: int | None,
+) -> tuple[Callable[[int], float], int]:
+    """Return the power as a function of the number of seeds, and the fewest seeds that have a bound."""
+
+    def per_seed(n: int) -> float:
+        variance = sd * sd / n
+        return _power(effect, variance, t_quantile(confidence, n - 1.0) ** 2 * variance, n - 1.0)
+
+    def per_seed_pair(n: int) -> float:
+        of_seeds = 4.0 * sd * sd / n
+        variance = of_seeds + 2.0 * sd_pair**2 / (n * (n - 1))
+        jackknife = of_seeds + 4.0 * sd_pair**2 / (n * (n - 2))
+        return _power(effect, variance, t_quantile(confidence, n - 1.0) ** 2 * jackknife, n - 1.0)
+
+    def per_seed_dataset(n: int) -> float:
+        assert n_datasets is not None
+        of_seeds, of_datasets, residual = sd**2 / n, sd_dataset**2 / n_datasets, sd_residual**2 / (n * n_datasets)
+        dfs = (n - 1.0, n_datasets - 1.0)
+        parts = [
+            t_quantile(confidence, df) ** 2 * (v + residual) for v, df in zip((of_seeds, of_datasets), dfs, strict=True)
+        ]
+        margin = sum(parts)
+        df = 1.0 / sum((part / margin) ** 2 / df for part, df in zip(parts, dfs, strict=True)) if margin else dfs[0]
+        return _power(effect, of_seeds + of_datasets + residual, margin, df)
+
+    if design == "per_seed":
+        return per_seed, 2
+    if design == "per_seed_pair":
+        return per_seed_pair, 3
+    if design == "per_seed_dataset":
+        if n_datasets is None or isinstance(n_datasets, bool) or n_datasets < 2:
+            raise GatekitError("stats.n_datasets", f"per_seed_dataset needs at least two datasets, not {n_datasets!r}")
+        return per_seed_dataset, 2
+    raise GatekitError(
+        "stats.design", f"unknown design '{design}'", remedy="use per_seed, per_seed_pair or per_seed_dataset"
+    )
+
+
+def _power(effect: float, variance: float, squared_margin: float, df: float) -> float:
+    """Return P(estimate - threshold >= margin) for a normal estimate and margin^2 ~ squared_margin * chi2(df) / df."""
+    if variance == 0.0:
+        return 1.0
+    error = math.sqrt(variance)
+    # The upper tail, written as a lower one so that it keeps its precision.
+    return noncentral_t_cdf(-math.sqrt(squared_margin) / error, df, -effect / error)
+
+
+def _smallest(power_of: Callable[[int], float], power: float, fewest: int) -> SeedsNeeded:
+    """Return the smallest n whose power suffices; the power grows with n."""
+    low, high = fewest - 1, fewest
+    while (reached := power_of(high)) < power:
+        if high == MOST_SEEDS:
+            return SeedsNeeded(None, reached)
+        low, high = high, min(2 * high, MOST_SEEDS)
+    while high - low > 1:
+        middle = (low + high) // 2
+        at_middle = power_of(middle)
+        if at_middle >= power:
+            high, reached = middle, at_middle
+        else:
+            low = middle
+    return SeedsNeeded(high, reached)
+
+
+def _check_power(power: float) -> None:
+    if not 0.0 < power < 1.0:
+        raise GatekitError("stats.power", f"power must be between 0 and 1, not {power!r}", remedy="use 0.8")
