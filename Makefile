@@ -63,12 +63,12 @@ test-gate: $(GATE)  ## the gate's tests, where no torch is installed
 
 .PHONY: test-runners
 test-runners: $(RUNNERS)  ## the runners' tests, on the CPU and offline
-	$(OFFLINE) .venv-runners/bin/python -m pytest -m "runners and not slow and not gpu" tests/runners
+	$(OFFLINE) .venv-runners/bin/python -m pytest -m "not slow and not gpu" tests/runners
 
 .PHONY: test-slow
 test-slow: $(GATE) $(RUNNERS)  ## the slow tests of both
 	.venv/bin/python -m pytest -m "slow and not gpu and not runners" --ignore=tests/runners
-	$(OFFLINE) .venv-runners/bin/python -m pytest -m "runners and slow and not gpu" tests/runners
+	$(OFFLINE) .venv-runners/bin/python -m pytest -m "slow and not gpu" tests/runners
 
 .PHONY: lint
 lint: $(GATE)  ## ruff, mypy, yamllint, zizmor, workflow schemas, shellcheck
