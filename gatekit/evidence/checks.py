@@ -6,6 +6,7 @@ Each check has its own error with file and JSON pointer. Nothing is repaired: a 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -55,14 +56,12 @@ def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
     if times["finished"] < times["started"]:
         raise refuse("time_order", "the run finished before it started", "/producer/finished")
     if sha256_of(producer["config"]) != producer["config_sha256"]:
-        raise refuse(
-            "config_digest", "config_sha256 is not the digest of config (RFC 8785)", "/producer/config_sha256"
-        )
+        raise refuse("config_digest", "config_sha256 is not the digest of config (RFC 8785)", "/producer/config_sha256")
 
 
 def _check_subject(subject: Mapping[str, Any], pointer: str, refuse: Refuse) -> None:
     seeds = [checkpoint["seed"] for checkpoint in subject["checkpoints"]]
-    if any(later <= earlier for earlier, later in zip(seeds, seeds[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(seeds)):
         raise refuse(
             "checkpoint_order", "checkpoints must be one per seed in increasing order of seed", f"{pointer}/checkpoints"
         )
@@ -100,9 +99,7 @@ def _check_protocol(document: Mapping[str, Any], refuse: Refuse) -> None:
     own = {checkpoint["sha256"] for checkpoint in document["subject"]["checkpoints"]}
     shared = own & {checkpoint["sha256"] for checkpoint in baseline["checkpoints"]}
     if shared or subject_from(baseline).digest == subject_from(document["subject"]).digest:
-        raise refuse(
-            "self_baseline", "the baseline is the candidate itself", "/protocol/baseline/subject"
-        )
+        raise refuse("self_baseline", "the baseline is the candidate itself", "/protocol/baseline/subject")
 
 
 def _check_reported(measurement: Mapping[str, Any], kind: str, name: str, pointer: str, refuse: Refuse) -> None:

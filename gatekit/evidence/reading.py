@@ -70,7 +70,7 @@ def read_summary(path: str) -> Summary:
     if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
         raise GatekitError(
             "summary.not_a_summary",
-            "this is not a gatekit summary (no \"schema\": \"gatekit.summary/1\")",
+            'this is not a gatekit summary (no "schema": "gatekit.summary/1")',
             Location(path, pointer=""),
             "import other tools' results with `gatekit import`, and keep other JSON out of the evidence folder",
         )

@@ -1,0 +1,85 @@
+"""`gatekit check`: the verdict on a laptop and in a pull request."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import rich_click as click
+
+from gatekit.cli.inputs import load_evidence, load_policies, split_paths, the_time
+from gatekit.errors import UsageError, did_you_mean
+from gatekit.gates.evaluate import evaluate
+from gatekit.gates.verdict import Verdict
+
+OUTPUT_HELP = "Also write markdown, json, junit, sarif or terminal, to PATH or - for stdout (repeatable)."
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1)
+@click.option("--policy", "policies", multiple=True, metavar="FILE", help="Policy file or folder; default policies/.")
+@click.option(
+    "--evidence",
+    multiple=True,
+    metavar="DIR",
+    help="Folder, file or pattern of summaries (repeatable); default evidence/.",
+)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT=PATH",
+    help="Also write markdown, json, junit, sarif or terminal; PATH - is stdout.",
+)
+@click.option("--advisory", is_flag=True, help="Report a blocked or inconclusive verdict, but exit 0 on it.")
+@click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time, e.g. 2026-02-16T01:48:20Z.")
+def command(
+    paths: tuple[str, ...],
+    policies: tuple[str, ...],
+    evidence: tuple[str, ...],
+    outputs: tuple[str, ...],
+    advisory: bool,
+    now: str | None,
+) -> int:
+    """Judge evidence by policies; the exit code is the verdict.
+
+    PATHS are summaries (files, folders, patterns); a YAML file among them is a policy. With nothing given, policies/
+    and evidence/ are used.
+    """
+    from gatekit.evidence.atomic import write_whole
+    from gatekit.report import render
+
+    wanted = [_output(text) for text in outputs]
+    time = the_time(now)
+    more_policies, more_evidence = split_paths(paths)
+    loaded, policy_errors = load_policies([*policies, *more_policies])
+    summaries, evidence_errors = load_evidence([*evidence, *more_evidence])
+    verdict = evaluate(loaded, summaries, time, [*policy_errors, *evidence_errors], advisory)
+    if not any(path == "-" for _, path in wanted):
+        wanted.append(("terminal", "-"))
+    for name, path in wanted:
+        if path == "-":
+            click.echo(_on_terminal(verdict) if name == "terminal" else render(name, verdict), nl=False, color=True)
+        else:
+            write_whole(path, render(name, verdict).encode("utf-8"))
+    return verdict.exit_code
+
+
+def _output(text: str) -> tuple[str, str]:
+    from gatekit.report import FORMATS
+
+    name, equals, path = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--output '{text}' is not FORMAT=PATH", "for instance --output json=verdict.json")
+    if name not in FORMATS:
+        raise UsageError(f"no format '{name}'", did_you_mean(name, FORMATS) or f"known: {', '.join(FORMATS)}")
+    return name, path
+
+
+def _on_terminal(verdict: Verdict) -> str:
+    from gatekit.report.terminal import render
+
+    width = max(60, min(140, shutil.get_terminal_size((100, 40)).columns))
+    color = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return render(verdict, width=width, color=color)

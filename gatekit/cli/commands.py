@@ -1,0 +1,59 @@
+"""The command group: each command's module is imported when it is called, so that `check` starts fast."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import rich_click as click
+
+from gatekit import __version__
+
+# Listed in the order of a user's first day.
+COMMANDS = {
+    "check": "gatekit.cli.check",
+    "explain": "gatekit.cli.explain",
+    "lint": "gatekit.cli.lint",
+    "schema": "gatekit.cli.schema",
+    "import": "gatekit.cli.import_",
+    "plan": "gatekit.cli.plan",
+    "init": "gatekit.cli.init",
+    "run": "gatekit.cli.run",
+    "completion": "gatekit.cli.completion",
+}
+
+
+class LazyGroup(click.RichGroup):
+    """A click group whose commands are found in COMMANDS."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return one command."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[name]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when there is none of that name."""
+        from gatekit.errors import did_you_mean
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = did_you_mean(args[0], COMMANDS)
+            ctx.fail(f"no command '{args[0]}'" + (f"; {near}" if near else f"; known: {', '.join(COMMANDS)}"))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="gatekit")
+def group() -> None:
+    """Release gates for interpretability claims.
+
+    A policy says what must hold, summaries say what was measured; `gatekit check` decides.
+
+    Exit codes: 0 pass, 2 blocked, 3 inconclusive, 4 refused, 5 approval needed, 64 usage, 70 internal error.
+    """

@@ -1,0 +1,54 @@
+"""What several commands take from the command line: policies, evidence, the time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence import Summary, find_summaries, read_summaries
+from gatekit.evidence.summary import parse_time
+from gatekit.policy import Policy, find_policies, read_policies
+
+POLICIES = "policies"
+EVIDENCE = "evidence"
+
+
+def the_time(text: str | None) -> datetime:
+    """Return `--now TIME`, or the clock's time.
+
+    Raises:
+        UsageError: the text is not a UTC time such as 2026-02-16T01:48:20Z.
+    """
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise UsageError(f"--now '{text}' is not a UTC time", "write it as 2026-02-16T01:48:20Z") from None
+
+
+def load_policies(paths: Sequence[str]) -> tuple[list[Policy], list[GatekitError]]:
+    """Read the named policies, or those in `policies/`.
+
+    Raises:
+        UsageError: nothing was named and there is no `policies/`.
+    """
+    if not paths and not os.path.isdir(POLICIES):
+        remedy = "name one with --policy, or run `gatekit init`"
+        raise UsageError("no policy: there is no policies/ folder here", remedy)
+    return read_policies(find_policies(list(paths) or [POLICIES]))
+
+
+def load_evidence(paths: Sequence[str]) -> tuple[list[Summary], list[GatekitError]]:
+    """Read the named evidence, or what lies in `evidence/`; no evidence at all is left for the gates to say."""
+    if not paths and not os.path.isdir(EVIDENCE):
+        return [], []
+    return read_summaries(find_summaries(list(paths) or [EVIDENCE]))
+
+
+def split_paths(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return (policies, evidence): a YAML file among the arguments is a policy, anything else is evidence."""
+    policies = [path for path in paths if path.endswith((".yaml", ".yml"))]
+    return policies, [path for path in paths if path not in policies]

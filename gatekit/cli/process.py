@@ -1,0 +1,105 @@
+"""The one way out of the process: every command's exit code is decided here.
+
+Python exits 1 for an uncaught exception, click exits 2 for a usage error, and a report written to a closed pipe exits 0
+or 120: none of these may be taken for a verdict.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from gatekit.exit_codes import ExitCode, worst
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a code of `ExitCode`, or 128 + the signal's number."""
+    signal.signal(signal.SIGTERM, _stop)
+    logging.basicConfig(level=logging.WARNING, format="gatekit: %(message)s", stream=sys.stderr)
+    code: int = ExitCode.INTERNAL
+    try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except SystemExit as stop:
+        # Only the signal handler raises this with a code; anything else did not come through here by design.
+        code = stop.code if isinstance(stop.code, int) and stop.code > 128 else ExitCode.INTERNAL
+    except BaseException as error:  # MemoryError and RecursionError included: no failure may look like a verdict
+        code = ExitCode.INTERNAL
+        _say(f"internal error: {type(error).__name__}: {error}")
+        if os.environ.get("GATEKIT_TRACEBACK"):
+            import traceback
+
+            traceback.print_exc()
+        else:
+            _say("set GATEKIT_TRACEBACK=1 for the traceback, and please report it")
+    _leave(_delivered(code))
+
+
+def _run(arguments: list[str]) -> int:
+    from click import exceptions
+
+    from gatekit.cli.commands import group
+    from gatekit.errors import GatekitError
+
+    try:
+        result = group.main(args=arguments, prog_name="gatekit", standalone_mode=False)
+    except exceptions.Exit as stop:
+        return int(stop.exit_code)
+    except exceptions.Abort:
+        return 128 + signal.SIGINT
+    except exceptions.UsageError as error:
+        _say(error.format_message())
+        if error.ctx is not None:
+            _say(f"see `{error.ctx.command_path} --help`")
+        return ExitCode.USAGE
+    except exceptions.ClickException as error:
+        _say(error.format_message())
+        return ExitCode.USAGE
+    except GatekitError as error:
+        _say(str(error))
+        if error.location is not None and error.location.source_line is not None:
+            _say(f"    {error.location.source_line.strip()}")
+        return error.exit_code
+    # A command that returns nothing did its work; --help and --version return 0 as click's own.
+    return ExitCode.PASS if result is None else int(result)
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _say(text: str) -> None:
+    from gatekit.report import inert
+
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(f"gatekit: {inert.terminal(text, limit=2000)}\n")
+        except OSError:
+            return
+
+
+def _delivered(code: int) -> int:
+    """Flush what was printed; a report that nobody can have received is not a pass."""
+    try:
+        if sys.stdout is None:
+            raise OSError("stdout is closed")
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return worst([ExitCode.INTERNAL]) if code <= ExitCode.INTERNAL else code
+    return code
+
+
+def _leave(code: int) -> NoReturn:
+    # Without this, the interpreter's own flush at exit can fail and replace the exit code by 120.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(code)

@@ -1,0 +1,60 @@
+"""From a measurement to the interval that a threshold is compared with: which design takes which bound."""
+
+from __future__ import annotations
+
+from gatekit.evidence.summary import Measurement, Protocol
+from gatekit.stats import (
+    Interval,
+    crossed,
+    per_seed,
+    per_seed_pair,
+    per_seed_pair_two_groups,
+    per_seed_two_groups,
+    selection_confidence,
+)
+from gatekit.stats import reported as reported_interval
+
+
+def effective_confidence(confidence: float, protocol: Protocol, selected_from: int) -> tuple[float, int]:
+    """Return the confidence that a bound must have, and the number of candidates it pays for.
+
+    A candidate chosen as best of k on observations that the bound uses again is bounded at 1 - (1 - c) / k; seeds that
+    the selection did not see cost nothing. The policy may state a larger k than the summary does, never a smaller one.
+    """
+    reused = set(protocol.selection.seeds) & set(protocol.seeds)
+    candidates = max(selected_from, protocol.selection.candidates if reused or not protocol.seeds else 1)
+    return selection_confidence(confidence, candidates), candidates
+
+
+def interval(measurement: Measurement, confidence: float, generalize_over: tuple[str, ...]) -> Interval:
+    """Return estimate and one-sided bounds of a measurement's effect at a confidence.
+
+    Args:
+        measurement: complete observations, or another tool's numbers, which pass through with their own confidence.
+        confidence: one-sided.
+        generalize_over: random factors of a crossed design, of `seed`, `dataset`, `row`.
+    """
+    if measurement.reported is not None:
+        r = measurement.reported
+        return reported_interval(r.estimate, r.lower, r.upper, r.confidence or confidence, r.n_seeds or 1)
+    effects = measurement.effects
+    first = [key[0] for key in measurement.keys]
+    second = [key[-1] for key in measurement.keys]
+    if measurement.design in ("per_seed_dataset", "per_seed_row"):
+        level = "dataset" if measurement.design == "per_seed_dataset" else "row"
+        # A factor that the design does not have cannot be generalised over; the seeds always can.
+        factors = tuple(name for name, wanted in (("seed", "seed"), ("level", level)) if wanted in generalize_over) or (
+            "seed",
+        )
+        return crossed(first, second, effects, confidence, factors)
+    if measurement.baseline_keys is not None and measurement.baseline_values is not None:
+        other_first = [key[0] for key in measurement.baseline_keys]
+        if measurement.design == "per_seed":
+            return per_seed_two_groups(first, effects, other_first, measurement.baseline_values, confidence)
+        other_second = [key[-1] for key in measurement.baseline_keys]
+        return per_seed_pair_two_groups(
+            first, second, effects, other_first, other_second, measurement.baseline_values, confidence
+        )
+    if measurement.design == "per_seed":
+        return per_seed(first, effects, confidence)
+    return per_seed_pair(first, second, effects, confidence)

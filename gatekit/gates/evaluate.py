@@ -1,0 +1,192 @@
+"""Policies x Summaries -> Verdict.
+
+A pass says that every required gate's bound met its threshold on observations of one subject. It does not say that the
+observations are honest, that the thresholds are wise, or anything about measurements that the policy does not name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from gatekit import __version__
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence.summary import Summary
+from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.threshold import Setting, judge
+from gatekit.gates.verdict import (
+    CombinedResult,
+    EvidenceRead,
+    GateResult,
+    Outcome,
+    PolicyResult,
+    RuleResult,
+    Verdict,
+    WaiverUsed,
+    Why,
+)
+from gatekit.policy.lint import lint
+from gatekit.policy.model import Gate, Policy, Rule, SubjectFilter, Threshold, thresholds
+
+CLOCK_SKEW = timedelta(minutes=10)
+"""Evidence may be this far in the future; two machines' clocks differ, but not by more."""
+
+
+def evaluate(
+    policies: Sequence[Policy],
+    summaries: Sequence[Summary],
+    now: datetime,
+    errors: Sequence[GatekitError] = (),
+    advisory: bool = False,
+) -> Verdict:
+    """Judge every policy on the evidence.
+
+    Args:
+        policies: loaded policies; they are linted here.
+        summaries: every summary that could be read.
+        now: aware UTC time for ages and waivers.
+        errors: what reading policies and evidence already found wrong; any error refuses the verdict.
+        advisory: report a blocked or inconclusive verdict without its exit code.
+    """
+    found = list(errors)
+    for summary in summaries:
+        if summary.finished > now + CLOCK_SKEW:
+            found.append(
+                GatekitError(
+                    "summary.future",
+                    f"finished at {summary.finished:%Y-%m-%dT%H:%M:%SZ}, which is in the future",
+                    Location(summary.path, pointer="/producer/finished"),
+                )
+            )
+    results = []
+    for policy in policies:
+        result, policy_errors = _policy(policy, summaries, now)
+        results.append(result)
+        found += policy_errors
+    codes = [error.exit_code for error in found] + [result.code for result in results]
+    return Verdict(
+        version=__version__,
+        now=now,
+        policies=tuple(sorted(results, key=lambda r: (r.path, r.id))),
+        evidence=tuple(
+            EvidenceRead(s.path, s.sha256, s.kind, s.status, s.subject.digest)
+            for s in sorted(summaries, key=lambda s: s.path)
+        ),
+        errors=tuple(found),
+        code=worst(codes),
+        advisory=advisory,
+    )
+
+
+def _policy(policy: Policy, summaries: Sequence[Summary], now: datetime) -> tuple[PolicyResult, list[GatekitError]]:
+    errors = lint(policy, now)
+    kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
+    relevant = [s for s in summaries if s.kind in kinds]
+    mine = [s for s in relevant if _matches(policy.subject, s)]
+    others = [s for s in relevant if not _matches(policy.subject, s)]
+    subjects = {s.subject.digest: s.subject for s in sorted(mine, key=lambda s: s.path)}
+    several = None
+    if policy.one_subject and len(subjects) > 1:
+        listed = "; ".join(subject.words for subject in subjects.values())
+        several = f"the evidence is about {len(subjects)} subjects ({listed}); name one under `subject:` in the policy"
+    setting = Setting(policy, mine, others, several, now)
+    gates = []
+    for gate in policy.gates:
+        result, gate_errors = _rule(gate.rule, setting)
+        errors += gate_errors
+        gates.append(_gate(gate, result, policy))
+    notes = []
+    if policy.legacy:
+        notes.append("legacy policy: reproduces another system's rules, fallbacks included; not for a release")
+    if not policy.one_subject:
+        notes.append("one_subject is off: its gates may speak of different models")
+    return (
+        PolicyResult(
+            path=policy.path,
+            id=policy.id,
+            sha256=policy.sha256,
+            legacy=policy.legacy,
+            subject=next(iter(subjects.values())).words if len(subjects) == 1 else None,
+            gates=tuple(gates),
+            code=worst([_code(gates), *(error.exit_code for error in errors)]),
+            notes=tuple(notes),
+        ),
+        errors,
+    )
+
+
+def _matches(wanted: SubjectFilter, summary: Summary) -> bool:
+    subject = summary.subject
+    return (
+        wanted.model in (None, subject.model_name)
+        and wanted.model_digest in (None, subject.model_digest)
+        and wanted.hook in (None, subject.hook)
+        and wanted.architecture in (None, subject.architecture)
+        and wanted.d_sae in (None, subject.d_sae)
+        and wanted.k in (None, subject.k)
+        and (wanted.digest is None or subject.digest.startswith(wanted.digest))
+    )
+
+
+def _gate(gate: Gate, result: RuleResult, policy: Policy) -> GateResult:
+    waiver = next((w for w in policy.waivers if w.gate == gate.name), None)
+    return GateResult(
+        name=gate.name,
+        description=gate.description,
+        result=result,
+        required=gate.required,
+        level=gate.level,
+        waiver=None if waiver is None else WaiverUsed(waiver.owner, waiver.reason, waiver.expires, waiver.location),
+        location=gate.location,
+    )
+
+
+def _code(gates: Sequence[GateResult]) -> ExitCode:
+    """Pass only when at least one enforced gate was there to pass; waived, warned and optional ones never count."""
+    outcomes = [gate.outcome for gate in gates if gate.enforced]
+    if Outcome.FAIL in outcomes:
+        return ExitCode.BLOCKED
+    if not outcomes or Outcome.INCONCLUSIVE in outcomes:
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.PASS
+
+
+def _rule(rule: Rule, setting: Setting) -> tuple[RuleResult, list[GatekitError]]:
+    if isinstance(rule, Threshold):
+        judged = judge(rule, setting)
+        return judged.result, list(judged.errors)
+    children: list[RuleResult] = []
+    errors: list[GatekitError] = []
+    for part in rule.rules:
+        result, part_errors = _rule(part, setting)
+        children.append(result)
+        errors += part_errors
+    if rule.operator == "first_of":
+        outcome, reason = _first_of(children)
+    else:
+        outcome, reason = _combine(rule.operator == "all_of", [child.outcome for child in children])
+    return CombinedResult(outcome, Why.COMBINED, reason, rule.operator, tuple(children), rule.location), errors
+
+
+def _combine(need_all: bool, outcomes: Sequence[Outcome]) -> tuple[Outcome, str]:
+    """Three-valued and/or: what is unknown decides unless something known already has."""
+    count = {outcome: outcomes.count(outcome) for outcome in Outcome}
+    counted = ", ".join(f"{n} {outcome}" for outcome, n in count.items() if n)
+    decisive = Outcome.FAIL if need_all else Outcome.PASS
+    otherwise = Outcome.PASS if need_all else Outcome.FAIL
+    if count[decisive]:
+        return decisive, counted
+    return (Outcome.INCONCLUSIVE if count[Outcome.INCONCLUSIVE] else otherwise), counted
+
+
+def _first_of(children: Sequence[RuleResult]) -> tuple[Outcome, str]:
+    for number, child in enumerate(children, 1):
+        if child.outcome is not Outcome.INCONCLUSIVE and not _holds_inconclusive(child):
+            return child.outcome, f"decided by alternative {number} of {len(children)}: the first that was measured"
+    return Outcome.INCONCLUSIVE, f"none of {len(children)} alternatives was measured"
+
+
+def _holds_inconclusive(result: RuleResult) -> bool:
+    if isinstance(result, CombinedResult):
+        return any(_holds_inconclusive(child) for child in result.children)
+    return result.outcome is Outcome.INCONCLUSIVE

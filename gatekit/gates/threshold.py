@@ -1,0 +1,197 @@
+"""One threshold on the evidence: find the one summary that can answer it, bound its effect, compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gatekit.errors import GatekitError
+from gatekit.evidence.summary import Measurement, Summary
+from gatekit.gates.bounds import effective_confidence, interval
+from gatekit.gates.verdict import EvidenceUsed, Measured, Outcome, ThresholdResult, Why
+from gatekit.policy.lint import Z_SCORES, infeasible
+from gatekit.policy.model import Policy, Threshold
+from gatekit.stats import Interval, minimum_detectable
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every threshold of one policy is judged in."""
+
+    policy: Policy
+    summaries: Sequence[Summary]
+    """Summaries of the policy's subject."""
+    others: Sequence[Summary]
+    """Summaries of subjects that the policy is not about."""
+    several_subjects: str | None
+    """Why no one subject could be chosen, when that is so."""
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A result, and what the evaluation found wrong with the policy for evidence of this shape."""
+
+    result: ThresholdResult
+    errors: tuple[GatekitError, ...] = ()
+
+
+def judge(rule: Threshold, setting: Setting) -> Judged:
+    """Return the outcome of one threshold; anything that was not measured is inconclusive, never a pass."""
+    found = _find(rule, setting)
+    if isinstance(found, ThresholdResult):
+        return Judged(found)
+    summary, measurement = found
+    used = EvidenceUsed(summary.path, summary.sha256, summary.subject.digest, summary.protocol.name)
+
+    def undecided(why: Why, reason: str) -> Judged:
+        return Judged(replace(_undecided(rule, why, reason), evidence=used, self_reported=is_reported))
+
+    is_reported = measurement.reported is not None
+    age = setting.now - summary.finished
+    if rule.max_age is not None and age > rule.max_age:
+        return undecided(Why.STALE, f"{summary.path} is {_days(age)} old; the policy allows {_days(rule.max_age)}")
+    if is_reported and not rule.allow_reported:
+        return undecided(
+            Why.SELF_REPORTED,
+            f"{rule.measure.name} in {summary.path} is another tool's own number without observations; "
+            "the policy does not allow reported evidence",
+        )
+    n_seeds = measurement.reported.n_seeds if measurement.reported else len(measurement.seeds)
+    if (n_seeds or 1) < rule.min_seeds:
+        stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
+        return undecided(Why.TOO_FEW_SEEDS, f"{stated}; the policy needs {rule.min_seeds}")
+    confidence, candidates = effective_confidence(rule.confidence, summary.protocol, rule.selected_from)
+    bounds = interval(measurement, confidence, rule.generalize_over)
+    if not rule.point:
+        if (rule.low is not None and bounds.lower is None) or (rule.high is not None and bounds.upper is None):
+            return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {bounds.method}")
+        if bounds.confidence < confidence:
+            return undecided(
+                Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
+            )
+    result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported)
+    return _with_notes(rule, result, summary, measurement, setting, candidates)
+
+
+def _find(rule: Threshold, setting: Setting) -> tuple[Summary, Measurement] | ThresholdResult:
+    name = rule.measure.name
+    of_kind = [s for s in setting.summaries if s.kind == rule.kind]
+    if setting.several_subjects is not None:
+        return _undecided(rule, Why.SEVERAL_SUBJECTS, setting.several_subjects)
+    if not of_kind:
+        elsewhere = sorted(s.path for s in setting.others if s.kind == rule.kind)
+        if elsewhere:
+            return _undecided(rule, Why.ANOTHER_SUBJECT, f"{elsewhere[0]} measured another subject")
+        return _undecided(rule, Why.MISSING, f"no {rule.kind} summary")
+    usable = [s for s in of_kind if s.status == "ok" and name in s.measurements]
+    if not usable:
+        broken = min((s for s in of_kind if s.status != "ok"), key=lambda s: s.path, default=None)
+        if broken is not None:
+            return _undecided(rule, Why.RUN_FAILED, f"the run of {broken.path} {broken.status}: {broken.reason}")
+        there = sorted({m for s in of_kind for m in s.measurements})
+        return _undecided(rule, Why.MISSING, f"{of_kind[0].path} holds no {name}; it holds {', '.join(there)}")
+    if rule.protocol is not None:
+        usable = [s for s in usable if s.protocol.name == rule.protocol]
+        if not usable:
+            return _undecided(rule, Why.MISSING, f"no {rule.kind} summary follows protocol {rule.protocol}")
+    protocols = {(s.protocol.digest, s.subject.digest): s for s in sorted(usable, key=lambda s: s.path)}
+    if len(protocols) > 1:
+        named = ", ".join(s.path for s in protocols.values())
+        why = Why.SEVERAL_PROTOCOLS if len({key[0] for key in protocols}) > 1 else Why.SEVERAL_SUBJECTS
+        return _undecided(rule, why, f"these are not comparable and none is named by the policy: {named}")
+    # Equal observations (contradictions were refused on reading): the newest run says how old they are.
+    summary = max(usable, key=lambda s: (s.finished, s.sha256))
+    return summary, summary.measurements[name]
+
+
+def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
+    return ThresholdResult(
+        outcome=Outcome.INCONCLUSIVE,
+        why=why,
+        reason=reason,
+        kind=rule.kind,
+        measure=rule.measure.name,
+        unit=rule.measure.unit,
+        operator=rule.operator,
+        low=rule.low,
+        high=rule.high,
+        bound="point" if rule.point else "confidence",
+        self_reported=False,
+        measured=None,
+        evidence=None,
+        notes=(),
+        location=rule.location,
+    )
+
+
+def _compared(rule: Threshold, bounds: Interval) -> ThresholdResult:
+    lower = bounds.estimate if rule.point else bounds.lower
+    upper = bounds.estimate if rule.point else bounds.upper
+    margins = []
+    if rule.low is not None and lower is not None:
+        margins.append(lower - rule.low)
+    if rule.high is not None and upper is not None:
+        margins.append(rule.high - upper)
+    margin = min(margins, default=-math.inf)
+    # "pass iff": a NaN margin, should one ever come this far, is not a pass.
+    passes = margin >= 0.0
+    return replace(
+        _undecided(rule, Why.MEASURED, _sentence(rule, bounds, passes)),
+        outcome=Outcome.PASS if passes else Outcome.FAIL,
+        measured=Measured(
+            estimate=bounds.estimate,
+            lower=bounds.lower,
+            upper=bounds.upper,
+            standard_error=bounds.standard_error,
+            df=bounds.df,
+            confidence=None if rule.point else bounds.confidence,
+            n_seeds=bounds.n_seeds,
+            n_observations=bounds.n_observations,
+            method=bounds.method,
+            margin=margin,
+            detectable=None if rule.point else minimum_detectable(bounds),
+        ),
+    )
+
+
+def _sentence(rule: Threshold, bounds: Interval, passes: bool) -> str:
+    estimate = bounds.estimate
+    meets = (rule.low is None or estimate >= rule.low) and (rule.high is None or estimate <= rule.high)
+    if passes:
+        return "the estimate meets the threshold" if rule.point else "the bound meets the threshold"
+    if meets:
+        return "the estimate meets the threshold, but the bound does not: the evidence is too weak for it"
+    return "the estimate does not meet the threshold"
+
+
+def _with_notes(
+    rule: Threshold, result: ThresholdResult, summary: Summary, measurement: Measurement, setting: Setting, k: int
+) -> Judged:
+    notes = []
+    if summary.git_dirty:
+        notes.append("measured with uncommitted changes in the repository")
+    if k > 1 and not rule.point:
+        notes.append(f"best of {k} candidates on the same observations: bounded at {1 - (1 - rule.confidence) / k:.4g}")
+    if k > 1 and rule.point:
+        notes.append(f"best of {k} candidates on the same observations, and a point estimate does not pay for it")
+    errors = infeasible(rule, summary.subject.d_sae, _baseline_mean(rule, measurement, summary))
+    if errors and setting.policy.legacy:
+        notes += [error.message for error in errors]
+        errors = []
+    return Judged(replace(result, notes=tuple(notes)), tuple(errors))
+
+
+def _baseline_mean(rule: Threshold, measurement: Measurement, summary: Summary) -> float | None:
+    if measurement.baseline is not None:
+        return math.fsum(measurement.baseline) / len(measurement.baseline)
+    score = rule.measure.name.removesuffix("_delta")
+    stated = summary.protocol.settings.get(f"baseline_{score}") if score in Z_SCORES else None
+    return stated if isinstance(stated, float | int) and not isinstance(stated, bool) else None
+
+
+def _days(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"

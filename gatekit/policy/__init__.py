@@ -1,0 +1,22 @@
+"""Policies: strict YAML in, a typed Policy out, and the lint that refuses rules which cannot decide anything."""
+
+from __future__ import annotations
+
+from gatekit.policy.lint import lint
+from gatekit.policy.loading import find_policies, parse_policy, read_policies, read_policy
+from gatekit.policy.model import Combined, Gate, Policy, Rule, Threshold, Waiver, thresholds
+
+__all__ = [
+    "Combined",
+    "Gate",
+    "Policy",
+    "Rule",
+    "Threshold",
+    "Waiver",
+    "find_policies",
+    "lint",
+    "parse_policy",
+    "read_policies",
+    "read_policy",
+    "thresholds",
+]

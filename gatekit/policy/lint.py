@@ -1,0 +1,104 @@
+"""What is wrong with a policy that could be loaded: rules that cannot fail, cannot pass, or excuse what has expired."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import datetime
+
+from gatekit.errors import GatekitError
+from gatekit.policy.model import Policy, Threshold, thresholds
+
+Z_SCORES = {"interpretability", "contrastive", "independence"}
+
+
+def z_ceiling(d_sae: int) -> float:
+    """Return the largest z-score that one of `d_sae` values can have: (F - 1) / sqrt(F), with the unbiased deviation.
+
+    CE-Bench scores are such maxima, so no SAE of that width can score higher, and a wider one can without being better.
+    """
+    return (d_sae - 1) / math.sqrt(d_sae)
+
+
+def lint(policy: Policy, now: datetime) -> list[GatekitError]:
+    """Return every error of a loaded policy, in the order of the file."""
+    errors = [error for gate in policy.gates for rule in thresholds(gate.rule) for error in _threshold(rule)]
+    if policy.subject.d_sae is not None and not policy.legacy:
+        for gate in policy.gates:
+            for rule in thresholds(gate.rule):
+                errors += infeasible(rule, policy.subject.d_sae, None)
+    return errors + list(_waivers(policy, now))
+
+
+def _threshold(rule: Threshold) -> Iterable[GatekitError]:
+    low, high = rule.measure.effect_range
+    name = f"{rule.kind} {rule.measure.name}"
+    for limit in (rule.low, rule.high):
+        if limit is not None and not low <= limit <= high:
+            yield GatekitError(
+                "policy.out_of_range",
+                f"threshold {limit:g} is outside the range of {name}, [{low:g}, {high:g}]",
+                rule.limit_location,
+            )
+            return
+    never_fails = {
+        "at_least": rule.low == low,
+        "at_most": rule.high == high,
+        "between": (rule.low, rule.high) == (low, high),
+    }
+    if never_fails[rule.operator]:
+        yield GatekitError("policy.cannot_fail", f"no value of {name} could fail this threshold", rule.limit_location)
+    better = rule.measure.direction
+    if (rule.operator == "at_most" and better == "higher") or (rule.operator == "at_least" and better == "lower"):
+        right = "at_least" if better == "higher" else "at_most"
+        yield GatekitError(
+            "policy.direction",
+            f"{better} is better for {name}, so {rule.operator} rewards the worse",
+            rule.limit_location,
+            f"use {right}, or between",
+        )
+
+
+def infeasible(rule: Threshold, d_sae: int, baseline_mean: float | None) -> list[GatekitError]:
+    """Return an error when no candidate of this width could reach the threshold.
+
+    Args:
+        rule: the threshold.
+        d_sae: number of latents of the candidate.
+        baseline_mean: mean of the baseline's scores for a `_delta` measure; None when unknown, and then 0 is assumed,
+            the smallest that it can be.
+    """
+    if rule.kind != "cebench" or rule.low is None:
+        return []
+    score = rule.measure.name.removesuffix("_delta")
+    if score not in Z_SCORES:
+        return []
+    ceiling = z_ceiling(d_sae)
+    best = ceiling - (baseline_mean or 0.0) if rule.measure.compares else ceiling
+    if rule.low <= best:
+        return []
+    against = f" less the baseline's mean {baseline_mean:.4g}" if baseline_mean is not None else ""
+    return [
+        GatekitError(
+            "policy.infeasible",
+            f"no SAE with d_sae={d_sae} can reach {rule.measure.name} >= {rule.low:g}: a z-score over {d_sae} latents "
+            f"cannot exceed {ceiling:.2f}{against}, so {best:.2f} is the most",
+            rule.limit_location,
+            "use a baseline of equal width, or the _normalised_delta measure",
+        )
+    ]
+
+
+def _waivers(policy: Policy, now: datetime) -> Iterable[GatekitError]:
+    seen: set[str] = set()
+    for waiver in policy.waivers:
+        if waiver.gate in seen:
+            yield GatekitError("policy.duplicate_waiver", f"gate '{waiver.gate}' is waived twice", waiver.location)
+        seen.add(waiver.gate)
+        if waiver.expires < now.date():
+            yield GatekitError(
+                "policy.waiver_expired",
+                f"the waiver of '{waiver.gate}' by {waiver.owner} expired on {waiver.expires.isoformat()}",
+                waiver.location,
+                "remove it, or renew it with a reason",
+            )

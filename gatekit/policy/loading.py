@@ -1,0 +1,330 @@
+"""From a YAML file to a Policy. Whatever is unknown, doubled or out of place is an error with line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.kinds import Measure, measures
+from gatekit.evidence.schemas import KINDS
+from gatekit.policy import fields
+from gatekit.policy.model import (
+    DEFAULT_CONFIDENCE,
+    DEFAULT_MIN_SEEDS,
+    Combination,
+    Combined,
+    Gate,
+    Level,
+    Operator,
+    Policy,
+    Rule,
+    SubjectFilter,
+    Threshold,
+    Waiver,
+)
+from gatekit.policy.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
+
+POLICY_KEYS = ("schema", "id", "description", "legacy", "defaults", "subject", "one_subject", "gates", "waivers")
+SETTING_KEYS = ("confidence", "min_seeds", "max_age", "allow_reported", "generalize_over", "selected_from")
+"""What `defaults` may set and a threshold may override."""
+OPERATORS: tuple[Operator, ...] = ("at_least", "at_most", "between")
+COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
+GATE_KEYS = ("required", "level", "description")
+THRESHOLD_KEYS = ("from", "measure", *OPERATORS, "bound", "protocol", *SETTING_KEYS)
+SUBJECT_KEYS = ("model", "model_digest", "hook", "architecture", "d_sae", "k", "digest")
+WAIVER_KEYS = ("gate", "owner", "reason", "expires")
+FACTORS = ("seed", "dataset", "row")
+NAME = r"[a-z][a-z0-9_]{0,63}"
+MAX_DEPTH = 8
+"""Combinations nested deeper than this are not read by people either."""
+
+
+@dataclass(frozen=True)
+class _Settings:
+    confidence: float = DEFAULT_CONFIDENCE
+    min_seeds: int = DEFAULT_MIN_SEEDS
+    max_age: timedelta | None = None
+    allow_reported: bool = False
+    generalize_over: tuple[str, ...] = FACTORS
+    selected_from: int = 1
+
+
+def find_policies(paths: list[str]) -> list[str]:
+    """Return the policy files under files and folders (`*.yaml`, `*.yml`), sorted, each once.
+
+    Raises:
+        UsageError: a path does not exist, or a folder holds no policy.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        place = Path(path)
+        if place.is_dir():
+            inside = sorted(p for p in place.iterdir() if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
+            if not inside:
+                raise UsageError(f"no policy in '{path}'", "`gatekit init` writes one")
+            found.update(dict.fromkeys(p.as_posix() for p in inside))
+        elif place.exists():
+            found.setdefault(place.as_posix())
+        else:
+            raise UsageError(f"no policy at '{path}'", "check the path, or write one with `gatekit init`")
+    return sorted(found)
+
+
+def read_policy(path: str) -> Policy:
+    """Read one policy file.
+
+    Raises:
+        GatekitError: `yaml.*` or `policy.*` with file, line and column.
+    """
+    return _policy_from(read_yaml(path))
+
+
+def parse_policy(data: bytes, name: str) -> Policy:
+    """Read a policy from bytes, as `read_policy` does from a file."""
+    return _policy_from(parse_yaml(data, name))
+
+
+def _policy_from(document: YamlDocument) -> Policy:
+    root = document.root
+    top = fields.mapping(document, root, "a policy", POLICY_KEYS)
+    version = fields.required(document, root, top, "schema", "the policy")
+    fields.choice(document, version, "schema", ["gatekit.policy/1"])
+    legacy = "legacy" in top and fields.flag(document, top["legacy"], "legacy")
+    defaults = _Settings()
+    if "defaults" in top:
+        given = fields.mapping(document, top["defaults"], "defaults", SETTING_KEYS)
+        defaults = _settings(document, given, defaults)
+    gates_node = fields.required(document, root, top, "gates", "the policy")
+    named = fields.entries(document, gates_node, "gates")
+    if not named:
+        raise fields.refusal(document, gates_node, "no_gates", "a policy without gates would pass anything")
+    gates = tuple(_gate(document, key, node, defaults, legacy) for key, node in named)
+    waivers = fields.sequence(document, top["waivers"], "waivers", at_least=0) if "waivers" in top else ()
+    policy_id = fields.required(document, root, top, "id", "the policy")
+    return Policy(
+        path=document.path,
+        sha256=document.sha256,
+        id=fields.text(document, policy_id, "id", r"[a-z][a-z0-9-]{0,63}"),
+        description=fields.text(document, top["description"], "description") if "description" in top else None,
+        legacy=legacy,
+        one_subject="one_subject" not in top or fields.flag(document, top["one_subject"], "one_subject"),
+        subject=_subject(document, top["subject"]) if "subject" in top else SubjectFilter(),
+        gates=gates,
+        waivers=tuple(_waiver(document, node, [gate.name for gate in gates]) for node in waivers),
+    )
+
+
+def _settings(document: YamlDocument, given: Mapping[str, Node], base: _Settings) -> _Settings:
+    factors = base.generalize_over
+    if "generalize_over" in given:
+        items = fields.sequence(document, given["generalize_over"], "generalize_over")
+        factors = tuple(fields.choice(document, item, "factor", FACTORS) for item in items)
+        if len(set(factors)) != len(factors):
+            raise fields.refusal(document, given["generalize_over"], "value", "generalize_over names a factor twice")
+    return _Settings(
+        confidence=fields.confidence(document, given["confidence"]) if "confidence" in given else base.confidence,
+        min_seeds=fields.integer(document, given["min_seeds"], "min_seeds", 1, 10_000)
+        if "min_seeds" in given
+        else base.min_seeds,
+        max_age=fields.duration(document, given["max_age"], "max_age") if "max_age" in given else base.max_age,
+        allow_reported=fields.flag(document, given["allow_reported"], "allow_reported")
+        if "allow_reported" in given
+        else base.allow_reported,
+        generalize_over=factors,
+        selected_from=fields.integer(document, given["selected_from"], "selected_from", 1, 1_000_000)
+        if "selected_from" in given
+        else base.selected_from,
+    )
+
+
+def _gate(document: YamlDocument, key: Node, node: Node, defaults: _Settings, legacy: bool) -> Gate:
+    name = fields.text(document, key, "gate name", NAME)
+    fields_known = (*THRESHOLD_KEYS, *COMBINATIONS, *GATE_KEYS)
+    given = fields.mapping(document, node, f"gate '{name}'", fields_known)
+    rule = _rule(document, node, {k: v for k, v in given.items() if k not in GATE_KEYS}, defaults, legacy, 1)
+    level: Level = "enforce"
+    if "level" in given and fields.choice(document, given["level"], "level", ["enforce", "warn"]) == "warn":
+        level = "warn"
+    return Gate(
+        name=name,
+        rule=rule,
+        required="required" not in given or fields.flag(document, given["required"], "required"),
+        level=level,
+        description=fields.text(document, given["description"], "description") if "description" in given else None,
+        location=document.location(key),
+    )
+
+
+def _rule(
+    document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: _Settings, legacy: bool, depth: int
+) -> Rule:
+    combinations = [key for key in COMBINATIONS if key in given]
+    if not combinations:
+        return _threshold(document, node, given, defaults)
+    operator = combinations[0]
+    others = [key for key in given if key != operator]
+    if others:
+        raise fields.refusal(
+            document, given[others[0]], "mixed_rule", f"a rule is {operator} or a threshold, not both ('{others[0]}')"
+        )
+    if operator == "first_of" and not legacy:
+        raise fields.refusal(
+            document,
+            node,
+            "fallback",
+            "first_of falls back to another measurement when one is missing: a hole in a gate",
+            "use all_of or any_of; only a policy with legacy: true may use it",
+        )
+    if depth > MAX_DEPTH:
+        raise fields.refusal(document, node, "depth", f"rules are nested deeper than {MAX_DEPTH}")
+    parts = fields.sequence(document, given[operator], operator)
+    known = (*THRESHOLD_KEYS, *COMBINATIONS)
+    return Combined(
+        operator=operator,
+        rules=tuple(
+            _rule(document, part, fields.mapping(document, part, "a rule", known), defaults, legacy, depth + 1)
+            for part in parts
+        ),
+        location=document.location(node),
+    )
+
+
+def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: _Settings) -> Threshold:
+    if not given:
+        raise fields.refusal(document, node, "empty", "an empty rule would hold for anything")
+    kind_node = fields.required(document, node, given, "from", "a rule")
+    kind = fields.choice(document, kind_node, "kind of summary", KINDS)
+    measure_node = fields.required(document, node, given, "measure", "a rule")
+    measure = _measure(document, measure_node, kind)
+    operators = [key for key in OPERATORS if key in given]
+    if len(operators) != 1:
+        what = "no threshold" if not operators else f"{' and '.join(operators)}"
+        raise fields.refusal(
+            document, node, "one_threshold", f"a rule has exactly one of {', '.join(OPERATORS)}; this has {what}"
+        )
+    operator = operators[0]
+    limit = given[operator]
+    low, high = _limits(document, limit, operator)
+    settings = _settings(document, given, defaults)
+    return Threshold(
+        kind=kind,
+        measure=measure,
+        operator=operator,
+        low=low,
+        high=high,
+        point="bound" in given and _is_point(document, given["bound"], operator),
+        confidence=settings.confidence,
+        min_seeds=settings.min_seeds,
+        max_age=settings.max_age,
+        allow_reported=settings.allow_reported,
+        generalize_over=settings.generalize_over,
+        protocol=fields.text(document, given["protocol"], "protocol") if "protocol" in given else None,
+        selected_from=settings.selected_from,
+        location=document.location(node),
+        limit_location=document.location(limit),
+    )
+
+
+def _measure(document: YamlDocument, node: Node, kind: str) -> Measure:
+    name = fields.text(document, node, "measure")
+    known = measures(kind)
+    if name not in known:
+        remedy = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
+        raise fields.refusal(document, node, "unknown_measure", f"unknown measure '{name}' of {kind}", remedy)
+    return known[name]
+
+
+def _limits(document: YamlDocument, node: Node, operator: Operator) -> tuple[float | None, float | None]:
+    if operator == "at_least":
+        return fields.number(document, node, operator), None
+    if operator == "at_most":
+        return None, fields.number(document, node, operator)
+    items = fields.sequence(document, node, operator, at_least=2)
+    if len(items) != 2:
+        raise fields.refusal(document, node, "value", "between takes two numbers: [low, high]")
+    low, high = (fields.number(document, item, operator) for item in items)
+    if not low < high:
+        raise fields.refusal(document, node, "value", f"between [{low:g}, {high:g}] is empty: low must be below high")
+    return low, high
+
+
+def _is_point(document: YamlDocument, node: Node, operator: Operator) -> bool:
+    word = fields.choice(document, node, "bound", ["lower", "upper", "point"])
+    if word == "point":
+        return True
+    natural = {"at_least": "lower", "at_most": "upper"}.get(operator)
+    if word != natural:
+        wanted = f"the {natural} bound" if natural else "both bounds"
+        raise fields.refusal(
+            document,
+            node,
+            "wrong_bound",
+            f"{operator} compares {wanted}; '{word}' would make the gate easier",
+            "leave `bound` out, or write `bound: point`",
+        )
+    return False
+
+
+def _subject(document: YamlDocument, node: Node) -> SubjectFilter:
+    given = fields.mapping(document, node, "subject", SUBJECT_KEYS)
+    if not given:
+        raise fields.refusal(document, node, "empty", "subject names nothing", "leave it out to accept any one subject")
+
+    def words(key: str, pattern: str | None = None) -> str | None:
+        return fields.text(document, given[key], key, pattern) if key in given else None
+
+    def count(key: str) -> int | None:
+        return fields.integer(document, given[key], key, 1, 100_000_000) if key in given else None
+
+    return SubjectFilter(
+        model=words("model"),
+        model_digest=words("model_digest", "[0-9a-f]{64}"),
+        hook=words("hook"),
+        architecture=words("architecture"),
+        d_sae=count("d_sae"),
+        k=count("k"),
+        digest=words("digest", "[0-9a-f]{12,64}"),
+    )
+
+
+def _waiver(document: YamlDocument, node: Node, gates: list[str]) -> Waiver:
+    given = fields.mapping(document, node, "a waiver", WAIVER_KEYS)
+
+    def need(key: str) -> Node:
+        return fields.required(document, node, given, key, "a waiver")
+
+    gate = fields.text(document, need("gate"), "gate")
+    if gate not in gates:
+        remedy = did_you_mean(gate, gates) or f"gates: {', '.join(gates)}"
+        raise fields.refusal(document, need("gate"), "unknown_gate", f"the waiver names no gate: '{gate}'", remedy)
+    return Waiver(
+        gate=gate,
+        owner=fields.text(document, need("owner"), "owner", limit=100),
+        reason=fields.text(document, need("reason"), "reason"),
+        expires=fields.day(document, need("expires"), "expires"),
+        location=document.location(node),
+    )
+
+
+def read_policies(paths: list[str]) -> tuple[list[Policy], list[GatekitError]]:
+    """Read every policy; two with one id are refused, because reports and comments are told apart by it."""
+    policies: list[Policy] = []
+    errors: list[GatekitError] = []
+    for path in paths:
+        try:
+            policies.append(read_policy(path))
+        except GatekitError as error:
+            errors.append(error)
+    first: dict[str, Policy] = {}
+    for policy in policies:
+        other = first.setdefault(policy.id, policy)
+        if other is not policy:
+            errors.append(
+                GatekitError(
+                    "policy.duplicate_id", f"id '{policy.id}' is also that of {other.path}", Location(policy.path, 1)
+                )
+            )
+    return policies, errors

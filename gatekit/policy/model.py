@@ -1,0 +1,127 @@
+"""The Policy: what must hold, as typed, immutable data with a position in the user's file for every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from gatekit.errors import Location
+from gatekit.evidence.kinds import Measure
+
+DEFAULT_CONFIDENCE = 0.95
+"""One-sided; what the field calls "95 %"."""
+DEFAULT_MIN_SEEDS = 5
+"""A one-sided 95 % gate at an effect of one standard deviation has power 0.32 at 3 seeds and 0.58 at 5: below five a
+pass is luck."""
+
+Operator = Literal["at_least", "at_most", "between"]
+Combination = Literal["all_of", "any_of", "first_of"]
+Level = Literal["enforce", "warn"]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A rule on one measurement of one kind of summary; every setting is resolved against the policy's defaults."""
+
+    kind: str
+    measure: Measure
+    operator: Operator
+    low: float | None
+    """The threshold of at_least, or the lower one of between."""
+    high: float | None
+    """The threshold of at_most, or the upper one of between."""
+    point: bool
+    """Compare the estimate itself instead of a bound: weaker, and only when written out."""
+    confidence: float
+    min_seeds: int
+    max_age: timedelta | None
+    allow_reported: bool
+    generalize_over: tuple[str, ...]
+    """Random factors of a crossed design: `seed`, `dataset`, `row`."""
+    protocol: str | None
+    selected_from: int
+    """At least this many candidates were compared on the same observations; the bound pays for it."""
+    location: Location
+    limit_location: Location
+    """Where the threshold itself stands."""
+
+
+@dataclass(frozen=True)
+class Combined:
+    """all_of, any_of or first_of over rules.
+
+    first_of takes the first rule whose measurements all exist: a fallback, and as such only for legacy policies.
+    """
+
+    operator: Combination
+    rules: tuple[Rule, ...]
+    location: Location
+
+
+Rule = Threshold | Combined
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A named rule."""
+
+    name: str
+    rule: Rule
+    required: bool
+    level: Level
+    description: str | None
+    location: Location
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A named, dated exception to one gate."""
+
+    gate: str
+    owner: str
+    reason: str
+    expires: date
+    """The last day, in UTC, on which it holds."""
+    location: Location
+
+
+@dataclass(frozen=True)
+class SubjectFilter:
+    """Which subject the policy is about; None matches anything."""
+
+    model: str | None = None
+    model_digest: str | None = None
+    hook: str | None = None
+    architecture: str | None = None
+    d_sae: int | None = None
+    k: int | None = None
+    digest: str | None = None
+    """The subject's digest, or its first 12 or more digits."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy file."""
+
+    path: str
+    sha256: str
+    """sha256 of the file's bytes."""
+    id: str
+    description: str | None
+    legacy: bool
+    """Reproduces another system's rules: fallbacks are allowed and an unreachable threshold is only noted."""
+    one_subject: bool
+    subject: SubjectFilter
+    gates: tuple[Gate, ...]
+    waivers: tuple[Waiver, ...]
+
+
+def thresholds(rule: Rule) -> Iterator[Threshold]:
+    """Yield every threshold in a rule, in the order of the file."""
+    if isinstance(rule, Threshold):
+        yield rule
+    else:
+        for part in rule.rules:
+            yield from thresholds(part)
