@@ -1,0 +1,62 @@
+"""What must be fixed, and when, so that one configuration gives the same observations twice on one device."""
+
+from __future__ import annotations
+
+import os
+
+
+def prepare_environment(*, offline: bool) -> None:
+    """Set the variables that libraries read while they are imported; call before torch and transformer_lens.
+
+    Args:
+        offline: forbid every look at a model hub; false only when the configuration names a hub model.
+    """
+    # cuBLAS is deterministic only with a fixed workspace, read when its handle is created.
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    # Runtime type checks of jaxtyping reject a TransformerBridge in the libraries that we call.
+    os.environ["JAXTYPING_DISABLE"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        os.environ["HF_DATASETS_OFFLINE"] = "1"
+
+
+def fix_arithmetic(threads: int) -> dict[str, str | int | bool]:
+    """Make torch deterministic and return the flags that the summary records.
+
+    Threads are part of the arithmetic: a sum split over two threads rounds otherwise than one over four.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    # TF32 is deterministic but has 10 bits of mantissa; the decoders that are compared deserve all 23.
+    torch.set_float32_matmul_precision("highest")
+    return {
+        "threads": threads,
+        "deterministic_algorithms": True,
+        "cublas_workspace_config": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ""),
+        "float32_matmul_precision": "highest",
+    }
+
+
+def choose_device(name: str) -> str:
+    """Return the device to run on: `auto` is the first CUDA device where there is one, else the CPU."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def describe_device(device: str) -> str:
+    """Return the device in words for the summary, without host names."""
+    import platform
+
+    import torch
+
+    if device.startswith("cuda"):
+        return f"cuda: {torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+    return f"cpu: {platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"

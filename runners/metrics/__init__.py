@@ -1,0 +1,1 @@
+"""What is measured of trained SAEs: agreement between seeds, reconstruction."""

@@ -1,0 +1,67 @@
+"""How well SAEs reconstruct held-out activations, and how sparsely; one pass per chunk, sums in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+Reconstruct = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""(tokens, d_in) -> reconstructions (seeds, tokens, d_in) and latents (seeds, tokens, d_sae)."""
+
+_ROWS_PER_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Of each seed of a stack, on the same rows."""
+
+    r2: tuple[float, ...]
+    """1 - SSE / SST, SST about the mean of each dimension over these rows."""
+    l0: tuple[float, ...]
+    """Mean number of active latents per row."""
+    mse: tuple[float, ...]
+    """Mean over rows and dimensions, in the model's units."""
+    live: np.ndarray
+    """(seeds, d_sae) bool: active on at least one row."""
+
+    @property
+    def dead_fraction(self) -> tuple[float, ...]:
+        """Fraction of latents that are active on no row."""
+        return tuple((1.0 - self.live.mean(axis=1)).tolist())
+
+
+def measure_reconstruction(reconstruct: Reconstruct, rows: np.ndarray, device: str) -> Reconstruction:
+    """Measure a stack of SAEs on held-out `rows`, (rows, d_in).
+
+    Raises:
+        ValueError: no rows, or rows that do not vary.
+    """
+    if not len(rows):
+        raise ValueError("no rows to reconstruct")
+    chunks = [rows[start : start + _ROWS_PER_CHUNK] for start in range(0, len(rows), _ROWS_PER_CHUNK)]
+    # Two passes: the one-pass formula subtracts two near equal sums where the mean is large.
+    mean = sum(chunk.astype(np.float64).sum(axis=0) for chunk in chunks) / len(rows)
+    spread = sum(float(np.square(chunk.astype(np.float64) - mean).sum()) for chunk in chunks)
+    if not spread > 0:
+        raise ValueError("the rows do not vary, so no share of their variance can be explained")
+    squared_error: torch.Tensor | float = 0.0
+    active: torch.Tensor | float = 0.0
+    fired: torch.Tensor | None = None
+    for chunk in chunks:
+        x = torch.from_numpy(np.ascontiguousarray(chunk)).to(device).float()
+        restored, latents = reconstruct(x)
+        squared_error = squared_error + (restored.double() - x.double()).square().sum(dim=(1, 2))
+        positive = latents > 0
+        active = active + positive.sum(dim=(1, 2), dtype=torch.float64)
+        seen = positive.any(dim=1)
+        fired = seen if fired is None else fired | seen
+    assert isinstance(squared_error, torch.Tensor) and isinstance(active, torch.Tensor) and fired is not None
+    return Reconstruction(
+        r2=tuple((1.0 - squared_error / spread).tolist()),
+        l0=tuple((active / len(rows)).tolist()),
+        mse=tuple((squared_error / rows.size).tolist()),
+        live=fired.cpu().numpy(),
+    )

@@ -1,0 +1,179 @@
+"""Activations computed once, stored in half precision by content, and shared by every seed and control.
+
+A store is a folder named by the digest of everything that its numbers depend on; it holds `activations.npy`, rows in the
+order of texts and tokens, and `manifest.json` with the digest of the array's bytes, which is checked at every opening.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gatekit.errors import GatekitError, Location
+from runners.digests import data_sha256, sequence_sha256
+from runners.progress import Progress
+from runners.subjects.language_model import LanguageModel, TokenizedText, activations
+
+PADDED_TOKENS_PER_BATCH = 4096
+"""On two cores larger batches gain nothing; on a GPU the forward pass is a small part of a run."""
+
+_BYTES_PER_READ = 1 << 24
+
+
+@dataclass(frozen=True)
+class ActivationStore:
+    """Rows of one hook over one set of tokens."""
+
+    path: Path
+    sha256: str
+    """Over the array's bytes, header left out."""
+    rows: int
+    d_model: int
+
+    def read(self) -> np.ndarray:
+        """Map the rows, (rows, d_model) float16, without reading them; writes never reach the file."""
+        mapped: np.ndarray = np.load(self.path, mmap_mode="c", allow_pickle=False)
+        return mapped
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """Texts whose kept tokens, cut to `rows`, are the rows of a store."""
+
+    name: str
+    texts: tuple[TokenizedText, ...]
+    rows: int
+
+    @property
+    def sha256(self) -> str:
+        """Over text digests and token ids."""
+        return sequence_sha256(f"{text.sha256} {text.ids}" for text in self.texts)
+
+
+def store_activations(
+    model: LanguageModel, hook: str, tokens: TokenSet, cache: Path, progress: Progress
+) -> ActivationStore:
+    """Compute the activations of `tokens` at `hook`, or open the store that has them already.
+
+    Raises:
+        GatekitError: the hook does not exist, a value does not fit half precision, or a stored array was altered.
+    """
+    key = {
+        "format": 1,
+        "model": model.digest,
+        "tokenizer": model.tokenizer_digest,
+        "hook": hook,
+        "tokens": tokens.sha256,
+        "rows": tokens.rows,
+        "device": "cuda" if model.device.startswith("cuda") else "cpu",
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "transformer_lens": version("transformer-lens"),
+        "transformers": version("transformers"),
+    }
+    folder = cache / "activations" / data_sha256(key)
+    if not folder.is_dir():
+        _compute(model, hook, tokens, folder, key, progress)
+    else:
+        progress.advance(tokens.rows)
+    return open_store(folder)
+
+
+def open_store(folder: Path) -> ActivationStore:
+    """Open a store and check the digest of its bytes.
+
+    Raises:
+        GatekitError: the array is not the one that was stored.
+    """
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    path = folder / "activations.npy"
+    rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    if _array_sha256(rows) != manifest["sha256"]:
+        raise GatekitError(
+            "activations.altered", "the stored activations are not the ones computed", Location(str(path)), "delete it"
+        )
+    return ActivationStore(path, manifest["sha256"], int(rows.shape[0]), int(rows.shape[1]))
+
+
+def _array_sha256(rows: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    step = max(1, _BYTES_PER_READ // max(1, rows[:1].nbytes))
+    for start in range(0, len(rows), step):
+        digest.update(np.ascontiguousarray(rows[start : start + step]).data)
+    return digest.hexdigest()
+
+
+def _compute(
+    model: LanguageModel, hook: str, tokens: TokenSet, folder: Path, key: dict[str, object], progress: Progress
+) -> None:
+    """Fill a new folder beside its final place and rename it, so that an interrupted run leaves no half store."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        rows: np.ndarray | None = None
+        first_row = np.cumsum([0, *(len(text.kept) for text in tokens.texts)])
+        for batch in _batches(tokens.texts):
+            values = activations(model, hook, *_padded([tokens.texts[index] for index in batch], model)).cpu()
+            if rows is None:
+                shape = (tokens.rows, int(values.shape[-1]))
+                rows = np.lib.format.open_memmap(building / "activations.npy", mode="w+", dtype=np.float16, shape=shape)
+            written = 0
+            for place, index in enumerate(batch):
+                start = int(first_row[index])
+                stop = min(start + len(tokens.texts[index].kept), tokens.rows)
+                if stop > start:
+                    kept = list(tokens.texts[index].kept[: stop - start])
+                    rows[start:stop] = values[place, kept].numpy().astype(np.float16)
+                    written += stop - start
+                    if not np.isfinite(rows[start:stop]).all():
+                        raise GatekitError("activations.range", f"an activation at '{hook}' does not fit half precision")
+            progress.advance(written)
+        if rows is None:
+            raise GatekitError("activations.empty", f"no texts in {tokens.name}")
+        rows.flush()
+        manifest = {"key": key, "sha256": _array_sha256(rows), "rows": tokens.rows}
+        (building / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
+        try:
+            os.rename(building, folder)
+        except OSError:
+            # Another run stored the same content first; its bytes are checked on opening like ours would be.
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _batches(texts: Sequence[TokenizedText]) -> list[list[int]]:
+    """Group texts of near length, so that little of a batch is padding; the grouping depends on the lengths alone."""
+    order = sorted(range(len(texts)), key=lambda index: (len(texts[index].ids), index))
+    batches: list[list[int]] = []
+    for index in order:
+        longest = len(texts[index].ids)
+        if batches and (len(batches[-1]) + 1) * longest <= PADDED_TOKENS_PER_BATCH:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def _padded(texts: Sequence[TokenizedText], model: LanguageModel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return token ids and attention mask, (texts, longest) int64, padded on the right."""
+    longest = max(len(text.ids) for text in texts)
+    # Padding is masked out, so any id serves where the tokeniser has none for it.
+    padding = model.tokenizer.pad_token_id or 0
+    ids = torch.full((len(texts), longest), padding, dtype=torch.long)
+    mask = torch.zeros((len(texts), longest), dtype=torch.long)
+    for row, text in enumerate(texts):
+        ids[row, : len(text.ids)] = torch.tensor(text.ids)
+        mask[row, : len(text.ids)] = 1
+    return ids.to(model.device), mask.to(model.device)

@@ -1,0 +1,198 @@
+"""A language model behind TransformerLens, its re-initialised twin, and the residual stream at one hook.
+
+The twin has the architecture and the tokeniser of the model and weights drawn anew by the model's own initialisation: what
+an SAE finds there owes nothing to training. It does not tell which part of training mattered.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from gatekit.errors import GatekitError, Location
+from runners.digests import file_sha256, sequence_sha256, tensors_sha256
+from runners.seeding import derive_seed
+
+SourceKind = Literal["package", "folder", "hub"]
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on disk."""
+
+    name: str
+    """For people and for the subject; never a path."""
+    folder: Path
+    digest: str
+    """SHA-256 over names and digests of the weight files."""
+    tokenizer_digest: str
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A model ready to run, with hooks."""
+
+    name: str
+    digest: str
+    tokenizer_digest: str
+    tokenizer: Any
+    bridge: Any
+    device: str
+
+
+@dataclass(frozen=True)
+class TokenizedText:
+    """One text as the model sees it."""
+
+    sha256: str
+    ids: tuple[int, ...]
+    kept: tuple[int, ...]
+    """Positions whose activations are used: every token that the tokeniser did not add ([CLS], [SEP], BOS, ...)."""
+
+
+def find_model(source: SourceKind, name: str, revision: str | None = None) -> ModelFiles:
+    """Find a model's files: inside an installed package, in a local folder, or on the hub by name.
+
+    Args:
+        source: where `name` is to be looked up.
+        name: import name of a package with a `model` folder; path of a folder; or `owner/name` on the hub.
+        revision: commit or tag; for the hub only.
+
+    Raises:
+        GatekitError: there is no such model, or its weights are not safetensors (pickled weights run code).
+    """
+    if source == "package":
+        import importlib.util
+
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:
+            raise GatekitError(
+                "runner.package_missing", f"the package {name} is not installed", remedy="install gatekit with [runners]"
+            )
+        folder = Path(found.origin).parent / "model"
+    elif source == "folder":
+        folder = Path(name)
+    else:
+        from huggingface_hub import snapshot_download
+
+        wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+    if not (folder / "config.json").is_file():
+        raise GatekitError("runner.model_missing", "there is no model here", Location(str(folder)))
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise GatekitError(
+            "runner.model_weights", "no safetensors weights here", Location(str(folder)), "convert them to safetensors"
+        )
+    texts = sorted(path for path in folder.iterdir() if path.name.startswith(("tokenizer", "vocab", "special_tokens")))
+    return ModelFiles(
+        name=folder.resolve().name if source == "folder" else name,
+        folder=folder,
+        digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in weights),
+        tokenizer_digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in texts),
+    )
+
+
+def load(files: ModelFiles, device: str) -> LanguageModel:
+    """Load the trained model."""
+    return _wrap(files, files.name, files.digest, _boot(files.folder, device), device)
+
+
+def load_reinitialised(files: ModelFiles, seed: int, device: str) -> LanguageModel:
+    """Build the twin: same configuration and tokeniser, weights drawn from `seed` by the model's own initialisation.
+
+    Its digest is over the drawn weights, so that another seed, or another library's initialisation, is another model.
+    """
+    trained = _boot(files.folder, "cpu").original_model
+    with torch.random.fork_rng(devices=[]):
+        # The model class draws from the global generator and takes no other.
+        torch.manual_seed(derive_seed("reinitialised model", seed))
+        twin = type(trained)(copy.deepcopy(trained.config)).eval()
+    digest = tensors_sha256(twin.state_dict())
+    bridge = _boot(files.folder, device, hf_model=twin.to(device))
+    return _wrap(files, f"{files.name}+reinitialised-{seed}", digest, bridge, device)
+
+
+def _boot(folder: Path, device: str, **options: Any) -> Any:
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    bridge = TransformerBridge.boot_transformers(str(folder), device=device, **options)
+    bridge.original_model.eval()
+    return bridge
+
+
+def _wrap(files: ModelFiles, name: str, digest: str, bridge: Any, device: str) -> LanguageModel:
+    return LanguageModel(
+        name=name,
+        digest=digest,
+        tokenizer_digest=files.tokenizer_digest,
+        tokenizer=bridge.tokenizer,
+        bridge=bridge,
+        device=device,
+    )
+
+
+def tokenize(model: LanguageModel, texts: Sequence[str], digests: Sequence[str], max_tokens: int) -> list[TokenizedText]:
+    """Tokenise as the model's own tokeniser does, special tokens included, cut to `max_tokens`.
+
+    Special tokens stay in the input, where the model expects them, and their activations are not used: they stand in every
+    text at the same place, so that a large share of the rows would be near copies.
+    """
+    encoded = model.tokenizer(
+        list(texts),
+        truncation=True,
+        max_length=max_tokens,
+        padding=False,
+        return_attention_mask=False,
+        return_special_tokens_mask=True,
+    )
+    tokenized = []
+    for digest, ids, special in zip(digests, encoded["input_ids"], encoded["special_tokens_mask"], strict=True):
+        kept = tuple(position for position, added in enumerate(special) if not added)
+        tokenized.append(TokenizedText(digest, tuple(ids), kept))
+    return tokenized
+
+
+class _HookReached(Exception):
+    """Ends a forward pass once the hook has fired."""
+
+
+def activations(model: LanguageModel, hook: str, ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the activations at `hook`, (texts, positions, d_model) float32, and compute no layer above it.
+
+    The pass is ended from inside the hook because `stop_at_layer` runs the whole of an encoder model.
+
+    Raises:
+        GatekitError: the model has no such hook, or it does not hold one vector per position.
+    """
+    if hook not in model.bridge.hook_dict:
+        from gatekit.errors import did_you_mean
+
+        raise GatekitError(
+            "runner.hook", f"{model.name} has no hook '{hook}'", remedy=did_you_mean(hook, model.bridge.hook_dict)
+        )
+    caught: list[torch.Tensor] = []
+
+    # TransformerLens passes the hook point by keyword.
+    def catch(value: torch.Tensor, hook: object) -> None:  # noqa: ARG001
+        caught.append(value.detach())
+        raise _HookReached
+
+    with torch.no_grad():
+        try:
+            model.bridge.run_with_hooks(
+                ids, attention_mask=attention_mask, return_type=None, fwd_hooks=[(hook, catch)]
+            )
+        except _HookReached:
+            pass
+    if not caught or caught[0].ndim != 3 or caught[0].shape[:2] != ids.shape:
+        raise GatekitError("runner.hook", f"'{hook}' does not hold one vector per position")
+    return caught[0].float()
