@@ -70,16 +70,24 @@ test-slow: $(GATE) $(RUNNERS)  ## the slow tests of both
 	.venv/bin/python -m pytest -m "slow and not gpu and not runners" --ignore=tests/runners
 	$(OFFLINE) .venv-runners/bin/python -m pytest -m "slow and not gpu" tests/runners
 
-.PHONY: lint
-lint: $(GATE)  ## ruff, mypy, yamllint, zizmor, workflow schemas, shellcheck
+.PHONY: lint lint-python lint-yaml lint-workflows lint-shell
+lint: lint-python lint-yaml lint-workflows lint-shell  ## ruff, mypy, yamllint, zizmor, workflow schemas, shellcheck
+
+lint-python: $(GATE)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+lint-yaml: $(GATE)
 	.venv/bin/yamllint --strict .
+
+lint-workflows: $(GATE)
 	.venv/bin/zizmor --offline --no-progress --quiet .github/workflows $(wildcard action.yml)
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	.venv/bin/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
 	$(if $(wildcard action.yml),.venv/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml)
+
+lint-shell: $(GATE)
 	.venv/bin/shellcheck .ci/run requirements/lock.sh
 
 .PHONY: environments

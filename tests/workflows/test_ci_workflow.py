@@ -105,7 +105,10 @@ def recorded_make(tmp_path: Path) -> Callable[[str], tuple[int, list[str]]]:
     """Run .ci/run with a `make` that only writes down its targets and fails at the named one."""
     log = tmp_path / "targets"
     stub = tmp_path / "make"
-    stub.write_text(f'#!/bin/sh\necho "$*" >> "{log}"\ntest "$*" != "$FAILING"\n', encoding="utf-8")
+    stub.write_text(
+        f'#!/bin/sh\nfor target; do :; done\necho "$target" >> "{log}"\ntest "$target" != "$FAILING"\n',
+        encoding="utf-8",
+    )
     stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
 
     def run(failing: str) -> tuple[int, list[str]]:
@@ -122,6 +125,14 @@ def test_the_ci_script_runs_lint_and_tests_as_the_workflow_does(
     code, targets = recorded_make("none")
     assert code == 0
     assert {"lint", "test"} <= set(targets)
+
+
+def test_the_ci_script_runs_the_tests_although_lint_failed(
+    recorded_make: Callable[[str], tuple[int, list[str]]],
+) -> None:
+    code, targets = recorded_make("lint")
+    assert code != 0
+    assert "test" in targets
 
 
 @pytest.mark.parametrize("failing", ["environments", "lint", "test"])
