@@ -6,6 +6,7 @@ or 120: none of these may be taken for a verdict.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -13,7 +14,10 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from gatekit.exit_codes import ExitCode, worst
+from gatekit.exit_codes import ExitCode
+
+COMPLETE = "_GATEKIT_COMPLETE"
+"""The variable in which a shell asks for completions; it asks with no arguments, and only then is it listened to."""
 
 
 def main() -> NoReturn:
@@ -28,6 +32,9 @@ def main() -> NoReturn:
     except SystemExit as stop:
         # Only the signal handler raises this with a code; anything else did not come through here by design.
         code = stop.code if isinstance(stop.code, int) and stop.code > 128 else ExitCode.INTERNAL
+    except BrokenPipeError:
+        code = ExitCode.INTERNAL
+        _say("the output was closed before the report was written")
     except BaseException as error:  # MemoryError and RecursionError included: no failure may look like a verdict
         code = ExitCode.INTERNAL
         _say(f"internal error: {type(error).__name__}: {error}")
@@ -46,10 +53,19 @@ def _run(arguments: list[str]) -> int:
     from gatekit.cli.commands import group
     from gatekit.errors import GatekitError
 
+    if not arguments and os.environ.get(COMPLETE, "").endswith("_complete"):
+        from click.shell_completion import shell_complete
+
+        return ExitCode.USAGE if shell_complete(group, {}, "gatekit", COMPLETE, os.environ[COMPLETE]) else ExitCode.PASS
     try:
-        result = group.main(args=arguments, prog_name="gatekit", standalone_mode=False)
+        # Not group.main(): it exits 2 for `gatekit` alone, and 0 for any command when COMPLETE is in the environment.
+        with group.make_context("gatekit", arguments) as context:
+            result = group.invoke(context)
     except exceptions.Exit as stop:
         return int(stop.exit_code)
+    except exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return ExitCode.USAGE
     except exceptions.Abort:
         return 128 + signal.SIGINT
     except exceptions.UsageError as error:
@@ -74,13 +90,11 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _say(text: str) -> None:
-    from gatekit.report import inert
+    """Write a line to stderr; whatever keeps it from being written must not change the exit code."""
+    with contextlib.suppress(Exception):
+        from gatekit.report import inert
 
-    if sys.stderr is not None:
-        try:
-            sys.stderr.write(f"gatekit: {inert.terminal(text, limit=2000)}\n")
-        except OSError:
-            return
+        sys.stderr.write(f"gatekit: {inert.terminal(text, limit=2000)}\n")
 
 
 def _delivered(code: int) -> int:
@@ -89,8 +103,9 @@ def _delivered(code: int) -> int:
         if sys.stdout is None:
             raise OSError("stdout is closed")
         sys.stdout.flush()
-    except (OSError, ValueError):
-        return worst([ExitCode.INTERNAL]) if code <= ExitCode.INTERNAL else code
+    except (OSError, ValueError) as error:
+        _say(f"the report could not be written: {error}")
+        return ExitCode.INTERNAL if code <= ExitCode.INTERNAL else code
     return code
 
 
