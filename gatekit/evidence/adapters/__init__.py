@@ -1,0 +1,14 @@
+"""Adapters: other tools' result files as summaries."""
+
+from __future__ import annotations
+
+from gatekit.evidence.adapters.contract import (
+    Adapter,
+    Imported,
+    ImportOptions,
+    adapter_names,
+    import_summaries,
+    load_adapter,
+)
+
+__all__ = ["Adapter", "ImportOptions", "Imported", "adapter_names", "import_summaries", "load_adapter"]

@@ -1,0 +1,238 @@
+"""Building a summary document from what a result file says: the parts that every adapter needs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema_rs
+
+from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.evidence.adapters.fields import Field
+from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.kinds import measures
+from gatekit.evidence.schemas import schema
+from gatekit.evidence.strict_json import Document, read_json, value_pointer
+from gatekit.evidence.summary import parse_time
+
+Json = dict[str, Any]
+
+
+def read_subject(path: str) -> Json:
+    """Read the user's subject file: a summary's `subject` object, and nothing else.
+
+    Raises:
+        GatekitError: `json.*`, or `adapter.subject` with the JSON pointer of the first fault.
+    """
+    document = read_json(path)
+    _check_part("subject", document)
+    subject: Json = document.value
+    return subject
+
+
+def read_datasets(path: str) -> dict[str, Json]:
+    """Read the user's data set file: an array of `{name, sha256, rows}`; returned by name.
+
+    Raises:
+        GatekitError: `json.*`, `adapter.datasets`.
+    """
+    document = read_json(path)
+    if not isinstance(document.value, list):
+        raise GatekitError("adapter.datasets", "expected an array of {name, sha256, rows}", Location(path, pointer=""))
+    found: dict[str, Json] = {}
+    for index, item in enumerate(document.value):
+        _check_part("input", Document(path, item, document.sha256, document.size), f"/{index}", "datasets")
+        if item["name"] in found:
+            place = Location(path, pointer=f"/{index}/name")
+            raise GatekitError("adapter.datasets", f"'{item['name']}' is there twice", place)
+        found[item["name"]] = item
+    return found
+
+
+def _check_part(part: str, document: Document, at: str = "", error_id: str | None = None) -> None:
+    """Check a value against one definition of the summary's schema."""
+    validator = jsonschema_rs.Draft202012Validator(
+        {"$defs": schema("summary")["$defs"], "$ref": f"#/$defs/{part}"}, retriever=_no_retriever
+    )
+    errors = sorted(validator.iter_errors(document.value), key=lambda e: (-len(e.instance_path), str(e.instance_path)))
+    if errors:
+        pointer = at + value_pointer(errors[0].instance_path)
+        raise GatekitError(
+            f"adapter.{error_id or part}", errors[0].message[:300], Location(document.path, pointer=pointer)
+        )
+
+
+def _no_retriever(uri: str) -> Any:
+    raise ValueError(f"a schema may not refer to {uri}")
+
+
+def utc_seconds(field: Field) -> str:
+    """Return an ISO 8601 time with an offset as the summary's UTC form, to the second."""
+    text = field.text()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise field.refuse("time", f"{text[:40]!r} is not a time") from None
+    if moment.tzinfo is None:
+        raise field.refuse("time", f"{text[:40]!r} does not say in which time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def stated_time(finished: str | None) -> str | None:
+    """Return the user's time after checking it; None stays None."""
+    if finished is None:
+        return None
+    try:
+        parse_time(finished)
+    except ValueError:
+        raise UsageError(
+            f"'{finished}' is not a UTC time to the second", "write it like 2026-02-16T01:48:20Z"
+        ) from None
+    return finished
+
+
+def named_datasets(names: Sequence[Field], rows: int = 0) -> list[Json]:
+    """Return data sets of which only the names are known: `sha256` is that of the name, and the settings must say so.
+
+    Raises:
+        GatekitError: `adapter.duplicate`: two names are one, as they stand or as labels.
+    """
+    found: dict[str, Json] = {}
+    for field in names:
+        label = field.label()
+        if label in found:
+            raise field.refuse("duplicate", f"the data set '{label}' is there twice")
+        found[label] = {"name": label, "sha256": hashlib.sha256(field.text().encode("utf-8")).hexdigest(), "rows": rows}
+    return list(found.values())
+
+
+def reported(
+    kind: str,
+    name: str,
+    estimate: float,
+    source: Field,
+    *,
+    lower: float | None = None,
+    upper: float | None = None,
+    confidence: float | None = None,
+    n_seeds: int | None = None,
+    source_text: str | None = None,
+) -> Json:
+    """A measurement of which only another tool's own numbers are known.
+
+    Raises:
+        GatekitError: `adapter.range` at the source when a number cannot be this measure.
+    """
+    measure = measures(kind)[name]
+    low, high = measure.effect_range
+    for value in (estimate, lower, upper):
+        if value is not None and not low <= value <= high:
+            raise source.refuse("range", f"{value} cannot be {name}, which lies in [{low:g}, {high:g}]")
+    return {
+        **_contract(kind, name),
+        "design": "reported",
+        "reported": {
+            "estimate": estimate,
+            "lower": lower,
+            "upper": upper,
+            "confidence": confidence,
+            "n_seeds": n_seeds,
+            "source": source_text or source.source,
+        },
+    }
+
+
+def observed(kind: str, name: str, columns: Mapping[str, Sequence[Any]]) -> Json:
+    """A measurement with its observations, in the measure's own design."""
+    return {
+        **_contract(kind, name),
+        "design": measures(kind)[name].design,
+        "columns": {key: list(values) for key, values in columns.items()},
+    }
+
+
+def _contract(kind: str, name: str) -> Json:
+    measure = measures(kind)[name]
+    return {"unit": measure.unit, "direction": measure.direction, "range": [measure.low, measure.high]}
+
+
+def summary_document(
+    *,
+    adapter: str,
+    kind: str,
+    subject: Mapping[str, Any],
+    protocol: Mapping[str, Any],
+    measurements: Mapping[str, Any],
+    sources: Sequence[Document],
+    config: Mapping[str, Any],
+    finished: str,
+    device: str = "unrecorded",
+    packages: Mapping[str, str] | None = None,
+    failure: str | None = None,
+) -> Json:
+    """Put a summary together.
+
+    The producer is the import, whose inputs name the result files by digest; the tool that measured stands in them.
+    Its git commit and starting time are seldom recorded, so `git` is empty and `started` equals `finished`.
+
+    Args:
+        adapter: the adapter's name.
+        kind: of the summary.
+        subject: what was measured.
+        protocol: how.
+        measurements: by name; empty with `failure`.
+        sources: the files that the numbers come from.
+        config: what else the files say and a reader may want: no path, no run id.
+        finished: UTC time that the files or the user state.
+        device: where it ran, if recorded.
+        packages: versions, if recorded.
+        failure: why there is no measurement.
+    """
+    names = [os.path.basename(source.path) for source in sources]
+    document: Json = {
+        "schema": "gatekit.summary/1",
+        "kind": kind,
+        "status": "ok" if failure is None else "failed",
+        "subject": dict(subject),
+        "producer": {
+            "command": ["gatekit", "import", adapter, *names],
+            "config": dict(config),
+            "config_sha256": sha256_of(dict(config)),
+            "git": {"commit": None, "dirty": None},
+            "inputs": [
+                {"name": _input_name(name), "sha256": source.sha256, "rows": 0}
+                for name, source in zip(names, sources, strict=True)
+            ],
+            "packages": dict(packages or {}),
+            "device": device,
+            "determinism": {},
+            "started": finished,
+            "finished": finished,
+        },
+        "protocol": dict(protocol),
+        "measurements": dict(measurements),
+        "artifacts": [],
+    }
+    if failure is not None:
+        document["reason"] = failure
+    return document
+
+
+def file_name(kind: str, source: Document, part: str = "") -> str:
+    """Propose a file name from the kind, the result file's name and digest, and the part of the file."""
+    stem = os.path.splitext(os.path.basename(source.path))[0]
+    pieces = [kind, _slug(stem)[:80], _slug(part)[:60], source.sha256[:8]]
+    return "-".join(piece for piece in pieces if piece) + ".json"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower(), flags=re.ASCII).strip("-")
+
+
+def _input_name(name: str) -> str:
+    kept = re.sub(r"[^A-Za-z0-9_.:+@=-]", "_", name, flags=re.ASCII).lstrip("_.:+@=-")
+    return kept[:128] or "file"

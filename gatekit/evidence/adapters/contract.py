@@ -1,0 +1,121 @@
+"""What an adapter is: a function from another tool's result files to summaries, found by name.
+
+An adapter writes nothing and reads no clock: the same files and options give the same bytes. Other packages add
+adapters through the entry point group `gatekit.adapters`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.writing import summary_bytes
+
+GROUP = "gatekit.adapters"
+
+# Found here even where the distribution's metadata is not (a checkout on the path, a zipped application).
+OWN: Mapping[str, str] = {
+    "husai": "gatekit.evidence.adapters.husai:import_files",
+    "saebench": "gatekit.evidence.adapters.saebench:import_files",
+}
+
+_FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,180}\.json", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the result files do not say and the user adds; an adapter refuses an option that it cannot use."""
+
+    subject: str | None = None
+    """Path to a JSON file with a summary's `subject` object, checkpoints per seed included."""
+    context: tuple[str, ...] = ()
+    """Result files that are read for what they say about the imported ones, and not imported themselves."""
+    finished: str | None = None
+    """UTC time (2026-02-16T01:48:20Z) of results whose files state none; never the time of the import."""
+    k: int | None = None
+    """Probe size, where a result holds several."""
+    datasets: str | None = None
+    """Path to a JSON file with the data sets' `{name, sha256, rows}`, the digest over their content."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """One summary that an adapter made."""
+
+    name: str
+    """Proposed file name, lower case, ending in .json; it depends on the input alone, not on what lies beside it."""
+    document: Mapping[str, Any]
+    """The summary, as `gatekit.evidence.summary_bytes` takes it."""
+
+
+class Adapter(Protocol):
+    """The signature behind every entry point of the group."""
+
+    def __call__(self, paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+        """Return the summaries that the files hold; raise GatekitError rather than guess."""
+
+
+def adapter_names() -> tuple[str, ...]:
+    """Return the names that `load_adapter` takes, sorted."""
+    from importlib.metadata import entry_points  # ~10 ms, which `gatekit check` must not pay
+
+    return tuple(sorted({*OWN, *entry_points(group=GROUP).names}))
+
+
+def load_adapter(name: str) -> Adapter:
+    """Return the adapter of that name. Our own names cannot be taken over by another package.
+
+    Raises:
+        UsageError: there is none of that name.
+        GatekitError: `adapter.unusable`: it cannot be loaded.
+    """
+    if name in OWN:
+        module, _, attribute = OWN[name].partition(":")
+        own: Adapter = getattr(importlib.import_module(module), attribute)
+        return own
+    from importlib.metadata import entry_points
+
+    found = [point for point in entry_points(group=GROUP) if point.name == name]
+    if not found:
+        known = adapter_names()
+        raise UsageError(f"no adapter '{name}'", did_you_mean(name, known) or f"known: {', '.join(known)}")
+    if len({point.value for point in found}) > 1:
+        owners = ", ".join(sorted(point.value for point in found))
+        raise GatekitError("adapter.unusable", f"several packages register the adapter '{name}': {owners}")
+    try:
+        loaded: Any = found[0].load()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise GatekitError("adapter.unusable", f"the adapter '{name}' cannot be loaded: {reason}") from error
+    if not callable(loaded):
+        raise GatekitError("adapter.unusable", f"the adapter '{name}' ({found[0].value}) is not a function")
+    adapter: Adapter = loaded
+    return adapter
+
+
+def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) -> dict[str, bytes]:
+    """Run an adapter and return file name -> file content, every summary checked as the gate will check it.
+
+    Raises:
+        UsageError: no files were named, or there is no such adapter.
+        GatekitError: a file or an option cannot be used, or the adapter (a third party's, perhaps) made a summary
+            that the gate would refuse, or two of one name.
+    """
+    if not paths:
+        raise UsageError("no result files to import")
+    files: dict[str, bytes] = {}
+    for imported in load_adapter(name)(paths, options):
+        if not _FILE_NAME.fullmatch(imported.name):
+            raise GatekitError("adapter.name", f"the adapter '{name}' proposes {imported.name!r} as a file name")
+        data = summary_bytes(imported.document, imported.name)
+        if files.setdefault(imported.name, data) != data:
+            raise GatekitError(
+                "adapter.name", "two different summaries have this name", Location(imported.name), "import them apart"
+            )
+    if not files:
+        raise GatekitError("adapter.nothing", f"the adapter '{name}' found no measurement in {', '.join(paths)}")
+    return dict(sorted(files.items()))
