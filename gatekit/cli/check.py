@@ -13,7 +13,7 @@ from gatekit.errors import UsageError, did_you_mean
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Verdict
 
-OUTPUT_HELP = "Also write markdown, json, junit, sarif or terminal, to PATH or - for stdout (repeatable)."
+TERMINAL = ("terminal", "-")
 
 
 @click.command("check")
@@ -57,12 +57,17 @@ def command(
     summaries, evidence_errors = load_evidence([*evidence, *more_evidence])
     verdict = evaluate(loaded, summaries, time, [*policy_errors, *evidence_errors], advisory)
     if not any(path == "-" for _, path in wanted):
-        wanted.append(("terminal", "-"))
-    for name, path in wanted:
+        wanted.append(TERMINAL)
+    # Everything is rendered before anything is written: a format that fails leaves no verdict of the others behind.
+    rendered = [
+        (path, _on_terminal(verdict) if (name, path) == TERMINAL else render(name, verdict)) for name, path in wanted
+    ]
+    for path, text in rendered:
+        if path != "-":
+            write_whole(path, text.encode("utf-8"))
+    for path, text in rendered:
         if path == "-":
-            click.echo(_on_terminal(verdict) if name == "terminal" else render(name, verdict), nl=False, color=True)
-        else:
-            write_whole(path, render(name, verdict).encode("utf-8"))
+            click.echo(text, nl=False, color=True)
     return verdict.exit_code
 
 

@@ -64,7 +64,8 @@ def _run(arguments: list[str]) -> int:
     except exceptions.Exit as stop:
         return int(stop.exit_code)
     except exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(error.format_message() + "\n")
+        with contextlib.suppress(Exception):
+            sys.stderr.write(f"{error.format_message()}\n")
         return ExitCode.USAGE
     except exceptions.Abort:
         return 128 + signal.SIGINT
