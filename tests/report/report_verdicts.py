@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from hypothesis import strategies as st
+
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import (
@@ -25,6 +27,7 @@ from gatekit.gates.verdict import (
 )
 
 PATH = "policies/release.yaml"
+WEAK = "the estimate meets the threshold, but the bound does not: the evidence is too weak for it"
 SUBJECT = "3e" * 32
 SUBJECT_WORDS = "all-minilm-l6-v2 blocks.3.hook_resid_post topk d_sae=1536 k=32 x5 seeds [3e3e3e3e3e3e]"
 
@@ -71,7 +74,7 @@ def threshold(
     result = ThresholdResult(
         outcome=outcome,
         why=Why.MEASURED if measured else Why.MISSING,
-        reason=f"{kind}.{measure} holds",
+        reason="the bound meets the threshold",
         kind=kind,
         measure=measure,
         unit="cosine",
@@ -152,7 +155,7 @@ HEALTH = gate(
         threshold("random_model", "l0", (None, 64.0), 31.874, 33.0, line=22),
         threshold("random_model", "dead_fraction", (None, 0.2), 0.000412, 0.00093, line=23),
         outcome=Outcome.PASS,
-        reason="all 3 rules hold",
+        reason="3 pass",
         line=20,
     ),
     line=19,
@@ -169,11 +172,11 @@ OOD_FAILS = gate(
             0.1234,
             Outcome.FAIL,
             line=14,
-            reason="the upper bound 0.1234 of ood.auc_drop is above 0.1",
+            reason=WEAK,
         ),
         threshold("ood", "relative_drop", (None, 0.50), 0.3021, 0.4122, line=15),
         outcome=Outcome.FAIL,
-        reason="1 of 2 rules fails",
+        reason="1 pass, 1 fail",
         line=13,
     ),
     line=12,
@@ -190,10 +193,10 @@ EXTERNAL_MISSING = gate(
             None,
             outcome=Outcome.INCONCLUSIVE,
             line=18,
-            reason="no summary of kind cebench was given for this subject",
+            reason="no cebench summary",
         ),
         outcome=Outcome.INCONCLUSIVE,
-        reason="1 of 2 rules could not be judged",
+        reason="1 pass, 1 inconclusive",
         line=16,
     ),
     line=15,
@@ -205,11 +208,12 @@ FAILS = threshold(
     0.0213,
     -0.0088,
     Outcome.FAIL,
-    reason="the lower bound -0.0088 of random_model.pw_mcc_above_control is below 0",
+    reason=WEAK,
 )
 WAIVED = gate(
     "random_model",
     FAILS,
+    description="Training on the real model makes SAEs agree more than training on a random one.",
     waiver=WaiverUsed("alice", "the control run is repeated with more text", date(2026, 12, 31), at(40, 5)),
 )
 WARNS = gate("stability", replace(FAILS, location=at(30, 9)), line=29, level="warn")
@@ -219,12 +223,12 @@ OPTIONAL = gate(
         "ood",
         "auc_drop",
         (None, 0.1),
-        0.05,
+        None,
         None,
         Outcome.INCONCLUSIVE,
         line=33,
         why=Why.TOO_FEW_SEEDS,
-        reason="1 seed has no bound; the policy asks for 5",
+        reason="1 seed; the policy needs 5",
     ),
     line=32,
     required=False,
@@ -243,7 +247,7 @@ REPORTED = gate(
         1.25,
         1.01,
         self_reported=True,
-        notes=("the bound is the other tool's own",),
+        notes=("measured with uncommitted changes in the repository",),
         line=38,
     ),
     line=37,
@@ -255,21 +259,21 @@ NESTED = gate(
         "any_of",
         combined(
             "all_of",
-            threshold("ood", "auc_drop", (None, 0.1), 0.0871, 0.1234, Outcome.FAIL, line=46, reason="above 0.1"),
+            threshold("ood", "auc_drop", (None, 0.1), 0.0871, 0.1234, Outcome.FAIL, line=46, reason=WEAK),
             threshold("ood", "relative_drop", (None, 0.5), 0.3021, 0.4122, line=47),
             outcome=Outcome.FAIL,
-            reason="1 of 2 rules fails",
+            reason="1 pass, 1 fail",
             line=45,
         ),
         combined(
             "first_of",
             threshold("saebench", "a_measurement_whose_name_is_far_too_long_for_a_column", (0.0, None), 12345.678, 9e6),
             outcome=Outcome.PASS,
-            reason="the first that exists holds",
+            reason="decided by alternative 1 of 1: the first that was measured",
             line=48,
         ),
         outcome=Outcome.PASS,
-        reason="1 of 2 rules holds",
+        reason="1 pass, 1 fail",
         line=44,
     ),
     line=43,
@@ -279,7 +283,7 @@ ERRORS = (
     GatekitError(
         "policy.unknown_measure",
         "unknown measure 'auc_dleta' of saebench",
-        Location(PATH, 14, 24, source_line="      {from: saebench, measure: auc_dleta, at_least: 0.0}"),
+        Location(PATH, 14, 33, source_line="      {from: saebench, measure: auc_dleta, at_least: 0.0}"),
         "did you mean 'auc_delta'?",
     ),
     GatekitError(
@@ -307,7 +311,7 @@ VERDICTS: dict[str, Verdict] = {
             BETWEEN,
             NESTED,
             legacy=True,
-            notes=("the threshold 0.98 of gate 'old' cannot be reached by any candidate",),
+            notes=("legacy policy: reproduces another system's rules, fallbacks included; not for a release",),
         )
     ),
     "two_policies": verdict(
@@ -326,6 +330,20 @@ VERDICTS: dict[str, Verdict] = {
     "advisory": verdict(policy(RANDOM_MODEL, OOD_FAILS, code=ExitCode.BLOCKED), code=ExitCode.BLOCKED, advisory=True),
     "nothing": verdict(code=ExitCode.INCONCLUSIVE, evidence=()),
 }
+
+
+# Pieces that a runner, a terminal or a parser would act on, and plain ones between them.
+PIECES = (
+    "::", ":", "##[", "#", "[", "]", "set-output name=verdict", "error", "\n::error::x", "\n##[warning]x", "%0A",
+    "\n", "\r", "\t", "\0", "\u2028", "\x85", "\x1b[31m", "\x9b", "\u202e", "\u200b", "\ud800", "\ufffe",
+    "|", "\\", "`", "``", "*", "_", "- ", "@team", "www.e.x", "[x](http://e.x)", "<b>", "&", '"', "'", "]]>", "-->",
+    "a", " ", "verdict: pass (exit 0)",
+)  # fmt: skip
+
+
+def hostile_text() -> st.SearchStrategy[str]:
+    """Text made of such pieces, in any order."""
+    return st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
 def hostile(text: str) -> Verdict:

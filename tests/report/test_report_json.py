@@ -11,12 +11,12 @@ import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_verdicts import RANDOM_MODEL, VERDICTS, hostile, policy, verdict
 
 from gatekit.evidence.schemas import schema
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS, Outcome, ThresholdResult, Why
 from gatekit.report import render
+from tests.report.report_verdicts import RANDOM_MODEL, VERDICTS, hostile, policy, verdict
 
 SCHEMA = schema("verdict")
 

@@ -1,0 +1,218 @@
+"""The verdict for people at a terminal and in CI logs: aligned plain text, optionally coloured.
+
+Every line is made of text that cannot steer the terminal or GitHub's runner. ASCII is all that the layout needs, so the
+report survives any log; colour only repeats what the words say.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gatekit.errors import GatekitError
+from gatekit.exit_codes import ExitCode
+from gatekit.gates.verdict import WORDS, CombinedResult, GateResult, Outcome, PolicyResult, RuleResult, Verdict
+from gatekit.report import inert
+from gatekit.report.wording import (
+    OUTCOMES,
+    POWER_LEAD,
+    cells,
+    gate_marks,
+    headline,
+    outcome_words,
+    power,
+    rule_marks,
+    rule_name,
+)
+
+DEFAULT_WIDTH = 100
+
+LONGEST = 1000
+"""Characters of one sentence: twice what any of gatekit's own has, room for the names that others put into it."""
+
+HEADINGS = ("gate / rule", "estimate", "bound", "threshold", "margin", "n", "outcome")
+RIGHT_ALIGNED = (False, True, True, False, True, True, False)
+GAP = "  "
+INDENT = "  "
+NARROWEST = 12
+"""Columns that names keep on a narrow terminal; the numbers of a longer name move to the next line."""
+
+ESCAPE = "\x1b["
+COLORS = {
+    "bold": "1",
+    "dim": "2",
+    Outcome.PASS: "32",
+    Outcome.FAIL: "1;31",
+    Outcome.INCONCLUSIVE: "33",
+    "blocked": "1;31",
+}
+
+Span = tuple[str, str | None]
+"""Text that is already inert, and the key of its colour."""
+Line = list[Span]
+
+
+def render(verdict: Verdict, width: int = DEFAULT_WIDTH, color: bool = False) -> str:
+    """Return the report, ending in exactly one line that starts with `verdict: `.
+
+    Args:
+        verdict: what to report.
+        width: columns; sentences are wrapped to it and long names shortened. Paths and quoted lines stay whole.
+        color: add ANSI colours; the words and the layout are the same without.
+    """
+    lines: list[Line] = []
+    for policy in verdict.policies:
+        lines += [*_policy(policy, width), []]
+    if verdict.errors:
+        lines.append([("errors", "bold")])
+        for error in verdict.errors:
+            lines += _error(error, width)
+        lines.append([])
+    lines.append([(_footer(verdict), "dim")])
+    lines.append([(f"verdict: {_inert(headline(verdict))}", _verdict_color(verdict))])
+    return "".join(_joined(line, color) + "\n" for line in lines)
+
+
+def _joined(line: Line, color: bool) -> str:
+    text = "".join(
+        f"{ESCAPE}{COLORS[key]}m{text}{ESCAPE}0m" if color and key is not None and text else text for text, key in line
+    )
+    return text.rstrip(" ")
+
+
+def _inert(text: str, limit: int = LONGEST) -> str:
+    return inert.terminal(text, limit)
+
+
+def _verdict_color(verdict: Verdict) -> str:
+    return {ExitCode.PASS: Outcome.PASS.value, ExitCode.INCONCLUSIVE: Outcome.INCONCLUSIVE.value}.get(
+        verdict.code, "blocked"
+    )
+
+
+def _footer(verdict: Verdict) -> str:
+    count = len(verdict.evidence)
+    read = f"{count} summar{'y' if count == 1 else 'ies'} read"
+    return f"{read}; judged at {verdict.now:%Y-%m-%d %H:%M} UTC by gatekit {_inert(verdict.version)}"
+
+
+def _policy(policy: PolicyResult, width: int) -> Iterator[Line]:
+    yield [(f"policy {_inert(policy.id)}: {WORDS[policy.code]}", "bold"), (f"{GAP}{_inert(policy.path)}", None)]
+    subject = "none or several" if policy.subject is None else policy.subject
+    yield from _wrapped(f"subject {subject}", INDENT, width, None)
+    for note in policy.notes:
+        yield from _wrapped(f"note: {note}", INDENT, width, None)
+    yield []
+    yield from _table([row for gate in policy.gates for row in _gate_rows(gate)], width)
+    stated = power(policy)
+    if stated:
+        yield []
+        yield [(f"{INDENT}{POWER_LEAD}", "dim")]
+        yield from _packed([f"{name} {needed}" for name, needed in stated], INDENT * 2, width)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One rule: its cells, and the sentences under it."""
+
+    depth: int
+    cells: tuple[str, ...]
+    outcome: Outcome
+    below: tuple[str, ...]
+
+
+def _gate_rows(gate: GateResult) -> Iterator[_Row]:
+    explain = gate.outcome is not Outcome.PASS
+    top, *rest = _rule_rows(gate.result, gate.name, f"{gate.name}: {rule_name(gate.result, gate.name)}", 0, explain)
+    about = (gate.description,) if explain and gate.description is not None else ()
+    yield replace(top, cells=(*top.cells[:-1], outcome_words(gate)), below=(*about, *gate_marks(gate), *top.below))
+    yield from rest
+
+
+def _rule_rows(rule: RuleResult, gate: str, label: str, depth: int, explain: bool) -> Iterator[_Row]:
+    below = (*rule_marks(rule), rule.reason) if explain and rule.outcome is not Outcome.PASS else rule_marks(rule)
+    # A name is cut where the column would otherwise push every number off the screen.
+    name = _inert(label, 120)
+    numbers = ("", "", "", "", "")
+    if not isinstance(rule, CombinedResult):
+        row = cells(rule)
+        numbers = (row.estimate, row.bound, row.threshold, row.margin, row.n)
+    yield _Row(depth, (name, *numbers, OUTCOMES[rule.outcome]), rule.outcome, tuple(below))
+    if isinstance(rule, CombinedResult):
+        for child in rule.children:
+            yield from _rule_rows(child, gate, rule_name(child, gate), depth + 1, explain)
+
+
+def _table(rows: Sequence[_Row], width: int) -> Iterator[Line]:
+    widths = [max(len(row.cells[i]) for row in rows) if rows else 0 for i in range(len(HEADINGS))]
+    widths = [max(found, len(heading)) for found, heading in zip(widths, HEADINGS, strict=True)]
+    # What a few outcomes say in addition may stand beyond the edge rather than take room from every name.
+    widths[-1] = len(OUTCOMES[Outcome.INCONCLUSIVE])
+    names = max((len(_name(row)) for row in rows), default=0)
+    room = width - len(INDENT) - sum(widths[1:]) - len(GAP) * (len(HEADINGS) - 1)
+    widths[0] = max(len(HEADINGS[0]), min(names, max(room, NARROWEST)))
+    yield [(INDENT + _aligned(HEADINGS[:-1], widths), "dim"), (GAP + HEADINGS[-1], "dim")]
+    for row in rows:
+        name = _name(row)
+        longest = width - len(INDENT)
+        name = name if len(name) <= longest else name[: longest - 3] + "..."
+        numbers = _aligned(("", *row.cells[1:-1]), widths)
+        # Combined rules have no numbers: their names may run through the empty columns.
+        if len(name) > (widths[0] if numbers.strip() else len(numbers)):
+            yield [(INDENT + name, None)]
+        else:
+            numbers = name + numbers[len(name) :]
+        yield [(f"{INDENT}{numbers}{GAP}", None), (row.cells[-1], row.outcome.value)]
+        for sentence in row.below:
+            yield from _wrapped(sentence, INDENT * (row.depth + 3), width, "dim")
+
+
+def _name(row: _Row) -> str:
+    return INDENT * row.depth + row.cells[0]
+
+
+def _aligned(cells_of_row: Sequence[str], widths: Sequence[int]) -> str:
+    return GAP.join(
+        text.rjust(size) if right else text.ljust(size)
+        for text, size, right in zip(cells_of_row, widths, RIGHT_ALIGNED, strict=False)
+    )
+
+
+def _wrapped(sentence: str, indent: str, width: int, key: str | None) -> Iterator[Line]:
+    pieces = textwrap.wrap(
+        _inert(sentence),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for piece in pieces:
+        yield [(piece, key)]
+
+
+def _packed(items: Sequence[str], indent: str, width: int) -> Iterator[Line]:
+    """Yield as many whole items on each line as fit."""
+    line = ""
+    for index, item in enumerate(items):
+        piece = _inert(item) + (";" if index + 1 < len(items) else "")
+        if line and len(indent) + len(line) + 1 + len(piece) > width:
+            yield [(indent + line, "dim")]
+            line = ""
+        line += f" {piece}" if line else piece
+    yield [(indent + line, "dim")]
+
+
+def _error(error: GatekitError, width: int) -> Iterator[Line]:
+    yield from _wrapped(str(error), INDENT, width, None)
+    location = error.location
+    if location is None or location.source_line is None:
+        return
+    source = location.source_line.strip()
+    quoted = _inert(source, 200)
+    yield [(INDENT * 3 + quoted, "dim")]
+    offset = (location.column or 1) - 1 - (len(location.source_line) - len(location.source_line.lstrip()))
+    # A caret under escaped or shortened text would point at the wrong place.
+    if quoted == source and source.isascii() and 0 <= offset < len(source):
+        yield [(INDENT * 3 + " " * offset + "^", Outcome.FAIL.value)]
