@@ -82,8 +82,11 @@ def check(name: str, value: Any, path: str) -> None:
     compiled = validator(name)
     if compiled.is_valid(value):
         return
-    # The deepest complaint names the place itself; a shallow one ("not valid under any") only its parent.
-    error = min(compiled.iter_errors(value), key=lambda e: (-len(e.instance_path), str(e.instance_path)))
+    # The deepest complaint names the place itself; a condition (then, else) complains about what another fault caused.
+    error = min(
+        compiled.iter_errors(value),
+        key=lambda e: ("then" in e.schema_path or "else" in e.schema_path, -len(e.instance_path), str(e.instance_path)),
+    )
     kind = type(error.kind).__name__.removeprefix("ValidationErrorKind_").lower()
     remedy = None
     unexpected = getattr(error.kind, "unexpected", None)
@@ -94,13 +97,14 @@ def check(name: str, value: Any, path: str) -> None:
 
 
 def _known_keys(name: str, schema_path: list[str | int]) -> list[str]:
-    """Return the property names beside the `additionalProperties` that refused a key."""
-    node: Any = schema(name)
-    for step in schema_path[:-1]:
-        if isinstance(node, dict) and step in node:
-            node = node[str(step)]
-        elif isinstance(node, list) and isinstance(step, int):
-            node = node[step]
-        else:
-            return []
-    return list(node.get("properties", {})) if isinstance(node, dict) else []
+    """Return the property names beside the `additionalProperties` that refused a key.
+
+    The path is one inside the schema that holds the keyword: the document's own or the summary's, which it includes.
+    """
+    known: list[str] = []
+    for root in (schema(name), schema("summary")):
+        node: Any = root
+        for step in schema_path[:-1]:
+            node = node.get(step, {}) if isinstance(node, dict) else {}
+        known += node.get("properties", {}) if isinstance(node, dict) else []
+    return known

@@ -1,0 +1,102 @@
+"""Imports point one way, and `gatekit check` imports little: both keep the gate light and its trust small."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import builders
+
+ROOT = Path(__file__).parents[1]
+
+# Package of gatekit -> packages of gatekit that it may import. `errors` and `exit_codes` are everybody's.
+ALLOWED = {
+    "errors": {"exit_codes"},
+    "exit_codes": set(),
+    "evidence": {"errors", "exit_codes"},
+    "stats": {"errors"},
+    "policy": {"errors", "evidence"},
+    "repo": {"errors"},
+    "gates": {"errors", "exit_codes", "evidence", "policy", "stats"},
+    "claims": {"errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates"},
+    "candidates": {"errors", "exit_codes", "evidence", "policy", "stats", "gates"},
+    "report": {"errors", "exit_codes", "evidence", "policy", "stats", "gates"},
+    "cli": {"errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of every import statement, also those inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_inside_gatekit_imports_point_one_way() -> None:
+    wrong = []
+    for path in sorted((ROOT / "gatekit").rglob("*.py")):
+        parts = path.relative_to(ROOT / "gatekit").with_suffix("").parts
+        package = parts[0]
+        if package in ("__init__", "__main__"):
+            continue
+        for name in imported(path):
+            if name.startswith("gatekit.") and name != "gatekit.__version__":
+                target = name.split(".")[1]
+                if target != package and target not in ALLOWED[package]:
+                    wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+def test_gatekit_never_imports_runners_or_torch() -> None:
+    for path in sorted((ROOT / "gatekit").rglob("*.py")):
+        roots = {name.split(".")[0] for name in imported(path)}
+        assert not roots & {"runners", "torch", "transformer_lens", "sae_lens", "sae_bench", "sae_probes"}, path
+
+
+def test_runners_import_only_evidence_and_errors_of_gatekit() -> None:
+    for path in sorted((ROOT / "runners").rglob("*.py")):
+        for name in imported(path):
+            if name.split(".")[0] == "gatekit":
+                assert name.split(".")[1] in ("evidence", "errors", "exit_codes", "__version__"), f"{path}: {name}"
+
+
+CHECK = """
+import sys
+sys.argv = ["gatekit", "check", "--policy", sys.argv[1], "--evidence", sys.argv[2], "--now", sys.argv[3]]
+import os, sysconfig
+def report(code):
+    site = {os.path.realpath(sysconfig.get_path(key)) for key in ("purelib", "platlib")}
+    roots = set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and any(os.path.realpath(file).startswith(folder + os.sep) for folder in site):
+            roots.add(name.split(".")[0])
+    sys.stderr.write("MODULES " + " ".join(sorted(roots)) + "\\n")
+    sys.stderr.flush()
+os_exit = os._exit
+os._exit = lambda code: (report(code), os_exit(code))
+from gatekit.cli import main
+main()
+"""
+
+
+def test_check_imports_exactly_these_third_party_modules(tmp_path: Path) -> None:
+    evidence = builders.write(tmp_path / "evidence", builders.release_evidence())
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", CHECK, str(ROOT / "policies" / "release.yaml"), str(evidence), builders.NOW],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    line = next(line for line in done.stderr.splitlines() if line.startswith("MODULES "))
+    modules = set(line.split()[1:])
+    # What installers put in every process of an environment is not ours.
+    modules = {name for name in modules if not name.startswith(("__editable__", "_virtualenv", "_distutils_hack"))}
+    assert modules - {"gatekit"} == {"click", "jsonschema_rs", "rfc8785", "rich_click", "ruamel"}
