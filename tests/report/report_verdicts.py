@@ -267,7 +267,9 @@ NESTED = gate(
         ),
         combined(
             "first_of",
-            threshold("saebench", "a_measurement_whose_name_is_far_too_long_for_a_column", (0.0, None), 12345.678, 9e6),
+            threshold(
+                "saebench", "a_measurement_whose_name_is_far_too_long_for_a_column", (0.0, None), 12345.678, 12001.5
+            ),
             outcome=Outcome.PASS,
             reason="decided by alternative 1 of 1: the first that was measured",
             line=48,

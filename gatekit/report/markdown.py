@@ -1,0 +1,161 @@
+"""The verdict as GitHub-flavoured Markdown, for job summaries and pull-request comments.
+
+All text that others wrote is inert: it cannot form links, mentions, HTML or new table cells. GitHub drops a summary
+that is too long as a whole, so the report stops at a row before its limit and says so; the verdict stands first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatekit.errors import GatekitError
+from gatekit.gates.verdict import WORDS, CombinedResult, GateResult, Outcome, PolicyResult, RuleResult, Verdict
+from gatekit.report import inert
+from gatekit.report.wording import (
+    OPERATORS,
+    OUTCOMES,
+    POWER_LEAD,
+    cells,
+    gate_marks,
+    headline,
+    outcome_words,
+    power,
+    rule_marks,
+)
+
+DEFAULT_LIMIT = 900 * 1024
+"""UTF-8 bytes; GitHub discards a job summary above 1 MiB, which other steps of the job share."""
+
+LONGEST = 1000
+"""Characters of one sentence."""
+
+CUT = "\n_The report goes on: {count} more lines are left out here to stay within {limit} bytes._\n"
+ROOM_FOR_CUT = 160
+
+HEADING = (
+    "| gate | rule | estimate | bound | threshold | margin | n | outcome |\n"
+    "| :-- | :-- | --: | --: | :-- | --: | --: | :-- |"
+)
+
+
+def render(verdict: Verdict, limit: int = DEFAULT_LIMIT) -> str:
+    """Return the report, ending in a line feed and at most `limit` UTF-8 bytes long.
+
+    Args:
+        verdict: what to report.
+        limit: bytes; at least 2000, which the verdict itself and the note of what was left out need.
+    """
+    blocks = list(_blocks(verdict))
+    sizes = [len(block.encode("utf-8")) + 1 for block in blocks]
+    if sum(sizes) <= limit:
+        return "\n".join(blocks) + "\n"
+    kept, used = 0, 0
+    while used + sizes[kept] <= limit - ROOM_FOR_CUT:
+        used += sizes[kept]
+        kept += 1
+    return "\n".join(blocks[:kept]) + "\n" + CUT.format(count=len(blocks) - kept, limit=limit)
+
+
+def _blocks(verdict: Verdict) -> Iterator[str]:
+    """Yield lines; what must not be cut apart is one block of several lines."""
+    yield f"## gatekit: {verdict.word}\n\n**{headline(verdict, inert.markdown_code)}**\n"
+    if verdict.errors:
+        yield "### Errors\n"
+        for error in verdict.errors:
+            yield _error(error)
+        yield ""
+    for policy in verdict.policies:
+        yield from _policy(policy)
+    count = len(verdict.evidence)
+    yield (
+        f"{count} summar{'y' if count == 1 else 'ies'} read; judged at {verdict.now:%Y-%m-%d %H:%M} UTC "
+        f"by gatekit {inert.markdown_code(verdict.version)}."
+    )
+
+
+def _policy(policy: PolicyResult) -> Iterator[str]:
+    yield f"### Policy {inert.markdown_code(policy.id)}: {WORDS[policy.code]}\n"
+    yield f"{inert.markdown_code(policy.path)}, sha256 {inert.markdown_code(policy.sha256[:12])}  "
+    yield "Subject: " + ("none or several" if policy.subject is None else inert.markdown_code(policy.subject))
+    for note in policy.notes:
+        yield f"\nNote: {_sentence(note)}"
+    yield ""
+    if policy.gates:
+        yield HEADING + "\n" + "\n".join(_gate_rows(policy.gates[0]))
+    for gate in policy.gates[1:]:
+        yield from _gate_rows(gate)
+    yield ""
+    remarks = [line for gate in policy.gates for line in _remarks(gate)]
+    yield from remarks
+    if remarks:
+        yield ""
+    stated = power(policy)
+    if stated:
+        yield f"<details><summary>Power: these gates {POWER_LEAD}</summary>\n"
+        for name, needed in stated:
+            yield f"- {inert.markdown_code(name)} {needed}"
+        yield "\n</details>\n"
+
+
+def _gate_rows(gate: GateResult) -> Iterator[str]:
+    words = outcome_words(gate)
+    outcome = words if gate.outcome is Outcome.PASS else f"**{words}**"
+    yield from _rule_rows(gate.result, inert.markdown_code(gate.name), outcome, 0)
+
+
+def _rule_rows(rule: RuleResult, gate: str, outcome: str, depth: int) -> Iterator[str]:
+    indent = "&emsp;" * depth
+    if isinstance(rule, CombinedResult):
+        yield _row(gate, indent + OPERATORS[rule.operator], "", "", "", "", "", outcome)
+        for child in rule.children:
+            yield from _rule_rows(child, "", OUTCOMES[child.outcome], depth + 1)
+        return
+    row = cells(rule)
+    name = inert.markdown_code(f"{rule.kind}.{rule.measure}")
+    # The operators of a threshold are text here, not the start of HTML.
+    threshold = row.threshold.replace(">=", "&ge;").replace("<=", "&le;")
+    yield _row(gate, indent + name, row.estimate, row.bound, threshold, row.margin, row.n, outcome)
+
+
+def _row(*row: str) -> str:
+    return f"| {' | '.join(row)} |"
+
+
+def _remarks(gate: GateResult) -> Iterator[str]:
+    explain = gate.outcome is not Outcome.PASS
+    sentences = [*gate_marks(gate)]
+    if explain and gate.description is not None:
+        sentences.insert(0, gate.description)
+    yield from _rule_remarks(gate.result, f"{inert.markdown_code(gate.name)}", sentences, explain, 0)
+
+
+def _rule_remarks(rule: RuleResult, name: str, sentences: list[str], explain: bool, depth: int) -> Iterator[str]:
+    """Yield one list item per rule that there is something to say about."""
+    sentences = [*sentences, *rule_marks(rule)]
+    below: list[str] = []
+    if explain and rule.outcome is not Outcome.PASS:
+        sentences.append(rule.reason)
+    if isinstance(rule, CombinedResult):
+        for child in rule.children:
+            if isinstance(child, CombinedResult):
+                label = OPERATORS[child.operator]
+            else:
+                label = inert.markdown_code(f"{child.kind}.{child.measure}")
+            below += _rule_remarks(child, label, [], explain, depth + 1)
+    if sentences or below:
+        said = f": {'; '.join(_sentence(text) for text in sentences)}" if sentences else ""
+        yield f"{'  ' * depth}- {name}{said}"
+        yield from below
+
+
+def _sentence(text: str) -> str:
+    return inert.markdown_text(text.removesuffix("."), LONGEST)
+
+
+def _error(error: GatekitError) -> str:
+    place = "" if error.location is None else f"{inert.markdown_code(str(error.location))}: "
+    remedy = "" if error.remedy is None else f"; {_sentence(error.remedy)}"
+    item = f"- {place}{_sentence(error.message)}{remedy} ({inert.markdown_code(error.error_id)})"
+    if error.location is not None and error.location.source_line is not None:
+        item += f"  \n  {inert.markdown_code(error.location.source_line.strip())}"
+    return item
