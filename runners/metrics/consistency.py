@@ -1,7 +1,8 @@
 """How far two dictionaries agree. Rows are latents, columns dimensions of the model; nothing is transposed to fit.
 
-The expected score of unrelated dictionaries depends on their shape far more than on anything else (0.25 for 512 Gaussian
-rows in 128 dimensions, 0.12 for 2048 in 768), so a score says something only beside a control of the same shape.
+The expected score of unrelated dictionaries depends on their shape far more than on anything else (0.25 for 512
+Gaussian rows in 128 dimensions, 0.12 for 2048 in 768), so a score says something only beside a control of the same
+shape.
 """
 
 from __future__ import annotations

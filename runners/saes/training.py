@@ -16,32 +16,12 @@ import numpy as np
 import torch
 
 from runners.progress import Progress
+from runners.saes.plan import TrainingPlan
 from runners.saes.topk import Parameters, TopK
 from runners.seeding import generator
 
 _ROWS_FOR_MEDIAN = 16384
 _ROWS_PER_READ = 65536
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How every seed of a stack is trained."""
-
-    steps: int
-    batch_tokens: int
-    learning_rate: float
-    warmup_fraction: float
-    """Of the steps, rising linearly from zero."""
-    decay_fraction: float
-    """Of the steps, at the end, falling linearly to zero."""
-    auxiliary_coefficient: float
-    """Weight of AuxK beside the reconstruction error; Gao et al. take 1/32."""
-    dead_after_tokens: int
-    """A latent that was not active on this many tokens in a row counts as dead."""
-    gradient_clip: float
-    """Largest norm of one seed's whole gradient."""
-    centre: Literal["mean", "geometric_median"]
-    """Where b_dec starts."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +111,9 @@ def train_stack(
         rate = plan.learning_rate * _schedule(step, plan)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        losses, active = _step_gradients(architecture, parameters, x, idle_tokens > plan.dead_after_tokens, plan, variance)
+        losses, active = _step_gradients(
+            architecture, parameters, x, idle_tokens > plan.dead_after_tokens, plan, variance
+        )
         idle_tokens = torch.where(active, 0.0, idle_tokens + plan.batch_tokens)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

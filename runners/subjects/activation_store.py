@@ -1,7 +1,8 @@
 """Activations computed once, stored in half precision by content, and shared by every seed and control.
 
-A store is a folder named by the digest of everything that its numbers depend on; it holds `activations.npy`, rows in the
-order of texts and tokens, and `manifest.json` with the digest of the array's bytes, which is checked at every opening.
+A store is a folder named by the digest of everything that its numbers depend on; it holds `activations.npy`, rows in
+the order of texts and tokens, and `manifest.json` with the digest of the array's bytes, which is checked at every
+opening.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -59,11 +61,23 @@ class TokenSet:
         """Over text digests and token ids."""
         return sequence_sha256(f"{text.sha256} {text.ids}" for text in self.texts)
 
+    @property
+    def texts_sha256(self) -> str:
+        """Over the texts' digests in order."""
+        return sequence_sha256(text.sha256 for text in self.texts)
+
 
 def store_activations(
-    model: LanguageModel, hook: str, tokens: TokenSet, cache: Path, progress: Progress
+    model: LanguageModel, hook: str, tokens: TokenSet, cache: Path, show: Callable[[], AbstractContextManager[Progress]]
 ) -> ActivationStore:
     """Compute the activations of `tokens` at `hook`, or open the store that has them already.
+
+    Args:
+        model: to run.
+        hook: name of the hook point.
+        tokens: the texts and how many of their tokens are rows.
+        cache: folder of all stores.
+        show: opens a progress display, in rows; called only when there is something to compute.
 
     Raises:
         GatekitError: the hook does not exist, a value does not fit half precision, or a stored array was altered.
@@ -83,9 +97,8 @@ def store_activations(
     }
     folder = cache / "activations" / data_sha256(key)
     if not folder.is_dir():
-        _compute(model, hook, tokens, folder, key, progress)
-    else:
-        progress.advance(tokens.rows)
+        with show() as progress:
+            _compute(model, hook, tokens, folder, key, progress)
     return open_store(folder)
 
 
@@ -136,7 +149,9 @@ def _compute(
                     rows[start:stop] = values[place, kept].numpy().astype(np.float16)
                     written += stop - start
                     if not np.isfinite(rows[start:stop]).all():
-                        raise GatekitError("activations.range", f"an activation at '{hook}' does not fit half precision")
+                        raise GatekitError(
+                            "activations.range", f"an activation at '{hook}' does not fit half precision"
+                        )
             progress.advance(written)
         if rows is None:
             raise GatekitError("activations.empty", f"no texts in {tokens.name}")

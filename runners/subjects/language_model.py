@@ -1,11 +1,12 @@
 """A language model behind TransformerLens, its re-initialised twin, and the residual stream at one hook.
 
-The twin has the architecture and the tokeniser of the model and weights drawn anew by the model's own initialisation: what
-an SAE finds there owes nothing to training. It does not tell which part of training mattered.
+The twin has the architecture and the tokeniser of the model and weights drawn anew by the model's own initialisation:
+what an SAE finds there owes nothing to training. It does not tell which part of training mattered.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,7 +73,9 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
         found = importlib.util.find_spec(name)
         if found is None or found.origin is None:
             raise GatekitError(
-                "runner.package_missing", f"the package {name} is not installed", remedy="install gatekit with [runners]"
+                "runner.package_missing",
+                f"the package {name} is not installed",
+                remedy="install gatekit with [runners]",
             )
         folder = Path(found.origin).parent / "model"
     elif source == "folder":
@@ -103,19 +106,19 @@ def load(files: ModelFiles, device: str) -> LanguageModel:
     return _wrap(files, files.name, files.digest, _boot(files.folder, device), device)
 
 
-def load_reinitialised(files: ModelFiles, seed: int, device: str) -> LanguageModel:
+def load_reinitialised(files: ModelFiles, trained: LanguageModel, seed: int) -> LanguageModel:
     """Build the twin: same configuration and tokeniser, weights drawn from `seed` by the model's own initialisation.
 
     Its digest is over the drawn weights, so that another seed, or another library's initialisation, is another model.
     """
-    trained = _boot(files.folder, "cpu").original_model
+    original = trained.bridge.original_model
     with torch.random.fork_rng(devices=[]):
         # The model class draws from the global generator and takes no other.
         torch.manual_seed(derive_seed("reinitialised model", seed))
-        twin = type(trained)(copy.deepcopy(trained.config)).eval()
+        twin = type(original)(copy.deepcopy(original.config)).eval()
     digest = tensors_sha256(twin.state_dict())
-    bridge = _boot(files.folder, device, hf_model=twin.to(device))
-    return _wrap(files, f"{files.name}+reinitialised-{seed}", digest, bridge, device)
+    bridge = _boot(files.folder, trained.device, hf_model=twin.to(trained.device))
+    return _wrap(files, f"{files.name}+reinitialised-{seed}", digest, bridge, trained.device)
 
 
 def _boot(folder: Path, device: str, **options: Any) -> Any:
@@ -140,11 +143,13 @@ def _wrap(files: ModelFiles, name: str, digest: str, bridge: Any, device: str) -
     )
 
 
-def tokenize(model: LanguageModel, texts: Sequence[str], digests: Sequence[str], max_tokens: int) -> list[TokenizedText]:
+def tokenize(
+    model: LanguageModel, texts: Sequence[str], digests: Sequence[str], max_tokens: int
+) -> list[TokenizedText]:
     """Tokenise as the model's own tokeniser does, special tokens included, cut to `max_tokens`.
 
-    Special tokens stay in the input, where the model expects them, and their activations are not used: they stand in every
-    text at the same place, so that a large share of the rows would be near copies.
+    Special tokens stay in the input, where the model expects them, and their activations are not used: they stand in
+    every text at the same place, so that a large share of the rows would be near copies.
     """
     encoded = model.tokenizer(
         list(texts),
@@ -186,13 +191,8 @@ def activations(model: LanguageModel, hook: str, ids: torch.Tensor, attention_ma
         caught.append(value.detach())
         raise _HookReached
 
-    with torch.no_grad():
-        try:
-            model.bridge.run_with_hooks(
-                ids, attention_mask=attention_mask, return_type=None, fwd_hooks=[(hook, catch)]
-            )
-        except _HookReached:
-            pass
+    with torch.no_grad(), contextlib.suppress(_HookReached):
+        model.bridge.run_with_hooks(ids, attention_mask=attention_mask, return_type=None, fwd_hooks=[(hook, catch)])
     if not caught or caught[0].ndim != 3 or caught[0].shape[:2] != ids.shape:
         raise GatekitError("runner.hook", f"'{hook}' does not hold one vector per position")
     return caught[0].float()

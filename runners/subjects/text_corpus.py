@@ -1,8 +1,9 @@
 """Texts that SAEs may train on: those of the sae-probes package that no probing dataset contains.
 
-Probes are scored on the registered datasets, so a text that stands in any of them, in-distribution or shifted, would let
-the SAE see the test. Texts are told apart by the SHA-256 of their stripped UTF-8 form and not by the name of their
-dataset: `10_nyc_borough` is unregistered, and most of its rows stand in the registered `114_nyc_borough_Manhattan`.
+Probes are scored on the registered datasets, so a text that stands in any of them, in-distribution or shifted, would
+let the SAE see the test. Texts are told apart by the SHA-256 of their stripped UTF-8 form and not by the name of
+their dataset: `10_nyc_borough` is unregistered, and most of its rows stand in the registered
+`114_nyc_borough_Manhattan`.
 """
 
 from __future__ import annotations

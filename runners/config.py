@@ -1,0 +1,133 @@
+"""Run configurations: strict YAML into frozen dataclasses, every fault with file, line and column.
+
+A configuration holds what determines the numbers and nothing else: no paths of outputs, no run names. Its plain form is
+part of the summary, and its digest says whether two runs were set up alike.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from gatekit.errors import GatekitError, Location, did_you_mean
+
+T = TypeVar("T")
+
+
+def bounded(low: float, high: float = math.inf, **options: Any) -> Any:
+    """Return a dataclass field whose number, or each of whose numbers, must lie in [low, high]."""
+    return field(metadata={"low": low, "high": high}, **options)
+
+
+def read_config(path: Path, shape: type[T]) -> T:
+    """Read a YAML file into the dataclass `shape`.
+
+    Unknown, missing and repeated keys, wrong types, numbers out of range, anchors and tags are refused; whole numbers
+    are not booleans, and a float field takes a whole number.
+
+    Raises:
+        GatekitError: `config.*` with file, line and column.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    reader = YAML(typ="rt", pure=True)
+    reader.allow_duplicate_keys = False
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GatekitError(
+            "config.unreadable", f"the configuration cannot be read: {error}", Location(str(path))
+        ) from None
+    reading = _Reading(str(path), text.splitlines())
+    try:
+        document = reader.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = reading.at(mark.line, mark.column) if mark else Location(str(path))
+        problem = (error.problem or "not YAML").split("\n")[0]
+        raise GatekitError("config.syntax", problem, place) from None
+    except YAMLError as error:
+        raise GatekitError("config.syntax", str(error).split("\n")[0], Location(str(path))) from None
+    value: T = reading.dataclass_from(document, shape, reading.at(0, 0), "the file")
+    return value
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """Return a configuration as JSON data, tuples as lists and absent options as null."""
+    return {member.name: _plain_value(getattr(config, member.name)) for member in fields(config)}
+
+
+def _plain_value(value: Any) -> Any:
+    if is_dataclass(value):
+        return plain(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+class _Reading:
+    """The file being read, for locations."""
+
+    def __init__(self, path: str, lines: list[str]) -> None:
+        self._path, self._lines = path, lines
+
+    def at(self, line: int, column: int) -> Location:
+        source = self._lines[line] if line < len(self._lines) else None
+        return Location(self._path, line + 1, column + 1, source_line=source)
+
+    def dataclass_from(self, node: Any, shape: Any, place: Location, name: str) -> Any:
+        if not isinstance(node, Mapping):
+            raise GatekitError("config.type", f"{name} must be a mapping", place)
+        if getattr(node, "anchor", None) is not None and node.anchor.value is not None:
+            raise GatekitError("config.anchor", f"{name} has an anchor", place, "write the values out")
+        hints = get_type_hints(shape)
+        known = {member.name: member for member in fields(shape)}
+        for key in node:
+            if key not in known:
+                raise GatekitError(
+                    "config.unknown_key",
+                    f"unknown key '{key}'",
+                    self.at(*node.lc.key(key)),
+                    did_you_mean(str(key), known) or f"known: {', '.join(known)}",
+                )
+        values = {}
+        for key, member in known.items():
+            if key in node:
+                values[key] = self.value_from(node[key], hints[key], member, self.at(*node.lc.value(key)), key)
+            elif member.default is MISSING and member.default_factory is MISSING:
+                raise GatekitError("config.missing_key", f"{name} has no '{key}'", place)
+        return shape(**values)
+
+    def value_from(self, node: Any, hint: Any, member: Field[Any], place: Location, name: str) -> Any:
+        if is_dataclass(hint):
+            return self.dataclass_from(node, hint, place, f"'{name}'")
+        origin, options = get_origin(hint), get_args(hint)
+        if origin in (Union, types.UnionType):
+            if node is None and type(None) in options:
+                return None
+            return self.value_from(node, next(o for o in options if o is not type(None)), member, place, name)
+        if origin is tuple:
+            if not isinstance(node, list) or not node:
+                raise GatekitError("config.type", f"'{name}' must be a list with at least one entry", place)
+            parts = enumerate(node)
+            return tuple(self.value_from(v, options[0], member, self.at(*node.lc.item(i)), name) for i, v in parts)
+        if origin is Literal:
+            if node not in options:
+                listed = ", ".join(map(str, options))
+                raise GatekitError("config.choice", f"'{name}' is {node!r}; it is one of {listed}", place)
+            return node
+        if hint is str and isinstance(node, str):
+            return str(node)
+        if hint is bool and isinstance(node, bool):
+            return node
+        if hint in (int, float) and isinstance(node, int | float) and not isinstance(node, bool):
+            if hint is int and not isinstance(node, int):
+                raise GatekitError("config.type", f"'{name}' must be a whole number", place)
+            low, high = member.metadata.get("low", -math.inf), member.metadata.get("high", math.inf)
+            if not (math.isfinite(node) and low <= node <= high):
+                raise GatekitError("config.range", f"'{name}' is {node}; it lies in [{low:g}, {high:g}]", place)
+            return hint(node)
+        raise GatekitError("config.type", f"'{name}' must be of type {getattr(hint, '__name__', hint)}", place)

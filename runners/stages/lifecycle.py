@@ -1,0 +1,199 @@
+"""The life of a run, the same for every runner: read, refuse early, measure, and leave a whole summary or a failed one.
+
+An interrupted or broken run writes a summary with status `failed` and the reason, so that the gate sees that
+something was tried; where an `ok` summary of the same configuration already stands, that one stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gatekit.errors import GatekitError, UsageError
+from gatekit.exit_codes import ExitCode
+from runners import provenance, summary_writing
+from runners.config import plain, read_config
+from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
+from runners.summary_writing import Json, Measured
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a stage needs beside its configuration; none of it may change a number, except the device."""
+
+    device: str
+    cache: Path
+    """For activations, shared by runs."""
+    artifacts: Path
+    """For checkpoints of this run."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One runner."""
+
+    kind: str
+    """Of its summaries, and its name on the command line."""
+    title: str
+    config: type[Any]
+    """Dataclass with at least `threads`."""
+    smoke_config: Path
+    shrink: Callable[[Any, Any], Any]
+    """(configuration, smoke configuration) -> the configuration's subject at the smoke configuration's size."""
+    check: Callable[[Any], None]
+    """Raises GatekitError for values that do not go together."""
+    recorded: Callable[[Any], Json]
+    """The plain form without absolute paths."""
+    needs_network: Callable[[Any], bool]
+    planned: Callable[[Any], tuple[Json, Json]]
+    """Subject and protocol as far as they are known before measuring."""
+    measure: Callable[[Any, Surroundings], Measured]
+    """Imports torch; called once the environment is prepared."""
+
+
+class _Interrupted(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.number = number
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into an exception while the block runs, and give the old handlers back after it."""
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        raise _Interrupted(number)
+
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def run_stage(stage: Stage, argv: Sequence[str]) -> int:
+    """Run one stage from its command line and return the exit code.
+
+    0 done; 4 the configuration or an input is refused; 64 the command line is wrong; 70 the run failed; 130 and 143
+    interrupted by SIGINT and SIGTERM.
+    """
+    try:
+        arguments = _parse(stage, argv)
+        config = _configuration(stage, arguments)
+        recorded = stage.recorded(config)
+        path = Path(arguments.out) / f"{stage.kind}.json"
+        summary_writing.check_place(path, recorded)
+    except GatekitError as error:
+        return _complain(error)
+    # Everything below is measured under this state of the code, whatever is committed while it runs.
+    git = provenance.git_state()
+    started = provenance.utc_now()
+    prepare_environment(offline=not stage.needs_network(config))
+    producer: Json = {
+        "command": ["python", "-m", "runners", stage.kind, *map(provenance.shown_argument, argv)],
+        "config": recorded,
+        "config_sha256": summary_writing.config_digest(recorded),
+        "git": {"commit": git.commit, "dirty": git.dirty},
+        "packages": provenance.package_versions(),
+        "device": arguments.device,
+        "determinism": {},
+        "started": started,
+        "finished": started,
+    }
+
+    def failed(reason: str) -> None:
+        subject, protocol = stage.planned(config)
+        ended = {**producer, "finished": provenance.utc_now()}
+        try:
+            written = summary_writing.write_failed(path, stage.kind, ended, subject, protocol, reason)
+            outcome = "failed summary" if written else "older summary kept"
+        except GatekitError as error:
+            # No summary is as blocking as a failed one; the first reason is the one to show.
+            outcome = f"no summary ({error})"
+        sys.stderr.write(f"{stage.kind}: {reason}; {outcome} at {path}\n")
+
+    try:
+        with _interruptible():
+            device = choose_device(arguments.device)
+            producer["determinism"] = fix_arithmetic(config.threads)
+            producer["device"] = describe_device(device)
+            cache = Path(arguments.cache) if arguments.cache else default_cache()
+            artifacts = Path(arguments.artifacts) if arguments.artifacts else _artifacts(cache, stage, producer)
+            measured = stage.measure(config, Surroundings(device, cache, artifacts))
+        producer["finished"] = provenance.utc_now()
+        digest = summary_writing.write_measured(path, stage.kind, producer, measured)
+    except _Interrupted as interrupted:
+        failed(str(interrupted))
+        return 128 + interrupted.number
+    except GatekitError as error:
+        failed(str(error))
+        return int(error.exit_code)
+    except Exception as error:
+        traceback.print_exc()
+        failed(f"{type(error).__name__}: {error}".split("\n")[0])
+        return int(ExitCode.INTERNAL)
+    sys.stderr.write(f"{stage.kind}: wrote {path} (sha256 {digest})\n")
+    return int(ExitCode.PASS)
+
+
+def default_cache() -> Path:
+    """Return the user's cache folder for gatekit, as the XDG base directory specification has it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekit"
+
+
+def _artifacts(cache: Path, stage: Stage, producer: Json) -> Path:
+    return cache / "runs" / stage.kind / producer["config_sha256"][:16]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"see python -m runners {self.prog.split()[-1]} --help")
+
+
+def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog=f"python -m runners {stage.kind}", description=stage.title, allow_abbrev=False)
+    parser.add_argument("--config", help="YAML file; may be left out with --smoke")
+    parser.add_argument("--out", required=True, help="folder of the summary; nothing else is written there")
+    parser.add_argument("--smoke", action="store_true", help="same code and subject at the smallest useful size")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--cache", help="folder of activations that runs share (default: the user's cache)")
+    parser.add_argument("--artifacts", help="folder of this run's checkpoints (default: inside the cache)")
+    arguments = parser.parse_args(argv)
+    if arguments.config is None and not arguments.smoke:
+        raise UsageError("no configuration", "give --config FILE or --smoke")
+    return arguments
+
+
+def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
+    small = read_config(stage.smoke_config, stage.config) if arguments.smoke else None
+    config = read_config(Path(arguments.config), stage.config) if arguments.config else small
+    if arguments.config and small is not None:
+        config = stage.shrink(config, small)
+    stage.check(config)
+    return config
+
+
+def _complain(error: GatekitError) -> int:
+    sys.stderr.write(f"{error}\n")
+    location = error.location
+    if location is not None and location.source_line is not None:
+        sys.stderr.write(f"    {location.source_line}\n    {' ' * ((location.column or 1) - 1)}^\n")
+    return int(error.exit_code)
+
+
+def plain_without_paths(config: Any) -> Json:
+    """Return a configuration's plain form with the subject's model folder cut to its name."""
+    recorded = plain(config)
+    model = recorded["subject"]["model"]
+    if model["source"] == "folder":
+        model["name"] = Path(model["name"]).resolve().name
+    return recorded

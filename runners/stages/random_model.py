@@ -1,0 +1,157 @@
+"""Runner `random_model`: do SAEs of different seeds agree more on the trained model than on a random one?
+
+What the result establishes: over the seeds measured, TopK SAEs trained on this hook of the model agree more (or not)
+across seeds than SAEs trained in the same way on a re-initialised twin, than themselves before training, and than
+Gaussian dictionaries of the same shape. What it does not: that agreeing latents mean anything, or that longer
+training would not change the comparison; `steps` and `train_tokens` stand in the protocol because both sides of it
+move with them.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatekit.errors import GatekitError
+from runners.config import bounded
+from runners.saes.plan import SaePlan, TrainingPlan
+from runners.stages.lifecycle import Stage, Surroundings, plain_without_paths, run_stage
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+KIND = "random_model"
+PROTOCOL = "random_model/1"
+
+
+@dataclass(frozen=True)
+class ControlPlan:
+    """What the trained SAEs are compared with."""
+
+    random_model_seed: int = bounded(0, 4294967295)
+    """Of the re-initialised model's weights."""
+    gaussian_draws: int = bounded(1, 1000)
+    """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
+    matched_cosine: float = bounded(-1.0, 1.0)
+    """Cosine from which two matched latents count as the same."""
+
+
+@dataclass(frozen=True)
+class RandomModelConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: int = bounded(1, 1024)
+    seeds: tuple[int, ...] = bounded(0, 4294967295)
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: SaePlan
+    training: TrainingPlan
+    controls: ControlPlan
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def check(config: RandomModelConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    sae, texts, training = config.sae, config.texts, config.training
+    faults = {
+        "'seeds' must be at least two, different and in increasing order": len(config.seeds) < 2
+        or list(config.seeds) != sorted(set(config.seeds)),
+        f"k={sae.k} exceeds d_sae={sae.d_sae}": sae.k > sae.d_sae,
+        f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.d_sae}": sae.auxiliary_k > sae.d_sae,
+        f"batch_tokens={training.batch_tokens} exceeds train_tokens={texts.train_tokens}": training.batch_tokens
+        > texts.train_tokens,
+        "'revision' is for hub models only": config.subject.model.revision is not None
+        and config.subject.model.source != "hub",
+    }
+    for fault, present in faults.items():
+        if present:
+            raise GatekitError("config.together", fault)
+
+
+def shrink(config: RandomModelConfig, small: RandomModelConfig) -> RandomModelConfig:
+    """Return the configuration's subject and controls at the size and training of the smoke configuration."""
+    texts = dataclasses.replace(
+        config.texts, train_tokens=small.texts.train_tokens, held_out_tokens=small.texts.held_out_tokens
+    )
+    return dataclasses.replace(config, seeds=small.seeds, texts=texts, sae=small.sae, training=small.training)
+
+
+def subject_of(config: RandomModelConfig, name: str, digest: str | None, checkpoints: Sequence[Json] = ()) -> Json:
+    """Return a summary's subject: the SAEs of every seed on one model."""
+    return {
+        "model": {"name": name, "digest": digest},
+        "hook": config.subject.hook,
+        "d_model": config.subject.d_model,
+        "architecture": config.sae.architecture,
+        "d_sae": config.sae.d_sae,
+        "k": config.sae.k,
+        "checkpoints": list(checkpoints),
+    }
+
+
+def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared."""
+    return {
+        "name": PROTOCOL,
+        "seeds": list(config.seeds),
+        "rows": config.texts.held_out_tokens,
+        "datasets": list(datasets),
+        "ks": [],
+        "baseline": {"kind": "random_model", "subject": baseline},
+        # The configuration names one candidate; whoever picks it among several says so in the policy's evidence.
+        "selection": {"candidates": 1, "seeds": []},
+        "settings": {
+            "random_model_seed": config.controls.random_model_seed,
+            "random_model_initialisation": "the model class's own",
+            "gaussian_draws": config.controls.gaussian_draws,
+            "matched_cosine": config.controls.matched_cosine,
+            "pw_mcc": "signed cosine, Hungarian one to one, all latents",
+            "pw_mcc_live": "divided by the larger number of live latents",
+            "mmcs": "mean of maximum |cosine|, both directions averaged",
+            "chance_floor": "Gaussian dictionaries of the same shape, same pair of seeds",
+            "text_seed": config.texts.seed,
+            "train_tokens": config.texts.train_tokens,
+            "max_tokens_per_text": config.subject.max_tokens_per_text,
+            "special_tokens": "in the input, not among the rows",
+            "activation_precision": "float16",
+            **{name: value for name, value in dataclasses.asdict(config.training).items()},
+            "auxiliary_k": config.sae.auxiliary_k,
+        },
+    }
+
+
+def planned(config: RandomModelConfig) -> tuple[Json, Json]:
+    """Return subject and protocol of a run that has measured nothing yet."""
+    name = plain_without_paths(config)["subject"]["model"]["name"]
+    return subject_of(config, name, None), protocol_of(config, (), None)
+
+
+def _measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
+    from runners.stages.random_model_measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = Stage(
+    kind=KIND,
+    title="agreement of SAEs across seeds on a model, against the same on a re-initialised one",
+    config=RandomModelConfig,
+    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "random_model_smoke.yaml",
+    shrink=shrink,
+    check=check,
+    recorded=plain_without_paths,
+    needs_network=lambda config: config.subject.model.source == "hub",
+    planned=planned,
+    measure=_measure,
+)

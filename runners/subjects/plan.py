@@ -1,0 +1,42 @@
+"""What is to be measured: the part of a configuration that names model, hook and texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runners.config import bounded
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """Where the model is."""
+
+    source: Literal["package", "folder", "hub"]
+    name: str
+    """Import name of a package with a `model` folder, path of a folder, or `owner/name` on the hub."""
+    revision: str | None = None
+    """Commit or tag on the hub; nothing elsewhere."""
+
+
+@dataclass(frozen=True)
+class SubjectPlan:
+    """Model and hook."""
+
+    model: ModelPlan
+    hook: str
+    d_model: int = bounded(1, 1_000_000)
+    """Width at the hook; stated so that a wrong hook or a transposed matrix is an error and not a guess."""
+    max_tokens_per_text: int = bounded(1, 1_000_000)
+    """Special tokens included."""
+
+
+@dataclass(frozen=True)
+class TextPlan:
+    """Which tokens of the texts that no probing dataset contains."""
+
+    source: Literal["sae-probes"]
+    seed: int = bounded(0, 4294967295)
+    """Of the order in which texts are taken."""
+    train_tokens: int = bounded(1, 1_000_000_000_000)
+    held_out_tokens: int = bounded(2, 1_000_000_000_000)
