@@ -143,6 +143,17 @@ def rule_marks(rule: RuleResult) -> list[str]:
     return marks + list(rule.notes)
 
 
+def explanation(rule: RuleResult) -> str:
+    """Return in one line why a rule does not pass, down to the thresholds that decided."""
+    if isinstance(rule, CombinedResult):
+        deciding = [explanation(child) for child in rule.children if child.outcome is not Outcome.PASS]
+        return "; ".join([f"{OPERATORS[rule.operator]}: {rule.reason}", *deciding])
+    row = cells(rule)
+    compared = f"estimate {row.estimate}" if rule.bound == "point" else f"bound {row.bound}"
+    numbers = f" ({compared}, threshold {row.threshold})" if rule.measured is not None else ""
+    return f"{rule.kind}.{rule.measure}: {rule.reason}{numbers}"
+
+
 def thresholds_in(rule: RuleResult) -> Iterator[ThresholdResult]:
     """Yield every threshold of a rule in the policy's order."""
     if isinstance(rule, ThresholdResult):
