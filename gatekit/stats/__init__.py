@@ -7,11 +7,14 @@ from gatekit.stats.per_seed import per_seed, per_seed_two_groups
 from gatekit.stats.per_seed_pair import per_seed_pair, per_seed_pair_two_groups
 from gatekit.stats.planning import SeedsNeeded, minimum_detectable, seeds_needed
 from gatekit.stats.student_t import t_cdf, t_quantile
+from gatekit.stats.worsening import largest_safe_deviation, lower_after_worsening
 
 __all__ = [
     "Interval",
     "SeedsNeeded",
     "crossed",
+    "largest_safe_deviation",
+    "lower_after_worsening",
     "minimum_detectable",
     "noncentral_t_cdf",
     "noncentrality",

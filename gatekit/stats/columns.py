@@ -89,7 +89,9 @@ def mean(values: Sequence[float]) -> float:
 
 def sum_of_squares(values: Sequence[float], centre: float) -> float:
     """Return the sum of squared deviations from `centre`."""
-    return _fsum([(value - centre) ** 2 for value in values])
+    deviations = [value - centre for value in values]
+    # A product overflows to infinity, which _fsum reports; a power would raise OverflowError.
+    return _fsum([deviation * deviation for deviation in deviations])
 
 
 def _fsum(values: Sequence[float]) -> float:

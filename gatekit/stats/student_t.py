@@ -1,8 +1,8 @@
 """Student's t distribution for real degrees of freedom, in plain floats.
 
 The gate must start in a tenth of a second, which importing scipy alone would use up; the tests compare these functions
-with scipy over a wide grid. The tail is an incomplete beta function by its continued fraction (DLMF 8.17.22), the
-quantile a Newton iteration on the logarithm of the tail, kept inside a bracket.
+with scipy over a wide grid. The tail is an incomplete beta function by a continued fraction, the quantile a Newton
+iteration on the logarithm of the tail, kept inside a bracket.
 """
 
 from __future__ import annotations
@@ -105,9 +105,9 @@ def _areas(t: float, df: float) -> tuple[float, float]:
     log_front = a * log_x + 0.5 * log_y + _log_gamma_ratio(a) - 0.5 * math.log(math.pi)
     # The fraction converges fast on its own side of the mean of the beta distribution.
     if x < (a + 1.0) / (a + 2.5):
-        outside = math.exp(log_front) * _beta_fraction(a, 0.5, x) / a
+        outside = math.exp(log_front) * _beta_fraction(a, 0.5, x, y)
         return 0.5 * outside, 1.0 - outside
-    middle = math.exp(log_front) * _beta_fraction(0.5, a, y) / 0.5
+    middle = math.exp(log_front) * _beta_fraction(0.5, a, y, x)
     return 0.5 * (1.0 - middle), middle
 
 
@@ -142,21 +142,23 @@ def _log_gamma_ratio(a: float) -> float:
     return 0.5 * math.log(a) + inverse * series
 
 
-def _beta_fraction(a: float, b: float, x: float) -> float:
-    """Return the continued fraction of the incomplete beta function (DLMF 8.17.22) by the modified Lentz method."""
-    c = 1.0
-    d = 1.0 - (a + b) * x / (a + 1.0)
-    d = 1.0 / (d if abs(d) > _TINY else _TINY)
-    value = d
+def _beta_fraction(a: float, b: float, x: float, y: float) -> float:
+    """Return I_x(a, b) B(a, b) / (x^a y^b) by a continued fraction, modified Lentz method.
+
+    This form (Didonato and Morris 1992) takes y = 1 - x as it is known, not as a difference; the more common one
+    (DLMF 8.17.22) loses a digit for every factor of ten in df.
+    """
+    value = c = a * (a * y - b * x + 1.0) / (a + 1.0)
+    d = 0.0
     for m in range(1, _MAX_TERMS):
-        even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
-        for coefficient in (even, odd):
-            d = 1.0 + coefficient * d
-            d = 1.0 / (d if abs(d) > _TINY else _TINY)
-            c = 1.0 + coefficient / c
-            c = c if abs(c) > _TINY else _TINY
-            value *= c * d
+        step = m * (b - m) * x
+        numerator = (a + m - 1.0) * (a + b + m - 1.0) * step * x / (a + 2 * m - 1.0) ** 2
+        denominator = m + step / (a + 2 * m - 1.0) + (a + m) * (a * y - b * x + 1.0 + m * (2.0 - x)) / (a + 2 * m + 1.0)
+        d = denominator + numerator * d
+        d = 1.0 / (d if abs(d) > _TINY else _TINY)
+        c = denominator + numerator / c
+        c = c if abs(c) > _TINY else _TINY
+        value *= c * d
         if abs(c * d - 1.0) < 1e-16:
-            return value
+            return 1.0 / value
     raise GatekitError("stats.no_convergence", f"the incomplete beta function did not converge at a={a}, b={b}, x={x}")
