@@ -46,7 +46,7 @@ def interval(measurement: Measurement, confidence: float, generalize_over: tuple
         factors = tuple(name for name, wanted in (("seed", "seed"), ("level", level)) if wanted in generalize_over) or (
             "seed",
         )
-        return crossed(first, second, effects, confidence, factors)
+        return crossed(first, second, effects, confidence, factors, level_name=level)
     if measurement.baseline_keys is not None and measurement.baseline_values is not None:
         other_first = [key[0] for key in measurement.baseline_keys]
         if measurement.design == "per_seed":
