@@ -84,9 +84,9 @@ def test_the_noncentral_distribution_agrees_with_scipy(df):
         for nc in (-3.0, 0.0, 0.5, 2.0, 5.0, 40.0):
             theirs = float(stats.nct.cdf(t, df, nc))
             if math.isnan(theirs):  # scipy gives up on some tails far below the precision asked for
-                assert nc >= 5.0 > 2.5 * t
-                theirs = 0.0
-            assert noncentral_t_cdf(t, df, nc) == pytest.approx(theirs, abs=1e-10)
+                assert noncentral_t_cdf(t, df, nc) < 1e-20
+            else:
+                assert noncentral_t_cdf(t, df, nc) == pytest.approx(theirs, abs=1e-10)
 
 
 @pytest.mark.parametrize("df", [1.0, 4.5, 1e4])
