@@ -1,0 +1,225 @@
+"""What would change an outcome: more seeds, another estimate, or what is missing, in sentences.
+
+The counts hold for the spread that was observed, which at five seeds is itself uncertain by a factor of about two. They
+say how much more to measure; they are no promise of a pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gatekit.evidence.summary import Measurement
+from gatekit.gates.bounds import interval
+from gatekit.gates.verdict import Measured, Outcome, ThresholdResult, Why
+from gatekit.policy.model import Threshold
+from gatekit.report.wording import exact, number
+from gatekit.stats import seeds_needed, t_quantile
+
+POWER = 0.8
+MOST = 10_000
+"""More seeds, datasets or rows than this are called out of reach."""
+LEVELS = {"per_seed_dataset": "dataset", "per_seed_row": "row"}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far a bound is from its estimate, as a function of what is measured."""
+
+    confidence: float
+    n_seeds: int
+    seeds: float
+    """Variance of the estimate that is divided by the number of seeds."""
+    seeds_df: float
+    n_levels: int
+    levels: float
+    """Variance of the estimate that is divided by the number of datasets or rows; 0 where they do not count."""
+
+    def half_width(self, n_seeds: int, n_levels: int) -> float:
+        """Return the distance between estimate and bound at other numbers of seeds and levels."""
+        squared = 0.0
+        if self.seeds > 0.0:
+            df = self.seeds_df * (n_seeds - 1) / (self.n_seeds - 1)
+            squared += t_quantile(self.confidence, df) ** 2 * self.seeds * self.n_seeds / n_seeds
+        if self.levels > 0.0:
+            df = n_levels - 1.0
+            squared += t_quantile(self.confidence, df) ** 2 * self.levels * self.n_levels / n_levels
+        return math.sqrt(squared)
+
+
+def spread(rule: Threshold, measurement: Measurement, measured: Measured) -> Spread | None:
+    """Return the spread of a measurement with a bound; None for another tool's own numbers."""
+    if measurement.reported is not None or measured.standard_error is None or measured.confidence is None:
+        return None
+    n_seeds = measured.n_seeds or 1
+    level = LEVELS.get(measurement.design)
+    if level is None:
+        variance = measured.standard_error**2
+        return Spread(measured.confidence, n_seeds, variance, measured.df or 1.0, 0, 0.0)
+
+    def variance_over(factor: str) -> float:
+        if factor not in rule.generalize_over and not (factor == "seed" and level not in rule.generalize_over):
+            return 0.0
+        error = interval(measurement, rule.confidence, (factor,)).standard_error
+        return 0.0 if error is None else error**2
+
+    n_levels = len({key[-1] for key in measurement.keys})
+    return Spread(measured.confidence, n_seeds, variance_over("seed"), n_seeds - 1.0, n_levels, variance_over(level))
+
+
+def outlook(rule: Threshold, result: ThresholdResult, measurement: Measurement | None) -> list[str]:
+    """Return sentences on what would change the outcome of one threshold."""
+    measured = result.measured
+    if measured is None or measurement is None:
+        return [_missing(rule, result)]
+    if result.outcome is Outcome.PASS:
+        return _room(rule, measured)
+    side = _distance(rule, measured.estimate)
+    if side < 0.0:
+        return _wrong_side(rule, measured, -side)
+    found = spread(rule, measurement, measured)
+    if found is None:
+        return ["Another tool reported this bound without observations, so what more seeds would do cannot be said."]
+    return _more(measurement, found, side)
+
+
+def _distance(rule: Threshold, estimate: float) -> float:
+    """Return how far the estimate is on the passing side of the threshold."""
+    sides = []
+    if rule.low is not None:
+        sides.append(estimate - rule.low)
+    if rule.high is not None:
+        sides.append(rule.high - estimate)
+    return min(sides)
+
+
+def _room(rule: Threshold, measured: Measured) -> list[str]:
+    what = "estimate" if rule.point else "bound"
+    if measured.margin == 0.0:
+        return [f"The {what} is exactly at the threshold: there is nothing to spare."]
+    margin = number(measured.margin)
+    if rule.operator == "between":
+        return [f"The {what} is inside by {margin}: so far could the estimate move either way and still pass."]
+    down = rule.operator == "at_least"
+    limit = measured.estimate - measured.margin if down else measured.estimate + measured.margin
+    direction = "fall" if down else "rise"
+    kept = "" if rule.point else ", at this spread,"
+    return [
+        f"The {what} clears the threshold by {margin}: the estimate could{kept} {direction} from "
+        f"{number(measured.estimate)} to {number(limit)} and still pass."
+    ]
+
+
+def _wrong_side(rule: Threshold, measured: Measured, short: float) -> list[str]:
+    found = [
+        f"No number of seeds changes this while the estimate stays at {number(measured.estimate)}: it is on the wrong "
+        f"side of the threshold by {number(short)}."
+    ]
+    other = measured.upper if rule.low is not None and measured.estimate < rule.low else measured.lower
+    if other is None or rule.point:
+        return found
+    name = "upper" if other is measured.upper else "lower"
+    if _distance(rule, other) < 0.0:
+        found.append(f"Even the {name} bound, {number(other)}, is: the evidence says that the threshold is not met.")
+    else:
+        found.append(
+            f"The {name} bound, {number(other)}, is not: the truth may still meet the threshold, but then new seeds "
+            "must also move the estimate."
+        )
+    return found
+
+
+def _more(measurement: Measurement, found: Spread, distance: float) -> list[str]:
+    if distance == 0.0:
+        return ["The estimate is exactly at the threshold: no number of seeds brings its bound there as well."]
+    level = LEVELS.get(measurement.design, "dataset")
+    by = f"The estimate meets the threshold by {number(distance)}, its bound does not."
+    seeds = None
+    if found.seeds > 0.0:
+        seeds = _fewest(lambda n: found.half_width(n, found.n_levels) <= distance, found.n_seeds)
+    if seeds is not None:
+        more = seeds - found.n_seeds
+        likely = _likely(measurement, found, distance)
+        if likely is not None:
+            chance = f"; to pass with probability {POWER:g}, if this estimate is the truth, takes {likely} seeds"
+        else:
+            chance = f"; no number of seeds passes with probability {POWER:g}, as the {level}s are too few"
+        return [
+            f"{by} With the same estimate and spread the bound would meet it from about {seeds} seeds on, {more} more "
+            f"than now{chance}."
+        ]
+    if found.levels > 0.0:
+        levels = _fewest(lambda n: found.half_width(found.n_seeds, n) <= distance, found.n_levels)
+        if levels is not None:
+            more = levels - found.n_levels
+            return [
+                f"{by} More seeds alone do not help, because the {level}s differ: with the same estimate and spread "
+                f"the bound would meet it from about {levels} {level}s on, {more} more than now."
+            ]
+        if found.seeds > 0.0:
+            return [f"{by} It takes more seeds and more {level}s: at this spread neither alone is enough."]
+    return [f"{by} At this spread it is out of reach: more than {MOST} would be needed."]
+
+
+def _likely(measurement: Measurement, found: Spread, distance: float) -> int | None:
+    """Return the seeds that pass with probability 0.8 when the truth is `distance` beyond the threshold."""
+    sd = math.sqrt(found.seeds * found.n_seeds)
+    if found.levels > 0.0:
+        sd_levels = math.sqrt(found.levels * found.n_levels)
+        needed = seeds_needed(
+            distance,
+            sd,
+            found.confidence,
+            POWER,
+            "per_seed_dataset",
+            sd_dataset=sd_levels,
+            n_datasets=found.n_levels,
+        )
+    elif measurement.design == "per_seed_pair":
+        # The variance of a pair mean is 4 V(s) / n where seeds dominate.
+        needed = seeds_needed(distance, sd / 2.0, found.confidence, POWER, "per_seed_pair")
+    else:
+        needed = seeds_needed(distance, sd, found.confidence, POWER)
+    return needed.n
+
+
+def _fewest(enough: Callable[[int], bool], now: int) -> int | None:
+    """Return the smallest number above `now` that is enough, where more never is worse; None beyond MOST."""
+    low, high = now, now + 1
+    while not enough(high):
+        if high >= MOST:
+            return None
+        low, high = high, min(2 * high, MOST)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def _missing(rule: Threshold, result: ThresholdResult) -> str:
+    """Return what is missing and how to get it."""
+    measure = f"`gatekit run {rule.kind}`, or `gatekit import` for another tool's results"
+    remedies = {
+        Why.MISSING: f"Measure it ({measure}) and put the summary where `--evidence` finds it.",
+        Why.RUN_FAILED: f"Mend what stopped the run and measure again ({measure}).",
+        Why.ANOTHER_SUBJECT: f"Measure the subject that the policy names ({measure}), or mend the policy's `subject`.",
+        Why.SEVERAL_SUBJECTS: "Name the one that is meant under `subject:` in the policy (the first 12 digits of its "
+        "digest do), or give only its evidence.",
+        Why.SEVERAL_PROTOCOLS: "Name the protocol that counts with `protocol:` in the rule, or remove the evidence "
+        "that does not.",
+        Why.STALE: f"Measure again ({measure}).",
+        Why.SELF_REPORTED: f"Measure it with observations ({measure}), or accept the number as weaker with "
+        "`allow_reported: true` in the rule.",
+        Why.TOO_FEW_SEEDS: _seeds_missing(rule, result, measure),
+        Why.NO_BOUND: "Have the tool report a bound at that confidence, or measure with observations."
+        if result.self_reported
+        else f"Measure more seeds, datasets or rows, so that their spread can be seen ({measure}).",
+    }
+    return remedies.get(result.why, "Measure it.")
+
+
+def _seeds_missing(rule: Threshold, result: ThresholdResult, measure: str) -> str:
+    if result.self_reported:
+        return f"Have the tool state {rule.min_seeds} or more seeds, or measure with observations ({measure})."
+    return f"Train and measure more seeds, {exact(rule.min_seeds)} in all ({measure})."
