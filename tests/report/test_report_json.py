@@ -150,6 +150,17 @@ def test_the_json_of_a_refused_verdict_reads_as_recorded(file_regression: Any) -
     file_regression.check(render("json", VERDICTS["refused"]), extension=".json")
 
 
+def test_a_gate_that_is_waived_warned_or_optional_is_not_enforced() -> None:
+    gates = json.loads(render("json", VERDICTS["waived"]))["policies"][0]["gates"]
+    assert {gate["name"]: gate["enforced"] for gate in gates} == {
+        "random_model": False,
+        "health": True,
+        "stability": False,
+        "extra": False,
+    }
+    assert gates[0]["waiver"]["expires"] == "2026-12-31"
+
+
 def test_keys_are_sorted_and_two_renderings_are_the_same_bytes() -> None:
     for name in VERDICTS:
         rendered = render("json", VERDICTS[name])
