@@ -21,6 +21,7 @@ from gatekit.report.wording import (
     outcome_words,
     power,
     rule_marks,
+    shared_reason,
 )
 
 DEFAULT_LIMIT = 900 * 1024
@@ -133,15 +134,16 @@ def _rule_remarks(rule: RuleResult, name: str, sentences: list[str], explain: bo
     """Yield one list item per rule that there is something to say about."""
     sentences = [*sentences, *rule_marks(rule)]
     below: list[str] = []
+    shared = shared_reason(rule) if explain else None
     if explain and rule.outcome is not Outcome.PASS:
-        sentences.append(rule.reason)
+        sentences.append(rule.reason if shared is None else f"{rule.reason}: {shared}")
     if isinstance(rule, CombinedResult):
         for child in rule.children:
             if isinstance(child, CombinedResult):
                 label = OPERATORS[child.operator]
             else:
                 label = inert.markdown_code(f"{child.kind}.{child.measure}")
-            below += _rule_remarks(child, label, [], explain, depth + 1)
+            below += _rule_remarks(child, label, [], explain and shared is None, depth + 1)
     if sentences or below:
         said = f": {'; '.join(_sentence(text) for text in sentences)}" if sentences else ""
         yield f"{'  ' * depth}- {name}{said}"

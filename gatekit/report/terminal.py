@@ -24,6 +24,7 @@ from gatekit.report.wording import (
     power,
     rule_marks,
     rule_name,
+    shared_reason,
 )
 
 DEFAULT_WIDTH = 100
@@ -131,7 +132,10 @@ def _gate_rows(gate: GateResult) -> Iterator[_Row]:
 
 
 def _rule_rows(rule: RuleResult, gate: str, label: str, depth: int, explain: bool) -> Iterator[_Row]:
-    below = (*rule_marks(rule), rule.reason) if explain and rule.outcome is not Outcome.PASS else rule_marks(rule)
+    below = rule_marks(rule)
+    shared = shared_reason(rule) if explain else None
+    if explain and rule.outcome is not Outcome.PASS:
+        below.append(rule.reason if shared is None else f"{rule.reason}: {shared}")
     # A name is cut where the column would otherwise push every number off the screen.
     name = _inert(label, 120)
     numbers = ("", "", "", "", "")
@@ -141,7 +145,7 @@ def _rule_rows(rule: RuleResult, gate: str, label: str, depth: int, explain: boo
     yield _Row(depth, (name, *numbers, OUTCOMES[rule.outcome]), rule.outcome, tuple(below))
     if isinstance(rule, CombinedResult):
         for child in rule.children:
-            yield from _rule_rows(child, gate, rule_name(child, gate), depth + 1, explain)
+            yield from _rule_rows(child, gate, rule_name(child, gate), depth + 1, explain and shared is None)
 
 
 def _table(rows: Sequence[_Row], width: int) -> Iterator[Line]:

@@ -143,9 +143,22 @@ def rule_marks(rule: RuleResult) -> list[str]:
     return marks + list(rule.notes)
 
 
+def shared_reason(rule: RuleResult) -> str | None:
+    """Return the one reason that all of several children that do not pass have, or None; to be said once."""
+    if isinstance(rule, ThresholdResult):
+        return None
+    deciding = [child for child in rule.children if child.outcome is not Outcome.PASS]
+    reasons = {child.reason for child in deciding if isinstance(child, ThresholdResult)}
+    every_one = all(isinstance(child, ThresholdResult) for child in deciding)
+    return reasons.pop() if len(deciding) > 1 and len(reasons) == 1 and every_one else None
+
+
 def explanation(rule: RuleResult) -> str:
     """Return in one line why a rule does not pass, down to the thresholds that decided."""
     if isinstance(rule, CombinedResult):
+        shared = shared_reason(rule)
+        if shared is not None:
+            return f"{OPERATORS[rule.operator]}: {rule.reason}: {shared}"
         deciding = [explanation(child) for child in rule.children if child.outcome is not Outcome.PASS]
         return "; ".join([f"{OPERATORS[rule.operator]}: {rule.reason}", *deciding])
     row = cells(rule)

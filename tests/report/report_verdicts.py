@@ -281,6 +281,17 @@ NESTED = gate(
     line=43,
 )
 
+ALL_MISSING = gate(
+    "ood",
+    combined(
+        "all_of",
+        threshold("ood", "auc_drop", (None, 0.1), None, outcome=Outcome.INCONCLUSIVE, reason="no ood summary"),
+        threshold("ood", "relative_drop", (None, 0.5), None, outcome=Outcome.INCONCLUSIVE, reason="no ood summary"),
+        outcome=Outcome.INCONCLUSIVE,
+        reason="2 inconclusive",
+    ),
+)
+
 ERRORS = (
     GatekitError(
         "policy.unknown_measure",
@@ -330,6 +341,7 @@ VERDICTS: dict[str, Verdict] = {
     "refused": verdict(code=ExitCode.REFUSED, errors=ERRORS, evidence=()),
     "refused_in_part": verdict(policy(RANDOM_MODEL, HEALTH), code=ExitCode.REFUSED, errors=ERRORS[1:2]),
     "advisory": verdict(policy(RANDOM_MODEL, OOD_FAILS, code=ExitCode.BLOCKED), code=ExitCode.BLOCKED, advisory=True),
+    "all_missing": verdict(policy(ALL_MISSING, code=ExitCode.INCONCLUSIVE), code=ExitCode.INCONCLUSIVE, evidence=()),
     "nothing": verdict(code=ExitCode.INCONCLUSIVE, evidence=()),
 }
 

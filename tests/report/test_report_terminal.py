@@ -50,6 +50,12 @@ def test_the_verdict_line_says_what_decided(name: str, line: str) -> None:
     assert render("terminal", VERDICTS[name]).splitlines()[-1] == line
 
 
+def test_a_reason_that_all_rules_of_a_gate_share_is_said_once() -> None:
+    rendered = render("terminal", VERDICTS["all_missing"])
+    assert rendered.count("no ood summary") == 1
+    assert "2 inconclusive: no ood summary" in rendered
+
+
 def test_the_verdict_line_names_three_gates_and_counts_the_rest() -> None:
     many = policy(*(gate(f"g{i}", FAILS) for i in range(5)), code=ExitCode.BLOCKED)
     line = render("terminal", verdict(many, code=ExitCode.BLOCKED)).splitlines()[-1]
