@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from gatekit.errors import GatekitError, Location, did_you_mean
 
 T = TypeVar("T")
 
 
-def bounded(low: float, high: float = math.inf, **options: Any) -> Any:
-    """Return a dataclass field whose number, or each of whose numbers, must lie in [low, high]."""
-    return field(metadata={"low": low, "high": high}, **options)
+@dataclass(frozen=True)
+class Bounds:
+    """Annotates a field whose number, or each of whose numbers, must lie in [low, high]."""
+
+    low: float
+    high: float = math.inf
+
+
+_UNBOUNDED = Bounds(-math.inf)
 
 
 def read_config(path: Path, shape: type[T]) -> T:
@@ -79,11 +84,12 @@ class _Reading:
         return Location(self._path, line + 1, column + 1, source_line=source)
 
     def dataclass_from(self, node: Any, shape: Any, place: Location, name: str) -> Any:
-        if not isinstance(node, Mapping):
+        # Not isinstance(node, Mapping): to a type checker that would lose the positions that ruamel keeps on the node.
+        if not hasattr(node, "keys"):
             raise GatekitError("config.type", f"{name} must be a mapping", place)
         if getattr(node, "anchor", None) is not None and node.anchor.value is not None:
             raise GatekitError("config.anchor", f"{name} has an anchor", place, "write the values out")
-        hints = get_type_hints(shape)
+        hints = get_type_hints(shape, include_extras=True)
         known = {member.name: member for member in fields(shape)}
         for key in node:
             if key not in known:
@@ -96,24 +102,26 @@ class _Reading:
         values = {}
         for key, member in known.items():
             if key in node:
-                values[key] = self.value_from(node[key], hints[key], member, self.at(*node.lc.value(key)), key)
+                values[key] = self.value_from(node[key], hints[key], _UNBOUNDED, self.at(*node.lc.value(key)), key)
             elif member.default is MISSING and member.default_factory is MISSING:
                 raise GatekitError("config.missing_key", f"{name} has no '{key}'", place)
         return shape(**values)
 
-    def value_from(self, node: Any, hint: Any, member: Field[Any], place: Location, name: str) -> Any:
+    def value_from(self, node: Any, hint: Any, bounds: Bounds, place: Location, name: str) -> Any:
         if is_dataclass(hint):
             return self.dataclass_from(node, hint, place, f"'{name}'")
         origin, options = get_origin(hint), get_args(hint)
+        if origin is Annotated:
+            return self.value_from(node, options[0], options[1], place, name)
         if origin in (Union, types.UnionType):
             if node is None and type(None) in options:
                 return None
-            return self.value_from(node, next(o for o in options if o is not type(None)), member, place, name)
+            return self.value_from(node, next(o for o in options if o is not type(None)), bounds, place, name)
         if origin is tuple:
-            if not isinstance(node, list) or not node:
+            if not hasattr(node, "append") or not node:
                 raise GatekitError("config.type", f"'{name}' must be a list with at least one entry", place)
             parts = enumerate(node)
-            return tuple(self.value_from(v, options[0], member, self.at(*node.lc.item(i)), name) for i, v in parts)
+            return tuple(self.value_from(v, options[0], bounds, self.at(*node.lc.item(i)), name) for i, v in parts)
         if origin is Literal:
             if node not in options:
                 listed = ", ".join(map(str, options))
@@ -126,8 +134,8 @@ class _Reading:
         if hint in (int, float) and isinstance(node, int | float) and not isinstance(node, bool):
             if hint is int and not isinstance(node, int):
                 raise GatekitError("config.type", f"'{name}' must be a whole number", place)
-            low, high = member.metadata.get("low", -math.inf), member.metadata.get("high", math.inf)
-            if not (math.isfinite(node) and low <= node <= high):
-                raise GatekitError("config.range", f"'{name}' is {node}; it lies in [{low:g}, {high:g}]", place)
+            if not (math.isfinite(node) and bounds.low <= node <= bounds.high):
+                allowed = f"[{bounds.low:g}, {bounds.high:g}]"
+                raise GatekitError("config.range", f"'{name}' is {node}; it lies in {allowed}", place)
             return hint(node)
         raise GatekitError("config.type", f"'{name}' must be of type {getattr(hint, '__name__', hint)}", place)

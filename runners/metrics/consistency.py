@@ -38,7 +38,8 @@ def cosines(a: np.ndarray, b: np.ndarray, d_model: int) -> np.ndarray:
         ValueError: a dictionary is not (latents, d_model), is empty, or has a row that is zero or not finite. A
             dictionary with d_model latents cannot be told from its transpose; it is read as rows = latents.
     """
-    return _unit_rows(a, d_model) @ _unit_rows(b, d_model).T
+    product: np.ndarray = _unit_rows(a, d_model) @ _unit_rows(b, d_model).T
+    return product
 
 
 def match(a: np.ndarray, b: np.ndarray, d_model: int) -> Matching:
@@ -101,4 +102,5 @@ def _unit_rows(dictionary: np.ndarray, d_model: int) -> np.ndarray:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or (norms == 0).any():
         raise ValueError("a dictionary row is zero or not finite and has no direction")
-    return rows / norms
+    rows /= norms
+    return rows

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from runners.config import bounded
+from runners.config import Bounds
 
 
 @dataclass(frozen=True)
@@ -13,10 +13,10 @@ class SaePlan:
     """The shape of every seed's SAE; its input width is the subject's."""
 
     architecture: Literal["topk"]
-    d_sae: int = bounded(1, 10_000_000)
-    k: int = bounded(1, 10_000_000)
+    d_sae: Annotated[int, Bounds(1, 10_000_000)]
+    k: Annotated[int, Bounds(1, 10_000_000)]
     """Latents kept per token."""
-    auxiliary_k: int = bounded(1, 10_000_000)
+    auxiliary_k: Annotated[int, Bounds(1, 10_000_000)]
     """Dead latents that share the error; Gao et al. take half the input width."""
 
 
@@ -24,18 +24,18 @@ class SaePlan:
 class TrainingPlan:
     """How every seed is trained."""
 
-    steps: int = bounded(1, 100_000_000)
-    batch_tokens: int = bounded(1, 10_000_000)
-    learning_rate: float = bounded(1e-8, 1.0)
-    warmup_fraction: float = bounded(0.0, 1.0)
+    steps: Annotated[int, Bounds(1, 100_000_000)]
+    batch_tokens: Annotated[int, Bounds(1, 10_000_000)]
+    learning_rate: Annotated[float, Bounds(1e-8, 1.0)]
+    warmup_fraction: Annotated[float, Bounds(0.0, 1.0)]
     """Of the steps, rising linearly from zero."""
-    decay_fraction: float = bounded(0.0, 1.0)
+    decay_fraction: Annotated[float, Bounds(0.0, 1.0)]
     """Of the steps, at the end, falling linearly to zero."""
-    auxiliary_coefficient: float = bounded(0.0, 1.0)
+    auxiliary_coefficient: Annotated[float, Bounds(0.0, 1.0)]
     """Weight of AuxK beside the reconstruction error; Gao et al. take 1/32."""
-    dead_after_tokens: int = bounded(1, 1_000_000_000_000)
+    dead_after_tokens: Annotated[int, Bounds(1, 1_000_000_000_000)]
     """A latent that was not active on this many tokens in a row counts as dead while training."""
-    gradient_clip: float = bounded(1e-6, 1e6)
+    gradient_clip: Annotated[float, Bounds(1e-6, 1e6)]
     """Largest norm of one seed's whole gradient."""
     centre: Literal["mean", "geometric_median"]
     """Where b_dec starts."""

@@ -1,8 +1,10 @@
-"""Training several seeds of one shape together, as one stack of weights with the seed as first axis.
+"""Training several seeds of one shape: on a GPU together, as one stack of weights; on a CPU one after another.
 
-Each seed has its own initial weights and its own order of rows, and no reduction runs across seeds: on the CPU a seed
-trained alone and the same seed trained in a stack have equal bits (a test holds this). On CUDA a batched product may be
-split differently for another stack size, so equality holds there to float32 rounding; the stack is part of the record.
+Each seed has its own initial weights and its own order of rows, and no reduction runs across seeds. On the CPU a stack
+gains no speed (one seed's products fill the cores), and a reduction over several seeds is split over threads otherwise
+than one over a single seed; so seeds are taken one by one there, and a seed has the same bits whoever is trained with
+it. On CUDA a batched product may be split differently for another number of seeds: equality holds there to float32
+rounding.
 """
 
 from __future__ import annotations
@@ -91,29 +93,60 @@ def train_stack(
     if len(rows) < plan.batch_tokens:
         raise ValueError(f"{len(rows)} rows do not fill one batch of {plan.batch_tokens}")
     scale = norm_scale(rows)
-    centre = centre_of(rows, plan.centre)
+    b_dec = torch.from_numpy(centre_of(rows, plan.centre) * scale).float()
     variance = scale**2 * _mean_squared_deviation(rows)
-    b_dec = torch.from_numpy(centre * scale).float()
+    source = _resident(rows, device)
+    groups = [tuple(seeds)] if device.startswith("cuda") else [(seed,) for seed in seeds]
+    trained = [
+        _train_group(architecture, source, scale, variance, b_dec, group, plan, device, progress) for group in groups
+    ]
+    return SaeStack(
+        architecture=architecture,
+        seeds=tuple(seeds),
+        parameters={name: torch.cat([group.parameters[name] for group in trained]) for name in trained[0].parameters},
+        initial_decoders=torch.cat([group.initial_decoders for group in trained]),
+        scale=scale,
+        last_losses=tuple(loss for group in trained for loss in group.last_losses),
+    )
+
+
+@dataclass(frozen=True)
+class _TrainedGroup:
+    """Seeds trained together; axis 0 of every tensor is the seed."""
+
+    parameters: Parameters
+    initial_decoders: torch.Tensor
+    last_losses: list[float]
+
+
+def _train_group(
+    architecture: TopK,
+    source: torch.Tensor,
+    scale: float,
+    variance: float,
+    b_dec: torch.Tensor,
+    seeds: tuple[int, ...],
+    plan: TrainingPlan,
+    device: str,
+    progress: Progress,
+) -> _TrainedGroup:
     drawn = [architecture.initial(generator("sae initial weights", seed), b_dec) for seed in seeds]
     parameters = {
         name: torch.stack([each[name] for each in drawn]).to(device).requires_grad_(True) for name in drawn[0]
     }
     initial_decoders = parameters["W_dec"].detach().clone()
-    source = _resident(rows, device)
-    orders = [_RowOrder(len(rows), generator("sae batches", seed)) for seed in seeds]
-    # Fused is one pass over weights, gradients and moments, and is element by element, so seeds stay apart.
+    orders = [_RowOrder(len(source), generator("sae batches", seed)) for seed in seeds]
+    # Fused: one pass over weights, gradients and moments instead of a dozen.
     optimizer = torch.optim.Adam(list(parameters.values()), lr=plan.learning_rate, fused=True)
     idle_tokens = torch.zeros((len(seeds), architecture.d_sae), device=device)
     tail: list[torch.Tensor] = []
     for step in range(plan.steps):
         taken = torch.stack([order.take(plan.batch_tokens) for order in orders]).to(source.device)
         x = source[taken].to(device).float() * scale
-        rate = plan.learning_rate * _schedule(step, plan)
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        losses, active = _step_gradients(
-            architecture, parameters, x, idle_tokens > plan.dead_after_tokens, plan, variance
-        )
+            group["lr"] = plan.learning_rate * _schedule(step, plan)
+        dead = idle_tokens > plan.dead_after_tokens
+        losses, active = _step_gradients(architecture, parameters, x, dead, plan, variance)
         idle_tokens = torch.where(active, 0.0, idle_tokens + plan.batch_tokens)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -122,13 +155,10 @@ def train_stack(
         if step >= plan.steps - max(1, plan.steps // 10):
             tail.append(losses)
         progress.advance(plan.batch_tokens * len(seeds))
-    return SaeStack(
-        architecture=architecture,
-        seeds=tuple(seeds),
+    return _TrainedGroup(
         parameters={name: value.detach() for name, value in parameters.items()},
         initial_decoders=initial_decoders,
-        scale=scale,
-        last_losses=tuple(torch.stack(tail).double().mean(dim=0).tolist()),
+        last_losses=torch.stack(tail).double().mean(dim=0).tolist(),
     )
 
 
@@ -171,7 +201,7 @@ def _step_gradients(
         assert gradient is not None
         # A change along a row changes only its length, which the next line of training undoes.
         gradient.sub_((gradient * decoder).sum(dim=-1, keepdim=True) * decoder)
-        squares = sum(value.grad.square().flatten(1).sum(dim=1) for value in parameters.values())  # type: ignore[union-attr]
+        squares = sum(value.grad.square().flatten(1).sum(dim=1) for value in parameters.values())
         shrink = (plan.gradient_clip / squares.sqrt().clamp_min(1e-12)).clamp_max(1.0)
         for value in parameters.values():
             assert value.grad is not None

@@ -151,7 +151,7 @@ def default_cache() -> Path:
 
 
 def _artifacts(cache: Path, stage: Stage, producer: Json) -> Path:
-    return cache / "runs" / stage.kind / producer["config_sha256"][:16]
+    return cache / "runs" / stage.kind / str(producer["config_sha256"])[:16]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -15,9 +15,10 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from gatekit.errors import GatekitError
-from runners.config import bounded
+from runners.config import Bounds
 from runners.saes.plan import SaePlan, TrainingPlan
 from runners.stages.lifecycle import Stage, Surroundings, plain_without_paths, run_stage
 from runners.subjects.plan import SubjectPlan, TextPlan
@@ -31,11 +32,11 @@ PROTOCOL = "random_model/1"
 class ControlPlan:
     """What the trained SAEs are compared with."""
 
-    random_model_seed: int = bounded(0, 4294967295)
+    random_model_seed: Annotated[int, Bounds(0, 4294967295)]
     """Of the re-initialised model's weights."""
-    gaussian_draws: int = bounded(1, 1000)
+    gaussian_draws: Annotated[int, Bounds(1, 1000)]
     """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
-    matched_cosine: float = bounded(-1.0, 1.0)
+    matched_cosine: Annotated[float, Bounds(-1.0, 1.0)]
     """Cosine from which two matched latents count as the same."""
 
 
@@ -43,8 +44,8 @@ class ControlPlan:
 class RandomModelConfig:
     """Everything that determines the observations, on one device."""
 
-    threads: int = bounded(1, 1024)
-    seeds: tuple[int, ...] = bounded(0, 4294967295)
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
     sae: SaePlan

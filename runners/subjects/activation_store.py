@@ -133,7 +133,7 @@ def _compute(
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
-        rows: np.ndarray | None = None
+        rows: np.memmap | None = None
         first_row = np.cumsum([0, *(len(text.kept) for text in tokens.texts)])
         for batch in _batches(tokens.texts):
             values = activations(model, hook, *_padded([tokens.texts[index] for index in batch], model)).cpu()

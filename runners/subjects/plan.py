@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from runners.config import bounded
+from runners.config import Bounds
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class SubjectPlan:
 
     model: ModelPlan
     hook: str
-    d_model: int = bounded(1, 1_000_000)
+    d_model: Annotated[int, Bounds(1, 1_000_000)]
     """Width at the hook; stated so that a wrong hook or a transposed matrix is an error and not a guess."""
-    max_tokens_per_text: int = bounded(1, 1_000_000)
+    max_tokens_per_text: Annotated[int, Bounds(1, 1_000_000)]
     """Special tokens included."""
 
 
@@ -36,7 +36,7 @@ class TextPlan:
     """Which tokens of the texts that no probing dataset contains."""
 
     source: Literal["sae-probes"]
-    seed: int = bounded(0, 4294967295)
+    seed: Annotated[int, Bounds(0, 4294967295)]
     """Of the order in which texts are taken."""
-    train_tokens: int = bounded(1, 1_000_000_000_000)
-    held_out_tokens: int = bounded(2, 1_000_000_000_000)
+    train_tokens: Annotated[int, Bounds(1, 1_000_000_000_000)]
+    held_out_tokens: Annotated[int, Bounds(2, 1_000_000_000_000)]

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import r2_score
+
+from runners.metrics import reconstruction
+from runners.metrics.reconstruction import measure_reconstruction
+
+pytestmark = pytest.mark.runners
+
+
+def giving(restored: np.ndarray, latents: np.ndarray):
+    """A stack whose outputs are fixed tables, (seeds, rows, ...), read off in the order in which rows are asked for."""
+    place = 0
+
+    def reconstruct(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        nonlocal place
+        part = slice(place, place + len(x))
+        place += len(x)
+        return torch.from_numpy(restored[:, part]).float(), torch.from_numpy(latents[:, part]).float()
+
+    return reconstruct
+
+
+def test_r2_of_a_case_worked_by_hand():
+    # Column means 2 and 10, so SST = (1 + 1) + (4 + 4) = 10; the errors are 1 and 2 in one entry each, so SSE = 5.
+    rows = np.array([[1.0, 8.0], [3.0, 12.0]], dtype=np.float16)
+    restored = np.array([[[2.0, 8.0], [3.0, 10.0]]])
+    measured = measure_reconstruction(giving(restored, np.ones((1, 2, 4))), rows, "cpu")
+    assert measured.r2 == (pytest.approx(0.5),)
+    assert measured.mse == (pytest.approx(5 / 4),)
+
+
+def test_r2_equals_sklearn_weighted_by_variance_over_several_chunks(monkeypatch):
+    monkeypatch.setattr(reconstruction, "_ROWS_PER_CHUNK", 37)
+    draw = np.random.default_rng(1)
+    rows = (draw.normal(size=(200, 6)) * [1, 2, 3, 4, 5, 6] + 20).astype(np.float16)
+    restored = (rows + draw.normal(size=(2, 200, 6))).astype(np.float32)
+    measured = measure_reconstruction(giving(restored, np.ones((2, 200, 3))), rows, "cpu")
+    for seed in range(2):
+        expected = r2_score(rows.astype(np.float64), restored[seed], multioutput="variance_weighted")
+        assert measured.r2[seed] == pytest.approx(expected, abs=1e-9)
+
+
+def test_r2_sees_a_constant_offset_that_a_ratio_of_variances_does_not():
+    rows = np.random.default_rng(2).normal(size=(100, 3)).astype(np.float16)
+    restored = rows[None].astype(np.float64) + 3.0
+    measured = measure_reconstruction(giving(restored, np.ones((1, 100, 2))), rows, "cpu")
+    assert measured.r2[0] < -7
+
+
+def test_l0_and_dead_latents_of_a_case_worked_by_hand():
+    # Rows activate 1, 2 and 0 of four latents; the fourth is never active.
+    latents = np.array([[[0.5, 0, 0, 0], [0.1, 0, 2.0, 0], [0, 0, 0, 0]], [[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]]])
+    rows = np.array([[0.0], [1.0], [2.0]], dtype=np.float16)
+    measured = measure_reconstruction(giving(np.zeros((2, 3, 1)), latents), rows, "cpu")
+    assert measured.l0 == (pytest.approx(1.0), pytest.approx(4.0))
+    assert measured.live.tolist() == [[True, False, True, False], [True, True, True, True]]
+    assert measured.dead_fraction == (0.5, 0.0)
+
+
+def test_rows_that_do_not_vary_have_no_r2():
+    with pytest.raises(ValueError, match="do not vary"):
+        measure_reconstruction(giving(np.ones((1, 4, 2)), np.ones((1, 4, 2))), np.ones((4, 2), np.float16), "cpu")
