@@ -7,7 +7,7 @@ say how much more to measure; they are no promise of a pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gatekit.evidence.summary import Measurement
@@ -15,7 +15,7 @@ from gatekit.gates.bounds import interval
 from gatekit.gates.verdict import Measured, Outcome, ThresholdResult, Why
 from gatekit.policy.model import Threshold
 from gatekit.report.wording import exact, number
-from gatekit.stats import seeds_needed, t_quantile
+from gatekit.stats import Interval, seeds_needed, t_quantile
 
 POWER = 0.8
 MOST = 10_000
@@ -48,24 +48,29 @@ class Spread:
         return math.sqrt(squared)
 
 
-def spread(rule: Threshold, measurement: Measurement, measured: Measured) -> Spread | None:
-    """Return the spread of a measurement with a bound; None for another tool's own numbers."""
-    if measurement.reported is not None or measured.standard_error is None or measured.confidence is None:
-        return None
-    n_seeds = measured.n_seeds or 1
+def spread(measurement: Measurement, bounds: Interval, factors: Collection[str]) -> Spread:
+    """Return how the half-width of a bound depends on what is measured.
+
+    Args:
+        measurement: with observations.
+        bounds: its interval, with a standard error.
+        factors: random factors, as a policy's `generalize_over`.
+    """
     level = LEVELS.get(measurement.design)
     if level is None:
-        variance = measured.standard_error**2
-        return Spread(measured.confidence, n_seeds, variance, measured.df or 1.0, 0, 0.0)
+        error, df = bounds.standard_error or 0.0, bounds.df or 1.0
+        return Spread(bounds.confidence, bounds.n_seeds, error**2, df, 0, 0.0)
 
     def variance_over(factor: str) -> float:
-        if factor not in rule.generalize_over and not (factor == "seed" and level not in rule.generalize_over):
+        # As in gates.bounds: where the policy names no factor that the design has, seeds are the one.
+        if factor not in factors and not (factor == "seed" and level not in factors):
             return 0.0
-        error = interval(measurement, rule.confidence, (factor,)).standard_error
+        error = interval(measurement, bounds.confidence, (factor,)).standard_error
         return 0.0 if error is None else error**2
 
     n_levels = len({key[-1] for key in measurement.keys})
-    return Spread(measured.confidence, n_seeds, variance_over("seed"), n_seeds - 1.0, n_levels, variance_over(level))
+    df = bounds.n_seeds - 1.0
+    return Spread(bounds.confidence, bounds.n_seeds, variance_over("seed"), df, n_levels, variance_over(level))
 
 
 def outlook(rule: Threshold, result: ThresholdResult, measurement: Measurement | None) -> list[str]:
@@ -78,10 +83,10 @@ def outlook(rule: Threshold, result: ThresholdResult, measurement: Measurement |
     side = _distance(rule, measured.estimate)
     if side < 0.0:
         return _wrong_side(rule, measured, -side)
-    found = spread(rule, measurement, measured)
-    if found is None:
+    if measurement.reported is not None or measured.confidence is None:
         return ["Another tool reported this bound without observations, so what more seeds would do cannot be said."]
-    return _more(measurement, found, side)
+    bounds = interval(measurement, measured.confidence, rule.generalize_over)
+    return _more(measurement, spread(measurement, bounds, rule.generalize_over), side)
 
 
 def _distance(rule: Threshold, estimate: float) -> float:

@@ -14,6 +14,7 @@ from gatekit.cli.inputs import the_time
 from gatekit.cli.outlook import outlook, spread
 from gatekit.evidence import read_summary
 from gatekit.evidence.summary import Summary
+from gatekit.gates.bounds import interval
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Outcome, ThresholdResult, Why
 from gatekit.policy import Threshold, parse_policy
@@ -138,8 +139,8 @@ def test_the_spread_at_the_seeds_measured_is_the_gates_own_half_width(
     assert summary is not None
     assert result.measured is not None
     assert result.measured.lower is not None
-    found = spread(rule, summary.measurements[name], result.measured)
-    assert found is not None
+    bounds = interval(summary.measurements[name], 0.95, rule.generalize_over)
+    found = spread(summary.measurements[name], bounds, rule.generalize_over)
     assert found.half_width(5, 0) == pytest.approx(result.measured.estimate - result.measured.lower, rel=1e-12)
 
 
@@ -149,8 +150,8 @@ def test_the_spread_of_a_crossed_design_is_the_gates_own_half_width(tmp_path: Pa
     assert summary is not None
     assert result.measured is not None
     assert result.measured.upper is not None
-    found = spread(rule, summary.measurements["auc_drop"], result.measured)
-    assert found is not None
+    bounds = interval(summary.measurements["auc_drop"], 0.95, rule.generalize_over)
+    found = spread(summary.measurements["auc_drop"], bounds, rule.generalize_over)
     assert found.half_width(5, 3) == pytest.approx(result.measured.upper - result.measured.estimate, rel=1e-12)
 
 
