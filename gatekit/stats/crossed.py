@@ -35,7 +35,7 @@ def crossed(
     covers 91.0% at 3 seeds x 8 levels where the residual dominates, because the difference comes out near or below
     zero; (MSA + MSB)/(IJ) with Satterthwaite df covers 93.8% at 3 and 91.5% at 2 seeds x 200 levels, because a mean
     square that is small by chance also raises the df. Banerjee's covers at least 95% in all of them, at the price of a
-    bound up to 20% wider at 3 seeds, 8% at 5 and 5% at 10.
+    bound up to about 20% wider at 3 seeds, 9% at 5 and 6% at 10.
 
     Args:
         seeds: (I * J,) seed of each observation.

@@ -20,20 +20,20 @@ PAIRS = list(combinations(range(5), 2))
 CELLS = [(seed, level) for seed in range(4) for level in "abc"]
 
 
-def bound_seeds(keys, values):
-    return per_seed(keys, values, 0.95)
+def bound_seeds(keys, values, confidence=0.95):
+    return per_seed(keys, values, confidence)
 
 
-def bound_pairs(keys, values):
-    return per_seed_pair([a for a, _ in keys], [b for _, b in keys], values, 0.95)
+def bound_pairs(keys, values, confidence=0.95):
+    return per_seed_pair([a for a, _ in keys], [b for _, b in keys], values, confidence)
 
 
-def bound_table(keys, values):
-    return crossed([a for a, _ in keys], [b for _, b in keys], values, 0.95, ["seed", "level"])
+def bound_table(keys, values, confidence=0.95):
+    return crossed([a for a, _ in keys], [b for _, b in keys], values, confidence, ["seed", "level"])
 
 
-def bound_seeds_of_table(keys, values):
-    return crossed([a for a, _ in keys], [b for _, b in keys], values, 0.95, ["seed"])
+def bound_seeds_of_table(keys, values, confidence=0.95):
+    return crossed([a for a, _ in keys], [b for _, b in keys], values, confidence, ["seed"])
 
 
 # Each with its keys and, per observation, the keys of its random factors.
@@ -141,6 +141,26 @@ def test_worsening_the_best_observation_can_raise_the_bound():
     # Not a wish but a fact about t bounds, which the gate's promise has to respect.
     assert per_seed([1, 2, 3], [0.1, 0.1, 0.9], 0.95).lower < 0.0
     assert per_seed([1, 2, 3], [0.1, 0.1, 0.1], 0.95).lower > 0.0
+
+
+def test_worsening_the_worst_observation_of_one_of_two_groups_can_raise_the_bound():
+    # The second group has three seeds and most of the variance; noise in the first one buys degrees of freedom.
+    second = [-(3**0.5), 0.0, 3**0.5]
+    before = per_seed_two_groups(range(5), [0.0, 0.0, 0.0, 0.0, -0.13], range(3), second, 0.99)
+    after = per_seed_two_groups(range(5), [0.0, 0.0, 0.0, 0.0, -0.2], range(3), second, 0.99)
+    assert after.estimate < before.estimate
+    assert after.lower > before.lower
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@given(st.data())
+@settings(deadline=None, max_examples=30)
+def test_more_confidence_never_brings_a_bound_nearer(design, data):
+    bound, keys, _ = DESIGNS[design]
+    values = data.draw(st.lists(numbers, min_size=len(keys), max_size=len(keys)))
+    at_90, at_95, at_99 = (bound(keys, values, confidence) for confidence in (0.9, 0.95, 0.99))
+    assert at_99.lower <= at_95.lower <= at_90.lower <= at_90.estimate
+    assert at_99.upper >= at_95.upper >= at_90.upper >= at_90.estimate
 
 
 @given(st.lists(numbers, min_size=3, max_size=10), st.floats(0, 1e3), st.sampled_from([0.8, 0.95, 0.99]), st.data())
