@@ -170,6 +170,7 @@ def summary_document(
     sources: Sequence[Document],
     config: Mapping[str, Any],
     finished: str,
+    started: str | None = None,
     device: str = "unrecorded",
     packages: Mapping[str, str] | None = None,
     failure: str | None = None,
@@ -177,7 +178,7 @@ def summary_document(
     """Put a summary together.
 
     The producer is the import, whose inputs name the result files by digest; the tool that measured stands in them.
-    Its git commit and starting time are seldom recorded, so `git` is empty and `started` equals `finished`.
+    Its git commit and starting time are seldom recorded, so `git` is empty and `started` is `finished` unless known.
 
     Args:
         adapter: the adapter's name.
@@ -187,7 +188,8 @@ def summary_document(
         measurements: by name; empty with `failure`.
         sources: the files that the numbers come from.
         config: what else the files say and a reader may want: no path, no run id.
-        finished: UTC time that the files or the user state.
+        finished: UTC time that the files or the user state; of several files, the last.
+        started: the first of several.
         device: where it ran, if recorded.
         packages: versions, if recorded.
         failure: why there is no measurement.
@@ -210,7 +212,7 @@ def summary_document(
             "packages": dict(packages or {}),
             "device": device,
             "determinism": {},
-            "started": finished,
+            "started": started or finished,
             "finished": finished,
         },
         "protocol": dict(protocol),

@@ -1,0 +1,87 @@
+"""SAEBench core: what the model loses when the SAE stands in, and how the SAE reconstructs.
+
+`explained_variance` and `explained_variance_legacy` are never read; see the package.
+"""
+
+from __future__ import annotations
+
+from gatekit.evidence.adapters.building import named_datasets
+from gatekit.evidence.adapters.saebench.measured import (
+    Measured,
+    Own,
+    measured_number,
+    not_measured,
+    seed_of,
+    shape_of,
+    unpathed,
+    versions,
+)
+from gatekit.evidence.adapters.saebench.sources import Source
+from gatekit.evidence.kinds import measures
+
+# Our measure, SAEBench's category and metric.
+METRICS = {
+    "ce_loss_score": ("model_performance_preservation", "ce_loss_score"),
+    "kl_div_score": ("model_behavior_preservation", "kl_div_score"),
+    "cossim": ("reconstruction_quality", "cossim"),
+    "mse": ("reconstruction_quality", "mse"),
+    "l0": ("sparsity", "l0"),
+}
+
+SETTINGS = (
+    "batch_size_prompts",
+    "context_size",
+    "exclude_special_tokens_from_reconstruction",
+    "llm_dtype",
+    "n_eval_reconstruction_batches",
+    "n_eval_sparsity_variance_batches",
+)
+
+
+def core_result(source: Source) -> Measured:
+    """Read a core result: six numbers of one SAE."""
+    file = source.file
+    metrics, config = file["eval_result_metrics"], file["eval_config"]
+    own: dict[str, Own] = {}
+    for name, (category, metric) in METRICS.items():
+        field = metrics.at(category, metric)
+        if field.value is None:
+            raise not_measured(field)
+        measure = measures("saebench")[name]
+        own[name] = Own(measured_number(field, measure.low, measure.high), field, field.source)
+    alive = metrics.at("misc_metrics", "frac_alive")
+    if alive.value is None:
+        raise not_measured(alive)
+    own["dead_fraction"] = Own(1 - measured_number(alive, 0, 1), alive, f"1 - {alive.source}")
+    settings = {name: _setting(config[name].value) for name in SETTINGS}
+    tokens = metrics["token_stats"]
+    return Measured(
+        kind="core",
+        file=file,
+        documents=(file.document,),
+        seed=seed_of(file, source.seed),
+        shape=shape_of(file),
+        protocol={
+            "name": "saebench.core",
+            "rows": tokens["total_tokens_eval_sparsity_variance"].integer(1),
+            "datasets": named_datasets([unpathed(config["dataset"])]),
+            "ks": [],
+            "baseline": {"kind": "none", "subject": None},
+            "settings": {
+                **settings,
+                "tokens_of_scores": tokens["total_tokens_eval_reconstruction"].integer(1),
+                "mse_is": "squared error per token, divided by the tokens of a batch",
+                "dataset_sha256_of": "name",
+            },
+        },
+        values={name: {"": (one.value, None)} for name, one in own.items()},
+        own=own,
+        millis=file["datetime_epoch_millis"].integer(0, 9_999_999_999_999),
+        packages=versions(file),
+        config={"sae_bench_commit": file["sae_bench_commit_hash"].text()},
+    )
+
+
+def _setting(value: object) -> str | float | bool | None:
+    # The published schema, where installed, has typed these; elsewhere anything but a scalar is written as text.
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)[:1000]

@@ -1,0 +1,257 @@
+"""From result files to summaries: seeds side by side under one protocol, or one file's own numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.adapters.building import (
+    Json,
+    file_name,
+    observed,
+    read_datasets,
+    read_subject,
+    reported,
+    stated_time,
+    summary_document,
+)
+from gatekit.evidence.adapters.contract import Imported, ImportOptions
+from gatekit.evidence.adapters.saebench.core import core_result
+from gatekit.evidence.adapters.saebench.measured import Measured, Shape
+from gatekit.evidence.adapters.saebench.probing import SAE_PROBES, SPARSE_PROBING, probing_result
+from gatekit.evidence.adapters.saebench.published_schemas import check_published
+from gatekit.evidence.adapters.saebench.raw_probes import raw_results
+from gatekit.evidence.adapters.saebench.sources import Source, read_sources
+from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.kinds import measures
+from gatekit.evidence.strict_json import Document
+
+EVALS = ("core", "sparse_probing", "sparse_probing_sae_probes")
+
+
+def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+    """Return the summaries in SAEBench and sae-probes result files; see the package.
+
+    Args:
+        paths: `FILE` or `SEED=FILE`; baselines of raw sae-probes results without a seed.
+        options: `subject` for observations; `k` where several probe sizes were run; `datasets` for digests over the
+            data sets' content; `finished` for raw sae-probes results, which state no time.
+
+    Raises:
+        GatekitError: `json.*`; `adapter.*` for files that do not fit together or hold no measurement.
+        UsageError: an option is missing, or none of the files needs it.
+    """
+    if options.context:
+        raise UsageError("SAEBench results need no other files for context")
+    stated_time(options.finished)
+    measured = _measured(read_sources(paths), options)
+    if options.finished is not None and all(one.millis is not None for one in measured):
+        raise UsageError("every file states its own time", "drop --finished")
+    if options.k is not None and all(one.kind == "core" for one in measured):
+        raise UsageError("core results have no probes", "drop --k")
+    if options.datasets is not None:
+        measured = [_with_digests(one, options.datasets) for one in measured]
+    if options.subject is None:
+        return [_reported(one, options) for one in measured]
+    subject = read_subject(options.subject)
+    groups: dict[str, list[Measured]] = {}
+    for one in measured:
+        groups.setdefault(one.protocol["name"], []).append(one)
+    return [_observed(group, subject, options.subject, options) for _, group in sorted(groups.items())]
+
+
+def _measured(sources: Sequence[Source], options: ImportOptions) -> list[Measured]:
+    found: list[Measured] = []
+    raw: list[Source] = []
+    for source in sources:
+        file = source.file
+        if isinstance(file.value, list):
+            raw.append(source)
+            continue
+        eval_type = file["eval_type_id"].text()
+        if eval_type not in EVALS:
+            known = did_you_mean(eval_type, EVALS) or f"known: {', '.join(EVALS)}"
+            raise file["eval_type_id"].refuse("shape", f"results of '{eval_type[:40]}' are not imported", known)
+        check_published(file, eval_type)
+        if eval_type == "core":
+            found.append(core_result(source))
+        else:
+            dialect = SPARSE_PROBING if eval_type == "sparse_probing" else SAE_PROBES
+            found.append(probing_result(source, dialect, options.k, means_used=options.subject is None))
+    return found + (raw_results(raw, options.k) if raw else [])
+
+
+def _with_digests(one: Measured, path: str) -> Measured:
+    """Put the content digests of the user's file in the place of the digests of names."""
+    known = read_datasets(path)
+    for dataset in one.protocol["datasets"]:
+        if dataset["name"] not in known:
+            raise GatekitError("adapter.datasets", f"no digest of '{dataset['name']}' here", Location(path, pointer=""))
+    datasets = [known[dataset["name"]] for dataset in one.protocol["datasets"]]
+    settings = {**one.protocol["settings"], "dataset_sha256_of": "content"}
+    return Measured(**{**vars(one), "protocol": {**one.protocol, "datasets": datasets, "settings": settings}})
+
+
+def _observed(group: Sequence[Measured], subject: Json, subject_path: str, options: ImportOptions) -> Imported:
+    """Return one summary with an observation per seed, or per seed and data set."""
+    by_seed = _by_seed(group, subject, subject_path)
+    seeds = sorted(by_seed)
+    first = by_seed[seeds[0]]
+    for seed in seeds[1:]:
+        _same_protocol(first, by_seed[seed])
+    measurements = {}
+    for name in sorted(first.values):
+        columns: dict[str, list[int | str | float]] = {"seed": [], "candidate": []}
+        if measures("saebench")[name].design == "per_seed_dataset":
+            columns["dataset"] = []
+        if measures("saebench")[name].compares:
+            columns["baseline"] = []
+        for seed in seeds:
+            for dataset, (candidate, baseline) in by_seed[seed].values[name].items():
+                columns["seed"].append(seed)
+                columns["candidate"].append(candidate)
+                if "dataset" in columns:
+                    columns["dataset"].append(dataset)
+                if "baseline" in columns and baseline is not None:
+                    columns["baseline"].append(baseline)
+        measurements[name] = observed("saebench", name, columns)
+    documents = _documents([by_seed[seed] for seed in seeds])
+    started, finished = _times([by_seed[seed] for seed in seeds], options)
+    digest = sha256_of([document.sha256 for document in documents])
+    document = summary_document(
+        adapter="saebench",
+        kind="saebench",
+        subject=subject,
+        protocol={**first.protocol, "seeds": seeds, "selection": {"candidates": 1, "seeds": []}},
+        measurements=measurements,
+        sources=documents,
+        config=first.config,
+        started=started,
+        finished=finished,
+        packages=first.packages,
+    )
+    return Imported(f"saebench-{first.kind}-{subject['architecture']}-{digest[:8]}.json", document)
+
+
+def _by_seed(group: Sequence[Measured], subject: Json, subject_path: str) -> dict[int, Measured]:
+    """Return the files by seed: exactly the subject's seeds, each once, each of the subject's shape."""
+    if subject["model"]["digest"] is None or not subject["checkpoints"]:
+        place = Location(subject_path, pointer="/model/digest" if subject["checkpoints"] else "/checkpoints")
+        raise GatekitError("adapter.subject", "observations need the model's digest and a checkpoint per seed", place)
+    by_seed: dict[int, Measured] = {}
+    for one in group:
+        _same_shape(one, subject)
+        if one.seed is None:
+            raise one.file.refuse("seed", "the file records no seed", "name it as SEED=FILE")
+        if one.seed in by_seed:
+            other = by_seed[one.seed].file.document.path
+            raise one.file.refuse("duplicate", f"seed {one.seed} is also that of {other}")
+        by_seed[one.seed] = one
+    planned = {checkpoint["seed"] for checkpoint in subject["checkpoints"]}
+    if missing := sorted(planned - set(by_seed)):
+        names = ", ".join(one.file.document.path for one in group)
+        raise GatekitError(
+            "adapter.incomplete",
+            f"no {group[0].kind} result of seed {missing[0]} among {names}",
+            Location(subject_path),
+        )
+    if extra := sorted(set(by_seed) - planned):
+        raise by_seed[extra[0]].file.refuse("seed", f"the subject has no checkpoint of seed {extra[0]}")
+    return by_seed
+
+
+def _same_shape(one: Measured, subject: Json) -> None:
+    """Refuse a file that is visibly about another SAE. The architecture's name is not compared: libraries differ."""
+    shape = one.shape
+    for what, recorded, expected in (
+        ("hook", shape.hook, subject["hook"]),
+        ("d_model", shape.d_model, subject["d_model"]),
+        ("d_sae", shape.d_sae, subject["d_sae"]),
+        ("k", shape.k, shape.k if subject["k"] is None else subject["k"]),
+        ("model", _last(shape.model), _last(subject["model"]["name"])),
+    ):
+        if recorded is not None and recorded != expected:
+            raise one.file.refuse("contradiction", f"{what} is {recorded!r} here and {expected!r} in the subject")
+
+
+def _last(name: str | None) -> str | None:
+    return None if name is None else name.rpartition("/")[2]
+
+
+def _same_protocol(first: Measured, other: Measured) -> None:
+    """Refuse seeds that were measured in different ways; they are never averaged."""
+    if first.protocol == other.protocol:
+        return
+    keys = [key for key in first.protocol if key != "settings" and first.protocol[key] != other.protocol[key]]
+    ours, theirs = first.protocol["settings"], other.protocol["settings"]
+    keys += sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
+    raise other.file.refuse("mixed", f"another protocol than {first.file.document.path}: {', '.join(keys)} differ")
+
+
+def _reported(one: Measured, options: ImportOptions) -> Imported:
+    """Return SAEBench's own numbers of one SAE."""
+    if not one.own:
+        raise one.file.refuse("subject", "sae-probes files name no model", "say which with --subject FILE")
+    measurements = {
+        name: reported("saebench", name, own.value, own.at, n_seeds=1, source_text=own.source)
+        for name, own in sorted(one.own.items())
+    }
+    protocol = {
+        **one.protocol,
+        "seeds": [] if one.seed is None else [one.seed],
+        "selection": {"candidates": 1, "seeds": []},
+        "settings": {**one.protocol["settings"], "sae_name": one.shape.name},
+    }
+    started, finished = _times([one], options)
+    document = summary_document(
+        adapter="saebench",
+        kind="saebench",
+        subject=_recorded_subject(one),
+        protocol=protocol,
+        measurements=measurements,
+        sources=one.documents,
+        config=one.config,
+        started=started,
+        finished=finished,
+        packages=one.packages,
+    )
+    return Imported(file_name("saebench", one.file.document, one.kind), document)
+
+
+def _recorded_subject(one: Measured) -> Json:
+    shape: Shape = one.shape
+    for what, value in (("model_name", shape.model), ("hook_name", shape.hook)):
+        if value is None:
+            raise one.file["sae_cfg_dict"].refuse("subject", f"no {what} is recorded", "say so with --subject FILE")
+    return {
+        "model": {"name": shape.model, "digest": None},
+        "hook": shape.hook,
+        "d_model": shape.d_model,
+        "architecture": (shape.architecture or "unrecorded").lower().replace("-", "_"),
+        "d_sae": shape.d_sae,
+        "k": shape.k,
+        "checkpoints": [],
+    }
+
+
+def _documents(group: Sequence[Measured]) -> list[Document]:
+    """Return every file once, in the order of seeds; baselines are shared."""
+    return list({document.sha256: document for one in group for document in one.documents}.values())
+
+
+def _times(group: Sequence[Measured], options: ImportOptions) -> tuple[str, str]:
+    """Return the first and the last time that the files state, or the user's."""
+    millis = [one.millis for one in group if one.millis is not None]
+    if not millis:
+        given = stated_time(options.finished)
+        if given is None:
+            name = os.path.basename(group[0].file.document.path)
+            raise UsageError(f"{name} does not say when it was made", "say so with --finished TIME")
+        return given, given
+    return _utc(min(millis)), _utc(max(millis))
+
+
+def _utc(millis: int) -> str:
+    return datetime.fromtimestamp(millis // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,54 @@
+"""SAEBench's own JSON Schemas, read from the installed distribution where there is one.
+
+They say what SAEBench may write, not that it measured: null metrics and -1 pass them.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonschema_rs
+
+from gatekit.evidence.adapters.fields import Field
+
+# The eval's identifier, its file in the wheel. The sae-probes wrapper has none.
+FILES = {
+    "core": "sae_bench/evals/core/eval_output_schema_core.json",
+    "sparse_probing": "sae_bench/evals/sparse_probing/eval_output_schema_sparse_probing.json",
+}
+
+
+def check_published(file: Field, eval_type: str) -> None:
+    """Refuse a file that SAEBench's own schema refuses; without sae-bench, or a schema for the eval, do nothing.
+
+    Raises:
+        GatekitError: `adapter.saebench_schema` with the JSON pointer of the first fault.
+    """
+    schema = _installed(eval_type)
+    if schema is None:
+        return
+    validator = jsonschema_rs.Draft202012Validator(schema, retriever=_refuse)
+    errors = sorted(validator.iter_errors(file.value), key=lambda e: (-len(e.instance_path), str(e.instance_path)))
+    if errors:
+        place = Field(file.document, tuple(errors[0].instance_path), None)
+        raise place.refuse("saebench_schema", f"SAEBench's schema of {eval_type}: {errors[0].message[:200]}")
+
+
+@cache
+def _installed(eval_type: str) -> Any:
+    """Return the schema from the installed sae-bench, or None."""
+    if eval_type not in FILES:
+        return None
+    try:
+        path = Path(str(distribution("sae-bench").locate_file(FILES[eval_type])))
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (PackageNotFoundError, OSError, ValueError):
+        return None
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise ValueError(f"a schema may not refer to {uri}")

@@ -1,0 +1,52 @@
+"""The result files that the user names: `SEED=FILE`, or the file alone where it knows its seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.evidence.adapters.fields import Field, root
+from gatekit.evidence.strict_json import JsonLimits, read_json
+
+# One record per latent in core results: 64 MiB hold 200,000 latents.
+LIMITS = JsonLimits(size=64 << 20, values=4_000_000)
+
+_SEEDED = re.compile(r"([0-9]{1,10})=(.+)", re.ASCII | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file and the seed that the user gave it."""
+
+    file: Field
+    """An object, or the array that sae-probes writes per data set."""
+    seed: int | None
+
+
+def read_sources(paths: Sequence[str]) -> list[Source]:
+    """Read the files strictly.
+
+    Raises:
+        UsageError: a seed beyond 32 bits.
+        GatekitError: `json.*`; `adapter.type` for a file that is neither object nor array; `adapter.repeated` when two
+            names lead to the same bytes: one result is not two seeds.
+    """
+    sources: list[Source] = []
+    first: dict[str, str] = {}
+    for path in paths:
+        match = _SEEDED.fullmatch(path)
+        seed = int(match[1]) if match else None
+        if seed is not None and seed >= 2**32:
+            raise UsageError(f"'{path}': a seed is below 2^32")
+        name = match[2] if match else path
+        document = read_json(name, LIMITS)
+        if document.sha256 in first:
+            raise GatekitError(
+                "adapter.repeated", f"the same bytes as {first[document.sha256]}", Location(name), "name it once"
+            )
+        first[document.sha256] = name
+        file = Field(document, (), document.value) if isinstance(document.value, list) else root(document)
+        sources.append(Source(file, seed))
+    return sources
