@@ -317,7 +317,7 @@ class _Builder:
         if text in parent.names:
             self.refuse("duplicate_key", f"the key {_shown(text)} occurs twice in one mapping", mark)
         parent.names.add(text)
-        if is_plain and (text in ("true", "false") or _NUMBER.fullmatch(text) or _is_ambiguous(text)):
+        if is_plain and _is_ambiguous(text):
             self.refuse("key_not_string", f"the key {_shown(text)} is not text to every YAML reader", mark, "quote it")
         self.check_characters(event)
         return Scalar(mark.line + 1, mark.column + 1, text, text, not is_plain)
@@ -371,6 +371,7 @@ class _Builder:
 
 
 def _is_ambiguous(text: str) -> bool:
+    """Whether some YAML reader takes the unquoted text for anything else: also true, false and every number."""
     return text.lower() in (*_WORDS, *_NULL) or _AMBIGUOUS.fullmatch(text) is not None
 
 

@@ -116,7 +116,7 @@ def test_what_json_does_not_allow_is_refused(data: bytes) -> None:
 
 
 def test_the_first_refused_value_in_document_order_is_named() -> None:
-    assert str(refusal(b'{"b": [1, NaN], "a": 1e400, "c": {"d": 1, "d": 2}}').location) == "s.json#/b/1"
+    assert str(refusal(b'{"b": [1, NaN, 1e400], "a": 1e400, "c": {"d": 1, "d": 2}}').location) == "s.json#/b/1"
 
 
 # --- limits ---
@@ -295,8 +295,8 @@ BOMBS = {
     "mixed brackets": b"[{" * 100_000,
     "wide": b"[" + b"[]," * 66_000 + b"[]]",
     "depth behind strings": b'["]",' * 40_000,
-    "open string of escaped quotes": b"[" * 40 + b'"' + b'\\"' * 500_000,
-    "quotes": b"[" * 40 + b'"' * 1_000_000,
+    "open string of escaped quotes": b"[" * 5 + b'"' + b'\\"' * 500_000,
+    "quotes": b"[" * 5 + b'"' * 1_000_000,
     "backslashes": b"\\" * 1_000_000,
     "duplicates": b"{" + b'"a":1,' * 170_000 + b'"a":1}',
     "nan": b"[" + b"NaN," * 250_000 + b"1]",
