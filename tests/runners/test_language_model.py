@@ -70,10 +70,11 @@ def test_the_twin_has_other_weights_of_the_same_shapes(minilm, twin):
 
 
 def test_the_twin_is_drawn_as_the_model_class_draws(twin):
-    # BERT: normal weights with the configuration's standard deviation 0.02, zero biases, layer norms that change
-    nothing. weights = twin.bridge.state_dict() assert float(weights["blocks.2.mlp.in.weight"].std()) ==
-    pytest.approx(0.02, rel=0.02) assert not weights["blocks.2.mlp.in.bias"].any() assert
-    (weights["blocks.2.ln1.weight"] == 1).all()
+    # BERT: normal weights with the configuration's deviation 0.02, zero biases, layer norms that change nothing.
+    weights = twin.bridge.state_dict()
+    assert float(weights["blocks.2.mlp.in.weight"].std()) == pytest.approx(0.02, rel=0.02)
+    assert not weights["blocks.2.mlp.in.bias"].any()
+    assert (weights["blocks.2.ln1.weight"] == 1).all()
 
 
 def test_the_twin_follows_its_seed_alone(minilm, minilm_files, twin):
