@@ -18,12 +18,18 @@ ALLOWED = {
     "evidence": {"errors", "exit_codes"},
     "stats": {"errors"},
     "policy": {"errors", "evidence"},
-    "repo": {"errors"},
+    "repo": {"errors", "exit_codes"},
     "gates": {"errors", "exit_codes", "evidence", "policy", "stats"},
     "claims": {"errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates"},
     "candidates": {"errors", "exit_codes", "evidence", "policy", "stats", "gates"},
     "report": {"errors", "exit_codes", "evidence", "policy", "stats", "gates"},
-    "cli": {"errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"},
+    "pull_request": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "repo", "claims"},
+    "signing": {"errors", "exit_codes", "evidence"},
+    "github": {"errors", "exit_codes", "evidence", "repo", "gates", "report"},
+    "cli": {
+        *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
+        *("pull_request", "signing", "github"),
+    },
 }
 
 
