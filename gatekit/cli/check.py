@@ -25,6 +25,7 @@ TERMINAL = ("terminal", "-")
     metavar="DIR",
     help="Folder, file or pattern of summaries (repeatable); default evidence/.",
 )
+@click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
 @click.option(
     "--output",
     "outputs",
@@ -38,6 +39,7 @@ def command(
     paths: tuple[str, ...],
     policies: tuple[str, ...],
     evidence: tuple[str, ...],
+    base_evidence: tuple[str, ...],
     outputs: tuple[str, ...],
     advisory: bool,
     now: str | None,
@@ -55,7 +57,11 @@ def command(
     more_policies, more_evidence = split_paths(paths)
     loaded, policy_errors = load_policies([*policies, *more_policies])
     summaries, evidence_errors = load_evidence([*evidence, *more_evidence])
-    verdict = evaluate(loaded, summaries, time, [*policy_errors, *evidence_errors], advisory)
+    base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
+    verdict = evaluate(loaded, summaries, time, [*policy_errors, *evidence_errors, *base_errors], advisory, base)
+    if not summaries and not evidence_errors:
+        remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
+        click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)
     if not any(path == "-" for _, path in wanted):
         wanted.append(TERMINAL)
     # Everything is rendered before anything is written: a format that fails leaves no verdict of the others behind.

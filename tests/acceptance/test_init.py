@@ -1,0 +1,194 @@
+"""`gatekit init` as a process, and the workflow that it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import builders
+import jsonschema
+import pytest
+from acceptance.console_script import SCRIPT, environment, gatekit
+from ruamel.yaml import YAML
+
+WRITTEN = {
+    "policies/release.yaml",
+    "schemas/policy.schema.json",
+    "evidence/README.md",
+    ".github/workflows/gatekit.yml",
+}
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_fresh_folder_gets_four_files_a_next_step_and_nothing_else(tmp_path: Path) -> None:
+    done = gatekit("init", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(tree(tmp_path)) == WRITTEN
+    assert all(name in done.stdout for name in WRITTEN)
+    assert "next: edit policies/release.yaml" in done.stdout
+
+
+def test_the_result_checks_clean_and_says_that_nothing_was_measured_yet(tmp_path: Path) -> None:
+    gatekit("init", "new", cwd=tmp_path)
+    linted = gatekit("lint", cwd=tmp_path / "new")
+    assert (linted.returncode, linted.stderr) == (0, "")
+    checked = gatekit("check", cwd=tmp_path / "new")
+    assert checked.returncode == 3
+    assert "no evidence was found" in checked.stderr
+    assert "gatekit run" in checked.stderr
+
+
+def test_evidence_that_meets_the_starter_policy_passes_it(tmp_path: Path) -> None:
+    gatekit("init", cwd=tmp_path)
+    builders.write(tmp_path / "evidence", builders.release_evidence())
+    assert gatekit("check", "--now", builders.NOW, cwd=tmp_path).returncode == 0
+
+
+def test_the_editor_finds_the_schema_beside_the_policy_and_the_policy_follows_it(tmp_path: Path) -> None:
+    gatekit("init", cwd=tmp_path)
+    policy = tmp_path / "policies" / "release.yaml"
+    modeline = policy.read_text().splitlines()[0]
+    assert modeline.startswith("# yaml-language-server: $schema=")
+    schema = json.loads((policy.parent / modeline.partition("=")[2]).read_text())
+    jsonschema.Draft202012Validator(schema).validate(YAML(typ="safe").load(policy))
+
+
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    gatekit("init", cwd=tmp_path)
+    before = tree(tmp_path)
+    done = gatekit("init", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.count("unchanged") == 4
+    assert tree(tmp_path) == before
+
+
+def test_a_file_of_the_users_is_kept_and_then_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "release.yaml").write_text("mine")
+    done = gatekit("init", cwd=tmp_path)
+    assert done.returncode == 64
+    assert "policies/release.yaml" in done.stderr
+    assert "--force" in done.stderr
+    assert tree(tmp_path) == {"policies/release.yaml": b"mine"}
+    assert gatekit("init", "--force", cwd=tmp_path).returncode == 0
+    assert set(tree(tmp_path)) == WRITTEN
+
+
+@pytest.mark.parametrize("in_the_way", ["schemas", ".github", "evidence/README.md/x"])
+def test_all_is_taken_back_when_one_file_cannot_be_written(tmp_path: Path, in_the_way: str) -> None:
+    place = tmp_path / in_the_way
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("a file")
+    before, folders = tree(tmp_path), sorted(tmp_path.rglob("*"))
+    assert gatekit("init", "--force", cwd=tmp_path).returncode == 64
+    assert (tree(tmp_path), sorted(tmp_path.rglob("*"))) == (before, folders)
+
+
+def test_a_symbolic_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "work" / "policies").mkdir(parents=True)
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "work" / "policies" / "release.yaml").symlink_to(tmp_path / "mine")
+    assert gatekit("init", "--force", cwd=tmp_path / "work").returncode == 64
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.fixture
+def workflow(tmp_path: Path) -> Path:
+    gatekit("init", cwd=tmp_path)
+    return tmp_path / ".github" / "workflows" / "gatekit.yml"
+
+
+def tool(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    script = Path(sys.executable).parent / name
+    return subprocess.run(
+        [str(script), *arguments], cwd=cwd, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_zizmor_finds_nothing_in_the_workflow(workflow: Path) -> None:
+    done = tool("zizmor", "--offline", "--no-progress", "--persona", "pedantic", str(workflow), cwd=workflow.parent)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"])
+def test_the_workflow_follows_githubs_schema(workflow: Path, schema: str) -> None:
+    done = tool("check-jsonschema", "--builtin-schema", schema, str(workflow), cwd=workflow.parent)
+    assert done.returncode == 0, done.stdout
+
+
+def job(workflow: Path) -> dict[str, Any]:
+    document = YAML(typ="safe").load(workflow)
+    assert document["permissions"] == {}
+    assert set(document["on"]) == {"pull_request", "merge_group"}
+    found: dict[str, Any] = document["jobs"]["verdict"]
+    return found
+
+
+def test_every_action_is_pinned_and_no_credentials_stay(workflow: Path) -> None:
+    for step in job(workflow)["steps"]:
+        if "uses" in step:
+            assert len(step["uses"].partition("@")[2]) == 40
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+def step(workflow: Path, name: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run one step's script as the runner does, with gatekit on the path."""
+    script = next(step["run"] for step in job(workflow)["steps"] if step.get("name") == name)
+    assert "${{" not in script
+    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=cwd,
+        env=environment(PATH=path, **env),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("value", ["", "gatekit", "git+https://github.com/a/b@main", "git+https://github.com/a/b"])
+def test_the_workflow_fails_until_gatekit_is_pinned_to_a_commit(workflow: Path, tmp_path: Path, value: str) -> None:
+    done = step(workflow, "install gatekit", tmp_path, GATEKIT=value)
+    assert done.returncode == 64
+    assert "set GATEKIT" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "evidence", "expected"),
+    [
+        ("0.5", "0.5", True, 0),
+        ("0.9", "0.5", True, 2),
+        ("0.5", "0.9", True, 0),
+        (None, "0.9", True, 2),
+        ("0.5", "0.5", False, 3),
+    ],
+    ids=["pass", "loosened by the change", "tightened by the change", "no policy on base yet", "no evidence"],
+)
+def test_the_workflow_judges_the_change_by_the_policies_of_the_base(
+    workflow: Path, tmp_path: Path, base: str | None, candidate: str, evidence: bool, expected: int
+) -> None:
+    for name, threshold in (("base", base), ("candidate", candidate)):
+        folder = tmp_path / "runner" / name
+        folder.mkdir(parents=True)
+        if threshold is not None:
+            (folder / "policies").mkdir()
+            rule = f"{{from: random_model, measure: r2, at_least: {threshold}}}"
+            (folder / "policies" / "p.yaml").write_text(f"schema: gatekit.policy/1\nid: p\ngates:\n  r2: {rule}\n")
+    if evidence:
+        builders.write(
+            tmp_path / "runner" / "candidate" / "evidence", {"r.json": builders.release_evidence()["random_model.json"]}
+        )
+    (tmp_path / "temp").mkdir()
+    files = {"RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    done = step(workflow, "gatekit check", tmp_path / "runner", **files)
+    assert done.returncode == expected, done.stderr
+    assert "r2" in (tmp_path / "summary.md").read_text()
