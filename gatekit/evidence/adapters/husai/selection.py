@@ -59,7 +59,8 @@ def _candidate(file: Field, candidate: Field, pool: Pool | None, context: Contex
         measurements = {
             measure: _measurement(candidate["metrics"], kind, measure, metric, len(seeds))
             for of_kind, measure, metric in METRICS
-            if of_kind == kind and candidate["metrics"].get(f"{metric}_mean") is not None
+            # null is a benchmark that the group does not have; a field that is not there is another file's shape.
+            if of_kind == kind and candidate["metrics"][f"{metric}_mean"].value is not None
         }
         if not measurements:
             continue
