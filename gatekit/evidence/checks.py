@@ -6,8 +6,8 @@ Each check has its own error with file and JSON pointer. Nothing is repaired: a 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from gatekit.errors import GatekitError, Location

@@ -10,7 +10,7 @@ from pathlib import Path
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.schemas import KINDS, check
-from gatekit.evidence.strict_json import read_json
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_json
 from gatekit.evidence.summary import Summary, summary_from
 
 MAX_FILES = 100_000
@@ -65,7 +65,7 @@ def read_summary(path: str) -> Summary:
     Raises:
         GatekitError: `json.*`, `schema.*` or `summary.*` with file and JSON pointer.
     """
-    document = read_json(path)
+    document = read_json(path, SUMMARY_LIMITS)
     value = document.value
     if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
         raise GatekitError(

@@ -80,6 +80,8 @@ class Protocol:
     selection: Selection
     settings: Mapping[str, str | float | bool | None]
     digest: str
+    comparable: str
+    """Digest of everything but the seeds and how the subject was selected: two SAEs measured alike share it."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,10 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
         selection=Selection(int(selection["candidates"]), tuple(int(seed) for seed in selection["seeds"])),
         settings=document["settings"],
         digest=sha256_of(document),
+        comparable=sha256_of(
+            {k: v for k, v in document.items() if k not in ("seeds", "selection", "baseline")}
+            | {"baseline": baseline["kind"]}
+        ),
     )
 
 

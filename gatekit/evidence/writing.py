@@ -10,7 +10,7 @@ from typing import Any
 from gatekit.evidence.atomic import write_whole
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.schemas import KINDS, check
-from gatekit.evidence.strict_json import parse_json
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_json
 
 
 def summary_bytes(document: Mapping[str, Any], path: str) -> bytes:
@@ -23,7 +23,7 @@ def summary_bytes(document: Mapping[str, Any], path: str) -> bytes:
         ValueError: a NaN or infinity, which JSON cannot hold.
     """
     data = (_layout(document, "") + "\n").encode("utf-8")
-    value = parse_json(data, path).value
+    value = parse_json(data, path, SUMMARY_LIMITS).value
     kind = value.get("kind")
     check(kind if kind in KINDS else "summary", value, path)
     check_document(value, path)

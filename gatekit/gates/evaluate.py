@@ -38,6 +38,7 @@ def evaluate(
     now: datetime,
     errors: Sequence[GatekitError] = (),
     advisory: bool = False,
+    base: Sequence[Summary] | None = None,
 ) -> Verdict:
     """Judge every policy on the evidence.
 
@@ -47,6 +48,7 @@ def evaluate(
         now: aware UTC time for ages and waivers.
         errors: what reading policies and evidence already found wrong; any error refuses the verdict.
         advisory: report a blocked or inconclusive verdict without its exit code.
+        base: the base branch's summaries, which not_worse_than compares with; None when there is no base.
     """
     found = list(errors)
     for summary in summaries:
@@ -60,7 +62,7 @@ def evaluate(
             )
     results = []
     for policy in policies:
-        result, policy_errors = _policy(policy, summaries, now)
+        result, policy_errors = _policy(policy, summaries, now, base)
         results.append(result)
         found += policy_errors
     codes = [error.exit_code for error in found] + [result.code for result in results]
@@ -78,7 +80,9 @@ def evaluate(
     )
 
 
-def _policy(policy: Policy, summaries: Sequence[Summary], now: datetime) -> tuple[PolicyResult, list[GatekitError]]:
+def _policy(
+    policy: Policy, summaries: Sequence[Summary], now: datetime, base: Sequence[Summary] | None
+) -> tuple[PolicyResult, list[GatekitError]]:
     errors = lint(policy, now)
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
     relevant = [s for s in summaries if s.kind in kinds]
@@ -89,7 +93,7 @@ def _policy(policy: Policy, summaries: Sequence[Summary], now: datetime) -> tupl
     if policy.one_subject and len(subjects) > 1:
         listed = "; ".join(subject.words for subject in subjects.values())
         several = f"the evidence is about {len(subjects)} subjects ({listed}); name one under `subject:` in the policy"
-    setting = Setting(policy, mine, others, several, now)
+    setting = Setting(policy, mine, others, several, base, now)
     gates = []
     for gate in policy.gates:
         result, gate_errors = _rule(gate.rule, setting)

@@ -6,14 +6,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.bounds import effective_confidence, interval
+from gatekit.gates.regression import difference_to, find_base, why_no_base
 from gatekit.gates.verdict import EvidenceUsed, Measured, Outcome, ThresholdResult, Why
 from gatekit.policy.lint import Z_SCORES, infeasible
 from gatekit.policy.model import Policy, Threshold
 from gatekit.stats import Interval, minimum_detectable
+
+# What is compared in the end: not_worse_than is at_least or at_most on a difference.
+_OPERATORS: dict[str, Literal["at_least", "at_most", "between"]] = {
+    "at_least": "at_least",
+    "at_most": "at_most",
+    "between": "between",
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,8 @@ class Setting:
     """Summaries of subjects that the policy is not about."""
     several_subjects: str | None
     """Why no one subject could be chosen, when that is so."""
+    base: Sequence[Summary] | None
+    """The base branch's summaries, for not_worse_than; None when there is no base to compare with."""
     now: datetime
 
 
@@ -44,12 +55,19 @@ def judge(rule: Threshold, setting: Setting) -> Judged:
     if isinstance(found, ThresholdResult):
         return Judged(found)
     summary, measurement = found
-    used = EvidenceUsed(summary.path, summary.sha256, summary.subject.digest, summary.protocol.name)
+    used = _used(summary)
 
     def undecided(why: Why, reason: str) -> Judged:
         return Judged(replace(_undecided(rule, why, reason), evidence=used, self_reported=is_reported))
 
     is_reported = measurement.reported is not None
+    base: Summary | None = None
+    if rule.operator == "not_worse_than":
+        base = find_base(rule, summary, setting.base)
+        difference = None if base is None else difference_to(measurement, base.measurements[rule.measure.name])
+        if difference is None:
+            return undecided(Why.NO_BASE, why_no_base(rule, base, setting.base))
+        measurement = difference
     age = setting.now - summary.finished
     if rule.max_age is not None and age > rule.max_age:
         return undecided(Why.STALE, f"{summary.path} is {_days(age)} old; the policy allows {_days(rule.max_age)}")
@@ -60,6 +78,8 @@ def judge(rule: Threshold, setting: Setting) -> Judged:
             "the policy does not allow reported evidence",
         )
     n_seeds = measurement.reported.n_seeds if measurement.reported else len(measurement.seeds)
+    if base is not None and n_seeds is not None:
+        n_seeds = min(n_seeds, len(base.measurements[rule.measure.name].seeds))
     if (n_seeds or 1) < rule.min_seeds:
         stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
         return undecided(Why.TOO_FEW_SEEDS, f"{stated}; the policy needs {rule.min_seeds}")
@@ -72,8 +92,14 @@ def judge(rule: Threshold, setting: Setting) -> Judged:
             return undecided(
                 Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
             )
-    result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported)
+    result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
     return _with_notes(rule, result, summary, measurement, setting, candidates)
+
+
+def _used(summary: Summary | None) -> EvidenceUsed | None:
+    if summary is None:
+        return None
+    return EvidenceUsed(summary.path, summary.sha256, summary.subject.digest, summary.protocol.name)
 
 
 def _find(rule: Threshold, setting: Setting) -> tuple[Summary, Measurement] | ThresholdResult:
@@ -115,7 +141,7 @@ def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
         kind=rule.kind,
         measure=rule.measure.name,
         unit=rule.measure.unit,
-        operator=rule.operator,
+        operator=_OPERATORS.get(rule.operator) or ("at_most" if rule.low is None else "at_least"),
         low=rule.low,
         high=rule.high,
         bound="point" if rule.point else "confidence",
@@ -124,6 +150,7 @@ def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
         evidence=None,
         notes=(),
         location=rule.location,
+        against_base=rule.operator == "not_worse_than",
     )
 
 

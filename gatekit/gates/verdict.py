@@ -34,6 +34,7 @@ class Why(StrEnum):
     STALE = "stale"
     SELF_REPORTED = "self_reported"
     TOO_FEW_SEEDS = "too_few_seeds"
+    NO_BASE = "no_base"
     NO_BOUND = "no_bound"
     COMBINED = "combined"
 
@@ -94,6 +95,10 @@ class ThresholdResult:
     evidence: EvidenceUsed | None
     notes: tuple[str, ...]
     location: Location
+    against_base: bool = False
+    """The effect is the difference to the base branch's evidence (not_worse_than)."""
+    base_evidence: EvidenceUsed | None = None
+    """The base branch's file, where there was one."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ def lint(policy: Policy, now: datetime) -> list[GatekitError]:
 
 def _threshold(rule: Threshold) -> Iterable[GatekitError]:
     low, high = rule.measure.effect_range
+    if rule.operator == "not_worse_than":
+        # A difference of two effects.
+        low, high = low - high, high - low
     name = f"{rule.kind} {rule.measure.name}"
     for limit in (rule.low, rule.high):
         if limit is not None and not low <= limit <= high:
@@ -45,6 +48,7 @@ def _threshold(rule: Threshold) -> Iterable[GatekitError]:
         "at_least": rule.low == low,
         "at_most": rule.high == high,
         "between": (rule.low, rule.high) == (low, high),
+        "not_worse_than": rule.low == low or rule.high == high,
     }
     if never_fails[rule.operator]:
         yield GatekitError("policy.cannot_fail", f"no value of {name} could fail this threshold", rule.limit_location)
@@ -68,7 +72,7 @@ def infeasible(rule: Threshold, d_sae: int, baseline_mean: float | None) -> list
         baseline_mean: mean of the baseline's scores for a `_delta` measure; None when unknown, and then 0 is assumed,
             the smallest that it can be.
     """
-    if rule.kind != "cebench" or rule.low is None:
+    if rule.kind != "cebench" or rule.low is None or rule.operator == "not_worse_than":
         return []
     score = rule.measure.name.removesuffix("_delta")
     if score not in Z_SCORES:

@@ -30,7 +30,7 @@ from gatekit.policy.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 POLICY_KEYS = ("schema", "id", "description", "legacy", "defaults", "subject", "one_subject", "gates", "waivers")
 SETTING_KEYS = ("confidence", "min_seeds", "max_age", "allow_reported", "generalize_over", "selected_from")
 """What `defaults` may set and a threshold may override."""
-OPERATORS: tuple[Operator, ...] = ("at_least", "at_most", "between")
+OPERATORS: tuple[Operator, ...] = ("at_least", "at_most", "between", "not_worse_than")
 COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
 GATE_KEYS = ("required", "level", "description")
 THRESHOLD_KEYS = ("from", "measure", *OPERATORS, "bound", "protocol", *SETTING_KEYS)
@@ -207,7 +207,7 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], de
         )
     operator = operators[0]
     limit = given[operator]
-    low, high = _limits(document, limit, operator)
+    low, high = _limits(document, limit, operator, measure)
     settings = _settings(document, given, defaults)
     return Threshold(
         kind=kind,
@@ -237,7 +237,15 @@ def _measure(document: YamlDocument, node: Node, kind: str) -> Measure:
     return known[name]
 
 
-def _limits(document: YamlDocument, node: Node, operator: Operator) -> tuple[float | None, float | None]:
+def _limits(
+    document: YamlDocument, node: Node, operator: Operator, measure: Measure
+) -> tuple[float | None, float | None]:
+    if operator == "not_worse_than":
+        given = fields.mapping(document, node, operator, ("base",))
+        margin = fields.number(document, fields.required(document, node, given, "base", operator), "the margin to base")
+        if margin < 0:
+            raise fields.refusal(document, given["base"], "value", "the margin to base must be 0 or more")
+        return (-margin, None) if measure.direction == "higher" else (None, margin)
     if operator == "at_least":
         return fields.number(document, node, operator), None
     if operator == "at_most":

@@ -16,7 +16,7 @@ DEFAULT_MIN_SEEDS = 5
 """A one-sided 95 % gate at an effect of one standard deviation has power 0.32 at 3 seeds and 0.58 at 5: below five a
 pass is luck."""
 
-Operator = Literal["at_least", "at_most", "between"]
+Operator = Literal["at_least", "at_most", "between", "not_worse_than"]
 Combination = Literal["all_of", "any_of", "first_of"]
 Level = Literal["enforce", "warn"]
 
@@ -31,7 +31,10 @@ class Threshold:
     low: float | None
     """The threshold of at_least, or the lower one of between."""
     high: float | None
-    """The threshold of at_most, or the upper one of between."""
+    """The threshold of at_most, or the upper one of between.
+
+    not_worse_than sets one of the two, for the difference to the base branch's evidence, from its margin and the
+    measure's direction."""
     point: bool
     """Compare the estimate itself instead of a bound: weaker, and only when written out."""
     confidence: float

@@ -123,6 +123,8 @@ def _rule(rule: RuleResult) -> dict[str, Any]:
         "measured": None if rule.measured is None else _measured(rule.measured),
         "evidence": None if rule.evidence is None else _evidence(rule.evidence),
         "notes": [_text(note) for note in rule.notes],
+        "against_base": rule.against_base,
+        "base_evidence": None if rule.base_evidence is None else _evidence(rule.base_evidence),
     }
 
 

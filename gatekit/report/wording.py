@@ -107,7 +107,8 @@ def rule_name(rule: RuleResult, gate: str) -> str:
     """Return what a rule is called inside its gate: the measurement, or how rules are combined."""
     if isinstance(rule, CombinedResult):
         return OPERATORS[rule.operator]
-    return rule.measure if rule.kind == gate else f"{rule.kind}.{rule.measure}"
+    name = rule.measure if rule.kind == gate else f"{rule.kind}.{rule.measure}"
+    return f"{name} - base" if rule.against_base else name
 
 
 def outcome_words(gate: GateResult) -> str:

@@ -1,0 +1,63 @@
+"""not_worse_than: the difference between a pull request's evidence and its base branch's, measured alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gatekit.evidence.summary import Measurement, Summary
+from gatekit.policy.model import Threshold
+
+
+def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None) -> Summary | None:
+    """Return the newest base summary that measured the same thing by a comparable protocol, or None.
+
+    Comparable: equal in everything but the seeds, the baseline's own checkpoints and how the subject was selected.
+    """
+    found = [
+        s
+        for s in base or ()
+        if s.kind == summary.kind
+        and s.status == "ok"
+        and rule.measure.name in s.measurements
+        and s.protocol.comparable == summary.protocol.comparable
+    ]
+    subjects = {s.subject.digest for s in found}
+    if len(subjects) > 1:
+        # Several SAEs in the base: only the one that the head measured again is meant without doubt.
+        found = [s for s in found if s.subject.digest == summary.subject.digest]
+    return max(found, key=lambda s: (s.finished, s.sha256), default=None)
+
+
+def why_no_base(rule: Threshold, found: Summary | None, base: Sequence[Summary] | None) -> str:
+    """Say why there is no difference to judge."""
+    if base is None:
+        return "not_worse_than compares with a base branch's evidence, and none was given"
+    if found is None:
+        return f"the base has no {rule.measure.name} of {rule.kind} of one subject, measured by the same protocol"
+    return f"{found.path} in the base has other seeds or datasets, or no observations: the difference has no bound"
+
+
+def difference_to(head: Measurement, base: Measurement) -> Measurement | None:
+    """Return head minus base as a measurement of the same design, or None where their observations cannot be combined.
+
+    Observations with equal keys are paired. With other seeds, per-seed and per-pair designs compare two independent
+    groups; a crossed design has no bound that way, because its datasets are shared and its seeds are not.
+    """
+    if head.reported or base.reported or head.baseline_keys or base.baseline_keys or head.design != base.design:
+        return None
+    pairs = head.design == "per_seed_pair"
+    head_keys = [tuple(sorted(key)) if pairs else key for key in head.keys]
+    of_base = {tuple(sorted(key)) if pairs else key: v for key, v in zip(base.keys, base.effects, strict=True)}
+    if set(head_keys) == set(of_base):
+        matched = tuple(of_base[key] for key in head_keys)
+        return replace(head, candidate=head.effects, baseline=matched)
+    if head.design not in ("per_seed", "per_seed_pair"):
+        return None
+    return replace(
+        head,
+        candidate=head.effects,
+        baseline=None,
+        baseline_keys=tuple(tuple(int(part) for part in key) for key in base.keys),
+        baseline_values=base.effects,
+    )

@@ -1,0 +1,88 @@
+"""not_worse_than bounds the difference to the base branch's evidence; without a base it never passes."""
+
+from __future__ import annotations
+
+import builders
+import pytest
+from judging import HEAD, NOW, read
+from scipy import stats
+
+from gatekit.gates.evaluate import evaluate
+from gatekit.gates.verdict import Verdict
+from gatekit.policy import lint, parse_policy
+
+R2 = [0.80, 0.82, 0.78, 0.81, 0.79]
+WORSE = [0.79, 0.80, 0.77, 0.80, 0.77]
+GATE = "g: {from: random_model, measure: r2, not_worse_than: {base: %r}}"
+
+
+def judged(gate: str, head: dict, base: dict | None) -> Verdict:
+    policy = parse_policy((HEAD + "gates:\n  " + gate + "\n").encode(), "p.yaml")
+    summaries, errors = read({"head.json": head})
+    others = None if base is None else read({"base.json": base})[0]
+    return evaluate([policy], summaries, NOW, errors, base=others)
+
+
+def result(verdict: Verdict):
+    return verdict.policies[0].gates[0].result
+
+
+def r2(values, **changes):
+    return builders.summary("random_model", {"r2": values}, **changes)
+
+
+def test_matching_seeds_are_paired() -> None:
+    bound = float(stats.ttest_rel(WORSE, R2, alternative="greater").confidence_interval(0.95).low)
+    for margin, outcome in ((-bound + 1e-9, "pass"), (-bound - 1e-9, "fail")):
+        found = result(judged(GATE % margin, r2(WORSE), r2(R2)))
+        assert found.outcome == outcome
+        assert found.measured.lower == pytest.approx(bound, abs=1e-12)
+    assert found.base_evidence.path == "base.json"
+
+
+def test_other_seeds_are_two_groups() -> None:
+    other = r2(R2, seeds=(10, 11, 12, 13, 14))
+    welch = stats.ttest_ind(WORSE, R2, equal_var=False, alternative="greater").confidence_interval(0.95)
+    found = result(judged(GATE % 0.1, r2(WORSE), other))
+    assert found.measured.lower == pytest.approx(float(welch.low), abs=1e-12)
+
+
+def test_lower_is_better_bounds_the_increase() -> None:
+    head = builders.summary("random_model", {"dead_fraction": [0.11, 0.13, 0.09, 0.12, 0.11]})
+    base = builders.summary("random_model", {"dead_fraction": [0.10, 0.12, 0.08, 0.11, 0.09]})
+    gate = "g: {from: random_model, measure: dead_fraction, not_worse_than: {base: %r}}"
+    high = stats.ttest_rel([0.11, 0.13, 0.09, 0.12, 0.11], [0.10, 0.12, 0.08, 0.11, 0.09], alternative="less")
+    bound = float(high.confidence_interval(0.95).high)
+    assert result(judged(gate % (bound + 1e-9), head, base)).outcome == "pass"
+    assert result(judged(gate % (bound - 1e-9), head, base)).outcome == "fail"
+
+
+def test_without_a_base_it_is_inconclusive() -> None:
+    other_protocol = r2(R2, protocol_changes={"rows": 999})
+    unmeasured = builders.summary("random_model", {"l0": [32.0] * 5})
+    failed = builders.summary("random_model", {}, status="failed", reason="no")
+    for base in (None, other_protocol, unmeasured, failed):
+        verdict = judged(GATE % 0.5, r2(R2), base)
+        assert (result(verdict).outcome, result(verdict).why, verdict.code) == ("inconclusive", "no_base", 3)
+
+
+def test_the_base_may_be_another_subject_measured_alike() -> None:
+    verdict = judged(GATE % 0.05, r2(R2), r2(R2, of=builders.subject(d_sae=8192)))
+    assert verdict.code == 0
+
+
+def test_reported_numbers_have_no_difference() -> None:
+    reported = builders.summary("random_model", {"r2": builders.reported(0.8, lower=0.7, confidence=0.99, n_seeds=5)})
+    gate = (GATE % 0.5).replace("{base: 0.5}", "{base: 0.5}, allow_reported: true")
+    assert result(judged(gate, reported, r2(R2))).why == "no_base"
+    assert result(judged(gate, r2(R2), reported)).why == "no_base"
+
+
+def test_too_few_seeds_in_the_base_are_too_few() -> None:
+    verdict = judged(GATE % 0.5, r2(R2), r2(R2[:3], seeds=(10, 11, 12)))
+    assert result(verdict).why == "too_few_seeds"
+
+
+def test_a_margin_as_wide_as_the_range_is_refused() -> None:
+    text = HEAD + "gates:\n  g: {from: random_model, measure: dead_fraction, not_worse_than: {base: 1.0}}\n"
+    assert [e.error_id for e in lint(parse_policy(text.encode(), "p.yaml"), NOW)] == ["policy.cannot_fail"]
