@@ -354,7 +354,39 @@ def test_a_candidate_that_nothing_identifies_is_refused() -> None:
     assert refused.value.error_id == "adapter.subject"
 
 
+def test_a_candidate_without_its_results_takes_its_subject_from_the_user(tmp_path: Path) -> None:
+    subject = {
+        "model": {"name": "pythia-70m-deduped", "digest": None},
+        "hook": "blocks.0.hook_resid_pre",
+        "d_model": 512,
+        "architecture": "topk",
+        "d_sae": 1024,
+        "k": 32,
+        "checkpoints": [],
+    }
+    path = tmp_path / "subject.json"
+    path.write_text(json.dumps(subject))
+    candidate = f"{CYCLE4}/selector/selected_candidate.json"
+    found = by_kind(imported(tmp_path / "out", candidate, subject=str(path), finished=LATER))
+    assert found["saebench"].protocol.settings["protocol_from"] == (
+        "unrecorded: the results file of the group is not at hand"
+    )
+    assert "baseline_interpretability" not in found["cebench"].protocol.settings
+    path.write_text(json.dumps({**subject, "architecture": "relu"}))
+    with pytest.raises(GatekitError, match="the subject's architecture is 'relu'"):
+        imported(tmp_path / "out", candidate, subject=str(path), finished=LATER)
+
+
+def test_explained_variance_is_never_taken_over(tmp_path: Path) -> None:
+    """D10: the reference computed it in three ways and mixed them."""
+    for number, path in enumerate((FRONTIER, SCALING, SINGLE_SEED)):
+        for summary in imported(tmp_path / str(number), path):
+            assert not {"r2", "explained_variance"} & set(summary.measurements)
+
+
 def test_an_option_that_no_file_needs_is_an_error_of_usage() -> None:
+    with pytest.raises(UsageError, match="no imported file refers to those given as context"):
+        import_summaries("husai", [str(HUSAI / RP1)], ImportOptions(context=(str(HUSAI / FRONTIER),)))
     with pytest.raises(UsageError, match="states its own time"):
         import_summaries("husai", [str(HUSAI / RP1)], ImportOptions(finished=LATER))
     with pytest.raises(UsageError, match="probe size"):

@@ -49,6 +49,8 @@ class Context:
             raise UsageError("every file states its own time", "drop --finished")
         if self.options.subject is not None and "subject" not in self.used:
             raise UsageError("every file identifies its own subject", "drop --subject")
+        if self.options.context and "context" not in self.used:
+            raise UsageError("no imported file refers to those given as context", "drop --context, or name its results")
 
     def public_baseline(self, release: str, sae_id: str, rows: int, interpretability: float) -> Json | None:
         """Return the public SAE behind a CE-Bench baseline, as a subject, when its results file is at hand."""
@@ -60,6 +62,7 @@ class Context:
                 score = file.at("interpretability_score_mean", "max")
                 if score.number() != interpretability:
                     raise score.refuse("contradiction", f"the baseline is said to have scored {interpretability}")
+                self.used.add("context")
                 return public_subject(file)
         return None
 

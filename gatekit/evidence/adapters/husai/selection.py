@@ -152,6 +152,8 @@ def _members(candidate: Field, kind: str, context: Context) -> list[Evaluated]:
     if found and len(found) < len(wanted):
         missing = sorted(set(wanted) - set(found))[0]
         raise wanted[missing].refuse("incomplete", "no results file at hand has this member of the group")
+    if found:
+        context.used.add("context")
     return [found[key] for key in sorted(found)]
 
 
@@ -171,5 +173,6 @@ def _pool(candidate: Field, context: Context) -> Pool:
     """Return the number of groups from a selection summary at hand that selected this candidate."""
     for file in context.files:
         if file.has("ranked_candidates") and file["selected_candidate"].value == candidate.value:
+            context.used.add("context")
             return Pool(file.at("counts", "eligible_candidates").integer(1, 1_000_000), True)
     return Pool(1, False)

@@ -86,7 +86,10 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
         raise UsageError("HUSAI results have their probe size and data sets fixed; drop the options for them")
     stated_time(options.finished)
     files = [root(read_json(path)) for path in paths]
-    context = Context(options, [*files, *(root(read_json(path)) for path in options.context)])
+    beside = [root(read_json(path)) for path in options.context]
+    for file in beside:
+        recognise(file)
+    context = Context(options, [*files, *beside])
     imported: list[Imported] = []
     for file in files:
         shape = recognise(file)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from gatekit.evidence.adapters.building import named_datasets
+from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.adapters.saebench.measured import (
     Measured,
     Own,
@@ -53,7 +54,7 @@ def core_result(source: Source) -> Measured:
     if alive.value is None:
         raise not_measured(alive)
     own["dead_fraction"] = Own(1 - measured_number(alive, 0, 1), alive, f"1 - {alive.source}")
-    settings = {name: _setting(config[name].value) for name in SETTINGS}
+    settings = {name: _setting(config[name]) for name in SETTINGS}
     tokens = metrics["token_stats"]
     return Measured(
         kind="core",
@@ -82,6 +83,7 @@ def core_result(source: Source) -> Measured:
     )
 
 
-def _setting(value: object) -> str | float | bool | None:
-    # The published schema, where installed, has typed these; elsewhere anything but a scalar is written as text.
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)[:1000]
+def _setting(field: Field) -> str | float | bool:
+    if not isinstance(field.value, str | int | float | bool):
+        raise field.refuse("type", "expected a plain value")
+    return field.value
