@@ -1,7 +1,7 @@
 """One number per pair of seeds (a consistency score): the seeds are the sample, the pairs are not.
 
-n seeds give n (n - 1) / 2 pairs that share seeds, so pairs are dependent: resampling them as if they were not covers
-the truth in about half of all cases where seeds matter more than pair noise (benchmarks/results/coverage.md).
+n seeds give n (n - 1) / 2 pairs that share seeds, so pairs are dependent: a two-sided 95% interval from resampling them
+as if they were not covers the truth in about half of all cases where seeds matter (benchmarks/results/coverage.md).
 """
 
 from __future__ import annotations

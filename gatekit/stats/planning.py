@@ -76,15 +76,32 @@ def seeds_needed(
     Raises:
         GatekitError: an argument is out of range or the design is unknown.
     """
-    checked_confidence(confidence)
     _check_power(power)
-    if not (math.isfinite(effect) and effect > 0.0):
-        raise GatekitError("stats.effect", f"the effect must be a positive number, not {effect!r}")
-    for name, value in (("sd", sd), ("sd_pair", sd_pair), ("sd_dataset", sd_dataset), ("sd_residual", sd_residual)):
-        if not (math.isfinite(value) and value >= 0.0):
-            raise GatekitError("stats.sd", f"{name} must be a number >= 0, not {value!r}")
     power_of, fewest = _power_function(design, effect, sd, confidence, sd_pair, sd_dataset, sd_residual, n_datasets)
     return _smallest(power_of, power, fewest)
+
+
+def power_with(
+    n: int,
+    effect: float,
+    sd: float,
+    confidence: float,
+    design: str = "per_seed",
+    *,
+    sd_pair: float = 0.0,
+    sd_dataset: float = 0.0,
+    sd_residual: float = 0.0,
+    n_datasets: int | None = None,
+) -> float:
+    """Return the probability that n seeds pass when the truth is `effect` off the threshold; 0 where there is no bound.
+
+    The arguments are those of `seeds_needed`.
+
+    Raises:
+        GatekitError: an argument is out of range or the design is unknown.
+    """
+    power_of, fewest = _power_function(design, effect, sd, confidence, sd_pair, sd_dataset, sd_residual, n_datasets)
+    return power_of(n) if n >= fewest else 0.0
 
 
 def _power_function(
@@ -98,6 +115,12 @@ def _power_function(
     n_datasets: int | None,
 ) -> tuple[Callable[[int], float], int]:
     """Return the power as a function of the number of seeds, and the fewest seeds that have a bound."""
+    checked_confidence(confidence)
+    if not (math.isfinite(effect) and effect > 0.0):
+        raise GatekitError("stats.effect", f"the effect must be a positive number, not {effect!r}")
+    for name, value in (("sd", sd), ("sd_pair", sd_pair), ("sd_dataset", sd_dataset), ("sd_residual", sd_residual)):
+        if not (math.isfinite(value) and value >= 0.0):
+            raise GatekitError("stats.sd", f"{name} must be a number >= 0, not {value!r}")
 
     def per_seed(n: int) -> float:
         variance = sd * sd / n

@@ -13,6 +13,7 @@ from gatekit.stats import (
     noncentral_t_cdf,
     per_seed,
     per_seed_pair,
+    power_with,
     reported,
     seeds_needed,
     t_quantile,
@@ -32,6 +33,13 @@ def test_the_seeds_needed_are_the_fewest_that_reach_the_power_by_scipy(effect, p
     found = seeds_needed(effect, 1.0, 0.95, power)
     assert found.power == pytest.approx(scipy_power(found.n), abs=1e-9)
     assert scipy_power(found.n) >= power > scipy_power(found.n - 1)
+
+
+def test_the_power_of_a_given_number_of_seeds_agrees_with_scipy_and_is_zero_without_a_bound():
+    expected = stats.nct.sf(stats.t.ppf(0.95, 4), 4, math.sqrt(5))
+    assert power_with(5, 1.0, 1.0, 0.95) == pytest.approx(expected, abs=1e-10)
+    assert power_with(1, 1.0, 1.0, 0.95) == 0.0
+    assert power_with(2, 1.0, 1.0, 0.95, "per_seed_pair") == 0.0
 
 
 def simulated_power(bound, draw, effect, repetitions=3000):
