@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import rich_click as click
+from click.shell_completion import CompletionItem
 
 from gatekit.cli.inputs import load_evidence, load_policies, the_time
 from gatekit.cli.outlook import LEVELS, POWER, outlook
@@ -30,8 +31,18 @@ COMBINATIONS = {
 }
 
 
+def _gates(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a gate's name from policies/; whatever is wrong there is for the command itself to say."""
+    try:
+        policies, _ = load_policies([])
+    except GatekitError:
+        return []
+    names = dict.fromkeys(gate.name for policy in policies for gate in policy.gates)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 @click.command("explain")
-@click.argument("gate")
+@click.argument("gate", shell_complete=_gates)
 @click.option("--policy", "policies", multiple=True, metavar="FILE", help="Policy file or folder; default policies/.")
 @click.option(
     "--evidence",

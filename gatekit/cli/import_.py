@@ -1,0 +1,78 @@
+"""`gatekit import`: another tool's result files as summaries, all of them or none."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import rich_click as click
+from click.shell_completion import CompletionItem
+
+from gatekit.cli.inputs import EVIDENCE
+from gatekit.cli.writing import write_together
+from gatekit.errors import UsageError
+from gatekit.report import inert
+
+
+def _adapters(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from gatekit.evidence.adapters import adapter_names
+
+    return [CompletionItem(name) for name in adapter_names() if name.startswith(incomplete)]
+
+
+@click.command("import")
+@click.argument("name", shell_complete=_adapters)
+@click.argument("files", nargs=-1, required=True)
+@click.option("--out", default=EVIDENCE, show_default=True, metavar="DIR", help="Folder for the summaries.")
+@click.option("--subject", metavar="FILE", help="JSON with a summary's `subject`: what was measured, by digest.")
+@click.option("--context", multiple=True, metavar="FILE", help="Result file that describes the others (repeatable).")
+@click.option("--finished", metavar="TIME", help="UTC time of results whose files state none: 2026-02-16T01:48:20Z.")
+@click.option("--k", type=int, help="Probe size, where a result holds several.")
+@click.option("--datasets", metavar="FILE", help="JSON with the data sets' {name, sha256, rows}.")
+def command(
+    name: str,
+    files: tuple[str, ...],
+    out: str,
+    subject: str | None,
+    context: tuple[str, ...],
+    finished: str | None,
+    k: int | None,
+    datasets: str | None,
+) -> None:
+    """Turn another tool's result FILES into summaries that the gate can read.
+
+    NAME is the tool: saebench, husai, or what another package adds. Observations are imported as such; a number without
+    observations is imported as reported, which a policy must allow.
+    """
+    from gatekit.evidence.adapters import ImportOptions, import_summaries, load_adapter
+
+    load_adapter(name)  # a misspelt name is the first thing to hear of
+    for path in (*files, *context, *filter(None, (subject, datasets))):
+        if not os.path.lexists(path):
+            raise UsageError(f"no file at '{path}'")
+    options = ImportOptions(subject=subject, context=context, finished=finished, k=k, datasets=datasets)
+    summaries = import_summaries(name, files, options)
+    written = write_together(
+        {Path(out) / file: data for file, data in summaries.items()},
+        replace=False,
+        remedy="remove what is there if it is wrong, or choose another --out",
+    )
+    unchanged = set(written.unchanged)
+    for file, data in summaries.items():
+        place = Path(out) / file
+        word = "unchanged" if place in unchanged else "new"
+        click.echo(f"{word:<9}  {inert.terminal(place.as_posix(), limit=None)}  {_content(data)}")
+    count = len(summaries)
+    click.echo(f"{count} summar{'y' if count == 1 else 'ies'} in {inert.terminal(out)}; judge with `gatekit check`")
+
+
+def _content(data: bytes) -> str:
+    """Return what a summary holds: `saebench, 3 measurements observed, 1 reported`."""
+    document = json.loads(data)
+    designs = [measurement["design"] for measurement in document["measurements"].values()]
+    if not designs:
+        return f"{document['kind']}, no measurement: the run {document['status']}"
+    count = {"observed": sum(d != "reported" for d in designs), "reported": designs.count("reported")}
+    parts = [f"{n} measurement{'s' * (n != 1)} {word}" for word, n in count.items() if n]
+    return f"{document['kind']}, {', '.join(parts)}"

@@ -1,0 +1,85 @@
+"""`gatekit completion`, and the completions themselves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from acceptance.console_script import SCRIPT, environment, gatekit, workspace
+
+
+def complete(*words: str, cwd: Path) -> list[str]:
+    """What the shell is offered for the last word."""
+    env = {"_GATEKIT_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    done = gatekit(cwd=cwd, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script_that_asks_gatekit(tmp_path: Path, shell: str) -> None:
+    done = gatekit("completion", shell, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"_GATEKIT_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_an_unknown_shell_exits_64(tmp_path: Path) -> None:
+    assert gatekit("completion", "csh", cwd=tmp_path).returncode == 64
+
+
+def test_commands_options_and_gates_are_completed(tmp_path: Path) -> None:
+    workspace(tmp_path)
+    assert complete("gatekit", "ch", cwd=tmp_path) == ["check"]
+    assert "--evidence" in complete("gatekit", "check", "--e", cwd=tmp_path)
+    assert complete("gatekit", "explain", "", cwd=tmp_path) == ["random_model", "health"]
+    assert complete("gatekit", "import", "hu", cwd=tmp_path) == ["husai"]
+    assert complete("gatekit", "run", "ra", cwd=tmp_path) == ["random_model"]
+
+
+def test_a_broken_policy_does_not_break_completion(tmp_path: Path) -> None:
+    assert complete("gatekit", "explain", "", cwd=workspace(tmp_path, policy="gates: [")) == []
+
+
+def test_an_unknown_request_for_completions_is_not_answered_with_success(tmp_path: Path) -> None:
+    assert gatekit(cwd=tmp_path, env={"_GATEKIT_COMPLETE": "csh_complete"}).returncode == 64
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_a_bash_that_sourced_the_script_completes_a_command(tmp_path: Path) -> None:
+    script = """
+eval "$(gatekit completion bash)"
+complete -p gatekit
+COMP_WORDS=(gatekit ch) COMP_CWORD=1
+_gatekit_completion gatekit ch gatekit
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-euc", script],
+        cwd=tmp_path,
+        env=environment(PATH=path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "check"
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
+def test_a_fish_that_sourced_the_script_completes_a_command(tmp_path: Path) -> None:
+    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", "gatekit completion fish | source; complete --do-complete 'gatekit ch'"],
+        cwd=tmp_path,
+        env=environment(PATH=path, HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.startswith("check")
