@@ -13,6 +13,9 @@ from gatekit.evidence.schemas import KINDS, check
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_json
 from gatekit.evidence.summary import Summary, summary_from
 
+ATTESTATIONS = (".dsse.json", ".sigstore.json")
+"""Signatures lie beside the summaries that they sign, and are not summaries."""
+
 MAX_FILES = 100_000
 """A folder of more files than this is a mistake in the path, not evidence."""
 
@@ -20,8 +23,8 @@ MAX_FILES = 100_000
 def find_summaries(paths: Iterable[str]) -> list[str]:
     """Return the summary files under files, folders and glob patterns, sorted, each once.
 
-    In a folder every `*.json` at any depth is a summary (hidden files and folders are left out); anything else there
-    must live elsewhere, so that a misnamed summary is an error and not a gap.
+    In a folder every `*.json` at any depth is a summary (hidden files and folders and attestations are left out);
+    anything else there must live elsewhere, so that a misnamed summary is an error and not a gap.
 
     Raises:
         UsageError: a path does not exist or a pattern matches nothing.
@@ -49,13 +52,16 @@ def _expand(path: str) -> list[str]:
     return _walk(path) if os.path.isdir(path) else [path]
 
 
+def is_summary_name(name: str) -> bool:
+    """Whether a file of this name in an evidence folder is read as a summary."""
+    return name.endswith(".json") and not name.endswith(ATTESTATIONS) and not name.startswith(".")
+
+
 def _walk(folder: str) -> list[str]:
     found: list[str] = []
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            os.path.join(root, name) for name in sorted(files) if name.endswith(".json") and not name.startswith(".")
-        ]
+        found += [os.path.join(root, name) for name in sorted(files) if is_summary_name(name)]
     return found
 
 

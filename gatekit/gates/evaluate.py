@@ -6,7 +6,8 @@ observations are honest, that the thresholds are wise, or anything about measure
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gatekit import __version__
@@ -28,6 +29,16 @@ from gatekit.gates.verdict import (
 from gatekit.policy.lint import lint
 from gatekit.policy.model import Gate, Policy, Rule, SubjectFilter, Threshold, thresholds
 
+
+@dataclass(frozen=True)
+class Signer:
+    """A key whose signature over a summary's bytes was verified."""
+
+    key: str
+    """sha256 of the public key's bytes: one key under two names counts once."""
+    roles: frozenset[str]
+
+
 CLOCK_SKEW = timedelta(minutes=10)
 """Evidence may be this far in the future; two machines' clocks differ, but not by more."""
 
@@ -39,6 +50,7 @@ def evaluate(
     errors: Sequence[GatekitError] = (),
     advisory: bool = False,
     base: Sequence[Summary] | None = None,
+    signers: Mapping[str, frozenset[Signer]] | None = None,
 ) -> Verdict:
     """Judge every policy on the evidence.
 
@@ -49,6 +61,7 @@ def evaluate(
         errors: what reading policies and evidence already found wrong; any error refuses the verdict.
         advisory: report a blocked or inconclusive verdict without its exit code.
         base: the base branch's summaries, which not_worse_than compares with; None when there is no base.
+        signers: per sha256 of a summary's bytes, the keys whose signatures were verified; None when none was.
     """
     found = list(errors)
     for summary in summaries:
@@ -62,7 +75,7 @@ def evaluate(
             )
     results = []
     for policy in policies:
-        result, policy_errors = _policy(policy, summaries, now, base)
+        result, policy_errors = _policy(policy, summaries, now, base, signers or {})
         results.append(result)
         found += policy_errors
     codes = [error.exit_code for error in found] + [result.code for result in results]
@@ -81,12 +94,17 @@ def evaluate(
 
 
 def _policy(
-    policy: Policy, summaries: Sequence[Summary], now: datetime, base: Sequence[Summary] | None
+    policy: Policy,
+    summaries: Sequence[Summary],
+    now: datetime,
+    base: Sequence[Summary] | None,
+    signers: Mapping[str, frozenset[Signer]],
 ) -> tuple[PolicyResult, list[GatekitError]]:
     errors = lint(policy, now)
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
     relevant = [s for s in summaries if s.kind in kinds]
     mine = [s for s in relevant if _matches(policy.subject, s)]
+    errors += _unsigned(policy, mine, signers)
     others = [s for s in relevant if not _matches(policy.subject, s)]
     subjects = {s.subject.digest: s.subject for s in sorted(mine, key=lambda s: s.path)}
     several = None
@@ -117,6 +135,29 @@ def _policy(
         ),
         errors,
     )
+
+
+def _unsigned(
+    policy: Policy, summaries: Sequence[Summary], signers: Mapping[str, frozenset[Signer]]
+) -> list[GatekitError]:
+    """Return an error for every summary that too few distinct keys of the wanted roles have signed."""
+    if policy.signed_by is None:
+        return []
+    wanted = policy.signed_by
+    errors = []
+    for summary in summaries:
+        keys = {s.key for s in signers.get(summary.sha256, frozenset()) if set(wanted.roles) & s.roles}
+        if len(keys) < wanted.threshold:
+            errors.append(
+                GatekitError(
+                    "signature.missing",
+                    f"signed by {len(keys)} of the {wanted.threshold} keys with role {' or '.join(wanted.roles)} "
+                    f"that policy '{policy.id}' requires",
+                    Location(summary.path, pointer=""),
+                    "sign it with `gatekit attest`, and check keys and roles with `gatekit verify`",
+                )
+            )
+    return errors
 
 
 def _matches(wanted: SubjectFilter, summary: Summary) -> bool:

@@ -21,13 +21,17 @@ from gatekit.policy.model import (
     Operator,
     Policy,
     Rule,
+    SignedBy,
     SubjectFilter,
     Threshold,
     Waiver,
 )
 from gatekit.policy.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 
-POLICY_KEYS = ("schema", "id", "description", "legacy", "defaults", "subject", "one_subject", "gates", "waivers")
+POLICY_KEYS = (
+    *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject"),
+    *("signed_by", "gates", "waivers"),
+)
 SETTING_KEYS = ("confidence", "min_seeds", "max_age", "allow_reported", "generalize_over", "selected_from")
 """What `defaults` may set and a threshold may override."""
 OPERATORS: tuple[Operator, ...] = ("at_least", "at_most", "between", "not_worse_than")
@@ -112,6 +116,7 @@ def _policy_from(document: YamlDocument) -> Policy:
         legacy=legacy,
         one_subject="one_subject" not in top or fields.flag(document, top["one_subject"], "one_subject"),
         subject=_subject(document, top["subject"]) if "subject" in top else SubjectFilter(),
+        signed_by=_signed_by(document, top["signed_by"]) if "signed_by" in top else None,
         gates=gates,
         waivers=tuple(_waiver(document, node, [gate.name for gate in gates]) for node in waivers),
     )
@@ -295,6 +300,15 @@ def _subject(document: YamlDocument, node: Node) -> SubjectFilter:
         d_sae=count("d_sae"),
         k=count("k"),
         digest=words("digest", "[0-9a-f]{12,64}"),
+    )
+
+
+def _signed_by(document: YamlDocument, node: Node) -> SignedBy:
+    given = fields.mapping(document, node, "signed_by", ("roles", "threshold"))
+    roles = fields.sequence(document, fields.required(document, node, given, "roles", "signed_by"), "roles")
+    return SignedBy(
+        roles=tuple(fields.text(document, role, "role", NAME) for role in roles),
+        threshold=fields.integer(document, given["threshold"], "threshold", 1, 100) if "threshold" in given else 1,
     )
 
 

@@ -105,6 +105,16 @@ class SubjectFilter:
 
 
 @dataclass(frozen=True)
+class SignedBy:
+    """Who must have signed every summary that the policy reads."""
+
+    roles: tuple[str, ...]
+    """A signature counts when its key has one of these roles."""
+    threshold: int
+    """So many distinct keys."""
+
+
+@dataclass(frozen=True)
 class Policy:
     """One policy file."""
 
@@ -117,6 +127,7 @@ class Policy:
     """Reproduces another system's rules: fallbacks are allowed and an unreachable threshold is only noted."""
     one_subject: bool
     subject: SubjectFilter
+    signed_by: SignedBy | None
     gates: tuple[Gate, ...]
     waivers: tuple[Waiver, ...]
 
