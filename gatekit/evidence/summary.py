@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -93,7 +93,8 @@ class Reported:
     upper: float | None
     confidence: float | None
     n_seeds: int | None
-    source: str
+    source: str = field(compare=False)
+    """Where the number stood; equal numbers from two files agree."""
 
 
 @dataclass(frozen=True)
