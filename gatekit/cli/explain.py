@@ -16,7 +16,8 @@ from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.evidence.summary import KEY_COLUMNS, Measurement, Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import evaluate
-from gatekit.gates.verdict import CombinedResult, GateResult, RuleResult, ThresholdResult
+from gatekit.gates.regression import difference_to
+from gatekit.gates.verdict import CombinedResult, EvidenceUsed, GateResult, RuleResult, ThresholdResult
 from gatekit.policy import Combined, Gate, Policy, Rule, Threshold
 from gatekit.report import inert
 from gatekit.report.wording import OUTCOMES, exact, gate_marks, limit, number, rule_marks
@@ -50,8 +51,11 @@ def _gates(_context: click.Context, _parameter: click.Parameter, incomplete: str
     metavar="DIR",
     help="Folder, file or pattern of summaries (repeatable); default evidence/.",
 )
+@click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
 @click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time, e.g. 2026-02-16T01:48:20Z.")
-def command(gate: str, policies: tuple[str, ...], evidence: tuple[str, ...], now: str | None) -> int:
+def command(
+    gate: str, policies: tuple[str, ...], evidence: tuple[str, ...], base_evidence: tuple[str, ...], now: str | None
+) -> int:
     """Say why a gate has its outcome, on which numbers, and what would change it.
 
     GATE is a gate's name, or POLICY-ID/NAME where several policies have one of that name. The exit code is 0 when the
@@ -63,12 +67,13 @@ def command(gate: str, policies: tuple[str, ...], evidence: tuple[str, ...], now
         return _refuse(errors)
     policy, found = _choose(gate, loaded)
     summaries, errors = load_evidence(evidence)
-    verdict = evaluate([policy], summaries, time, errors)
+    base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
+    verdict = evaluate([policy], summaries, time, [*errors, *base_errors], base=base)
     if verdict.errors:
         return _refuse(verdict.errors)
     result = next(result for result in verdict.policies[0].gates if result.name == found.name)
     width = max(60, min(140, shutil.get_terminal_size((100, 40)).columns))
-    for line in explanation(policy, found, result, summaries, time, width):
+    for line in explanation(policy, found, result, [*summaries, *(base or ())], time, width):
         click.echo(inert.terminal(line, limit=None))
     return ExitCode.PASS
 
@@ -117,11 +122,10 @@ def explanation(
     rules = list(_thresholds(gate.rule, result.result))
     seen: set[str] = set()
     for index, (rule, judged) in enumerate(rules, start=1):
-        summary = _summary_of(judged, summaries)
         yield ""
         label = f"{index}. " if len(rules) > 1 else ""
-        yield f"{label}{rule.kind}.{rule.measure.name} {limit(judged)}: {OUTCOMES[judged.outcome]}"
-        yield from _judgement(rule, judged, summary, seen, now, width)
+        yield f"{label}{_name(rule)} {limit(judged)}: {OUTCOMES[judged.outcome]}"
+        yield from _judgement(rule, judged, summaries, seen, now, width)
 
 
 def _thresholds(rule: Rule, result: RuleResult) -> Iterator[tuple[Threshold, ThresholdResult]]:
@@ -155,15 +159,20 @@ def _listed(rule: Combined, numbers: Iterator[int], indent: str, width: int) -> 
             yield from _listed(part, numbers, indent + "  ", width)
 
 
+def _name(rule: Threshold) -> str:
+    name = f"{rule.kind}.{rule.measure.name}"
+    return f"{name} minus the base branch's" if rule.operator == "not_worse_than" else name
+
+
 def _condition(rule: Threshold) -> str:
     """Return a threshold as a clause: "with one-sided confidence 0.95 over seeds, x.y is at least 0, ..."."""
-    name = f"{rule.kind}.{rule.measure.name}"
-    if rule.operator == "at_least":
-        compared = f"is at least {exact(rule.low or 0.0)}"
-    elif rule.operator == "at_most":
-        compared = f"is at most {exact(rule.high or 0.0)}"
+    name = _name(rule)
+    if rule.low is not None and rule.high is not None:
+        compared = f"is between {exact(rule.low)} and {exact(rule.high)}"
+    elif rule.low is not None:
+        compared = f"is at least {exact(rule.low)}"
     else:
-        compared = f"is between {exact(rule.low or 0.0)} and {exact(rule.high or 0.0)}"
+        compared = f"is at most {exact(rule.high or 0.0)}"
     if rule.point:
         clause = f"the estimate of {name} itself, without a confidence bound, {compared}"
     else:
@@ -194,15 +203,14 @@ def _factors(rule: Threshold) -> str:
     return " and ".join(names) or "seeds"
 
 
-def _summary_of(judged: ThresholdResult, summaries: Sequence[Summary]) -> Summary | None:
-    used = judged.evidence
+def _summary_of(used: EvidenceUsed | None, summaries: Sequence[Summary]) -> Summary | None:
     if used is None:
         return None
     return next((s for s in summaries if (s.path, s.sha256) == (used.path, used.sha256)), None)
 
 
 def _judgement(
-    rule: Threshold, judged: ThresholdResult, summary: Summary | None, seen: set[str], now: datetime, width: int
+    rule: Threshold, judged: ThresholdResult, summaries: Sequence[Summary], seen: set[str], now: datetime, width: int
 ) -> Iterator[str]:
     measure = rule.measure
     low, high = measure.effect_range
@@ -211,16 +219,14 @@ def _judgement(
     yield from _row("policy", str(rule.limit_location), width)
     if rule.limit_location.source_line is not None:
         yield " " * 15 + rule.limit_location.source_line.strip()
+    summary = _summary_of(judged.evidence, summaries)
+    base = _summary_of(judged.base_evidence, summaries)
     measurement = summary.measurements.get(measure.name) if summary is not None else None
     if summary is not None:
-        known = summary.path in seen
-        seen.add(summary.path)
-        yield from _row("evidence", f"{summary.path}{', as above' * known}", width)
-        if not known:
-            age = (now - summary.finished).total_seconds() / 86400
-            digest = f"sha256 {summary.sha256[:16]}..."
-            yield from _row("", f"{digest}, protocol {summary.protocol.name}, {age:.1f} days old", width)
-            yield from _row("", summary.subject.words, width)
+        yield from _source("evidence", summary, seen, now, width)
+    if base is not None and measurement is not None:
+        yield from _source("base", base, seen, now, width)
+        measurement = difference_to(measurement, base.measurements[measure.name])
     if measurement is not None:
         yield ""
         yield from _observations(measurement)
@@ -232,6 +238,17 @@ def _judgement(
         yield from _row("note", mark, width)
     for index, sentence in enumerate(outlook(rule, judged, measurement)):
         yield from _row("" if index else "what if" if judged.measured is not None else "remedy", sentence, width)
+
+
+def _source(label: str, summary: Summary, seen: set[str], now: datetime, width: int) -> Iterator[str]:
+    known = summary.path in seen
+    seen.add(summary.path)
+    yield from _row(label, f"{summary.path}{', as above' * known}", width)
+    if not known:
+        age = (now - summary.finished).total_seconds() / 86400
+        digest = f"sha256 {summary.sha256[:16]}..."
+        yield from _row("", f"{digest}, protocol {summary.protocol.name}, {age:.1f} days old", width)
+        yield from _row("", summary.subject.words, width)
 
 
 def _numbers(rule: Threshold, judged: ThresholdResult) -> Iterator[tuple[str, str]]:

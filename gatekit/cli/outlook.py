@@ -104,9 +104,9 @@ def _room(rule: Threshold, measured: Measured) -> list[str]:
     if measured.margin == 0.0:
         return [f"The {what} is exactly at the threshold: there is nothing to spare."]
     margin = number(measured.margin)
-    if rule.operator == "between":
+    if rule.low is not None and rule.high is not None:
         return [f"The {what} is inside by {margin}: so far could the estimate move either way and still pass."]
-    down = rule.operator == "at_least"
+    down = rule.low is not None
     limit = measured.estimate - measured.margin if down else measured.estimate + measured.margin
     direction = "fall" if down else "rise"
     kept = "" if rule.point else ", at this spread,"
@@ -217,6 +217,8 @@ def _missing(rule: Threshold, result: ThresholdResult) -> str:
         Why.SELF_REPORTED: f"Measure it with observations ({measure}), or accept the number as weaker with "
         "`allow_reported: true` in the rule.",
         Why.TOO_FEW_SEEDS: _seeds_missing(rule, result, measure),
+        Why.NO_BASE: "Give the base branch's summaries with `--base-evidence`, measured by the same protocol on the "
+        "same seeds and datasets.",
         Why.NO_BOUND: "Have the tool report a bound at that confidence, or measure with observations."
         if result.self_reported
         else f"Measure more seeds, datasets or rows, so that their spread can be seen ({measure}).",

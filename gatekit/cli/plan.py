@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import rich_click as click
 
@@ -181,30 +182,17 @@ def answer(plan: Plan, candidates: int) -> list[str]:
     Raises:
         GatekitError: `stats.*`: no plan can be made for these numbers.
     """
-    from gatekit.stats import seeds_needed
-    from gatekit.stats.planning import MOST_SEEDS, _power_function
+    from gatekit.stats import power_with, seeds_needed
+    from gatekit.stats.planning import MOST_SEEDS
 
-    needed = seeds_needed(
-        plan.effect,
-        plan.sd,
-        plan.confidence,
-        plan.power,
-        plan.design,
-        sd_pair=plan.sd_pair,
-        sd_dataset=plan.sd_dataset,
-        sd_residual=plan.sd_residual,
-        n_datasets=plan.n_datasets,
-    )
-    power_of, fewest = _power_function(
-        plan.design,
-        plan.effect,
-        plan.sd,
-        plan.confidence,
-        plan.sd_pair,
-        plan.sd_dataset,
-        plan.sd_residual,
-        plan.n_datasets,
-    )
+    spreads: dict[str, Any] = {
+        "design": plan.design,
+        "sd_pair": plan.sd_pair,
+        "sd_dataset": plan.sd_dataset,
+        "sd_residual": plan.sd_residual,
+        "n_datasets": plan.n_datasets,
+    }
+    needed = seeds_needed(plan.effect, plan.sd, plan.confidence, plan.power, **spreads)
     effect = f"an effect of {plan.effect:.4g}"
     if needed.n is None:
         reached = f"{needed.power:.2f}, not {plan.power:g}"
@@ -225,9 +213,9 @@ def answer(plan: Plan, candidates: int) -> list[str]:
     if candidates > 1:
         parts.append(f"which pays for the best of {candidates}")
     lines += [f"  {', '.join(parts)}", *(f"  {text}" for text in plan.origin), "", "  seeds  power"]
-    shown = sorted({n for n in (*SHOWN, needed.n or fewest) if n >= fewest})
-    for n in shown:
-        lines.append(f"  {n:>5}  {power_of(n):>5.2f}{'  <- fewest' if n == needed.n else ''}")
+    for n in sorted({*SHOWN, needed.n or SHOWN[0]}):
+        power = power_with(n, plan.effect, plan.sd, plan.confidence, **spreads)
+        lines.append(f"  {n:>5}  {power:>5.2f}{'  <- fewest' if n == needed.n else ''}")
     if needed.n is not None and needed.n < 5:
         lines += ["", "  a policy asks for 5 seeds unless its min_seeds says otherwise: fewer would be inconclusive"]
     return lines

@@ -81,6 +81,22 @@ def test_an_unpaired_control_group_is_shown_as_one(tmp_path: Path) -> None:
     assert "baseline group, compared unpaired: seed_a seed_b baseline 10 11 0.4000" in text
 
 
+def test_a_comparison_with_the_base_shows_both_files_and_the_difference(tmp_path: Path) -> None:
+    rule = "{from: random_model, measure: r2, not_worse_than: {base: 0.05}}"
+    policy = f"schema: gatekit.policy/1\nid: p\ngates:\n  r2: {rule}\n"
+    workspace(tmp_path, policy, {"r.json": builders.summary("random_model", {"r2": [0.80, 0.81, 0.82, 0.83, 0.84]})})
+    builders.write(tmp_path / "base", {"r.json": builders.summary("random_model", {"r2": [0.81] * 5})})
+    code, text, _ = explain("r2", "--base-evidence", "base", cwd=tmp_path)
+    assert code == 0
+    assert "random_model.r2 minus the base branch's is at least -0.05" in text
+    assert "base base/r.json" in text
+    assert "seed candidate baseline difference 0 0.8000 0.8100 -0.01000" in text
+    assert "outcome pass" in text
+    code, text, _ = explain("r2", cwd=tmp_path)
+    assert code == 0
+    assert "--base-evidence" in text
+
+
 def test_an_unknown_gate_exits_64_and_names_the_nearest(tmp_path: Path) -> None:
     code, _, stderr = explain("randommodel", cwd=workspace(tmp_path))
     assert code == 64
