@@ -14,6 +14,8 @@ from gatekit.errors import GatekitError
 Key = str | int
 """What names a seed, a dataset or a row."""
 
+_SMALLEST_SQUARE = 1e-280
+
 
 def checked_values(name: str, values: Sequence[float]) -> tuple[float, ...]:
     """Return the values as floats.
@@ -88,10 +90,18 @@ def mean(values: Sequence[float]) -> float:
 
 
 def sum_of_squares(values: Sequence[float], centre: float) -> float:
-    """Return the sum of squared deviations from `centre`."""
+    """Return the sum of squared deviations from `centre`.
+
+    Raises:
+        GatekitError: the deviations are too large to be squared, or so small that their squares vanish, which would
+            make a bound of zero width out of observations that differ.
+    """
     deviations = [value - centre for value in values]
     # A product overflows to infinity, which _fsum reports; a power would raise OverflowError.
-    return _fsum([deviation * deviation for deviation in deviations])
+    total = _fsum([deviation * deviation for deviation in deviations])
+    if total < _SMALLEST_SQUARE and any(deviations):
+        raise GatekitError("stats.underflow", "the observations differ by too little", remedy="check their unit")
+    return total
 
 
 def _fsum(values: Sequence[float]) -> float:

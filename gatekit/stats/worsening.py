@@ -71,8 +71,9 @@ def lower_after_worsening(values: Sequence[float], confidence: float) -> float:
         return centre - critical * math.sqrt(variance / n), cap - centre <= safe * math.sqrt(variance)
 
     low, high = min(column), max(column)
+    nearest = 1e-15 * (high - low)
     best, safe_already = capped(high)
-    while not safe_already:
+    while not safe_already and high - low > nearest:
         middle = 0.5 * (low + high)
         if not low < middle < high:
             break

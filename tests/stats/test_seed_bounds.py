@@ -149,6 +149,7 @@ def test_integers_are_numbers():
         ([], [], "stats.empty"),
         ([1, 2, 3], [1e308, 1e308, 1e308], "stats.overflow"),
         ([1, 2, 3], [1e200, -1e200, 0.0], "stats.overflow"),
+        ([1, 2, 3], [1e-170, 2e-170, 3e-170], "stats.underflow"),
     ],
 )
 def test_a_column_that_is_not_one_finite_number_per_seed_is_refused(seeds, values, error):
