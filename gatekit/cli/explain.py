@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from gatekit.gates.regression import difference_to
 from gatekit.gates.verdict import CombinedResult, EvidenceUsed, GateResult, RuleResult, ThresholdResult
 from gatekit.policy import Combined, Gate, Policy, Rule, Threshold
 from gatekit.report import inert
-from gatekit.report.wording import OUTCOMES, exact, gate_marks, limit, number, rule_marks
+from gatekit.report.wording import OUTCOMES, exact, gate_marks, limit, number, outcome_words, rule_marks
 
 MOST_ROWS = 20
 """A longer table of observations is cut in the middle, and says so."""
@@ -112,7 +113,7 @@ def explanation(
     policy: Policy, gate: Gate, result: GateResult, summaries: Sequence[Summary], now: datetime, width: int
 ) -> Iterator[str]:
     """Yield the lines of the explanation; they may hold text of others that is not yet inert."""
-    yield f"gate {gate.name} of policy {policy.id}: {OUTCOMES[result.outcome]}"
+    yield f"gate {gate.name} of policy {policy.id}: {outcome_words(result)}"
     if gate.description is not None:
         yield from _wrapped(gate.description, width)
     for mark in gate_marks(result):
@@ -267,16 +268,30 @@ def _numbers(rule: Threshold, judged: ThresholdResult) -> Iterator[tuple[str, st
     yield "threshold", limit(judged)
     yield "margin", number(measured.margin, signed=True)
     seeds = "an unstated number of seeds" if measured.n_seeds is None else f"{measured.n_seeds} seeds"
-    yield "n", f"{seeds}, {measured.n_observations} observations"
+    yield "n", f"{seeds}, {'as reported' if judged.self_reported else f'{measured.n_observations} observations'}"
     confidence = "" if measured.confidence is None else f"; one-sided confidence {measured.confidence:g}"
     yield "method", measured.method + confidence
     if measured.detectable is not None:
-        sides = []
-        if rule.low is not None:
-            sides.append(f"at least {number(rule.low + measured.detectable)}")
-        if rule.high is not None:
-            sides.append(f"at most {number(rule.high - measured.detectable)}")
-        yield "power", f"a true value of {' and '.join(sides)} would have passed with probability {POWER:g}"
+        yield "power", _power(rule, measured.detectable)
+
+
+def _power(rule: Threshold, detectable: float) -> str:
+    """Return which true values would have passed with probability 0.8, as far as the measure can have them."""
+    # A difference to the base can be larger than the measure's own range.
+    against_base = rule.operator == "not_worse_than"
+    low, high = (-math.inf, math.inf) if against_base else rule.measure.effect_range
+    low = low if rule.low is None else rule.low + detectable
+    high = high if rule.high is None else rule.high - detectable
+    if low > high:
+        return (
+            f"no value that it can have would have passed with probability {POWER:g}: too few seeds for this threshold"
+        )
+    sides = []
+    if rule.low is not None:
+        sides.append(f"at least {number(low)}")
+    if rule.high is not None:
+        sides.append(f"at most {number(high)}")
+    return f"a true value of {' and '.join(sides)} would have passed with probability {POWER:g}"
 
 
 def _observations(measurement: Measurement) -> Iterator[str]:

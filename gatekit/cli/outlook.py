@@ -121,16 +121,18 @@ def _wrong_side(rule: Threshold, measured: Measured, short: float) -> list[str]:
         f"No number of seeds changes this while the estimate stays at {number(measured.estimate)}: it is on the wrong "
         f"side of the threshold by {number(short)}."
     ]
-    other = measured.upper if rule.low is not None and measured.estimate < rule.low else measured.lower
+    below = rule.low is not None and measured.estimate < rule.low
+    other = measured.upper if below else measured.lower
     if other is None or rule.point:
         return found
-    name = "upper" if other is measured.upper else "lower"
-    if _distance(rule, other) < 0.0:
-        found.append(f"Even the {name} bound, {number(other)}, is: the evidence says that the threshold is not met.")
+    bound = f"the {'upper' if below else 'lower'} bound, {number(other)}, is on the"
+    confirmed = other < (rule.low or 0.0) if below else other > (rule.high or 0.0)
+    if confirmed:
+        found.append(f"Even {bound} wrong side: the evidence says that the threshold is not met.")
     else:
         found.append(
-            f"The {name} bound, {number(other)}, is not: the truth may still meet the threshold, but then new seeds "
-            "must also move the estimate."
+            f"But {bound} right side: the truth may still meet the threshold, and then new seeds must also move the "
+            "estimate."
         )
     return found
 

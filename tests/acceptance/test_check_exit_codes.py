@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,37 @@ def test_evidence_that_cannot_be_trusted_exits_4_and_is_named(tmp_path: Path, co
     assert done.returncode == 4
     assert "evidence/wrong.json" in done.stdout
     assert "verdict: refused (exit 4)" in done.stdout
+
+
+@pytest.mark.parametrize("make", ["fifo", "symlink", "loop", "huge"])
+def test_a_summary_that_is_no_plain_file_of_a_sane_size_exits_4(tmp_path: Path, make: str) -> None:
+    workspace(tmp_path)
+    place = tmp_path / "evidence" / "odd.json"
+    if make == "fifo":
+        os.mkfifo(place)
+    elif make == "symlink":
+        place.symlink_to(tmp_path / "evidence" / "random_model.json")
+    elif make == "loop":
+        place.symlink_to(place)
+    else:
+        with open(place, "wb") as file:
+            file.truncate(10**12)  # sparse: takes no room
+    done = check(cwd=tmp_path)
+    assert done.returncode == 4
+    assert "evidence/odd.json" in done.stdout
+
+
+def test_the_check_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"numpy", "scipy", "torch", "jsonschema", "runners", "pandas"}:
+            raise RuntimeError(name)
+sys.meta_path.insert(0, Refuse())
+"""
+    done = check(cwd=workspace(tmp_path / "work"), env=sitecustomize(tmp_path / "site", code))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_two_summaries_that_contradict_each_other_exit_4_and_both_are_named(tmp_path: Path) -> None:

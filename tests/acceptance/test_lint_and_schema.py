@@ -1,0 +1,78 @@
+"""`gatekit lint` and `gatekit schema` as processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from acceptance.console_script import POLICY, gatekit, workspace
+
+from gatekit.evidence.schemas import schema_names
+
+REPO = Path(__file__).parents[2]
+WAIVER = '  - {gate: health, owner: ada, reason: "trying", expires: "2026-02-28"}\n'
+
+
+def test_sound_policies_exit_0_and_are_named(tmp_path: Path) -> None:
+    done = gatekit("lint", cwd=workspace(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "policies/small.yaml: sound: policy 'small', 2 gates, 3 thresholds, 0 waivers" in done.stdout
+
+
+def test_the_policies_of_this_repository_are_sound(tmp_path: Path) -> None:
+    paths = [str(path) for path in sorted((REPO / "policies").glob("*.yaml"))]
+    done = gatekit("lint", *paths, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (POLICY.replace("at_most: 64", "at_least: 1"), "policies/small.yaml:9:"),
+        (POLICY.replace("at_least: 0.5", "at_least: 2"), "outside the range"),
+        (POLICY.replace("r2", "r3"), "unknown measure 'r3'"),
+        (POLICY + "waivers:\n" + WAIVER, "expired on 2026-02-28"),
+    ],
+    ids=["direction", "range", "measure", "waiver"],
+)
+def test_a_policy_that_cannot_decide_exits_4_with_its_place(tmp_path: Path, policy: str, said: str) -> None:
+    done = gatekit("lint", "--now", "2026-03-02T12:00:00Z", cwd=workspace(tmp_path, policy))
+    assert done.returncode == 4
+    assert said in done.stderr
+    assert "small.yaml:" in done.stderr
+
+
+def test_a_waiver_that_has_not_expired_yet_is_sound(tmp_path: Path) -> None:
+    done = gatekit("lint", "--now", "2026-02-28T23:59:59Z", cwd=workspace(tmp_path, POLICY + "waivers:\n" + WAIVER))
+    assert done.returncode == 0
+
+
+def test_one_wrong_policy_among_sound_ones_exits_4(tmp_path: Path) -> None:
+    workspace(tmp_path)
+    (tmp_path / "policies" / "wrong.yaml").write_text("gates: {}\n")
+    done = gatekit("lint", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "policies/small.yaml: sound" in done.stdout
+
+
+def test_no_policy_exits_64(tmp_path: Path) -> None:
+    assert gatekit("lint", cwd=tmp_path).returncode == 64
+    assert gatekit("lint", "missing.yaml", cwd=tmp_path).returncode == 64
+
+
+def test_every_schema_is_listed_and_printed_whole(tmp_path: Path) -> None:
+    listed = gatekit("schema", cwd=tmp_path).stdout.split()
+    assert listed == list(schema_names())
+    for name in listed:
+        done = gatekit("schema", name, cwd=tmp_path)
+        assert done.returncode == 0
+        assert done.stdout == (REPO / "schemas" / f"{name}.schema.json").read_text("utf-8")
+        jsonschema.Draft202012Validator.check_schema(json.loads(done.stdout))
+
+
+def test_an_unknown_schema_exits_64_and_names_the_nearest(tmp_path: Path) -> None:
+    done = gatekit("schema", "polcy", cwd=tmp_path)
+    assert done.returncode == 64
+    assert "did you mean 'policy'?" in done.stderr
