@@ -1,0 +1,10 @@
+"""Reading the two sides of a change from git objects: never from the work tree, never by the repository's own rules."""
+
+from __future__ import annotations
+
+from gatekit.repo.paths import watched_errors
+from gatekit.repo.refs import Sides, between, pull_request
+from gatekit.repo.repository import Repository
+from gatekit.repo.tree import Entry, Tree, changes
+
+__all__ = ["Entry", "Repository", "Sides", "Tree", "between", "changes", "pull_request", "watched_errors"]

@@ -1,0 +1,291 @@
+"""A git repository, read through its objects only: neither its work tree nor its configuration has a say.
+
+All but the resolution of names happens in a private, empty repository in a temporary folder, whose objects are those of
+the user's (an alternate) and whose configuration, attributes, grafts and hooks are ours. So nothing that the user's
+configuration can name is run, and the objects of a computed merge stay out of the user's repository.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+from gatekit.errors import GatekitError
+from gatekit.repo import git
+from gatekit.repo.faults import FETCH_ALL, inconclusive, usage
+from gatekit.repo.objects import ObjectReader
+from gatekit.repo.tree import BLOB_LIMIT, MAX_FILES, MAX_LISTING, TOTAL_LIMIT, Tree, parse_listing
+
+MERGE_TREE_VERSION = (2, 38)
+"""The first git whose merge-tree makes a whole merge."""
+DIGEST_LIMIT = 8 << 30
+"""Bytes of one file that is only hashed."""
+
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT_LIMIT = 1 << 20
+_CACHE_LIMIT = 256 << 20
+_REF_LIMIT = 1000
+
+
+class Repository:
+    """A repository that is open for reading; `close` it, or use it as a context manager.
+
+    Args:
+        root: the folder that holds `.git`, or the bare repository.
+        git_dir: the git folder, or the file that points to it.
+    """
+
+    def __init__(self, root: Path, git_dir: Path) -> None:
+        self.root = root
+        self._git_dir = git_dir
+        objects, self._shallow, self.object_format = _facts(git_dir)
+        self._private = Path(tempfile.mkdtemp(prefix="gatekit-"))
+        self._removed = weakref.finalize(self, shutil.rmtree, self._private, ignore_errors=True)
+        _make_private(self._private, objects, self.object_format)
+        self._reader = ObjectReader(self._private, self.object_format)
+        self._blobs: dict[str, bytes] = {}
+        self._cached = 0
+        self._trees: dict[str, Tree] = {}
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] = ".") -> Repository:
+        """Open the repository that the folder is in; bare ones, worktrees and sha256 are fine.
+
+        Raises:
+            GatekitError: `repo.not_a_repository` (usage), `repo.unreadable`, `repo.no_git`.
+        """
+        start = Path(os.path.realpath(path))
+        for folder in (start, *start.parents):
+            inside = folder / ".git"
+            if inside.is_file() or _is_git_dir(inside):
+                return cls(folder, inside)
+            if _is_git_dir(folder):
+                return cls(folder, folder)
+        message = f"{os.fspath(path)} is not in a git repository"
+        raise usage("repo.not_a_repository", message, "name a folder of a clone")
+
+    def close(self) -> None:
+        """End the running git and remove the temporary folder."""
+        self._reader.close()
+        self._removed()
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def commit(self, ref: str) -> str:
+        """Return the full id of the commit that a branch, a tag, an id or any other expression of git names.
+
+        Raises:
+            GatekitError: `repo.bad_ref`, `repo.ambiguous_ref`, `repo.not_a_commit` (usage); `repo.missing_ref`.
+        """
+        oid = self.find(ref)
+        if oid is None:
+            raise _missing_ref(ref)
+        return oid
+
+    def find(self, ref: str) -> str | None:
+        """Return what `commit` returns, or None where it raises `repo.missing_ref`."""
+        if not ref or ref.startswith("-") or not ref.isprintable() or len(ref) > _REF_LIMIT:
+            raise usage("repo.bad_ref", f"{ref[:80]!r} cannot be the name of a commit", "name a branch, tag or commit")
+        oid = ref if _OID.fullmatch(ref) else self._named(ref)
+        if oid is None:
+            return None
+        peeled = git.run(self._private, ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{oid}^{{commit}}"])
+        if peeled.code == 0:
+            return peeled.out.decode("ascii").strip()
+        kind = git.run(self._private, ["cat-file", "-t", oid])
+        if kind.code:
+            return None
+        message = f"{ref} is a {kind.out.decode('ascii', 'replace').strip()} that leads to no commit of this clone"
+        raise usage("repo.not_a_commit", message, "name a branch or a commit")
+
+    def is_shallow(self) -> bool:
+        """Whether the clone has only the newest part of the history."""
+        return self._shallow
+
+    def refuse_shallow(self) -> None:
+        """Raise for a clone that has only a part of the history.
+
+        Raises:
+            GatekitError: `repo.shallow`.
+        """
+        if self._shallow:
+            raise inconclusive("repo.shallow", "the clone is shallow: it has only a part of the history", FETCH_ALL)
+
+    def parents(self, commit: str) -> tuple[str, ...]:
+        """Return the parents of a commit as the commit itself names them, whether or not they are in this clone."""
+        header = self._header(commit)
+        return tuple(line.removeprefix("parent ") for line in header if line.startswith("parent "))
+
+    def merge_base(self, a: str, b: str) -> str | None:
+        """Return the best common ancestor of two commits, or None when their histories share nothing.
+
+        Raises:
+            GatekitError: `repo.shallow`, because what is cut off could hold the answer; `repo.missing_object`.
+        """
+        self.refuse_shallow()
+        done = git.run(self._private, ["merge-base", _oid(a), _oid(b)])
+        if done.code not in (0, 1):
+            raise _broken_history(done.reason)
+        return done.out.decode("ascii").strip() or None
+
+    def is_ancestor(self, a: str, b: str) -> bool:
+        """Whether commit a is b or in b's history.
+
+        Raises:
+            GatekitError: as `merge_base`.
+        """
+        self.refuse_shallow()
+        done = git.run(self._private, ["merge-base", "--is-ancestor", _oid(a), _oid(b)])
+        if done.code not in (0, 1):
+            raise _broken_history(done.reason)
+        return done.code == 0
+
+    def merge_tree(self, base: str, head: str) -> str:
+        """Return the id of the tree that merging two commits gives; its new objects are readable here only.
+
+        The merge is git's own with default settings. Attributes of the two sides are not followed: a `merge=union`
+        among them would settle a conflict that the platform shows.
+
+        Raises:
+            GatekitError: `repo.conflict`, `repo.unrelated`, `repo.git_version`, `repo.shallow`, `repo.missing_object`.
+        """
+        if self.merge_base(base, head) is None:
+            message = f"the histories of {base[:12]} and {head[:12]} share no commit"
+            raise inconclusive("repo.unrelated", message, "start the branch from the base branch")
+        found = git.version(self._private)
+        if found < MERGE_TREE_VERSION:
+            needed = ".".join(map(str, MERGE_TREE_VERSION))
+            message = f"git {found[0]}.{found[1]} cannot compute the merge of base and head; git {needed} can"
+            raise inconclusive("repo.git_version", message, "install it, or merge the base branch into the head first")
+        done = git.run(
+            self._private, ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", _oid(base), _oid(head)]
+        )
+        tree, *conflicts = done.out.decode("utf-8", "replace").rstrip("\0").split("\0")
+        if done.code == 1:
+            names = ", ".join(name if name.isprintable() else repr(name) for name in conflicts[:3])
+            more = f" and {len(conflicts) - 3} more" if len(conflicts) > 3 else ""
+            message = f"head conflicts with base in {names}{more}"
+            raise inconclusive("repo.conflict", message, "merge the base branch and resolve the conflict")
+        if done.code or not _OID.fullmatch(tree):
+            raise _broken_history(done.reason)
+        return tree
+
+    def tree(self, treeish: str) -> Tree:
+        """List the files of a commit or tree id, with their sizes; one call of git, and none the second time.
+
+        Raises:
+            GatekitError: `repo.too_many_files`, `repo.missing_object`, and those of `parse_listing`.
+        """
+        oid = _oid(treeish)
+        if oid not in self._trees:
+            arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", oid]
+            try:
+                done = git.run(self._private, arguments, limit=MAX_LISTING, records=MAX_FILES)
+            except git.OutputTooLarge:
+                message = f"{oid[:12]} has more than {MAX_FILES} files, or names of more than {MAX_LISTING} bytes"
+                raise GatekitError("repo.too_many_files", message) from None
+            if done.code:
+                raise _broken_history(done.reason)
+            self._trees[oid] = parse_listing(done.out, oid, self)
+        return self._trees[oid]
+
+    def blobs(self, oids: Iterable[str], limit: int = BLOB_LIMIT) -> dict[str, bytes]:
+        """Return the contents of blobs by id; each is checked against its id, and read once.
+
+        Raises:
+            GatekitError: `repo.blob_size` for more than `limit` bytes, `repo.total_size`, `repo.missing_object`,
+                `repo.object_kind`, `repo.corrupt`.
+        """
+        wanted = dict.fromkeys(_oid(oid) for oid in oids)
+        found = {oid: self._blobs[oid] for oid in wanted if oid in self._blobs}
+        total = sum(map(len, found.values()))
+        for oid, data in self._reader.read([oid for oid in wanted if oid not in found], limit):
+            found[oid] = data
+            total += len(data)
+            if total > TOTAL_LIMIT:
+                self._reader.close()
+                raise GatekitError("repo.total_size", f"the files that are read have more than {TOTAL_LIMIT} bytes")
+            if self._cached + len(data) <= _CACHE_LIMIT:
+                self._blobs[oid] = data
+                self._cached += len(data)
+        return found
+
+    def sha256(self, oids: Iterable[str], limit: int = DIGEST_LIMIT) -> dict[str, str]:
+        """Return the SHA-256 of the contents of blobs by id, however large: they are hashed as they stream by.
+
+        Raises:
+            GatekitError: as `blobs`.
+        """
+        return dict(self._reader.sha256(dict.fromkeys(_oid(oid) for oid in oids), limit))
+
+    def _named(self, ref: str) -> str | None:
+        done = git.run(self._git_dir, ["rev-parse", "--verify", "--end-of-options", ref])
+        if re.search(r"^warning: refname .* is ambiguous", done.errors, re.MULTILINE):
+            remedy = "write it in full, like refs/heads/main"
+            raise usage("repo.ambiguous_ref", f"{ref} is the name of several branches or tags", remedy)
+        oid = done.out.decode("ascii", "replace").strip()
+        return oid if done.code == 0 and _OID.fullmatch(oid) else None
+
+    def _header(self, commit: str) -> list[str]:
+        [(_, data)] = list(self._reader.read([_oid(commit)], _COMMIT_LIMIT, "commit"))
+        return data.partition(b"\n\n")[0].decode("utf-8", "replace").split("\n")
+
+
+def _is_git_dir(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+
+
+def _facts(git_dir: Path) -> tuple[str, bool, str]:
+    """Return where the objects are (absolute), whether the clone is shallow, and the object format."""
+    questions = ["--is-shallow-repository", "--show-object-format", "--git-path", "objects"]
+    done = git.run(git_dir, ["rev-parse", *questions])
+    lines = os.fsdecode(done.out.removesuffix(b"\n")).split("\n", 2)
+    if done.code or len(lines) != 3 or lines[1] not in ("sha1", "sha256"):
+        message = f"git cannot read the repository {git_dir}: {done.reason}"
+        raise GatekitError("repo.unreadable", message, remedy="look at what git status says")
+    start = git_dir if git_dir.is_dir() else git_dir.parent
+    return os.path.realpath(start / lines[2]), lines[0] != "false", lines[1]
+
+
+def _make_private(folder: Path, objects: str, object_format: str) -> None:
+    (folder / "objects" / "info").mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "info").mkdir()
+    (folder / "HEAD").write_text("ref: refs/heads/none\n")
+    extensions = "" if object_format == "sha1" else f"[extensions]\n\tobjectFormat = {object_format}\n"
+    version = 1 if extensions else 0
+    (folder / "config").write_text(f"[core]\n\trepositoryFormatVersion = {version}\n\tbare = true\n{extensions}")
+    # Before every other place where attributes stand; see merge_tree.
+    (folder / "info" / "attributes").write_text("* !merge !diff !text\n")
+    # git reads a quoted path as C does, so that any byte can stand in it.
+    quoted = "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03o}" for byte in os.fsencode(objects)
+    )
+    (folder / "objects" / "info" / "alternates").write_text(f'"{quoted}"\n')
+
+
+def _oid(text: str) -> str:
+    if not _OID.fullmatch(text):
+        raise ValueError(f"{text!r} is not an object id")
+    return text
+
+
+def _missing_ref(ref: str) -> GatekitError:
+    return inconclusive("repo.missing_ref", f"there is no commit {ref} in this clone", FETCH_ALL)
+
+
+def _broken_history(reason: str) -> GatekitError:
+    message = f"git could not read the history: {reason}"
+    return inconclusive("repo.missing_object", message, "fetch the whole repository, without --depth and --filter")
