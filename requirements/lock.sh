@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the three lock files from pyproject.toml and the .in files beside this script; `make lock` calls it.
+# Writes the lock files from pyproject.toml and the .in files beside this script; `make lock` calls it.
 # Pins that still satisfy the requirements stay as they are; `make lock LOCK_FLAGS=--upgrade` moves all to the newest.
 # UV names the resolver (any recent uv). No index address is written: the one that pip is configured with serves.
 set -eu
@@ -26,9 +26,13 @@ compile gate "# gatekit's own dependencies, for every platform and Python 3.11 o
 # Install: pip install --require-hashes -r requirements/gate.lock" \
     --generate-hashes pyproject.toml
 
-compile dev "# gatekit's own dependencies (as in gate.lock) and the tools that test, lint and build it; no torch.
+compile sign "# gatekit's own dependencies (as in gate.lock) and what signing needs, for gates whose policies have signed_by.
+# Install: pip install --require-hashes -r requirements/sign.lock" \
+    --generate-hashes --extra sign --constraint requirements/gate.lock pyproject.toml
+
+compile dev "# gatekit's own dependencies (as in sign.lock) and the tools that test, lint and build it; no torch.
 # Install: pip install --require-hashes -r requirements/dev.lock" \
-    --generate-hashes --extra dev --constraint requirements/gate.lock pyproject.toml
+    --generate-hashes --extra dev --extra sign --constraint requirements/sign.lock pyproject.toml
 
 compile runners-cpu "# Every package of the CPU runners environment; runners-cpu.overrides says what is left out and why.
 # Install: pip install --no-deps -r requirements/runners-cpu.lock

@@ -32,13 +32,13 @@ def pins(name: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["gate.lock", "dev.lock", "runners-cpu.lock"])
+@pytest.mark.parametrize("name", ["gate.lock", "sign.lock", "dev.lock", "runners-cpu.lock"])
 def test_a_lock_pins_every_package_to_one_exact_version_per_platform(name: str) -> None:
     assert entries(name)
     assert not [str(r) for r, _ in entries(name) if r.url or not re.fullmatch(r"==[0-9][^,*]*", str(r.specifier))]
 
 
-@pytest.mark.parametrize("name", ["gate.lock", "dev.lock"])
+@pytest.mark.parametrize("name", ["gate.lock", "sign.lock", "dev.lock"])
 def test_every_package_of_the_gate_and_its_tools_has_a_digest(name: str) -> None:
     assert not [str(requirement) for requirement, digests in entries(name) if not digests]
 
@@ -52,7 +52,7 @@ def test_no_requirements_file_names_an_index_or_a_file(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("gate.lock", []), ("dev.lock", ["dev"]), ("runners-cpu.lock", ["runners"])],
+    [("gate.lock", []), ("sign.lock", ["sign"]), ("dev.lock", ["dev", "sign"]), ("runners-cpu.lock", ["runners"])],
 )
 def test_a_lock_satisfies_what_the_package_metadata_asks_for(name: str, extras: list[str]) -> None:
     wanted = PROJECT["dependencies"] + [line for e in extras for line in PROJECT["optional-dependencies"][e]]
@@ -63,9 +63,10 @@ def test_a_lock_satisfies_what_the_package_metadata_asks_for(name: str, extras: 
         assert all(requirement.specifier.contains(version) for version in versions), requirement
 
 
-def test_the_development_environment_tests_the_versions_that_the_gate_ships_with() -> None:
-    locked = pins("dev.lock")
-    assert {package: locked.get(package) for package in pins("gate.lock")} == pins("gate.lock")
+@pytest.mark.parametrize(("inner", "outer"), [("gate.lock", "sign.lock"), ("sign.lock", "dev.lock")])
+def test_the_development_environment_tests_the_versions_that_the_gate_ships_with(inner: str, outer: str) -> None:
+    locked = pins(outer)
+    assert {package: locked.get(package) for package in pins(inner)} == pins(inner)
 
 
 def test_the_gate_needs_neither_torch_nor_the_runners_packages() -> None:
