@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": "gatekit.cli.plan",
     "init": "gatekit.cli.init",
     "run": "gatekit.cli.run",
+    "action": "gatekit.cli.action",
     "completion": "gatekit.cli.completion",
 }
 

@@ -1,0 +1,117 @@
+"""`gatekit action`: the step of action.yml that judges."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import rich_click as click
+
+from gatekit.errors import GatekitError
+from gatekit.exit_codes import ExitCode
+from gatekit.gates.verdict import WORDS
+from gatekit.github import outputs, summary
+from gatekit.github.action import Inputs, read_inputs
+from gatekit.github.annotations import Annotation
+from gatekit.github.annotations import render as render_annotations
+from gatekit.github.judgement import Judgement, believed, expected_heads, read_report
+
+NOTE = "The report is longer than a job summary may be; the uploaded files have all of it."
+
+GATE = "import sys; from gatekit.cli import main; main()"
+"""Run with `-I`: neither the folder that is judged nor the environment adds to the import path."""
+
+
+@click.command("action")
+def command() -> int:
+    """Run as a step of action.yml; people use `gatekit pr` and `gatekit check`.
+
+    Inputs are the variables GATEKIT_INPUT_*; summary, outputs and annotations go where GitHub says. The exit code is
+    the gate's own, but 70 where the gate's process and its report disagree.
+    """
+    try:
+        inputs = read_inputs(os.environ)
+        heads = expected_heads(os.environ) if inputs.mode == "pr" else None
+    except GatekitError as error:
+        _say([Annotation("error", "gatekit", str(error))])
+        _set_outputs(os.environ, error.exit_code, None, None)
+        raise
+    code, report, remarks = _judge(inputs, heads)
+    if inputs.summary and os.environ.get("GITHUB_STEP_SUMMARY"):
+        outputs.append(os.environ["GITHUB_STEP_SUMMARY"], _summary(inputs, code))
+    if report is not None:
+        remarks += [_in_workspace(remark, inputs.prefix) for remark in report.annotations]
+    ended = code
+    if inputs.advisory and code in (ExitCode.BLOCKED, ExitCode.INCONCLUSIVE):
+        remarks.append(Annotation("warning", "gatekit", f"advisory: {WORDS[ExitCode(code)]} (exit {code}) is ignored"))
+        remarks = [replace(r, level="warning") if r.level == "error" else r for r in remarks]
+        ended = ExitCode.PASS
+    if inputs.annotations:
+        _say(remarks)
+    _set_outputs(os.environ, code, report, inputs)
+    return ended
+
+
+def _judge(inputs: Inputs, heads: frozenset[str] | None) -> tuple[int, Judgement | None, list[Annotation]]:
+    """Run the gate and return the code that may be believed, the report, and what is wrong with either."""
+    try:
+        inputs.output_dir.mkdir(parents=True, exist_ok=True)
+        for path in (inputs.json, inputs.markdown):
+            path.unlink(missing_ok=True)  # a report of an earlier step would be taken for this one's
+    except OSError as error:
+        return ExitCode.USAGE, None, [Annotation("error", "gatekit", f"no folder for the reports: {error.strerror}")]
+    sys.stdout.flush()
+    # Not this process: whatever becomes of the gate, its report is read and its code reported by one that still works.
+    done = subprocess.run([sys.executable, "-I", "-c", GATE, *inputs.arguments()], cwd=inputs.working_directory)
+    report, remarks = None, []
+    if inputs.json.exists():
+        try:
+            report = read_report(inputs.json)
+        except GatekitError as error:
+            remarks.append(Annotation("error", "gatekit", str(error)))
+    code, doubt = believed(done.returncode, report, heads)
+    if doubt is not None:
+        remarks.append(Annotation("error", "gatekit", doubt))
+    elif report is None:
+        remarks.append(Annotation("error", "gatekit", f"no verdict (exit {code}); the log of this step says why"))
+    return code, report, remarks
+
+
+def _summary(inputs: Inputs, code: int) -> str:
+    try:
+        text = inputs.markdown.read_text("utf-8", "replace")
+    except OSError:
+        text = f"## gatekit: {WORDS[ExitCode(code)]}\n\nExit {code}, without a report; the log says why.\n"
+    return summary.fit(text, summary.ROOM, NOTE)
+
+
+def _in_workspace(remark: Annotation, prefix: str) -> Annotation:
+    if remark.path is None or Path(remark.path).is_absolute():
+        return remark
+    return replace(remark, path=prefix + remark.path)
+
+
+def _say(remarks: list[Annotation]) -> None:
+    click.echo(render_annotations(remarks), nl=False)
+
+
+def _set_outputs(environment: Mapping[str, str], code: int, report: Judgement | None, inputs: Inputs | None) -> None:
+    path = environment.get("GITHUB_OUTPUT")
+    if not path:
+        return
+    values = {
+        "verdict": WORDS[ExitCode(code)].replace(" ", "-"),
+        "exit-code": str(int(code)),
+        "head": (report.head if report and code == ExitCode.PASS else None) or "",
+        "failed-gates": outputs.names(report.failed if report else ()),
+        "inconclusive-gates": outputs.names(report.inconclusive if report else ()),
+        "loosened-gates": outputs.names(report.loosened if report else ()),
+        "output-dir": str(inputs.output_dir) if inputs else "",
+        "report-json": str(inputs.json) if inputs and report else "",
+        "report-md": str(inputs.markdown) if inputs and inputs.markdown.exists() else "",
+    }
+    outputs.append(path, outputs.render(values))

@@ -1,0 +1,1 @@
+"""What GitHub reads and says: step outputs, annotations, summaries, comments and repository settings."""

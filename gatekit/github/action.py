@@ -1,0 +1,120 @@
+"""The inputs of action.yml, as its steps hand them over: environment variables, every one of them untrusted text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatekit.errors import UsageError, did_you_mean
+
+PREFIX = "GATEKIT_INPUT_"
+MODES = ("pr", "check")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the caller of the action asks for."""
+
+    mode: str
+    policy: tuple[str, ...]
+    """For `check`: files or folders. `pr` reads policies from the base branch."""
+    evidence: tuple[str, ...]
+    base_ref: str
+    """For `pr`; empty: what the event says."""
+    output_dir: Path
+    """Absolute; reports are written here."""
+    working_directory: Path
+    """Absolute; the checkout that is judged."""
+    prefix: str
+    """The checkout relative to the workspace, for annotations; empty or ended by a slash."""
+    summary: bool
+    annotations: bool
+    advisory: bool
+
+    @property
+    def json(self) -> Path:
+        """The report for machines."""
+        return self.output_dir / "report.json"
+
+    @property
+    def markdown(self) -> Path:
+        """The report for people."""
+        return self.output_dir / "report.md"
+
+    def arguments(self) -> list[str]:
+        """Return the gate's command line.
+
+        Every value stands behind its option and an equals sign: one that looks like an option is still a value.
+        """
+        outputs = [f"--output=json={self.json}", f"--output=markdown={self.markdown}"]
+        if self.mode == "pr":
+            base = [f"--base={self.base_ref}"] if self.base_ref else []
+            return ["pr", *base, *outputs]
+        policies = [f"--policy={path}" for path in self.policy]
+        return ["check", *policies, *(f"--evidence={path}" for path in self.evidence), *outputs]
+
+
+def read_inputs(environment: Mapping[str, str]) -> Inputs:
+    """Return the inputs.
+
+    Raises:
+        UsageError: one of them cannot be meant.
+    """
+    mode = _text(environment, "MODE") or "pr"
+    if mode not in MODES:
+        raise UsageError(f"the input 'mode' is '{mode}'", did_you_mean(mode, MODES) or f"known: {', '.join(MODES)}")
+    policy, evidence = _lines(environment, "POLICY"), _lines(environment, "EVIDENCE")
+    base_ref = _text(environment, "BASE_REF")
+    if mode == "pr" and (policy or evidence):
+        remedy = "in mode 'pr' policies come from the base branch and evidence from the change; leave both inputs out"
+        raise UsageError("the inputs 'policy' and 'evidence' are for mode 'check'", remedy)
+    if mode == "check" and base_ref:
+        raise UsageError("the input 'base-ref' is for mode 'pr'", "leave it out, or set mode to 'pr'")
+    workspace = Path(environment.get("GITHUB_WORKSPACE") or ".").resolve()
+    folder = (workspace / _text(environment, "WORKING_DIRECTORY")).resolve()
+    if not folder.is_dir():
+        raise UsageError(f"the input 'working-directory' is no folder: {folder}")
+    temporary = Path(environment.get("RUNNER_TEMP") or ".").resolve()
+    output = (temporary / (_text(environment, "OUTPUT_DIR") or "gatekit-reports")).resolve()
+    if output == folder or folder in output.parents:
+        remedy = "name a folder outside, like ${{ runner.temp }}/reports"
+        raise UsageError("the input 'output-dir' lies inside the checkout that is judged", remedy)
+    inside = folder != workspace and folder.is_relative_to(workspace)
+    return Inputs(
+        mode=mode,
+        policy=policy,
+        evidence=evidence,
+        base_ref=base_ref,
+        output_dir=output,
+        working_directory=folder,
+        prefix=f"{folder.relative_to(workspace).as_posix()}/" if inside else "",
+        summary=_switch(environment, "SUMMARY", True),
+        annotations=_switch(environment, "ANNOTATIONS", True),
+        advisory=_switch(environment, "ADVISORY", False),
+    )
+
+
+def _text(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(PREFIX + name, "").strip()
+    if not value.isprintable():
+        raise UsageError(f"the input '{_input(name)}' has a line break or a control character")
+    return value
+
+
+def _lines(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    lines = [line.strip() for line in environment.get(PREFIX + name, "").split("\n")]
+    if not all(line.isprintable() for line in lines):
+        raise UsageError(f"the input '{_input(name)}' has a control character")
+    return tuple(line for line in lines if line)
+
+
+def _switch(environment: Mapping[str, str], name: str, default: bool) -> bool:
+    value = _text(environment, name)
+    if value not in ("", "true", "false"):
+        raise UsageError(f"the input '{_input(name)}' is '{value}'", "write true or false")
+    return default if value == "" else value == "true"
+
+
+def _input(name: str) -> str:
+    return name.lower().replace("_", "-")

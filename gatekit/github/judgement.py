@@ -1,0 +1,215 @@
+"""What a finished gate said, read back from its JSON report, and whether a success may be believed.
+
+A step succeeds only when the process exited 0, the report that it wrote says `pass`, and the report is about the commit
+that this run is about. An exit code alone is what a killed, replaced or half-finished process can also have.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence.strict_json import JsonLimits, parse_json, read_json, read_regular_file
+from gatekit.exit_codes import ExitCode
+from gatekit.gates.verdict import WORDS
+from gatekit.github.annotations import Annotation, Level
+
+REPORT_LIMITS = JsonLimits(size=32 << 20, values=2_000_000)
+EVENT_LIMIT = 32 << 20
+"""Bytes; GitHub's own limit for an event is 25 MB."""
+
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A report in the words that a workflow needs."""
+
+    word: str
+    """One of `WORDS`."""
+    exit_code: int
+    head: str | None
+    """The commit that was judged; None for a report of `gatekit check`, which reads files."""
+    failed: tuple[str, ...]
+    """Names of gates."""
+    inconclusive: tuple[str, ...]
+    loosened: tuple[str, ...]
+    annotations: tuple[Annotation, ...]
+
+
+def read_report(path: Path) -> Judgement:
+    """Read a report of `gatekit check` or `gatekit pr`.
+
+    Raises:
+        GatekitError: the file is no such report; `report.invalid` or an error of the strict reader.
+    """
+    document = read_json(path, REPORT_LIMITS)
+    if not isinstance(document.value, dict):
+        raise _invalid(path, "it is not an object", "")
+    return _judgement(_Report(path, document.value))
+
+
+def expected_heads(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the commits that a report of this run may be about: the one that GitHub tests, and the change's last.
+
+    Raises:
+        GatekitError: the event file is no JSON object.
+    """
+    found = {environment.get("GITHUB_SHA", "")}
+    event = read_event(environment)
+    for name, key in (("pull_request", "head"), ("merge_group", "head_sha")):
+        value = event.get(name)
+        value = value.get(key) if isinstance(value, dict) else None
+        value = value.get("sha") if isinstance(value, dict) else value
+        if isinstance(value, str):
+            found.add(value)
+    return frozenset(sha for sha in found if _SHA.fullmatch(sha))
+
+
+def read_event(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the event that started this run; {} where there is none.
+
+    Raises:
+        GatekitError: `event.invalid` or `json.*`.
+    """
+    path = environment.get("GITHUB_EVENT_PATH")
+    if not path:
+        return {}
+    data = read_regular_file(path, "json", EVENT_LIMIT)
+    limits = JsonLimits(size=EVENT_LIMIT, depth=64, string=EVENT_LIMIT, number=64)
+    value = parse_json(data, os.fspath(path), limits).value
+    if not isinstance(value, dict):
+        raise GatekitError("event.invalid", "the event is not an object", Location(os.fspath(path)))
+    return value
+
+
+def believed(code: int, report: Judgement | None, heads: frozenset[str] | None) -> tuple[int, str | None]:
+    """Return the exit code to end with and, where it is not the process's own, why.
+
+    Args:
+        code: what the gate's process exited with.
+        report: what it wrote, None when it wrote nothing that can be read.
+        heads: commits that the report may be about; None when the gate reads files, which are about no commit.
+    """
+    if code not in set(ExitCode):
+        return ExitCode.INTERNAL, f"the gate ended with {code}, which is none of its exit codes"
+    if report is None:
+        if code in (ExitCode.PASS, ExitCode.BLOCKED, ExitCode.APPROVAL_NEEDED):
+            return ExitCode.INTERNAL, f"the gate exited {code} but left no report"
+        return code, None
+    if code in (ExitCode.USAGE, ExitCode.INTERNAL):
+        return code, None
+    if report.exit_code != code or WORDS[ExitCode(code)] != report.word:
+        return ExitCode.INTERNAL, f"the gate exited {code} but its report says '{report.word}' ({report.exit_code})"
+    if code == ExitCode.PASS and heads is not None and report.head not in heads:
+        return ExitCode.INTERNAL, f"the report is about {report.head}, not about the commit of this run"
+    return code, None
+
+
+@dataclass(frozen=True)
+class _Report:
+    """A JSON object with typed access; whatever is of another type makes the whole report invalid."""
+
+    path: Path
+    value: dict[str, Any]
+    pointer: str = ""
+
+    def get(self, key: str, kind: type, default: Any = None) -> Any:
+        value = self.value.get(key, default)
+        if value is None and default is None and key not in self.value:
+            raise _invalid(self.path, f"'{key}' is missing", self.pointer)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise _invalid(self.path, f"'{key}' is no {kind.__name__}", f"{self.pointer}/{key}")
+        return value
+
+    def within(self, key: str) -> _Report:
+        return _Report(self.path, self.get(key, dict), f"{self.pointer}/{key}")
+
+    def each(self, key: str) -> Iterator[_Report]:
+        for index, item in enumerate(self.get(key, list, [])):
+            if not isinstance(item, dict):
+                raise _invalid(self.path, "it is no object", f"{self.pointer}/{key}/{index}")
+            yield _Report(self.path, item, f"{self.pointer}/{key}/{index}")
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """Strings, or objects that name themselves by `policy` and `gate`, or by one of these."""
+        found = []
+        for index, item in enumerate(self.get(key, list, [])):
+            if isinstance(item, dict):
+                parts = [item.get(part) for part in ("policy", "gate", "name", "path")]
+                item = "/".join(part for part in parts if isinstance(part, str)) or None
+            if not isinstance(item, str):
+                raise _invalid(self.path, "it is no name", f"{self.pointer}/{key}/{index}")
+            found.append(item)
+        return tuple(found)
+
+
+def _judgement(report: _Report) -> Judgement:
+    word, code = report.get("verdict", str), report.get("exit_code", int)
+    if word not in WORDS.values():
+        raise _invalid(report.path, "'verdict' is no verdict", "/verdict")
+    gates = list(_gates(report))
+    if "gates" in report.value:
+        named = report.within("gates")
+        failed, inconclusive = named.names("failed"), named.names("inconclusive")
+        head = report.get("head", str)
+    else:
+        failed = tuple(name for name, outcome, _ in gates if outcome == "fail")
+        inconclusive = tuple(name for name, outcome, _ in gates if outcome == "inconclusive")
+        head = None
+    remarks = [*(_error(error) for error in report.each("errors")), *(remark for _, _, remark in gates if remark)]
+    about = {remark.title for remark in remarks}
+    for names, what in ((failed, "fails"), (inconclusive, "is inconclusive")):
+        remarks += [
+            Annotation("error", name, f"the gate {what}") for name in names if not any(name in title for title in about)
+        ]
+    loosened = report.names("loosened")
+    remarks += [Annotation("error", name, "loosened: this change needs approval") for name in loosened]
+    return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks))
+
+
+def _gates(report: _Report) -> Iterator[tuple[str, str, Annotation | None]]:
+    """Yield name, outcome and remark of every gate that a report of `gatekit check` enforces, and remarks on others."""
+    policies = list(report.each("policies"))
+    for policy in policies:
+        policy_id = policy.get("id", str)
+        for gate in policy.each("gates"):
+            name, outcome = gate.get("name", str), gate.get("outcome", str)
+            full = name if len(policies) == 1 else f"{policy_id}/{name}"
+            enforced = gate.get("enforced", bool)
+            if outcome == "pass":
+                continue
+            level: Level = "error" if enforced else "warning" if gate.get("level", str) == "warn" else "notice"
+            what = "fails" if outcome == "fail" else "is inconclusive"
+            reason = gate.within("result").get("reason", str)
+            place = _place(gate, "location")
+            remark = Annotation(level, f"{policy_id}/{name} {what}", reason, *place)
+            yield full, outcome if enforced else "not enforced", remark
+
+
+def _error(error: _Report) -> Annotation:
+    remedy = error.value.get("remedy")
+    message = error.get("message", str) + (f"; {remedy}" if isinstance(remedy, str) else "")
+    place = (None, None, None) if error.value.get("location") is None else _place(error, "location")
+    return Annotation("error", error.get("id", str), message, *place)
+
+
+def _place(report: _Report, key: str) -> tuple[str | None, int | None, int | None]:
+    value = report.within(key).value
+    path, line, column = (value.get(part) for part in ("path", "line", "column"))
+    return (
+        path if isinstance(path, str) else None,
+        line if isinstance(line, int) else None,
+        column if isinstance(column, int) else None,
+    )
+
+
+def _invalid(path: Path, reason: str, pointer: str) -> GatekitError:
+    return GatekitError(
+        "report.invalid", f"this is no report of gatekit: {reason}", Location(str(path), pointer=pointer)
+    )
