@@ -188,7 +188,7 @@ def _step_gradients(
     with_dead = dead.any(dim=1)
     if plan.auxiliary_coefficient > 0 and bool(with_dead.any()):
         # Only the seeds that have dead latents: a product over zeros would cost the others as much.
-        chosen = with_dead.nonzero().squeeze(1)
+        chosen = slice(None) if bool(with_dead.all()) else with_dead.nonzero().squeeze(1)
         some = {"W_dec": parameters["W_dec"][chosen]}
         revived = architecture.auxiliary_reconstruction(some, rectified[chosen], dead[chosen])
         # The error is a target here and not a way to change the live latents.
