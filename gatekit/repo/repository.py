@@ -134,11 +134,7 @@ class Repository:
         Raises:
             GatekitError: `repo.shallow`, because what is cut off could hold the answer; `repo.missing_object`.
         """
-        self.refuse_shallow()
-        done = git.run(self._private, ["merge-base", _oid(a), _oid(b)])
-        if done.code not in (0, 1):
-            raise _broken_history(done.reason)
-        return done.out.decode("ascii").strip() or None
+        return self._ancestry(_oid(a), _oid(b)).out.decode("ascii").strip() or None
 
     def is_ancestor(self, a: str, b: str) -> bool:
         """Whether commit a is b or in b's history.
@@ -146,11 +142,15 @@ class Repository:
         Raises:
             GatekitError: as `merge_base`.
         """
+        return self._ancestry("--is-ancestor", _oid(a), _oid(b)).code == 0
+
+    def _ancestry(self, *arguments: str) -> git.Done:
         self.refuse_shallow()
-        done = git.run(self._private, ["merge-base", "--is-ancestor", _oid(a), _oid(b)])
-        if done.code not in (0, 1):
+        done = git.run(self._private, ["merge-base", *arguments])
+        # git before 2.45 answers "no" with exit status 1 where it could not read a commit on the way.
+        if done.code not in (0, 1) or re.search("^(error|fatal): ", done.errors, re.MULTILINE):
             raise _broken_history(done.reason)
-        return done.code == 0
+        return done
 
     def merge_tree(self, base: str, head: str) -> str:
         """Return the id of the tree that merging two commits gives; its new objects are readable here only.
