@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gatekit.policy.diff import PolicyDiff, diff_policies, diff_policy
 from gatekit.policy.lint import lint
 from gatekit.policy.loading import find_policies, parse_policy, read_policies, read_policy
 from gatekit.policy.model import Combined, Gate, Policy, Rule, Threshold, Waiver, thresholds
@@ -10,9 +11,12 @@ __all__ = [
     "Combined",
     "Gate",
     "Policy",
+    "PolicyDiff",
     "Rule",
     "Threshold",
     "Waiver",
+    "diff_policies",
+    "diff_policy",
     "find_policies",
     "lint",
     "parse_policy",

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gatekit.evidence.kinds import measures
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import (
     CombinedResult,
@@ -184,6 +185,9 @@ def power(policy: PolicyResult) -> list[tuple[str, str]]:
         if rule.measured is None or rule.measured.detectable is None:
             continue
         distance, signed = rule.measured.detectable, _is_difference(rule)
+        if not _can_have(rule, distance):
+            stated.append((f"{rule.kind}.{rule.measure}", "no value that it can have"))
+            continue
         if rule.operator == "at_least" and rule.low is not None:
             needed = f"at least {number(rule.low + distance, signed)}"
         elif rule.operator == "at_most" and rule.high is not None:
@@ -192,6 +196,19 @@ def power(policy: PolicyResult) -> list[tuple[str, str]]:
             needed = f"{number(distance)} or more inside {limit(rule)}"
         stated.append((f"{rule.kind}.{rule.measure}", needed))
     return list(dict.fromkeys(stated))
+
+
+def _can_have(rule: ThresholdResult, distance: float) -> bool:
+    """Whether the measurement's range reaches so far beyond the threshold."""
+    measure = measures(rule.kind).get(rule.measure)
+    if measure is None:
+        return True
+    low, high = measure.effect_range
+    if rule.operator == "at_least" and rule.low is not None:
+        return rule.low + distance <= high
+    if rule.operator == "at_most" and rule.high is not None:
+        return rule.high - distance >= low
+    return rule.low is None or rule.high is None or 2 * distance <= rule.high - rule.low
 
 
 def headline(verdict: Verdict, named: Callable[[str], str] = str) -> str:
