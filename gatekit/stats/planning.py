@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from gatekit.errors import GatekitError
 from gatekit.stats.columns import checked_confidence
@@ -41,8 +42,13 @@ def minimum_detectable(interval: Interval, power: float = 0.8) -> float | None:
     _check_power(power)
     if interval.standard_error is None or interval.df is None:
         return None
-    critical = t_quantile(interval.confidence, interval.df)
-    return noncentrality(critical, interval.df, 1.0 - power) * interval.standard_error
+    return _detectable_in_errors(interval.confidence, interval.df, power) * interval.standard_error
+
+
+@cache
+def _detectable_in_errors(confidence: float, df: float, power: float) -> float:
+    """Return the distance in standard errors; gates of one policy share seeds and confidence, and so this."""
+    return noncentrality(t_quantile(confidence, df), df, 1.0 - power)
 
 
 def seeds_needed(
