@@ -55,6 +55,9 @@ def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
             raise refuse("time", f"{producer[name]} is not a day and time that exists", f"/producer/{name}") from None
     if times["finished"] < times["started"]:
         raise refuse("time_order", "the run finished before it started", "/producer/finished")
+    paths = [source["path"] for source in producer.get("sources", ())]
+    if len(set(paths)) != len(paths):
+        raise refuse("duplicate_source", "a source is listed twice", "/producer/sources")
     if sha256_of(producer["config"]) != producer["config_sha256"]:
         raise refuse("config_digest", "config_sha256 is not the digest of config (RFC 8785)", "/producer/config_sha256")
 

@@ -159,6 +159,13 @@ class Summary:
     git_commit: str | None
     git_dirty: bool | None
     device: str
+    sources: Mapping[str, str] | None
+    """Repository files that the measurement depends on -> sha256 when the run started; None when it does not say."""
+
+    @property
+    def has_observations(self) -> bool:
+        """Whether anything here was measured by the runner itself, rather than reported by another tool."""
+        return any(measurement.reported is None for measurement in self.measurements.values())
 
 
 def subject_from(document: Mapping[str, Any]) -> Subject:
@@ -243,6 +250,7 @@ def _measurement_from(name: str, document: Mapping[str, Any]) -> Measurement:
 def summary_from(document: Mapping[str, Any], path: str, sha256: str) -> Summary:
     """Build a Summary from JSON that passed the schema and `checks.check_document`."""
     producer = document["producer"]
+    sources = producer.get("sources")
     return Summary(
         path=path,
         sha256=sha256,
@@ -257,4 +265,5 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str) -> Summary
         git_commit=producer["git"]["commit"],
         git_dirty=producer["git"]["dirty"],
         device=producer["device"],
+        sources=None if sources is None else {source["path"]: source["sha256"] for source in sources},
     )

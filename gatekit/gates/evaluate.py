@@ -51,6 +51,7 @@ def evaluate(
     advisory: bool = False,
     base: Sequence[Summary] | None = None,
     signers: Mapping[str, frozenset[Signer]] | None = None,
+    stale: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Judge every policy on the evidence.
 
@@ -61,6 +62,8 @@ def evaluate(
         errors: what reading policies and evidence already found wrong; any error refuses the verdict.
         advisory: report a blocked or inconclusive verdict without its exit code.
         base: the base branch's summaries, which not_worse_than compares with; None when there is no base.
+        stale: path of a summary -> why it is out of date with the files that are judged, e.g. "measured runners/x.py,
+            which has changed".
         signers: per sha256 of a summary's bytes, the keys whose signatures were verified; None when none was.
     """
     found = list(errors)
@@ -75,7 +78,7 @@ def evaluate(
             )
     results = []
     for policy in policies:
-        result, policy_errors = _policy(policy, summaries, now, base, signers or {})
+        result, policy_errors = _policy(policy, summaries, now, base, signers or {}, stale or {})
         results.append(result)
         found += policy_errors
     codes = [error.exit_code for error in found] + [result.code for result in results]
@@ -99,6 +102,7 @@ def _policy(
     now: datetime,
     base: Sequence[Summary] | None,
     signers: Mapping[str, frozenset[Signer]],
+    stale: Mapping[str, str],
 ) -> tuple[PolicyResult, list[GatekitError]]:
     errors = lint(policy, now)
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
@@ -111,7 +115,7 @@ def _policy(
     if policy.one_subject and len(subjects) > 1:
         listed = "; ".join(subject.words for subject in subjects.values())
         several = f"the evidence is about {len(subjects)} subjects ({listed}); name one under `subject:` in the policy"
-    setting = Setting(policy, mine, others, several, base, now)
+    setting = Setting(policy, mine, others, several, base, stale, now)
     gates = []
     for gate in policy.gates:
         result, gate_errors = _rule(gate.rule, setting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -38,6 +38,8 @@ class Setting:
     """Why no one subject could be chosen, when that is so."""
     base: Sequence[Summary] | None
     """The base branch's summaries, for not_worse_than; None when there is no base to compare with."""
+    stale: Mapping[str, str]
+    """Path of a summary -> why it is no longer about the files that are judged."""
     now: datetime
 
 
@@ -68,6 +70,8 @@ def judge(rule: Threshold, setting: Setting) -> Judged:
         if difference is None:
             return undecided(Why.NO_BASE, why_no_base(rule, base, setting.base))
         measurement = difference
+    if summary.path in setting.stale:
+        return undecided(Why.STALE, f"{summary.path} {setting.stale[summary.path]}")
     age = setting.now - summary.finished
     if rule.max_age is not None and age > rule.max_age:
         return undecided(Why.STALE, f"{summary.path} is {_days(age)} old; the policy allows {_days(rule.max_age)}")
