@@ -19,6 +19,7 @@ COMMANDS = {
     "init": "gatekit.cli.init",
     "run": "gatekit.cli.run",
     "action": "gatekit.cli.action",
+    "comment": "gatekit.cli.comment",
     "completion": "gatekit.cli.completion",
 }
 

@@ -6,7 +6,6 @@ that this run is about. An exit code alone is what a killed, replaced or half-fi
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.strict_json import JsonLimits, parse_json, read_json, read_regular_file
+from gatekit.evidence.strict_json import JsonLimits, read_json
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS
 from gatekit.github.annotations import Annotation, Level
+from gatekit.github.event import EVENTS, read_event
 
 REPORT_LIMITS = JsonLimits(size=32 << 20, values=2_000_000)
-EVENT_LIMIT = 32 << 20
-"""Bytes; GitHub's own limit for an event is 25 MB."""
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
@@ -58,34 +56,11 @@ def expected_heads(environment: Mapping[str, str]) -> frozenset[str]:
     """Return the commits that a report of this run may be about: the one that GitHub tests, and the change's last.
 
     Raises:
-        GatekitError: the event file is no JSON object.
+        GatekitError: the event file is not one that GitHub wrote.
     """
-    found = {environment.get("GITHUB_SHA", "")}
-    event = read_event(environment)
-    for name, key in (("pull_request", "head"), ("merge_group", "head_sha")):
-        value = event.get(name)
-        value = value.get(key) if isinstance(value, dict) else None
-        value = value.get("sha") if isinstance(value, dict) else value
-        if isinstance(value, str):
-            found.add(value)
+    event = read_event(environment) if environment.get("GITHUB_EVENT_NAME") in EVENTS else None
+    found = {environment.get("GITHUB_SHA", ""), event.head_sha if event is not None else ""}
     return frozenset(sha for sha in found if _SHA.fullmatch(sha))
-
-
-def read_event(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the event that started this run; {} where there is none.
-
-    Raises:
-        GatekitError: `event.invalid` or `json.*`.
-    """
-    path = environment.get("GITHUB_EVENT_PATH")
-    if not path:
-        return {}
-    data = read_regular_file(path, "json", EVENT_LIMIT)
-    limits = JsonLimits(size=EVENT_LIMIT, depth=64, string=EVENT_LIMIT, number=64)
-    value = parse_json(data, os.fspath(path), limits).value
-    if not isinstance(value, dict):
-        raise GatekitError("event.invalid", "the event is not an object", Location(os.fspath(path)))
-    return value
 
 
 def believed(code: int, report: Judgement | None, heads: frozenset[str] | None) -> tuple[int, str | None]:
