@@ -83,7 +83,9 @@ class ObjectReader:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            self._process, _ = self._stack.enter_context(git.start(self._git_dir, ["cat-file", "--batch"]))
+            # Beyond this size git passes content on as it unpacks it; by default it holds up to 512 MB in memory.
+            command = ["-c", "core.bigFileThreshold=1m", "cat-file", "--batch"]
+            self._process, _ = self._stack.enter_context(git.start(self._git_dir, command))
         return self._process
 
     def _answer(

@@ -186,7 +186,7 @@ class Repository:
         """List the files of a commit or tree id, with their sizes; one call of git, and none the second time.
 
         Raises:
-            GatekitError: `repo.too_many_files`, `repo.missing_object`, and those of `parse_listing`.
+            GatekitError: `repo.too_many_files`, `repo.missing_object`, `repo.malformed_tree`, `repo.path`, `repo.mode`.
         """
         oid = _oid(treeish)
         if oid not in self._trees:
@@ -197,7 +197,7 @@ class Repository:
                 message = f"{oid[:12]} has more than {MAX_FILES} files, or names of more than {MAX_LISTING} bytes"
                 raise GatekitError("repo.too_many_files", message) from None
             if done.code:
-                raise _broken_history(done.reason)
+                raise _broken_tree(oid, done.reason)
             self._trees[oid] = parse_listing(done.out, oid, self)
         return self._trees[oid]
 
@@ -284,6 +284,14 @@ def _oid(text: str) -> str:
 
 def _missing_ref(ref: str) -> GatekitError:
     return inconclusive("repo.missing_ref", f"there is no commit {ref} in this clone", FETCH_ALL)
+
+
+def _broken_tree(oid: str, reason: str) -> GatekitError:
+    if re.search("could not read|not a tree object", reason, re.IGNORECASE):
+        message = f"the files of {oid[:12]} are not all in this clone: {reason}"
+        return inconclusive("repo.missing_object", message, "fetch the whole repository, without --filter")
+    remedy = "no git command makes such a tree: look at what git fsck says"
+    return GatekitError("repo.malformed_tree", f"git cannot list the files of {oid[:12]}: {reason}", remedy=remedy)
 
 
 def _broken_history(reason: str) -> GatekitError:
