@@ -13,6 +13,7 @@ COMMANDS = {
     "check": "gatekit.cli.check",
     "explain": "gatekit.cli.explain",
     "lint": "gatekit.cli.lint",
+    "claims": "gatekit.cli.claims",
     "schema": "gatekit.cli.schema",
     "import": "gatekit.cli.import_",
     "plan": "gatekit.cli.plan",

@@ -1,0 +1,39 @@
+"""Claims: what the documents may publish, each number tied to its evidence and each sentence to its gates."""
+
+from __future__ import annotations
+
+from gatekit.claims.bindings import ClaimBlock, ValueBinding
+from gatekit.claims.checking import Checked, ClaimState, Finding, check
+from gatekit.claims.diff import ClaimChange, claim_changes
+from gatekit.claims.documents import Document, parse_document, read_documents, registered_documents, unmatched_patterns
+from gatekit.claims.model import Claim, Registry, Rules
+from gatekit.claims.registry import check_references, parse_registry, read_registry
+from gatekit.claims.rewriting import Rewriting, rewrite
+from gatekit.claims.scanning import Stray, scan_language, scan_numbers
+
+__all__ = [
+    "Checked",
+    "Claim",
+    "ClaimBlock",
+    "ClaimChange",
+    "ClaimState",
+    "Document",
+    "Finding",
+    "Registry",
+    "Rewriting",
+    "Rules",
+    "Stray",
+    "ValueBinding",
+    "check",
+    "check_references",
+    "claim_changes",
+    "parse_document",
+    "parse_registry",
+    "read_documents",
+    "read_registry",
+    "registered_documents",
+    "rewrite",
+    "scan_language",
+    "scan_numbers",
+    "unmatched_patterns",
+]

@@ -1,0 +1,238 @@
+"""Registry x documents x policies x evidence -> findings: is everything that is published carried by the evidence?
+
+A pass says that every bound number is the evidence's, every registered sentence stands as registered, and every gate
+that a supported claim needs passes. It says nothing about what nobody registered: `scanning` looks
+for those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gatekit.claims import markdown
+from gatekit.claims.bindings import SLOT, ClaimBlock, ValueBinding
+from gatekit.claims.documents import Document
+from gatekit.claims.model import Claim, Registry
+from gatekit.claims.registry import check_references
+from gatekit.claims.values import shown
+from gatekit.errors import GatekitError, Location, did_you_mean
+from gatekit.evidence.summary import Summary
+from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.evaluate import evaluate
+from gatekit.gates.verdict import GateResult, Outcome
+from gatekit.policy import Policy
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it must be."""
+
+    error_id: str
+    message: str
+    location: Location | None
+    remedy: str | None
+    code: ExitCode
+    """What it makes of the whole check; PASS is a warning."""
+    claim: str | None = None
+    """The claim that it is about, where it is about one."""
+
+    def __str__(self) -> str:
+        place = f"{self.location}: " if self.location else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{self.message}{remedy} [{self.error_id}]"
+
+
+@dataclass(frozen=True)
+class ClaimState:
+    """What was found out about one claim."""
+
+    claim: Claim
+    outcomes: tuple[tuple[str, Outcome | None], ...]
+    """Per gate that it needs; None where there is no such gate."""
+    places: tuple[Location, ...]
+    """Of its blocks."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The result of a check."""
+
+    claims: tuple[ClaimState, ...]
+    findings: tuple[Finding, ...]
+    numbers: int
+    """Bound numbers that were compared with evidence."""
+    documents: int
+
+    @property
+    def code(self) -> ExitCode:
+        """The worst finding, or PASS: a registry has at least one claim, so something was checked."""
+        return worst([ExitCode.PASS, *(finding.code for finding in self.findings)])
+
+
+def check(
+    registry: Registry,
+    documents: Sequence[Document],
+    policies: Sequence[Policy],
+    summaries: Mapping[str, Summary],
+    now: datetime,
+    errors: Sequence[GatekitError] = (),
+) -> Checked:
+    """Check everything that the documents publish.
+
+    Args:
+        registry: the claims.
+        documents: what the registry's rules name, as far as it could be read.
+        policies: all that claims may need; only those that one needs are evaluated.
+        summaries: by path relative to the registry.
+        now: aware UTC time for ages and waivers.
+        errors: what reading any of these already found wrong.
+
+    Returns:
+        Findings with their codes: BLOCKED for a number that is not the evidence's and for a supported claim whose gate
+        fails, INCONCLUSIVE where evidence is missing, REFUSED where registry, documents or policies are malformed or
+        disagree with each other.
+    """
+    findings = [_from_error(error) for error in errors]
+    findings += [_from_error(error) for error in check_references(registry, policies)]
+    states, gate_findings = _judged(registry, documents, policies, summaries, now)
+    findings += gate_findings
+    for document in documents:
+        findings += [_from_error(error) for error in document.errors]
+        for block in document.blocks:
+            findings += _block(registry, block)
+        for binding in document.values:
+            findings += _number(registry, binding, summaries)
+    for state in states:
+        if not state.places:
+            message = f"no document holds a block of claim '{state.claim.id}'"
+            remedy = "bind it where it stands, or remove it from the registry"
+            findings.append(
+                Finding("claims.unbound", message, state.claim.location, remedy, ExitCode.REFUSED, state.claim.id)
+            )
+    return Checked(tuple(states), tuple(findings), sum(len(d.values) for d in documents), len(documents))
+
+
+def registered_words(claim: Claim) -> str:
+    """Return a claim's sentence as blocks are compared with it: plain words, `SLOT` for each bound number."""
+    return markdown.plain_words(claim.sentence.replace("{}", SLOT))
+
+
+def _from_error(error: GatekitError, claim: str | None = None) -> Finding:
+    return Finding(error.error_id, error.message, error.location, error.remedy, error.exit_code, claim)
+
+
+def _judged(
+    registry: Registry,
+    documents: Sequence[Document],
+    policies: Sequence[Policy],
+    summaries: Mapping[str, Summary],
+    now: datetime,
+) -> tuple[list[ClaimState], list[Finding]]:
+    """Evaluate each policy once per set of evidence that claims stand on."""
+    by_id = {policy.id: policy for policy in policies}
+    judged: dict[tuple[str, tuple[str, ...]], dict[str, GateResult]] = {}
+    states: list[ClaimState] = []
+    findings: dict[str, Finding] = {}
+    places: dict[str, list[Location]] = {}
+    for document in documents:
+        for block in document.blocks:
+            places.setdefault(block.claim, []).append(block.location)
+    for claim in registry.claims:
+        policy = by_id.get(claim.policy)
+        key = (claim.policy, claim.evidence)
+        if policy is not None and key not in judged:
+            chosen = [summary for path, summary in summaries.items() if claim.stands_on(path)]
+            verdict = evaluate([policy], chosen, now)
+            judged[key] = {gate.name: gate for gate in verdict.policies[0].gates}
+            # Several claims may need one policy: what is wrong with it is said once.
+            findings.update({str(error): _from_error(error) for error in verdict.errors})
+        gates = judged.get(key, {})
+        outcomes = tuple((name, gates[name].outcome if name in gates else None) for name in claim.gates)
+        states.append(ClaimState(claim, outcomes, tuple(places.get(claim.id, ()))))
+        for finding in [*_evidence(claim, summaries), *_gates(claim, gates)]:
+            findings[str(finding)] = finding
+    return states, list(findings.values())
+
+
+def _evidence(claim: Claim, summaries: Mapping[str, Summary]) -> list[Finding]:
+    found = []
+    for place, location in zip(claim.evidence, claim.evidence_locations, strict=True):
+        if not any(path == place or path.startswith(f"{place}/") for path in summaries):
+            message = f"claim '{claim.id}' stands on '{place}', where there is no evidence"
+            remedy = did_you_mean(place, summaries)
+            found.append(Finding("claims.no_evidence", message, location, remedy, ExitCode.INCONCLUSIVE, claim.id))
+    return found
+
+
+def _gates(claim: Claim, gates: Mapping[str, GateResult]) -> list[Finding]:
+    if claim.status != "supported":
+        return []
+    found = []
+    for name in claim.gates:
+        gate = gates.get(name)
+        if gate is None or gate.outcome is Outcome.PASS:  # a gate that is not there was found by check_references
+            continue
+        fails = gate.outcome is Outcome.FAIL
+        found.append(
+            Finding(
+                "claims.gate_fails" if fails else "claims.gate_inconclusive",
+                f"claim '{claim.id}' is registered as supported, but gate '{name}' of policy '{claim.policy}' "
+                f"{'fails' if fails else 'is inconclusive'}: {gate.result.reason}",
+                claim.status_location,
+                f"`gatekit explain {name}` says more; until it passes, the status is pending or not_supported",
+                ExitCode.BLOCKED if fails else ExitCode.INCONCLUSIVE,
+                claim.id,
+            )
+        )
+    return found
+
+
+def _block(registry: Registry, block: ClaimBlock) -> list[Finding]:
+    claim = registry.claim(block.claim)
+    if claim is None:
+        remedy = did_you_mean(block.claim, [c.id for c in registry.claims]) or f"register it in {registry.path}"
+        message = f"claim '{block.claim}' is not registered"
+        return [Finding("claims.unknown_claim", message, block.location, remedy, ExitCode.REFUSED, block.claim)]
+    wanted = registered_words(claim)
+    if block.sentence == wanted:
+        return []
+    message = f"{_difference(block.sentence, wanted)} (claim '{claim.id}')"
+    remedy = f"make it the sentence of {claim.location}, where {{}} stands for a bound number"
+    return [Finding("claims.sentence", message, block.location, remedy, ExitCode.REFUSED, claim.id)]
+
+
+def _number(registry: Registry, binding: ValueBinding, summaries: Mapping[str, Summary]) -> list[Finding]:
+    claim = registry.claim(binding.claim) if binding.claim is not None else None
+    if claim is not None and not claim.stands_on(binding.file):
+        message = f"the number is bound to {binding.file}, on which claim '{claim.id}' does not stand"
+        remedy = f"bind it to {', '.join(claim.evidence)}, or register the file as evidence of the claim"
+        return [Finding("claims.foreign_number", message, binding.marker_location, remedy, ExitCode.REFUSED, claim.id)]
+    try:
+        text = shown(binding, summaries).text
+    except GatekitError as error:
+        return [_from_error(error, binding.claim)]
+    if text == binding.printed:
+        return []
+    sync = "`gatekit claims sync` writes it"
+    if not binding.printed:
+        message = f"says nothing, evidence says {text}"
+        return [Finding("claims.empty", message, binding.location, sync, ExitCode.REFUSED, binding.claim)]
+    message = f"says {binding.printed}, evidence says {text}"
+    return [Finding("claims.number", message, binding.location, sync, ExitCode.BLOCKED, binding.claim)]
+
+
+def _difference(found: str, wanted: str) -> str:
+    """Return where two sentences part, from the first word that differs on."""
+    ours, theirs = found.replace(SLOT, "{}").split(), wanted.replace(SLOT, "{}").split()
+    same = 0
+    while same < min(len(ours), len(theirs)) and ours[same] == theirs[same]:
+        same += 1
+    return f"says '{_passage(ours, same)}' where the registered sentence says '{_passage(theirs, same)}'"
+
+
+def _passage(words: list[str], start: int) -> str:
+    shown_words = words[max(0, start - 2) : start + 4]
+    lead = "... " if start > 2 else ""
+    return lead + " ".join(shown_words) + (" ..." if start + 4 < len(words) else "")

@@ -1,0 +1,133 @@
+"""From a document's bytes to what it binds. Bytes, because in a pull request documents are git objects, not files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from gatekit.claims import latex, markdown
+from gatekit.claims.bindings import ClaimBlock, Source, Span, ValueBinding, assemble
+from gatekit.claims.model import Registry
+from gatekit.claims.paths import find, matching
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence.strict_json import read_regular_file
+
+MAX_SIZE = 2 << 20
+"""Bytes of one document; a book chapter has a tenth."""
+
+# Controls that are no part of text, and the directional ones that show another number than the one that is read.
+_HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document and everything in it that the registry and the evidence answer for."""
+
+    path: str
+    text: str
+    syntax: Literal["markdown", "latex"]
+    blocks: tuple[ClaimBlock, ...]
+    values: tuple[ValueBinding, ...]
+    literals: tuple[Span, ...]
+    hidden: tuple[Span, ...]
+    """Code and comments."""
+    errors: tuple[GatekitError, ...]
+    """Markers that cannot be read; what could be read is there beside them."""
+
+    @property
+    def source(self) -> Source:
+        """The text with its line starts."""
+        return Source(self.path, self.text)
+
+
+def parse_document(data: bytes, name: str) -> Document:
+    """Read a document.
+
+    Args:
+        data: its bytes: UTF-8 without a byte order mark, with any line ends.
+        name: its path; `.tex` is LaTeX, anything else Markdown.
+
+    Raises:
+        GatekitError: `document.size`, `document.bom`, `document.encoding` or `document.control_character`. Malformed
+            markers are no such error: the document holds them in `errors`.
+    """
+    source = Source(name, _decoded(data, name))
+    is_latex = name.endswith(".tex")
+    reader = latex if is_latex else markdown
+    reading = reader.read(source)
+    bindings = assemble(source, reading.markers, reader.SYNTAX)
+    errors = sorted([*reading.errors, *bindings.errors], key=lambda e: _order(e.location))
+    return Document(
+        path=name,
+        text=source.text,
+        syntax="latex" if is_latex else "markdown",
+        blocks=bindings.blocks,
+        values=bindings.values,
+        literals=bindings.literals,
+        hidden=reading.hidden,
+        errors=tuple(errors),
+    )
+
+
+def registered_documents(registry: Registry, paths: Iterable[str]) -> list[str]:
+    """Return which of these paths, relative to the registry's folder, its rules name."""
+    return matching(registry.rules.documents, paths)
+
+
+def unmatched_patterns(registry: Registry, paths: Iterable[str]) -> list[GatekitError]:
+    """Return an error for every pattern of the rules that matches no path: what is not read is not checked."""
+    given = list(paths)
+    return [
+        GatekitError("claims.no_document", f"no document matches '{pattern}'", location, "check the path")
+        for pattern, location in zip(registry.rules.documents, registry.document_locations, strict=True)
+        if not matching([pattern], given)
+    ]
+
+
+def read_documents(registry: Registry, root: str) -> tuple[list[Document], list[GatekitError]]:
+    """Read the documents that the rules name from a folder; what cannot be read is returned as errors beside them.
+
+    Args:
+        registry: whose rules name the documents.
+        root: the registry's folder, "" for the current one.
+    """
+    found = sorted({path for pattern in registry.rules.documents for path in find(pattern, root)})
+    errors = unmatched_patterns(registry, found)
+    documents = []
+    for path in found:
+        name = os.path.join(root, path)
+        try:
+            documents.append(parse_document(read_regular_file(name, "document", MAX_SIZE), name))
+        except GatekitError as error:
+            errors.append(error)
+    return documents, errors
+
+
+def _decoded(data: bytes, name: str) -> str:
+    place = Location(name)
+    if len(data) > MAX_SIZE:
+        raise GatekitError("document.size", f"the document is larger than {MAX_SIZE} bytes", place)
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise GatekitError(
+            "document.bom", "the document starts with a byte order mark", place, "save it as UTF-8 without one"
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = Source(name, data[: error.start].decode("utf-8"))
+        place = before.location(len(before.text))
+        raise GatekitError("document.encoding", "the document is not UTF-8", place, "save it as UTF-8") from None
+    found = _HIDDEN.search(text)
+    if found is not None:
+        message = f"control character U+{ord(found[0]):04X}"
+        raise GatekitError(
+            "document.control_character", message, Source(name, text).location(found.start()), "remove it"
+        )
+    return text
+
+
+def _order(location: Location | None) -> tuple[int, int]:
+    return (0, 0) if location is None else (location.line or 0, location.column or 0)

@@ -1,0 +1,192 @@
+r"""LaTeX: markers are macros whose last argument is typeset.
+
+    \gateclaim{ID}{...}    \gatevalue{FILE}{MEASURE}{STATISTIC}{FORMAT}{-0.0513}    \gateliteral{95\,\%}
+
+A document defines them, for instance `\newcommand{\gatevalue}[5]{#5}`; such a definition is not a use. What follows an
+unescaped % is a comment, and what stands in `\verb` or a verbatim, listing or comment environment binds nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from gatekit.claims.bindings import Kind, Marker, Reading, Source, Span, Syntax, unknown_marker
+from gatekit.claims.markdown import MINUS
+from gatekit.errors import GatekitError
+
+MACROS: dict[str, tuple[Kind, int]] = {
+    "gateclaim": ("claim", 1),
+    "gatevalue": ("value", 4),
+    "gateliteral": ("literal", 0),
+}
+"""Kind and number of arguments before the one that is typeset."""
+
+_TOKEN = re.compile(r"(?P<macro>\\[A-Za-z@]+\*?)|(?P<escape>\\.)|(?P<comment>%)|(?P<brace>[{}])", re.DOTALL)
+_COMMENT = re.compile(r"%[^\r\n]*")
+_VERBATIM = re.compile(r"\{(?P<name>verbatim\*?|Verbatim\*?|lstlisting|minted|comment)\}")
+_GAP = re.compile(r"(?:[ \t\r\n]|%[^\r\n]*)*")
+_DEFINES = re.compile(
+    r"\\(?:(?:re)?newcommand|providecommand|DeclareRobustCommand|(?:New|Renew|Provide|Declare)DocumentCommand"
+    r"|[egx]?def|let)\*?[ \t]*\{?[ \t]*\Z"
+)
+_DEFINITION_WINDOW = 60
+"""Characters before a macro in which the command that defines it would stand."""
+
+
+def read(source: Source) -> Reading:
+    """Find the markers and comments of a LaTeX document."""
+    return _Reader(source).read()
+
+
+class _Reader:
+    """One pass over the text; keeps what has been found and which braces are open."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.text = source.text
+        self.markers: list[Marker] = []
+        self.hidden: list[Span] = []
+        self.errors: list[GatekitError] = []
+        self.open: list[Kind | None] = []
+        """Per open brace: the marker whose typeset argument it starts, or None for a brace of any other kind."""
+
+    def read(self) -> Reading:
+        at = 0
+        while found := _TOKEN.search(self.text, at):
+            at = found.end()
+            if found.lastgroup == "comment":
+                at = self.hide(_COMMENT, found.start())
+            elif found.lastgroup == "macro":
+                at = self.macro(found)
+            elif found[0] == "{":
+                self.open.append(None)
+            elif found[0] == "}" and self.open:
+                kind = self.open.pop()
+                if kind is not None:
+                    self.markers.append(Marker(kind, False, (), found.span()))
+        return Reading(tuple(self.markers), tuple(self.hidden), tuple(self.errors))
+
+    def hide(self, pattern: re.Pattern[str], start: int) -> int:
+        found = pattern.match(self.text, start)
+        end = found.end() if found is not None else len(self.text)
+        self.hidden.append((start, end))
+        return end
+
+    def macro(self, found: re.Match[str]) -> int:
+        """Handle the macro and return where reading goes on."""
+        name, end = found[0][1:].rstrip("*"), found.end()
+        if name in MACROS:
+            before = self.text[max(0, found.start() - _DEFINITION_WINDOW) : found.start()]
+            return end if _DEFINES.search(before) else self.marker(name, found.start(), end)
+        if name in ("verb", "lstinline"):
+            delimiter = self.text[end : end + 1]
+            closing = self.text.find(delimiter, end + 1) if delimiter.strip() else -1
+            if closing >= 0 and delimiter != "{":
+                self.hidden.append((found.start(), closing + 1))
+                return closing + 1
+        elif name == "begin" and (environment := _VERBATIM.match(self.text, end)):
+            closing = self.text.find(f"\\end{{{environment['name']}}}", environment.end())
+            stop = len(self.text) if closing < 0 else closing
+            self.hidden.append((found.start(), stop))
+            return stop
+        elif name == "end" and self.text.startswith("{document}", end):
+            self.hidden.append((found.start(), len(self.text)))
+            return len(self.text)
+        elif name.startswith("gate") and _is_near(name):
+            self.errors.append(unknown_marker(self.source, found.start(), name.removeprefix("gate"), "\\gate"))
+        return end
+
+    def marker(self, name: str, start: int, at: int) -> int:
+        """Record the marker that opens here; its end comes when its last brace closes."""
+        kind, count = MACROS[name]
+        arguments: list[str] = []
+        for _ in range(count):
+            argument = self.argument(at)
+            if argument is None:
+                break
+            text, at = argument
+            arguments.append(text)
+        gap = _GAP.match(self.text, at)
+        at = gap.end() if gap is not None else at
+        if len(arguments) < count or not self.text.startswith("{", at):
+            self.errors.append(
+                self.source.refusal(
+                    "marker",
+                    f"\\{name} takes {count + 1} arguments in braces; {len(arguments)} are there",
+                    start,
+                )
+            )
+            return at
+        self.open.append(kind)
+        self.markers.append(Marker(kind, True, tuple(arguments), (start, at + 1)))
+        return at + 1
+
+    def argument(self, at: int) -> tuple[str, int] | None:
+        """Return the text in the braces that open here, without LaTeX's escapes, and where they end."""
+        gap = _GAP.match(self.text, at)
+        start = gap.end() if gap is not None else at
+        if not self.text.startswith("{", start):
+            return None
+        depth, at = 1, start + 1
+        while found := _TOKEN.search(self.text, at):
+            at = found.end()
+            if found.lastgroup == "comment" or found[0] in ("\\gatevalue", "\\gateclaim"):
+                return None  # a comment or another marker inside a name: the brace before it was never closed
+            if found[0] in "{}":
+                depth += 1 if found[0] == "{" else -1
+                if depth == 0:
+                    return _unescaped(self.text[start + 1 : found.start()]).strip(), at
+        return None
+
+
+def _is_near(name: str) -> bool:
+    return bool(difflib.get_close_matches(name, MACROS, n=1, cutoff=0.75))
+
+
+_ESCAPED = re.compile(r"\\([%#&_${}])")
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text)
+
+
+_WRAPPED = re.compile(r"\$(?P<math>[^$]*)\$|\\(?:num|ensuremath)\{(?P<number>[^{}]*)\}")
+_SPACING = re.compile(r"~|\\[,;:! ]|\\(?:thinspace|enspace|quad)\b|\\\\")
+_STYLE = re.compile(r"\\(?:emph|text(?:bf|it|tt|sf|sc|rm|up|normal)?|mbox|underline)\s*(?=\{)")
+_UNESCAPED_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\r\n]*(?:\r\n|\n|\r)?[ \t]*")
+
+
+def plain_number(text: str) -> str:
+    r"""Return a printed number without the space, the dollars or the `\num{}` around it."""
+    bare = text.strip()
+    wrapped = _WRAPPED.fullmatch(bare)
+    if wrapped is not None:
+        bare = (wrapped["math"] if wrapped["math"] is not None else wrapped["number"]).strip()
+    return bare.replace("\\%", "%").replace(MINUS, "-")
+
+
+def dressed(old: str, number: str) -> str:
+    r"""Return a number as it is printed in place of `old`: with the space, the dollars or the `\num{}` around that."""
+    bare = old.strip()
+    lead = old[: len(old) - len(old.lstrip())]
+    trail = old[len(lead) + len(bare) :]
+    minus = number.replace("-", MINUS) if MINUS in bare else number
+    text = minus.replace("%", "\\%")
+    wrapped = _WRAPPED.fullmatch(bare)
+    if wrapped is not None:
+        group = "math" if wrapped["math"] is not None else "number"
+        start, end = wrapped.span(group)
+        text = bare[:start] + text + bare[end:]
+    return lead + text + trail
+
+
+def plain_words(text: str) -> str:
+    """Return the words of a passage: without comments, styles, dollars and braces, ties and thin spaces as spaces."""
+    words = _UNESCAPED_COMMENT.sub(r"\1", text)
+    words = _SPACING.sub(" ", _STYLE.sub("", words)).replace("``", '"').replace("''", '"')
+    words = re.sub(r"(?<!\\)[{}$]", "", words)
+    return " ".join(_unescaped(words).split())
+
+
+SYNTAX = Syntax(plain_number, plain_words)

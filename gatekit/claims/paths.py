@@ -1,0 +1,51 @@
+"""Paths and patterns of a registry: relative, with /, inside its folder; read alike in a folder and in a git tree."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import PurePosixPath
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path is relative, normal and stays inside the folder that it is relative to."""
+    inside = not path.startswith("/") and ".." not in path.split("/")
+    return inside and "\\" not in path and path != "." and PurePosixPath(path).as_posix() == path
+
+
+def matching(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """Return the paths that one of the patterns matches, sorted."""
+    compiled = [_expression(pattern) for pattern in patterns]
+    return sorted({path for path in paths if any(expression.fullmatch(path) for expression in compiled)})
+
+
+def find(pattern: str, root: str) -> list[str]:
+    """Return the paths under `root`, relative to it, that a pattern matches, sorted."""
+    found = glob.glob(pattern, root_dir=root or None, recursive=True)
+    # glob decides what lies there; the expression decides what matches, so that folders and git trees agree.
+    return matching([pattern], (PurePosixPath(path).as_posix() for path in found))
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    """Translate: `*` and `?` stay within a folder and match no leading dot, `**/` is any number of visible folders."""
+    parts: list[str] = []
+    rest = pattern
+    at_start = True
+    while rest:
+        visible = r"(?!\.)" if at_start else ""
+        if at_start and rest.startswith("**/"):
+            parts.append(r"(?:(?!\.)[^/]+/)*")
+            rest = rest[3:]
+            continue
+        character, rest = rest[0], rest[1:]
+        if character == "*":
+            parts.append(visible + r"[^/]*")
+        elif character == "?":
+            parts.append(visible + r"[^/]")
+        else:
+            parts.append(re.escape(character))
+        at_start = character == "/"
+    return re.compile("".join(parts), re.DOTALL)

@@ -1,0 +1,169 @@
+"""From claims.yaml to a Registry. Whatever is unknown, doubled or out of place is an error with line and column."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from gatekit.claims.model import Claim, Level, Registry, Rules, Status
+from gatekit.claims.paths import is_plain
+from gatekit.errors import GatekitError, did_you_mean
+from gatekit.evidence.strict_json import read_regular_file
+from gatekit.policy import Policy, fields
+from gatekit.policy.strict_yaml import Node, YamlDocument, YamlLimits, parse_yaml
+
+REGISTRY_KEYS = ("schema", "rules", "claims")
+RULE_KEYS = ("documents", "unregistered_numbers", "claim_language")
+CLAIM_KEYS = ("id", "sentence", "status", "policy", "gates", "evidence")
+STATUSES: tuple[Status, ...] = ("supported", "not_supported", "pending")
+LEVELS: tuple[Level, ...] = ("off", "warn", "error")
+CLAIM_ID = r"[a-z][a-z0-9-]{0,63}"
+SUFFIXES = (".md", ".markdown", ".tex")
+LONGEST_SENTENCE = 1000
+DEFAULT_LEVEL: Level = "warn"
+"""Of both scans: they judge prose by patterns, so a registry must ask for them to block."""
+LIMITS = YamlLimits(size=1 << 20, nodes=50_000)
+"""A registry of 1,000 claims has about 300 KB."""
+
+
+def read_registry(path: str) -> Registry:
+    """Read a registry file.
+
+    Raises:
+        GatekitError: `yaml.*` or `claims.*` with file, line and column.
+    """
+    return parse_registry(read_regular_file(path, "yaml", LIMITS.size), os.fspath(path))
+
+
+def parse_registry(data: bytes, name: str) -> Registry:
+    """Read a registry from bytes, as `read_registry` does from a file."""
+    try:
+        return _registry(parse_yaml(data, name, LIMITS))
+    except GatekitError as error:
+        # The typed access to nodes is shared with policies, whose error ids it carries.
+        family, _, rest = error.error_id.partition(".")
+        if family == "policy":
+            error.error_id = f"claims.{rest}"
+        raise
+
+
+def check_references(registry: Registry, policies: Iterable[Policy]) -> list[GatekitError]:
+    """Return an error for every policy and gate that a claim names and that is not there."""
+    known = {policy.id: policy for policy in policies}
+    errors = []
+    for claim in registry.claims:
+        policy = known.get(claim.policy)
+        if policy is None:
+            remedy = did_you_mean(claim.policy, known) or f"policies given: {', '.join(sorted(known)) or 'none'}"
+            message = f"claim '{claim.id}' needs policy '{claim.policy}', which is not there"
+            errors.append(GatekitError("claims.unknown_policy", message, claim.policy_location, remedy))
+            continue
+        gates = [gate.name for gate in policy.gates]
+        for gate, location in zip(claim.gates, claim.gate_locations, strict=True):
+            if gate not in gates:
+                remedy = did_you_mean(gate, gates) or f"gates: {', '.join(gates)}"
+                message = f"policy '{policy.id}' has no gate '{gate}'"
+                errors.append(GatekitError("claims.unknown_gate", message, location, remedy))
+    return errors
+
+
+def _registry(document: YamlDocument) -> Registry:
+    root = document.root
+    top = fields.mapping(document, root, "the registry", REGISTRY_KEYS)
+    version = fields.required(document, root, top, "schema", "the registry")
+    fields.choice(document, version, "schema", ["gatekit.claims/1"])
+    rules_node = fields.required(document, root, top, "rules", "the registry")
+    rules, document_nodes = _rules(document, rules_node)
+    nodes = fields.sequence(document, fields.required(document, root, top, "claims", "the registry"), "claims")
+    claims: dict[str, Claim] = {}
+    for node in nodes:
+        claim = _claim(document, node)
+        if claim.id in claims:
+            first = claims[claim.id].location
+            raise GatekitError(
+                "claims.duplicate_id", f"claim '{claim.id}' is registered twice", claim.location, f"first at {first}"
+            )
+        claims[claim.id] = claim
+    return Registry(
+        path=document.path,
+        sha256=document.sha256,
+        rules=rules,
+        rules_location=document.location(rules_node),
+        document_locations=tuple(document.location(node) for node in document_nodes),
+        claims=tuple(claims.values()),
+    )
+
+
+def _rules(document: YamlDocument, node: Node) -> tuple[Rules, tuple[Node, ...]]:
+    given = fields.mapping(document, node, "rules", RULE_KEYS)
+    patterns = fields.sequence(document, fields.required(document, node, given, "documents", "rules"), "documents")
+
+    def level(key: str) -> Level:
+        if key not in given:
+            return DEFAULT_LEVEL
+        word = fields.choice(document, given[key], key, LEVELS)
+        return next(level for level in LEVELS if level == word)
+
+    rules = Rules(
+        documents=tuple(_path(document, item, "document", SUFFIXES) for item in patterns),
+        unregistered_numbers=level("unregistered_numbers"),
+        claim_language=level("claim_language"),
+    )
+    _refuse_doubles(document, patterns, rules.documents, "document")
+    return rules, patterns
+
+
+def _claim(document: YamlDocument, node: Node) -> Claim:
+    given = fields.mapping(document, node, "a claim", CLAIM_KEYS)
+
+    def need(key: str) -> Node:
+        return fields.required(document, node, given, key, "a claim")
+
+    status = fields.choice(document, need("status"), "status", STATUSES)
+    sentence = " ".join(fields.text(document, need("sentence"), "sentence", limit=LONGEST_SENTENCE).split())
+    gate_nodes = fields.sequence(document, need("gates"), "gates")
+    gates = tuple(fields.text(document, item, "gate", r"[a-z][a-z0-9_]{0,63}") for item in gate_nodes)
+    _refuse_doubles(document, gate_nodes, gates, "gate")
+    places = fields.sequence(document, given["evidence"], "evidence") if "evidence" in given else ()
+    evidence = tuple(_path(document, item, "evidence") for item in places)
+    _refuse_doubles(document, places, evidence, "evidence")
+    return Claim(
+        id=fields.text(document, need("id"), "id", CLAIM_ID),
+        sentence=sentence,
+        status=next(word for word in STATUSES if word == status),
+        policy=fields.text(document, need("policy"), "policy", r"[a-z][a-z0-9-]{0,63}"),
+        gates=gates,
+        evidence=evidence,
+        location=document.location(need("id")),
+        status_location=document.location(need("status")),
+        policy_location=document.location(need("policy")),
+        gate_locations=tuple(document.location(item) for item in gate_nodes),
+        evidence_locations=tuple(document.location(item) for item in places),
+    )
+
+
+def _path(document: YamlDocument, node: Node, what: str, suffixes: tuple[str, ...] = ()) -> str:
+    """Return a path or pattern that stays inside the registry's folder, without a slash at its end."""
+    value = fields.text(document, node, what, limit=300)
+    path = value.removesuffix("/")
+    if not is_plain(path):
+        raise fields.refusal(
+            document,
+            node,
+            "path",
+            f"{what} '{value}' is not a plain path inside the registry's folder",
+            "write it relative to the registry, with / and without . or ..",
+        )
+    if suffixes and "[" in path:
+        raise fields.refusal(document, node, "path", "a document pattern knows *, ? and **, not [")
+    if suffixes and not path.endswith(suffixes):
+        raise fields.refusal(
+            document, node, "path", f"{what} '{value}' is not Markdown or LaTeX", f"known: {', '.join(suffixes)}"
+        )
+    return path
+
+
+def _refuse_doubles(document: YamlDocument, nodes: tuple[Node, ...], values: tuple[str, ...], what: str) -> None:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise fields.refusal(document, nodes[index], "duplicate", f"{what} '{value}' is listed twice")

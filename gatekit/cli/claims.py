@@ -1,0 +1,249 @@
+"""`gatekit claims`: is what the documents publish carried by the evidence?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TypeVar
+
+import rich_click as click
+
+from gatekit.claims import (
+    Checked,
+    Document,
+    Finding,
+    Registry,
+    Stray,
+    check,
+    read_documents,
+    read_registry,
+    rewrite,
+    scan_language,
+    scan_numbers,
+)
+from gatekit.claims.model import Level
+from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_policies, the_time
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence import Summary
+from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.verdict import WORDS
+from gatekit.report import inert
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+REGISTRY = "claims.yaml"
+LINE = 1000
+"""Characters shown of one finding."""
+
+
+@dataclass(frozen=True)
+class _Documents:
+    """A registry and the documents that its rules name."""
+
+    registry: Registry
+    root: str
+    """The registry's folder, "" for the current one."""
+    documents: list[Document]
+    errors: list[GatekitError]
+
+
+def _claims_option(command: Command) -> Command:
+    return click.option("--claims", "path", metavar="FILE", default=REGISTRY, help=f"Registry; default {REGISTRY}.")(
+        command
+    )
+
+
+def _evidence_option(command: Command) -> Command:
+    return click.option(
+        "--evidence",
+        multiple=True,
+        metavar="DIR",
+        help="Folder, file or pattern of summaries (repeatable); default evidence/ beside the registry.",
+    )(command)
+
+
+def _policy_options(command: Command) -> Command:
+    policy = click.option(
+        "--policy",
+        "policies",
+        multiple=True,
+        metavar="FILE",
+        help="Policy file or folder; default policies/ beside the registry.",
+    )
+    now = click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time.")
+    return policy(now(command))
+
+
+@click.group("claims")
+def command() -> None:
+    """Tie what documents publish to the evidence behind it.
+
+    claims.yaml registers each claim; documents bind sentences and numbers to it with comments that Markdown hides, or
+    with LaTeX macros.
+    """
+
+
+@command.command("check")
+@_claims_option
+@_evidence_option
+@_policy_options
+def check_command(path: str, evidence: Sequence[str], policies: Sequence[str], now: str | None) -> int:
+    """Check every bound number, every sentence and every status against the evidence.
+
+    Exit 2 for a number that is not the evidence's or a supported claim whose gate fails, 3 where evidence is missing,
+    4 where registry, documents or policies are malformed or disagree.
+    """
+    checked = _checked(path, evidence, policies, now)
+    for finding in sorted(checked.findings, key=lambda f: _order(f.location)):
+        _print_finding(finding)
+    counted = (
+        f"{_count(len(checked.claims), 'claim')} and {_count(checked.numbers, 'bound number')} "
+        f"in {_count(checked.documents, 'document')}"
+    )
+    problems = f", {_count(len(checked.findings), 'problem')}" if checked.findings else ", carried by the evidence"
+    return _verdict(checked.code, counted + problems)
+
+
+@command.command("list")
+@_claims_option
+@_evidence_option
+@_policy_options
+def list_command(path: str, evidence: Sequence[str], policies: Sequence[str], now: str | None) -> None:
+    """Print each claim with its status, the outcomes of its gates and where it stands."""
+    checked = _checked(path, evidence, policies, now)
+    rows = [("claim", "status", "policy", "gates", "stands at")]
+    for state in checked.claims:
+        gates = ", ".join(f"{name} {'unknown' if found is None else found.value}" for name, found in state.outcomes)
+        places = ", ".join(f"{place.path}:{place.line}" for place in state.places) or "nowhere"
+        rows.append((state.claim.id, state.claim.status, state.claim.policy, gates, places))
+    shown = [[inert.terminal(cell, limit=LINE) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(rows[0]))]
+    for row in shown:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if checked.findings:
+        click.echo(f"{_count(len(checked.findings), 'problem')}: see `gatekit claims check`")
+
+
+@command.command("sync")
+@_claims_option
+@_evidence_option
+@click.option("--dry-run", is_flag=True, help="Write nothing; exit 2 if anything would change.")
+def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
+    """Write the evidence's numbers into the documents, and change nothing else in them.
+
+    A document with a malformed marker or a number that the evidence does not hold is left as it is.
+    """
+    from gatekit.evidence.atomic import write_whole
+
+    read = _read(path)
+    summaries, errors = _summaries(read.root, evidence)
+    problems = [*read.errors, *errors]
+    written = 0
+    # Evidence that cannot be read or contradicts itself writes no numbers anywhere.
+    for document in () if problems else read.documents:
+        result = rewrite(document, summaries)
+        problems += result.errors
+        for change in result.changes:
+            said = change.binding.printed or "nothing"
+            click.echo(inert.terminal(f"{change.binding.location}: {said} -> {change.text}", limit=LINE))
+        if result.changes and not dry_run:
+            write_whole(document.path, result.data)
+        written += len(result.changes)
+    codes = [_print_error(error) for error in problems]
+    if written and dry_run:
+        codes.append(ExitCode.BLOCKED)
+    done = f"{_count(written, 'number')} {'would change' if dry_run else 'written'}"
+    left = "; a document with a problem stays as it was" if problems else ""
+    return _verdict(worst([ExitCode.PASS, *codes]), done + left, "sync")
+
+
+@command.command("scan")
+@_claims_option
+def scan_command(path: str) -> int:
+    """Find numbers that no evidence is bound to, and claim language outside registered claims.
+
+    The registry's rules say whether each is an error (exit 2), a warning (exit 0) or not looked for.
+    """
+    read = _read(path)
+    rules = read.registry.rules
+    codes = [_print_error(error) for error in read.errors]
+    counts = {"error": 0, "warning": 0}
+    for document in read.documents:
+        codes += [_print_error(error) for error in document.errors]
+        scans: tuple[tuple[Level, Callable[[Document], list[Stray]]], ...] = (
+            (rules.unregistered_numbers, scan_numbers),
+            (rules.claim_language, scan_language),
+        )
+        strays = [(stray, level) for level, scan in scans if level != "off" for stray in scan(document)]
+        for stray, level in sorted(strays, key=lambda found: _order(found[0].location)):
+            word = "error" if level == "error" else "warning"
+            counts[word] += 1
+            _print_finding(_stray(stray, word))
+            codes.append(ExitCode.BLOCKED if level == "error" else ExitCode.PASS)
+    total = f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}"
+    return _verdict(worst([ExitCode.PASS, *codes]), f"{total} in {_count(len(read.documents), 'document')}", "scan")
+
+
+def _stray(stray: Stray, word: str) -> Finding:
+    if stray.kind == "number":
+        message = f"{word}: {stray.text} is bound to no evidence"
+        remedy = "bind it as gatekit:value, or mark it gatekit:literal if it is no result"
+        return Finding("claims.unregistered_number", message, stray.location, remedy, ExitCode.PASS)
+    message = f"{word}: '{stray.text}' claims something outside a registered claim"
+    remedy = "register the sentence, reword it, or mark it gatekit:literal"
+    return Finding("claims.claim_language", message, stray.location, remedy, ExitCode.PASS)
+
+
+def _read(path: str) -> _Documents:
+    registry = read_registry(path)
+    root = os.path.dirname(path)
+    documents, errors = read_documents(registry, root)
+    return _Documents(registry, root, documents, errors)
+
+
+def _summaries(root: str, evidence: Sequence[str]) -> tuple[dict[str, Summary], list[GatekitError]]:
+    """Read the evidence; bindings name it relative to the registry's folder."""
+    default = os.path.join(root, EVIDENCE)
+    paths = list(evidence) or ([default] if root and os.path.isdir(default) else [])
+    summaries, errors = load_evidence(paths) if paths or not root else ([], [])
+    return {PurePath(os.path.relpath(s.path, root or ".")).as_posix(): s for s in summaries}, errors
+
+
+def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: str | None) -> Checked:
+    time = the_time(now)
+    read = _read(path)
+    default = [os.path.join(read.root, POLICIES)] if read.root else []
+    loaded, policy_errors = load_policies(list(policies) or default)
+    summaries, evidence_errors = _summaries(read.root, evidence)
+    errors = [*read.errors, *policy_errors, *evidence_errors]
+    return check(read.registry, read.documents, loaded, summaries, time, errors)
+
+
+def _order(location: Location | None) -> tuple[str, int, int]:
+    return ("", 0, 0) if location is None else (location.path, location.line or 0, location.column or 0)
+
+
+def _print_error(error: GatekitError) -> ExitCode:
+    _print(str(error), error.location)
+    return error.exit_code
+
+
+def _print_finding(finding: Finding) -> None:
+    _print(str(finding), finding.location)
+
+
+def _print(text: str, location: Location | None) -> None:
+    click.echo(inert.terminal(text, limit=LINE))
+    if location is not None and location.source_line is not None:
+        click.echo(f"    {inert.terminal(location.source_line.strip())}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _verdict(code: ExitCode, text: str, what: str = "claims") -> int:
+    click.echo(f"{what}: {WORDS[code]} (exit {int(code)}): {text}")
+    return code
