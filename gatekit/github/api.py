@@ -146,7 +146,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _refused(method: str, path: str, error: urllib.error.HTTPError) -> ApiError:
-    status, headers = error.code, error.headers
+    status, headers = error.code, {name.lower(): value for name, value in error.headers.items()}
     try:
         said = json.loads(error.read(1 << 16)).get("message", "")
     except (OSError, ValueError, AttributeError, http.client.HTTPException):
