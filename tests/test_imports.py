@@ -23,8 +23,8 @@ ALLOWED = {
     "claims": {"errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates"},
     "candidates": {"errors", "exit_codes", "evidence", "policy", "stats", "gates"},
     "report": {"errors", "exit_codes", "evidence", "policy", "stats", "gates"},
-    "pull_request": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "repo", "claims"},
-    "signing": {"errors", "exit_codes", "evidence"},
+    "pull_request": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"},
+    "signing": {"errors", "exit_codes", "evidence", "policy", "gates"},
     "github": {"errors", "exit_codes", "evidence", "repo", "gates", "report"},
     "cli": {
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),

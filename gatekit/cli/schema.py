@@ -10,7 +10,7 @@ from gatekit.evidence.schemas import schema_names, schema_text
 @click.command("schema")
 @click.argument("kind", required=False)
 def command(kind: str | None) -> None:
-    """Print the JSON Schema of a KIND of document: claims, policy, summary, verdict, or a kind of summary.
+    """Print the JSON Schema of a KIND of document: claims, keys, policy, summary, verdict, or a kind of summary.
 
     Without KIND, list the names. A kind's schema refers to summary.schema.json beside it.
     """

@@ -16,7 +16,7 @@ import jsonschema_rs
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 
 KINDS = ("cebench", "ood", "random_model", "saebench", "transcoder")
-DOCUMENTS = ("claims", "policy", "summary", "verdict")
+DOCUMENTS = ("claims", "keys", "policy", "summary", "verdict")
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SUFFIX = ".schema.json"

@@ -1,0 +1,63 @@
+"""Where attestations lie: beside the evidence, in the same folders."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gatekit.errors import GatekitError
+from gatekit.evidence.strict_json import read_regular_file
+from gatekit.signing.dsse import LIMITS
+from gatekit.signing.verifying import is_attestation_name
+
+
+def find_attestations(paths: Iterable[str]) -> list[str]:
+    """Return the attestations of files, folders and glob patterns, sorted, each once.
+
+    In a folder that is every `*.dsse.json` and `*.sigstore.json` at any depth, hidden files and folders left out. Those
+    of a file `x.json` lie beside it and are called `x.*`. A path that is an attestation is itself one. What does not
+    exist is left for whoever reads the evidence to report.
+    """
+    found: set[str] = set()
+    for path in paths:
+        matches = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))
+        for match in matches:
+            if os.path.isdir(match):
+                found.update(_inside(match))
+            elif is_attestation_name(os.path.basename(match)):
+                found.add(match)
+            else:
+                found.update(_beside(match))
+    return sorted({Path(path).as_posix() for path in found})
+
+
+def read_attestations(paths: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[GatekitError]]:
+    """Return (path, bytes) of every file that can be read, and an error `signature.*` for each that cannot."""
+    found: list[tuple[str, bytes]] = []
+    errors: list[GatekitError] = []
+    for path in paths:
+        try:
+            found.append((path, read_regular_file(path, "signature", LIMITS.size)))
+        except GatekitError as error:
+            errors.append(error)
+    return found, errors
+
+
+def _inside(folder: str) -> list[str]:
+    found: list[str] = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(root, name) for name in files if is_attestation_name(name)]
+    return found
+
+
+def _beside(path: str) -> list[str]:
+    folder, name = os.path.split(path)
+    stem = name.removesuffix(".json") + "."
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return []
+    return [os.path.join(folder, other) for other in names if other.startswith(stem) and is_attestation_name(other)]
