@@ -78,6 +78,7 @@ def check(
     summaries: Mapping[str, Summary],
     now: datetime,
     errors: Sequence[GatekitError] = (),
+    stale: Mapping[str, str] | None = None,
 ) -> Checked:
     """Check everything that the documents publish.
 
@@ -88,6 +89,7 @@ def check(
         summaries: by path relative to the registry.
         now: aware UTC time for ages and waivers.
         errors: what reading any of these already found wrong.
+        stale: path of a summary -> why it is out of date with the files that are judged.
 
     Returns:
         Findings with their codes: BLOCKED for a number that is not the evidence's and for a supported claim whose gate
@@ -96,7 +98,7 @@ def check(
     """
     findings = [_from_error(error) for error in errors]
     findings += [_from_error(error) for error in check_references(registry, policies)]
-    states, gate_findings = _judged(registry, documents, policies, summaries, now)
+    states, gate_findings = _judged(registry, documents, policies, summaries, now, stale or {})
     findings += gate_findings
     for document in documents:
         findings += [_from_error(error) for error in document.errors]
@@ -129,6 +131,7 @@ def _judged(
     policies: Sequence[Policy],
     summaries: Mapping[str, Summary],
     now: datetime,
+    stale: Mapping[str, str],
 ) -> tuple[list[ClaimState], list[Finding]]:
     """Evaluate each policy once per set of evidence that claims stand on."""
     by_id = {policy.id: policy for policy in policies}
@@ -144,7 +147,7 @@ def _judged(
         key = (claim.policy, claim.evidence)
         if policy is not None and key not in judged:
             chosen = [summary for path, summary in summaries.items() if claim.stands_on(path)]
-            verdict = evaluate([policy], chosen, now)
+            verdict = evaluate([policy], chosen, now, stale=stale)
             judged[key] = {gate.name: gate for gate in verdict.policies[0].gates}
             # Several claims may need one policy: what is wrong with it is said once.
             findings.update({str(error): _from_error(error) for error in verdict.errors})

@@ -10,7 +10,7 @@ from pathlib import Path
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.schemas import KINDS, check
-from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_json
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
 from gatekit.evidence.summary import Summary, summary_from
 
 ATTESTATIONS = (".dsse.json", ".sigstore.json")
@@ -71,8 +71,16 @@ def read_summary(path: str) -> Summary:
     Raises:
         GatekitError: `json.*`, `schema.*` or `summary.*` with file and JSON pointer.
     """
-    document = read_json(path, SUMMARY_LIMITS)
-    value = document.value
+    return _summary(read_json(path, SUMMARY_LIMITS))
+
+
+def parse_summary(data: bytes, name: str) -> Summary:
+    """Read a summary from bytes, as `read_summary` does from a file."""
+    return _summary(parse_json(data, name, SUMMARY_LIMITS))
+
+
+def _summary(document: Document) -> Summary:
+    path, value = document.path, document.value
     if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
         raise GatekitError(
             "summary.not_a_summary",

@@ -1,0 +1,123 @@
+"""One side of a pull request: what its tree says about policies, claims and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gatekit.claims.documents import Document, parse_document, registered_documents, unmatched_patterns
+from gatekit.claims.model import Registry
+from gatekit.claims.registry import parse_registry
+from gatekit.errors import GatekitError
+from gatekit.evidence import Summary, contradictions
+from gatekit.evidence.reading import is_summary_name, parse_summary
+from gatekit.evidence.staleness import why_stale
+from gatekit.policy import Policy, parse_policy
+from gatekit.repo import Repository, Tree
+from gatekit.repo.tree import FILE_MODES
+
+POLICIES = "policies"
+EVIDENCE = "evidence"
+CLAIMS = "claims.yaml"
+KEYS = "trust/keys.yaml"
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class Side:
+    """Everything that one tree says; what could not be read is in `errors`."""
+
+    tree: Tree
+    policies: tuple[Policy, ...]
+    registry: Registry | None
+    documents: tuple[Document, ...]
+    summaries: tuple[Summary, ...]
+    attestations: Mapping[str, bytes]
+    """Path -> bytes of the signatures that lie beside the evidence."""
+    stale: Mapping[str, str]
+    """Path of a summary -> why it is out of date with this tree."""
+    errors: tuple[GatekitError, ...]
+
+
+class Reader:
+    """Reads both sides of one change; a file that is the same on both is parsed once."""
+
+    def __init__(self, repository: Repository) -> None:
+        """Read from the objects of `repository`."""
+        self._repository = repository
+        self._summaries: dict[tuple[str, str], Summary | GatekitError] = {}
+
+    def side(self, tree: Tree) -> Side:
+        """Read policies/, claims.yaml, the documents that it names, and evidence/ of one tree."""
+        errors: list[GatekitError] = []
+        policies = _parse_all(
+            _files(tree, POLICIES, lambda n: n.endswith((".yaml", ".yml"))), tree, parse_policy, errors
+        )
+        registries = _parse_all([CLAIMS] if CLAIMS in tree else [], tree, parse_registry, errors)
+        registry = registries[0] if registries else None
+        documents: list[Document] = []
+        if registry is not None:
+            names = registered_documents(registry, (e.path for e in tree.entries.values() if e.mode in FILE_MODES))
+            errors += unmatched_patterns(registry, names)
+            documents = _parse_all(names, tree, parse_document, errors)
+        summaries = self._read_summaries(tree, errors)
+        errors += contradictions(summaries)
+        attested = tree.read_all(_files(tree, EVIDENCE, lambda n: n.endswith((".dsse.json", ".sigstore.json"))))
+        return Side(
+            tree=tree,
+            policies=tuple(policies),
+            registry=registry,
+            documents=tuple(documents),
+            summaries=tuple(summaries),
+            attestations=attested,
+            stale=self._stale(tree, summaries),
+            errors=tuple(errors),
+        )
+
+    def _read_summaries(self, tree: Tree, errors: list[GatekitError]) -> list[Summary]:
+        paths = _files(tree, EVIDENCE, is_summary_name)
+        oids = {path: tree.file(path).oid for path in paths}
+        contents = tree.read_all([path for path in paths if (path, oids[path]) not in self._summaries])
+        for path, data in contents.items():
+            try:
+                self._summaries[path, oids[path]] = parse_summary(data, path)
+            except GatekitError as error:
+                self._summaries[path, oids[path]] = error
+        found = [self._summaries[path, oids[path]] for path in paths]
+        errors += [item for item in found if isinstance(item, GatekitError)]
+        return [item for item in found if isinstance(item, Summary)]
+
+    def _stale(self, tree: Tree, summaries: list[Summary]) -> dict[str, str]:
+        wanted = {path for summary in summaries for path in summary.sources or ()}
+        oids = {
+            path: entry.oid
+            for path in wanted
+            if (entry := tree.entries.get(path)) is not None and entry.mode in FILE_MODES
+        }
+        digests = self._repository.sha256(set(oids.values()))
+        reasons = {s.path: why_stale(s, lambda path: digests.get(oids.get(path, ""))) for s in summaries}
+        return {path: reason for path, reason in reasons.items() if reason is not None}
+
+
+def _files(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[str]:
+    """Paths of the files of a folder whose names are wanted; hidden files and folders are left out, as on a laptop."""
+    found = []
+    for entry in tree.under(folder):
+        parts = entry.path.split("/")
+        if wanted(parts[-1]) and not any(part.startswith(".") for part in parts):
+            found.append(entry.path)
+    return found
+
+
+def _parse_all(
+    paths: list[str], tree: Tree, parse: Callable[[bytes, str], Parsed], errors: list[GatekitError]
+) -> list[Parsed]:
+    found = []
+    for path, data in tree.read_all(paths).items():
+        try:
+            found.append(parse(data, path))
+        except GatekitError as error:
+            errors.append(error)
+    return found

@@ -1,0 +1,50 @@
+"""The files that judge: a pull request that changes them needs people's approval, however well it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatekit.policy import PolicyDiff
+from gatekit.pull_request.side import CLAIMS, Side
+from gatekit.repo.tree import changes
+
+FOLDERS = ("schemas/", "trust/", ".github/")
+FILES = (
+    "action.yml",
+    "action.yaml",
+    "CODEOWNERS",
+    "docs/CODEOWNERS",
+    "requirements/gate.lock",
+    ".pre-commit-hooks.yaml",
+)
+
+
+@dataclass(frozen=True)
+class TrustChange:
+    """One change to what judges."""
+
+    path: str
+    what: str
+    """For people: `changed`, or what became looser."""
+
+
+def trust_changes(base: Side, head: Side, diffs: Sequence[PolicyDiff]) -> list[TrustChange]:
+    """Return every change that needs approval, in order of the paths, then the policies.
+
+    A tightened or added policy is none of them: it can only ask for more.
+    """
+    found = [
+        TrustChange(path, change)
+        for path, change in changes(base.tree, head.tree).items()
+        if path.startswith(FOLDERS) or path in FILES
+    ]
+    if base.registry is not None and (head.registry is None or head.registry.rules != base.registry.rules):
+        found.append(TrustChange(CLAIMS, "rules changed" if head.registry else "deleted"))
+    for diff in diffs:
+        if not diff.needs_approval and not any(detail.change == "loosened" for detail in diff.waivers):
+            continue
+        what = [f"gate {gate.name} {gate.change}" for gate in diff.gates if gate.name in diff.loosened_gates]
+        what += [detail.what for detail in (*diff.settings, *diff.waivers) if detail.change != "tightened"]
+        found.append(TrustChange(f"policy {diff.policy}", "; ".join(what) or str(diff.change)))
+    return found
