@@ -67,7 +67,8 @@ def judge_pull_request(
     before = {_key(finding) for finding in _findings(base, base.policies, now)}
     asserted = {claim for change in claims for claim in change.makes_blocking}
     lost = _lost(base, head)
-    blocking, advisory = [], []
+    blocking: list[Finding] = []
+    advisory: list[Finding] = []
     for finding in findings:
         new = _key(finding) not in before or finding.claim in asserted or finding.claim in lost
         (blocking if new else advisory).append(finding)
