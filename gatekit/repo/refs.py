@@ -61,7 +61,8 @@ def pull_request(
         base_branch: name of the branch that the pull request goes to, like `main`.
         base_at_event: its commit when the event was made.
         head: the last commit of the pull request.
-        merge: the platform's merge commit; one whose second parent is not `head` is of another push and is not used.
+        merge: the platform's merge commit; one whose parents are not base and head is of another time, and the merge
+            is computed instead.
 
     Raises:
         GatekitError: as `between`.
@@ -70,7 +71,7 @@ def pull_request(
     base, name, notes = _live_base(repository, base_branch, base_at_event)
     tested = repository.commit(head)
     _refuse_no_change(repository, base, tested)
-    if merge is not None and repository.find(merge) is not None and repository.parents(merge)[1:] == (tested,):
+    if merge is not None and repository.find(merge) is not None and repository.parents(merge) == (base, tested):
         tested = merge
     return _sides(repository, base, tested, name, head, notes)
 
