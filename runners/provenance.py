@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from gatekit.evidence.canonical import sha256_file
 
 MEASURING_PACKAGES = (
     "gatekit-sae",
@@ -56,6 +59,37 @@ def git_state() -> GitState:
     if tracked is None or untracked is None:
         return GitState(commit.strip(), None)
     return GitState(commit.strip(), bool(tracked.strip() or untracked.strip()))
+
+
+def source_digests(*others: Path) -> dict[str, str]:
+    """Return path relative to the repository's root -> sha256 of all code here; take it when the run STARTS.
+
+    Args:
+        others: further files that the run depends on, such as its configuration; one outside the repository is left
+            out, because nobody could compare it there.
+    """
+    root = Path(__file__).resolve().parents[1]
+    files = [*(root / "runners").rglob("*.py"), *(other.resolve() for other in others)]
+    inside = sorted(file for file in files if file.is_relative_to(root) and file.is_file())
+    return {file.relative_to(root).as_posix(): sha256_file(str(file)) for file in inside}
+
+
+def used_sources(digests: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return those of `digests` that this process has imported, and all that are no modules, as a summary lists them.
+
+    A measurement depends on what was imported for it: other runners may change without making it stale.
+    """
+    root = Path(__file__).resolve().parents[1]
+    loaded = {
+        Path(module.__file__).resolve().relative_to(root).as_posix()
+        for name, module in sorted(sys.modules.items())
+        if name.partition(".")[0] == "runners" and getattr(module, "__file__", None)
+    }
+    return [
+        {"path": path, "sha256": digest}
+        for path, digest in digests.items()
+        if path in loaded or not path.endswith(".py")
+    ]
 
 
 def utc_now() -> str:

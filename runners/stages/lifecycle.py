@@ -97,6 +97,7 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     # Everything below is measured under this state of the code, whatever is committed while it runs.
     git = provenance.git_state()
     started = provenance.utc_now()
+    digests = provenance.source_digests(Path(arguments.config) if arguments.config else stage.smoke_config)
     prepare_environment(offline=not stage.needs_network(config))
     producer: Json = {
         "command": ["python", "-m", "runners", stage.kind, *map(provenance.shown_argument, argv)],
@@ -130,6 +131,7 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
             artifacts = Path(arguments.artifacts) if arguments.artifacts else _artifacts(cache, stage, producer)
             measured = stage.measure(config, Surroundings(device, cache, artifacts))
         producer["finished"] = provenance.utc_now()
+        producer["sources"] = provenance.used_sources(digests)
         digest = summary_writing.write_measured(path, stage.kind, producer, measured)
     except _Interrupted as interrupted:
         failed(str(interrupted))

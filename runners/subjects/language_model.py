@@ -92,7 +92,9 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
         raise GatekitError(
             "runner.model_weights", "no safetensors weights here", Location(str(folder)), "convert them to safetensors"
         )
-    texts = sorted(path for path in folder.iterdir() if path.name.startswith(("tokenizer", "vocab", "special_tokens")))
+    texts = sorted(
+        path for path in folder.iterdir() if path.name.startswith(("tokenizer", "vocab", "merges", "special_tokens"))
+    )
     return ModelFiles(
         name=folder.resolve().name if source == "folder" else name,
         folder=folder,
