@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gatekit.errors import GatekitError
-from runners.subjects.language_model import activations, find_model, load_reinitialised, tokenize
+from runners.subjects.language_model import activations, find_model, load, load_reinitialised, tokenize
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -115,3 +115,43 @@ def test_pickled_weights_are_refused(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(GatekitError, match="safetensors"):
         find_model("folder", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def causal_folder(tmp_path_factory, minilm_files):
+    """A small decoder-only model of the Pythia family in a local folder, with a tokeniser beside it."""
+    import shutil
+
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-neox"
+    config = GPTNeoXConfig(
+        vocab_size=30522,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    torch.manual_seed(0)
+    GPTNeoXForCausalLM(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
+        shutil.copy(minilm_files.folder / name, folder / name)
+    return folder
+
+
+def test_a_decoder_only_model_in_a_local_folder_goes_the_same_way(causal_folder):
+    from transformers import AutoModelForCausalLM
+
+    files = find_model("folder", str(causal_folder))
+    assert files.name == "tiny-neox"
+    model = load(files, "cpu")
+    values, encoded = at_hook(model, TEXTS, "blocks.0.hook_resid_post")
+    with torch.no_grad():
+        reference = AutoModelForCausalLM.from_pretrained(causal_folder).eval()
+        hidden = reference(encoded["input_ids"], encoded["attention_mask"], output_hidden_states=True).hidden_states
+    mask = encoded["attention_mask"].bool()
+    torch.testing.assert_close(values[mask], hidden[1][mask], atol=5e-5, rtol=1e-4)
+    twin, _ = at_hook(load_reinitialised(files, model, 0), TEXTS, "blocks.0.hook_resid_post")
+    assert twin.shape == values.shape
+    assert not torch.allclose(twin, values)
