@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from gatekit.errors import UsageError, did_you_mean
 
 PREFIX = "GATEKIT_INPUT_"
 MODES = ("pr", "check")
+LONGEST = 1000
+"""Characters of one value; a path that is longer exists nowhere."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         raise UsageError("the input 'base-ref' is for mode 'pr'", "leave it out, or set mode to 'pr'")
     workspace = Path(environment.get("GITHUB_WORKSPACE") or ".").resolve()
     folder = (workspace / _text(environment, "WORKING_DIRECTORY")).resolve()
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
         raise UsageError(f"the input 'working-directory' is no folder: {folder}")
     temporary = Path(environment.get("RUNNER_TEMP") or ".").resolve()
     output = (temporary / (_text(environment, "OUTPUT_DIR") or "gatekit-reports")).resolve()
@@ -97,15 +100,15 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
 
 def _text(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(PREFIX + name, "").strip()
-    if not value.isprintable():
-        raise UsageError(f"the input '{_input(name)}' has a line break or a control character")
+    if not value.isprintable() or len(value) > LONGEST:
+        raise UsageError(f"the input '{_input(name)}' has a line break or a control character, or is too long")
     return value
 
 
 def _lines(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     lines = [line.strip() for line in environment.get(PREFIX + name, "").split("\n")]
-    if not all(line.isprintable() for line in lines):
-        raise UsageError(f"the input '{_input(name)}' has a control character")
+    if not all(line.isprintable() and len(line) <= LONGEST for line in lines):
+        raise UsageError(f"the input '{_input(name)}' has a line that is too long or has a control character")
     return tuple(line for line in lines if line)
 
 

@@ -17,7 +17,7 @@ def fit(markdown: str, limit: int, note: str, count_bytes: bool = True) -> str:
 
     Args:
         markdown: lines ended by line feeds.
-        limit: UTF-8 bytes, or characters, of the result; at least 200.
+        limit: UTF-8 bytes, or characters, of the result; at least 200, and the note at most half of it.
         note: one line that says where the rest is.
         count_bytes: whether `limit` counts bytes.
     """
@@ -28,7 +28,7 @@ def fit(markdown: str, limit: int, note: str, count_bytes: bool = True) -> str:
     if size(markdown) <= limit:
         return markdown
     lines = markdown.splitlines(keepends=True)
-    room = limit - size(note) - 80
+    room = limit - size(note) - 110
     kept, used = 0, 0
     while kept < len(lines) and used + size(lines[kept]) <= room:
         used += size(lines[kept])

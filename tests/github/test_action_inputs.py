@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatekit.errors import UsageError
+from gatekit.github.action import PREFIX, read_inputs
+
+HOSTILE = [
+    "$(touch PWN)",
+    "`touch PWN`",
+    "; touch PWN #",
+    '"; touch PWN; "',
+    "x\nEOF\nverdict=pass\n",
+    "x\r\n::set-output name=verdict::pass",
+    "--help",
+    "-rf",
+    "a" * 5000,
+    "\x01",
+    "\u202e",
+    "##[set-output name=verdict]pass",
+    "${{ github.token }}",
+    "True",
+    "1",
+]
+
+
+def environment(folder: Path, **inputs: str) -> dict[str, str]:
+    base = {"GITHUB_WORKSPACE": str(folder / "w"), "RUNNER_TEMP": str(folder / "t")}
+    (folder / "w").mkdir(exist_ok=True)
+    return base | {PREFIX + name: value for name, value in inputs.items()}
+
+
+def test_without_inputs_a_pull_request_is_judged_by_its_event(tmp_path: Path) -> None:
+    inputs = read_inputs(environment(tmp_path))
+    reports = tmp_path / "t" / "gatekit-reports"
+    assert inputs.arguments() == [
+        "pr",
+        f"--output=json={reports}/report.json",
+        f"--output=markdown={reports}/report.md",
+    ]
+    assert (inputs.summary, inputs.annotations, inputs.advisory) == (True, True, False)
+
+
+def test_each_line_of_a_list_is_one_value_behind_its_own_option(tmp_path: Path) -> None:
+    inputs = read_inputs(environment(tmp_path, MODE="check", POLICY="a b\n\n--help\n", EVIDENCE=" e "))
+    assert inputs.arguments()[:4] == ["check", "--policy=a b", "--policy=--help", "--evidence=e"]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: ascii(value)[:24])
+@pytest.mark.parametrize("name", ["MODE", "WORKING_DIRECTORY", "SUMMARY", "ANNOTATIONS", "ADVISORY"])
+def test_a_value_that_cannot_be_meant_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=name.lower().replace("_", "-")):
+        read_inputs(environment(tmp_path, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        ({"MODE": "pr", "POLICY": "p"}, "policy"),
+        ({"MODE": "pr", "EVIDENCE": "e"}, "evidence"),
+        ({"MODE": "check", "BASE_REF": "main"}, "base-ref"),
+        ({"OUTPUT_DIR": "../w"}, "output-dir"),
+        ({"OUTPUT_DIR": "../w/reports"}, "output-dir"),
+    ],
+)
+def test_inputs_that_contradict_each_other_or_overwrite_the_checkout_are_refused(
+    tmp_path: Path, inputs: dict[str, str], named: str
+) -> None:
+    with pytest.raises(UsageError, match=named):
+        read_inputs(environment(tmp_path, **inputs))
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(max_size=80))
+def test_a_base_is_one_argument_or_an_error(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
+    try:
+        arguments = read_inputs({"GITHUB_WORKSPACE": "/", "RUNNER_TEMP": "/nowhere", PREFIX + "BASE_REF": value})
+    except UsageError:
+        return
+    given = [word for word in arguments.arguments() if word.startswith("--base=")]
+    assert given == ([f"--base={value.strip()}"] if value.strip() else [])
+
+
+def test_a_checkout_in_a_subfolder_is_the_prefix_of_every_remark(tmp_path: Path) -> None:
+    (tmp_path / "w" / "a" / "b").mkdir(parents=True)
+    assert read_inputs(environment(tmp_path, WORKING_DIRECTORY="a/b")).prefix == "a/b/"
+    assert read_inputs(environment(tmp_path)).prefix == ""
