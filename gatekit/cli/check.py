@@ -33,6 +33,7 @@ TERMINAL = ("terminal", "-")
     metavar="FORMAT=PATH",
     help="Also write markdown, json, junit, sarif or terminal; PATH - is stdout.",
 )
+@click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
 @click.option("--advisory", is_flag=True, help="Report a blocked or inconclusive verdict, but exit 0 on it.")
 @click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time, e.g. 2026-02-16T01:48:20Z.")
 def command(
@@ -41,6 +42,7 @@ def command(
     evidence: tuple[str, ...],
     base_evidence: tuple[str, ...],
     outputs: tuple[str, ...],
+    keys: str | None,
     advisory: bool,
     now: str | None,
 ) -> int:
@@ -49,6 +51,7 @@ def command(
     PATHS are summaries (files, folders, patterns); a YAML file among them is a policy. With nothing given, policies/
     and evidence/ are used.
     """
+    from gatekit.cli.signatures import load_signers
     from gatekit.evidence.atomic import write_whole
     from gatekit.report import render
 
@@ -58,7 +61,9 @@ def command(
     loaded, policy_errors = load_policies([*policies, *more_policies])
     summaries, evidence_errors = load_evidence([*evidence, *more_evidence])
     base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
-    verdict = evaluate(loaded, summaries, time, [*policy_errors, *evidence_errors, *base_errors], advisory, base)
+    signers, signature_errors = load_signers([*evidence, *more_evidence], summaries, loaded, keys, time)
+    errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors]
+    verdict = evaluate(loaded, summaries, time, errors, advisory, base, signers)
     if not summaries and not evidence_errors:
         remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)

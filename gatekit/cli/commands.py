@@ -19,6 +19,8 @@ COMMANDS = {
     "plan": "gatekit.cli.plan",
     "init": "gatekit.cli.init",
     "run": "gatekit.cli.run",
+    "attest": "gatekit.cli.attest",
+    "verify": "gatekit.cli.verify",
     "action": "gatekit.cli.action",
     "comment": "gatekit.cli.comment",
     "completion": "gatekit.cli.completion",

@@ -124,7 +124,7 @@ def _subjects(items: Any, name: str) -> tuple[StatementSubject, ...]:
         pointer = f"/subject/{index}"
         digest = item.get("digest") if isinstance(item, dict) else None
         sha256 = digest.get("sha256") if isinstance(digest, dict) else None
-        if not _is_sha256(sha256):
+        if not isinstance(sha256, str) or not _is_sha256(sha256):
             message = "a subject needs a sha256 of 64 lower-case hex digits"
             raise fault(name, f"{pointer}/digest/sha256", "subject", message)
         label = item.get("name", "")
