@@ -17,7 +17,7 @@ import re
 from gatekit.claims.bindings import ARGUMENTS, LINE_END, Kind, Marker, Reading, Source, Span, Syntax, unknown_marker
 from gatekit.errors import GatekitError
 
-_EOL = r"(?:\r\n|\n|\r)"
+_EOL = r"(?>\r\n|\n|\r)"
 _TOKEN = re.compile(rf"(?P<newline>{_EOL})|(?P<escape>\\[!-/:-@\[-`{{-~])|(?P<ticks>`+)|(?P<comment><!--)")
 _COMMENT = re.compile(r"<!--(?:>|->|(?P<content>.*?)-->)", re.DOTALL)
 _LEAD = r"(?:[ \t>]|[-*+](?=[ \t])|[0-9]{1,9}[.)](?=[ \t]))*+"
@@ -29,6 +29,15 @@ _BREAK = re.compile(
     rf"{_EOL}(?=[ \t>]*(?:[\r\n]|\Z|[-+*][ \t]|[0-9]{{1,9}}[.)][ \t]|\#{{1,6}}[ \t]|=+[ \t]*[\r\n]|-+[ \t]*[\r\n]"
     r"|\||```|~~~|<))"
 )
+_ONE_LINE_BLOCK = re.compile(rf"(?:\A|{_EOL})[ \t>]*(?:\#{{1,6}}[ \t]|\|)[^\r\n]*")  # headings and rows of tables
+# Inside one of these, up to the next blank line, Markdown is not read (CommonMark 4.6, kind 6).
+_HTML_BLOCK = re.compile(
+    rf"{_LEAD}</?(?:address|article|aside|blockquote|center|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure"
+    r"|footer|form|h[1-6]|header|hr|html|li|main|menu|nav|ol|p|section|summary|table|tbody|td|tfoot|th|thead|tr|ul)"
+    r"(?=[ \t\r\n/>]|\Z)",
+    re.IGNORECASE,
+)
+_BLANK_LINE = re.compile(rf"{_EOL}[ \t>]*(?=[\r\n]|\Z)")
 _UNCLOSED = re.compile(r"<!--\s*+/?\s*+gatekit\s*:", re.IGNORECASE)
 _MARKER = re.compile(r"\s*+(?P<slash>/?)\s*+gatekit\s*:\s*(?P<name>\S*)(?P<rest>.*)", re.DOTALL | re.IGNORECASE)
 _LONGEST_LEAD = 100
@@ -51,7 +60,8 @@ class _Reader:
         self.errors: list[GatekitError] = []
         # Found once, so that no unbalanced backtick or comment makes the pass quadratic.
         self.last_comment_end = self.text.rfind("-->")
-        self.breaks = [found.start() for found in _BREAK.finditer(self.text)]
+        starts = {found.start() for found in _BREAK.finditer(self.text)}
+        self.breaks = sorted(starts | {found.end() for found in _ONE_LINE_BLOCK.finditer(self.text)})
         self.ticks: dict[int, list[int]] = {}
         for found in re.finditer("`+", self.text):
             self.ticks.setdefault(len(found[0]), []).append(found.start())
@@ -59,7 +69,10 @@ class _Reader:
     def read(self) -> Reading:
         at, line_starts, raw_until = 0, True, 0
         while at < len(self.text):
-            if line_starts and (fence := _FENCE.match(self.text, at)):
+            if line_starts and at >= raw_until and _HTML_BLOCK.match(self.text, at):
+                blank = _BLANK_LINE.search(self.text, at)
+                raw_until = len(self.text) if blank is None else blank.start()
+            if line_starts and at >= raw_until and (fence := _FENCE.match(self.text, at)):
                 end = self.fence_end(fence)
                 self.hidden.append((at, end))
                 at = end
@@ -69,18 +82,20 @@ class _Reader:
                 break
             line_starts = found.lastgroup == "newline"
             at = found.end()
-            if found.lastgroup == "ticks" and found.start() >= raw_until:
+            if found.lastgroup == "escape" and found.start() < raw_until:
+                at = found.start() + 1
+            elif found.lastgroup == "ticks" and found.start() >= raw_until:
                 code_end = self.code_end(found)
                 if code_end is not None:
                     self.hidden.append((found.start(), code_end))
                     at = code_end
             elif found.lastgroup == "comment":
                 starts_block = self.starts_block(found.start())
-                comment_end = self.comment(found.start(), starts_block)
+                comment_end = self.comment(found.start(), starts_block or found.start() < raw_until)
                 at = comment_end or at
                 if comment_end is not None and starts_block:
                     # An HTML block (CommonMark 4.6, kind 2) reaches to the end of the line: no code spans in it.
-                    raw_until = self.line_end(at)
+                    raw_until = max(raw_until, self.line_end(at))
         return Reading(tuple(self.markers), tuple(self.hidden), tuple(self.errors))
 
     def starts_block(self, offset: int) -> bool:
@@ -97,11 +112,15 @@ class _Reader:
         mark = fence["mark"]
         closing = re.compile(rf"[ \t>]*{mark[0]}{{{len(mark)},}}[ \t]*(?:[\r\n]|\Z)")
         quoted = ">" in fence["lead"]
+        width = len(fence["lead"]) if fence["lead"].strip(" \t>") else 0  # of the list item that it opens in
         at = self.line_end(fence.end())
         while at < len(self.text):
-            if quoted and not self.text[at : self.line_end(at)].lstrip(" \t").startswith(">"):
-                return at
             end = self.line_end(at)
+            line = self.text[at:end]
+            if quoted and not line.lstrip(" \t").startswith(">"):
+                return at
+            if line.strip() and len(line) - len(line.lstrip(" \t>")) < width:
+                return at
             if closing.match(self.text, at):
                 return end
             at = end
@@ -113,19 +132,31 @@ class _Reader:
         index = bisect.bisect_left(starts, opening.end())
         if index == len(starts):
             return None
-        next_break = bisect.bisect_left(self.breaks, opening.end())
-        if next_break < len(self.breaks) and starts[index] > self.breaks[next_break]:
+        if starts[index] > self.next_break(opening.end()):
             return None
         return starts[index] + len(opening[0])
 
-    def comment(self, start: int, starts_block: bool) -> int | None:
-        """Record the comment that starts here and return where it ends; None when it is none but plain text."""
-        if start > self.last_comment_end or (found := _COMMENT.match(self.text, start)) is None:
+    def next_break(self, offset: int) -> int:
+        """Return where the paragraph of an offset ends."""
+        index = bisect.bisect_left(self.breaks, offset)
+        return self.breaks[index] if index < len(self.breaks) else len(self.text)
+
+    def comment(self, start: int, may_span: bool) -> int | None:
+        """Record the comment that starts here and return where it ends; None when it is none but plain text.
+
+        Args:
+            start: of the comment.
+            may_span: it stands in an HTML block, where it may go on over paragraphs, and to the end if never closed.
+        """
+        found = _COMMENT.match(self.text, start) if start <= self.last_comment_end else None
+        if found is not None and not may_span and self.next_break(start) < found.end():
+            found = None  # a comment in running text ends with its paragraph
+        if found is None:
             if _UNCLOSED.match(self.text, start):
                 self.errors.append(
                     self.source.refusal("unclosed", "the comment is never closed", start, "end it with -->")
                 )
-            if not starts_block:
+            if not may_span:
                 return None
             self.hidden.append((start, len(self.text)))
             return len(self.text)
