@@ -314,7 +314,7 @@ def test_the_installation_is_of_the_actions_own_commit_and_locked() -> None:
     assert '"$GITHUB_ACTION_PATH/requirements/install-gate.sh"' in step["run"]
     script = (REPO / "requirements" / "install-gate.sh").read_text()
     assert "--require-hashes" in script
-    assert "requirements/gate.lock" in script
+    assert '-r "$source/requirements/$lock.lock"' in script
 
 
 @pytest.mark.slow
