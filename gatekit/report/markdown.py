@@ -6,7 +6,7 @@ that is too long as a whole, so the report stops at a row before its limit and s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gatekit.errors import GatekitError
 from gatekit.gates.verdict import WORDS, CombinedResult, GateResult, Outcome, PolicyResult, RuleResult, Verdict
@@ -46,7 +46,11 @@ def render(verdict: Verdict, limit: int = DEFAULT_LIMIT) -> str:
         verdict: what to report.
         limit: bytes; at least 2000, which the verdict itself and the note of what was left out need.
     """
-    blocks = list(_blocks(verdict))
+    return fitted(list(_blocks(verdict)), limit)
+
+
+def fitted(blocks: Sequence[str], limit: int) -> str:
+    """Return the blocks, each with a line feed, cut before the first that would not fit into `limit` UTF-8 bytes."""
     sizes = [len(block.encode("utf-8")) + 1 for block in blocks]
     if sum(sizes) <= limit:
         return "\n".join(blocks) + "\n"
@@ -54,7 +58,11 @@ def render(verdict: Verdict, limit: int = DEFAULT_LIMIT) -> str:
     while used + sizes[kept] <= limit - ROOM_FOR_CUT:
         used += sizes[kept]
         kept += 1
-    return "\n".join(blocks[:kept]) + "\n" + CUT.format(count=len(blocks) - kept, limit=limit)
+    text = "\n".join(blocks[:kept]) + "\n"
+    # What is folded away would take the note with it.
+    folded = sum(b.startswith("<details>") - (b.strip() == "</details>") for b in blocks[:kept])
+    text += "\n</details>\n" * folded
+    return text + CUT.format(count=len(blocks) - kept, limit=limit)
 
 
 def _blocks(verdict: Verdict) -> Iterator[str]:
@@ -63,10 +71,10 @@ def _blocks(verdict: Verdict) -> Iterator[str]:
     if verdict.errors:
         yield "### Errors\n"
         for error in verdict.errors:
-            yield _error(error)
+            yield error_item(error)
         yield ""
     for policy in verdict.policies:
-        yield from _policy(policy)
+        yield from policy_blocks(policy)
     count = len(verdict.evidence)
     yield (
         f"{count} summar{'y' if count == 1 else 'ies'} read; judged at {verdict.now:%Y-%m-%d %H:%M} UTC "
@@ -74,12 +82,18 @@ def _blocks(verdict: Verdict) -> Iterator[str]:
     )
 
 
-def _policy(policy: PolicyResult) -> Iterator[str]:
-    yield f"### Policy {inert.markdown_code(policy.id)}: {WORDS[policy.code]}\n"
+def policy_blocks(policy: PolicyResult, heading: str | None = None) -> Iterator[str]:
+    """Yield one policy: its subject, its table and what the table cannot say.
+
+    Args:
+        policy: what became of it.
+        heading: finished Markdown that stands over it; by default its name and its verdict.
+    """
+    yield heading or f"### Policy {inert.markdown_code(policy.id)}: {WORDS[policy.code]}\n"
     yield f"{inert.markdown_code(policy.path)}, sha256 {inert.markdown_code(policy.sha256[:12])}  "
     yield "Subject: " + ("none or several" if policy.subject is None else inert.markdown_code(policy.subject))
     for note in policy.notes:
-        yield f"\nNote: {_sentence(note)}"
+        yield f"\nNote: {sentence(note)}"
     yield ""
     if policy.gates:
         yield HEADING + "\n" + "\n".join(_gate_rows(policy.gates[0]))
@@ -107,7 +121,7 @@ def _gate_rows(gate: GateResult) -> Iterator[str]:
 def _rule_rows(rule: RuleResult, gate: str, outcome: str, depth: int) -> Iterator[str]:
     indent = "&emsp;" * depth
     if isinstance(rule, CombinedResult):
-        yield _row(gate, indent + OPERATORS[rule.operator], "", "", "", "", "", outcome)
+        yield row_of(gate, indent + OPERATORS[rule.operator], "", "", "", "", "", outcome)
         for child in rule.children:
             yield from _rule_rows(child, "", OUTCOMES[child.outcome], depth + 1)
         return
@@ -115,10 +129,11 @@ def _rule_rows(rule: RuleResult, gate: str, outcome: str, depth: int) -> Iterato
     name = inert.markdown_code(f"{rule.kind}.{rule.measure}")
     # The operators of a threshold are text here, not the start of HTML.
     threshold = row.threshold.replace(">=", "&ge;").replace("<=", "&le;")
-    yield _row(gate, indent + name, row.estimate, row.bound, threshold, row.margin, row.n, outcome)
+    yield row_of(gate, indent + name, row.estimate, row.bound, threshold, row.margin, row.n, outcome)
 
 
-def _row(*row: str) -> str:
+def row_of(*row: str) -> str:
+    """Return one row of a table; the cells are finished Markdown."""
     return f"| {' | '.join(row)} |"
 
 
@@ -145,19 +160,21 @@ def _rule_remarks(rule: RuleResult, name: str, sentences: list[str], explain: bo
                 label = inert.markdown_code(f"{child.kind}.{child.measure}")
             below += _rule_remarks(child, label, [], explain and shared is None, depth + 1)
     if sentences or below:
-        said = f": {'; '.join(_sentence(text) for text in sentences)}" if sentences else ""
+        said = f": {'; '.join(sentence(text) for text in sentences)}" if sentences else ""
         yield f"{'  ' * depth}- {name}{said}"
         yield from below
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return text that others wrote as running text, without a full stop."""
     return inert.markdown_text(text.removesuffix("."), LONGEST)
 
 
-def _error(error: GatekitError) -> str:
+def error_item(error: GatekitError) -> str:
+    """Return an error as one item of a list."""
     place = "" if error.location is None else f"{inert.markdown_code(str(error.location))}: "
-    remedy = "" if error.remedy is None else f"; {_sentence(error.remedy)}"
-    item = f"- {place}{_sentence(error.message)}{remedy} ({inert.markdown_code(error.error_id)})"
+    remedy = "" if error.remedy is None else f"; {sentence(error.remedy)}"
+    item = f"- {place}{sentence(error.message)}{remedy} ({inert.markdown_code(error.error_id)})"
     if error.location is not None and error.location.source_line is not None:
         item += f"  \n  {inert.markdown_code(error.location.source_line.strip())}"
     return item

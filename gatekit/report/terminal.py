@@ -64,18 +64,19 @@ def render(verdict: Verdict, width: int = DEFAULT_WIDTH, color: bool = False) ->
     """
     lines: list[Line] = []
     for policy in verdict.policies:
-        lines += [*_policy(policy, width), []]
+        lines += [*policy_lines(policy, width), []]
     if verdict.errors:
         lines.append([("errors", "bold")])
         for error in verdict.errors:
-            lines += _error(error, width)
+            lines += error_lines(error, width)
         lines.append([])
     lines.append([(_footer(verdict), "dim")])
-    lines.append([(f"verdict: {_inert(headline(verdict))}", _verdict_color(verdict))])
-    return "".join(_joined(line, color) + "\n" for line in lines)
+    lines.append([(f"verdict: {_inert(headline(verdict))}", _color_of(verdict))])
+    return "".join(joined(line, color) + "\n" for line in lines)
 
 
-def _joined(line: Line, color: bool) -> str:
+def joined(line: Line, color: bool) -> str:
+    """Return one line of the report, without spaces at its end."""
     text = "".join(
         f"{ESCAPE}{COLORS[key]}m{text}{ESCAPE}0m" if color and key is not None and text else text for text, key in line
     )
@@ -86,7 +87,7 @@ def _inert(text: str, limit: int = LONGEST) -> str:
     return inert.terminal(text, limit)
 
 
-def _verdict_color(verdict: Verdict) -> str:
+def _color_of(verdict: Verdict) -> str:
     return {ExitCode.PASS: Outcome.PASS.value, ExitCode.INCONCLUSIVE: Outcome.INCONCLUSIVE.value}.get(
         verdict.code, "blocked"
     )
@@ -98,12 +99,20 @@ def _footer(verdict: Verdict) -> str:
     return f"{read}; judged at {verdict.now:%Y-%m-%d %H:%M} UTC by gatekit {_inert(verdict.version)}"
 
 
-def _policy(policy: PolicyResult, width: int) -> Iterator[Line]:
-    yield [(f"policy {_inert(policy.id)}: {WORDS[policy.code]}", "bold"), (f"{GAP}{_inert(policy.path)}", None)]
+def policy_lines(policy: PolicyResult, width: int, state: str | None = None) -> Iterator[Line]:
+    """Yield one policy: its subject, its table and what the table cannot say.
+
+    Args:
+        policy: what became of it.
+        width: columns.
+        state: what stands behind its name; by default its verdict.
+    """
+    state = WORDS[policy.code] if state is None else state
+    yield [(f"policy {_inert(policy.id)}: {state}", "bold"), (f"{GAP}{_inert(policy.path)}", None)]
     subject = "none or several" if policy.subject is None else policy.subject
-    yield from _wrapped(f"subject {subject}", INDENT, width, None)
+    yield from wrapped(f"subject {subject}", INDENT, width, None)
     for note in policy.notes:
-        yield from _wrapped(f"note: {note}", INDENT, width, None)
+        yield from wrapped(f"note: {note}", INDENT, width, None)
     yield []
     yield from _table([row for gate in policy.gates for row in _gate_rows(gate)], width)
     stated = power(policy)
@@ -169,7 +178,7 @@ def _table(rows: Sequence[_Row], width: int) -> Iterator[Line]:
             numbers = name + numbers[len(name) :]
         yield [(f"{INDENT}{numbers}{GAP}", None), (row.cells[-1], row.outcome.value)]
         for sentence in row.below:
-            yield from _wrapped(sentence, INDENT * (row.depth + 3), width, "dim")
+            yield from wrapped(sentence, INDENT * (row.depth + 3), width, "dim")
 
 
 def _name(row: _Row) -> str:
@@ -183,7 +192,8 @@ def _aligned(cells_of_row: Sequence[str], widths: Sequence[int]) -> str:
     )
 
 
-def _wrapped(sentence: str, indent: str, width: int, key: str | None) -> Iterator[Line]:
+def wrapped(sentence: str, indent: str, width: int, key: str | None = None) -> Iterator[Line]:
+    """Yield a sentence, made inert and wrapped; its further lines are indented once more."""
     pieces = textwrap.wrap(
         _inert(sentence),
         width,
@@ -208,8 +218,9 @@ def _packed(items: Sequence[str], indent: str, width: int) -> Iterator[Line]:
     yield [(indent + line, "dim")]
 
 
-def _error(error: GatekitError, width: int) -> Iterator[Line]:
-    yield from _wrapped(str(error), INDENT, width, None)
+def error_lines(error: GatekitError, width: int) -> Iterator[Line]:
+    """Yield an error and the user's own line under it."""
+    yield from wrapped(str(error), INDENT, width, None)
     location = error.location
     if location is None or location.source_line is None:
         return
