@@ -1,0 +1,238 @@
+"""What must hold of gatekit's workflows and actions, as rules over the parsed YAML: each rule by name, true or broken.
+
+GitHub enforces none of this. A rule that nothing can break proves nothing, so test_workflow_invariants.py breaks each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+REPO = Path(__file__).resolve().parents[2]
+FOLDER = REPO / ".github" / "workflows"
+
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\$/\w+")
+HOSTED = re.compile(r"ubuntu-\d\d\.\d\d")
+WRITES = {"gpu-evidence / propose": {"contents", "pull-requests"}, "gatekit / comment": {"pull-requests"}}
+"""The only jobs that may change anything, and what."""
+SECRETS = {"gpu-evidence / attest": {"GATEKIT_SIGNING_KEY"}}
+CHECK = "gatekit / gate"
+
+Document = Mapping[str, Any]
+
+
+def read(folder: Path = FOLDER) -> dict[str, str]:
+    return {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.yml"))}
+
+
+def parse(text: str) -> Any:
+    return YAML(typ="safe").load(text)
+
+
+def broken(texts: Mapping[str, str]) -> set[str]:
+    """Names of the rules that a set of workflows breaks; `texts` maps file names to YAML."""
+    documents = {name: parse(text) for name, text in texts.items()}
+    rules = {
+        **_everywhere(texts, documents),
+        **_gate(texts, documents),
+        **_gpu(texts, documents),
+        **_comment(documents),
+    }
+    return {rule for rule, holds in rules.items() if not holds}
+
+
+def broken_action(text: str) -> set[str]:
+    """Names of the rules that a composite action breaks."""
+    document = parse(text)
+    steps = document["runs"]["steps"]
+    scripts = [step for step in steps if "run" in step]
+    last = scripts[-1]
+    rules = {
+        "pinned": _pinned(text),
+        "no expression in a script": not any("${{" in step["run"] for step in scripts),
+        "inputs reach scripts by the environment": all(
+            re.fullmatch(r"\$\{\{ inputs\.[a-z-]+ \}\}", value)
+            for step in scripts
+            for value in step.get("env", {}).values()
+        ),
+        "no way around a failure": _no_way_around(steps),
+        "only the upload has a condition": all("upload-artifact@" in s.get("uses", "") for s in steps if "if" in s),
+        "isolated from the folder that is judged": "bin/python -I bin/gatekit" in last["run"]
+        and last["run"].startswith("cd -- "),
+        "installs itself, locked": any(
+            "$GITHUB_ACTION_PATH/" in s["run"] and "install-gate.sh" in s["run"] for s in scripts
+        ),
+        "no package index and no secret": not re.search(r"secrets\.|://|pip install|\bcurl\b|\bwget\b", text),
+        "no cache": "cache" not in text,
+        "bash": all(step["shell"] == "bash" for step in scripts),
+    }
+    return {rule for rule, holds in rules.items() if not holds}
+
+
+def _everywhere(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[str, bool]:
+    jobs = [job for _, job in _jobs(documents)]
+    steps = [step for job in jobs for step in job["steps"]]
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    names = [str(job.get("name", "")) for job in jobs]
+    downloads = [step for step in steps if step.get("uses", "").startswith("actions/download-artifact@")]
+    judged = {name: set(doc["on"]) for name, doc in documents.items()}
+    return {
+        "no pull_request_target": all("pull_request_target" not in events for events in judged.values()),
+        "workflow_run only to comment": all(
+            "workflow_run" not in events or name == "comment.yml" for name, events in judged.items()
+        ),
+        "pinned": all(_pinned(text) for text in texts.values()),
+        "no permission at the top": all(document.get("permissions") == {} for document in documents.values()),
+        "every job says what it may": all(isinstance(job.get("permissions"), dict) for job in jobs),
+        "who may write": all(
+            {key for key, value in job["permissions"].items() if value != "read"} <= WRITES.get(job["name"], set())
+            for job in jobs
+            if isinstance(job.get("permissions"), dict)
+        ),
+        "no identity token": not any("id-token" in text for text in texts.values()),
+        "who gets secrets": all(
+            set(re.findall(r"secrets\.(\w+)", str(job))) <= SECRETS.get(job["name"], set()) for job in jobs
+        )
+        and not any("secrets: inherit" in text or "toJSON(secrets" in text for text in texts.values()),
+        "no expression in a script": not any("${{" in step.get("run", "") for step in steps),
+        "no credentials left behind": all(
+            step.get("with", {}).get("persist-credentials") is False for step in checkouts
+        ),
+        "time limit": all(isinstance(job.get("timeout-minutes"), int) for job in jobs),
+        "concurrency": all("concurrency" in document for document in documents.values()),
+        "unique job names": "" not in names and len(set(names)) == len(names),
+        "self-hosted only by hand": all(
+            "self-hosted" not in str(job.get("runs-on")) or set(documents[name]["on"]) == {"workflow_dispatch"}
+            for name, job in _jobs(documents)
+        ),
+        "other machines are hosted ones": all(
+            HOSTED.fullmatch(str(job.get("runs-on"))) or "self-hosted" in str(job.get("runs-on")) for job in jobs
+        ),
+        "no cache": not any(
+            "cache" in step.get("with", {}) or "actions/cache" in step.get("uses", "") for step in steps
+        ),
+        "artifacts are checked": all(step["with"].get("digest-mismatch") == "error" for step in downloads),
+    }
+
+
+def _gate(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[str, bool]:
+    document = documents["gate.yml"]
+    on, jobs = document["on"], document["jobs"]
+    job = next(iter(jobs.values()))
+    steps = job["steps"]
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    paths = [step["with"].get("path") for step in checkouts]
+    scripts = [step["run"] for step in steps if "run" in step]
+    judge = [step for step in steps if step.get("id") == "judge"]
+    return {
+        "gate: one job of the required name": len(jobs) == 1
+        and job["name"] == CHECK
+        and sum(other["name"] == CHECK for _, other in _jobs(documents)) == 1,
+        "gate: runs for every change": set(on) == {"pull_request", "merge_group"}
+        and not {"paths", "paths-ignore", "branches", "branches-ignore"} & set(on["pull_request"] or {})
+        and {"opened", "synchronize", "reopened"} <= set(on["pull_request"]["types"])
+        and on["merge_group"] == {"types": ["checks_requested"]},
+        "gate: the job always reports": "if" not in job and "needs" not in job and "strategy" not in job,
+        "gate: only the upload has a condition": all(
+            "upload-artifact@" in step.get("uses", "") for step in steps if "if" in step
+        ),
+        "gate: no way around a failure": _no_way_around([job, *steps]),
+        "gate: only reads": job.get("permissions") == {"contents": "read"},
+        "gate: no secret": "secrets." not in texts["gate.yml"] and "github.token" not in texts["gate.yml"],
+        "gate: two checkouts, side by side": paths == ["base", "candidate"],
+        "gate: the base is the branch as it is now": len(checkouts) == 2
+        and checkouts[0]["with"].get("ref")
+        == "${{ github.event.pull_request.base.ref || github.event.merge_group.base_sha }}",
+        "gate: the candidate has its history": len(checkouts) == 2
+        and checkouts[1]["with"].get("fetch-depth") == 0
+        and "ref" not in checkouts[1]["with"],
+        "gate: installs from the base": any(s.startswith("bash base/requirements/install-gate.sh ") for s in scripts)
+        and not any("pip" in script for script in scripts),
+        "gate: nothing of the candidate is run": not any("candidate" in script for script in scripts)
+        and not any(re.match(r"\./|\$/", step.get("uses", "")) for step in steps)
+        and all("working-directory" not in step for step in steps),
+        "gate: isolated": len(judge) == 1
+        and judge[0]["run"].startswith('cd -- "$RUNNER_TEMP/')
+        and "bin/python -I bin/gatekit action" in judge[0]["run"],
+        "gate: enforces": len(judge) == 1
+        and judge[0]["env"] == {"GATEKIT_INPUT_MODE": "pr", "GATEKIT_INPUT_WORKING_DIRECTORY": "candidate"},
+        "gate: pipefail": document.get("defaults") == {"run": {"shell": "bash"}},
+    }
+
+
+def _gpu(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[str, bool]:
+    document = documents["gpu-evidence.yml"]
+    jobs = document["jobs"]
+    measure, attest, propose = jobs["measure"], jobs["attest"], jobs["propose"]
+    check = jobs["request"]["steps"][0]
+    scripts = "\n".join(step.get("run", "") for job in jobs.values() for step in job["steps"])
+    download = [s for s in attest["steps"] if s.get("uses", "").startswith("actions/download-artifact@")]
+    first = measure["steps"][0]
+    return {
+        "gpu: only by hand": set(document["on"]) == {"workflow_dispatch"},
+        "gpu: the machine": measure["runs-on"] == ["self-hosted", "gpu", "b200"]
+        and not any("self-hosted" in str(job["runs-on"]) for name, job in jobs.items() if name != "measure"),
+        "gpu: environments": measure.get("environment") == "gpu-evidence"
+        and attest.get("environment") == "gpu-evidence-signing",
+        "gpu: measuring only reads and holds no secret": measure["permissions"] == {"contents": "read"}
+        and "secrets." not in str(measure)
+        and "github.token" not in str(measure),
+        "gpu: inputs are checked before anything else": measure["needs"] == "request"
+        and all("request" in jobs[name]["needs"] for name in ("attest", "propose"))
+        and set(check["env"].values()) == {"${{ inputs.head_sha }}", "${{ inputs.nonce }}"}
+        and '"$HEAD_SHA" =~ ^[0-9a-f]{40}$' in check["run"]
+        and '"$NONCE" =~ ^[0-9a-f]{16,64}$' in check["run"]
+        and texts["gpu-evidence.yml"].count("inputs.") == 2,
+        "gpu: only from main": '"$GITHUB_REF" != refs/heads/main' in check["run"],
+        "gpu: the harness is of main": first["with"] | {"persist-credentials": 0}
+        == {"path": "harness", "ref": "${{ github.sha }}", "persist-credentials": 0}
+        and 'cd -- "$GITHUB_WORKSPACE/harness"' in measure["steps"][-2]["run"],
+        "gpu: signing runs nothing that was measured": len(download) == 1
+        and download[0]["with"].get("artifact-ids") == "${{ steps.measured.outputs.ids }}"
+        and download[0]["with"].get("path", "").startswith("${{ runner.temp }}/")
+        and "needs.request.outputs.head_sha" not in str(attest)
+        and "python -m runners" not in str(attest),
+        "gpu: no force": "--force" not in scripts and "push -f" not in scripts and "+HEAD" not in scripts,
+        "gpu: proposing has no secret": "secrets." not in str(propose),
+    }
+
+
+def _comment(documents: Mapping[str, Document]) -> dict[str, bool]:
+    document = documents["comment.yml"]
+    (job,) = document["jobs"].values()
+    return {
+        "comment: after the gate": document["on"] == {"workflow_run": {"workflows": ["gate"], "types": ["completed"]}}
+        and documents["gate.yml"]["name"] == "gate",
+        "comment: no checkout": not any("checkout" in step.get("uses", "") for step in job["steps"]),
+        "comment: no script": not any("run" in step for step in job["steps"]),
+        "comment: the number is not the artifact's": "outputs" not in str(job["steps"]),
+        "comment: nothing of the other run but its report": [
+            set(step.get("with", {})) for step in job["steps"] if "download-artifact@" in step.get("uses", "")
+        ]
+        == [{"name", "path", "run-id", "github-token", "digest-mismatch"}],
+    }
+
+
+def _jobs(documents: Mapping[str, Document]) -> Iterator[tuple[str, Any]]:
+    for name, document in documents.items():
+        for job in document["jobs"].values():
+            yield name, job
+
+
+def _pinned(text: str) -> bool:
+    uses = re.findall(r"^\s*(?:- )?uses: (.*)$", text, re.MULTILINE)
+    document = parse(text)
+    groups = [document["runs"]] if "runs" in document else [*document["jobs"].values()]
+    counted = sum("uses" in step for group in groups for step in group["steps"]) + sum("uses" in g for g in groups)
+    return bool(uses) and len(uses) == counted and all(PINNED.fullmatch(value) for value in uses)
+
+
+def _no_way_around(parts: list[Any]) -> bool:
+    text = "\n".join(str(part.get("run", "")) for part in parts)
+    return not any("continue-on-error" in part for part in parts) and not re.search(
+        r"\|\||\|\s*tee\b|;\s*(true|:|exit 0)\s*$|set \+e|\bexit 0\b|&\s*$", text, re.MULTILINE
+    )

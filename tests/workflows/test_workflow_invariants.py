@@ -1,0 +1,253 @@
+"""The rules of invariants.py hold, and each notices when it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+from workflows.invariants import REPO, broken, broken_action, parse, read, rules
+
+WORKFLOWS = read()
+ACTION = (REPO / "action.yml").read_text("utf-8")
+COMMENT_ACTION = (REPO / "comment" / "action.yml").read_text("utf-8")
+
+CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
+
+
+def test_the_workflows_keep_every_rule() -> None:
+    assert broken(WORKFLOWS) == set()
+
+
+@pytest.mark.parametrize("text", [ACTION, COMMENT_ACTION], ids=["action", "comment/action"])
+def test_the_actions_keep_every_rule(text: str) -> None:
+    assert broken_action(text) == set()
+
+
+def swap(old: str, new: str, count: int = 1) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert old in text, old
+        return text.replace(old, new, count)
+
+    return change
+
+
+def plus(text: str) -> Callable[[str], str]:
+    return lambda old: old + text
+
+
+EXTRA_JOB = """
+  other:
+    name: {name}
+    runs-on: {machine}
+    timeout-minutes: 5
+    permissions: {{}}
+    steps:
+      - run: 'true'
+"""
+
+MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
+    ("no pull_request_target", "gate.yml", swap("  pull_request:\n", "  pull_request_target:\n  pull_request:\n")),
+    ("no pull_request_target", "ci.yml", swap("  pull_request:\n", "  pull_request_target:\n")),
+    ("workflow_run only to comment", "ci.yml", swap("on:\n", "on:\n  workflow_run: {workflows: [gate]}\n")),
+    ("pinned", "gate.yml", swap(CHECKOUT, "actions/checkout@v7")),
+    ("pinned", "gate.yml", swap(CHECKOUT, "actions/checkout@main # v7.0.1")),
+    ("pinned", "gate.yml", swap(" # v7.0.1", "")),
+    ("pinned", "comment.yml", swap("$/comment", "./comment")),
+    ("pinned", "gpu-evidence.yml", swap("5fda3b95a4ea91299a34e894583c3862153e4b97", "5fda3b95")),
+    ("no permission at the top", "gate.yml", swap("permissions: {}", "permissions: write-all")),
+    ("no permission at the top", "comment.yml", swap("permissions: {}\n", "")),
+    (
+        "every job says what it may",
+        "gate.yml",
+        swap("    permissions:\n      contents: read #", "    # contents: read #"),
+    ),
+    (
+        "every job says what it may",
+        "ci.yml",
+        swap("    permissions:\n      contents: read", "    permissions: write-all #"),
+    ),
+    ("who may write", "gate.yml", swap("contents: read #", "statuses: write #")),
+    ("who may write", "gpu-evidence.yml", swap("actions: read #", "actions: write #")),
+    ("no identity token", "gpu-evidence.yml", swap("actions: read #", "id-token: write #")),
+    ("who gets secrets", "comment.yml", swap("${{ github.token }}", "${{ secrets.PAT }}")),
+    ("who gets secrets", "gpu-evidence.yml", swap("vars.GATEKIT_RUNNERS_PYTHON", "secrets.X")),
+    ("no expression in a script", "gpu-evidence.yml", swap('"$HEAD_SHA" =~', '"${{ inputs.head_sha }}" =~')),
+    ("no expression in a script", "gate.yml", swap("run: bash base", "run: echo ${{ github.head_ref }}; bash base")),
+    ("no credentials left behind", "gate.yml", swap("persist-credentials: false", "persist-credentials: true")),
+    ("no credentials left behind", "gpu-evidence.yml", swap("          persist-credentials: false\n", "")),
+    ("time limit", "gate.yml", swap("    timeout-minutes: 15\n", "")),
+    ("concurrency", "gpu-evidence.yml", swap("concurrency:", "x:")),
+    ("unique job names", "ci.yml", swap("name: ci / lint", "name: gatekit / gate")),
+    ("self-hosted only by hand", "gate.yml", swap("runs-on: ubuntu-24.04", "runs-on: self-hosted")),
+    ("self-hosted only by hand", "gpu-evidence.yml", swap("on:\n", "on:\n  pull_request:\n")),
+    ("other machines are hosted ones", "gate.yml", swap("runs-on: ubuntu-24.04", "runs-on: [gpu, b200]")),
+    ("other machines are hosted ones", "ci.yml", swap("runs-on: ubuntu-24.04", "runs-on: ubuntu-latest")),
+    ("no cache", "gate.yml", swap('python-version: "3.13"', 'python-version: "3.13"\n          cache: pip')),
+    ("artifacts are checked", "comment.yml", swap("digest-mismatch: error", "digest-mismatch: warn")),
+    ("artifacts are checked", "gpu-evidence.yml", swap("          digest-mismatch: error\n", "")),
+    ("gate: one job of the required name", "gate.yml", swap("name: gatekit / gate", "name: gatekit")),
+    (
+        "gate: one job of the required name",
+        "ci.yml",
+        plus(EXTRA_JOB.format(name="gatekit / gate", machine="ubuntu-24.04")),
+    ),
+    ("gate: one job of the required name", "gate.yml", plus(EXTRA_JOB.format(name="b", machine="ubuntu-24.04"))),
+    (
+        "gate: runs for every change",
+        "gate.yml",
+        swap("  pull_request:\n", "  pull_request:\n    paths: [evidence/**]\n"),
+    ),
+    ("gate: runs for every change", "gate.yml", swap("  merge_group:\n    types: [checks_requested]\n", "")),
+    ("gate: runs for every change", "gate.yml", swap("synchronize, ", "")),
+    ("gate: runs for every change", "gate.yml", swap("  pull_request:\n", "  pull_request:\n    branches: [dev]\n")),
+    (
+        "gate: the job always reports",
+        "gate.yml",
+        swap(
+            "    name: gatekit / gate\n", "    name: gatekit / gate\n    if: github.event.pull_request.draft == false\n"
+        ),
+    ),
+    (
+        "gate: only the upload has a condition",
+        "gate.yml",
+        swap("        id: judge\n", "        id: judge\n        if: always()\n"),
+    ),
+    (
+        "gate: no way around a failure",
+        "gate.yml",
+        swap("        id: judge\n", "        id: judge\n        continue-on-error: true\n"),
+    ),
+    ("gate: no way around a failure", "gate.yml", swap("bin/gatekit action", "bin/gatekit action || true")),
+    ("gate: no way around a failure", "gate.yml", swap("bin/gatekit action", "bin/gatekit action | tee log")),
+    ("gate: no way around a failure", "gate.yml", swap("          cd -- ", "          set +e\n          cd -- ")),
+    ("gate: only reads", "gate.yml", swap("contents: read #", "contents: write #")),
+    (
+        "gate: no secret",
+        "gate.yml",
+        swap("GATEKIT_INPUT_MODE: pr", "GATEKIT_INPUT_MODE: pr\n          T: ${{ github.token }}"),
+    ),
+    ("gate: two checkouts, side by side", "gate.yml", swap("path: base", "path: candidate/base")),
+    ("gate: the base is the branch as it is now", "gate.yml", swap("pull_request.base.ref", "pull_request.base.sha")),
+    (
+        "gate: the base is the branch as it is now",
+        "gate.yml",
+        swap("github.event.pull_request.base.ref", "github.head_ref"),
+    ),
+    ("gate: the candidate has its history", "gate.yml", swap("          fetch-depth: 0\n", "")),
+    ("gate: installs from the base", "gate.yml", swap("bash base/requirements", "bash candidate/requirements")),
+    ("gate: nothing of the candidate is run", "gate.yml", swap("bash base/", "bash candidate/")),
+    ("gate: nothing of the candidate is run", "gate.yml", swap(f"uses: {CHECKOUT}", "uses: ./candidate")),
+    (
+        "gate: nothing of the candidate is run",
+        "gate.yml",
+        swap("        id: judge\n", "        id: judge\n        working-directory: candidate\n"),
+    ),
+    ("gate: isolated", "gate.yml", swap("python -I", "python")),
+    ("gate: isolated", "gate.yml", swap('cd -- "$RUNNER_TEMP/gatekit-environment"', "cd -- base")),
+    ("gate: enforces", "gate.yml", swap("GATEKIT_INPUT_MODE: pr", "GATEKIT_INPUT_MODE: check")),
+    (
+        "gate: enforces",
+        "gate.yml",
+        swap("GATEKIT_INPUT_MODE: pr", "GATEKIT_INPUT_MODE: pr\n          GATEKIT_INPUT_ADVISORY: 'true'"),
+    ),
+    ("gate: pipefail", "gate.yml", swap("    shell: bash", "    shell: sh")),
+    ("gpu: only by hand", "gpu-evidence.yml", swap("on:\n", "on:\n  push:\n")),
+    ("gpu: the machine", "gpu-evidence.yml", swap("[self-hosted, gpu, b200]", "[self-hosted]")),
+    ("gpu: the machine", "gpu-evidence.yml", plus(EXTRA_JOB.format(name="x", machine="[self-hosted, gpu, b200]"))),
+    ("gpu: environments", "gpu-evidence.yml", swap("    environment: gpu-evidence\n", "")),
+    ("gpu: environments", "gpu-evidence.yml", swap("environment: gpu-evidence-signing", "environment: gpu-evidence")),
+    (
+        "gpu: measuring only reads and holds no secret",
+        "gpu-evidence.yml",
+        swap("STAGE: ${{ matrix.stage }}", "STAGE: ${{ github.token }}"),
+    ),
+    (
+        "gpu: inputs are checked before anything else",
+        "gpu-evidence.yml",
+        swap("    needs: request\n", "    needs: []\n"),
+    ),
+    ("gpu: inputs are checked before anything else", "gpu-evidence.yml", swap("{40}", "{7,40}")),
+    (
+        "gpu: inputs are checked before anything else",
+        "gpu-evidence.yml",
+        swap("ref: ${{ needs.request.outputs.head_sha }}", "ref: ${{ inputs.head_sha }}"),
+    ),
+    ("gpu: only from main", "gpu-evidence.yml", swap("refs/heads/main", "refs/heads/*")),
+    (
+        "gpu: the harness is of main",
+        "gpu-evidence.yml",
+        swap("ref: ${{ github.sha }}", "ref: ${{ needs.request.outputs.head_sha }}"),
+    ),
+    ("gpu: the harness is of main", "gpu-evidence.yml", swap("$GITHUB_WORKSPACE/harness", "$GITHUB_WORKSPACE/subject")),
+    (
+        "gpu: signing runs nothing that was measured",
+        "gpu-evidence.yml",
+        swap("artifact-ids: ${{ steps.measured.outputs.ids }}", "pattern: measured-*"),
+    ),
+    (
+        "gpu: signing runs nothing that was measured",
+        "gpu-evidence.yml",
+        swap("path: ${{ runner.temp }}/measured", "path: ."),
+    ),
+    ("gpu: no force", "gpu-evidence.yml", swap("git push --quiet", "git push --force --quiet")),
+    (
+        "gpu: proposing has no secret",
+        "gpu-evidence.yml",
+        swap("GH_TOKEN: ${{ github.token }}\n          HEAD_SHA", "GH_TOKEN: ${{ secrets.PAT }}\n          HEAD_SHA"),
+    ),
+    ("comment: after the gate", "comment.yml", swap("workflows: [gate]", "workflows: ['*']")),
+    ("comment: after the gate", "gate.yml", swap("name: gate\n", "name: verdict\n")),
+    ("comment: no checkout", "comment.yml", swap("    steps:\n", f"    steps:\n      - uses: {CHECKOUT}\n")),
+    ("comment: no script", "comment.yml", swap("    steps:\n", "    steps:\n      - run: bash reports/run.sh\n")),
+    (
+        "comment: the number is not the artifact's",
+        "comment.yml",
+        swap("token: ${{ github.token }}\n", "token: ${{ steps.x.outputs.token }}\n", 9),
+    ),
+    ("comment: nothing of the other run but its report", "comment.yml", swap("          name: gatekit-reports\n", "")),
+]
+
+
+@pytest.mark.parametrize(("rule", "name", "change"), MUTANTS, ids=[f"{rule} ({name})" for rule, name, _ in MUTANTS])
+def test_breaking_a_rule_is_noticed(rule: str, name: str, change: Callable[[str], str]) -> None:
+    assert rule in broken({**WORKFLOWS, name: change(WORKFLOWS[name])})
+
+
+ACTION_MUTANTS: list[tuple[str, Callable[[str], str]]] = [
+    ("pinned", swap("@5fda3b95a4ea91299a34e894583c3862153e4b97 #", "@v7 #")),
+    ("no expression in a script", swap("exec bin/python", "exec ${{ inputs.python-version }}")),
+    ("inputs reach scripts by the environment", swap("${{ inputs.mode }}", "x ${{ github.head_ref }}")),
+    ("no way around a failure", swap("bin/gatekit action", "bin/gatekit action || true")),
+    ("no way around a failure", swap("      id: judge\n", "      id: judge\n      continue-on-error: true\n")),
+    ("only the upload has a condition", swap("      id: judge\n", "      id: judge\n      if: always()\n")),
+    ("isolated from the folder that is judged", swap("python -I", "python")),
+    ("isolated from the folder that is judged", swap("        cd -- ", "        : cd -- ")),
+    ("installs itself, locked", swap("$GITHUB_ACTION_PATH/requirements/install-gate.sh", "install.sh")),
+    ("no package index and no secret", swap("exec bin/python", "pip install gatekit; exec bin/python")),
+    ("no cache", swap("python-version: ${{ inputs.python-version }}", "cache: pip")),
+    ("bash", swap("shell: bash", "shell: sh")),
+]
+
+
+@pytest.mark.parametrize(("rule", "change"), ACTION_MUTANTS)
+def test_breaking_a_rule_of_the_action_is_noticed(rule: str, change: Callable[[str], str]) -> None:
+    assert rule in broken_action(change(ACTION))
+
+
+def test_every_rule_has_a_mutant() -> None:
+    assert set(rules(WORKFLOWS)) == {rule for rule, _, _ in MUTANTS}
+
+
+def test_every_stage_and_configuration_of_the_matrix_exists() -> None:
+    matrix = parse(WORKFLOWS["gpu-evidence.yml"])["jobs"]["measure"]["strategy"]["matrix"]["include"]
+    runners = {point.name for point in entry_points(group="gatekit.runners")}
+    assert {entry["stage"] for entry in matrix} <= runners
+    assert all((REPO / "runners" / "configs" / f"{entry['config']}.yaml").is_file() for entry in matrix)
+    assert len({entry["config"] for entry in matrix}) == len(matrix)
+
+
+def test_everything_that_the_gate_installs_from_is_in_the_repository() -> None:
+    for name in ("install-gate.sh", "gate.lock", "sign.lock", "build.lock"):
+        assert (Path(REPO) / "requirements" / name).is_file()
