@@ -398,25 +398,3 @@ def test_saebenchs_own_schema_is_applied_where_it_is_installed(
     assert refused.value.error_id == "adapter.saebench_schema"
     assert refused.value.location is not None
     assert refused.value.location.pointer == "/eval_id"
-
-
-@pytest.mark.runners
-@pytest.mark.parametrize("kind", ["core", "sparse_probing"])
-def test_the_recorded_files_follow_the_installed_schemas(kind: str) -> None:
-    from gatekit.evidence.adapters.saebench.published_schemas import FILES, _installed, check_published
-    from gatekit.evidence.adapters.saebench.sources import read_sources
-
-    assert kind in FILES
-    assert _installed(kind) is not None, "sae-bench is not installed, or its schemas have moved"
-    for source in read_sources(seeded(kind)):
-        check_published(source.file, kind)
-
-
-@pytest.mark.runners
-def test_the_installed_schema_refuses_a_metric_that_is_a_string(tmp_path: Path) -> None:
-    value = result("core", 11)
-    value["eval_result_metrics"]["reconstruction_quality"]["explained_variance"] = "0.9"
-    path = tmp_path / "core.json"
-    path.write_text(json.dumps(value))
-    with pytest.raises(GatekitError, match="SAEBench's schema of core"):
-        import_summaries("saebench", [str(path)], ImportOptions())
