@@ -7,7 +7,7 @@ for those.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,8 +20,8 @@ from gatekit.claims.values import shown
 from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.summary import Summary
 from gatekit.exit_codes import ExitCode, worst
-from gatekit.gates.evaluate import evaluate
-from gatekit.gates.verdict import GateResult, Outcome
+from gatekit.gates.evaluate import Signer, evaluate
+from gatekit.gates.verdict import GateResult, Outcome, Verdict
 from gatekit.policy import Policy
 
 
@@ -37,6 +37,8 @@ class Finding:
     """What it makes of the whole check; PASS is a warning."""
     claim: str | None = None
     """The claim that it is about, where it is about one."""
+    gate: str | None = None
+    """Name of the gate that the claim needs and that does not pass."""
 
     def __str__(self) -> str:
         place = f"{self.location}: " if self.location else ""
@@ -79,6 +81,8 @@ def check(
     now: datetime,
     errors: Sequence[GatekitError] = (),
     stale: Mapping[str, str] | None = None,
+    base: Sequence[Summary] | None = None,
+    signers: Mapping[str, frozenset[Signer]] | None = None,
 ) -> Checked:
     """Check everything that the documents publish.
 
@@ -90,6 +94,8 @@ def check(
         now: aware UTC time for ages and waivers.
         errors: what reading any of these already found wrong.
         stale: path of a summary -> why it is out of date with the files that are judged.
+        base: the base branch's summaries, which not_worse_than compares with; None when there is no base.
+        signers: per sha256 of a summary's bytes, the keys whose signatures were verified.
 
     Returns:
         Findings with their codes: BLOCKED for a number that is not the evidence's and for a supported claim whose gate
@@ -98,7 +104,16 @@ def check(
     """
     findings = [_from_error(error) for error in errors]
     findings += [_from_error(error) for error in check_references(registry, policies)]
-    states, gate_findings = _judged(registry, documents, policies, summaries, now, stale or {})
+    by_id = {policy.id: policy for policy in policies}
+
+    def judge(claim: Claim) -> Verdict | None:
+        policy = by_id.get(claim.policy)
+        if policy is None:
+            return None
+        chosen = [summary for path, summary in summaries.items() if claim.stands_on(path)]
+        return evaluate([policy], chosen, now, base=base, signers=signers, stale=stale)
+
+    states, gate_findings = _judged(registry, documents, summaries, judge)
     findings += gate_findings
     for document in documents:
         findings += [_from_error(error) for error in document.errors]
@@ -128,13 +143,10 @@ def _from_error(error: GatekitError, claim: str | None = None) -> Finding:
 def _judged(
     registry: Registry,
     documents: Sequence[Document],
-    policies: Sequence[Policy],
     summaries: Mapping[str, Summary],
-    now: datetime,
-    stale: Mapping[str, str],
+    judge: Callable[[Claim], Verdict | None],
 ) -> tuple[list[ClaimState], list[Finding]]:
     """Evaluate each policy once per set of evidence that claims stand on."""
-    by_id = {policy.id: policy for policy in policies}
     judged: dict[tuple[str, tuple[str, ...]], dict[str, GateResult]] = {}
     states: list[ClaimState] = []
     findings: dict[str, Finding] = {}
@@ -143,11 +155,8 @@ def _judged(
         for block in document.blocks:
             places.setdefault(block.claim, []).append(block.location)
     for claim in registry.claims:
-        policy = by_id.get(claim.policy)
         key = (claim.policy, claim.evidence)
-        if policy is not None and key not in judged:
-            chosen = [summary for path, summary in summaries.items() if claim.stands_on(path)]
-            verdict = evaluate([policy], chosen, now, stale=stale)
+        if key not in judged and (verdict := judge(claim)) is not None:
             judged[key] = {gate.name: gate for gate in verdict.policies[0].gates}
             # Several claims may need one policy: what is wrong with it is said once.
             findings.update({str(error): _from_error(error) for error in verdict.errors})
@@ -187,6 +196,7 @@ def _gates(claim: Claim, gates: Mapping[str, GateResult]) -> list[Finding]:
                 f"`gatekit explain {name}` says more; until it passes, the status is pending or not_supported",
                 ExitCode.BLOCKED if fails else ExitCode.INCONCLUSIVE,
                 claim.id,
+                name,
             )
         )
     return found

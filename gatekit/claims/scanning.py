@@ -74,11 +74,12 @@ _MARKDOWN_MASKS = (
     re.compile(r"\]\([^()\s]*(?:[ \t]+\"[^\"\r\n]*\")?\)|\]\[[^\]\r\n]*\]"),  # link targets
     re.compile(r"</?[A-Za-z][^<>]*>"),  # tags and autolinks
     re.compile(r"\b(?:https?|ftp|mailto)://?[^\s<>)\]]+"),
-    re.compile(r"^[ \t>]*\#{1,6}[ \t]+[0-9]+(?:\.[0-9]+)*\.?(?=[ \t])", re.MULTILINE),  # numbers of headings
+    re.compile(r"^[ \t>]*\#{1,6}[ \t]+[1-9][0-9]*(?:\.[0-9]+)*\.?(?=[ \t])", re.MULTILINE),  # numbers of headings
     re.compile(r"^[ \t>]*[0-9]{1,9}[.)](?=[ \t])", re.MULTILINE),  # numbers of list items
 )
 _LATEX_MASKS = (
     re.compile(r"\A.*?\\begin\{document\}", re.DOTALL),  # the preamble
+    re.compile(r"[0-9.]+[ \t]*(?=\\(?:text|line|column|page)(?:width|height)\b)"),
     re.compile(
         r"\\(?:documentclass|usepackage|includegraphics|input|include|label|ref|eqref|autoref|cref|Cref|pageref"
         r"|cite[a-z]*\*?|url|href|bibliography|bibliographystyle|[vh]space\*?|setlength|addtolength|setcounter"
@@ -86,7 +87,6 @@ _LATEX_MASKS = (
         r"(?:\[[^\[\]]*\])*(?:\{[^{}]*\})*"
     ),
     re.compile(r"\\[A-Za-z@]+\*?(?:\[[^\[\]]*\])?"),  # any other macro with its options
-    re.compile(r"[0-9.]+[ \t]*(?=\\(?:text|line|column|page)(?:width|height)\b)"),
 )
 
 

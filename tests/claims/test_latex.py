@@ -92,7 +92,10 @@ def test_an_escaped_percent_sign_starts_no_comment_and_arguments_may_stand_apart
         (r"\gateclaim{a}", ["paper/p.tex:1:1: claims.marker"]),
         (r"\gatevalue{a.json}{r2}{n}{0.1}", ["paper/p.tex:1:1: claims.marker"]),
         (r"x \gatevalue{a.json}{r2}{mean}{.3f}{0.1}", ["paper/p.tex:1:3: claims.value"]),
-        (r"\gateclaim{a}{b \gateclaim{c}{d}}", ["paper/p.tex:1:17: claims.nested", "paper/p.tex:1:33: claims.unopened"]),
+        (
+            r"\gateclaim{a}{b \gateclaim{c}{d}}",
+            ["paper/p.tex:1:17: claims.nested", "paper/p.tex:1:33: claims.unopened"],
+        ),
         (r"\gateclaim{a}{b} \gateclaim{a}{b}", ["paper/p.tex:1:18: claims.duplicate"]),
         (r"\gateclaim{a}{ % b" + "\n}", ["paper/p.tex:1:1: claims.empty"]),
         (r"\gateclaims{a}{b}", ["paper/p.tex:1:1: claims.marker"]),

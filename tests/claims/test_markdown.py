@@ -191,7 +191,26 @@ def test_a_document_that_is_not_plain_utf8_is_refused(data: bytes, error_id: str
 
 
 PIECES = (
-    *("`", "``", "```", "```\n", "~~~", "\\", "> ", "- ", "1. ", "# ", "  ", " ", "\n", "\n", "\n\n", "\r\n", "a ", "b"),
+    *(
+        "`",
+        "``",
+        "```",
+        "```\n",
+        "~~~",
+        "\\",
+        "> ",
+        "- ",
+        "1. ",
+        "# ",
+        "  ",
+        " ",
+        "\n",
+        "\n",
+        "\n\n",
+        "\r\n",
+        "a ",
+        "b",
+    ),
     *("<!-- gatekit:claim a -->", "<!-- /gatekit:claim -->", "<!-- gatekit:literal -->", "<!-- x -->", "<!-- x\ny -->"),
 )
 

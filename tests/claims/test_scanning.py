@@ -1,0 +1,104 @@
+"""`scan` points at what looks measured or claimed in prose; not at code, links, versions or dates."""
+
+from __future__ import annotations
+
+import pytest
+from claims.registered import PAPER, README, paper, readme
+
+from gatekit.claims import scan_language, scan_numbers
+
+
+def numbers(text: str) -> list[str]:
+    return [stray.text for stray in scan_numbers(readme(text))]
+
+
+def language(text: str) -> list[str]:
+    return [stray.text for stray in scan_language(readme(text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("MCC is 0.62 against -0.41.", ["0.62", "-0.41"]),
+        ("It drops by 12 % (\u22120.05), or 3.5%.", ["12 %", "\u22120.05", "3.5%"]),
+        ("| 0.62 | **0.41** |", ["0.62", "0.41"]),
+        ("p<0.05, r=0.9, ~0.5, 1.5e-3", ["0.05", "0.9", "0.5", "1.5e-3"]),
+        ("2.0x faster, 3.5\u00d7 smaller", ["2.0x", "3.5\u00d7"]),
+        ("1,234.5 tokens", ["1,234.5"]),
+        ("# 0.62 is enough", ["0.62"]),
+        ("- 0.62\n1. 0.41", ["0.62", "0.41"]),
+        ("- item\n\n    which reaches 0.62", ["0.62"]),
+    ],
+)
+def test_decimals_percentages_and_factors_in_prose_are_found(text: str, found: list[str]) -> None:
+    assert numbers(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "five seeds, 1000 rows, 32 latents",
+        "`0.62` and\n```\n0.62\n```\n",
+        "code:\n\n    x = 0.62\n",
+        "<!-- 0.62 -->",
+        "<!-- gatekit:literal -->0.62<!-- /gatekit:literal -->",
+        "[paper](https://example.org/v0.62) <https://example.org/0.62> https://example.org/0.62",
+        "[x]: https://example.org/0.62",
+        '<img width="0.62">',
+        "## 2.1 Method\n# 3. Results",
+        "1.2.3 and v1.2 and version 1.2 and Python 3.11 and 2026-02-16 and 16.02.2026",
+        "Section 2.1, Table 3.4, \u00a7 1.2, Fig. 5.6, CC BY 4.0, Apache-2.0, arXiv 2511.12345",
+        "GPT-3.5 at blocks.3.hook, a 95 % confidence bound, confidence 0.95",
+        "---\nversion: 0.62\n---\n\ntext",
+        "12:30.5 and 1/0.5",
+    ],
+)
+def test_what_is_no_result_is_not_pointed_at(text: str) -> None:
+    assert numbers(text) == []
+
+
+def test_bound_numbers_are_no_strays_and_others_have_their_place() -> None:
+    assert numbers(README) == []
+    (stray,) = scan_numbers(readme(README + "\r\nIt was 0.5 before.\r\n"))
+    assert str(stray.location) == "README.md:13:8"
+
+
+def test_a_number_in_a_claim_that_is_not_bound_is_a_stray() -> None:
+    assert numbers(README.replace("agree more than", "agree 0.2 more than")) == ["0.2"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("State-of-the-art results", "state\nof the art", "SOTA", "it outperforms x", "significantly fewer"),
+        *("better than x", "a robust metric", "it beats x", "superior", "this proves", "statistically significant"),
+    ],
+)
+def test_claim_language_is_found_in_any_case_and_over_line_ends(text: str) -> None:
+    assert len(language(text)) == 1
+
+
+@pytest.mark.parametrize("text", ["`SOTA`", "significand", "robust-statistics", "[x](robust.md)", "sotas"])
+def test_words_that_only_look_alike_are_not(text: str) -> None:
+    assert language(text) == []
+
+
+def test_claim_language_inside_a_registered_block_is_registered() -> None:
+    text = "<!-- gatekit:claim a -->\nOurs outperforms theirs.\n<!-- /gatekit:claim -->\n\nIt is robust.\n"
+    (stray,) = scan_language(readme(text))
+    assert (stray.text, str(stray.location)) == ("robust", "README.md:5:7")
+
+
+def test_latex_is_scanned_without_its_preamble_lengths_references_and_comments() -> None:
+    text = r"""\documentclass[11.5pt]{article}
+\begin{document}
+\includegraphics[width=0.5\textwidth]{a0.5.png} \vspace{0.5em} \cite{x0.5} \ref{t:0.5} % 0.5
+\begin{tabular}{p{0.5cm}} 0.25\textwidth
+We reach $0.62$, i.e.\ 12\,\% and by~0.41; it outperforms \verb|0.9|.
+\end{document}
+0.99
+"""
+    document = paper(text)
+    assert [s.text for s in scan_numbers(document)] == ["0.62", r"12\,\%", "0.41"]
+    assert [s.text for s in scan_language(document)] == ["outperforms"]
+    assert scan_numbers(paper(PAPER)) == []
