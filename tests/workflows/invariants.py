@@ -35,14 +35,17 @@ def parse(text: str) -> Any:
 
 def broken(texts: Mapping[str, str]) -> set[str]:
     """Names of the rules that a set of workflows breaks; `texts` maps file names to YAML."""
+    return {rule for rule, holds in rules(texts).items() if not holds}
+
+
+def rules(texts: Mapping[str, str]) -> dict[str, bool]:
     documents = {name: parse(text) for name, text in texts.items()}
-    rules = {
+    return {
         **_everywhere(texts, documents),
         **_gate(texts, documents),
         **_gpu(texts, documents),
         **_comment(documents),
     }
-    return {rule for rule, holds in rules.items() if not holds}
 
 
 def broken_action(text: str) -> set[str]:
@@ -51,7 +54,7 @@ def broken_action(text: str) -> set[str]:
     steps = document["runs"]["steps"]
     scripts = [step for step in steps if "run" in step]
     last = scripts[-1]
-    rules = {
+    held = {
         "pinned": _pinned(text),
         "no expression in a script": not any("${{" in step["run"] for step in scripts),
         "inputs reach scripts by the environment": all(
@@ -70,7 +73,7 @@ def broken_action(text: str) -> set[str]:
         "no cache": "cache" not in text,
         "bash": all(step["shell"] == "bash" for step in scripts),
     }
-    return {rule for rule, holds in rules.items() if not holds}
+    return {rule for rule, holds in held.items() if not holds}
 
 
 def _everywhere(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[str, bool]:
