@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gatekit.policy.diff import PolicyDiff, diff_policies, diff_policy
 from gatekit.policy.lint import lint
-from gatekit.policy.loading import find_policies, parse_policy, read_policies, read_policy
+from gatekit.policy.loading import duplicate_ids, find_policies, parse_policy, read_policies, read_policy
 from gatekit.policy.model import Combined, Gate, Policy, Rule, Threshold, Waiver, thresholds
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Waiver",
     "diff_policies",
     "diff_policy",
+    "duplicate_ids",
     "find_policies",
     "lint",
     "parse_policy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -340,13 +340,16 @@ def read_policies(paths: list[str]) -> tuple[list[Policy], list[GatekitError]]:
             policies.append(read_policy(path))
         except GatekitError as error:
             errors.append(error)
+    return policies, errors + duplicate_ids(policies)
+
+
+def duplicate_ids(policies: Sequence[Policy]) -> list[GatekitError]:
+    """Return an error for every policy that has the id of one before it."""
     first: dict[str, Policy] = {}
+    errors = []
     for policy in policies:
         other = first.setdefault(policy.id, policy)
         if other is not policy:
-            errors.append(
-                GatekitError(
-                    "policy.duplicate_id", f"id '{policy.id}' is also that of {other.path}", Location(policy.path, 1)
-                )
-            )
-    return policies, errors
+            message = f"id '{policy.id}' is also that of {other.path}"
+            errors.append(GatekitError("policy.duplicate_id", message, Location(policy.path, 1)))
+    return errors

@@ -7,19 +7,23 @@ What was wrong before and is not touched is shown, and blocks nobody. Withdrawin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from gatekit.claims.checking import Finding, check
+from gatekit import __version__
+from gatekit.claims.checking import Checked, Finding, check
 from gatekit.claims.diff import ClaimChange, claim_changes
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode, worst
-from gatekit.gates.evaluate import evaluate
-from gatekit.gates.verdict import Outcome, Verdict
-from gatekit.policy import Policy, diff_policies
+from gatekit.gates.evaluate import Signer, evaluate
+from gatekit.gates.verdict import Verdict
+from gatekit.policy import Policy, PolicyDiff, diff_policies, lint
+from gatekit.pull_request.preview import flips
 from gatekit.pull_request.side import EVIDENCE, POLICIES, Reader, Side
 from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
-from gatekit.pull_request.verdict import EvidenceChange, Flip, PullRequestVerdict
+from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.repo import Repository, Sides, watched_errors
 from gatekit.repo.tree import changes
 
@@ -27,6 +31,37 @@ WATCHED = (POLICIES, EVIDENCE, "claims.yaml", *(folder.rstrip("/") for folder in
 """Where a path that is a link, or that another system reads as another file, is refused."""
 
 APPROVAL_LABEL = "gatekit-approved"
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What every evaluation of one pull request has in common."""
+
+    now: datetime
+    base: Side
+    signers: Mapping[str, frozenset[Signer]] | None
+
+    def verdict(self, policies: Sequence[Policy], side: Side) -> Verdict | None:
+        if not policies:
+            return None
+        return evaluate(
+            policies, side.summaries, self.now, base=self.base.summaries, signers=self.signers, stale=side.stale
+        )
+
+    def checked(self, policies: Sequence[Policy], side: Side) -> Checked | None:
+        if side.registry is None:
+            return None
+        return check(
+            side.registry,
+            side.documents,
+            policies,
+            {summary.path: summary for summary in side.summaries},
+            self.now,
+            stale=side.stale,
+            # Also where the base itself is checked: it is as good as itself, where it has the evidence at all.
+            base=self.base.summaries,
+            signers=self.signers,
+        )
 
 
 def judge_pull_request(
@@ -49,63 +84,63 @@ def judge_pull_request(
         GatekitError: a tree that cannot be listed, or is larger than any limit.
     """
     base_tree, head_tree = sides.trees(repository)
-    errors = watched_errors(head_tree, WATCHED)
     reader = Reader(repository)
     base, head = reader.side(base_tree), reader.side(head_tree)
-    errors += head.errors
+    errors = [*watched_errors(head_tree, WATCHED), *head.errors]
+    terms = _Terms(now, base, signers=None)
     diffs = diff_policies(base.policies, head.policies)
-    claims = _claim_changes(base, head)
-    trust = trust_changes(base, head, diffs)
-    if not base.policies:
-        trust.append(TrustChange(POLICIES, "the base has no policy that could judge"))
+    claims = claim_changes(base.registry, head.registry, base.documents, head.documents)
+    trust = _trust(base, head, diffs, claims)
     approved = approval in labels
     policies = _effective(base, head)
-    trust += _own_policies(base, head, claims)
-    judged = _evaluate(policies, head, base, now)
-    preview = _evaluate(head.policies, head, base, now) if diffs else None
-    findings = _findings(head, policies, now)
-    before = {_key(finding) for finding in _findings(base, base.policies, now)}
-    asserted = {claim for change in claims for claim in change.makes_blocking}
-    lost = _lost(base, head)
-    blocking: list[Finding] = []
-    advisory: list[Finding] = []
-    for finding in findings:
-        new = _key(finding) not in before or finding.claim in asserted or finding.claim in lost
-        (blocking if new else advisory).append(finding)
-    codes = [error.exit_code for error in errors] + [finding.code for finding in blocking]
+    judged = terms.verdict(policies, head)
+    preview = terms.verdict(head.policies, head) if diffs else None
     if judged is not None:
-        errors += judged.errors
-        codes += [error.exit_code for error in judged.errors]
+        errors += _without_mended(judged.errors, base.policies, diffs, now)
+    errors += [error for policy in head.policies for error in lint(policy, now)]
+    errors = list({str(error): error for error in errors}.values())
+    checked, before = terms.checked(policies, head), terms.checked(base.policies, base)
+    asserted = {claim for change in claims for claim in change.makes_blocking} | _lost(base, head)
+    said = {str(error) for error in errors}
+    findings = [finding for finding in (checked.findings if checked else ()) if str(finding) not in said]
+    known = _known(findings, before.findings if before else ())
+    blocking, advisory = [], []
+    for finding, old in zip(findings, known, strict=True):
+        (advisory if old and finding.claim not in asserted else blocking).append(finding)
+    codes = [error.exit_code for error in errors] + [finding.code for finding in blocking]
+    if judged is None:
+        codes.append(ExitCode.INCONCLUSIVE)
     if trust and not approved:
         codes.append(ExitCode.APPROVAL_NEEDED)
     return PullRequestVerdict(
+        version=__version__,
+        now=now,
         base=sides.base,
         head=sides.head,
         result=sides.result,
         notes=sides.notes,
         claims=tuple(claims),
+        claim_gates=_claim_gates(checked, blocking, asserted),
         policies=tuple(diffs),
-        flips=tuple(_flips(judged, preview)),
+        flips=tuple(flips(judged, preview)) if preview is not None else (),
         trust=tuple(trust),
+        approval=approval,
         approved_by=approval if trust and approved else None,
         evidence=tuple(_evidence(base, head)),
         blocking=tuple(blocking),
         advisory=tuple(advisory),
         judged=judged,
         preview=preview,
-        errors=tuple(_unique(errors)),
+        errors=tuple(errors),
         code=worst([ExitCode.PASS, *codes]),
     )
 
 
-def _claim_changes(base: Side, head: Side) -> list[ClaimChange]:
-    return claim_changes(base.registry, head.registry, base.documents, head.documents)
-
-
-def _effective(base: Side, head: Side) -> tuple[Policy, ...]:
-    """The policies that judge: the base's, and those that only the change has, which need approval to decide."""
-    known = {policy.id for policy in base.policies}
-    return (*base.policies, *(policy for policy in head.policies if policy.id not in known))
+def _trust(base: Side, head: Side, diffs: Sequence[PolicyDiff], claims: Sequence[ClaimChange]) -> list[TrustChange]:
+    trust = trust_changes(base, head, diffs)
+    if not base.policies:
+        trust.append(TrustChange(POLICIES, "the base has no policy that could judge"))
+    return trust + _own_policies(base, head, claims)
 
 
 def _own_policies(base: Side, head: Side, claims: Sequence[ClaimChange]) -> list[TrustChange]:
@@ -121,22 +156,49 @@ def _own_policies(base: Side, head: Side, claims: Sequence[ClaimChange]) -> list
     ]
 
 
-def _evaluate(policies: Sequence[Policy], head: Side, base: Side, now: datetime) -> Verdict | None:
-    if not policies:
-        return None
-    return evaluate(policies, head.summaries, now, base=base.summaries, stale=head.stale)
+def _effective(base: Side, head: Side) -> tuple[Policy, ...]:
+    """The policies that judge: the base's, and those that only the change has, which need approval to decide."""
+    known = {policy.id for policy in base.policies}
+    return (*base.policies, *(policy for policy in head.policies if policy.id not in known))
 
 
-def _findings(side: Side, policies: Sequence[Policy], now: datetime) -> list[Finding]:
-    if side.registry is None:
-        return []
-    summaries = {summary.path: summary for summary in side.summaries}
-    return list(check(side.registry, side.documents, policies, summaries, now, stale=side.stale).findings)
+def _without_mended(
+    errors: Iterable[GatekitError], base: Sequence[Policy], diffs: Sequence[PolicyDiff], now: datetime
+) -> list[GatekitError]:
+    """Leave out what is wrong with a base policy that the change touches: the head's version answers for itself.
+
+    Else the change that removes an expired waiver would be refused for it.
+    """
+    changed = {diff.policy for diff in diffs}
+    theirs = {str(error) for policy in base if policy.id in changed for error in lint(policy, now)}
+    return [error for error in errors if str(error) not in theirs]
 
 
-def _key(finding: Finding) -> tuple[str, str | None, str]:
-    """What makes two findings the same complaint, wherever it now stands."""
-    return (finding.error_id, finding.claim, finding.message)
+def _known(findings: Sequence[Finding], before: Iterable[Finding]) -> list[bool]:
+    """Return for each finding whether the base has it too, wherever in its documents it stood; each counts once."""
+
+    def complaint(finding: Finding) -> tuple[str | None, ...]:
+        return (finding.error_id, finding.claim, finding.message)
+
+    def placed(finding: Finding) -> tuple[str | None, ...]:
+        return (*complaint(finding), finding.location.path if finding.location else None)
+
+    before = list(before)
+    left, left_here = Counter(map(complaint, before)), Counter(map(placed, before))
+    known = [False] * len(findings)
+
+    def take(key: Callable[[Finding], tuple[str | None, ...]], counts: Counter[tuple[str | None, ...]]) -> None:
+        for index, finding in enumerate(findings):
+            if not known[index] and counts[key(finding)] > 0 and left[complaint(finding)] > 0:
+                known[index] = True
+                counts[key(finding)] -= 1
+                if counts is not left:
+                    left[complaint(finding)] -= 1
+
+    # First those in the same file: a second wrong number is the new one, not the one that was there.
+    take(placed, left_here)
+    take(complaint, left)
+    return known
 
 
 def _lost(base: Side, head: Side) -> set[str]:
@@ -147,20 +209,20 @@ def _lost(base: Side, head: Side) -> set[str]:
     return {claim.id for claim in head.registry.claims if any(claim.stands_on(path) for path in gone)}
 
 
-def _flips(judged: Verdict | None, preview: Verdict | None) -> list[Flip]:
-    if preview is None:
-        return []
-
-    def outcomes(verdict: Verdict | None) -> dict[tuple[str, str], Outcome]:
-        policies = verdict.policies if verdict is not None else ()
-        return {(p.id, gate.name): gate.outcome for p in policies for gate in p.gates}
-
-    before, after = outcomes(judged), outcomes(preview)
-    return [
-        Flip(policy, gate, before.get((policy, gate)), after.get((policy, gate)))
-        for policy, gate in sorted(before.keys() | after.keys())
-        if before.get((policy, gate)) != after.get((policy, gate))
-    ]
+def _claim_gates(checked: Checked | None, blocking: Sequence[Finding], asserted: set[str]) -> tuple[ClaimGate, ...]:
+    turned = {(finding.claim, finding.gate) for finding in blocking}
+    return tuple(
+        ClaimGate(
+            state.claim.id,
+            state.claim.policy,
+            gate,
+            outcome,
+            state.claim.id in asserted or (state.claim.id, gate) in turned,
+        )
+        for state in (checked.claims if checked else ())
+        if state.claim.status == "supported"
+        for gate, outcome in state.outcomes
+    )
 
 
 def _evidence(base: Side, head: Side) -> list[EvidenceChange]:
@@ -174,8 +236,3 @@ def _evidence(base: Side, head: Side) -> list[EvidenceChange]:
         for path, reason in head.stale.items()
         if path not in base.stale or path not in base.tree
     ]
-
-
-def _unique(errors: Sequence[GatekitError]) -> list[GatekitError]:
-    """Each complaint once: the policies of both sides read the same evidence."""
-    return list({str(error): error for error in errors}.values())

@@ -13,7 +13,7 @@ from gatekit.errors import GatekitError
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.reading import is_summary_name, parse_summary
 from gatekit.evidence.staleness import why_stale
-from gatekit.policy import Policy, parse_policy
+from gatekit.policy import Policy, duplicate_ids, parse_policy
 from gatekit.repo import Repository, Tree
 from gatekit.repo.tree import FILE_MODES
 
@@ -55,7 +55,8 @@ class Reader:
         policies = _parse_all(
             _files(tree, POLICIES, lambda n: n.endswith((".yaml", ".yml"))), tree, parse_policy, errors
         )
-        registries = _parse_all([CLAIMS] if CLAIMS in tree else [], tree, parse_registry, errors)
+        errors += duplicate_ids(policies)
+        registries = _parse_all(_files(tree, CLAIMS, lambda n: n == CLAIMS), tree, parse_registry, errors)
         registry = registries[0] if registries else None
         documents: list[Document] = []
         if registry is not None:
@@ -102,11 +103,14 @@ class Reader:
 
 
 def _files(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[str]:
-    """Paths of the files of a folder whose names are wanted; hidden files and folders are left out, as on a laptop."""
+    """Paths of the files of a folder whose names are wanted; hidden files and folders are left out, as on a laptop.
+
+    What is no regular file is left out too: for the side that is judged it is an error of its own.
+    """
     found = []
     for entry in tree.under(folder):
         parts = entry.path.split("/")
-        if wanted(parts[-1]) and not any(part.startswith(".") for part in parts):
+        if entry.mode in FILE_MODES and wanted(parts[-1]) and not any(part.startswith(".") for part in parts):
             found.append(entry.path)
     return found
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from gatekit.claims.checking import Finding
 from gatekit.claims.diff import ClaimChange
@@ -37,9 +40,31 @@ class EvidenceChange:
 
 
 @dataclass(frozen=True)
+class ClaimGate:
+    """A gate that a supported claim of the merge result needs, on the evidence that the claim stands on."""
+
+    claim: str
+    policy: str
+    gate: str
+    outcome: Outcome | None
+    """None where there is no such gate."""
+    blocking: bool
+    """Whether this change makes it so that the gate must pass."""
+
+    @property
+    def name(self) -> str:
+        """Policy and gate."""
+        return f"{self.policy}/{self.gate}"
+
+
+@dataclass(frozen=True)
 class PullRequestVerdict:
     """What a pull request changes, and whether it may be merged."""
 
+    version: str
+    """gatekit's own version."""
+    now: datetime
+    """The time that ages, waivers and keys were judged at."""
     base: str
     """Commit whose policies, keys and rules judge."""
     head: str
@@ -48,9 +73,12 @@ class PullRequestVerdict:
     """Commit or tree whose evidence, claims and documents are judged."""
     notes: tuple[str, ...]
     claims: tuple[ClaimChange, ...]
+    claim_gates: tuple[ClaimGate, ...]
     policies: tuple[PolicyDiff, ...]
     flips: tuple[Flip, ...]
     trust: tuple[TrustChange, ...]
+    approval: str
+    """The label that approves the trust changes."""
     approved_by: str | None
     """The label that approved the trust changes; None when nothing did."""
     evidence: tuple[EvidenceChange, ...]
@@ -72,17 +100,62 @@ class PullRequestVerdict:
 
     @property
     def because(self) -> str:
-        """The reason in one line, for the line of verdict."""
+        """The reason in one line of gatekit's own words and names of claims and gates."""
         if self.errors:
             return _counted(len(self.errors), "error")
         if self.code is ExitCode.APPROVAL_NEEDED:
-            return f"{_counted(len(self.trust), 'change')} to what judges it, not approved"
+            return f"{_counted(len(self.trust), 'change')} to what judges, not approved"
         if self.blocking:
-            return self.blocking[0].message if len(self.blocking) == 1 else _counted(len(self.blocking), "finding")
-        claims = {claim for change in self.claims for claim in change.makes_blocking}
+            return "; ".join(self._reasons())
+        if self.judged is None:
+            return "there is no policy that could judge"
+        claims = dict.fromkeys(claim for change in self.claims for claim in change.makes_blocking)
         if claims:
             return f"the evidence carries {_counted(len(claims), 'changed claim')}"
         return "no claim asserts more than before"
+
+    @property
+    def loosened(self) -> tuple[str, ...]:
+        """What may judge only after approval: `policy/gate`, or the policy where it is more than its gates."""
+        names: list[str] = []
+        for diff in self.policies:
+            if diff.needs_approval:
+                names += [f"{diff.policy}/{gate}" for gate in diff.loosened_gates] or [diff.policy]
+        return tuple(names)
+
+    def gates(self, outcome: Outcome, blocking: bool = True) -> tuple[str, ...]:
+        """Return `policy/gate`, each once, of the gates that claims need and that have this outcome.
+
+        Args:
+            outcome: which ones.
+            blocking: those that must pass because of this change, or all others.
+        """
+        must = {gate.name for gate in self.claim_gates if gate.blocking and gate.outcome is outcome}
+        found = {gate.name for gate in self.claim_gates if gate.outcome is outcome}
+        return tuple(sorted(must if blocking else found - must))
+
+    def _reasons(self) -> Iterator[str]:
+        """Yield what decides, in words; what weighs less is left to the list of findings."""
+        deciding = [finding for finding in self.blocking if finding.code is self.code]
+        counts = Counter(finding.error_id for finding in deciding)
+        numbers = counts.pop("claims.number", 0)
+        if numbers:
+            yield f"{_counted(numbers, 'number')} {'is' if numbers == 1 else 'are'} not what the evidence says"
+        for error_id, (one, several) in _GATE_STATES.items():
+            gates = counts.pop(error_id, 0)
+            if gates:
+                claims = sorted({str(finding.claim) for finding in deciding if finding.error_id == error_id})
+                needing = f"claim '{claims[0]}' needs" if len(claims) == 1 else f"{len(claims)} claims need"
+                yield f"{_counted(gates, 'gate')} that {needing} {one if gates == 1 else several}"
+        rest = sum(counts.values())
+        if rest:
+            yield _counted(rest, "finding" if rest == len(deciding) else "other finding")
+
+
+_GATE_STATES = {
+    "claims.gate_fails": ("fails", "fail"),
+    "claims.gate_inconclusive": ("is inconclusive", "are inconclusive"),
+}
 
 
 def _counted(count: int, noun: str) -> str:
