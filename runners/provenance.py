@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from gatekit.evidence.canonical import sha256_file
+from runners.digests import file_sha256
 
 MEASURING_PACKAGES = (
     "gatekit-sae",
@@ -71,7 +71,7 @@ def source_digests(*others: Path) -> dict[str, str]:
     root = Path(__file__).resolve().parents[1]
     files = [*(root / "runners").rglob("*.py"), *(other.resolve() for other in others)]
     inside = sorted(file for file in files if file.is_relative_to(root) and file.is_file())
-    return {file.relative_to(root).as_posix(): sha256_file(str(file)) for file in inside}
+    return {file.relative_to(root).as_posix(): file_sha256(file) for file in inside}
 
 
 def used_sources(digests: Mapping[str, str]) -> list[dict[str, str]]:
