@@ -1,13 +1,12 @@
 """Registry x documents x policies x evidence -> findings: is everything that is published carried by the evidence?
 
 A pass says that every bound number is the evidence's, every registered sentence stands as registered, and every gate
-that a supported claim needs passes. It says nothing about what nobody registered: `scanning` looks
-for those.
+that a supported claim needs passes. It says nothing about what nobody registered: `scanning` looks for that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +20,7 @@ from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.summary import Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
-from gatekit.gates.verdict import GateResult, Outcome, Verdict
+from gatekit.gates.verdict import CombinedResult, GateResult, Outcome, RuleResult, Verdict
 from gatekit.policy import Policy
 
 
@@ -55,6 +54,8 @@ class ClaimState:
     """Per gate that it needs; None where there is no such gate."""
     places: tuple[Location, ...]
     """Of its blocks."""
+    subjects: frozenset[str]
+    """Digests of the subjects that its gates were judged on; empty where none could be."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,13 @@ def check(
 
     states, gate_findings = _judged(registry, documents, summaries, judge)
     findings += gate_findings
+    by_claim = {state.claim.id: state for state in states}
     for document in documents:
         findings += [_from_error(error) for error in document.errors]
         for block in document.blocks:
             findings += _block(registry, block)
         for binding in document.values:
-            findings += _number(registry, binding, summaries)
+            findings += _number(by_claim.get(binding.claim or ""), binding, summaries)
     for state in states:
         if not state.places:
             message = f"no document holds a block of claim '{state.claim.id}'"
@@ -162,7 +164,8 @@ def _judged(
             findings.update({str(error): _from_error(error) for error in verdict.errors})
         gates = judged.get(key, {})
         outcomes = tuple((name, gates[name].outcome if name in gates else None) for name in claim.gates)
-        states.append(ClaimState(claim, outcomes, tuple(places.get(claim.id, ()))))
+        subjects = frozenset(s for name in claim.gates if name in gates for s in _subjects(gates[name].result))
+        states.append(ClaimState(claim, outcomes, tuple(places.get(claim.id, ())), subjects))
         for finding in [*_evidence(claim, summaries), *_gates(claim, gates)]:
             findings[str(finding)] = finding
     return states, list(findings.values())
@@ -216,12 +219,14 @@ def _block(registry: Registry, block: ClaimBlock) -> list[Finding]:
     return [Finding("claims.sentence", message, block.location, remedy, ExitCode.REFUSED, claim.id)]
 
 
-def _number(registry: Registry, binding: ValueBinding, summaries: Mapping[str, Summary]) -> list[Finding]:
-    claim = registry.claim(binding.claim) if binding.claim is not None else None
-    if claim is not None and not claim.stands_on(binding.file):
-        message = f"the number is bound to {binding.file}, on which claim '{claim.id}' does not stand"
-        remedy = f"bind it to {', '.join(claim.evidence)}, or register the file as evidence of the claim"
-        return [Finding("claims.foreign_number", message, binding.marker_location, remedy, ExitCode.REFUSED, claim.id)]
+def _number(state: ClaimState | None, binding: ValueBinding, summaries: Mapping[str, Summary]) -> list[Finding]:
+    """Check one number; `state` is that of the claim in whose block it stands."""
+    if state is not None and _is_foreign(state, binding, summaries):
+        message = f"the number is bound to {binding.file}, on which claim '{state.claim.id}' does not stand"
+        remedy = "bind it to evidence of the claim, or register the file under the claim's `evidence`"
+        return [
+            Finding("claims.foreign_number", message, binding.marker_location, remedy, ExitCode.REFUSED, state.claim.id)
+        ]
     try:
         text = shown(binding, summaries).text
     except GatekitError as error:
@@ -234,6 +239,22 @@ def _number(registry: Registry, binding: ValueBinding, summaries: Mapping[str, S
         return [Finding("claims.empty", message, binding.location, sync, ExitCode.REFUSED, binding.claim)]
     message = f"says {binding.printed}, evidence says {text}"
     return [Finding("claims.number", message, binding.location, sync, ExitCode.BLOCKED, binding.claim)]
+
+
+def _is_foreign(state: ClaimState, binding: ValueBinding, summaries: Mapping[str, Summary]) -> bool:
+    """Whether a number comes from other evidence than its claim names, or, where it names none, another subject."""
+    if state.claim.evidence:
+        return not state.claim.stands_on(binding.file)
+    summary = summaries.get(binding.file)
+    return summary is not None and bool(state.subjects) and summary.subject.digest not in state.subjects
+
+
+def _subjects(result: RuleResult) -> Iterator[str]:
+    if isinstance(result, CombinedResult):
+        for child in result.children:
+            yield from _subjects(child)
+    elif result.evidence is not None:
+        yield result.evidence.subject
 
 
 def _difference(found: str, wanted: str) -> str:

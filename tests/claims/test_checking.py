@@ -175,6 +175,18 @@ def test_a_number_in_a_claim_must_come_from_the_evidence_of_the_claim() -> None:
     assert found(result) == [("README.md:5:1", "claims.foreign_number", 4)]
 
 
+def test_a_number_in_a_claim_that_names_no_evidence_must_be_about_the_subject_that_was_judged() -> None:
+    other = summary(
+        builders.summary("random_model", {"r2": [0.9] * 5}, of=builders.subject(architecture="relu")), "evidence/o.json"
+    )
+    arguments = f"{FILE} pw_mcc_above_control estimate +.4f -->+0.2100"
+    assert arguments in README
+    text = README.replace(arguments, "evidence/o.json r2 estimate .2f -->0.90", 1)
+    judged = policy(POLICY.replace("gates:", "subject: {architecture: topk}\ngates:"))
+    result = checked(readme_text=text, given=summaries(other), policies=[judged])
+    assert found(result) == [("README.md:5:1", "claims.foreign_number", 4)]
+
+
 def test_an_unsound_policy_is_refused_once_for_all_its_claims() -> None:
     second = REGISTRY.partition("claims:\n")[2].replace("id: agree", "id: again")
     document = README + README.partition("# Seeds\n")[2].partition("|")[0].replace("claim agree", "claim again")
