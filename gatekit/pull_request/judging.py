@@ -104,7 +104,8 @@ def judge_pull_request(
     said = {str(error) for error in errors}
     findings = [finding for finding in (checked.findings if checked else ()) if str(finding) not in said]
     known = _known(findings, before.findings if before else ())
-    blocking, advisory = [], []
+    blocking: list[Finding] = []
+    advisory: list[Finding] = []
     for finding, old in zip(findings, known, strict=True):
         (advisory if old and finding.claim not in asserted else blocking).append(finding)
     codes = [error.exit_code for error in errors] + [finding.code for finding in blocking]

@@ -1,0 +1,475 @@
+"""What becomes of a pull request: each change on a real repository, judged from its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import builders
+import pytest
+import repositories
+from repositories import Symlink
+
+from gatekit.exit_codes import ExitCode
+from gatekit.gates.verdict import Outcome
+from gatekit.pull_request.verdict import Flip, PullRequestVerdict
+from tests.pull_request.change import (
+    BASE,
+    CLAIMS,
+    CODE,
+    FILE,
+    OOD_FILE,
+    POLICY,
+    README,
+    judged,
+    ood,
+    pending,
+    random_model,
+    with_status,
+    withdrawn,
+)
+
+APPROVED = ("gatekit-approved",)
+LOOSE = POLICY.replace("at_least: 0.1", "at_least: 0.0")
+TIGHT = POLICY.replace("at_least: 0.1", "at_least: 0.2")
+FAILING = random_model(above=0.01)
+SUPPORTED = {"claims.yaml": with_status("ood", "supported")}
+
+
+def ids(verdict: PullRequestVerdict) -> list[str]:
+    return [finding.error_id for finding in verdict.blocking]
+
+
+def error_ids(verdict: PullRequestVerdict) -> list[str]:
+    return [error.error_id for error in verdict.errors]
+
+
+class TestNothingIsAsserted:
+    def test_a_typo_in_a_document_passes_although_a_gate_of_the_policy_is_inconclusive(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"README.md": README.replace("# Seeds", "# The seeds")})
+        assert verdict.code is ExitCode.PASS
+        assert verdict.judged is not None and verdict.judged.code is ExitCode.INCONCLUSIVE
+        assert (verdict.claims, verdict.blocking, verdict.trust) == ((), (), ())
+
+    def test_a_change_of_unrelated_code_makes_nothing_stale(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"runners/other.py": "x = 1\n", "docs/notes.md": None})
+        assert (verdict.code, verdict.evidence) == (ExitCode.PASS, ())
+
+    def test_a_wrong_number_that_was_there_before_is_shown_and_blocks_nobody(self, tmp_path: Path) -> None:
+        wrong = {"README.md": README.replace("+0.2100", "+0.9000")}
+        verdict = judged(tmp_path, {"docs/notes.md": "More.\n"}, base=wrong)
+        assert verdict.code is ExitCode.PASS
+        assert [finding.error_id for finding in verdict.advisory] == ["claims.number"]
+
+    def test_it_still_is_when_it_moves_to_another_line(self, tmp_path: Path) -> None:
+        wrong = README.replace("+0.2100", "+0.9000")
+        verdict = judged(tmp_path, {"README.md": "Intro.\n\n" + wrong}, base={"README.md": wrong})
+        assert verdict.code is ExitCode.PASS
+
+    def test_a_gate_that_failed_before_is_advisory(self, tmp_path: Path) -> None:
+        base = {FILE: FAILING, "README.md": README.replace("+0.2100", "+0.0100")}
+        verdict = judged(tmp_path, {"docs/notes.md": "More.\n"}, base=base)
+        assert verdict.code is ExitCode.PASS
+        assert [finding.error_id for finding in verdict.advisory] == ["claims.gate_fails"]
+        assert verdict.gates(Outcome.FAIL) == ()
+        assert verdict.gates(Outcome.FAIL, blocking=False) == ("demo/random_model",)
+
+
+class TestClaims:
+    def test_a_strengthened_claim_with_passing_evidence_passes(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {**SUPPORTED, OOD_FILE: ood()})
+        assert verdict.code is ExitCode.PASS
+        assert [(change.kind, change.claim) for change in verdict.claims] == [("strengthened", "ood")]
+        assert [(g.name, g.outcome) for g in verdict.claim_gates if g.blocking] == [("demo/ood", Outcome.PASS)]
+
+    def test_with_failing_evidence_it_is_blocked(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {**SUPPORTED, OOD_FILE: ood(drop=0.3)})
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.gate_fails"])
+        assert verdict.gates(Outcome.FAIL) == ("demo/ood",)
+
+    def test_without_evidence_it_is_inconclusive(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, SUPPORTED)
+        assert (verdict.code, ids(verdict)) == (ExitCode.INCONCLUSIVE, ["claims.gate_inconclusive"])
+        assert verdict.gates(Outcome.INCONCLUSIVE) == ("demo/ood",)
+
+    @pytest.mark.parametrize(
+        ("evidence", "code"),
+        [
+            ({OOD_FILE: ood()}, ExitCode.PASS),
+            ({OOD_FILE: ood(drop=0.3)}, ExitCode.BLOCKED),
+            ({}, ExitCode.INCONCLUSIVE),
+        ],
+        ids=["passing", "failing", "none"],
+    )
+    def test_an_added_claim_needs_its_evidence(
+        self, tmp_path: Path, evidence: Mapping[str, str], code: ExitCode
+    ) -> None:
+        added = {"claims.yaml": with_status("ood", "supported"), "README.md": README, **evidence}
+        verdict = judged(tmp_path, added, base=withdrawn("ood"))
+        assert [(change.kind, change.claim) for change in verdict.claims] == [("added", "ood")]
+        assert verdict.code is code
+
+    def test_an_added_claim_that_is_pending_needs_none(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"claims.yaml": CLAIMS, "README.md": README}, base=withdrawn("ood"))
+        assert verdict.code is ExitCode.PASS
+
+    def test_a_claim_whose_gate_is_dropped_asserts_itself_anew(self, tmp_path: Path) -> None:
+        both = CLAIMS.replace("gates: [random_model]", "gates: [random_model, alive]")
+        base = {"claims.yaml": both, FILE: FAILING, "README.md": README.replace("+0.2100", "+0.0100")}
+        verdict = judged(tmp_path, {"claims.yaml": CLAIMS}, base=base)
+        assert [change.kind for change in verdict.claims] == ["strengthened"]
+        assert (verdict.code, verdict.gates(Outcome.FAIL)) == (ExitCode.BLOCKED, ("demo/random_model",))
+
+    def test_another_sentence_of_a_claim_whose_gate_fails_is_blocked(self, tmp_path: Path) -> None:
+        failing = {FILE: FAILING, "README.md": README.replace("+0.2100", "+0.0100")}
+        change = {
+            "claims.yaml": CLAIMS.replace("agree more", "agree far more"),
+            "README.md": README.replace("+0.2100", "+0.0100").replace("agree more", "agree far more"),
+        }
+        verdict = judged(tmp_path, change, base=failing)
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.gate_fails"])
+
+    def test_a_withdrawn_claim_passes_whatever_the_evidence_says(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {**withdrawn("agree"), FILE: FAILING})
+        assert verdict.code is ExitCode.PASS
+        assert ("removed", "agree") in [(change.kind, change.claim) for change in verdict.claims]
+
+    def test_so_does_a_weakened_one_whose_numbers_are_the_evidences(self, tmp_path: Path) -> None:
+        readme = {"README.md": README.replace("+0.2100", "+0.0100")}
+        verdict = judged(tmp_path, {**pending("agree"), **readme, FILE: FAILING})
+        assert verdict.code is ExitCode.PASS
+        assert "weakened" in [change.kind for change in verdict.claims]
+
+    def test_a_registered_sentence_that_stands_otherwise_is_refused(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"README.md": README.replace("are dead", "are alive")})
+        assert (verdict.code, ids(verdict)) == (ExitCode.REFUSED, ["claims.sentence"])
+
+    def test_a_claim_that_is_bound_nowhere_any_more_is_refused(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"README.md": withdrawn("alive")["README.md"]})
+        assert (verdict.code, ids(verdict)) == (ExitCode.REFUSED, ["claims.unbound"])
+
+    def test_a_deleted_registry_needs_approval(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"claims.yaml": None})
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+
+    def test_a_malformed_registry_is_refused(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"claims.yaml": CLAIMS.replace("status: pending", "status: perhaps")})
+        assert verdict.code is ExitCode.REFUSED
+        assert any(error_id.startswith("claims.") for error_id in error_ids(verdict))
+
+
+class TestNumbers:
+    def test_a_number_edited_by_hand_is_blocked_where_it_stands(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"README.md": README.replace("+0.2100", "+0.9000")})
+        assert verdict.code is ExitCode.BLOCKED
+        assert [str(finding).split(";")[0] for finding in verdict.blocking] == [
+            "README.md:5:92: says +0.9000, evidence says +0.2100"
+        ]
+
+    def test_a_second_copy_of_a_number_that_is_wrong_already_is_blocked(self, tmp_path: Path) -> None:
+        number = f"<!-- gatekit:value {FILE} dead_fraction estimate .2f -->0.01<!-- /gatekit:value -->\n"
+        verdict = judged(
+            tmp_path, {"README.md": README + number + "\nAgain:\n\n" + number}, base={"README.md": README + number}
+        )
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.number"])
+        (old,), (new,) = verdict.advisory, verdict.blocking
+        assert old.location is not None and new.location is not None
+        assert (old.location.line, new.location.line) == (11, 15)
+
+    def test_a_number_outside_every_claim_is_held_to_the_evidence(self, tmp_path: Path) -> None:
+        number = f"\n<!-- gatekit:value {FILE} dead_fraction estimate .2f -->0.01<!-- /gatekit:value -->\n"
+        verdict = judged(tmp_path, {"README.md": README + number})
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.number"])
+
+    def test_a_number_taken_out_of_its_binding_asserts_its_claims(self, tmp_path: Path) -> None:
+        number = f"\n<!-- gatekit:value {FILE} dead_fraction estimate .2f -->0.05<!-- /gatekit:value -->\n"
+        failing = {"README.md": README.replace("+0.2100", "+0.0100") + number, FILE: FAILING}
+        verdict = judged(tmp_path, {"README.md": README.replace("+0.2100", "+0.0100") + "\n0.05\n"}, base=failing)
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.gate_fails"])
+
+    def test_honest_new_evidence_with_its_number_passes(self, tmp_path: Path) -> None:
+        change = {FILE: random_model(above=0.25), "README.md": README.replace("+0.2100", "+0.2500")}
+        verdict = judged(tmp_path, change)
+        assert verdict.code is ExitCode.PASS
+        assert [(change.kind, change.makes_blocking) for change in verdict.claims] == [("number_changed", ("agree",))]
+        assert [(change.path, change.change) for change in verdict.evidence] == [(FILE, "changed")]
+
+    def test_new_evidence_without_its_number_is_blocked(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {FILE: random_model(above=0.25)})
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.number"])
+
+
+class TestEvidence:
+    def test_evidence_that_turns_the_gate_of_a_supported_claim_is_blocked(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {FILE: random_model(dead=0.5)})
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.gate_fails"])
+        assert verdict.gates(Outcome.FAIL) == ("demo/alive",)
+        assert [gate.claim for gate in verdict.claim_gates if gate.blocking] == ["alive"]
+
+    def test_evidence_that_fails_a_gate_of_a_pending_claim_passes(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {OOD_FILE: ood(drop=0.3)})
+        assert verdict.code is ExitCode.PASS
+
+    def test_measured_code_that_changes_makes_supported_claims_inconclusive(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"runners/measure.py": "def measure():\n    return 2\n"})
+        assert verdict.code is ExitCode.INCONCLUSIVE
+        assert ids(verdict) == ["claims.gate_inconclusive"] * 2
+        assert [(change.path, change.change, change.reason) for change in verdict.evidence] == [
+            (FILE, "stale", "measured runners/measure.py, which has changed")
+        ]
+
+    def test_code_that_is_measured_again_in_the_same_change_passes(self, tmp_path: Path) -> None:
+        code = "def measure():\n    return 2\n"
+        old, new = builders.digest(CODE["runners/measure.py"]), builders.digest(code)
+        verdict = judged(tmp_path, {"runners/measure.py": code, FILE: random_model().replace(old, new)})
+        assert verdict.code is ExitCode.PASS
+
+    def test_code_that_only_a_pending_claim_depends_on_passes(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"runners/domain.py": "\n"}, base={OOD_FILE: ood()})
+        assert verdict.code is ExitCode.PASS
+        assert [(change.path, change.change) for change in verdict.evidence] == [(OOD_FILE, "stale")]
+
+    def test_deleting_what_a_claim_stands_on_is_inconclusive(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {FILE: None})
+        assert verdict.code is ExitCode.INCONCLUSIVE
+        assert set(ids(verdict)) == {"claims.no_evidence", "claims.gate_inconclusive"}
+        assert [(change.path, change.change) for change in verdict.evidence] == [(FILE, "deleted")]
+
+    def test_it_is_so_too_where_the_claim_was_inconclusive_before(self, tmp_path: Path) -> None:
+        stale = {"runners/measure.py": "def measure():\n    return 2\n"}
+        verdict = judged(tmp_path, {FILE: None}, base=stale)
+        assert verdict.code is ExitCode.INCONCLUSIVE
+
+    @pytest.mark.parametrize(
+        ("text", "error_id"),
+        [
+            ("{", "json.syntax"),
+            ("{}", "summary.not_a_summary"),
+            (random_model().replace("gatekit.summary/1", "gatekit.summary/2"), "summary.not_a_summary"),
+            (random_model().replace('"range": [0.0, 1.0]', '"range": [0.0, 2.0]'), None),
+        ],
+        ids=["syntax", "empty", "version", "range"],
+    )
+    def test_malformed_evidence_is_refused(self, tmp_path: Path, text: str, error_id: str | None) -> None:
+        verdict = judged(tmp_path, {"evidence/new.json": text})
+        assert verdict.code is ExitCode.REFUSED
+        assert error_id is None or error_ids(verdict) == [error_id]
+
+    def test_evidence_that_contradicts_the_bases_is_refused(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"evidence/minilm/again.json": random_model(above=0.5)})
+        assert verdict.code is ExitCode.REFUSED
+        assert "summary.contradiction" in error_ids(verdict)
+
+    def test_evidence_from_the_future_is_refused_once(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {FILE: random_model(finished="2026-03-09T12:00:00Z")})
+        assert (verdict.code, error_ids(verdict)) == (ExitCode.REFUSED, ["summary.future"])
+        assert verdict.blocking == ()
+
+    @pytest.mark.parametrize("target", ["../README.md", "/etc/passwd", "minilm/random_model.json"])
+    def test_evidence_that_is_a_link_is_refused(self, tmp_path: Path, target: str) -> None:
+        verdict = judged(tmp_path, {"evidence/linked.json": Symlink(target)})
+        assert (verdict.code, error_ids(verdict)) == (ExitCode.REFUSED, ["repo.mode"])
+
+    @pytest.mark.parametrize("path", ["policies/demo.yaml", "claims.yaml", "evidence", "schemas"])
+    def test_so_is_anything_else_that_the_gate_reads(self, tmp_path: Path, path: str) -> None:
+        verdict = judged(tmp_path, {path: None, "README.md": README}, base={"x": "y"})
+        assert verdict.code is not ExitCode.REFUSED
+        verdict = judged(tmp_path / "linked", {**dict.fromkeys(BASE), "README.md": README, path: Symlink("elsewhere")})
+        assert verdict.code is ExitCode.REFUSED
+        assert "repo.mode" in error_ids(verdict)
+
+
+class TestPolicy:
+    def test_a_loosened_policy_needs_approval_and_the_bases_still_judges(self, tmp_path: Path) -> None:
+        change = {"policies/demo.yaml": LOOSE, FILE: random_model(above=0.05)}
+        change["README.md"] = README.replace("+0.2100", "+0.0500")
+        verdict = judged(tmp_path, change)
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+        assert verdict.loosened == ("demo/random_model",)
+        assert verdict.flips == (Flip("demo", "random_model", Outcome.FAIL, Outcome.PASS),)
+        assert ids(verdict) == ["claims.gate_fails"]
+
+    def test_approved_it_is_judged_by_the_bases_policy(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies/demo.yaml": LOOSE}, labels=APPROVED)
+        assert (verdict.code, verdict.approved_by) == (ExitCode.PASS, "gatekit-approved")
+        change = {"policies/demo.yaml": LOOSE, FILE: random_model(above=0.05)}
+        change["README.md"] = README.replace("+0.2100", "+0.0500")
+        verdict = judged(tmp_path / "fails", change, labels=APPROVED)
+        assert verdict.code is ExitCode.BLOCKED
+
+    def test_a_label_of_another_name_approves_nothing(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies/demo.yaml": LOOSE}, labels=["Gatekit-Approved", "approved"])
+        assert (verdict.code, verdict.approved_by) == (ExitCode.APPROVAL_NEEDED, None)
+
+    def test_a_tightened_policy_passes_and_its_outcomes_are_a_preview(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies/demo.yaml": TIGHT.replace("0.2}", "0.22}", 1)})
+        assert verdict.code is ExitCode.PASS
+        assert verdict.flips == (Flip("demo", "random_model", Outcome.PASS, Outcome.FAIL),)
+        assert verdict.approved_by is None
+
+    def test_an_added_gate_passes(self, tmp_path: Path) -> None:
+        more = POLICY + "  r2: {from: random_model, measure: r2, at_least: 0.5}\n"
+        verdict = judged(tmp_path, {"policies/demo.yaml": more})
+        assert (verdict.code, verdict.trust) == (ExitCode.PASS, ())
+
+    def test_a_removed_gate_needs_approval(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies/demo.yaml": POLICY.rpartition("  ood:")[0]})
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+
+    def test_a_deleted_policy_needs_approval(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies": None})
+        assert (verdict.code, verdict.loosened) == (
+            ExitCode.APPROVAL_NEEDED,
+            ("demo/random_model", "demo/alive", "demo/ood"),
+        )
+        assert verdict.judged is not None
+
+    def test_a_moved_policy_is_the_same_policy(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies/demo.yaml": None, "policies/release/demo.yml": POLICY})
+        assert (verdict.code, verdict.policies) == (ExitCode.PASS, ())
+
+    def test_a_waiver_needs_approval(self, tmp_path: Path) -> None:
+        waiver = 'waivers:\n  - {gate: ood, owner: alice, reason: not measured yet, expires: "2026-12-31"}\n'
+        verdict = judged(tmp_path, {"policies/demo.yaml": POLICY + waiver})
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+
+    def test_removing_a_waiver_that_has_expired_passes(self, tmp_path: Path) -> None:
+        waiver = 'waivers:\n  - {gate: ood, owner: alice, reason: not measured yet, expires: "2026-01-31"}\n'
+        base = {"policies/demo.yaml": POLICY + waiver}
+        verdict = judged(tmp_path, {"policies/demo.yaml": POLICY}, base=base)
+        assert verdict.code is ExitCode.PASS
+        other = judged(tmp_path / "other", {"docs/notes.md": "More.\n"}, base=base)
+        assert (other.code, error_ids(other)) == (ExitCode.REFUSED, ["policy.waiver_expired"])
+
+    @pytest.mark.parametrize(
+        ("text", "error_id"),
+        [
+            (POLICY + "\tx: 1\n", "yaml.syntax"),
+            (POLICY.replace("at_least", "at_leest"), "policy.unknown_key"),
+            (POLICY.replace("at_least: 0.1", "at_least: 3.0"), "policy.out_of_range"),
+            (POLICY.replace("at_most: 0.2", "at_least: 0.2"), "policy.direction"),
+        ],
+    )
+    def test_a_malformed_policy_is_refused(self, tmp_path: Path, text: str, error_id: str) -> None:
+        verdict = judged(tmp_path, {"policies/demo.yaml": text})
+        assert (verdict.code, error_ids(verdict)) == (ExitCode.REFUSED, [error_id])
+
+    def test_two_policies_of_one_id_are_refused(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies/a.yaml": LOOSE})
+        assert (verdict.code, error_ids(verdict)) == (ExitCode.REFUSED, ["policy.duplicate_id"])
+
+    def test_a_new_policy_alone_passes(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies/mine.yaml": POLICY.replace("id: demo", "id: mine")})
+        assert (verdict.code, verdict.trust) == (ExitCode.PASS, ())
+
+    def test_a_claim_that_a_new_policy_judges_needs_approval(self, tmp_path: Path) -> None:
+        mine = LOOSE.replace("id: demo", "id: mine").replace("at_most: 0.1}", "at_most: 0.9}")
+        ood_claim = with_status("ood", "supported").rpartition("policy: demo")
+        change = {
+            "policies/mine.yaml": mine,
+            "claims.yaml": "policy: mine".join((ood_claim[0], ood_claim[2])),
+            OOD_FILE: ood(drop=0.3),
+        }
+        verdict = judged(tmp_path, change)
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+        assert [trust.path for trust in verdict.trust] == ["policy mine"]
+        assert judged(tmp_path / "approved", change, labels=APPROVED).code is ExitCode.PASS
+
+    def test_a_base_without_policies_needs_approval(self, tmp_path: Path) -> None:
+        base = {"policies": None, "claims.yaml": None}
+        verdict = judged(tmp_path, {"policies/demo.yaml": POLICY, "claims.yaml": CLAIMS}, base=base)
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+        change = {"policies/demo.yaml": POLICY, "claims.yaml": CLAIMS}
+        assert judged(tmp_path / "approved", change, base=base, labels=APPROVED).code is ExitCode.PASS
+
+    def test_without_any_policy_nothing_is_judged_and_that_is_no_pass(self, tmp_path: Path) -> None:
+        base = {"policies": None, "claims.yaml": None}
+        verdict = judged(tmp_path, {"docs/notes.md": "More.\n"}, base=base, labels=APPROVED)
+        assert (verdict.code, verdict.judged) == (ExitCode.INCONCLUSIVE, None)
+
+
+class TestWhatJudges:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "schemas/summary.schema.json",
+            "schemas/new.schema.json",
+            "trust/keys.yaml",
+            ".github/workflows/gate.yml",
+            ".github/CODEOWNERS",
+            "CODEOWNERS",
+            "action.yml",
+            "requirements/gate.lock",
+        ],
+    )
+    def test_a_change_needs_approval(self, tmp_path: Path, path: str) -> None:
+        verdict = judged(tmp_path, {path: "changed\n"})
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+        assert [trust.path for trust in verdict.trust] == [path]
+        approved = judged(tmp_path / "approved", {path: "changed\n"}, labels=APPROVED)
+        assert (approved.code, approved.approved_by) == (ExitCode.PASS, "gatekit-approved")
+
+    def test_so_does_deleting_it(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"schemas": None})
+        assert (verdict.code, verdict.trust[0].what) == (ExitCode.APPROVAL_NEEDED, "deleted")
+
+    def test_so_does_making_it_executable(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"schemas/summary.schema.json": repositories.Executable("{}\n")})
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+
+    def test_so_do_the_rules_of_the_registry(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"claims.yaml": CLAIMS.replace("unregistered_numbers: warn", "")})
+        assert verdict.code is ExitCode.PASS  # warn is the default
+        off = CLAIMS.replace("unregistered_numbers: warn", 'unregistered_numbers: "off"')
+        verdict = judged(tmp_path / "off", {"claims.yaml": off})
+        assert (verdict.code, verdict.trust[0].what) == (ExitCode.APPROVAL_NEEDED, "rules changed")
+
+    def test_approval_excuses_no_finding(self, tmp_path: Path) -> None:
+        change = {"action.yml": "x\n", "README.md": README.replace("+0.2100", "+0.9000")}
+        assert judged(tmp_path, change).code is ExitCode.APPROVAL_NEEDED
+        assert judged(tmp_path / "approved", change, labels=APPROVED).code is ExitCode.BLOCKED
+
+
+class TestBaseAdvanced:
+    def test_the_merge_of_both_is_judged(self, tmp_path: Path) -> None:
+        code = {"runners/measure.py": "def measure():\n    return 2\n"}
+        number = f"\n<!-- gatekit:value {FILE} dead_fraction estimate .2f -->0.05<!-- /gatekit:value -->\n"
+        verdict = judged(tmp_path, {"README.md": README + number}, main=code)
+        assert verdict.code is ExitCode.INCONCLUSIVE  # a number on evidence that has become stale meanwhile
+        alone = judged(tmp_path / "alone", {"README.md": README + number})
+        assert alone.code is ExitCode.PASS
+
+    def test_a_policy_that_the_base_tightened_meanwhile_judges(self, tmp_path: Path) -> None:
+        change = {FILE: random_model(above=0.15), "README.md": README.replace("+0.2100", "+0.1500")}
+        assert judged(tmp_path, change).code is ExitCode.PASS
+        verdict = judged(tmp_path / "later", change, main={"policies/demo.yaml": TIGHT})
+        assert (verdict.code, verdict.policies) == (ExitCode.BLOCKED, ())
+
+    def test_what_the_base_changed_itself_is_no_change_of_the_pull_request(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"docs/notes.md": "More.\n"}, main={"action.yml": "x\n", **pending("agree")})
+        assert (verdict.code, verdict.trust, verdict.claims) == (ExitCode.PASS, (), ())
+
+
+class TestNotWorseThan:
+    POLICY = POLICY.replace("at_least: 0.1}", "not_worse_than: {base: 0.02}}")
+
+    @pytest.mark.parametrize(
+        ("above", "code"), [(0.21, ExitCode.PASS), (0.20, ExitCode.PASS), (0.12, ExitCode.BLOCKED)]
+    )
+    def test_a_claim_is_held_to_the_bases_evidence(self, tmp_path: Path, above: float, code: ExitCode) -> None:
+        change = {FILE: random_model(above=above), "README.md": README.replace("+0.2100", f"{above:+.4f}")}
+        verdict = judged(tmp_path, {**change, "docs/x.md": "x"}, base={"policies/demo.yaml": self.POLICY})
+        assert verdict.code is code
+
+    def test_a_base_without_the_evidence_is_no_pass_for_a_new_claim(self, tmp_path: Path) -> None:
+        base = {"policies/demo.yaml": self.POLICY, FILE: None, **withdrawn("agree"), "claims.yaml": None}
+        base |= {"README.md": "# Seeds\n"}
+        change = {"claims.yaml": CLAIMS, "README.md": README, FILE: random_model()}
+        verdict = judged(tmp_path, change, base=base)
+        assert verdict.code is ExitCode.INCONCLUSIVE
+        assert verdict.gates(Outcome.INCONCLUSIVE) == ("demo/random_model",)
+
+
+def test_the_same_change_gives_the_same_verdict(tmp_path: Path) -> None:
+    change = {FILE: random_model(dead=0.5), "action.yml": "x\n"}
+    assert judged(tmp_path / "a", change).blocking == judged(tmp_path / "b", change).blocking
