@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import read_regular_file
@@ -92,9 +93,13 @@ class KeyRing:
     repository: str | None = None
     """When set, evidence must have been signed for this repository and the policies that require the signature."""
 
+    @cached_property
+    def _by_name(self) -> dict[str, TrustedKey]:
+        return {name: key for key in reversed(self.keys) for name in key.names}
+
     def named(self, keyid: str) -> TrustedKey | None:
         """Return the key that a keyid means, None where no known key has that name."""
-        return next((key for key in self.keys if keyid in key.names), None)
+        return self._by_name.get(keyid)
 
 
 def read_keys(path: str) -> KeyRing:

@@ -116,18 +116,18 @@ def judge(
     verified: list[Verified] = []
     errors: list[GatekitError] = []
     notes: list[GatekitError] = []
+    index = _Index(files)
     for name, data in sorted(attestations):
         try:
-            found = _open(name, data, keys, files, now, trusted_root)
-            wrong = list(_mismatches(found, files))
-            about = _files(found, files)
-            wrong += [e for file in about for e in _misused(found, file, keys, policies)]
+            found = _open(name, data, keys, index, now, trusted_root)
         except UsageError:
             raise
         except GatekitError as error:
             concerns = not is_about(error, "unknown_key", "unrelated") and _names_somebody(name, data, keys, error)
             (errors if concerns else notes).append(error)
             continue
+        about = _files(found, index)
+        wrong = [*_mismatches(found, index), *(e for file in about for e in _misused(found, file, keys, policies))]
         errors += wrong
         if about and not wrong:
             verified.append(Verified(found, about))
@@ -136,20 +136,23 @@ def judge(
     return Findings(tuple(verified), tuple(errors), tuple(notes))
 
 
-def _open(
-    name: str,
-    data: bytes,
-    keys: KeyRing,
-    files: Sequence[SignedFile],
-    now: datetime,
-    trusted_root: bytes | None,
-) -> Opened:
+class _Index:
+    """Files by digest and by path: a thousand attestations of a thousand files are not compared each with each."""
+
+    def __init__(self, files: Sequence[SignedFile]) -> None:
+        self.by_digest: dict[str, list[SignedFile]] = defaultdict(list)
+        self.by_path: dict[str, SignedFile] = {}
+        for file in files:
+            self.by_digest[file.sha256].append(file)
+            self.by_path[file.path] = file
+
+
+def _open(name: str, data: bytes, keys: KeyRing, index: _Index, now: datetime, trusted_root: bytes | None) -> Opened:
     if name.endswith(SIGSTORE_SUFFIX):
         from gatekit.signing.sigstore_bundles import open_bundle
 
         # A signature over a file itself, without a statement, lies beside it as FILE.sigstore.json.
-        beside = [file for file in files if file.path == name.removesuffix(SIGSTORE_SUFFIX)]
-        return open_bundle(name, data, keys, beside[0] if beside else None, trusted_root)
+        return open_bundle(name, data, keys, index.by_path.get(name.removesuffix(SIGSTORE_SUFFIX)), trusted_root)
     return open_envelope(name, data, keys, now)
 
 
@@ -160,27 +163,25 @@ def _names_somebody(name: str, data: bytes, keys: KeyRing, error: GatekitError) 
     return any(keys.named(keyid) is not None for keyid in claimed_keys(data, name))
 
 
-def _files(found: Opened, files: Sequence[SignedFile]) -> tuple[SignedFile, ...]:
+def _files(found: Opened, index: _Index) -> tuple[SignedFile, ...]:
     """Return the files whose bytes the statement is about, of the kind that its predicate speaks of."""
-    digests = {subject.sha256 for subject in found.statement.subjects}
     kind = "evidence" if found.statement.predicate_type == TEST_RESULT else "verdict"
-    return tuple(file for file in files if file.sha256 in digests and file.kind == kind)
+    digests = sorted({subject.sha256 for subject in found.statement.subjects})
+    return tuple(file for digest in digests for file in index.by_digest.get(digest, ()) if file.kind == kind)
 
 
-def _mismatches(found: Opened, files: Sequence[SignedFile]) -> Iterable[GatekitError]:
+def _mismatches(found: Opened, index: _Index) -> Iterable[GatekitError]:
     """Yield an error per subject that names a file beside the attestation, or by its path, with other bytes."""
-    known = {file.sha256 for file in files}
     folder = posixpath.dirname(found.path)
     for subject in found.statement.subjects:
-        if subject.sha256 in known or not subject.name:
+        if subject.sha256 in index.by_digest or not subject.name:
             continue
-        places = {subject.name, posixpath.join(folder, posixpath.basename(subject.name))}
-        for file in files:
-            if file.path in places:
+        for path in sorted({subject.name, posixpath.join(folder, posixpath.basename(subject.name))}):
+            if path in index.by_path:
                 yield GatekitError(
                     "signature.digest",
                     f"the bytes are not those that {found.path} attests",
-                    Location(file.path),
+                    Location(path),
                     "restore the attested file, or attest the new one and remove the old attestation",
                 )
 
