@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": "gatekit.cli.verify",
     "action": "gatekit.cli.action",
     "comment": "gatekit.cli.comment",
+    "doctor": "gatekit.cli.doctor",
     "completion": "gatekit.cli.completion",
 }
 

@@ -1,0 +1,95 @@
+"""A hole: one way around the gate that only a setting can close, and what an administrator exported about settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from gatekit.exit_codes import ExitCode
+
+Json = Mapping[str, Any]
+
+GATE_WORKFLOW = ".github/workflows/gate.yml"
+GPU_WORKFLOW = ".github/workflows/gpu-evidence.yml"
+TRUST_ROOT = (
+    ".github/workflows/gate.yml",
+    ".github/CODEOWNERS",
+    "action.yml",
+    "policies/release.yaml",
+    "schemas/policy.schema.json",
+    "trust/keys.yaml",
+    "claims.yaml",
+    "requirements/gate.lock",
+    "requirements/install-gate.sh",
+)
+"""One file for each part of what judges pull requests."""
+
+
+class State(StrEnum):
+    """What is known about a hole."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Hole:
+    """One way around the gate."""
+
+    setting: int
+    """Which group of settings closes it, 1 to 5."""
+    name: str
+    state: State
+    finding: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """What things are called in this repository."""
+
+    branch: str = "main"
+    check: str = "gatekit / gate"
+    environments: tuple[str, ...] = ("gpu-evidence", "gpu-evidence-signing")
+    """The first one lets measure, and needs reviewers; every one lets in the branch only."""
+    runner_group: str = "gpu-evidence"
+
+
+@dataclass(frozen=True)
+class Exports:
+    """What an administrator exported; None and empty: not given."""
+
+    rules: Sequence[Json] | None = None
+    """GET /repos/O/R/rules/branches/B."""
+    rulesets: Sequence[Json] = ()
+    """GET /repos/O/R/rulesets/ID, each."""
+    environments: Sequence[Json] | None = None
+    branch_policies: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    """Environment -> its deployment branch policies."""
+    runner_groups: Sequence[Json] | None = None
+    repository_runners: Sequence[Json] | None = None
+    actions: Json = field(default_factory=dict)
+    """GET /repos/O/R/actions/permissions, .../workflow and .../fork-pr-contributor-approval, merged."""
+    owners: str | None = None
+    """Text of CODEOWNERS on the branch."""
+
+
+def exit_code(holes: Iterable[Hole]) -> ExitCode:
+    """Return BLOCKED when a hole is open, PASS when some are closed and none is open, else INCONCLUSIVE."""
+    states = {hole.state for hole in holes}
+    if State.OPEN in states:
+        return ExitCode.BLOCKED
+    return ExitCode.PASS if State.CLOSED in states else ExitCode.INCONCLUSIVE
+
+
+def objects(value: Any) -> list[Json]:
+    """Return the objects in a list, none where it is no list."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a whole number; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)

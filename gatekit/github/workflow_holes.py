@@ -1,0 +1,99 @@
+"""Holes in the workflow files themselves: a second gate of the same name, a door to the GPU machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gatekit.github.holes import Hole, Json, Names, State
+
+_PIN = re.compile(r"\$/.*|docker://[^@]+@sha256:[0-9a-f]{64}|[^@]+@([0-9a-f]{40}|[0-9a-f]{64})", re.ASCII)
+
+
+def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[Hole]:
+    """Return what is wrong with a repository's workflows.
+
+    Args:
+        workflows: file name -> parsed workflow; None when they were not given.
+        names: what the required check is called.
+    """
+    remedies = {
+        "one check of that name": f"exactly one job named '{names.check}'; of several, any one that passes would do",
+        "a gate that may not report": "no paths or branches filter on its trigger, and no `if` on its job",
+        "privileged triggers": "no pull_request_target; workflow_run only without a checkout",
+        "self-hosted machines": "self-hosted runners only in workflows whose only trigger is workflow_dispatch",
+        "actions that can change": "every `uses:` pinned to a full commit",
+    }
+    if workflows is None:
+        return [Hole(3, name, State.UNKNOWN, "no workflows were given", text) for name, text in remedies.items()]
+    gates = [(name, job) for name, _, job in _jobs(workflows) if job.get("name") == names.check]
+    findings = {
+        "one check of that name": [] if len(gates) == 1 else [f"{len(gates)} jobs are named '{names.check}'"],
+        "a gate that may not report": [
+            *(f"{name} filters what it runs for" for name, _ in gates if _is_filtered(workflows[name])),
+            *(f"its job in {name} has a condition" for name, job in gates if "if" in job),
+        ],
+        "privileged triggers": list(_privileged(workflows)),
+        "self-hosted machines": [
+            f"{name}, job {key}"
+            for name, key, job in _jobs(workflows)
+            if _is_self_hosted(job) and set(_triggers(workflows[name])) != {"workflow_dispatch"}
+        ],
+        "actions that can change": [
+            f"{used} in {name}" for name, _, job in _jobs(workflows) for used in _uses(job) if not _PIN.fullmatch(used)
+        ],
+    }
+    return [
+        Hole(3, name, State.OPEN if found else State.CLOSED, "; ".join(found[:5]) or "as it should be", remedies[name])
+        for name, found in findings.items()
+    ]
+
+
+def _jobs(workflows: Mapping[str, Json]) -> Iterator[tuple[str, str, Json]]:
+    for name, workflow in workflows.items():
+        jobs = workflow.get("jobs")
+        for key, job in (jobs if isinstance(jobs, Mapping) else {}).items():
+            if isinstance(job, Mapping):
+                yield name, str(key), job
+
+
+def _triggers(workflow: Json) -> Mapping[str, Any]:
+    found = workflow.get("on")
+    if isinstance(found, Mapping):
+        return found
+    return dict.fromkeys(found if isinstance(found, list) else [str(found)])
+
+
+def _is_filtered(workflow: Json) -> bool:
+    filters = {"paths", "paths-ignore", "branches", "branches-ignore"}
+    return any(isinstance(options, Mapping) and filters & set(options) for options in _triggers(workflow).values())
+
+
+def _privileged(workflows: Mapping[str, Json]) -> Iterator[str]:
+    for name, workflow in workflows.items():
+        triggers = _triggers(workflow)
+        if "pull_request_target" in triggers:
+            yield f"{name} runs on pull_request_target"
+        if "workflow_run" in triggers and any(
+            used.startswith("actions/checkout@")
+            for other, _, job in _jobs(workflows)
+            if other == name
+            for used in _uses(job)
+        ):
+            yield f"{name} runs on workflow_run and checks code out"
+
+
+def _is_self_hosted(job: Json) -> bool:
+    """Whether a job may run on a machine of one's own; what is not plainly GitHub's is taken to be."""
+    runs_on = job.get("runs-on")
+    if runs_on is None:
+        return False  # it calls a reusable workflow, which has jobs of its own
+    return not (isinstance(runs_on, str) and re.fullmatch(r"(ubuntu|windows|macos)-[\w.-]+", runs_on, re.ASCII))
+
+
+def _uses(job: Json) -> Iterator[str]:
+    steps = job.get("steps")
+    for part in [job, *(steps if isinstance(steps, list) else [])]:
+        if isinstance(part, Mapping) and isinstance(part.get("uses"), str):
+            yield part["uses"]
