@@ -1,0 +1,423 @@
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acceptance.console_script import gatekit
+
+from gatekit.errors import GatekitError
+from gatekit.github.codeowners import owners, parse
+from gatekit.github.doctor import diagnose, read_exports, read_workflows
+from gatekit.github.holes import Names, State, exit_code
+
+REPO = Path(__file__).resolve().parents[2]
+
+# In the form of GitHub's answers, cut to the fields that are read and a few beside them.
+BRANCH_RULES: list[dict[str, Any]] = [
+    {"type": "deletion", "ruleset_source_type": "Repository", "ruleset_source": "octo/cat", "ruleset_id": 42},
+    {
+        "type": "pull_request",
+        "parameters": {
+            "required_approving_review_count": 1,
+            "dismiss_stale_reviews_on_push": True,
+            "require_code_owner_review": True,
+            "require_last_push_approval": True,
+            "required_review_thread_resolution": False,
+        },
+        "ruleset_source_type": "Repository",
+        "ruleset_source": "octo/cat",
+        "ruleset_id": 42,
+    },
+    {
+        "type": "required_status_checks",
+        "parameters": {
+            "strict_required_status_checks_policy": True,
+            "required_status_checks": [
+                {"context": "ci / test", "integration_id": 15368},
+                {"context": "gatekit / gate", "integration_id": 15368},
+            ],
+        },
+        "ruleset_source_type": "Repository",
+        "ruleset_source": "octo/cat",
+        "ruleset_id": 42,
+    },
+]
+RULESET = {
+    "id": 42,
+    "name": "main",
+    "target": "branch",
+    "enforcement": "active",
+    "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+    "rules": [{key: rule[key] for key in ("type", "parameters") if key in rule} for rule in BRANCH_RULES],
+    "bypass_actors": [],
+}
+
+
+def environment(name: str) -> dict[str, Any]:
+    return {
+        "id": 1,
+        "name": name,
+        "can_admins_bypass": False,
+        "protection_rules": [
+            {
+                "id": 2,
+                "type": "required_reviewers",
+                "prevent_self_review": True,
+                "reviewers": [{"type": "User", "reviewer": {"login": "alice"}}],
+            },
+            {"id": 3, "type": "branch_policy"},
+        ],
+        "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True},
+    }
+
+
+POLICIES = {"total_count": 1, "branch_policies": [{"id": 1, "name": "main", "type": "branch"}]}
+
+CLOSED: dict[str, Any] = {
+    "rules.json": BRANCH_RULES,
+    "ruleset.json": RULESET,
+    "environments.json": {
+        "total_count": 2,
+        "environments": [environment("gpu-evidence"), environment("gpu-evidence-signing")],
+    },
+    "policies.json": POLICIES,
+    "groups.json": {
+        "total_count": 2,
+        "runner_groups": [
+            {"id": 1, "name": "Default", "visibility": "all", "restricted_to_workflows": False},
+            {
+                "id": 2,
+                "name": "gpu-evidence",
+                "visibility": "selected",
+                "restricted_to_workflows": True,
+                "selected_workflows": ["octo/cat/.github/workflows/gpu-evidence.yml@refs/heads/main"],
+            },
+        ],
+    },
+    "runners.json": {"total_count": 0, "runners": []},
+    "permissions.json": {"enabled": True, "allowed_actions": "selected", "sha_pinning_required": True},
+    "workflow.json": {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False},
+    "forks.json": {"approval_policy": "all_external_contributors"},
+    "CODEOWNERS": "* @octo/maintainers\n",
+}
+ALWAYS_UNKNOWN = {"events", "runner host"}
+
+
+def saved(folder: Path, files: dict[str, Any]) -> list[str]:
+    """Write the files and return the options that name them."""
+    for name, content in files.items():
+        (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    options = {
+        "rules.json": "--ruleset=",
+        "ruleset.json": "--ruleset=",
+        "environments.json": "--environment=",
+        "policies.json": "--branch-policies=gpu-evidence=",
+        "groups.json": "--runner-groups=",
+        "runners.json": "--runner-groups=",
+        "permissions.json": "--actions=",
+        "workflow.json": "--actions=",
+        "forks.json": "--actions=",
+        "CODEOWNERS": "--codeowners=",
+    }
+    words = [options[name] + name for name in files]
+    if "policies.json" in files:
+        words.append("--branch-policies=gpu-evidence-signing=policies.json")
+    return words
+
+
+def states(folder: Path, files: dict[str, Any], workflows: Any = None) -> dict[str, State]:
+    saved(folder, files)
+
+    def given(*names: str) -> list[str]:
+        return [str(folder / name) for name in names if name in files]
+
+    policies = given("policies.json")
+    exports = read_exports(
+        given("rules.json", "ruleset.json"),
+        given("environments.json"),
+        {name: policies[0] for name in Names.environments if policies},
+        given("groups.json", "runners.json"),
+        given("permissions.json", "workflow.json", "forks.json"),
+        next(iter(given("CODEOWNERS")), None),
+    )
+    return {hole.name: hole.state for hole in diagnose(exports, workflows, Names())}
+
+
+def all_closed() -> dict[str, Any]:
+    return copy.deepcopy(CLOSED)
+
+
+def test_a_repository_set_up_as_the_documentation_says_has_no_open_hole(tmp_path: Path) -> None:
+    words = saved(tmp_path, all_closed())
+    done = gatekit("doctor", *words, f"--workflows={REPO / '.github' / 'workflows'}", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\n0 open, 27 closed, 2 unknown\n" in done.stdout
+
+
+def test_what_no_export_says_stays_unknown_even_then(tmp_path: Path) -> None:
+    found = states(tmp_path, all_closed(), read_workflows(str(REPO / ".github" / "workflows")))
+    assert {name for name, state in found.items() if state is State.UNKNOWN} == ALWAYS_UNKNOWN
+
+
+def test_without_any_file_nothing_is_closed_and_the_exit_code_is_3(tmp_path: Path) -> None:
+    assert set(states(tmp_path, {}).values()) == {State.UNKNOWN}
+    done = gatekit("doctor", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "nothing could be checked" in done.stdout
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_a_file_that_is_left_out_closes_nothing_and_opens_nothing_by_itself(tmp_path: Path, name: str) -> None:
+    files = all_closed()
+    del files[name]
+    if name == "rules.json":
+        del files["ruleset.json"]
+    found = states(tmp_path, files)
+    whole = states(tmp_path, all_closed())
+    changed = {hole for hole in found if found[hole] is not whole[hole]}
+    assert changed
+    assert {found[hole] for hole in changed} == {State.UNKNOWN}
+
+
+def put(name: str, *path: Any) -> Callable[[dict[str, Any]], None]:
+    """Set a value in a file; the last of `path` is the value, and ... in its place deletes."""
+    *way, last, value = path
+
+    def change(files: dict[str, Any]) -> None:
+        where = files[name]
+        for step in way:
+            where = where[step]
+        if value is ...:
+            del where[last]
+        else:
+            where[last] = value
+
+    return change
+
+
+REVIEW, CHECKS = ("rules.json", 1, "parameters"), ("rules.json", 2, "parameters")
+GROUP = ("groups.json", "runner_groups", 1)
+GPU = ("environments.json", "environments", 0)
+SIGNING = ("environments.json", "environments", 1)
+EDITING = "a change of the gate's own workflow"
+
+OPENED = [
+    ("required check", put(*CHECKS, "required_status_checks", 1, "context", "gatekit/gate")),
+    ("required check", put("rules.json", 2, "type", "required_deployments")),
+    ("source of the check", put(*CHECKS, "required_status_checks", 1, "integration_id", ...)),
+    ("source of the check", put(*CHECKS, "required_status_checks", 1, "integration_id", None)),
+    ("out of date", put(*CHECKS, "strict_required_status_checks_policy", False)),
+    ("out of date", put(*CHECKS, "strict_required_status_checks_policy", "true")),
+    ("bypass", put("ruleset.json", "bypass_actors", [{"actor_id": 5, "actor_type": "RepositoryRole"}])),
+    ("code-owner review", put(*REVIEW, "require_code_owner_review", False)),
+    ("code-owner review", put(*REVIEW, "required_approving_review_count", 0)),
+    (EDITING, put(*REVIEW, "require_code_owner_review", False)),
+    (EDITING, lambda files: files.update(CODEOWNERS="* @o/m\n/.github/\n")),
+    ("owners of the trust root", lambda files: files.update(CODEOWNERS="docs/ @o/m\n")),
+    ("owners of the trust root", lambda files: files.update(CODEOWNERS="* @o/m\npolicies/*.yaml\n")),
+    ("approval of an older state", put(*REVIEW, "dismiss_stale_reviews_on_push", False)),
+    ("approval of one's own push", put(*REVIEW, "require_last_push_approval", ...)),
+    ("actions by tag", put("permissions.json", "sha_pinning_required", False)),
+    ("actions by tag", put("permissions.json", "sha_pinning_required", 1)),
+    ("a token that writes", put("workflow.json", "default_workflow_permissions", "write")),
+    ("approval by a workflow", put("workflow.json", "can_approve_pull_request_reviews", True)),
+    ("runs of strangers", put("forks.json", "approval_policy", "first_time_contributors")),
+    ("environment gpu-evidence: reviewers", put(*GPU, "protection_rules", [])),
+    ("environment gpu-evidence: reviewers", put(*GPU, "protection_rules", 0, "reviewers", [])),
+    ("environment gpu-evidence: self-review", put(*GPU, "protection_rules", 0, "prevent_self_review", False)),
+    ("environment gpu-evidence: administrators", put(*GPU, "can_admins_bypass", True)),
+    ("environment gpu-evidence: branches", put(*GPU, "deployment_branch_policy", None)),
+    (
+        "environment gpu-evidence: branches",
+        put(*GPU, "deployment_branch_policy", {"protected_branches": True, "custom_branch_policies": False}),
+    ),
+    ("environment gpu-evidence: branches", put("policies.json", "branch_policies", 0, "name", "*")),
+    ("environment gpu-evidence: branches", put("policies.json", "branch_policies", 0, "type", "tag")),
+    ("environment gpu-evidence-signing: branches", put(*SIGNING, "deployment_branch_policy", None)),
+    ("environment gpu-evidence-signing: administrators", put(*SIGNING, "name", "signing")),
+    ("runner group: repositories", put(*GROUP, "visibility", "all")),
+    ("runner group: repositories", put(*GROUP, "name", "gpus")),
+    ("runner group: workflows", put(*GROUP, "restricted_to_workflows", False)),
+    ("runner group: workflows", put(*GROUP, "selected_workflows", [])),
+    (
+        "runner group: workflows",
+        put(*GROUP, "selected_workflows", ["octo/cat/.github/workflows/gpu-evidence.yml@refs/heads/dev"]),
+    ),
+    (
+        "runner group: workflows",
+        put(*GROUP, "selected_workflows", 0, "octo/cat/.github/workflows/ci.yml@refs/heads/main"),
+    ),
+    ("runners of the repository", lambda files: files.update({"runners.json": {"total_count": 1, "runners": [{}]}})),
+]
+
+
+@pytest.mark.parametrize(("hole", "change"), OPENED, ids=[f"{n}: {hole}" for n, (hole, _) in enumerate(OPENED)])
+def test_a_setting_that_is_off_is_an_open_hole(
+    tmp_path: Path, hole: str, change: Callable[[dict[str, Any]], None]
+) -> None:
+    files = all_closed()
+    change(files)
+    found = states(tmp_path, files)
+    assert found[hole] is State.OPEN
+    assert sum(state is State.OPEN for state in found.values()) <= 4
+
+
+def test_an_open_hole_exits_2_and_says_how_to_close_it(tmp_path: Path) -> None:
+    files = all_closed()
+    put(*CHECKS, "strict_required_status_checks_policy", False)(files)
+    done = gatekit("doctor", *saved(tmp_path, files), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "OPEN     out of date: " in done.stdout
+    assert "require branches to be up to date" in done.stdout
+
+
+def test_no_rules_at_all_leave_every_way_open(tmp_path: Path) -> None:
+    found = states(tmp_path, {"rules.json": []})
+    assert [found[name] for name in ("required check", "out of date", "bypass", EDITING)] == [State.OPEN] * 4
+
+
+def test_a_bypass_list_that_only_administrators_see_is_unknown_when_it_is_missing(tmp_path: Path) -> None:
+    files = all_closed()
+    del files["ruleset.json"]["bypass_actors"]
+    assert states(tmp_path, files)["bypass"] is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"enforcement": "evaluate"},
+        {"enforcement": "disabled"},
+        {"target": "tag"},
+        {"conditions": {"ref_name": {"include": ["refs/heads/release/*"], "exclude": []}}},
+        {"conditions": {"ref_name": {"include": ["~ALL"], "exclude": ["refs/heads/main"]}}},
+        {"conditions": {"ref_name": {"include": ["~ALL"], "exclude": ["refs/heads/**/*"]}}},
+    ],
+    ids=str,
+)
+def test_a_ruleset_that_is_not_in_force_on_the_branch_closes_nothing(tmp_path: Path, change: dict[str, Any]) -> None:
+    alone = {"ruleset.json": RULESET, "CODEOWNERS": "* @o/m\n"}
+    assert states(tmp_path, alone)["required check"] is State.CLOSED
+    assert states(tmp_path, {**alone, "ruleset.json": {**RULESET, **change}})["required check"] is State.OPEN
+
+
+def test_a_workflow_that_the_organisation_requires_closes_its_own_hole_without_code_owners(tmp_path: Path) -> None:
+    required = {
+        "type": "workflows",
+        "parameters": {
+            "workflows": [{"path": ".github/workflows/gate.yml", "repository_id": 1, "ref": "refs/heads/main"}]
+        },
+        "ruleset_id": 7,
+    }
+    found = states(tmp_path, {"rules.json": [required]})
+    assert (found[EDITING], found["required check"], found["code-owner review"]) == (
+        State.CLOSED,
+        State.CLOSED,
+        State.OPEN,
+    )
+
+
+def test_a_merge_queue_that_requires_all_entries_to_pass_is_up_to_date(tmp_path: Path) -> None:
+    files = all_closed()
+    put(*CHECKS, "strict_required_status_checks_policy", False)(files)
+    queue = {"type": "merge_queue", "parameters": {"grouping_strategy": "ALLGREEN"}, "ruleset_id": 42}
+    assert states(tmp_path, {**files, "rules.json": [*files["rules.json"], queue]})["out of date"] is State.CLOSED
+    queue["parameters"] = {"grouping_strategy": "HEADGREEN"}
+    assert states(tmp_path, {**files, "rules.json": [*files["rules.json"], queue]})["out of date"] is State.OPEN
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "error_id"),
+    [
+        ("rules.json", {"message": "Not Found", "documentation_url": "x", "status": "404"}, "doctor.permission"),
+        ("rules.json", [3], "doctor.unknown_export"),
+        ("rules.json", "[", "json.syntax"),
+        ("environments.json", {"total_count": 31, "environments": [environment("a")]}, "doctor.unknown_export"),
+        ("groups.json", {"runner_groups": {}}, "doctor.unknown_export"),
+        ("runners.json", [], "doctor.unknown_export"),
+        ("policies.json", {"branches": []}, "doctor.unknown_export"),
+    ],
+)
+def test_a_file_that_is_not_the_whole_export_is_refused(tmp_path: Path, file: str, content: Any, error_id: str) -> None:
+    with pytest.raises(GatekitError) as caught:
+        states(tmp_path, {file: content})
+    assert (caught.value.error_id, int(caught.value.exit_code)) == (error_id, 4)
+
+
+GATE = {
+    "on": {"pull_request": None},
+    "jobs": {"gate": {"name": "gatekit / gate", "runs-on": "ubuntu-24.04", "steps": []}},
+}
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    return {"on": {"pull_request": None}, "jobs": {"x": {"runs-on": "ubuntu-24.04", "steps": []} | changes}}
+
+
+@pytest.mark.parametrize(
+    ("hole", "workflows"),
+    [
+        ("one check of that name", {"ci.yml": job()}),
+        ("one check of that name", {"gate.yml": GATE, "b.yml": job(name="gatekit / gate")}),
+        ("a gate that may not report", {"gate.yml": {**GATE, "on": {"pull_request": {"paths": ["docs/**"]}}}}),
+        ("a gate that may not report", {"gate.yml": job(**{"name": "gatekit / gate", "if": "false"})}),
+        ("privileged triggers", {"x.yml": {**job(), "on": "pull_request_target"}}),
+        ("privileged triggers", {"x.yml": {**job(), "on": ["push", "pull_request_target"]}}),
+        (
+            "privileged triggers",
+            {"x.yml": {**job(steps=[{"uses": "actions/checkout@" + "a" * 40}]), "on": {"workflow_run": {}}}},
+        ),
+        ("self-hosted machines", {"x.yml": job(**{"runs-on": ["self-hosted", "gpu"]})}),
+        ("self-hosted machines", {"x.yml": job(**{"runs-on": "b200"})}),
+        ("self-hosted machines", {"x.yml": job(**{"runs-on": {"group": "gpu-evidence"}})}),
+        ("self-hosted machines", {"x.yml": job(**{"runs-on": "${{ inputs.machine }}"})}),
+        ("actions that can change", {"x.yml": job(steps=[{"uses": "actions/checkout@v7"}])}),
+        ("actions that can change", {"x.yml": job(steps=[{"uses": "./local"}])}),
+        ("actions that can change", {"x.yml": job(uses="octo/cat/.github/workflows/x.yml@main")}),
+    ],
+)
+def test_a_hole_in_a_workflow_file_is_found(tmp_path: Path, hole: str, workflows: dict[str, Any]) -> None:
+    assert states(tmp_path, {}, workflows)[hole] is State.OPEN
+    assert states(tmp_path, {}, {"gate.yml": GATE})[hole] is State.CLOSED
+
+
+def test_a_folder_without_workflows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GatekitError, match="no workflows"):
+        read_workflows(str(tmp_path))
+
+
+# From GitHub's documentation of CODEOWNERS, and gitignore(5).
+@pytest.mark.parametrize(
+    ("pattern", "owned", "not_owned"),
+    [
+        ("*", ["a", "a/b/c"], []),
+        ("*.js", ["a.js", "x/y/a.js"], ["a.jsx"]),
+        ("/build/logs/", ["build/logs/a", "build/logs/a/b"], ["x/build/logs/a", "build/logs"]),
+        ("docs/*", ["docs/a.md"], ["docs/a/b.md", "x/docs/a.md"]),
+        ("apps/", ["apps/a", "x/apps/a"], ["apps"]),
+        ("/docs/", ["docs/a"], ["x/docs/a"]),
+        ("/scripts", ["scripts", "scripts/a"], ["x/scripts"]),
+        ("**/logs", ["logs/a", "build/logs/a", "deeply/nested/logs/x"], ["logs2/a"]),
+        ("a/**/b", ["a/b", "a/x/y/b"], ["ab"]),
+        ("abc/**", ["abc/x", "abc/x/y"], ["abc"]),
+        ("action.yml", ["action.yml", "x/action.yml"], ["xaction.yml", "actionxyml"]),
+    ],
+)
+def test_a_pattern_owns_what_the_documentation_says(pattern: str, owned: list[str], not_owned: list[str]) -> None:
+    rules = parse(f"{pattern} @octocat\n")
+    assert [path for path in owned if not owners(rules, path)] == []
+    assert [path for path in not_owned if owners(rules, path)] == []
+
+
+def test_the_last_line_that_matches_decides_also_without_an_owner() -> None:
+    rules = parse("# all\n* @a @b # us\n/apps/ @c\n/apps/github\n!x @d\n[ab] @e\nbad line here\n")
+    assert owners(rules, "x") == ("@a", "@b")
+    assert owners(rules, "apps/y") == ("@c",)
+    assert owners(rules, "apps/github") == ()
+
+
+def test_the_exit_code_of_no_holes_is_not_a_pass() -> None:
+    assert exit_code([]) == 3
