@@ -62,8 +62,11 @@ class Done:
         return "".join(character if character.isprintable() else "?" for character in line[:200])
 
 
-class OutputTooLarge(Exception):
-    """git wrote more than the caller allows; it was stopped."""
+class OutputTooLarge(GatekitError):
+    """git wrote more than the caller allows, and was stopped."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__("repo.output_size", f"git {command} wrote more than can be an honest answer, and was stopped")
 
 
 def environment() -> dict[str, str]:
@@ -75,9 +78,7 @@ def environment() -> dict[str, str]:
     return {"PATH": os.pathsep.join(filter(os.path.isabs, folders)), **_ENVIRONMENT}
 
 
-def run(
-    git_dir: Path, arguments: Sequence[str], stdin: bytes = b"", limit: int = OUTPUT_LIMIT, records: int | None = None
-) -> Done:
+def run(git_dir: Path, arguments: Sequence[str], limit: int = OUTPUT_LIMIT, records: int | None = None) -> Done:
     """Run git on one git folder and return what it wrote, whatever its exit status.
 
     git is told the folder, so it does not search for one and its rule about folders of other users does not apply.
@@ -85,30 +86,24 @@ def run(
     Args:
         git_dir: the `.git` folder, a file that points to one, or a bare repository.
         arguments: the command and its arguments; what comes from outside stands behind `--end-of-options`.
-        stdin: at most a few KiB.
         limit: bytes of stdout.
         records: NUL-terminated records of stdout.
 
     Raises:
-        OutputTooLarge: more bytes or records than allowed.
+        OutputTooLarge: `repo.output_size`, more bytes or records than allowed.
         GatekitError: `repo.no_git`, `repo.timeout`.
     """
     with start(git_dir, arguments) as (process, errors):
         assert process.stdin is not None and process.stdout is not None
         with stopped_after(process, TIMEOUT_SECONDS):
-            try:
-                process.stdin.write(stdin)
-                process.stdin.close()
-            except BrokenPipeError:  # git ended without reading it: its exit status says why
-                pass
+            process.stdin.close()
             chunks, size, seen = [], 0, 0
             while chunk := os.read(process.stdout.fileno(), 1 << 18):
                 chunks.append(chunk)
                 size += len(chunk)
                 seen += chunk.count(b"\0") if records is not None else 0
                 if size > limit or (records is not None and seen > records):
-                    process.kill()
-                    raise OutputTooLarge
+                    raise OutputTooLarge(arguments[0])
             code = process.wait()
         return Done(code, b"".join(chunks), errors.text())
 

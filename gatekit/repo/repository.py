@@ -144,14 +144,6 @@ class Repository:
         """
         return self._ancestry("--is-ancestor", _oid(a), _oid(b)).code == 0
 
-    def _ancestry(self, *arguments: str) -> git.Done:
-        self.refuse_shallow()
-        done = git.run(self._private, ["merge-base", *arguments])
-        # git before 2.45 answers "no" with exit status 1 where it could not read a commit on the way.
-        if done.code not in (0, 1) or re.search("^(error|fatal): ", done.errors, re.MULTILINE):
-            raise _broken_history(done.reason)
-        return done
-
     def merge_tree(self, base: str, head: str) -> str:
         """Return the id of the tree that merging two commits gives; its new objects are readable here only.
 
@@ -169,9 +161,8 @@ class Repository:
             needed = ".".join(map(str, MERGE_TREE_VERSION))
             message = f"git {found[0]}.{found[1]} cannot compute the merge of base and head; git {needed} can"
             raise inconclusive("repo.git_version", message, "install it, or merge the base branch into the head first")
-        done = git.run(
-            self._private, ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", _oid(base), _oid(head)]
-        )
+        options = ["--write-tree", "-z", "--name-only", "--no-messages"]
+        done = git.run(self._private, ["merge-tree", *options, _oid(base), _oid(head)], limit=MAX_LISTING)
         tree, *conflicts = done.out.decode("utf-8", "replace").rstrip("\0").split("\0")
         if done.code == 1:
             names = ", ".join(name if name.isprintable() else repr(name) for name in conflicts[:3])
@@ -183,12 +174,16 @@ class Repository:
         return tree
 
     def tree(self, treeish: str) -> Tree:
-        """List the files of a commit or tree id, with their sizes; one call of git, and none the second time.
+        """List the files of a commit or tree, with their sizes; one call of git, and none the second time.
+
+        Args:
+            treeish: the full id of a commit or tree, or what `commit` takes.
 
         Raises:
-            GatekitError: `repo.too_many_files`, `repo.missing_object`, `repo.malformed_tree`, `repo.path`, `repo.mode`.
+            GatekitError: `repo.too_many_files`, `repo.missing_object`, `repo.malformed_tree`, `repo.path`, `repo.mode`,
+                and those of `commit`.
         """
-        oid = _oid(treeish)
+        oid = treeish if _OID.fullmatch(treeish) else self.commit(treeish)
         if oid not in self._trees:
             arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", oid]
             try:
@@ -229,6 +224,14 @@ class Repository:
             GatekitError: as `blobs`.
         """
         return dict(self._reader.sha256(dict.fromkeys(_oid(oid) for oid in oids), limit))
+
+    def _ancestry(self, *arguments: str) -> git.Done:
+        self.refuse_shallow()
+        done = git.run(self._private, ["merge-base", *arguments])
+        # git before 2.45 answers "no" with exit status 1 where it could not read a commit on the way.
+        if done.code not in (0, 1) or re.search("^(error|fatal): ", done.errors, re.MULTILINE):
+            raise _broken_history(done.reason)
+        return done
 
     def _named(self, ref: str) -> str | None:
         done = git.run(self._git_dir, ["rev-parse", "--verify", "--end-of-options", ref])

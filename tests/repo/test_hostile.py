@@ -12,6 +12,7 @@ from repositories import ENVIRONMENT, Builder, git
 
 from gatekit.errors import GatekitError
 from gatekit.repo import Repository, between
+from gatekit.repo import git as git_module
 
 Open = Callable[[Path], Repository]
 
@@ -110,7 +111,24 @@ def test_attributes_do_not_settle_a_conflict(tmp_path: Path, opened: Open, place
     assert caught.value.error_id == "repo.conflict"
 
 
-def test_a_missing_object_is_not_fetched_with_a_program_of_the_configuration(tmp_path: Path, opened: Open) -> None:
+def test_attributes_of_a_commit_have_no_say_where_git_reads_them_without_a_work_tree(
+    tmp_path: Path, opened: Open
+) -> None:
+    root = conflicting(tmp_path / "r", {".gitattributes": "* merge=union\n"}).save(checkout=True)
+    index = {"GIT_INDEX_FILE": str(root / ".git/index")}
+
+    def merge_attribute(folder: Path) -> bytes:
+        return git(folder, "check-attr", "--cached", "merge", "policy.txt", **index).split()[-1]
+
+    assert merge_attribute(root) == b"union"
+    assert merge_attribute(opened(root)._private) == b"unspecified"
+
+
+@pytest.mark.parametrize("unknown", ["GIT_NO_LAZY_FETCH", "GIT_ALLOW_PROTOCOL"])
+def test_a_missing_object_is_not_fetched_with_a_program_of_the_configuration(
+    tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch, unknown: str
+) -> None:
+    monkeypatch.delitem(git_module._ENVIRONMENT, unknown)  # as a git that does not know the variable
     repo = conflicting(tmp_path / "r")
     lost = repo.add("blob", b"base\n")
     repo._unsaved.remove(lost)

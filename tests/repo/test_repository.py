@@ -214,6 +214,23 @@ def test_a_merge_result_is_the_one_that_git_merge_makes(repo: Builder, opened: O
     assert git(root, "rev-parse", "HEAD^{tree}").decode().strip() == tree
 
 
+def test_a_tree_is_listed_by_any_name_of_its_commit(repo: Builder, opened: Open) -> None:
+    found = opened(repo.save())
+    assert found.tree("main") == found.tree(repo.refs["refs/heads/main"])
+    refused("repo.missing_ref", 3, found.tree, "absent")
+
+
+def test_a_conflict_in_thousands_of_files_is_told_briefly(tmp_path: Path, opened: Open) -> None:
+    repo = Builder(tmp_path / "r")
+    names = [f"{'n' * 200}{number}" for number in range(6000)]
+    start = repo.commit("main", dict.fromkeys(names, "1"))
+    base = repo.commit("main", dict.fromkeys(names, "2"))
+    head = repo.commit("topic", dict.fromkeys(names, "3"), parents=[start])
+    found = opened(repo.save())
+    error = refused("repo.conflict", 3, found.merge_tree, base, head)
+    assert "and 5997 more" in error.message
+
+
 def test_a_conflict_is_inconclusive_and_names_the_files(repo: Builder, opened: Open) -> None:
     other = repo.commit("other", {"a.txt": "3"}, parents=[repo.refs["refs/heads/topic"]])
     found = opened(repo.save())

@@ -120,7 +120,15 @@ def test_a_shallow_clone_is_inconclusive_even_where_both_sides_are_there(change:
     git(tmp_path / "shallow", *fetch)
     with Repository.open(tmp_path / "shallow") as repository:
         error = refused("repo.shallow", 3, between, repository, change.base, change.merge)
+        refused("repo.shallow", 3, github_event.sides, repository, change.event())
     assert "fetch-depth: 0" in str(error)
+
+
+def test_a_clone_that_lacks_the_base_because_it_is_shallow_says_so(change: Change, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--depth=1", "--single-branch", change.repo.save().as_uri(), "shallow")
+    with Repository.open(tmp_path / "shallow") as repository:
+        refused("repo.shallow", 3, between, repository, "origin/absent", "HEAD")
+        refused("repo.shallow", 3, github_event.sides, repository, change.event(base_sha=change.fork))
 
 
 def test_a_pull_request_is_judged_by_the_branch_and_as_the_merge_commit(change: Change) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -275,6 +276,20 @@ def test_the_content_of_a_damaged_object_is_refused(tmp_path: Path, opened: Open
     found = opened(repo.root)
     assert git(repo.root, "cat-file", "blob", oid) == b"evil"  # git itself does not notice
     refused("repo.corrupt", 4, found.tree(tip).read, "a")
+
+
+def test_an_object_that_never_ends_to_be_read_is_given_up(
+    tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = Builder(tmp_path / "r")
+    tip = repo.commit("main", {"a": "1"})
+    found = opened(repo.save())
+    folder = repo.root / ".git/objects/12"
+    folder.mkdir()
+    os.mkfifo(folder / ("3" * 38))
+    monkeypatch.setattr("gatekit.repo.git.TIMEOUT_SECONDS", 0.2)
+    refused("repo.timeout", 4, found.blobs, ["12" + "3" * 38])
+    assert found.tree(tip).read("a") == b"1"
 
 
 def test_a_partial_clone_says_what_is_missing_and_fetches_nothing(tmp_path: Path, opened: Open) -> None:
