@@ -21,6 +21,9 @@ from gatekit.github.event import EVENTS, read_event
 
 REPORT_LIMITS = JsonLimits(size=32 << 20, values=2_000_000)
 
+OF_CHECK = "gatekit.verdict/1"
+"""The schema of what `gatekit check` writes; everything else is read as what `gatekit pr` writes."""
+
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
@@ -128,23 +131,22 @@ def _judgement(report: _Report) -> Judgement:
     word, code = report.get("verdict", str), report.get("exit_code", int)
     if word not in WORDS.values():
         raise _invalid(report.path, "'verdict' is no verdict", "/verdict")
-    gates = list(_gates(report))
-    if "gates" in report.value:
-        named = report.within("gates")
-        failed, inconclusive = named.names("failed"), named.names("inconclusive")
-        head = report.get("head", str)
-    else:
+    if report.value.get("schema") == OF_CHECK:
+        gates = list(_gates(report))
         failed = tuple(name for name, outcome, _ in gates if outcome == "fail")
         inconclusive = tuple(name for name, outcome, _ in gates if outcome == "inconclusive")
-        head = None
-    remarks = [*(_error(error) for error in report.each("errors")), *(remark for _, _, remark in gates if remark)]
-    about = {remark.title for remark in remarks}
-    for names, what in ((failed, "fails"), (inconclusive, "is inconclusive")):
-        remarks += [
-            Annotation("error", name, f"the gate {what}") for name in names if not any(name in title for title in about)
+        head, loosened = None, ()
+        remarks = [remark for _, _, remark in gates if remark]
+    else:
+        named = report.within("gates")
+        failed, inconclusive = named.names("failed"), named.names("inconclusive")
+        head, loosened = report.get("head", str), report.names("loosened")
+        remarks = [
+            *(Annotation("error", name, "the gate fails") for name in failed),
+            *(Annotation("error", name, "the gate is inconclusive") for name in inconclusive),
+            *(Annotation("error", name, "loosened: this change needs approval") for name in loosened),
         ]
-    loosened = report.names("loosened")
-    remarks += [Annotation("error", name, "loosened: this change needs approval") for name in loosened]
+    remarks = [*(_error(error) for error in report.each("errors")), *remarks]
     return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks))
 
 
