@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gatekit import __version__
@@ -21,13 +21,14 @@ from gatekit.gates.evaluate import Signer, evaluate
 from gatekit.gates.verdict import Verdict
 from gatekit.policy import Policy, PolicyDiff, diff_policies, lint
 from gatekit.pull_request.preview import flips
-from gatekit.pull_request.side import EVIDENCE, POLICIES, Reader, Side
+from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, Reader, Side
+from gatekit.pull_request.signatures import change_signers
 from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.repo import Repository, Sides, watched_errors
 from gatekit.repo.tree import changes
 
-WATCHED = (POLICIES, EVIDENCE, "claims.yaml", *(folder.rstrip("/") for folder in FOLDERS), *FILES)
+WATCHED = (POLICIES, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
 """Where a path that is a link, or that another system reads as another file, is refused."""
 
 APPROVAL_LABEL = "gatekit-approved"
@@ -87,9 +88,14 @@ def judge_pull_request(
     reader = Reader(repository)
     base, head = reader.side(base_tree), reader.side(head_tree)
     errors = [*watched_errors(head_tree, WATCHED), *head.errors]
-    terms = _Terms(now, base, signers=None)
-    diffs = diff_policies(base.policies, head.policies)
-    claims = claim_changes(base.registry, head.registry, base.documents, head.documents)
+    signers, unsound = change_signers(base, head, _effective(base, head), now)
+    errors += unsound
+    terms = _Terms(now, base, signers)
+    # What cannot be read is refused; it is not also called removed.
+    diffs = diff_policies([policy for policy in base.policies if policy.path not in head.unread], head.policies)
+    claims = []
+    if CLAIMS not in head.unread:
+        claims = claim_changes(base.registry, head.registry, base.documents, head.documents)
     trust = _trust(base, head, diffs, claims)
     approved = approval in labels
     policies = _effective(base, head)
@@ -123,7 +129,7 @@ def judge_pull_request(
         claims=tuple(claims),
         claim_gates=_claim_gates(checked, blocking, asserted),
         policies=tuple(diffs),
-        flips=tuple(flips(judged, preview)) if preview is not None else (),
+        flips=tuple(flips(_only(judged, base.policies), preview)) if diffs else (),
         trust=tuple(trust),
         approval=approval,
         approved_by=approval if trust and approved else None,
@@ -161,6 +167,14 @@ def _effective(base: Side, head: Side) -> tuple[Policy, ...]:
     """The policies that judge: the base's, and those that only the change has, which need approval to decide."""
     known = {policy.id for policy in base.policies}
     return (*base.policies, *(policy for policy in head.policies if policy.id not in known))
+
+
+def _only(verdict: Verdict | None, policies: Sequence[Policy]) -> Verdict | None:
+    """The verdict of these policies alone."""
+    if verdict is None:
+        return None
+    ids = {policy.id for policy in policies}
+    return replace(verdict, policies=tuple(result for result in verdict.policies if result.id in ids))
 
 
 def _without_mended(

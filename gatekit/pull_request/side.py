@@ -38,6 +38,8 @@ class Side:
     """Path -> bytes of the signatures that lie beside the evidence."""
     stale: Mapping[str, str]
     """Path of a summary -> why it is out of date with this tree."""
+    unread: frozenset[str]
+    """Paths of policies and of the registry that are there but could not be read."""
     errors: tuple[GatekitError, ...]
 
 
@@ -57,6 +59,7 @@ class Reader:
         )
         errors += duplicate_ids(policies)
         registries = _parse_all(_files(tree, CLAIMS, lambda n: n == CLAIMS), tree, parse_registry, errors)
+        unread = frozenset(error.location.path for error in errors if error.location is not None)
         registry = registries[0] if registries else None
         documents: list[Document] = []
         if registry is not None:
@@ -74,6 +77,7 @@ class Reader:
             summaries=tuple(summaries),
             attestations=attested,
             stale=self._stale(tree, summaries),
+            unread=unread,
             errors=tuple(errors),
         )
 

@@ -39,7 +39,8 @@ def trust_changes(base: Side, head: Side, diffs: Sequence[PolicyDiff]) -> list[T
         for path, change in changes(base.tree, head.tree).items()
         if path.startswith(FOLDERS) or path in FILES
     ]
-    if base.registry is not None and (head.registry is None or head.registry.rules != base.registry.rules):
+    rules = head.registry.rules if head.registry is not None else None
+    if base.registry is not None and CLAIMS not in head.unread and rules != base.registry.rules:
         found.append(TrustChange(CLAIMS, "rules changed" if head.registry else "deleted"))
     for diff in diffs:
         if not diff.needs_approval and not any(detail.change == "loosened" for detail in diff.waivers):

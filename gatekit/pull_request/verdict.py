@@ -104,7 +104,8 @@ class PullRequestVerdict:
         if self.errors:
             return _counted(len(self.errors), "error")
         if self.code is ExitCode.APPROVAL_NEEDED:
-            return f"{_counted(len(self.trust), 'change')} to what judges, not approved"
+            verb = "is" if len(self.trust) == 1 else "are"
+            return f"{_counted(len(self.trust), 'change')} to what judges {verb} not approved"
         if self.blocking:
             return "; ".join(self._reasons())
         if self.judged is None:
