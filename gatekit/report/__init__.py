@@ -12,6 +12,7 @@ from gatekit.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from gatekit.gates.verdict import Verdict
+    from gatekit.pull_request.verdict import PullRequestVerdict
 
 # A format's module is imported when the format is asked for: `gatekit check` starts without XML or hashing.
 FORMATS: dict[str, str] = {
@@ -22,6 +23,12 @@ FORMATS: dict[str, str] = {
     "sarif": "gatekit.report.sarif",
 }
 
+PULL_REQUEST_FORMATS: dict[str, str] = {
+    "terminal": "gatekit.report.pull_request_terminal",
+    "markdown": "gatekit.report.pull_request_markdown",
+    "json": "gatekit.report.pull_request_json",
+}
+
 
 def render(format: str, verdict: Verdict) -> str:
     """Return the verdict in one of `FORMATS`, ending in a line feed; the terminal's is plain text 100 columns wide.
@@ -29,7 +36,29 @@ def render(format: str, verdict: Verdict) -> str:
     Raises:
         UsageError: there is no format of that name.
     """
-    if format not in FORMATS:
-        raise UsageError(f"no format '{format}'", did_you_mean(format, FORMATS) or f"known: {', '.join(FORMATS)}")
-    text: str = import_module(FORMATS[format]).render(verdict)
+    text: str = import_module(module_of(format, FORMATS)).render(verdict)
     return text
+
+
+def render_pull_request(format: str, verdict: PullRequestVerdict) -> str:
+    """Return the verdict on a pull request in one of `PULL_REQUEST_FORMATS`, as `render` does.
+
+    Raises:
+        UsageError: there is no format of that name.
+    """
+    text: str = import_module(module_of(format, PULL_REQUEST_FORMATS)).render(verdict)
+    return text
+
+
+def module_of(format: str, formats: dict[str, str]) -> str:
+    """Return the name of the module that renders a format.
+
+    Raises:
+        UsageError: there is none of that name in `formats`.
+    """
+    if format in formats:
+        return formats[format]
+    remedy = did_you_mean(format, formats) or f"known: {', '.join(formats)}"
+    if format in FORMATS:
+        remedy = f"a pull request is reported as {', '.join(formats)}; `gatekit check` writes {format}"
+    raise UsageError(f"no format '{format}'", remedy)

@@ -89,7 +89,7 @@ def policy_blocks(policy: PolicyResult, heading: str | None = None) -> Iterator[
         policy: what became of it.
         heading: finished Markdown that stands over it; by default its name and its verdict.
     """
-    yield heading or f"### Policy {inert.markdown_code(policy.id)}: {WORDS[policy.code]}\n"
+    yield f"### Policy {inert.markdown_code(policy.id)}: {WORDS[policy.code]}\n" if heading is None else heading
     yield f"{inert.markdown_code(policy.path)}, sha256 {inert.markdown_code(policy.sha256[:12])}  "
     yield "Subject: " + ("none or several" if policy.subject is None else inert.markdown_code(policy.subject))
     for note in policy.notes:

@@ -1,0 +1,125 @@
+"""The verdict on a pull request as JSON that follows `schemas/pull_request.schema.json`, and holds all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatekit.claims.checking import Finding
+from gatekit.claims.diff import ClaimChange
+from gatekit.gates.verdict import Outcome
+from gatekit.policy import PolicyDiff
+from gatekit.policy.diff import Detail
+from gatekit.pull_request.verdict import ClaimGate, PullRequestVerdict
+from gatekit.report import json_report
+from gatekit.report.json_values import error_value, location_or_null, text, text_or_null, time, tool, written
+
+SCHEMA = "gatekit.pull_request/1"
+
+
+def render(verdict: PullRequestVerdict) -> str:
+    """Return the JSON document, ending in a line feed.
+
+    Raises:
+        ValueError: a number is not finite. The gate never computes one, so this is a fault of gatekit.
+    """
+    return written(document(verdict))
+
+
+def document(verdict: PullRequestVerdict) -> dict[str, Any]:
+    """Return what `render` writes, as plain dicts and lists."""
+    return {
+        "schema": SCHEMA,
+        "tool": tool(verdict.version),
+        "now": time(verdict.now),
+        "verdict": verdict.word,
+        "code": int(verdict.code),
+        "exit_code": int(verdict.code),
+        "because": text(verdict.because),
+        "base": verdict.base,
+        "head": verdict.head,
+        "result": verdict.result,
+        "notes": [text(note) for note in verdict.notes],
+        "claims": [_claim(change) for change in verdict.claims],
+        "claim_gates": [_claim_gate(gate) for gate in verdict.claim_gates],
+        "policy_changes": [_policy(diff) for diff in verdict.policies],
+        "flips": [
+            {
+                "policy": text(flip.policy),
+                "gate": text(flip.gate),
+                "before": None if flip.before is None else flip.before.value,
+                "after": None if flip.after is None else flip.after.value,
+            }
+            for flip in verdict.flips
+        ],
+        "trust": [{"path": text(change.path), "what": text(change.what)} for change in verdict.trust],
+        "approval": text(verdict.approval),
+        "approved_by": text_or_null(verdict.approved_by),
+        "evidence": [
+            {"path": text(change.path), "change": change.change, "reason": text_or_null(change.reason)}
+            for change in verdict.evidence
+        ],
+        "gates": {
+            "failed": [text(name) for name in verdict.gates(Outcome.FAIL)],
+            "inconclusive": [text(name) for name in verdict.gates(Outcome.INCONCLUSIVE)],
+        },
+        "loosened": [text(name) for name in verdict.loosened],
+        "blocking": [_finding(finding) for finding in verdict.blocking],
+        "advisory": [_finding(finding) for finding in verdict.advisory],
+        "judged": None if verdict.judged is None else json_report.document(verdict.judged),
+        "preview": None if verdict.preview is None else json_report.document(verdict.preview),
+        "errors": [error_value(error) for error in verdict.errors],
+    }
+
+
+def _claim(change: ClaimChange) -> dict[str, Any]:
+    return {
+        "kind": change.kind,
+        "claim": text_or_null(change.claim),
+        "message": text(change.message),
+        "location": location_or_null(change.location),
+        "makes_blocking": [text(claim) for claim in change.makes_blocking],
+    }
+
+
+def _claim_gate(gate: ClaimGate) -> dict[str, Any]:
+    return {
+        "claim": text(gate.claim),
+        "policy": text(gate.policy),
+        "gate": text(gate.gate),
+        "outcome": None if gate.outcome is None else gate.outcome.value,
+        "blocking": gate.blocking,
+    }
+
+
+def _policy(diff: PolicyDiff) -> dict[str, Any]:
+    return {
+        "policy": text(diff.policy),
+        "change": diff.change.value,
+        "needs_approval": diff.needs_approval,
+        "gates": [
+            {
+                "gate": text(gate.name),
+                "change": gate.change.value,
+                "details": [_detail(detail) for detail in gate.details],
+            }
+            for gate in diff.gates
+        ],
+        "settings": [_detail(detail) for detail in diff.settings],
+        "waivers": [_detail(detail) for detail in diff.waivers],
+    }
+
+
+def _detail(detail: Detail) -> dict[str, Any]:
+    return {"change": detail.change.value, "what": text(detail.what)}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": text(finding.error_id),
+        "message": text(finding.message),
+        "location": location_or_null(finding.location),
+        "remedy": text_or_null(finding.remedy),
+        "exit_code": int(finding.code),
+        "claim": text_or_null(finding.claim),
+        "gate": text_or_null(finding.gate),
+    }

@@ -1,0 +1,141 @@
+"""The verdict on a pull request for people at a terminal and in CI logs: plain text, optionally coloured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from gatekit.exit_codes import ExitCode
+from gatekit.gates.verdict import Outcome
+from gatekit.policy import PolicyDiff
+from gatekit.pull_request.verdict import Flip, PullRequestVerdict
+from gatekit.report import inert
+from gatekit.report.pull_request_wording import (
+    ALREADY,
+    PREVIEW,
+    SHOWN,
+    WORDS_OF_CLAIMS,
+    about,
+    approval,
+    changed_parts,
+    flip_words,
+    footer,
+    gates_of,
+    headline,
+    left_out,
+    needs,
+    ordered,
+    origin,
+    outcome_of,
+    state_of,
+)
+from gatekit.report.terminal import (
+    DEFAULT_WIDTH,
+    INDENT,
+    LONGEST,
+    Line,
+    error_lines,
+    joined,
+    policy_lines,
+    wrapped,
+)
+
+Item = TypeVar("Item")
+
+
+def render(verdict: PullRequestVerdict, width: int = DEFAULT_WIDTH, color: bool = False) -> str:
+    """Return the report, ending in exactly one line that starts with `verdict: `.
+
+    Args:
+        verdict: what to report.
+        width: columns; sentences are wrapped to it.
+        color: add ANSI colours; the words and the layout are the same without.
+    """
+    lines: list[Line] = []
+    for title, section in _sections(verdict, width):
+        if section:
+            lines += [[(title, "bold")], *section, []]
+    for sentence in (*verdict.notes, footer(verdict)):
+        lines += wrapped(sentence, "", width, "dim")
+    lines.append([(f"verdict: {inert.terminal(headline(verdict), LONGEST)}", _color(verdict))])
+    return "".join(joined(line, color) + "\n" for line in lines)
+
+
+def policy_changes(diffs: Sequence[PolicyDiff], flips: Sequence[Flip], width: int) -> list[Line]:
+    """Return what changed in policies, and which outcomes that would turn."""
+    lines: list[Line] = []
+    for diff in diffs:
+        lines += wrapped(f"{diff.policy}: {diff.change}", INDENT, width)
+        for gate, change, what in changed_parts(diff):
+            lines += wrapped(f"{gate or 'policy'} {change}{': ' * bool(what)}{what}", INDENT * 2, width)
+    if flips:
+        lines += wrapped("on today's evidence these outcomes flip:", INDENT, width)
+        for flip in flips:
+            lines += wrapped(f"{flip.policy}/{flip.gate}: {flip_words(flip, '->')}", INDENT * 2, width)
+    return lines
+
+
+def _color(verdict: PullRequestVerdict) -> str:
+    colors = {ExitCode.PASS: Outcome.PASS.value, ExitCode.INCONCLUSIVE: Outcome.INCONCLUSIVE.value}
+    return colors.get(verdict.code, "blocked")
+
+
+def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, list[Line]]]:
+    yield "errors", [line for error in verdict.errors for line in error_lines(error, width)]
+    yield "what judges changed", _trust(verdict, width)
+    yield "claims", _claims(verdict, width)
+    yield (
+        "this change must put right",
+        _listed([str(finding) for finding in ordered(verdict.blocking)], width),
+    )
+    yield "policy", _policies(verdict, width)
+    evidence = [f"{e.path} {e.change}{f': it {e.reason}' if e.reason else ''}" for e in verdict.evidence]
+    yield "evidence", _listed(evidence, width)
+    yield "gates, on the evidence after the merge", _gates(verdict, width)
+    already = _listed([str(finding) for finding in ordered(verdict.advisory)], width)
+    yield "already there", [*wrapped(ALREADY, INDENT, width, "dim"), *already] if already else []
+
+
+def _trust(verdict: PullRequestVerdict, width: int) -> list[Line]:
+    if not verdict.trust:
+        return []
+    lines = _listed([f"{change.path}: {change.what}" for change in verdict.trust], width)
+    return lines + list(wrapped(approval(verdict, "'{}'".format), INDENT, width))
+
+
+def _claims(verdict: PullRequestVerdict, width: int) -> list[Line]:
+    said = []
+    for change in verdict.claims:
+        gates = ", ".join(f"{gate.gate} {outcome_of(gate.outcome)}" for gate in gates_of(verdict, change))
+        must = f"; must pass: {gates}" if gates else ""
+        name = f" {change.claim}" if change.claim is not None else ""
+        place, what = about(change)
+        where = f" at {place}" if place is not None else ""
+        said.append(f"{WORDS_OF_CLAIMS[change.kind]}{name}{where}: {what}{must}")
+    return _listed(said, width)
+
+
+def _policies(verdict: PullRequestVerdict, width: int) -> list[Line]:
+    if not verdict.policies:
+        return []
+    lines = policy_changes(verdict.policies, verdict.flips, width)
+    if not verdict.flips:
+        lines += wrapped("on today's evidence no outcome flips", INDENT, width)
+    return lines + list(wrapped(PREVIEW, INDENT, width, "dim"))
+
+
+def _gates(verdict: PullRequestVerdict, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for policy in verdict.judged.policies if verdict.judged is not None else ():
+        if lines:
+            lines.append([])
+        lines += policy_lines(policy, width, f"{origin(verdict, policy.id)}, {state_of(policy)}")
+        lines += [[], *wrapped(needs(verdict, policy.id, str), INDENT, width)]
+    return lines
+
+
+def _listed(texts: Sequence[str], width: int) -> list[Line]:
+    lines = [line for text in texts[:SHOWN] for line in wrapped(text, INDENT, width)]
+    if len(texts) > SHOWN:
+        lines += wrapped(left_out(len(texts) - SHOWN), INDENT, width, "dim")
+    return lines

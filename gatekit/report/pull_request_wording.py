@@ -1,0 +1,130 @@
+"""The verdict on a pull request in sentences and rows: what the reports for people say, whatever they look like.
+
+Everything here is raw text that may hold what other people wrote; each format makes it inert for its own readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gatekit.claims.checking import Finding
+from gatekit.claims.diff import ClaimChange
+from gatekit.gates.verdict import Outcome, PolicyResult
+from gatekit.policy import PolicyDiff
+from gatekit.policy.diff import Change
+from gatekit.pull_request.verdict import ClaimGate, Flip, PullRequestVerdict
+from gatekit.report.wording import OUTCOMES
+
+SHOWN = 25
+"""Rows of a list that people read; the JSON report has all."""
+
+WORDS_OF_CLAIMS = {
+    "added": "new",
+    "strengthened": "strengthened",
+    "weakened": "weakened",
+    "tightened": "needs more",
+    "removed": "withdrawn",
+    "sentence_changed": "reworded",
+    "number_changed": "number",
+    "rules_changed": "rules",
+}
+
+PREVIEW = "The base branch's policy judges this change; its own policy is a preview until it is merged."
+ADVISORY = "No claim in this change needs these gates to pass: they are shown, and block nobody."
+ALREADY = "Not caused by this change, and not blocking it."
+
+
+def headline(verdict: PullRequestVerdict) -> str:
+    """Return the verdict, its exit code and the reason in one line, without `verdict: ` in front."""
+    return f"{verdict.word} (exit {int(verdict.code)}): {verdict.because}"
+
+
+def footer(verdict: PullRequestVerdict) -> str:
+    """Return what was judged by what, when and by which gatekit."""
+    return (
+        f"Head {verdict.head[:12]} merged into base {verdict.base[:12]}, which judges; "
+        f"at {verdict.now:%Y-%m-%d %H:%M} UTC by gatekit {verdict.version}."
+    )
+
+
+def approval(verdict: PullRequestVerdict, named: Callable[[str], str]) -> str:
+    """Return who has approved, or must.
+
+    Args:
+        verdict: with trust changes.
+        named: how a label's name is written.
+    """
+    if verdict.approved_by is not None:
+        return f"Approved by the label {named(verdict.approved_by)}."
+    return f"People have to agree: it needs the label {named(verdict.approval)}."
+
+
+def gates_of(verdict: PullRequestVerdict, change: ClaimChange) -> list[ClaimGate]:
+    """Return the gates that must pass because of one change of a claim."""
+    return [gate for gate in verdict.claim_gates if gate.claim in change.makes_blocking]
+
+
+def outcome_of(outcome: Outcome | None) -> str:
+    """Return an outcome as a report shows it."""
+    return "not there" if outcome is None else OUTCOMES[outcome]
+
+
+def changed_parts(diff: PolicyDiff) -> list[tuple[str, str, str]]:
+    """Return (gate, change, what) for each gate that changed, then for what lies outside the gates."""
+    rows = [(gate.name, str(gate.change), "; ".join(detail.what for detail in gate.details)) for gate in diff.gates]
+    return rows + [("", str(detail.change), detail.what) for detail in (*diff.settings, *diff.waivers)]
+
+
+def flip_words(flip: Flip, arrow: str) -> str:
+    """Return what one outcome would become."""
+    return f"{outcome_of(flip.before)} {arrow} {outcome_of(flip.after)}"
+
+
+def about(change: ClaimChange) -> tuple[str | None, str]:
+    """Return the place in a document where a number changed, and what changed."""
+    place = change.location if change.kind == "number_changed" else None
+    return (None if place is None else f"{place.path}:{place.line}"), change.message
+
+
+def origin(verdict: PullRequestVerdict, policy: str) -> str:
+    """Return whose policy it is."""
+    brought = any(diff.policy == policy and diff.change is Change.ADDED for diff in verdict.policies)
+    return "brought by this change" if brought else "of the base branch"
+
+
+def needs(verdict: PullRequestVerdict, policy: str, named: Callable[[str], str]) -> str:
+    """Return which gates of a policy must pass because of this change.
+
+    Args:
+        verdict: of the pull request.
+        policy: id of the policy.
+        named: how a gate's name is written.
+    """
+    gates = ", ".join(named(gate) for gate in needed_in(verdict, policy))
+    return f"This change needs {gates}; any other gate is shown, and blocks nobody." if gates else ADVISORY
+
+
+def needed_in(verdict: PullRequestVerdict, policy: str) -> list[str]:
+    """Return the gates of a policy that must pass because of this change, in the policy's order."""
+    return list(dict.fromkeys(g.gate for g in verdict.claim_gates if g.blocking and g.policy == policy))
+
+
+def state_of(policy: PolicyResult) -> str:
+    """Return how many gates of a policy pass; its verdict would sound as if it decided."""
+    passing = sum(gate.outcome is Outcome.PASS for gate in policy.gates)
+    return f"{passing} of {len(policy.gates)} gates pass"
+
+
+def ordered(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings by weight, then in the order of files and lines."""
+
+    def place(finding: Finding) -> tuple[str, int, int]:
+        location = finding.location
+        return ("", 0, 0) if location is None else (location.path, location.line or 0, location.column or 0)
+
+    return sorted(findings, key=lambda finding: (-int(finding.code == 4), -int(finding.code == 2), place(finding)))
+
+
+def left_out(count: int) -> str:
+    """Return what stands under a list that was cut."""
+    return f"and {count} more, which the JSON report names"
