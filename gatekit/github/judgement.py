@@ -131,11 +131,12 @@ def _judgement(report: _Report) -> Judgement:
     word, code = report.get("verdict", str), report.get("exit_code", int)
     if word not in WORDS.values():
         raise _invalid(report.path, "'verdict' is no verdict", "/verdict")
+    loosened: tuple[str, ...] = ()
     if report.value.get("schema") == OF_CHECK:
         gates = list(_gates(report))
         failed = tuple(name for name, outcome, _ in gates if outcome == "fail")
         inconclusive = tuple(name for name, outcome, _ in gates if outcome == "inconclusive")
-        head, loosened = None, ()
+        head = None
         remarks = [remark for _, _, remark in gates if remark]
     else:
         named = report.within("gates")
