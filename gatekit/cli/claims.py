@@ -25,6 +25,7 @@ from gatekit.claims import (
 )
 from gatekit.claims.model import Level
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_policies, the_time
+from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence import Summary
 from gatekit.exit_codes import ExitCode, worst
@@ -217,8 +218,10 @@ def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: s
     default = [os.path.join(read.root, POLICIES)] if read.root else []
     loaded, policy_errors = load_policies(list(policies) or default)
     summaries, evidence_errors = _summaries(read.root, evidence)
-    errors = [*read.errors, *policy_errors, *evidence_errors]
-    return check(read.registry, read.documents, loaded, summaries, time, errors)
+    # Only beside evidence/ of this folder: a registry elsewhere is read with its evidence, but not with its keys.
+    signers, signature_errors = load_signers(evidence, list(summaries.values()), loaded, None, time)
+    errors = [*read.errors, *policy_errors, *evidence_errors, *signature_errors]
+    return check(read.registry, read.documents, loaded, summaries, time, errors, signers=signers)
 
 
 def _order(location: Location | None) -> tuple[str, int, int]:

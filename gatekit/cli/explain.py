@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from gatekit.cli.explanation import explanation
 from gatekit.cli.inputs import load_evidence, load_policies, the_time
+from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import evaluate
@@ -53,7 +54,9 @@ def command(
     policy, found = _choose(gate, loaded)
     summaries, errors = load_evidence(evidence)
     base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
-    verdict = evaluate([policy], summaries, time, [*errors, *base_errors], base=base)
+    signers, signature_errors = load_signers(evidence, summaries, [policy], None, time)
+    found_wrong = [*errors, *base_errors, *signature_errors]
+    verdict = evaluate([policy], summaries, time, found_wrong, base=base, signers=signers)
     if verdict.errors:
         return _refuse(verdict.errors)
     result = next(result for result in verdict.policies[0].gates if result.name == found.name)
