@@ -16,7 +16,9 @@ import jsonschema_rs
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 
 KINDS = ("cebench", "ood", "random_model", "saebench", "transcoder")
-DOCUMENTS = ("claims", "keys", "policy", "summary", "verdict")
+DOCUMENTS = ("claims", "keys", "policy", "pull_request", "summary", "verdict")
+INCLUDED = ("summary", "verdict")
+"""Schemas that others refer to."""
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SUFFIX = ".schema.json"
@@ -61,7 +63,7 @@ def _refuse_remote(uri: str) -> NoReturn:
 @cache
 def validator(name: str) -> jsonschema_rs.Draft202012Validator:
     """Return the compiled validator of one schema; a reference that leaves the folder is refused."""
-    resources = [(f"json-schema:///{other}{_SUFFIX}", schema(other)) for other in ("summary",) if other != name]
+    resources = [(f"json-schema:///{other}{_SUFFIX}", schema(other)) for other in INCLUDED if other != name]
     return jsonschema_rs.Draft202012Validator(
         schema(name),
         registry=jsonschema_rs.Registry(resources, retriever=_refuse_remote),

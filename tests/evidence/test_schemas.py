@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.kinds import measures
-from gatekit.evidence.schemas import KINDS, schema, schema_names, schema_text, validator
+from gatekit.evidence.schemas import INCLUDED, KINDS, schema, schema_names, schema_text, validator
 
-RESOURCES = [(f"{name}.schema.json", referencing.Resource.from_contents(schema(name))) for name in ("summary",)]
+RESOURCES = [(f"{name}.schema.json", referencing.Resource.from_contents(schema(name))) for name in INCLUDED]
 
 
 def oracle(name: str) -> jsonschema.Draft202012Validator:
@@ -68,7 +68,8 @@ def test_every_object_is_closed_and_every_value_bounded(name: str) -> None:
 def test_references_stay_in_the_folder(name: str) -> None:
     for path, node in subschemas(schema(name)):
         target = node.get("$ref", "#/")
-        assert target.startswith(("#/$defs/", "summary.schema.json", "#/")), f"{name}{path}: {target}"
+        folder = tuple(f"{included}.schema.json" for included in INCLUDED)
+        assert target.startswith(("#/$defs/", "#/", *folder)), f"{name}{path}: {target}"
 
 
 KEYWORDS = {
