@@ -22,7 +22,7 @@ from gatekit.github.event import EVENTS, read_event
 REPORT_LIMITS = JsonLimits(size=32 << 20, values=2_000_000)
 
 OF_CHECK = "gatekit.verdict/1"
-"""The schema of what `gatekit check` writes; everything else is read as what `gatekit pr` writes."""
+OF_PR = "gatekit.pull_request/1"
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
@@ -115,15 +115,10 @@ class _Report:
             yield _Report(self.path, item, f"{self.pointer}/{key}/{index}")
 
     def names(self, key: str) -> tuple[str, ...]:
-        """Strings, or objects that name themselves by `policy` and `gate`, or by one of these."""
-        found = []
-        for index, item in enumerate(self.get(key, list, [])):
-            if isinstance(item, dict):
-                parts = [item.get(part) for part in ("policy", "gate", "name", "path")]
-                item = "/".join(part for part in parts if isinstance(part, str)) or None
+        found = self.get(key, list)
+        for index, item in enumerate(found):
             if not isinstance(item, str):
                 raise _invalid(self.path, "it is no name", f"{self.pointer}/{key}/{index}")
-            found.append(item)
         return tuple(found)
 
 
@@ -132,7 +127,10 @@ def _judgement(report: _Report) -> Judgement:
     if word not in WORDS.values():
         raise _invalid(report.path, "'verdict' is no verdict", "/verdict")
     loosened: tuple[str, ...] = ()
-    if report.value.get("schema") == OF_CHECK:
+    schema = report.get("schema", str)
+    if schema not in (OF_CHECK, OF_PR):
+        raise _invalid(report.path, f"'schema' is neither {OF_CHECK} nor {OF_PR}", "/schema")
+    if schema == OF_CHECK:
         gates = list(_gates(report))
         failed = tuple(name for name, outcome, _ in gates if outcome == "fail")
         inconclusive = tuple(name for name, outcome, _ in gates if outcome == "inconclusive")
@@ -143,11 +141,14 @@ def _judgement(report: _Report) -> Judgement:
         failed, inconclusive = named.names("failed"), named.names("inconclusive")
         head, loosened = report.get("head", str), report.names("loosened")
         remarks = [
-            *(Annotation("error", name, "the gate fails") for name in failed),
-            *(Annotation("error", name, "the gate is inconclusive") for name in inconclusive),
-            *(Annotation("error", name, "loosened: this change needs approval") for name in loosened),
+            *(_remark(finding) for finding in report.each("blocking")),
+            *_trust(report),
+            *(_remark(finding, "notice") for finding in report.each("advisory")),
         ]
-    remarks = [*(_error(error) for error in report.each("errors")), *remarks]
+        if not remarks:
+            remarks = [Annotation("error", name, "the gate fails") for name in failed]
+            remarks += [Annotation("error", name, "the gate is inconclusive") for name in inconclusive]
+    remarks = [*(_remark(error) for error in report.each("errors")), *remarks]
     return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks))
 
 
@@ -170,11 +171,21 @@ def _gates(report: _Report) -> Iterator[tuple[str, str, Annotation | None]]:
             yield full, outcome if enforced else "not enforced", remark
 
 
-def _error(error: _Report) -> Annotation:
-    remedy = error.value.get("remedy")
-    message = error.get("message", str) + (f"; {remedy}" if isinstance(remedy, str) else "")
-    place = (None, None, None) if error.value.get("location") is None else _place(error, "location")
-    return Annotation("error", error.get("id", str), message, *place)
+def _remark(fault: _Report, level: Level = "error") -> Annotation:
+    remedy = fault.value.get("remedy")
+    message = fault.get("message", str) + (f"; {remedy}" if isinstance(remedy, str) else "")
+    place = (None, None, None) if fault.value.get("location") is None else _place(fault, "location")
+    # What makes nothing of the verdict is a warning.
+    return Annotation("warning" if fault.get("exit_code", int) == 0 else level, fault.get("id", str), message, *place)
+
+
+def _trust(report: _Report) -> Iterator[Annotation]:
+    """Yield what needs approval; once it is approved, still shown."""
+    approved = report.value.get("approved_by") is not None
+    for change in report.each("trust"):
+        path, what = change.get("path", str), change.get("what", str)
+        said = f"{what}: approved by the label" if approved else f"{what}: this change needs approval"
+        yield Annotation("notice" if approved else "error", path, said)
 
 
 def _place(report: _Report, key: str) -> tuple[str | None, int | None, int | None]:

@@ -217,6 +217,7 @@ def test_an_enterprise_server_is_taken_from_the_environment() -> None:
 
 
 REPORT = {
+    "schema": "gatekit.pull_request/1",
     "verdict": "blocked",
     "exit_code": 2,
     "head": "a" * 40,

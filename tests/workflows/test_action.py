@@ -182,6 +182,7 @@ exec -a "$0" '{os.path.realpath(sys.executable)}' "$@"
 
 
 REPORT: dict[str, Any] = {
+    "schema": "gatekit.pull_request/1",
     "verdict": "pass",
     "exit_code": 0,
     "head": HEAD,
@@ -231,6 +232,8 @@ def test_a_pass_of_this_runs_commit_succeeds(tmp_path: Path, head: str) -> None:
         {**REPORT, "exit_code": 2},
         {**REPORT, "exit_code": False},
         {**REPORT, "gates": {"failed": [3], "inconclusive": []}},
+        {**REPORT, "schema": "gatekit.pull_request/2"},
+        {**REPORT, "schema": "gatekit.verdict/1"},
         "",
         "{}",
         "[]",
@@ -275,12 +278,13 @@ def test_a_change_that_needs_approval_exits_5_and_names_the_loosened_gates(tmp_p
         **REPORT,
         "verdict": "approval needed",
         "exit_code": 5,
-        "loosened": [{"policy": "release", "gate": "ood"}],
+        "loosened": ["release/ood"],
     }
+    report["trust"] = [{"path": "policy release", "what": "gate ood loosened"}]
     ran = judged(tmp_path, report, 5)
     assert ran.code == 5
     assert (ran.outputs["verdict"], ran.outputs["loosened-gates"]) == ("approval-needed", '["release/ood"]')
-    assert "::error title=release/ood::loosened" in ran.log
+    assert "::error title=policy release::gate ood loosened: this change needs approval" in ran.log
 
 
 NAMES = [
