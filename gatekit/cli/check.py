@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-
 import rich_click as click
 
+from gatekit.cli.delivery import deliver, parse_outputs
 from gatekit.cli.inputs import load_evidence, load_policies, split_paths, the_time
-from gatekit.errors import UsageError, did_you_mean
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Verdict
-
-TERMINAL = ("terminal", "-")
 
 
 @click.command("check")
@@ -52,10 +46,9 @@ def command(
     and evidence/ are used.
     """
     from gatekit.cli.signatures import load_signers
-    from gatekit.evidence.atomic import write_whole
-    from gatekit.report import render
+    from gatekit.report import FORMATS, render
 
-    wanted = [_output(text) for text in outputs]
+    wanted = parse_outputs(outputs, FORMATS)
     time = the_time(now)
     more_policies, more_evidence = split_paths(paths)
     loaded, policy_errors = load_policies([*policies, *more_policies])
@@ -67,35 +60,11 @@ def command(
     if not summaries and not evidence_errors:
         remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)
-    if not any(path == "-" for _, path in wanted):
-        wanted.append(TERMINAL)
-    # Everything is rendered before anything is written: a format that fails leaves no verdict of the others behind.
-    rendered = [
-        (path, _on_terminal(verdict) if (name, path) == TERMINAL else render(name, verdict)) for name, path in wanted
-    ]
-    for path, text in rendered:
-        if path != "-":
-            write_whole(path, text.encode("utf-8"))
-    for path, text in rendered:
-        if path == "-":
-            click.echo(text, nl=False, color=True)
+    deliver(wanted, lambda name: render(name, verdict), lambda width, color: _for_people(verdict, width, color))
     return verdict.exit_code
 
 
-def _output(text: str) -> tuple[str, str]:
-    from gatekit.report import FORMATS
-
-    name, equals, path = text.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--output '{text}' is not FORMAT=PATH", "for instance --output json=verdict.json")
-    if name not in FORMATS:
-        raise UsageError(f"no format '{name}'", did_you_mean(name, FORMATS) or f"known: {', '.join(FORMATS)}")
-    return name, path
-
-
-def _on_terminal(verdict: Verdict) -> str:
+def _for_people(verdict: Verdict, width: int, color: bool) -> str:
     from gatekit.report.terminal import render
 
-    width = max(60, min(140, shutil.get_terminal_size((100, 40)).columns))
-    color = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    return render(verdict, width=width, color=color)
+    return render(verdict, width, color)

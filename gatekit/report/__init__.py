@@ -5,6 +5,7 @@ No format decides anything: each renders the same verdict, and the exit code is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def render_pull_request(format: str, verdict: PullRequestVerdict) -> str:
     return text
 
 
-def module_of(format: str, formats: dict[str, str]) -> str:
+def module_of(format: str, formats: Mapping[str, str]) -> str:
     """Return the name of the module that renders a format.
 
     Raises:

@@ -58,6 +58,11 @@ def render(verdict: PullRequestVerdict, width: int = DEFAULT_WIDTH, color: bool 
     for sentence in (*verdict.notes, footer(verdict)):
         lines += wrapped(sentence, "", width, "dim")
     lines.append([(f"verdict: {inert.terminal(headline(verdict), LONGEST)}", _color(verdict))])
+    return text(lines, color)
+
+
+def text(lines: Sequence[Line], color: bool = False) -> str:
+    """Return lines as text, each with a line feed."""
     return "".join(joined(line, color) + "\n" for line in lines)
 
 

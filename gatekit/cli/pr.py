@@ -1,0 +1,69 @@
+"""`gatekit pr`: what a pull request changes, judged by its base branch."""
+
+from __future__ import annotations
+
+import os
+
+import rich_click as click
+
+from gatekit.cli.delivery import deliver, parse_outputs
+from gatekit.cli.inputs import the_time
+from gatekit.pull_request.judging import APPROVAL_LABEL
+from gatekit.pull_request.verdict import PullRequestVerdict
+
+
+@click.command("pr")
+@click.option("--base", metavar="REF", help="What judges, like main; default: what the event says.")
+@click.option("--head", metavar="REF", help="What is judged; default: what the event says, else HEAD.")
+@click.option("--repo", default=".", metavar="DIR", help="The clone, with its whole history; default here.")
+@click.option(
+    "--approval-label",
+    default=APPROVAL_LABEL,
+    show_default=True,
+    metavar="NAME",
+    help="Label of the pull request that approves changes to what judges.",
+)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT=PATH",
+    help="Also write markdown, json or terminal; PATH - is stdout.",
+)
+@click.option("--now", metavar="TIME", help="Judge ages, waivers and keys at this UTC time, e.g. 2026-02-16T01:48:20Z.")
+def command(
+    base: str | None, head: str | None, repo: str, approval_label: str, outputs: tuple[str, ...], now: str | None
+) -> int:
+    """Judge a change by the policies of its base branch; the exit code is the verdict.
+
+    Both sides are read from git objects, never from the work tree. In GitHub Actions the event says what base and head
+    are, and which labels the pull request has. A claim that is added or strengthened, a changed number, and a supported
+    claim whose gate the change turns must have their gates pass; withdrawing a claim is never blocked. A change to what
+    judges needs approval (exit 5).
+    """
+    from gatekit.github.event import EVENTS, read_event, sides
+    from gatekit.pull_request.judging import judge_pull_request
+    from gatekit.repo import Repository
+    from gatekit.report import PULL_REQUEST_FORMATS, render_pull_request
+
+    wanted = parse_outputs(outputs, PULL_REQUEST_FORMATS)
+    time = the_time(now)
+    # With a base given, it does not matter that another event, like a push, has none.
+    needed = base is None or os.environ.get("GITHUB_EVENT_NAME") in EVENTS
+    event = read_event(os.environ) if needed else None
+    with Repository.open(repo) as repository:
+        compared = sides(repository, event, base, head)
+        labels = event.labels if event is not None else frozenset[str]()
+        verdict = judge_pull_request(repository, compared, time, labels, approval_label)
+    deliver(
+        wanted,
+        lambda name: render_pull_request(name, verdict),
+        lambda width, color: _for_people(verdict, width, color),
+    )
+    return verdict.code
+
+
+def _for_people(verdict: PullRequestVerdict, width: int, color: bool) -> str:
+    from gatekit.report.pull_request_terminal import render
+
+    return render(verdict, width, color)
