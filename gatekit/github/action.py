@@ -25,12 +25,14 @@ class Inputs:
     evidence: tuple[str, ...]
     base_ref: str
     """For `pr`; empty: what the event says."""
+    approval_label: str
+    """For `pr`; empty: gatekit's own."""
     output_dir: Path
     """Absolute; reports are written here."""
     working_directory: Path
     """Absolute; the checkout that is judged."""
     prefix: str
-    """The checkout relative to the workspace, for annotations; empty or ended by a slash."""
+    """What turns a path of the report into one of the repository, for annotations; empty or ended by a slash."""
     summary: bool
     annotations: bool
     advisory: bool
@@ -53,7 +55,8 @@ class Inputs:
         outputs = [f"--output=json={self.json}", f"--output=markdown={self.markdown}"]
         if self.mode == "pr":
             base = [f"--base={self.base_ref}"] if self.base_ref else []
-            return ["pr", *base, *outputs]
+            label = [f"--approval-label={self.approval_label}"] if self.approval_label else []
+            return ["pr", *base, *label, *outputs]
         policies = [f"--policy={path}" for path in self.policy]
         return ["check", *policies, *(f"--evidence={path}" for path in self.evidence), *outputs]
 
@@ -68,12 +71,13 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
     if mode not in MODES:
         raise UsageError(f"the input 'mode' is '{mode}'", did_you_mean(mode, MODES) or f"known: {', '.join(MODES)}")
     policy, evidence = _lines(environment, "POLICY"), _lines(environment, "EVIDENCE")
-    base_ref = _text(environment, "BASE_REF")
+    base_ref, label = _text(environment, "BASE_REF"), _text(environment, "APPROVAL_LABEL")
     if mode == "pr" and (policy or evidence):
         remedy = "in mode 'pr' policies come from the base branch and evidence from the change; leave both inputs out"
         raise UsageError("the inputs 'policy' and 'evidence' are for mode 'check'", remedy)
-    if mode == "check" and base_ref:
-        raise UsageError("the input 'base-ref' is for mode 'pr'", "leave it out, or set mode to 'pr'")
+    if mode == "check" and (base_ref or label):
+        name = "base-ref" if base_ref else "approval-label"
+        raise UsageError(f"the input '{name}' is for mode 'pr'", "leave it out, or set mode to 'pr'")
     workspace = Path(environment.get("GITHUB_WORKSPACE") or ".").resolve()
     folder = (workspace / _text(environment, "WORKING_DIRECTORY")).resolve()
     if not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
@@ -83,19 +87,26 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
     if output == folder or folder in output.parents:
         remedy = "name a folder outside, like ${{ runner.temp }}/reports"
         raise UsageError("the input 'output-dir' lies inside the checkout that is judged", remedy)
-    inside = folder != workspace and folder.is_relative_to(workspace)
     return Inputs(
         mode=mode,
         policy=policy,
         evidence=evidence,
         base_ref=base_ref,
+        approval_label=label,
         output_dir=output,
         working_directory=folder,
-        prefix=f"{folder.relative_to(workspace).as_posix()}/" if inside else "",
+        prefix=_prefix(folder, workspace) if mode == "check" else "",
         summary=_switch(environment, "SUMMARY", True),
         annotations=_switch(environment, "ANNOTATIONS", True),
         advisory=_switch(environment, "ADVISORY", False),
     )
+
+
+def _prefix(folder: Path, workspace: Path) -> str:
+    """Return where a folder lies in its repository: a repository itself may be checked out into a folder."""
+    inside = [place for place in (folder, *folder.parents) if place.is_relative_to(workspace)]
+    top = next((place for place in inside if (place / ".git").exists()), workspace)
+    return f"{folder.relative_to(top).as_posix()}/" if folder != top and folder.is_relative_to(top) else ""
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:

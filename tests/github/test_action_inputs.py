@@ -63,6 +63,7 @@ def test_a_value_that_cannot_be_meant_is_refused(tmp_path: Path, name: str, valu
         ({"MODE": "pr", "POLICY": "p"}, "policy"),
         ({"MODE": "pr", "EVIDENCE": "e"}, "evidence"),
         ({"MODE": "check", "BASE_REF": "main"}, "base-ref"),
+        ({"MODE": "check", "APPROVAL_LABEL": "ok"}, "approval-label"),
         ({"OUTPUT_DIR": "../w"}, "output-dir"),
         ({"OUTPUT_DIR": "../w/reports"}, "output-dir"),
     ],
@@ -85,7 +86,14 @@ def test_a_base_is_one_argument_or_an_error(tmp_path_factory: pytest.TempPathFac
     assert given == ([f"--base={value.strip()}"] if value.strip() else [])
 
 
-def test_a_checkout_in_a_subfolder_is_the_prefix_of_every_remark(tmp_path: Path) -> None:
-    (tmp_path / "w" / "a" / "b").mkdir(parents=True)
-    assert read_inputs(environment(tmp_path, WORKING_DIRECTORY="a/b")).prefix == "a/b/"
-    assert read_inputs(environment(tmp_path)).prefix == ""
+def test_a_remark_names_a_file_by_its_place_in_the_repository(tmp_path: Path) -> None:
+    (tmp_path / "w" / "candidate" / "lab" / "policies").mkdir(parents=True)
+    whole = {"MODE": "check", "WORKING_DIRECTORY": "candidate"}
+    part = {"MODE": "check", "WORKING_DIRECTORY": "candidate/lab"}
+    # GitHub takes a path as one of the repository, wherever the repository is checked out to.
+    assert read_inputs(environment(tmp_path, **part)).prefix == "candidate/lab/"
+    (tmp_path / "w" / "candidate" / ".git").mkdir()
+    assert read_inputs(environment(tmp_path, **whole)).prefix == ""
+    assert read_inputs(environment(tmp_path, **part)).prefix == "lab/"
+    # A report on a pull request has paths of the repository already.
+    assert read_inputs(environment(tmp_path, WORKING_DIRECTORY="candidate/lab")).prefix == ""
