@@ -142,8 +142,7 @@ def _policy(verdict: PullRequestVerdict, policy: PolicyResult) -> Iterator[str]:
         yield f"#### {code(policy.id)} {told}\n\n{needs(verdict, policy.id, code)}\n"
         yield from policy_blocks(policy, "")
         return
-    # Markdown is not read inside a summary.
-    yield f"<details><summary>{inert.html(policy.id, 200)} {told} (advisory)</summary>\n\n{ADVISORY}\n"
+    yield f"<details><summary>{sentence(policy.id)} {told} (advisory)</summary>\n\n{ADVISORY}\n"
     yield from policy_blocks(policy, "")
     yield "</details>\n"
 

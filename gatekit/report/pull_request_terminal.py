@@ -55,8 +55,9 @@ def render(verdict: PullRequestVerdict, width: int = DEFAULT_WIDTH, color: bool 
     for title, section in _sections(verdict, width):
         if section:
             lines += [[(title, "bold")], *section, []]
+    # Indented: no text of others may stand where the verdict does.
     for sentence in (*verdict.notes, footer(verdict)):
-        lines += wrapped(sentence, "", width, "dim")
+        lines += wrapped(sentence, INDENT, width, "dim")
     lines.append([(f"verdict: {inert.terminal(headline(verdict), LONGEST)}", _color(verdict))])
     return text(lines, color)
 
