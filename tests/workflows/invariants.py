@@ -137,7 +137,7 @@ def _gate(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[s
         and sum(other["name"] == CHECK for _, other in _jobs(documents)) == 1,
         "gate: runs for every change": set(on) == {"pull_request", "merge_group"}
         and not {"paths", "paths-ignore", "branches", "branches-ignore"} & set(on["pull_request"] or {})
-        and {"opened", "synchronize", "reopened"} <= set(on["pull_request"]["types"])
+        and {"opened", "synchronize", "reopened", "edited", "labeled", "unlabeled"} <= set(on["pull_request"]["types"])
         and on["merge_group"] == {"types": ["checks_requested"]},
         "gate: the job always reports": "if" not in job and "needs" not in job and "strategy" not in job,
         "gate: only the upload has a condition": all(

@@ -321,6 +321,31 @@ def test_the_installation_is_of_the_actions_own_commit_and_locked() -> None:
     assert '-r "$source/requirements/$lock.lock"' in script
 
 
+@pytest.mark.parametrize(
+    ("value", "code", "asked"),
+    [
+        ("false", 0, "gate"),
+        ("true", 0, "sign"),
+        ("", 64, None),
+        ("$(touch PWN)", 64, None),
+        ("true; touch PWN", 64, None),
+    ],
+)
+def test_the_lock_that_is_installed_is_one_of_two(tmp_path: Path, value: str, code: int, asked: str | None) -> None:
+    (tmp_path / "its own" / "requirements").mkdir(parents=True)
+    action = tmp_path / "its own" / "action.yml"
+    action.write_text(ACTION.read_text("utf-8"), "utf-8")
+    record = f'printf "%s\\n" "$@" > "{tmp_path}/asked"; exit 9\n'
+    (tmp_path / "its own" / "requirements" / "install-gate.sh").write_text(record)
+    (tmp_path / "w").mkdir()
+    ran = run(action, tmp_path / "emulated", {"signatures": value}, clean_environment(tmp_path / "w"))
+    assert (ran.code, ran.skipped) == (code or 9, ["judge", "upload the reports"])
+    if asked is not None:
+        environment = str(tmp_path / "emulated" / "runner" / "gatekit-environment")
+        assert (tmp_path / "asked").read_text().splitlines() == [environment, asked]
+    no_trace(tmp_path)
+
+
 @pytest.mark.slow
 def test_the_action_installs_itself_and_judges(tmp_path: Path) -> None:
     checkout = fresh(tmp_path / "w", BLOCKED)

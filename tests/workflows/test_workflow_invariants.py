@@ -101,6 +101,8 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
     ),
     ("gate: runs for every change", "gate.yml", swap("  merge_group:\n    types: [checks_requested]\n", "")),
     ("gate: runs for every change", "gate.yml", swap("synchronize, ", "")),
+    ("gate: runs for every change", "gate.yml", swap("edited, ", "")),
+    ("gate: runs for every change", "gate.yml", swap(", unlabeled", "")),
     ("gate: runs for every change", "gate.yml", swap("  pull_request:\n", "  pull_request:\n    branches: [dev]\n")),
     (
         "gate: the job always reports",
