@@ -1,0 +1,144 @@
+"""Every case of the suite, through the installed console script; see README.md for what a case is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import repositories
+from conformance.cases import Case, Content, Files, Link, Submodule, find_cases, lay_out
+from conformance.process import MEGABYTES, SECONDS, Done, run
+
+CASES = find_cases()
+JUDGING = ("check", "pr")
+"""Commands that give a verdict, and so a report for machines."""
+TIMED = (*JUDGING, "verify", "explain", "lint", "claims", "policy")
+REPORT = "report.json"
+
+
+def prepared(case: Case, folder: Path) -> Path:
+    """Build what the case is about and return the folder in which the command runs."""
+    work = folder / "work"
+    if not case.is_pull_request:
+        work.mkdir()
+        lay_out(case.files(), work)
+        return work
+    base, head, main = case.sides()
+    builder = repositories.Builder(work)
+    start = builder.commit("main", entries({}, base))
+    tip = builder.commit("feature", entries(base, head), parents=[start])
+    if main is not None:
+        start = builder.commit("main", entries(base, main))
+    if "event" in case.said:
+        merge = builder.merge("refs/pull/7/merge", start, tip)
+        builder.branch("refs/remotes/origin/main", start)
+        (folder / "event.json").write_text(json.dumps(event(case, start, tip)), encoding="utf-8")
+        (folder / "merge").write_text(merge, encoding="utf-8")
+    return builder.save("feature" if case.said.get("checkout") else "main", bool(case.said.get("checkout")))
+
+
+def entries(before: Files, after: Files) -> dict[str, repositories.Content]:
+    """What changes from one set of files to the other, as the repository builder takes it."""
+    changed: dict[str, repositories.Content] = {name: None for name in before if name not in after}
+    return changed | {name: entry(content) for name, content in after.items() if before.get(name) != content}
+
+
+def entry(content: Content) -> repositories.Content:
+    if isinstance(content, bytes):
+        return content
+    if isinstance(content, Link):
+        return repositories.Symlink(content.target)
+    assert isinstance(content, Submodule), "a repository holds no such file"
+    return repositories.Submodule()
+
+
+def event(case: Case, base: str, head: str) -> dict[str, Any]:
+    """The event file that GitHub would write, with the case's `event` over it."""
+    repository = {"id": 1, "full_name": "octo-org/octo-repo"}
+    labels = [{"name": name} for name in case.said.get("labels", ())]
+    sides = {"base": {"ref": "main", "sha": base}, "head": {"ref": "feature", "sha": head, "repo": {"id": 1}}}
+    group = {"base_ref": "refs/heads/main", "base_sha": base, "head_ref": "refs/heads/queue", "head_sha": head}
+    written = {
+        "repository": repository,
+        "pull_request": {"number": 7, "labels": labels, **sides},
+        "merge_group": group,
+    }
+    return written | case.said["event"].get("file", {})
+
+
+def environment(case: Case, folder: Path) -> dict[str, str]:
+    added: dict[str, str] = dict(case.said.get("environment", {}))
+    if "event" in case.said:
+        added |= {"GITHUB_EVENT_NAME": case.said["event"].get("name", "pull_request"), "GITHUB_ACTIONS": "true"}
+        added |= {"GITHUB_EVENT_PATH": str(folder / "event.json"), "GITHUB_SHA": (folder / "merge").read_text()}
+    return added
+
+
+def performed(case: Case, folder: Path) -> tuple[Done, dict[str, Any] | None, set[str]]:
+    """Run the case; return what the process did, its report where it wrote one, and the files that it left."""
+    work = prepared(case, folder)
+    arguments = case.command
+    if arguments[0] in TIMED and case.now is not None:
+        arguments += ["--now", case.now]
+    if arguments[0] in JUDGING:
+        arguments += ["--output", f"json={folder / REPORT}"]
+    before = paths(folder)
+    done = run(
+        arguments,
+        work / case.said.get("folder", "."),
+        environment(case, folder),
+        case.said.get("seconds", SECONDS),
+        case.said.get("megabytes", MEGABYTES),
+    )
+    left = paths(folder) - before
+    report = folder / REPORT
+    return done, json.loads(report.read_bytes()) if report.exists() else None, left - {REPORT}
+
+
+def paths(folder: Path) -> set[str]:
+    return {os.path.relpath(os.path.join(root, name), folder) for root, _, names in os.walk(folder) for name in names}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case, tmp_path: Path) -> None:
+    done, report, left = performed(case, tmp_path)
+    expected = case.said["exit"]
+    assert done.code == expected, done.text
+    assert done.commands() == [], "a line of the output is a workflow command"
+    assert left == set(case.said.get("creates", ())), "files that the case does not name were written"
+    written = done.text + (json.dumps(report, ensure_ascii=False) if report else "")
+    for phrase in case.said.get("says", ()):
+        assert phrase in written, f"nowhere says {phrase!r}:\n{done.text}"
+    for phrase in case.said.get("never_says", ()):
+        assert phrase not in written, f"says {phrase!r}:\n{done.text}"
+    if report is not None:
+        assert_report_agrees(report, expected)
+
+
+def assert_report_agrees(report: Mapping[str, Any], code: int) -> None:
+    """The report says what the exit code says; a pass of `check` names a gate that was measured."""
+    assert report.get("exit_code", report["code"]) == code
+    if report["schema"] == "gatekit.verdict/1" and report["code"] == 0:
+        gates = [gate for policy in report["policies"] for gate in policy["gates"] if gate["enforced"]]
+        assert gates and all(gate["outcome"] == "pass" for gate in gates)
+        assert all(measured(gate["result"]) for gate in gates)
+        assert report["errors"] == []
+
+
+def measured(result: Mapping[str, Any]) -> bool:
+    """Whether an outcome stands on numbers of a named file."""
+    if result["type"] == "threshold":
+        return result["measured"] is not None and len(result["evidence"]["sha256"]) == 64
+    return any(measured(child) for child in result["children"] if child["outcome"] == "pass")
+
+
+def test_the_suite_is_large_and_every_case_says_what_it_is_about() -> None:
+    assert len(CASES) >= 40
+    for case in CASES:
+        assert len(case.said["about"]) > 10, case.name
+        assert case.folder.name.endswith("_pass") == (case.said["exit"] == 0), case.name
+        assert case.folder.name.endswith(("_pass", "_fail")), case.name
