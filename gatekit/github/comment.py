@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from gatekit.github.annotations import Annotation
 from gatekit.github.api import Api, ApiError, segment
 from gatekit.github.judgement import Judgement
 from gatekit.github.summary import COMMENT_LIMIT, fit
@@ -27,7 +28,9 @@ AUTHOR = "github-actions[bot]"
 
 TRIES = 4
 LISTED = 20
-"""Gates of one kind that a comment names; the report names all."""
+"""Gates of one kind, and remarks, that a comment names; the report names all."""
+SENTENCE = 500
+"""Characters of one remark."""
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)
 _STATE = re.compile(r"<!-- gatekit:state:([0-9a-f]{64}) -->")
@@ -195,15 +198,26 @@ def _state(text: str) -> str | None:
     return found[1] if found else None
 
 
+def _item(remark: Annotation) -> str:
+    place = ""
+    if remark.path is not None:
+        place = inert.markdown_code(remark.path + (f":{remark.line}" if remark.line is not None else "")) + ": "
+    return f"- {place}{inert.markdown_text(remark.message, SENTENCE)} ({inert.markdown_code(remark.title)})"
+
+
 def _short(report: Judgement) -> str:
     lines = [f"## gatekit: {report.word}", ""]
-    if report.head is not None:
-        lines += [f"Judged: {inert.markdown_code(report.head[:12])}", ""]
+    if report.because is not None:
+        lines += [inert.markdown_text(report.because, SENTENCE), ""]
     table = [("fails", report.failed), ("is inconclusive", report.inconclusive), ("is loosened", report.loosened)]
     rows = [f"| {inert.markdown_code(name)} | {what} |" for what, names in table for name in names[:LISTED]]
     if rows:
         lines += ["| gate | |", "| :-- | :-- |", *rows, ""]
-    left = sum(max(0, len(names) - LISTED) for _, names in table)
+    remarks = [remark for remark in report.annotations if remark.level == "error"]
+    lines += [_item(remark) for remark in remarks[:LISTED]]
+    left = sum(max(0, len(found) - LISTED) for found in (*(names for _, names in table), remarks))
     if left:
-        lines += [f"{left} more are in the report.", ""]
+        lines += ["", f"{left} more are in the report."]
+    if report.head is not None:
+        lines += ["", f"Judged: {inert.markdown_code(report.head[:12])}"]
     return "\n".join(lines) + "\n"

@@ -41,6 +41,8 @@ class Judgement:
     inconclusive: tuple[str, ...]
     loosened: tuple[str, ...]
     annotations: tuple[Annotation, ...]
+    because: str | None = None
+    """The reason in one line."""
 
 
 def read_report(path: Path) -> Judgement:
@@ -149,7 +151,8 @@ def _judgement(report: _Report) -> Judgement:
             remarks = [Annotation("error", name, "the gate fails") for name in failed]
             remarks += [Annotation("error", name, "the gate is inconclusive") for name in inconclusive]
     remarks = [*(_remark(error) for error in report.each("errors")), *remarks]
-    return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks))
+    because = report.get("because", str, "") or None
+    return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks), because)
 
 
 def _gates(report: _Report) -> Iterator[tuple[str, str, Annotation | None]]:

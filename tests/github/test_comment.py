@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from acceptance.console_script import gatekit
 from github.rest_server import BOT, State, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from gatekit.errors import UsageError
+from gatekit.github.annotations import Annotation
 from gatekit.github.api import Api, ApiError, api
 from gatekit.github.comment import MODES, Place, body, marker, number_of, publish
 from gatekit.github.judgement import Judgement
@@ -19,6 +22,23 @@ PLACE = Place("octo/cat", 7)
 PASS = Judgement("pass", 0, "a" * 40, (), (), (), ())
 BLOCKED = Judgement("blocked", 2, "a" * 40, ("ood",), ("health",), (), ())
 MARK = "<!-- gatekit:v1:release -->"
+HOSTILE = [
+    "</td><img src=x onerror=y>",
+    "[x](javascript:1)",
+    "| a | b |",
+    "`code` ``|",
+    "\n\n# heading\n",
+    "<!-- gatekit:v1:x -->",
+    "-->",
+    "@org/team fixes #1",
+    "![x](y)",
+    "https://example.org",
+    "&lt;b&gt;",
+    "\\",
+    "\\|",
+]
+ANY = st.one_of(st.text(max_size=300), st.lists(st.sampled_from(HOSTILE), max_size=4).map("".join))
+MARKUP = {"h2", "p", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code", "a"}
 
 
 @pytest.fixture
@@ -178,15 +198,23 @@ def test_no_or_several_pull_requests_of_that_commit_get_no_comment(server: State
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.text(max_size=300), max_size=40), st.text())
-def test_no_name_breaks_out_of_its_cell_and_the_body_fits(names: list[str], word: str) -> None:
-    report = Judgement("blocked", 2, word, tuple(names), tuple(names), tuple(names), ())
+@given(st.lists(ANY, max_size=40), ANY)
+def test_no_text_of_others_breaks_out_of_its_place_and_the_body_fits(names: list[str], because: str) -> None:
+    remarks = tuple(Annotation("error", name, name, name, 1) for name in names)
+    report = Judgement("blocked", 2, "a" * 40, tuple(names), tuple(names), tuple(names), remarks, because)
     text = body("release", report, None, "https://github.com/octo/cat/actions/runs/1")
     assert len(text) <= 65_536
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) in (0, 2 + 3 * min(20, len(names)))
     assert all(row.replace("\\|", "").count("|") == 3 for row in rows)
-    assert text.count("<!--") == 2
+    first, second, rest = text.split("\n", 2)
+    assert first == MARK
+    assert second.startswith("<!-- gatekit:state:")
+    assert sum(line.startswith("- ") for line in text.splitlines()) == min(20, len(names))
+    rendered = MarkdownIt("commonmark").enable("table").render(rest)
+    assert "<!--" not in rendered
+    assert set(re.findall(r"</?(\w+)", rendered)) <= MARKUP
+    assert rendered.count("<a ") == 1
 
 
 def test_a_report_that_is_too_long_is_cut_between_lines_and_says_so() -> None:
