@@ -82,13 +82,13 @@ lint-yaml: $(GATE)
 	.venv/bin/yamllint --strict .
 
 lint-workflows: $(GATE)
-	.venv/bin/zizmor --offline --no-progress --quiet .github/workflows $(wildcard action.yml)
+	.venv/bin/zizmor --offline --no-progress --quiet .github/workflows action.yml comment/action.yml
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	.venv/bin/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
-	$(if $(wildcard action.yml),.venv/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml)
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml comment/action.yml
 
 lint-shell: $(GATE)
-	.venv/bin/shellcheck .ci/run requirements/lock.sh
+	.venv/bin/shellcheck .ci/run requirements/lock.sh requirements/install-gate.sh
 
 .PHONY: environments
 environments: $(GATE) $(RUNNERS)  ## make .venv and .venv-runners now

@@ -34,6 +34,13 @@ compile dev "# gatekit's own dependencies (as in sign.lock) and the tools that t
 # Install: pip install --require-hashes -r requirements/dev.lock" \
     --generate-hashes --extra dev --extra sign --constraint requirements/sign.lock pyproject.toml
 
+# Resolved from one name, so that it holds nothing else; the constraint keeps it at dev.lock's versions.
+echo hatchling > requirements/build.in.new
+compile build "# What builds gatekit's own wheel, with digests; the same versions as in dev.lock.
+# Install: pip install --require-hashes -r requirements/build.lock" \
+    --generate-hashes --constraint requirements/dev.lock requirements/build.in.new
+rm requirements/build.in.new
+
 compile runners-cpu "# Every package of the CPU runners environment; runners-cpu.overrides says what is left out and why.
 # Install: pip install --no-deps -r requirements/runners-cpu.lock
 # No digests, because the CPU build of torch is another file than the one that the public index serves for Linux." \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -65,12 +66,12 @@ def find_policies(paths: list[str]) -> list[str]:
     found: dict[str, None] = {}
     for path in paths:
         place = Path(path)
-        if place.is_dir():
+        if os.path.isdir(path):
             inside = sorted(p for p in place.iterdir() if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
             if not inside:
                 raise UsageError(f"no policy in '{path}'", "`gatekit init` writes one")
             found.update(dict.fromkeys(p.as_posix() for p in inside))
-        elif place.exists():
+        elif os.path.lexists(path):
             found.setdefault(place.as_posix())
         else:
             raise UsageError(f"no policy at '{path}'", "check the path, or write one with `gatekit init`")

@@ -13,9 +13,13 @@ FOLDERS = ("schemas/", "trust/", ".github/")
 FILES = (
     "action.yml",
     "action.yaml",
+    "comment/action.yml",
     "CODEOWNERS",
     "docs/CODEOWNERS",
     "requirements/gate.lock",
+    "requirements/sign.lock",
+    "requirements/build.lock",
+    "requirements/install-gate.sh",
     ".pre-commit-hooks.yaml",
 )
 
