@@ -90,6 +90,6 @@ def test_the_tools_that_build_the_gate_are_those_that_it_is_tested_with() -> Non
         return {line.split("==")[0]: line.partition("    # via")[0].strip() for line in lines if line[:1].isalpha()}
 
     build, dev = pins("build.lock"), pins("dev.lock")
-    assert set(build) == {"hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers"}
+    assert set(build) == {"hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers"}
     assert {name: dev.get(name) for name in build} == build
     assert all("--hash=sha256:" in line for line in build.values())
