@@ -11,7 +11,8 @@ import torch
 
 from gatekit.errors import GatekitError, Location
 from runners.digests import file_sha256
-from runners.saes.topk import Parameters, TopK
+from runners.saes.architecture import Parameters
+from runners.saes.topk import TopK
 from runners.saes.training import SaeStack
 
 UNIT_NORM_TOLERANCE = 1e-3

@@ -2,9 +2,11 @@
 
     z     = TopK(ReLU((x - b_dec) W_enc + b_enc))
     x_hat = z W_dec + b_dec
+    loss  = |x - x_hat|^2 + c |x - x_hat - e_hat|^2
 
-All functions take parameters with or without a leading axis of seeds; every product is taken per seed, so that a seed's
-numbers do not depend on the others in its stack.
+with e_hat the reconstruction by dead latents (see `runners.saes.auxk`) and c = 1/32 in the paper. Latents are chosen
+among rectified pre-activations in training and after it, so a latent is never negative; fewer than k are active where
+fewer are positive.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from typing import ClassVar
 
 import torch
 
-Parameters = dict[str, torch.Tensor]
+from runners.saes.affine import decode, normalise_rows, plain_shapes, pre_activations, tied_start
+from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term
+from runners.saes.auxk import auxiliary_terms, keep_largest
 
 
 @dataclass(frozen=True)
@@ -23,67 +27,53 @@ class TopK:
     """Shape of a TopK SAE and what it computes."""
 
     name: ClassVar[str] = "topk"
+    frozen: ClassVar[frozenset[str]] = frozenset()
 
     d_in: int
     d_sae: int
     k: int
-    """Latents kept per token; fewer are active where fewer are positive."""
+    """Latents kept per token."""
     auxiliary_k: int
-    """Dead latents that share the reconstruction of the error; Gao et al. take d_in / 2."""
+    """Dead latents that share the reconstruction of the error; Gao et al. take d_in / 2, and 0 leaves AuxK out."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.k <= self.d_sae:
+            raise ValueError(f"k={self.k} of d_sae={self.d_sae} latents")
+
+    def shapes(self) -> Shapes:
+        """Return the shape of every parameter."""
+        return plain_shapes(self.d_in, self.d_sae)
 
     def initial(self, generator: torch.Generator, b_dec: torch.Tensor) -> Parameters:
-        """Draw one SAE: unit Gaussian directions as decoder rows, the encoder their transpose, no latent bias.
-
-        Args:
-            generator: CPU generator of this seed.
-            b_dec: (d_in,) centre of the activations, in the units of the scaled activations.
-        """
-        rows = torch.randn((self.d_sae, self.d_in), generator=generator)
-        decoder = rows / rows.norm(dim=1, keepdim=True)
-        return {
-            "W_enc": decoder.T.contiguous(),
-            "b_enc": torch.zeros(self.d_sae),
-            "W_dec": decoder,
-            "b_dec": b_dec.detach().cpu().float().clone(),
-        }
+        """Draw one SAE: unit Gaussian directions as decoder rows, the encoder their transpose, no latent bias."""
+        return tied_start(generator, self.d_sae, b_dec)
 
     def rectified(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """Return ReLU((x - b_dec) W_enc + b_enc), (..., tokens, d_sae), before any latent is dropped."""
-        # b_dec W_enc is taken out of the product: its gradient is then a vector's and not a second batch's.
-        centre = (parameters["b_dec"].unsqueeze(-2) @ parameters["W_enc"]).squeeze(-2)
-        return (x @ parameters["W_enc"] + (parameters["b_enc"] - centre).unsqueeze(-2)).relu()
+        return pre_activations(parameters, x).relu()
 
     def encode(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """Return latents, (..., tokens, d_sae), at most k of them positive and the others zero."""
-        return self.keep(self.rectified(parameters, x))
-
-    def keep(self, rectified: torch.Tensor) -> torch.Tensor:
-        """Return the latents among rectified pre-activations: the k largest of each token."""
-        return keep_largest(rectified, self.k)
+        return keep_largest(self.rectified(parameters, x), self.k)
 
     def decode(self, parameters: Mapping[str, torch.Tensor], latents: torch.Tensor) -> torch.Tensor:
         """Return reconstructions, (..., tokens, d_in), in the units of `x`."""
-        return latents @ parameters["W_dec"] + parameters["b_dec"].unsqueeze(-2)
+        return decode(parameters, latents)
 
-    def auxiliary_reconstruction(
-        self, parameters: Mapping[str, torch.Tensor], rectified: torch.Tensor, dead: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the dead latents' reconstruction of the error, (..., tokens, d_in); it has no bias of its own.
+    def reconstruct(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return reconstructions, (..., tokens, d_in), and the latents that they are made of."""
+        latents = self.encode(parameters, x)
+        return decode(parameters, latents), latents
 
-        Args:
-            parameters: of the SAE.
-            rectified: as `rectified` returns it.
-            dead: (..., d_sae) bool; true for latents that have not been active for a while.
-        """
-        revived = keep_largest(rectified * dead.unsqueeze(-2), min(self.auxiliary_k, self.d_sae))
-        return revived @ parameters["W_dec"]
+    def objective(self, parameters: Mapping[str, torch.Tensor], batch: Batch) -> Objective:
+        """Return squared error plus AuxK."""
+        rectified = self.rectified(parameters, batch.x)
+        latents = keep_largest(rectified, self.k)
+        missing = batch.target - decode(parameters, latents)
+        error = missing.square().sum(dim=-1).mean(dim=-1)
+        auxk = auxiliary_terms(parameters["W_dec"], rectified, missing, batch, min(self.auxiliary_k, self.d_sae))
+        return Objective(error, (Term("squared_error", 1.0, error), *auxk), latents)
 
-
-def keep_largest(values: torch.Tensor, k: int) -> torch.Tensor:
-    """Return `values` with all but the k largest of each row set to zero; gradients reach the kept ones only.
-
-    Written as a product with a 0/1 mask because scattering values back has no fast deterministic form on CUDA.
-    """
-    kept = values.detach().topk(k, dim=-1, sorted=False).indices
-    mask = torch.zeros_like(values).scatter_(-1, kept, 1.0)
-    return values * mask
+    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:  # noqa: ARG002 (protocol)
+        """Bring decoder rows back to unit length."""
+        normalise_rows(parameters["W_dec"])

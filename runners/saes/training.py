@@ -9,97 +9,94 @@ rounding.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 
 from runners.progress import Progress
+from runners.saes.architecture import Architecture, Batch, Objective, Parameters
+from runners.saes.normalisation import Scale, factor_of, norm_scale, scaled_centre, scaled_variance
 from runners.saes.plan import TrainingPlan
-from runners.saes.topk import Parameters, TopK
+from runners.saes.sae import reconstruct_rows
 from runners.seeding import generator
-
-_ROWS_FOR_MEDIAN = 16384
-_ROWS_PER_READ = 65536
 
 
 @dataclass(frozen=True)
 class SaeStack:
     """SAEs of one shape on one kind of activations; axis 0 of every tensor is the seed."""
 
-    architecture: TopK
+    architecture: Architecture
     seeds: tuple[int, ...]
     parameters: Parameters
     initial_decoders: torch.Tensor
     """(seeds, d_sae, d_in) rows before training."""
-    scale: float
-    """Activations are multiplied by this before encoding; makes the mean norm sqrt(d_in)."""
+    scale: Scale
+    """Inputs are multiplied by this before encoding; makes the mean norm sqrt(d_in). One per layer where there are
+    several layers."""
     last_losses: tuple[float, ...]
     """Per seed: mean squared error over the last tenth of the steps, as a fraction of the variance."""
+    target_scale: float | None = None
+    """The same for what is reconstructed, where that is not the input."""
+    plan: TrainingPlan | None = None
+    """How it was trained; None for one that was not trained here."""
 
     def reconstruct(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return reconstructions (seeds, tokens, d_in), in the units of `rows` (tokens, d_in), and latents."""
+        """Return reconstructions (seeds, tokens, d_out), in the units of the targets, and latents.
+
+        Args:
+            rows: (tokens, d_in), or (tokens, layers, d_in), in the model's units. An SAE over several layers returns
+                each token's chosen layer, in that layer's scaled units (see `RouteSAE.chosen`).
+        """
         with torch.no_grad():
-            x = (rows * self.scale).expand(len(self.seeds), -1, -1)
-            latents = self.architecture.encode(self.parameters, x)
-            return self.architecture.decode(self.parameters, latents) / self.scale, latents
-
-
-def norm_scale(rows: np.ndarray) -> float:
-    """Return sqrt(d_in) over the mean norm of the rows, (rows, d_in), in float64."""
-    total = math.fsum(float(np.linalg.norm(chunk, axis=1).sum()) for chunk in _chunks(rows))
-    return math.sqrt(rows.shape[1]) * len(rows) / total
-
-
-def centre_of(rows: np.ndarray, kind: Literal["mean", "geometric_median"]) -> np.ndarray:
-    """Return the mean or the geometric median of the rows, (d_in,) float64.
-
-    The geometric median is taken by Weiszfeld's iteration over at most 16,384 evenly spaced rows.
-    """
-    if kind == "mean":
-        mean: np.ndarray = sum(chunk.sum(axis=0) for chunk in _chunks(rows)) / len(rows)
-        return mean
-    sample = rows[:: max(1, len(rows) // _ROWS_FOR_MEDIAN)][:_ROWS_FOR_MEDIAN].astype(np.float64)
-    centre: np.ndarray = sample.mean(axis=0)
-    for _ in range(100):
-        # A row at the centre itself would weigh infinitely much.
-        weights = 1.0 / np.maximum(np.linalg.norm(sample - centre, axis=1), 1e-9)
-        moved = (weights[:, None] * sample).sum(axis=0) / weights.sum()
-        step = float(np.linalg.norm(moved - centre))
-        centre = moved
-        if step <= 1e-7 * float(np.linalg.norm(centre)):
-            break
-    return centre
+            return reconstruct_rows(
+                self.architecture, self.parameters, self.scale, self.target_scale, rows, len(self.seeds)
+            )
 
 
 def train_stack(
-    architecture: TopK,
+    architecture: Architecture,
     rows: np.ndarray,
     seeds: Sequence[int],
     plan: TrainingPlan,
     device: str,
     progress: Progress,
+    targets: np.ndarray | None = None,
 ) -> SaeStack:
-    """Train one SAE per seed on `rows`, (rows, d_in) half precision.
+    """Train one SAE per seed.
+
+    Args:
+        architecture: of every seed.
+        rows: (rows, d_in) inputs, half precision; (rows, layers, d_in) for an SAE over several layers.
+        seeds: of initial weights and of the order of rows.
+        plan: of the training.
+        device: to train on.
+        progress: told of every step's tokens.
+        targets: (rows, d_out) what a transcoder is to reconstruct; None where that is the inputs.
 
     Raises:
         ValueError: the rows are not as wide as the architecture, or fewer than one batch.
     """
-    if rows.ndim != 2 or rows.shape[1] != architecture.d_in:
+    if rows.ndim not in (2, 3) or rows.shape[-1] != architecture.d_in:
         raise ValueError(f"rows of shape {rows.shape} for an SAE with d_in={architecture.d_in}")
     if len(rows) < plan.batch_tokens:
         raise ValueError(f"{len(rows)} rows do not fill one batch of {plan.batch_tokens}")
+    aims, d_out = rows if targets is None else targets, architecture.shapes()["W_dec"][1]
+    if len(aims) != len(rows) or aims.shape[-1] != d_out:
+        raise ValueError(f"targets of shape {aims.shape} for {len(rows)} rows and d_out={d_out}")
     scale = norm_scale(rows)
-    b_dec = torch.from_numpy(centre_of(rows, plan.centre) * scale).float()
-    variance = scale**2 * _mean_squared_deviation(rows)
-    source = _resident(rows, device)
+    aim_scale = scale if targets is None else norm_scale(targets)
+    data = _Data(
+        inputs=_resident(rows, device),
+        targets=None if targets is None else _resident(targets, device),
+        input_factor=factor_of(scale, device),
+        target_factor=factor_of(aim_scale, device),
+        variance=scaled_variance(aims, aim_scale),
+    )
+    b_dec = torch.from_numpy(scaled_centre(aims, plan.centre, aim_scale)).float()
     groups = [tuple(seeds)] if device.startswith("cuda") else [(seed,) for seed in seeds]
-    trained = [
-        _train_group(architecture, source, scale, variance, b_dec, group, plan, device, progress) for group in groups
-    ]
+    trained = [_train_group(architecture, data, b_dec, group, plan, device, progress) for group in groups]
     return SaeStack(
         architecture=architecture,
         seeds=tuple(seeds),
@@ -107,7 +104,27 @@ def train_stack(
         initial_decoders=torch.cat([group.initial_decoders for group in trained]),
         scale=scale,
         last_losses=tuple(loss for group in trained for loss in group.last_losses),
+        target_scale=aim_scale if targets is not None and isinstance(aim_scale, float) else None,
+        plan=plan,
     )
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What every seed trains on."""
+
+    inputs: torch.Tensor
+    targets: torch.Tensor | None
+    input_factor: float | torch.Tensor
+    target_factor: float | torch.Tensor
+    variance: float
+    """Of the scaled targets, summed over dimensions; makes the loss a fraction and free of units."""
+
+    def batch(self, taken: torch.Tensor, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scaled inputs and targets of the row numbers `taken`, (seeds, tokens)."""
+        taken = taken.to(self.inputs.device)
+        x = self.inputs[taken].to(device).float() * self.input_factor
+        return x, x if self.targets is None else self.targets[taken].to(device).float() * self.target_factor
 
 
 @dataclass(frozen=True)
@@ -120,10 +137,8 @@ class _TrainedGroup:
 
 
 def _train_group(
-    architecture: TopK,
-    source: torch.Tensor,
-    scale: float,
-    variance: float,
+    architecture: Architecture,
+    data: _Data,
     b_dec: torch.Tensor,
     seeds: tuple[int, ...],
     plan: TrainingPlan,
@@ -131,29 +146,31 @@ def _train_group(
     progress: Progress,
 ) -> _TrainedGroup:
     drawn = [architecture.initial(generator("sae initial weights", seed), b_dec) for seed in seeds]
-    parameters = {
-        name: torch.stack([each[name] for each in drawn]).to(device).requires_grad_(True) for name in drawn[0]
-    }
+    parameters = {name: torch.stack([each[name] for each in drawn]).to(device) for name in drawn[0]}
+    for name, value in parameters.items():
+        value.requires_grad_(name not in architecture.frozen)
     initial_decoders = parameters["W_dec"].detach().clone()
-    orders = [_RowOrder(len(source), generator("sae batches", seed)) for seed in seeds]
+    orders = [_RowOrder(len(data.inputs), generator("sae batches", seed)) for seed in seeds]
     # Fused: one pass over weights, gradients and moments instead of a dozen.
-    optimizer = torch.optim.Adam(list(parameters.values()), lr=plan.learning_rate, fused=True)
+    learned = [value for value in parameters.values() if value.requires_grad]
+    optimizer = torch.optim.Adam(learned, lr=plan.learning_rate, fused=True)
     idle_tokens = torch.zeros((len(seeds), architecture.d_sae), device=device)
     tail: list[torch.Tensor] = []
     for step in range(plan.steps):
-        taken = torch.stack([order.take(plan.batch_tokens) for order in orders]).to(source.device)
-        x = source[taken].to(device).float() * scale
+        x, target = data.batch(torch.stack([order.take(plan.batch_tokens) for order in orders]), device)
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * _schedule(step, plan)
         dead = idle_tokens > plan.dead_after_tokens
-        losses, active = _step_gradients(architecture, parameters, x, dead, plan, variance)
-        idle_tokens = torch.where(active, 0.0, idle_tokens + plan.batch_tokens)
+        batch = Batch(x, target, dead, plan.auxiliary_coefficient, step / plan.steps)
+        objective = _step_gradients(architecture, parameters, batch, plan, data.variance)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            parameters["W_dec"].div_(parameters["W_dec"].norm(dim=-1, keepdim=True))
+            active = (objective.latents > 0).any(dim=1)
+            idle_tokens = torch.where(active, 0.0, idle_tokens + plan.batch_tokens)
+            architecture.after_step(parameters, objective.latents.detach())
         if step >= plan.steps - max(1, plan.steps // 10):
-            tail.append(losses)
+            tail.append(objective.error.detach() / data.variance)
         progress.advance(plan.batch_tokens * len(seeds))
     return _TrainedGroup(
         parameters={name: value.detach() for name, value in parameters.items()},
@@ -163,51 +180,26 @@ def _train_group(
 
 
 def _step_gradients(
-    architecture: TopK,
-    parameters: Parameters,
-    x: torch.Tensor,
-    dead: torch.Tensor,
-    plan: TrainingPlan,
-    variance: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Leave each seed's clipped gradient on the parameters; return losses (seeds,) and active latents (seeds, d_sae).
+    architecture: Architecture, parameters: Parameters, batch: Batch, plan: TrainingPlan, variance: float
+) -> Objective:
+    """Leave each seed's clipped gradient on the parameters and return what was minimised.
 
-    Args:
-        architecture: of every seed.
-        parameters: with the seed as first axis.
-        x: (seeds, tokens, d_in) scaled activations.
-        dead: (seeds, d_sae) bool.
-        plan: of the training.
-        variance: summed over dimensions, of the scaled activations; makes the loss a fraction and free of units.
+    The loss is the published one divided by `variance`, so that the clip means the same at every scale.
     """
-    rectified = architecture.rectified(parameters, x)
-    latents = architecture.keep(rectified)
-    error = x - architecture.decode(parameters, latents)
-    losses = error.square().sum(dim=-1).mean(dim=-1) / variance
-    total = losses.sum()
-    with_dead = dead.any(dim=1)
-    if plan.auxiliary_coefficient > 0 and bool(with_dead.any()):
-        # Only the seeds that have dead latents: a product over zeros would cost the others as much.
-        chosen = slice(None) if bool(with_dead.all()) else with_dead.nonzero().squeeze(1)
-        some = {"W_dec": parameters["W_dec"][chosen]}
-        revived = architecture.auxiliary_reconstruction(some, rectified[chosen], dead[chosen])
-        # The error is a target here and not a way to change the live latents.
-        missed = (error.detach()[chosen] - revived).square().sum(dim=-1).mean(dim=-1) / variance
-        total = total + plan.auxiliary_coefficient * missed.sum()
-    total.backward()
+    objective = architecture.objective(parameters, batch)
+    (objective.total() / variance).backward()
     with torch.no_grad():
         decoder = parameters["W_dec"]
-        gradient = decoder.grad
-        assert gradient is not None
-        # A change along a row changes only its length, which the next line of training undoes.
-        gradient.sub_((gradient * decoder).sum(dim=-1, keepdim=True) * decoder)
-        squares = sum(value.grad.square().flatten(1).sum(dim=1) for value in parameters.values())
+        if decoder.grad is not None:
+            # A change along a row changes only its length, which is brought back to 1 after the step.
+            decoder.grad.sub_((decoder.grad * decoder).sum(dim=-1, keepdim=True) * decoder)
+        gradients = [value.grad for value in parameters.values() if value.grad is not None]
+        squares = sum(gradient.square().flatten(1).sum(dim=1) for gradient in gradients)
+        assert isinstance(squares, torch.Tensor)
         shrink = (plan.gradient_clip / squares.sqrt().clamp_min(1e-12)).clamp_max(1.0)
-        for value in parameters.values():
-            assert value.grad is not None
-            value.grad.mul_(shrink.view(-1, *([1] * (value.ndim - 1))))
-        active = (latents > 0).any(dim=1)
-    return losses.detach(), active
+        for gradient in gradients:
+            gradient.mul_(shrink.view(-1, *([1] * (gradient.ndim - 1))))
+    return objective
 
 
 def _schedule(step: int, plan: TrainingPlan) -> float:
@@ -240,13 +232,3 @@ def _resident(rows: np.ndarray, device: str) -> torch.Tensor:
         free, _ = torch.cuda.mem_get_info()
         return tensor.to(device) if tensor.numel() * tensor.element_size() < free // 2 else tensor
     return tensor
-
-
-def _chunks(rows: np.ndarray) -> list[np.ndarray]:
-    return [rows[start : start + _ROWS_PER_READ].astype(np.float64) for start in range(0, len(rows), _ROWS_PER_READ)]
-
-
-def _mean_squared_deviation(rows: np.ndarray) -> float:
-    """Return the variance summed over dimensions, float64."""
-    mean = centre_of(rows, "mean")
-    return math.fsum(float(np.square(chunk - mean).sum()) for chunk in _chunks(rows)) / len(rows)

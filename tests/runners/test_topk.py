@@ -5,7 +5,8 @@ import warnings
 import pytest
 import torch
 
-from runners.saes.topk import TopK, keep_largest
+from runners.saes.auxk import keep_largest, revived
+from runners.saes.topk import TopK
 from runners.seeding import generator
 
 pytestmark = pytest.mark.runners
@@ -63,7 +64,7 @@ def test_dead_latents_alone_reconstruct_the_error():
     dead = torch.zeros(32, dtype=torch.bool)
     dead[[2, 7]] = True
     expected = rectified[:, [2, 7]] @ parameters["W_dec"][[2, 7]]
-    torch.testing.assert_close(architecture.auxiliary_reconstruction(parameters, rectified, dead), expected)
+    torch.testing.assert_close(revived(parameters["W_dec"], rectified, dead, 3), expected)
 
 
 def test_a_stack_computes_each_seed_as_if_it_were_alone():

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from runners.progress import Silent
+from runners.saes.normalisation import centre_of, norm_scale
 from runners.saes.plan import TrainingPlan
 from runners.saes.topk import TopK
-from runners.saes.training import SaeStack, centre_of, norm_scale, train_stack
+from runners.saes.training import SaeStack, train_stack
 from runners.seeding import derive_seed
 
 pytestmark = pytest.mark.runners

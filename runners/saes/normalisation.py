@@ -1,0 +1,85 @@
+"""Centre, scale and spread of activations: computed once from the training rows, in float64, and kept with the weights.
+
+Inputs are multiplied by `scale`, which makes their mean norm sqrt(width), so that one learning rate and one penalty fit
+models of different size (Bricken et al. 2023; Templeton et al. 2024). With several layers each has its own scale.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import torch
+
+Scale = float | tuple[float, ...]
+"""One number, or one per layer."""
+
+_ROWS_FOR_MEDIAN = 16384
+_ROWS_PER_READ = 65536
+
+
+def norm_scale(rows: np.ndarray) -> Scale:
+    """Return sqrt(width) over the mean norm of the rows, (rows, width); one per layer of (rows, layers, width)."""
+    if rows.ndim == 3:
+        return tuple(_norm_scale(rows[:, layer]) for layer in range(rows.shape[1]))
+    return _norm_scale(rows)
+
+
+def _norm_scale(rows: np.ndarray) -> float:
+    total = math.fsum(float(np.linalg.norm(chunk, axis=1).sum()) for chunk in _chunks(rows))
+    return math.sqrt(rows.shape[1]) * len(rows) / total
+
+
+def factor_of(scale: Scale, device: torch.device | str) -> float | torch.Tensor:
+    """Return what rows are multiplied by: the number, or (layers, 1) float32."""
+    if isinstance(scale, float):
+        return scale
+    return torch.tensor(scale, dtype=torch.float32, device=device).unsqueeze(-1)
+
+
+def centre_of(rows: np.ndarray, kind: Literal["mean", "geometric_median"]) -> np.ndarray:
+    """Return the mean or the geometric median of the rows, (width,) float64.
+
+    The geometric median is taken by Weiszfeld's iteration over at most 16,384 evenly spaced rows.
+    """
+    if kind == "mean":
+        mean: np.ndarray = sum(chunk.sum(axis=0) for chunk in _chunks(rows)) / len(rows)
+        return mean
+    sample = rows[:: max(1, len(rows) // _ROWS_FOR_MEDIAN)][:_ROWS_FOR_MEDIAN].astype(np.float64)
+    centre: np.ndarray = sample.mean(axis=0)
+    for _ in range(100):
+        # A row at the centre itself would weigh infinitely much.
+        weights = 1.0 / np.maximum(np.linalg.norm(sample - centre, axis=1), 1e-9)
+        moved = (weights[:, None] * sample).sum(axis=0) / weights.sum()
+        step = float(np.linalg.norm(moved - centre))
+        centre = moved
+        if step <= 1e-7 * float(np.linalg.norm(centre)):
+            break
+    return centre
+
+
+def scaled_centre(rows: np.ndarray, kind: Literal["mean", "geometric_median"], scale: Scale) -> np.ndarray:
+    """Return the centre of the scaled rows, (width,) float64; of several layers, the mean of their centres."""
+    if isinstance(scale, float):
+        return centre_of(rows, kind) * scale
+    mean: np.ndarray = np.mean([centre_of(rows[:, i], kind) * factor for i, factor in enumerate(scale)], axis=0)
+    return mean
+
+
+def scaled_variance(rows: np.ndarray, scale: Scale) -> float:
+    """Return the variance of the scaled rows, summed over dimensions; of several layers, the mean of theirs."""
+    if isinstance(scale, float):
+        return scale**2 * _mean_squared_deviation(rows)
+    layers = [factor**2 * _mean_squared_deviation(rows[:, layer]) for layer, factor in enumerate(scale)]
+    return sum(layers) / len(layers)
+
+
+def _mean_squared_deviation(rows: np.ndarray) -> float:
+    """Return the variance summed over dimensions, float64."""
+    mean = centre_of(rows, "mean")
+    return math.fsum(float(np.square(chunk - mean).sum()) for chunk in _chunks(rows)) / len(rows)
+
+
+def _chunks(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[start : start + _ROWS_PER_READ].astype(np.float64) for start in range(0, len(rows), _ROWS_PER_READ)]
