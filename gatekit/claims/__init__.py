@@ -10,6 +10,7 @@ from gatekit.claims.model import Claim, Registry, Rules
 from gatekit.claims.registry import check_references, parse_registry, read_registry
 from gatekit.claims.rewriting import Rewriting, rewrite
 from gatekit.claims.scanning import Stray, scan_language, scan_numbers
+from gatekit.claims.strays import find_strays
 
 __all__ = [
     "Checked",
@@ -27,6 +28,7 @@ __all__ = [
     "check",
     "check_references",
     "claim_changes",
+    "find_strays",
     "parse_document",
     "parse_registry",
     "read_documents",

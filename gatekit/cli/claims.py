@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TypeVar
 
@@ -15,15 +15,12 @@ from gatekit.claims import (
     Document,
     Finding,
     Registry,
-    Stray,
     check,
+    find_strays,
     read_documents,
     read_registry,
     rewrite,
-    scan_language,
-    scan_numbers,
 )
-from gatekit.claims.model import Level
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_policies, the_time
 from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, Location
@@ -168,33 +165,17 @@ def scan_command(path: str) -> int:
     The registry's rules say whether each is an error (exit 2), a warning (exit 0) or not looked for.
     """
     read = _read(path)
-    rules = read.registry.rules
     codes = [_print_error(error) for error in read.errors]
     counts = {"error": 0, "warning": 0}
     for document in read.documents:
         codes += [_print_error(error) for error in document.errors]
-        scans: tuple[tuple[Level, Callable[[Document], list[Stray]]], ...] = (
-            (rules.unregistered_numbers, scan_numbers),
-            (rules.claim_language, scan_language),
-        )
-        strays = [(stray, level) for level, scan in scans if level != "off" for stray in scan(document)]
-        for stray, level in sorted(strays, key=lambda found: _order(found[0].location)):
-            word = "error" if level == "error" else "warning"
+        for finding in sorted(find_strays(read.registry.rules, [document]), key=lambda f: _order(f.location)):
+            word = "error" if finding.code is ExitCode.BLOCKED else "warning"
             counts[word] += 1
-            _print_finding(_stray(stray, word))
-            codes.append(ExitCode.BLOCKED if level == "error" else ExitCode.PASS)
+            _print_finding(replace(finding, message=f"{word}: {finding.message}"))
+            codes.append(finding.code)
     total = f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}"
     return _verdict(worst([ExitCode.PASS, *codes]), f"{total} in {_count(len(read.documents), 'document')}", "scan")
-
-
-def _stray(stray: Stray, word: str) -> Finding:
-    if stray.kind == "number":
-        message = f"{word}: {stray.text} is bound to no evidence"
-        remedy = "bind it as gatekit:value, or mark it gatekit:literal if it is no result"
-        return Finding("claims.unregistered_number", message, stray.location, remedy, ExitCode.PASS)
-    message = f"{word}: '{stray.text}' claims something outside a registered claim"
-    remedy = "register the sentence, reword it, or mark it gatekit:literal"
-    return Finding("claims.claim_language", message, stray.location, remedy, ExitCode.PASS)
 
 
 def _read(path: str) -> _Documents:

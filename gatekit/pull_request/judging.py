@@ -15,6 +15,7 @@ from datetime import datetime
 from gatekit import __version__
 from gatekit.claims.checking import Checked, Finding, check
 from gatekit.claims.diff import ClaimChange, claim_changes
+from gatekit.claims.strays import find_strays
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
@@ -112,8 +113,11 @@ def judge_pull_request(
     known = _known(findings, before.findings if before else ())
     blocking: list[Finding] = []
     advisory: list[Finding] = []
-    for finding, old in zip(findings, known, strict=True):
-        (advisory if old and finding.claim not in asserted else blocking).append(finding)
+    for finding, known_before in zip(findings, known, strict=True):
+        (advisory if known_before and finding.claim not in asserted else blocking).append(finding)
+    new, old = _strays(base, head)
+    blocking += [finding for finding in new if finding.code is not ExitCode.PASS]
+    advisory += [finding for finding in old if finding.code is not ExitCode.PASS]
     codes = [error.exit_code for error in errors] + [finding.code for finding in blocking]
     if judged is None:
         codes.append(ExitCode.INCONCLUSIVE)
@@ -136,6 +140,7 @@ def judge_pull_request(
         evidence=tuple(_evidence(base, head)),
         blocking=tuple(blocking),
         advisory=tuple(advisory),
+        remarks=tuple(finding for finding in new if finding.code is ExitCode.PASS),
         judged=judged,
         preview=preview,
         errors=tuple(errors),
@@ -214,6 +219,24 @@ def _known(findings: Sequence[Finding], before: Iterable[Finding]) -> list[bool]
     take(placed, left_here)
     take(complaint, left)
     return known
+
+
+def _strays(base: Side, head: Side) -> tuple[list[Finding], list[Finding]]:
+    """Return the unregistered numbers and the claim language of the head: what is new in it, and what was there.
+
+    The base's rules say how much they weigh.
+    """
+    registry = base.registry or head.registry
+    if registry is None:
+        return [], []
+    same = {document.path: document.text for document in base.documents}
+    same = {d.path: d.text for d in head.documents if same.get(d.path) == d.text}
+    before = find_strays(registry.rules, [d for d in base.documents if d.path not in same])
+    found = find_strays(registry.rules, [d for d in head.documents if d.path not in same])
+    known = _known(found, before)
+    untouched = find_strays(registry.rules, [d for d in head.documents if d.path in same])
+    new = [finding for finding, old in zip(found, known, strict=True) if not old]
+    return new, [*untouched, *(finding for finding, old in zip(found, known, strict=True) if old)]
 
 
 def _lost(base: Side, head: Side) -> set[str]:

@@ -86,6 +86,8 @@ class PullRequestVerdict:
     """What this change must put right before it may be merged."""
     advisory: tuple[Finding, ...]
     """What is wrong already, without this change."""
+    remarks: tuple[Finding, ...]
+    """New in this change and worth a look, but the registry's rules do not make it an error."""
     judged: Verdict | None
     """The base's policies on the merge result; None when the base has none."""
     preview: Verdict | None

@@ -65,6 +65,7 @@ def document(verdict: PullRequestVerdict) -> dict[str, Any]:
         "loosened": [text(name) for name in verdict.loosened],
         "blocking": [_finding(finding) for finding in verdict.blocking],
         "advisory": [_finding(finding) for finding in verdict.advisory],
+        "remarks": [_finding(finding) for finding in verdict.remarks],
         "judged": None if verdict.judged is None else json_report.document(verdict.judged),
         "preview": None if verdict.preview is None else json_report.document(verdict.preview),
         "errors": [error_value(error) for error in verdict.errors],

@@ -58,6 +58,9 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
     if verdict.blocking:
         yield "### This change must put right\n"
         yield from _cut([_finding(finding) for finding in ordered(verdict.blocking)])
+    if verdict.remarks:
+        yield "### Worth a look\n"
+        yield from _cut([_finding(finding) for finding in ordered(verdict.remarks)])
     yield from _policies(verdict)
     yield from _evidence(verdict)
     yield from _gates(verdict)

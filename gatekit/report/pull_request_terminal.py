@@ -94,6 +94,7 @@ def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, li
         "this change must put right",
         _listed([str(finding) for finding in ordered(verdict.blocking)], width),
     )
+    yield "worth a look", _listed([str(finding) for finding in ordered(verdict.remarks)], width)
     yield "policy", _policies(verdict, width)
     evidence = [f"{e.path} {e.change}{f': it {e.reason}' if e.reason else ''}" for e in verdict.evidence]
     yield "evidence", _listed(evidence, width)

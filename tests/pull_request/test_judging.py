@@ -199,6 +199,46 @@ class TestNumbers:
         assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.number"])
 
 
+class TestProse:
+    STRICT = CLAIMS.replace("unregistered_numbers: warn", "unregistered_numbers: error")
+    PROSE = "\nSeeds agree by 12.5 % more.\n"
+
+    def test_a_new_number_that_nothing_is_bound_to_is_worth_a_look(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"README.md": README + self.PROSE})
+        assert verdict.code is ExitCode.PASS
+        assert [(f.error_id, f.location.line) for f in verdict.remarks if f.location] == [
+            ("claims.unregistered_number", 12)
+        ]
+
+    def test_it_is_blocked_where_the_registry_makes_it_an_error(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"README.md": README + self.PROSE}, base={"claims.yaml": self.STRICT})
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.unregistered_number"])
+
+    def test_the_bases_rules_decide_and_not_the_changes_own(self, tmp_path: Path) -> None:
+        change = {"README.md": README + self.PROSE, "claims.yaml": CLAIMS}
+        verdict = judged(tmp_path, change, base={"claims.yaml": self.STRICT})
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+        assert ids(verdict) == ["claims.unregistered_number"]
+
+    def test_one_that_was_there_before_blocks_nobody_even_where_it_moves(self, tmp_path: Path) -> None:
+        base = {"claims.yaml": self.STRICT, "README.md": README + self.PROSE}
+        verdict = judged(tmp_path, {"README.md": self.PROSE + README}, base=base)
+        assert (verdict.code, ids(verdict)) == (ExitCode.PASS, [])
+        assert [finding.error_id for finding in verdict.advisory] == ["claims.unregistered_number"]
+
+    def test_a_second_copy_of_it_is_new(self, tmp_path: Path) -> None:
+        base = {"claims.yaml": self.STRICT, "README.md": README + self.PROSE}
+        verdict = judged(tmp_path, {"README.md": README + self.PROSE * 2}, base=base)
+        assert (verdict.code, len(verdict.blocking)) == (ExitCode.BLOCKED, 1)
+
+    def test_claim_language_is_looked_for_as_the_rules_say(self, tmp_path: Path) -> None:
+        change = {"README.md": README + "\nState of the art.\n"}
+        assert judged(tmp_path / "off", change).remarks == ()
+        strict = {"claims.yaml": CLAIMS.replace('claim_language: "off"', "claim_language: error")}
+        verdict = judged(tmp_path / "on", change, base=strict)
+        assert (verdict.code, ids(verdict)) == (ExitCode.BLOCKED, ["claims.claim_language"])
+
+
 class TestEvidence:
     def test_evidence_that_turns_the_gate_of_a_supported_claim_is_blocked(self, tmp_path: Path) -> None:
         verdict = judged(tmp_path, {FILE: random_model(dead=0.5)})

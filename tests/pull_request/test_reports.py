@@ -41,6 +41,7 @@ FIRST_LINES = {
     "refused": "refused: 2 errors",
     "approved": "pass: no claim asserts more than before",
     "unmeasured": "inconclusive: 1 gate that claim 'ood' needs is inconclusive",
+    "remark": "pass: no claim asserts more than before",
     "nothing": "pass: no claim asserts more than before",
     "already_wrong": "pass: no claim asserts more than before",
 }
@@ -54,6 +55,7 @@ SECTIONS = {
     "refused": ["Errors", "Evidence", "Gates"],
     "approved": ["What judges changed", "Policy", "Gates"],
     "unmeasured": ["Claims", "This change must put right", "Gates"],
+    "remark": ["Worth a look", "Gates"],
     "nothing": ["Gates"],
     "already_wrong": ["Gates"],
 }

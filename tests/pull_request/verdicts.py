@@ -38,6 +38,7 @@ CHANGES: dict[str, Files] = {
     "refused": {"evidence/new.json": "{", "policies/demo.yaml": POLICY.replace("at_least", "at_leest")},
     "approved": {"action.yml": "runs: {}\n", "policies/demo.yaml": TIGHT},
     "unmeasured": {"claims.yaml": with_status("ood", "supported")},
+    "remark": {"README.md": README + "\nIt is 12.5 % better.\n"},
     "nothing": {"docs/notes.md": "More.\n"},
     "already_wrong": {"docs/notes.md": "More.\n"},
 }
@@ -89,6 +90,7 @@ def hostile(text: str) -> PullRequestVerdict:
         evidence=(EvidenceChange(text, "stale", text),),
         blocking=(finding, replace(finding, error_id="claims.gate_fails")),
         advisory=(finding,),
+        remarks=(finding,),
         judged=replace(gates, policies=(*gates.policies, replace(gates.policies[0], id=text + "2"))),
         preview=gates,
         errors=(GatekitError(f"x.{text}", text, place, text),),
