@@ -38,6 +38,7 @@ BASELINES = {
     "ood": "none",
     "saebench": "dense_probe",
     "cebench": "public_sae",
+    "known_circuit": "random_model",
 }
 
 

@@ -15,7 +15,7 @@ import jsonschema_rs
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 
-KINDS = ("cebench", "ood", "random_model", "saebench", "transcoder")
+KINDS = ("cebench", "known_circuit", "ood", "random_model", "saebench", "transcoder")
 DOCUMENTS = ("claims", "keys", "policy", "pull_request", "summary", "verdict")
 INCLUDED = ("summary", "verdict")
 """Schemas that others refer to."""
