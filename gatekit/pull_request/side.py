@@ -54,12 +54,12 @@ class Reader:
     def side(self, tree: Tree) -> Side:
         """Read policies/, claims.yaml, the documents that it names, and evidence/ of one tree."""
         errors: list[GatekitError] = []
-        policies = _parse_all(
-            _files(tree, POLICIES, lambda n: n.endswith((".yaml", ".yml"))), tree, parse_policy, errors
-        )
-        errors += duplicate_ids(policies)
+        # Like `gatekit check`: what lies in a folder below is no policy.
+        names = [n for n in _files(tree, POLICIES, lambda n: n.endswith((".yaml", ".yml"))) if n.count("/") == 1]
+        policies = _parse_all(names, tree, parse_policy, errors)
         registries = _parse_all(_files(tree, CLAIMS, lambda n: n == CLAIMS), tree, parse_registry, errors)
         unread = frozenset(error.location.path for error in errors if error.location is not None)
+        errors += duplicate_ids(policies)
         registry = registries[0] if registries else None
         documents: list[Document] = []
         if registry is not None:

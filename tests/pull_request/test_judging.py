@@ -365,8 +365,14 @@ class TestPolicy:
         assert verdict.judged is not None
 
     def test_a_moved_policy_is_the_same_policy(self, tmp_path: Path) -> None:
-        verdict = judged(tmp_path, {"policies/demo.yaml": None, "policies/release/demo.yml": POLICY})
+        verdict = judged(tmp_path, {"policies/demo.yaml": None, "policies/release.yml": POLICY})
         assert (verdict.code, verdict.policies) == (ExitCode.PASS, ())
+
+    def test_one_that_is_moved_where_the_gate_does_not_look_is_removed(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"policies/demo.yaml": None, "policies/old/demo.yaml": POLICY})
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+        hidden = judged(tmp_path / "hidden", {"policies/demo.yaml": None, "policies/.demo.yaml": POLICY})
+        assert hidden.code is ExitCode.APPROVAL_NEEDED
 
     def test_a_waiver_needs_approval(self, tmp_path: Path) -> None:
         waiver = 'waivers:\n  - {gate: ood, owner: alice, reason: not measured yet, expires: "2026-12-31"}\n'
