@@ -20,7 +20,7 @@ from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
 from gatekit.gates.verdict import Verdict
-from gatekit.policy import Policy, PolicyDiff, diff_policies, lint
+from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, Reader, Side
 from gatekit.pull_request.signatures import change_signers
@@ -103,8 +103,9 @@ def judge_pull_request(
     judged = terms.verdict(policies, head)
     preview = terms.verdict(head.policies, head) if diffs else None
     if judged is not None:
-        errors += _without_mended(judged.errors, base.policies, diffs, now)
-    errors += [error for policy in head.policies for error in lint(policy, now)]
+        errors += _without_mended(judged.errors, base.policies, diffs)
+    if preview is not None:
+        errors += [error for error in preview.errors if _is_of_policy(error)]
     errors = list({str(error): error for error in errors}.values())
     checked, before = terms.checked(policies, head), terms.checked(base.policies, base)
     asserted = {claim for change in claims for claim in change.makes_blocking} | _lost(base, head)
@@ -183,21 +184,28 @@ def _only(verdict: Verdict | None, policies: Sequence[Policy]) -> Verdict | None
 
 
 def _without_mended(
-    errors: Iterable[GatekitError], base: Sequence[Policy], diffs: Sequence[PolicyDiff], now: datetime
+    errors: Iterable[GatekitError], base: Sequence[Policy], diffs: Sequence[PolicyDiff]
 ) -> list[GatekitError]:
     """Leave out what is wrong with a base policy that the change touches: the head's version answers for itself.
 
     Else the change that removes an expired waiver would be refused for it.
     """
     changed = {diff.policy for diff in diffs}
-    theirs = {str(error) for policy in base if policy.id in changed for error in lint(policy, now)}
-    return [error for error in errors if str(error) not in theirs]
+    paths = {policy.path for policy in base if policy.id in changed}
+    return [e for e in errors if not (_is_of_policy(e) and e.location is not None and e.location.path in paths)]
+
+
+def _is_of_policy(error: GatekitError) -> bool:
+    return error.error_id.startswith("policy.")
 
 
 def _known(findings: Sequence[Finding], before: Iterable[Finding]) -> list[bool]:
     """Return for each finding whether the base has it too, wherever in its documents it stood; each counts once."""
 
     def complaint(finding: Finding) -> tuple[str | None, ...]:
+        if finding.gate is not None:
+            # Not the reason: evidence that was stale already is no staler when one more file changes.
+            return (finding.error_id, finding.claim, finding.gate)
         return (finding.error_id, finding.claim, finding.message)
 
     def placed(finding: Finding) -> tuple[str | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.pull_request.change import (
     ood,
     pending,
     random_model,
+    sources_of,
     with_status,
     withdrawn,
 )
@@ -258,6 +260,18 @@ class TestEvidence:
             (FILE, "stale", "measured runners/measure.py, which has changed")
         ]
 
+    def test_more_code_that_changes_while_evidence_is_stale_already_blocks_nobody(self, tmp_path: Path) -> None:
+        both = [*sources_of("runners/measure.py"), *sources_of("runners/domain.py")]
+        base = {FILE: random_model(sources=both), "runners/measure.py": "pass\n"}
+        verdict = judged(tmp_path, {"runners/domain.py": "pass\n"}, base=base)
+        assert verdict.code is ExitCode.PASS
+        assert [finding.error_id for finding in verdict.advisory] == ["claims.gate_inconclusive"] * 2
+
+    def test_evidence_that_fails_where_it_was_stale_is_blocked(self, tmp_path: Path) -> None:
+        base = {"runners/measure.py": "pass\n"}
+        verdict = judged(tmp_path, {**CODE, FILE: random_model(dead=0.5)}, base=base)
+        assert (verdict.code, verdict.gates(Outcome.FAIL)) == (ExitCode.BLOCKED, ("demo/alive",))
+
     def test_code_that_is_measured_again_in_the_same_change_passes(self, tmp_path: Path) -> None:
         code = "def measure():\n    return 2\n"
         old, new = builders.digest(CODE["runners/measure.py"]), builders.digest(code)
@@ -386,6 +400,24 @@ class TestPolicy:
         assert verdict.code is ExitCode.PASS
         other = judged(tmp_path / "other", {"docs/notes.md": "More.\n"}, base=base)
         assert (other.code, error_ids(other)) == (ExitCode.REFUSED, ["policy.waiver_expired"])
+
+    def test_a_threshold_that_no_evidence_of_this_shape_could_reach_is_refused_and_can_be_mended(
+        self, tmp_path: Path
+    ) -> None:
+        # The largest z-score of 16 latents is 15 / 4 = 3.75.
+        subject = builders.subject() | {"d_sae": 16, "k": 4}
+        observations = {"interpretability": builders.around(3.0, 0.2, 20)}
+        changes = {"sources": sources_of("runners/domain.py")}
+        measured = builders.summary("cebench", observations, of=subject, producer_changes=changes)
+        reachable = POLICY + "  cebench: {from: cebench, measure: interpretability, at_least: 2.0}\n"
+        beyond = reachable.replace("at_least: 2.0", "at_least: 4.0")
+        base = {"evidence/cebench.json": json.dumps(measured), "policies/demo.yaml": reachable}
+        base |= {FILE: None, "claims.yaml": None}
+        verdict = judged(tmp_path, {"policies/demo.yaml": beyond}, base=base)
+        assert (verdict.code, error_ids(verdict)) == (ExitCode.REFUSED, ["policy.infeasible"])
+        base["policies/demo.yaml"] = beyond
+        mended = judged(tmp_path / "mended", {"policies/demo.yaml": reachable}, base=base, labels=APPROVED)
+        assert mended.code is ExitCode.PASS
 
     @pytest.mark.parametrize(
         ("text", "error_id"),
