@@ -127,12 +127,10 @@ def relabelled(values: np.ndarray, p: int, permutation: np.ndarray) -> np.ndarra
     """
     if sorted(permutation.tolist()) != list(range(p)):
         raise ValueError(f"not a permutation of 0 .. {p - 1}")
-    if len(values) == p:
-        moved: np.ndarray = values[permutation]
-        return moved
-    if len(values) != p * p:
+    if len(values) not in (p, p * p):
         raise ValueError(f"{len(values)} rows are neither {p} numbers nor {p * p} pairs")
-    moved = values[(permutation[:, None] * p + permutation[None, :]).reshape(-1)]
+    rows = permutation if len(values) == p else (permutation[:, None] * p + permutation[None, :]).reshape(-1)
+    moved: np.ndarray = values[rows]
     return moved
 
 

@@ -28,7 +28,7 @@ ODD = st.sampled_from([3, 5, 7, 13, 15, 53])
 
 
 def circles(p: int, frequencies: list[int], width: int, seed: int = 0) -> np.ndarray:
-    """A perfect Fourier embedding: each number on one circle per frequency, (p, width), turned and shifted at random."""
+    """A perfect Fourier embedding: numbers on one circle per frequency, (p, width), turned and shifted."""
     draws = np.random.default_rng(seed)
     x = np.arange(p)[:, None]
     angles = 2 * np.pi * x * np.array(frequencies)[None, :] / p
@@ -219,5 +219,5 @@ def test_a_frequency_is_recovered_by_a_pure_latent_and_not_by_a_mixed_one():
 
 @pytest.mark.parametrize("values", [np.ones((48, 1)), np.full((49, 1), np.inf)])
 def test_latents_on_some_pairs_only_or_not_finite_are_refused(values):
-    with pytest.raises(ValueError, match="pairs|finite"):
+    with pytest.raises(ValueError, match=r"pairs|finite"):
         latent_frequencies(values, 7)
