@@ -81,7 +81,7 @@ CODE = {"runners/measure.py": MEASURE, "runners/domain.py": "def domain():\n    
 
 
 def random_model(
-    above: float = 0.21, dead: float = 0.05, sources: Sequence[Mapping[str, str]] | None = None, **changes: Any
+    above: float = 0.21, dead: float = 0.05, about: Sequence[Mapping[str, str]] | None = None, **changes: Any
 ) -> str:
     """A summary about runners/measure.py; `above` is the mean of pw_mcc_above_control."""
     control = builders.around(0.41, 0.01, 10)
@@ -92,7 +92,7 @@ def random_model(
                 "pw_mcc_above_control": ([value + above for value in control], control),
                 "dead_fraction": builders.around(dead, 0.01, 5),
             },
-            producer_changes={"sources": sources or sources_of("runners/measure.py")},
+            producer_changes={"sources": about or sources("runners/measure.py")},
             **changes,
         )
     )
@@ -102,11 +102,11 @@ def ood(drop: float = 0.04, **changes: Any) -> str:
     """A summary about runners/domain.py; `drop` is the mean of auc_drop."""
     observations = {"auc_drop": builders.around(drop, 0.02, 15)}
     return json.dumps(
-        builders.summary("ood", observations, producer_changes={"sources": sources_of("runners/domain.py")}, **changes)
+        builders.summary("ood", observations, producer_changes={"sources": sources("runners/domain.py")}, **changes)
     )
 
 
-def sources_of(path: str) -> list[dict[str, str]]:
+def sources(path: str) -> list[dict[str, str]]:
     """What a summary says of the code that it depends on."""
     return [{"path": path, "sha256": sha256(CODE[path].encode()).hexdigest()}]
 

@@ -26,7 +26,7 @@ from tests.pull_request.change import (
     ood,
     pending,
     random_model,
-    sources_of,
+    sources,
     with_status,
     withdrawn,
 )
@@ -261,8 +261,8 @@ class TestEvidence:
         ]
 
     def test_more_code_that_changes_while_evidence_is_stale_already_blocks_nobody(self, tmp_path: Path) -> None:
-        both = [*sources_of("runners/measure.py"), *sources_of("runners/domain.py")]
-        base = {FILE: random_model(sources=both), "runners/measure.py": "pass\n"}
+        both = [*sources("runners/measure.py"), *sources("runners/domain.py")]
+        base = {FILE: random_model(about=both), "runners/measure.py": "pass\n"}
         verdict = judged(tmp_path, {"runners/domain.py": "pass\n"}, base=base)
         assert verdict.code is ExitCode.PASS
         assert [finding.error_id for finding in verdict.advisory] == ["claims.gate_inconclusive"] * 2
@@ -407,7 +407,7 @@ class TestPolicy:
         # The largest z-score of 16 latents is 15 / 4 = 3.75.
         subject = builders.subject() | {"d_sae": 16, "k": 4}
         observations = {"interpretability": builders.around(3.0, 0.2, 20)}
-        changes = {"sources": sources_of("runners/domain.py")}
+        changes = {"sources": sources("runners/domain.py")}
         measured = builders.summary("cebench", observations, of=subject, producer_changes=changes)
         reachable = POLICY + "  cebench: {from: cebench, measure: interpretability, at_least: 2.0}\n"
         beyond = reachable.replace("at_least: 2.0", "at_least: 4.0")
