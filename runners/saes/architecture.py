@@ -8,7 +8,7 @@ reduction runs across seeds. Activations are in scaled units (see `runners.saes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar, Protocol
 
 import torch
@@ -55,8 +55,8 @@ class Objective:
 
     def total(self) -> torch.Tensor:
         """Return the loss, summed over seeds."""
-        summed: torch.Tensor = sum(term.weight * term.value.sum() for term in self.terms)
-        return summed
+        first, *others = (term.weight * term.value.sum() for term in self.terms)
+        return sum(others, start=first)
 
 
 class Architecture(Protocol):
@@ -102,6 +102,15 @@ class Architecture(Protocol):
     def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:
         """Bring parameters back to where they are constrained to lie, and follow statistics of the batch, in place."""
         ...
+
+
+def describe(architecture: Architecture) -> dict[str, object]:
+    """Return an architecture as JSON data: its name under `architecture`, and its fields."""
+    described: dict[str, object] = {"architecture": architecture.name}
+    for member in fields(architecture):  # type: ignore[arg-type]
+        value = getattr(architecture, member.name)
+        described[member.name] = describe(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+    return described
 
 
 def mean_squared_error(target: torch.Tensor, reconstruction: torch.Tensor) -> torch.Tensor:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import Location
 from runners.digests import file_sha256
-from runners.saes.architecture import Parameters
-from runners.saes.topk import TopK
+from runners.saes.architecture import Architecture, Parameters, describe
+from runners.saes.normalisation import Scale
+from runners.saes.sae import Sae
 from runners.saes.training import SaeStack
+from runners.saes.weights import checked, read_json, read_safetensors, refused
 
 UNIT_NORM_TOLERANCE = 1e-3
 """Float32 rows that were divided by their norm miss 1 by about 1e-7; half precision copies by about 1e-3."""
+
+HOW = {
+    "activation_scale": "inputs are multiplied by it before encoding; their mean norm is then sqrt(d_in)",
+    "decoder_rows": "unit norm after every step",
+    "decoder_gradient": "the component along each row is removed",
+    "auxiliary_residual": "detached",
+}
+"""What training does to every SAE, beside what its plan says."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ def save_stack(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> li
     Args:
         stack: the trained SAEs.
         folder: made if need be.
-        facts: what else the JSON says (model, hook, ...); `seed`, shape and architecture are added.
+        facts: what else the JSON says (model, hook, ...); architecture, training and `seed` are added.
     """
     from safetensors.torch import save_file
 
@@ -44,17 +56,16 @@ def save_stack(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> li
     for place, seed in enumerate(stack.seeds):
         tensors = {name: value[place].cpu().contiguous() for name, value in stack.parameters.items()}
         tensors["scale"] = torch.tensor(stack.scale, dtype=torch.float64)
+        if stack.target_scale is not None:
+            tensors["target_scale"] = torch.tensor(stack.target_scale, dtype=torch.float64)
         path = folder / f"seed_{seed}.safetensors"
         save_file(tensors, path)
         digest = file_sha256(path)
         described = {
             **facts,
-            "architecture": stack.architecture.name,
-            "d_in": stack.architecture.d_in,
-            "d_sae": stack.architecture.d_sae,
-            "k": stack.architecture.k,
-            "auxiliary_k": stack.architecture.auxiliary_k,
+            **describe(stack.architecture),
             "seed": seed,
+            "training": None if stack.plan is None else {**asdict(stack.plan), **HOW},
             "final_training_loss": stack.last_losses[place],
             "sha256": digest,
         }
@@ -63,38 +74,53 @@ def save_stack(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> li
     return saved
 
 
-def load_checkpoint(path: Path) -> tuple[TopK, Parameters, float]:
-    """Read one seed's SAE: architecture, parameters in canonical orientation, and activation scale.
+def load_sae(path: Path) -> Sae:
+    """Read one seed's SAE from its safetensors file and the JSON file beside it.
 
     Raises:
-        GatekitError: the weights are not those that the JSON beside them names, are of another shape, are not finite,
-            or have decoder rows that are not of unit length.
+        GatekitError: `checkpoint.*`: the weights are not those that the JSON names, are of another shape, are not
+            finite, or break what training holds: unit decoder rows, thresholds that are not negative, a decoder near
+            its start.
     """
-    from safetensors.torch import load_file
+    from runners.saes.registry import architecture_from
 
-    described = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    described = read_json(path.with_suffix(".json"))
+    architecture = architecture_from(described, Location(str(path.with_suffix(".json"))))
+    if not path.is_file() or file_sha256(path) != described.get("sha256"):
+        raise refused(path, "the weights are not those that the configuration beside them names")
+    tensors = read_safetensors(path)
+    scales = {name: tensors.pop(name) for name in ("scale", "target_scale") if name in tensors}
+    parameters = checked(path, tensors, architecture.shapes())
+    _check_constraints(path, architecture, parameters)
+    if "scale" not in scales:
+        raise refused(path, "no 'scale' of the activations")
+    target_scale = _scale(path, scales["target_scale"], None) if "target_scale" in scales else None
+    return Sae(
+        architecture=architecture,
+        parameters=parameters,
+        scale=_scale(path, scales["scale"], getattr(architecture, "layers", None)),
+        target_scale=target_scale if isinstance(target_scale, float) else None,
+        facts=described,
+    )
 
-    def refuse(what: str) -> GatekitError:
-        return GatekitError("checkpoint.invalid", what, Location(str(path)))
 
-    if described["architecture"] != TopK.name:
-        raise refuse(f"an SAE of architecture '{described['architecture']}', not '{TopK.name}'")
-    if file_sha256(path) != described["sha256"]:
-        raise refuse("the weights are not those that the configuration beside them names")
-    architecture = TopK(described["d_in"], described["d_sae"], described["k"], described["auxiliary_k"])
-    tensors = load_file(path)
-    shapes = {
-        "W_enc": (architecture.d_in, architecture.d_sae),
-        "W_dec": (architecture.d_sae, architecture.d_in),
-        "b_enc": (architecture.d_sae,),
-        "b_dec": (architecture.d_in,),
-        "scale": (),
-    }
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if found != shapes:
-        raise refuse(f"tensors {found} where the configuration says {shapes}")
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise refuse("a weight is not finite")
-    if bool(((tensors["W_dec"].norm(dim=1) - 1).abs() > UNIT_NORM_TOLERANCE).any()):
-        raise refuse("a decoder row is not of unit length")
-    return architecture, {name: tensors[name] for name in shapes if name != "scale"}, float(tensors["scale"])
+def _check_constraints(path: Path, architecture: Architecture, parameters: Parameters) -> None:
+    if bool(((parameters["W_dec"].norm(dim=1) - 1).abs() > UNIT_NORM_TOLERANCE).any()):
+        raise refused(path, "a decoder row is not of unit length")
+    if "threshold" in parameters and bool((parameters["threshold"] < 0).any()):
+        raise refused(path, "a threshold is negative")
+    if "W_dec_start" in parameters:
+        cosines = (parameters["W_dec"] * parameters["W_dec_start"]).sum(dim=1)
+        least = getattr(architecture, "minimum_cosine", 1.0)
+        if bool((cosines < least - UNIT_NORM_TOLERANCE).any()):
+            raise refused(path, f"a soft-frozen decoder row has left its start by more than a cosine of {least}")
+
+
+def _scale(path: Path, tensor: torch.Tensor, layers: int | None) -> Scale:
+    found: Any = tensor.tolist()
+    if tuple(tensor.shape) != (() if layers is None else (layers,)):
+        raise refused(path, f"a scale of shape {tuple(tensor.shape)}")
+    values = [found] if layers is None else found
+    if not all(math.isfinite(value) and value > 0 for value in values):
+        raise refused(path, f"a scale of {found}")
+    return tuple(found) if layers is not None else float(found)

@@ -70,7 +70,7 @@ def in_model_units(sae: Sae) -> Sae:
     if not isinstance(sae.scale, float):
         raise ValueError("the scales of several layers cannot be folded into one encoder")
     out = sae.scale if sae.target_scale is None else sae.target_scale
-    folded = {}
+    folded: Parameters = {}
     for name, value in sae.parameters.items():
         match name:
             case "W_enc" | "W_skip":

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from gatekit.errors import GatekitError
 from runners.digests import file_sha256
-from runners.saes.checkpoint import load_checkpoint, save_stack
+from runners.saes.checkpoint import load_sae, save_stack
 from runners.saes.topk import TopK
 from runners.saes.training import SaeStack
 from runners.seeding import generator
@@ -35,11 +35,11 @@ def rewrite(path: Path, **changed: torch.Tensor) -> None:
 
 
 def test_a_checkpoint_reads_back_as_it_was_saved(saved):
-    architecture, parameters, scale = load_checkpoint(saved / "seed_8.safetensors")
+    sae = load_sae(saved / "seed_8.safetensors")
     expected = TopK(6, 10, 2, 3).initial(generator("test", 8), torch.ones(6))
-    assert architecture == TopK(6, 10, 2, 3)
-    assert scale == 1.5
-    assert all(torch.equal(parameters[name], expected[name]) for name in expected)
+    assert sae.architecture == TopK(6, 10, 2, 3)
+    assert sae.scale == 1.5
+    assert all(torch.equal(sae.parameters[name], expected[name]) for name in expected)
 
 
 def test_weights_have_the_orientation_of_sae_lens(saved):
@@ -64,7 +64,7 @@ def test_altered_weights_are_refused(saved):
     path = saved / "seed_3.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     with pytest.raises(GatekitError, match="not those"):
-        load_checkpoint(path)
+        load_sae(path)
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_altered_weights_are_refused(saved):
 def test_a_wrong_tensor_is_refused_and_not_repaired(saved, changed, message):
     rewrite(saved / "seed_3.safetensors", **changed)
     with pytest.raises(GatekitError, match=message):
-        load_checkpoint(saved / "seed_3.safetensors")
+        load_sae(saved / "seed_3.safetensors")

@@ -12,8 +12,10 @@ from runners.saes.architecture import Architecture
 from runners.saes.batch_topk import BatchTopK
 from runners.saes.gated import Gated
 from runners.saes.jump_relu import JumpReLU
+from runners.saes.matryoshka import Matryoshka
 from runners.saes.relu import ReLU
 from runners.saes.topk import TopK
+from runners.saes.transcoder import Transcoder
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -47,6 +49,12 @@ PAIRS: dict[str, tuple[Architecture, str, dict[str, Any], dict[str, float]]] = {
     "relu": (ReLU(D_IN, D_SAE, l1_coefficient=0.3), "Standard", {"l1_coefficient": 0.3}, {"l1": 0.3}),
     "topk": (TopK(D_IN, D_SAE, K, 6), "TopK", {"k": K, "rescale_acts_by_decoder_norm": False}, {}),
     "batch_topk": (BatchTopK(D_IN, D_SAE, K, 6), "BatchTopK", {"k": K, "rescale_acts_by_decoder_norm": False}, {}),
+    "matryoshka": (
+        Matryoshka(D_IN, (7, 20, D_SAE), K, 6),
+        "MatryoshkaBatchTopK",
+        {"k": K, "rescale_acts_by_decoder_norm": False, "matryoshka_widths": [7, 20, D_SAE]},
+        {},
+    ),
     "jump_relu": (
         JumpReLU(D_IN, D_SAE, l0_coefficient=0.7, bandwidth=0.5),
         "JumpReLU",
@@ -71,7 +79,7 @@ def test_loss_and_gradients_equal_sae_lens(name, drawn, batch_of, learn, tokens)
         torch.testing.assert_close(gradient, expected.to(gradient.dtype), rtol=1e-5, atol=1e-9, msg=parameter)
 
 
-@pytest.mark.parametrize("name", ["topk", "batch_topk"])
+@pytest.mark.parametrize("name", ["topk", "batch_topk", "matryoshka"])
 def test_auxk_equals_sae_lens_where_dead_latents_are_positive(name, drawn, batch_of, learn, tokens):
     # Elsewhere SAELens lets negative pre-activations take part, which no latent could.
     architecture, theirs, settings, _ = PAIRS[name]
@@ -123,3 +131,17 @@ def test_the_batch_topk_threshold_moves_as_in_sae_lens_once_it_is_set(drawn):
     sae.update_topk_threshold(latents)
     architecture.after_step(parameters, latents)
     torch.testing.assert_close(parameters["threshold"], sae.topk_threshold, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_relu_transcoder_predicts_what_sae_lens_predicts(skip, drawn, tokens):
+    architecture = Transcoder(D_IN, 7, D_SAE, k=D_SAE, auxiliary_k=0, skip=skip)
+    parameters = drawn(architecture)
+    name = "SkipTranscoder" if skip else "Transcoder"
+    shape = {"d_in": D_IN, "d_sae": D_SAE, "d_out": 7, "dtype": "float64", "apply_b_dec_to_input": False}
+    theirs = getattr(sae_lens, name)(getattr(sae_lens, f"{name}Config")(**shape))
+    theirs.load_state_dict(parameters)
+    predicted, latents = architecture.reconstruct(parameters, tokens)
+    with torch.no_grad():
+        torch.testing.assert_close(predicted, theirs(tokens), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(latents, theirs.encode(tokens), rtol=1e-9, atol=1e-9)
