@@ -145,7 +145,9 @@ def _check_observations(
     if group is not None:
         _check_lengths(group, f"{pointer}/baseline_columns", refuse)
         _check_values(group["value"], low, high, f"{pointer}/baseline_columns/value", refuse)
-        members = sorted({seed for key in KEY_COLUMNS[design] for seed in group[key]})
+        control = document["protocol"]["baseline"]["subject"]
+        planned = [checkpoint["seed"] for checkpoint in control["checkpoints"]] if control else []
+        members = planned or sorted({seed for key in KEY_COLUMNS[design] for seed in group[key]})
         _check_keys(design, group, members, [], f"{pointer}/baseline_columns", refuse)
         estimate -= math.fsum(group["value"]) / len(group["value"])
     aggregates = measurement.get("aggregates", {})

@@ -81,7 +81,7 @@ def judge(rule: Threshold, setting: Setting) -> Judged:
             f"{rule.measure.name} in {summary.path} is another tool's own number without observations; "
             "the policy does not allow reported evidence",
         )
-    n_seeds = measurement.reported.n_seeds if measurement.reported else len(measurement.seeds)
+    n_seeds = _seed_count(measurement)
     if base is not None and n_seeds is not None:
         n_seeds = min(n_seeds, len(base.measurements[rule.measure.name].seeds))
     if (n_seeds or 1) < rule.min_seeds:
@@ -98,6 +98,14 @@ def judge(rule: Threshold, setting: Setting) -> Judged:
             )
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
     return _with_notes(rule, result, summary, measurement, setting, candidates)
+
+
+def _seed_count(measurement: Measurement) -> int | None:
+    """Return the seeds of the smaller group: a control of two seeds is no better known than a candidate of two."""
+    if measurement.reported is not None:
+        return measurement.reported.n_seeds
+    control = {seed for key in measurement.baseline_keys or () for seed in key}
+    return min(len(measurement.seeds), len(control) or len(measurement.seeds))
 
 
 def _used(summary: Summary | None) -> EvidenceUsed | None:
