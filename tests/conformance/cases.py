@@ -20,8 +20,8 @@ NOW = "2026-03-02T12:00:00Z"
 """A day after the fixtures' evidence was finished."""
 
 KEYS = frozenset(
-    {"about", "fixture", "change", "base", "head", "main", "labels", "event", "checkout", "command", "now", "folder"}
-    | {"environment", "exit", "says", "never_says", "creates", "seconds", "megabytes", "uncovered"}
+    {"about", "fixture", "change", "base", "head", "main", "labels", "event", "branch", "checkout", "git", "command"}
+    | {"now", "folder", "environment", "exit", "says", "never_says", "creates", "seconds", "megabytes", "uncovered"}
 )
 
 
@@ -45,11 +45,18 @@ class Hole:
 
 
 @dataclass(frozen=True)
+class Program:
+    """An executable file."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Submodule:
     """A commit of another repository."""
 
 
-Content = bytes | Link | Pipe | Hole | Submodule
+Content = bytes | Link | Pipe | Hole | Program | Submodule
 Files = dict[str, Content]
 """Relative path -> content; bytes of a name that are not UTF-8 are surrogates."""
 
@@ -72,8 +79,15 @@ class Case:
 
     @property
     def command(self) -> list[str]:
-        default = ["pr", "--base", "main", "--head", "feature"] if self.is_pull_request else ["check"]
+        default = ["check"]
+        if self.is_pull_request:
+            default = ["pr"] if "event" in self.said else ["pr", "--base", "main", f"--head={self.branch}"]
         return list(self.said.get("command", default))
+
+    @property
+    def branch(self) -> str:
+        """Name of the branch that is judged."""
+        return str(self.said.get("branch", "feature"))
 
     @property
     def now(self) -> str | None:
@@ -197,6 +211,11 @@ def _copy(files: Files, path: str, step: Mapping[str, Any]) -> None:
     files[step["to"]] = files[path]
 
 
+def _program(files: Files, path: str, step: Mapping[str, Any]) -> None:
+    """{"program": FILE, "text": ...}: an executable file."""
+    files[path] = Program(_given(step, "text", "hex"))
+
+
 def _move(files: Files, path: str, step: Mapping[str, Any]) -> None:
     """{"move": FILE, "to": FILE}."""
     files[step["to"]] = files.pop(path)
@@ -223,6 +242,7 @@ VERBS = {
     "recode": _recode,
     "copy": _copy,
     "move": _move,
+    "program": _program,
     "link": lambda files, path, step: files.__setitem__(path, Link(step["to"])),
     "pipe": lambda files, path, step: files.__setitem__(path, Pipe()),
     "hole": lambda files, path, step: files.__setitem__(path, Hole(step["size"])),
@@ -239,6 +259,9 @@ def lay_out(files: Files, folder: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, bytes):
             place.write_bytes(content)
+        elif isinstance(content, Program):
+            place.write_bytes(content.data)
+            place.chmod(0o755)
         elif isinstance(content, Link):
             place.symlink_to(content.target)
         elif isinstance(content, Pipe):

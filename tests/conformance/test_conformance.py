@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import repositories
-from conformance.cases import Case, Content, Files, Link, Submodule, find_cases, lay_out
+from conformance.cases import Case, Content, Files, Link, Program, Submodule, find_cases, lay_out
 from conformance.process import MEGABYTES, SECONDS, Done, run
 
 CASES = find_cases()
@@ -30,7 +30,7 @@ def prepared(case: Case, folder: Path) -> Path:
     base, head, main = case.sides()
     builder = repositories.Builder(work)
     start = builder.commit("main", entries({}, base))
-    tip = builder.commit("feature", entries(base, head), parents=[start])
+    tip = builder.commit(case.branch, entries(base, head), parents=[start])
     if main is not None:
         start = builder.commit("main", entries(base, main))
     if "event" in case.said:
@@ -38,7 +38,28 @@ def prepared(case: Case, folder: Path) -> Path:
         builder.branch("refs/remotes/origin/main", start)
         (folder / "event.json").write_text(json.dumps(event(case, start, tip)), encoding="utf-8")
         (folder / "merge").write_text(merge, encoding="utf-8")
-    return builder.save("feature" if case.said.get("checkout") else "main", bool(case.said.get("checkout")))
+    checkout = bool(case.said.get("checkout"))
+    builder.save(case.branch if checkout else "main", checkout)
+    for step in case.said.get("git", ()):
+        tamper(builder, step, base, {"BASE": start, "HEAD": tip})
+    builder.save(case.branch if checkout else "main")
+    return work
+
+
+def tamper(builder: repositories.Builder, step: Mapping[str, str], base: Files, commits: Mapping[str, str]) -> None:
+    """Change the git folder itself: {"file": PATH, "text": ...}, or as `git replace` does {"replace": FILE, "by": ...}."""
+    if "file" in step:
+        place = builder.git_dir / step["file"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        text = step["text"]
+        for name, oid in commits.items():
+            text = text.replace(f"@{name}@", oid)
+        with place.open("a", encoding="utf-8") as file:
+            file.write(text)
+        return
+    content = base[step["replace"]]
+    assert isinstance(content, bytes)
+    builder.branch(f"refs/replace/{builder.add('blob', content)}", builder.add("blob", step["by"].encode()))
 
 
 def entries(before: Files, after: Files) -> dict[str, repositories.Content]:
@@ -52,6 +73,8 @@ def entry(content: Content) -> repositories.Content:
         return content
     if isinstance(content, Link):
         return repositories.Symlink(content.target)
+    if isinstance(content, Program):
+        return repositories.Executable(content.data)
     assert isinstance(content, Submodule), "a repository holds no such file"
     return repositories.Submodule()
 
@@ -60,7 +83,7 @@ def event(case: Case, base: str, head: str) -> dict[str, Any]:
     """The event file that GitHub would write, with the case's `event` over it."""
     repository = {"id": 1, "full_name": "octo-org/octo-repo"}
     labels = [{"name": name} for name in case.said.get("labels", ())]
-    sides = {"base": {"ref": "main", "sha": base}, "head": {"ref": "feature", "sha": head, "repo": {"id": 1}}}
+    sides = {"base": {"ref": "main", "sha": base}, "head": {"ref": case.branch, "sha": head, "repo": {"id": 1}}}
     group = {"base_ref": "refs/heads/main", "base_sha": base, "head_ref": "refs/heads/queue", "head_sha": head}
     written = {
         "repository": repository,
