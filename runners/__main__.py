@@ -12,7 +12,10 @@ from gatekit.errors import UsageError, did_you_mean
 GROUP = "gatekit.runners"
 
 # In a checkout that is not installed there are no entry points; ours are known all the same.
-BUILT_IN = {"random_model": "runners.stages.random_model"}
+BUILT_IN = {
+    "known_circuit": "runners.stages.known_circuit",
+    "random_model": "runners.stages.random_model",
+}
 
 
 def known_runners() -> dict[str, str]:
