@@ -6,14 +6,16 @@ Shi et al. 2025 (arXiv 2503.08200). With x_l the activations of layer l at one t
     z     = TopK(ReLU((p_i x_i - b_dec) W_enc + b_enc))
     loss  = |p_i x_i - x_hat|^2 / |p_i x_i|^2           per token, mean over tokens
 
-That is `router_loss="scaled"`, as published. Its router learns only from the scale p_i of the layer that it picked, and
-nothing tells it that another layer would have been reconstructed better. `router_loss="expected"` is for that:
+That is `router_loss="scaled"`, as published. Its router learns only from the scale p_i of the layer that it picked:
+nothing tells it that another layer would have been reconstructed better, and on rows of which one layer is sparse and
+the others are noise it stays indifferent (`benchmarks/results/architectures.md`). The default, `"expected"`, is
 
     loss  = sum_l p_l |x_l - x_hat_l|^2 / |x_l|^2       with every layer through the dictionary, unscaled
 
 the expected loss of drawing the layer from p, at the price of every layer's encoding. In both the pick after training
 is argmax p, and the router lies in the checkpoint. There is no bonus for a spread of picks: with one, a router's
-entropy says what the bonus asked for and not what it learned.
+entropy says what the bonus asked for and not what it learned. Errors are relative to |x|^2 as published, which favours
+a layer whose mean is large.
 """
 
 from __future__ import annotations
@@ -63,7 +65,8 @@ class RouteSAE:
     """Latents kept per token."""
     layers: int
     """Layers to choose from."""
-    router_loss: Literal["scaled", "expected"] = "scaled"
+    router_loss: Literal["scaled", "expected"] = "expected"
+    """What the router learns from; `"scaled"` is as published."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= self.d_sae:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gatekit.errors import GatekitError, Location
+from runners.saes.architecture import Architecture, describe
+from runners.saes.batch_topk import BatchTopK
+from runners.saes.controls import Control
+from runners.saes.gated import Gated
+from runners.saes.hierarchical_topk import HierarchicalTopK
+from runners.saes.jump_relu import JumpReLU
+from runners.saes.matryoshka import Matryoshka
+from runners.saes.registry import ARCHITECTURES, BY_NAME, architecture_from
+from runners.saes.relu import ReLU
+from runners.saes.route import RouteSAE
+from runners.saes.topk import TopK
+from runners.saes.transcoder import Transcoder
+
+pytestmark = pytest.mark.runners
+
+ONE_OF_EACH: list[Architecture] = [
+    ReLU(6, 10, 0.1),
+    TopK(6, 10, 2, 3),
+    BatchTopK(6, 10, 2, 3),
+    JumpReLU(6, 10, None),
+    Gated(6, 10, 0.1),
+    Matryoshka(6, (4, 10), 2, 3),
+    HierarchicalTopK(6, 10, (1, 2), 3),
+    RouteSAE(6, 10, 2, 3, "scaled"),
+    Transcoder(6, 4, 10, 2, 3, skip=True),
+    Control(BatchTopK(6, 10, 2, 3), "soft_frozen_decoder"),
+]
+
+
+def test_every_architecture_is_listed_once():
+    assert {type(architecture) for architecture in ONE_OF_EACH} == set(ARCHITECTURES)
+    assert len(BY_NAME) == len(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("architecture", ONE_OF_EACH, ids=lambda architecture: architecture.name)
+def test_a_described_architecture_reads_back_as_itself_through_json(architecture):
+    described = json.loads(json.dumps({**describe(architecture), "seed": 3}))
+    assert architecture_from(described, Location("x.json")) == architecture
+
+
+@pytest.mark.parametrize("architecture", ONE_OF_EACH, ids=lambda architecture: architecture.name)
+def test_initial_parameters_have_the_declared_names_and_shapes(architecture, drawn):
+    assert {name: tuple(value.shape) for name, value in drawn(architecture).items()} == architecture.shapes()
+    assert architecture.frozen <= set(architecture.shapes())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"architecture": "topkk"}, "did you mean 'topk'"),
+        ({"architecture": None}, "unknown architecture"),
+        ({"k": None}, "'k' of architecture 'topk' is None"),
+        ({"k": 2.0}, "'k' of architecture 'topk' is 2.0"),
+        ({"k": True}, "'k' of architecture 'topk' is True"),
+        ({"k": 11}, "k=11 of d_sae=10"),
+    ],
+)
+def test_a_description_that_is_none_is_refused(changed, message):
+    with pytest.raises(GatekitError, match=message):
+        architecture_from({**describe(TopK(6, 10, 2, 3)), **changed}, Location("x.json"))
+
+
+def test_a_description_without_a_field_is_refused():
+    described = describe(TopK(6, 10, 2, 3))
+    del described["auxiliary_k"]
+    with pytest.raises(GatekitError, match="without 'auxiliary_k'"):
+        architecture_from(described, Location("x.json"))
+
+
+def test_a_control_of_nothing_is_refused():
+    with pytest.raises(GatekitError, match="no architecture"):
+        architecture_from({"architecture": "control", "base": "topk", "kind": "frozen_decoder"}, Location("x.json"))
