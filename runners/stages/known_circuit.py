@@ -120,8 +120,15 @@ def check(config: KnownCircuitConfig) -> None:
 
 
 def shrink(config: KnownCircuitConfig, small: KnownCircuitConfig) -> KnownCircuitConfig:
-    """Return the configuration's transformer and circuit with the smoke configuration's SAEs and training."""
-    return dataclasses.replace(config, seeds=small.seeds, sae=small.sae, training=small.training)
+    """Return the configuration's hook and circuit on the smoke configuration's transformer, SAEs and training.
+
+    The transformer too, because training one until it generalises takes minutes at least.
+    """
+    ours = config.transformer
+    transformer = dataclasses.replace(small.transformer, hook=ours.hook, position=ours.position, d_model=ours.d_model)
+    return dataclasses.replace(
+        config, seeds=small.seeds, transformer=transformer, sae=small.sae, training=small.training
+    )
 
 
 def subject_of(config: KnownCircuitConfig, name: str, digest: str | None, checkpoints: Sequence[Json] = ()) -> Json:

@@ -62,6 +62,21 @@ def test_a_perfect_embedding_of_three_frequencies_scores_one():
     assert projection_r2(embedding, key) == pytest.approx(1.0, abs=1e-12)
 
 
+def test_counting_conjugates_twice_would_lose_what_they_hold():
+    # Why a conjugate is an error: two equal columns project what lies on them twice, and the residual is as large as
+    # the signal. Three equal circles, two of them named by both conjugates, would score a third.
+    x = np.arange(113)
+    embedding = np.stack([f(2 * np.pi * k * x / 113) for k in (10, 34, 53) for f in (np.cos, np.sin)], axis=1)
+    bins = [60, 53, 34, 79, 10]
+    columns = np.stack([f(2 * np.pi * k * x / 113) for k in bins for f in (np.cos, np.sin)], axis=1)
+    columns /= np.linalg.norm(columns, axis=0)
+    residual = embedding - columns @ (columns.T @ embedding)
+    assert 1 - np.square(residual).sum() / np.square(embedding).sum() == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="60 is no frequency"):
+        projection_r2(embedding, bins)
+    assert projection_r2(embedding, (10, 34, 53)) == pytest.approx(1.0, abs=1e-12)
+
+
 @given(st.sets(st.integers(1, 26), min_size=1, max_size=6), st.integers(0, 10_000))
 @settings(deadline=None, max_examples=30)
 def test_every_perfect_embedding_scores_one_and_not_without_one_of_its_frequencies(frequencies, seed):

@@ -240,6 +240,15 @@ def test_the_configurations_that_ship_are_valid(path):
         assert addition.COMMITTED[plan.p].recipe == recipe
 
 
+def test_the_smoke_size_of_a_configuration_trains_no_transformer_and_keeps_its_hook():
+    small = read_config(ROOT / "runners" / "configs" / "known_circuit_smoke.yaml", known_circuit.KnownCircuitConfig)
+    large = read_config(ROOT / "runners" / "configs" / "known_circuit_113.yaml", known_circuit.KnownCircuitConfig)
+    changed = dataclasses.replace(large, transformer=dataclasses.replace(large.transformer, hook="hook_embed"))
+    shrunk = known_circuit.shrink(changed, small)
+    assert (shrunk.transformer.weights, shrunk.transformer.p) == ("committed", 53)
+    assert (shrunk.transformer.hook, shrunk.training.steps) == ("hook_embed", small.training.steps)
+
+
 def test_the_policy_asks_only_for_what_the_runner_measures():
     policy = read_policy(str(ROOT / "policies" / "known-circuit.yaml"))
     assert policy.gates
