@@ -20,7 +20,15 @@ from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.summary import Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
-from gatekit.gates.verdict import CombinedResult, GateResult, Outcome, RuleResult, Verdict
+from gatekit.gates.verdict import (
+    CombinedResult,
+    GateResult,
+    Outcome,
+    RuleResult,
+    Verdict,
+    shared_reason,
+    thresholds_in,
+)
 from gatekit.policy import Policy
 
 
@@ -114,7 +122,7 @@ def check(
         chosen = [summary for path, summary in summaries.items() if claim.stands_on(path)]
         return evaluate([policy], chosen, now, base=base, signers=signers, stale=stale)
 
-    states, gate_findings = _judged(registry, documents, summaries, judge)
+    states, gate_findings = _judged(registry, documents, summaries, judge, stale or {})
     findings += gate_findings
     by_claim = {state.claim.id: state for state in states}
     for document in documents:
@@ -147,6 +155,7 @@ def _judged(
     documents: Sequence[Document],
     summaries: Mapping[str, Summary],
     judge: Callable[[Claim], Verdict | None],
+    stale: Mapping[str, str],
 ) -> tuple[list[ClaimState], list[Finding]]:
     """Evaluate each policy once per set of evidence that claims stand on."""
     judged: dict[tuple[str, tuple[str, ...]], dict[str, GateResult]] = {}
@@ -166,7 +175,7 @@ def _judged(
         outcomes = tuple((name, gates[name].outcome if name in gates else None) for name in claim.gates)
         subjects = frozenset(s for name in claim.gates if name in gates for s in _subjects(gates[name].result))
         states.append(ClaimState(claim, outcomes, tuple(places.get(claim.id, ())), subjects))
-        for finding in [*_evidence(claim, summaries), *_gates(claim, gates)]:
+        for finding in [*_evidence(claim, summaries), *_gates(claim, gates, stale)]:
             findings[str(finding)] = finding
     return states, list(findings.values())
 
@@ -181,7 +190,7 @@ def _evidence(claim: Claim, summaries: Mapping[str, Summary]) -> list[Finding]:
     return found
 
 
-def _gates(claim: Claim, gates: Mapping[str, GateResult]) -> list[Finding]:
+def _gates(claim: Claim, gates: Mapping[str, GateResult], stale: Mapping[str, str]) -> list[Finding]:
     if claim.status != "supported":
         return []
     found = []
@@ -194,15 +203,27 @@ def _gates(claim: Claim, gates: Mapping[str, GateResult]) -> list[Finding]:
             Finding(
                 "claims.gate_fails" if fails else "claims.gate_inconclusive",
                 f"claim '{claim.id}' is registered as supported, but gate '{name}' of policy '{claim.policy}' "
-                f"{'fails' if fails else 'is inconclusive'}: {gate.result.reason}",
+                f"{'fails' if fails else 'is inconclusive'}: {_reason(gate.result)}",
                 claim.status_location,
-                f"`gatekit explain {name}` says more; until it passes, the status is pending or not_supported",
+                f"{_where_to_look(gate, stale)}; until it passes, the status is pending or not_supported",
                 ExitCode.BLOCKED if fails else ExitCode.INCONCLUSIVE,
                 claim.id,
                 name,
             )
         )
     return found
+
+
+def _reason(result: RuleResult) -> str:
+    shared = shared_reason(result)
+    return result.reason if shared is None else f"{result.reason}: {shared}"
+
+
+def _where_to_look(gate: GateResult, stale: Mapping[str, str]) -> str:
+    evidence = {rule.evidence.path for rule in thresholds_in(gate.result) if rule.evidence is not None}
+    if evidence & stale.keys():
+        return "`gatekit stale --why` names what to measure again"
+    return f"`gatekit explain {gate.name}` says more"
 
 
 def _block(registry: Registry, block: ClaimBlock) -> list[Finding]:

@@ -5,6 +5,7 @@ Nothing here encodes "no value" as a number: what was not measured is None, and 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -114,6 +115,25 @@ class CombinedResult:
 
 
 RuleResult = ThresholdResult | CombinedResult
+
+
+def shared_reason(rule: RuleResult) -> str | None:
+    """Return the one reason that all of several children that do not pass have, or None; to be said once."""
+    if isinstance(rule, ThresholdResult):
+        return None
+    deciding = [child for child in rule.children if child.outcome is not Outcome.PASS]
+    reasons = {child.reason for child in deciding if isinstance(child, ThresholdResult)}
+    every_one = all(isinstance(child, ThresholdResult) for child in deciding)
+    return reasons.pop() if len(deciding) > 1 and len(reasons) == 1 and every_one else None
+
+
+def thresholds_in(rule: RuleResult) -> Iterator[ThresholdResult]:
+    """Yield every threshold of a rule in the policy's order."""
+    if isinstance(rule, ThresholdResult):
+        yield rule
+    else:
+        for child in rule.children:
+            yield from thresholds_in(child)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gatekit.errors import GatekitError
-from gatekit.gates.verdict import WORDS, CombinedResult, GateResult, Outcome, PolicyResult, RuleResult, Verdict
+from gatekit.gates.verdict import (
+    WORDS,
+    CombinedResult,
+    GateResult,
+    Outcome,
+    PolicyResult,
+    RuleResult,
+    Verdict,
+    shared_reason,
+)
 from gatekit.report import inert
 from gatekit.report.wording import (
     OPERATORS,
@@ -21,7 +30,6 @@ from gatekit.report.wording import (
     outcome_words,
     power,
     rule_marks,
-    shared_reason,
 )
 
 DEFAULT_LIMIT = 900 * 1024

@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
-from gatekit.gates.verdict import WORDS, CombinedResult, GateResult, Outcome, PolicyResult, RuleResult, Verdict
+from gatekit.gates.verdict import (
+    WORDS,
+    CombinedResult,
+    GateResult,
+    Outcome,
+    PolicyResult,
+    RuleResult,
+    Verdict,
+    shared_reason,
+)
 from gatekit.report import inert
 from gatekit.report.wording import (
     OUTCOMES,
@@ -24,7 +33,6 @@ from gatekit.report.wording import (
     power,
     rule_marks,
     rule_name,
-    shared_reason,
 )
 
 DEFAULT_WIDTH = 100

@@ -6,7 +6,7 @@ Everything here is raw text that may hold what other people wrote; each format m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gatekit.evidence.kinds import measures
@@ -20,6 +20,8 @@ from gatekit.gates.verdict import (
     RuleResult,
     ThresholdResult,
     Verdict,
+    shared_reason,
+    thresholds_in,
 )
 
 POWER = 0.8
@@ -145,16 +147,6 @@ def rule_marks(rule: RuleResult) -> list[str]:
     return marks + list(rule.notes)
 
 
-def shared_reason(rule: RuleResult) -> str | None:
-    """Return the one reason that all of several children that do not pass have, or None; to be said once."""
-    if isinstance(rule, ThresholdResult):
-        return None
-    deciding = [child for child in rule.children if child.outcome is not Outcome.PASS]
-    reasons = {child.reason for child in deciding if isinstance(child, ThresholdResult)}
-    every_one = all(isinstance(child, ThresholdResult) for child in deciding)
-    return reasons.pop() if len(deciding) > 1 and len(reasons) == 1 and every_one else None
-
-
 def explanation(rule: RuleResult) -> str:
     """Return in one line why a rule does not pass, down to the thresholds that decided."""
     if isinstance(rule, CombinedResult):
@@ -167,15 +159,6 @@ def explanation(rule: RuleResult) -> str:
     compared = f"estimate {row.estimate}" if rule.bound == "point" else f"bound {row.bound}"
     numbers = f" ({compared}, threshold {row.threshold})" if rule.measured is not None else ""
     return f"{rule.kind}.{rule.measure}: {rule.reason}{numbers}"
-
-
-def thresholds_in(rule: RuleResult) -> Iterator[ThresholdResult]:
-    """Yield every threshold of a rule in the policy's order."""
-    if isinstance(rule, ThresholdResult):
-        yield rule
-    else:
-        for child in rule.children:
-            yield from thresholds_in(child)
 
 
 def power(policy: PolicyResult) -> list[tuple[str, str]]:
