@@ -16,16 +16,16 @@ from gatekit import __version__
 from gatekit.claims.checking import Checked, Finding, check
 from gatekit.claims.diff import ClaimChange, claim_changes
 from gatekit.claims.strays import find_strays
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
-from gatekit.gates.verdict import Verdict
+from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, Reader, Side
 from gatekit.pull_request.signatures import change_signers
 from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
-from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, PullRequestVerdict
+from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.repo import Repository, Sides, watched_errors
 from gatekit.repo.tree import changes
 
@@ -118,6 +118,7 @@ def judge_pull_request(
         (advisory if known_before and finding.claim not in asserted else blocking).append(finding)
     new, old = _strays(base, head)
     blocking += [finding for finding in new if finding.code is not ExitCode.PASS]
+    blocking += _without_claims(head, judged)
     advisory += [finding for finding in old if finding.code is not ExitCode.PASS]
     codes = [error.exit_code for error in errors] + [finding.code for finding in blocking]
     if judged is None:
@@ -253,6 +254,24 @@ def _lost(base: Side, head: Side) -> set[str]:
         return set()
     gone = {s.path for s in base.summaries} - set(head.tree.entries)
     return {claim.id for claim in head.registry.claims if any(claim.stands_on(path) for path in gone)}
+
+
+def _without_claims(head: Side, judged: Verdict | None) -> list[Finding]:
+    """Where nothing is registered, nothing says which gates matter, so all do: else such a repository passes always."""
+    if judged is None or head.registry is not None or CLAIMS in head.unread:
+        return []
+    return [
+        Finding(
+            NO_REGISTRY,
+            f"there is no {CLAIMS}, so every required gate of policy '{policy.id}' must pass; "
+            f"it is {WORDS[policy.code]}",
+            Location(policy.path),
+            f"register what is claimed in {CLAIMS}; then the gates that a claim needs must pass",
+            policy.code,
+        )
+        for policy in judged.policies
+        if policy.code in (ExitCode.BLOCKED, ExitCode.INCONCLUSIVE)
+    ]
 
 
 def _claim_gates(checked: Checked | None, blocking: Sequence[Finding], asserted: set[str]) -> tuple[ClaimGate, ...]:

@@ -15,6 +15,9 @@ from gatekit.gates.verdict import WORDS, Outcome, Verdict
 from gatekit.policy import PolicyDiff
 from gatekit.pull_request.trust_root import TrustChange
 
+NO_REGISTRY = "claims.no_registry"
+"""Id of the finding that every gate of a policy must pass, because no claim says which ones matter."""
+
 
 @dataclass(frozen=True)
 class Flip:

@@ -12,7 +12,7 @@ from gatekit.claims.diff import ClaimChange
 from gatekit.gates.verdict import Outcome, PolicyResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change
-from gatekit.pull_request.verdict import ClaimGate, Flip, PullRequestVerdict
+from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, Flip, PullRequestVerdict
 from gatekit.report.wording import OUTCOMES
 
 SHOWN = 25
@@ -31,6 +31,7 @@ WORDS_OF_CLAIMS = {
 
 PREVIEW = "The base branch's policy judges this change; its own policy is a preview until it is merged."
 ADVISORY = "No claim in this change needs these gates to pass: they are shown, and block nobody."
+UNREGISTERED = "No claim is registered, so every required gate must pass."
 ALREADY = "Not caused by this change, and not blocking it."
 
 
@@ -100,6 +101,8 @@ def needs(verdict: PullRequestVerdict, policy: str, named: Callable[[str], str])
         policy: id of the policy.
         named: how a gate's name is written.
     """
+    if any(finding.error_id == NO_REGISTRY for finding in verdict.blocking):
+        return UNREGISTERED
     gates = ", ".join(named(gate) for gate in needed_in(verdict, policy))
     return f"This change needs {gates}; any other gate is shown, and blocks nobody." if gates else ADVISORY
 
