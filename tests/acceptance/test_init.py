@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import builders
 import jsonschema
 import pytest
+import repositories
 from acceptance.console_script import SCRIPT, environment, gatekit
 from ruamel.yaml import YAML
 
@@ -127,7 +130,7 @@ def job(workflow: Path) -> dict[str, Any]:
     document = YAML(typ="safe").load(workflow)
     assert document["permissions"] == {}
     assert set(document["on"]) == {"pull_request", "merge_group"}
-    found: dict[str, Any] = document["jobs"]["verdict"]
+    found: dict[str, Any] = document["jobs"]["gate"]
     return found
 
 
@@ -163,32 +166,61 @@ def test_the_workflow_fails_until_gatekit_is_pinned_to_a_commit(workflow: Path, 
 
 
 @pytest.mark.parametrize(
-    ("base", "candidate", "evidence", "expected"),
-    [
-        ("0.5", "0.5", True, 0),
-        ("0.9", "0.5", True, 2),
-        ("0.5", "0.9", True, 0),
-        (None, "0.9", True, 2),
-        ("0.5", "0.5", False, 3),
-    ],
-    ids=["pass", "loosened by the change", "tightened by the change", "no policy on base yet", "no evidence"],
+    ("base", "candidate", "expected"),
+    [("0.5", "0.5", 0), ("0.6", "0.6", 2), ("0.5", "0.4", 5), ("0.5", "0.6", 0), (None, "0.5", 5)],
+    ids=["pass", "fail", "loosened by the change", "tightened by the change", "no policy on base yet"],
 )
 def test_the_workflow_judges_the_change_by_the_policies_of_the_base(
-    workflow: Path, tmp_path: Path, base: str | None, candidate: str, evidence: bool, expected: int
+    workflow: Path, tmp_path: Path, base: str | None, candidate: str, expected: int
 ) -> None:
-    for name, threshold in (("base", base), ("candidate", candidate)):
-        folder = tmp_path / "runner" / name
-        folder.mkdir(parents=True)
-        if threshold is not None:
-            (folder / "policies").mkdir()
-            rule = f"{{from: random_model, measure: r2, at_least: {threshold}}}"
-            (folder / "policies" / "p.yaml").write_text(f"schema: gatekit.policy/1\nid: p\ngates:\n  r2: {rule}\n")
-    if evidence:
-        builders.write(
-            tmp_path / "runner" / "candidate" / "evidence", {"r.json": builders.release_evidence()["random_model.json"]}
+    def files(threshold: str | None) -> dict[str, str | None]:
+        rule = f"{{from: random_model, measure: r2, at_least: {threshold}}}"
+        policy = f"schema: gatekit.policy/1\nid: p\ngates:\n  r2: {rule}\n"
+        source = {"path": "train.py", "sha256": hashlib.sha256(b"train()").hexdigest()}
+        document = builders.summary(
+            "random_model",
+            {"r2": builders.around(0.55, 0.01, 5)},
+            finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            producer_changes={"sources": [source]},
         )
+        return {
+            "policies/p.yaml": None if threshold is None else policy,
+            "train.py": "train()",
+            "evidence/r.json": json.dumps(document),
+        }
+
+    runner = tmp_path / "runner"
+    builder = repositories.Builder(runner / "candidate")
+    first = builder.commit("main", {name: text for name, text in files(base).items() if text is not None})
+    head = builder.commit("feature", {**files(candidate), "notes.md": "x"}, parents=[first])
+    merge = builder.merge("refs/pull/7/merge", first, head)
+    builder.branch("refs/remotes/origin/main", first)
+    builder.save()
+    event = {
+        "repository": {"full_name": "a/b", "id": 1},
+        "pull_request": {
+            "number": 7,
+            "labels": [],
+            "base": {"ref": "main", "sha": first, "repo": {"id": 1}},
+            "head": {"ref": "feature", "sha": head, "repo": {"id": 1}},
+        },
+    }
     (tmp_path / "temp").mkdir()
-    files = {"RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
-    done = step(workflow, "gatekit check", tmp_path / "runner", **files)
-    assert done.returncode == expected, done.stderr
-    assert "r2" in (tmp_path / "summary.md").read_text()
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    done = step(
+        workflow,
+        "judge",
+        runner,
+        GITHUB_ACTIONS="true",
+        GITHUB_EVENT_NAME="pull_request",
+        GITHUB_EVENT_PATH=str(tmp_path / "event.json"),
+        GITHUB_SHA=merge,
+        GITHUB_WORKSPACE=str(runner),
+        RUNNER_TEMP=str(tmp_path / "temp"),
+        GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"),
+        GITHUB_OUTPUT=str(tmp_path / "output"),
+        GATEKIT_INPUT_MODE="pr",
+        GATEKIT_INPUT_WORKING_DIRECTORY="candidate",
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    assert "gatekit" in (tmp_path / "summary.md").read_text()
