@@ -47,9 +47,9 @@ def prepared(case: Case, folder: Path) -> Path:
 
 
 def tamper(builder: repositories.Builder, step: Mapping[str, str], base: Files, commits: Mapping[str, str]) -> None:
-    """Change the git folder itself: {"file": PATH, "text": ...}, or as `git replace` does {"replace": FILE, "by": ...}."""
+    """Change the git folder itself: {"file": PATH, "text": ...}, or as `git replace` {"replace": FILE, "by": ...}."""
     if "file" in step:
-        place = builder.git_dir / step["file"]
+        place = builder.root / step["file"]
         place.parent.mkdir(parents=True, exist_ok=True)
         text = step["text"]
         for name, oid in commits.items():
