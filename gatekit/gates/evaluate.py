@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from gatekit import __version__
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.summary import Summary
+from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.threshold import Setting, judge
 from gatekit.gates.verdict import (
@@ -76,9 +76,10 @@ def evaluate(
                     Location(summary.path, pointer="/producer/finished"),
                 )
             )
+    refused = len({e.location.path for e in errors if e.location is not None and e.location.pointer is not None})
     results = []
     for policy in policies:
-        result, policy_errors = _policy(policy, summaries, now, base, signers or {}, stale or {})
+        result, policy_errors = _policy(policy, summaries, now, base, signers or {}, stale or {}, refused)
         results.append(result)
         found += policy_errors
     codes = [error.exit_code for error in found] + [result.code for result in results]
@@ -103,6 +104,7 @@ def _policy(
     base: Sequence[Summary] | None,
     signers: Mapping[str, frozenset[Signer]],
     stale: Mapping[str, str],
+    refused: int,
 ) -> tuple[PolicyResult, list[GatekitError]]:
     errors = lint(policy, now)
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
@@ -115,7 +117,7 @@ def _policy(
     if policy.one_subject and len(subjects) > 1:
         listed = "; ".join(subject.words for subject in subjects.values())
         several = f"the evidence is about {len(subjects)} subjects ({listed}); name one under `subject:` in the policy"
-    setting = Setting(policy, mine, others, several, base, stale, now)
+    setting = Setting(policy, mine, others, refused, several, base, stale, now)
     gates = []
     for gate in policy.gates:
         result, gate_errors = _rule(gate.rule, setting)
@@ -132,13 +134,19 @@ def _policy(
             id=policy.id,
             sha256=policy.sha256,
             legacy=policy.legacy,
-            subject=next(iter(subjects.values())).words if len(subjects) == 1 else None,
+            subject=_subject_words(list(subjects.values())),
             gates=tuple(gates),
             code=worst([_code(gates), *(error.exit_code for error in errors)]),
             notes=tuple(notes),
         ),
         errors,
     )
+
+
+def _subject_words(subjects: Sequence[Subject]) -> str | None:
+    if len(subjects) > 1:
+        return f"several ({len(subjects)})"
+    return subjects[0].words if subjects else None
 
 
 def _unsigned(

@@ -34,6 +34,8 @@ class Setting:
     """Summaries of the policy's subject."""
     others: Sequence[Summary]
     """Summaries of subjects that the policy is not about."""
+    refused: int
+    """Evidence files that could not be read: one of them may be what a gate misses."""
     several_subjects: str | None
     """Why no one subject could be chosen, when that is so."""
     base: Sequence[Summary] | None
@@ -120,10 +122,13 @@ def _find(rule: Threshold, setting: Setting) -> tuple[Summary, Measurement] | Th
     if setting.several_subjects is not None:
         return _undecided(rule, Why.SEVERAL_SUBJECTS, setting.several_subjects)
     if not of_kind:
-        elsewhere = sorted(s.path for s in setting.others if s.kind == rule.kind)
-        if elsewhere:
-            return _undecided(rule, Why.ANOTHER_SUBJECT, f"{elsewhere[0]} measured another subject")
-        return _undecided(rule, Why.MISSING, f"no {rule.kind} summary")
+        elsewhere = min((s for s in setting.others if s.kind == rule.kind), key=lambda s: s.path, default=None)
+        if elsewhere is not None:
+            reason = f"{elsewhere.path} measured another subject than the policy names: {elsewhere.subject.words}"
+            return _undecided(rule, Why.ANOTHER_SUBJECT, reason)
+        files = f"{setting.refused} evidence file{'s' * (setting.refused != 1)}"
+        refused = f" could be read; {files} refused, see the errors" if setting.refused else ""
+        return _undecided(rule, Why.MISSING, f"no {rule.kind} summary{refused}")
     usable = [s for s in of_kind if s.status == "ok" and name in s.measurements]
     if not usable:
         broken = min((s for s in of_kind if s.status != "ok"), key=lambda s: s.path, default=None)

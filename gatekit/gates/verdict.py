@@ -178,7 +178,7 @@ class PolicyResult:
     sha256: str
     legacy: bool
     subject: str | None
-    """The one subject that was judged, in words; None when there was none or the policy mixes subjects."""
+    """The one subject that was judged, in words, or how many there were; None when there was none."""
     gates: tuple[GateResult, ...]
     code: ExitCode
     notes: tuple[str, ...]

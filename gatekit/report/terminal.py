@@ -117,7 +117,7 @@ def policy_lines(policy: PolicyResult, width: int, state: str | None = None) -> 
     """
     state = WORDS[policy.code] if state is None else state
     yield [(f"policy {_inert(policy.id)}: {state}", "bold"), (f"{GAP}{_inert(policy.path)}", None)]
-    subject = "none or several" if policy.subject is None else policy.subject
+    subject = "none" if policy.subject is None else policy.subject
     yield from wrapped(f"subject {subject}", INDENT, width, None)
     for note in policy.notes:
         yield from wrapped(f"note: {note}", INDENT, width, None)
