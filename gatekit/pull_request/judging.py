@@ -132,6 +132,7 @@ def judge_pull_request(
         head=sides.head,
         result=sides.result,
         notes=sides.notes,
+        registered=_is_registered(head),
         claims=tuple(claims),
         claim_gates=_claim_gates(checked, blocking, asserted),
         policies=tuple(diffs),
@@ -258,7 +259,7 @@ def _lost(base: Side, head: Side) -> set[str]:
 
 def _without_claims(head: Side, judged: Verdict | None) -> list[Finding]:
     """Where nothing is registered, nothing says which gates matter, so all do: else such a repository passes always."""
-    if judged is None or head.registry is not None or CLAIMS in head.unread:
+    if judged is None or _is_registered(head):
         return []
     return [
         Finding(
@@ -272,6 +273,11 @@ def _without_claims(head: Side, judged: Verdict | None) -> list[Finding]:
         for policy in judged.policies
         if policy.code in (ExitCode.BLOCKED, ExitCode.INCONCLUSIVE)
     ]
+
+
+def _is_registered(side: Side) -> bool:
+    """Whether there is a registry; one that cannot be read is refused, and says nothing about claims."""
+    return side.registry is not None or CLAIMS in side.unread
 
 
 def _claim_gates(checked: Checked | None, blocking: Sequence[Finding], asserted: set[str]) -> tuple[ClaimGate, ...]:

@@ -75,6 +75,8 @@ class PullRequestVerdict:
     result: str
     """Commit or tree whose evidence, claims and documents are judged."""
     notes: tuple[str, ...]
+    registered: bool
+    """Whether any claims are registered; where none are, every required gate must pass."""
     claims: tuple[ClaimChange, ...]
     claim_gates: tuple[ClaimGate, ...]
     policies: tuple[PolicyDiff, ...]
@@ -118,6 +120,8 @@ class PullRequestVerdict:
         claims = dict.fromkeys(claim for change in self.claims for claim in change.makes_blocking)
         if claims:
             return f"the evidence carries {_counted(len(claims), 'changed claim')}"
+        if not self.registered:
+            return "no claim is registered, and every required gate passes"
         return "no claim asserts more than before"
 
     @property
@@ -130,14 +134,21 @@ class PullRequestVerdict:
         return tuple(names)
 
     def gates(self, outcome: Outcome, blocking: bool = True) -> tuple[str, ...]:
-        """Return `policy/gate`, each once, of the gates that claims need and that have this outcome.
+        """Return `policy/gate`, each once, of the gates that claims need, or all, and that have this outcome.
 
         Args:
             outcome: which ones.
             blocking: those that must pass because of this change, or all others.
         """
-        must = {gate.name for gate in self.claim_gates if gate.blocking and gate.outcome is outcome}
         found = {gate.name for gate in self.claim_gates if gate.outcome is outcome}
+        must = {gate.name for gate in self.claim_gates if gate.blocking and gate.outcome is outcome}
+        if not self.registered and self.judged is not None:
+            must |= {
+                f"{policy.id}/{gate.name}"
+                for policy in self.judged.policies
+                for gate in policy.gates
+                if gate.enforced and gate.outcome is outcome
+            }
         return tuple(sorted(must if blocking else found - must))
 
     def _reasons(self) -> Iterator[str]:
@@ -153,6 +164,10 @@ class PullRequestVerdict:
                 claims = sorted({str(finding.claim) for finding in deciding if finding.error_id == error_id})
                 needing = f"claim '{claims[0]}' needs" if len(claims) == 1 else f"{len(claims)} claims need"
                 yield f"{_counted(gates, 'gate')} that {needing} {one if gates == 1 else several}"
+        policies = counts.pop(NO_REGISTRY, 0)
+        if policies:
+            told = "does not pass" if policies == 1 else "do not pass"
+            yield f"{_counted(policies, 'policy', 'policies')} {told}, and no claim is registered"
         rest = sum(counts.values())
         if rest:
             yield _counted(rest, "finding" if rest == len(deciding) else "other finding")
@@ -164,5 +179,5 @@ _GATE_STATES = {
 }
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+def _counted(count: int, noun: str, nouns: str | None = None) -> str:
+    return f"{count} {noun if count == 1 else nouns or f'{noun}s'}"

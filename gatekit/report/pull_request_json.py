@@ -39,6 +39,7 @@ def document(verdict: PullRequestVerdict) -> dict[str, Any]:
         "head": verdict.head,
         "result": verdict.result,
         "notes": [text(note) for note in verdict.notes],
+        "registered": verdict.registered,
         "claims": [_claim(change) for change in verdict.claims],
         "claim_gates": [_claim_gate(gate) for gate in verdict.claim_gates],
         "policy_changes": [_policy(diff) for diff in verdict.policies],

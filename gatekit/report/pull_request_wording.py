@@ -12,7 +12,7 @@ from gatekit.claims.diff import ClaimChange
 from gatekit.gates.verdict import Outcome, PolicyResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change
-from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, Flip, PullRequestVerdict
+from gatekit.pull_request.verdict import ClaimGate, Flip, PullRequestVerdict
 from gatekit.report.wording import OUTCOMES
 
 SHOWN = 25
@@ -101,7 +101,7 @@ def needs(verdict: PullRequestVerdict, policy: str, named: Callable[[str], str])
         policy: id of the policy.
         named: how a gate's name is written.
     """
-    if any(finding.error_id == NO_REGISTRY for finding in verdict.blocking):
+    if not verdict.registered:
         return UNREGISTERED
     gates = ", ".join(named(gate) for gate in needed_in(verdict, policy))
     return f"This change needs {gates}; any other gate is shown, and blocks nobody." if gates else ADVISORY
@@ -109,6 +109,9 @@ def needs(verdict: PullRequestVerdict, policy: str, named: Callable[[str], str])
 
 def needed_in(verdict: PullRequestVerdict, policy: str) -> list[str]:
     """Return the gates of a policy that must pass because of this change, in the policy's order."""
+    if not verdict.registered and verdict.judged is not None:
+        judged = [result for result in verdict.judged.policies if result.id == policy]
+        return [gate.name for result in judged for gate in result.gates if gate.enforced]
     return list(dict.fromkeys(g.gate for g in verdict.claim_gates if g.blocking and g.policy == policy))
 
 

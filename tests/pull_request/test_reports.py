@@ -42,6 +42,7 @@ FIRST_LINES = {
     "approved": "pass: no claim asserts more than before",
     "unmeasured": "inconclusive: 1 gate that claim 'ood' needs is inconclusive",
     "remark": "pass: no claim asserts more than before",
+    "unregistered": "inconclusive: 1 policy does not pass, and no claim is registered",
     "nothing": "pass: no claim asserts more than before",
     "already_wrong": "pass: no claim asserts more than before",
 }
@@ -56,6 +57,7 @@ SECTIONS = {
     "approved": ["What judges changed", "Policy", "Gates"],
     "unmeasured": ["Claims", "This change must put right", "Gates"],
     "remark": ["Worth a look", "Gates"],
+    "unregistered": ["This change must put right", "Gates"],
     "nothing": ["Gates"],
     "already_wrong": ["Gates"],
 }
@@ -132,6 +134,8 @@ def test_the_action_learns_which_gates_block() -> None:
     assert gates("stale") == {"failed": [], "inconclusive": ["demo/alive", "demo/random_model"]}
     # Its gate fails too, but no claim needs it any more.
     assert gates("withdrawn") == {"failed": [], "inconclusive": []}
+    # Without a registry every required gate counts.
+    assert gates("unregistered") == {"failed": [], "inconclusive": ["demo/ood"]}
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ CHANGES: dict[str, Files] = {
     "approved": {"action.yml": "runs: {}\n", "policies/demo.yaml": TIGHT},
     "unmeasured": {"claims.yaml": with_status("ood", "supported")},
     "remark": {"README.md": README + "\nIt is 12.5 % better.\n"},
+    "unregistered": {"docs/notes.md": "More.\n"},
     "nothing": {"docs/notes.md": "More.\n"},
     "already_wrong": {"docs/notes.md": "More.\n"},
 }
@@ -48,10 +49,13 @@ CHANGES: dict[str, Files] = {
 @cache
 def verdict(name: str) -> PullRequestVerdict:
     """The verdict on one of CHANGES, as gatekit 0.1.0 gives it."""
-    base = {"README.md": README.replace("+0.2100", "+0.9000")} if name == "already_wrong" else None
+    bases: dict[str, Files] = {
+        "already_wrong": {"README.md": README.replace("+0.2100", "+0.9000")},
+        "unregistered": {"claims.yaml": None},
+    }
     labels = ["gatekit-approved"] if name == "approved" else []
     with tempfile.TemporaryDirectory() as folder:
-        made = judged(Path(folder) / "repository", CHANGES[name], base, labels=labels)
+        made = judged(Path(folder) / "repository", CHANGES[name], bases.get(name), labels=labels)
     return replace(
         made,
         version="0.1.0",
@@ -73,6 +77,7 @@ def hostile(text: str) -> PullRequestVerdict:
         head="2" * 40,
         result="3" * 40,
         notes=(text,),
+        registered=True,
         claims=(
             ClaimChange("number_changed", None, text, place, (text,)),
             ClaimChange("added", text, text, place, (text,)),
