@@ -23,13 +23,34 @@ def _adapters(_context: click.Context, _parameter: click.Parameter, incomplete: 
 
 @click.command("import")
 @click.argument("name", shell_complete=_adapters)
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1, required=True, metavar="[SEED=]FILES...")
 @click.option("--out", default=EVIDENCE, show_default=True, metavar="DIR", help="Folder for the summaries.")
-@click.option("--subject", metavar="FILE", help="JSON with a summary's `subject`: what was measured, by digest.")
+@click.option(
+    "--subject",
+    metavar="FILE",
+    help="JSON with a summary's `subject`: what was measured, by digest, with a checkpoint per seed. "
+    "For instance --subject subject.json; docs/import.md has one.",
+)
 @click.option("--context", multiple=True, metavar="FILE", help="Result file that describes the others (repeatable).")
-@click.option("--finished", metavar="TIME", help="UTC time of results whose files state none: 2026-02-16T01:48:20Z.")
-@click.option("--k", type=int, help="Probe size, where a result holds several.")
-@click.option("--datasets", metavar="FILE", help="JSON with the data sets' {name, sha256, rows}.")
+@click.option(
+    "--finished",
+    metavar="TIME",
+    help="UTC time of results whose files state none. For instance --finished 2026-02-16T01:48:20Z.",
+)
+@click.option("--k", type=int, help="Probe size, where a result holds several. For instance --k 5.")
+@click.option(
+    "--datasets",
+    metavar="FILE",
+    help="JSON with the data sets' [{name, sha256, rows}]. For instance --datasets datasets.json.",
+)
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="FILE",
+    help="File of the repository that the numbers depend on (repeatable): the evidence goes stale when it changes. "
+    "For instance --source configs/sae.yaml.",
+)
 def command(
     name: str,
     files: tuple[str, ...],
@@ -39,19 +60,23 @@ def command(
     finished: str | None,
     k: int | None,
     datasets: str | None,
+    sources: tuple[str, ...],
 ) -> None:
     """Turn another tool's result FILES into summaries that the gate can read.
 
     NAME is the tool: saebench, husai, or what another package adds. Observations are imported as such; a number without
-    observations is imported as reported, which a policy must allow.
+    observations is imported as reported, which a policy must allow. A file that does not record its seed is given as
+    SEED=FILE: `gatekit import saebench --subject subject.json 0=seed0.json 1=seed1.json`.
     """
-    from gatekit.evidence.adapters import ImportOptions, import_summaries, load_adapter
+    from gatekit.evidence.adapters import OBSERVED_WITH_SUBJECT, ImportOptions, import_summaries, load_adapter
 
     load_adapter(name)  # a misspelt name is the first thing to hear of
-    for path in (*files, *context, *filter(None, (subject, datasets))):
+    for path in (*map(_file_of, files), *context, *sources, *filter(None, (subject, datasets))):
         if not os.path.lexists(path):
             raise UsageError(f"no file at '{path}'")
-    options = ImportOptions(subject=subject, context=context, finished=finished, k=k, datasets=datasets)
+    options = ImportOptions(
+        subject=subject, context=context, finished=finished, k=k, datasets=datasets, sources=sources
+    )
     summaries = import_summaries(name, files, options)
     written = write_together(
         {Path(out) / file: data for file, data in summaries.items()},
@@ -65,6 +90,17 @@ def command(
         click.echo(f"{word:<9}  {inert.terminal(place.as_posix(), limit=None)}  {_content(data)}")
     count = len(summaries)
     click.echo(f"{count} summar{'y' if count == 1 else 'ies'} in {inert.terminal(out)}; judge with `gatekit check`")
+    if subject is None and name in OBSERVED_WITH_SUBJECT:
+        click.echo(
+            "hint: without --subject these numbers are reported, not observations, and a policy must allow them; "
+            "give --subject FILE with the model's digest and a checkpoint per seed (docs/import.md)"
+        )
+
+
+def _file_of(argument: str) -> str:
+    """Return the path in `SEED=FILE`, or the argument itself where a file has that name."""
+    _label, equals, path = argument.partition("=")
+    return path if equals and path and not os.path.lexists(argument) else argument
 
 
 def _content(data: bytes) -> str:

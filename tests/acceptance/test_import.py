@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 from acceptance.console_script import gatekit
 from acceptance.plugins import package
 
+SAEBENCH = Path(__file__).parents[1] / "data" / "saebench"
 HUSAI = Path(__file__).parents[1] / "data" / "husai" / "cycle4_followups_run_20260215T190004Z"
 OOD = str(HUSAI / "ood" / "ood_stress_summary.json")
 
@@ -25,6 +27,99 @@ def lab(folder: Path) -> dict[str, str]:
     env = package(folder / "site", {"labtool": ADAPTER}, "[gatekit.adapters]\nlab = labtool:import_files\n")
     tests = Path(__file__).parents[1]
     return {"PYTHONPATH": f"{env['PYTHONPATH']}:{tests}"}
+
+
+SEEDED = [f"{seed}={SAEBENCH}/core/tiny_topk_seed{seed}_custom_sae_eval_results.json" for seed in (11, 12, 13)]
+
+
+def subject(folder: Path) -> str:
+    """A subject of the recorded SAEBench results, as a user writes it."""
+    value = {
+        "model": {"name": "tiny-local", "digest": "a" * 64},
+        "hook": "blocks.1.hook_resid_post",
+        "d_model": 32,
+        "architecture": "topk",
+        "d_sae": 64,
+        "k": 8,
+        "checkpoints": [{"seed": seed, "sha256": f"{seed:064d}"} for seed in (11, 12, 13)],
+    }
+    (folder / "subject.json").write_text(json.dumps(value))
+    return "subject.json"
+
+
+def test_saebench_files_named_with_their_seeds_become_observations_per_seed(tmp_path: Path) -> None:
+    done = gatekit("import", "saebench", "--subject", subject(tmp_path), *SEEDED, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "hint" not in done.stdout
+    (written,) = (tmp_path / "evidence").iterdir()
+    measured = json.loads(written.read_text())["measurements"]["l0"]
+    assert (measured["design"], measured["columns"]["seed"]) == ("per_seed", [11, 12, 13])
+    (tmp_path / "p.yaml").write_text(
+        "schema: gatekit.policy/1\nid: p\ngates:\n  l0: {from: saebench, measure: l0, at_most: 64, min_seeds: 3}\n"
+    )
+    assert gatekit("check", "p.yaml", cwd=tmp_path).returncode == 0
+
+
+def test_without_a_subject_the_import_says_that_its_numbers_are_only_reported(tmp_path: Path) -> None:
+    done = gatekit("import", "saebench", *SEEDED, cwd=tmp_path)
+    assert done.returncode == 0
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("hint: without --subject these numbers are reported, not observations")
+    assert "--subject FILE with the model's digest and a checkpoint per seed" in last
+
+
+def test_a_seeded_file_that_is_missing_is_named_without_its_seed(tmp_path: Path) -> None:
+    done = gatekit("import", "saebench", "11=missing.json", cwd=tmp_path)
+    assert done.returncode == 64
+    assert "no file at 'missing.json'" in done.stderr
+
+
+def test_sources_are_recorded_by_path_and_digest_and_make_the_evidence_stale_when_they_change(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "sae.yaml").write_text("k: 8\n")
+    arguments = ["--subject", subject(tmp_path), "--source", "./configs/sae.yaml", "--source", "subject.json"]
+    done = gatekit("import", "saebench", *arguments, *SEEDED, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (written,) = (tmp_path / "evidence").iterdir()
+    assert json.loads(written.read_text())["producer"]["sources"] == [
+        {"path": name, "sha256": hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()}
+        for name in ("configs/sae.yaml", "subject.json")
+    ]
+    assert "fresh" in gatekit("stale", cwd=tmp_path).stdout
+    (tmp_path / "configs" / "sae.yaml").write_text("k: 9\n")
+    assert "configs/sae.yaml has changed" in gatekit("stale", "--why", cwd=tmp_path).stdout
+
+
+def test_a_source_that_evidence_cannot_name_exits_64(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / "outside.yaml").write_text("x")
+    (work / "with space.yaml").write_text("x")
+    (work / "link.yaml").symlink_to(tmp_path / "outside.yaml")
+    for path, said in (
+        ("../outside.yaml", "outside the current folder"),
+        (".", "is a folder: name its files"),
+        ("link.yaml", "not a regular file"),
+        ("with space.yaml", "a name that evidence cannot hold"),
+        ("missing.yaml", "no file at 'missing.yaml'"),
+    ):
+        done = gatekit("import", "husai", OOD, "--source", path, cwd=work)
+        assert done.returncode == 64, path
+        assert said in done.stderr
+        assert not (work / "evidence").exists()
+
+
+def test_the_help_shows_an_example_of_what_results_do_not_say(tmp_path: Path) -> None:
+    text = gatekit("import", "--help", cwd=tmp_path, env={"COLUMNS": "200"}).stdout
+    for example in (
+        "0=seed0.json",
+        "--subject subject.json",
+        "--datasets datasets.json",
+        "--k 5",
+        "--finished 2026-02-16T01:48:20Z",
+        "--source configs/sae.yaml",
+    ):
+        assert example in text
 
 
 def test_reported_numbers_are_imported_and_said_to_be_reported(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gatekit.evidence.adapters.contract import (
+    OBSERVED_WITH_SUBJECT,
     Adapter,
     Imported,
     ImportOptions,
@@ -11,4 +12,12 @@ from gatekit.evidence.adapters.contract import (
     load_adapter,
 )
 
-__all__ = ["Adapter", "ImportOptions", "Imported", "adapter_names", "import_summaries", "load_adapter"]
+__all__ = [
+    "OBSERVED_WITH_SUBJECT",
+    "Adapter",
+    "ImportOptions",
+    "Imported",
+    "adapter_names",
+    "import_summaries",
+    "load_adapter",
+]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.adapters.repository_files import repository_files
 from gatekit.evidence.writing import summary_bytes
 
 GROUP = "gatekit.adapters"
@@ -22,6 +23,9 @@ OWN: Mapping[str, str] = {
     "husai": "gatekit.evidence.adapters.husai:import_files",
     "saebench": "gatekit.evidence.adapters.saebench:import_files",
 }
+
+OBSERVED_WITH_SUBJECT = frozenset({"saebench"})
+"""Adapters that import observations only when the user says what was measured, and reported numbers otherwise."""
 
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,180}\.json", re.ASCII)
 
@@ -40,6 +44,9 @@ class ImportOptions:
     """Probe size, where a result holds several."""
     datasets: str | None = None
     """Path to a JSON file with the data sets' `{name, sha256, rows}`, the digest over their content."""
+    sources: tuple[str, ...] = ()
+    """Files below the current folder that the measurement depends on. `import_summaries` puts their digests into every
+    summary as `producer.sources`; an adapter need not look at them."""
 
 
 @dataclass(frozen=True)
@@ -101,17 +108,18 @@ def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) ->
     """Run an adapter and return file name -> file content, every summary checked as the gate will check it.
 
     Raises:
-        UsageError: no files were named, or there is no such adapter.
+        UsageError: no files were named, there is no such adapter, or a source cannot be recorded.
         GatekitError: a file or an option cannot be used, or the adapter (a third party's, perhaps) made a summary
             that the gate would refuse, or two of one name.
     """
     if not paths:
         raise UsageError("no result files to import")
+    sources = repository_files(options.sources)
     files: dict[str, bytes] = {}
     for imported in load_adapter(name)(paths, options):
         if not _FILE_NAME.fullmatch(imported.name):
             raise GatekitError("adapter.name", f"the adapter '{name}' proposes {imported.name!r} as a file name")
-        data = summary_bytes(imported.document, imported.name)
+        data = summary_bytes(_with_sources(imported.document, sources), imported.name)
         if files.setdefault(imported.name, data) != data:
             raise GatekitError(
                 "adapter.name", "two different summaries have this name", Location(imported.name), "import them apart"
@@ -119,3 +127,12 @@ def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) ->
     if not files:
         raise GatekitError("adapter.nothing", f"the adapter '{name}' found no measurement in {', '.join(paths)}")
     return dict(sorted(files.items()))
+
+
+def _with_sources(document: Mapping[str, Any], sources: Sequence[Mapping[str, str]]) -> Mapping[str, Any]:
+    """Return the document with these beside the sources that it names itself; a path that is there twice is refused."""
+    producer = document.get("producer")
+    if not sources or not isinstance(producer, Mapping):
+        return document
+    own = producer.get("sources", ())
+    return {**document, "producer": {**producer, "sources": [*own, *sources]}}

@@ -1,0 +1,46 @@
+"""The files of the repository that imported evidence depends on: it goes stale when one of them changes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatekit.errors import UsageError
+from gatekit.evidence.canonical import sha256_file
+from gatekit.evidence.schemas import schema
+
+
+def repository_files(paths: Sequence[str]) -> list[dict[str, str]]:
+    """Return `producer.sources` for the named files: {path relative to the current folder, sha256}, sorted, each once.
+
+    Raises:
+        UsageError: a path is outside the current folder, is no regular file, or has a name that evidence cannot hold.
+        GatekitError: `digest.unreadable`.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        # The name is kept as the repository has it: links are not followed, because git would not follow them either.
+        relative = Path(os.path.relpath(path)).as_posix()
+        if relative == ".." or relative.startswith("../") or os.path.isabs(relative):
+            raise UsageError(
+                f"--source '{path}' is outside the current folder", "run the import at the repository's root"
+            )
+        if os.path.islink(relative) or not os.path.isfile(relative):
+            what = "is a folder: name its files" if os.path.isdir(relative) else "is not a regular file"
+            raise UsageError(f"--source '{path}' {what}")
+        if not re.fullmatch(_pattern(), relative):
+            raise UsageError(
+                f"--source '{path}' has a name that evidence cannot hold",
+                "letters, digits and . _ + - only, and no part may start with a dot",
+            )
+        found[relative] = sha256_file(relative)
+    return [{"path": path, "sha256": digest} for path, digest in sorted(found.items())]
+
+
+def _pattern() -> str:
+    pattern: str = schema("summary")["$defs"]["producer"]["properties"]["sources"]["items"]["properties"]["path"][
+        "pattern"
+    ]
+    return pattern
