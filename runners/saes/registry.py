@@ -1,6 +1,8 @@
 """All architectures, in one place, and their configurations as JSON data.
 
-The declared class decides what a checkpoint is; no shape is ever guessed at.
+The declared class decides what a checkpoint is; no shape is ever guessed at. Classes are named and imported on demand,
+because a summary depends on every module that was imported for it: a change of one architecture must not make the
+evidence of another stale.
 """
 
 from __future__ import annotations
@@ -8,34 +10,35 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from importlib import import_module
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from gatekit.errors import GatekitError, Location, did_you_mean
 from runners.saes.architecture import Architecture
-from runners.saes.batch_topk import BatchTopK
-from runners.saes.controls import Control
-from runners.saes.gated import Gated
-from runners.saes.hierarchical_topk import HierarchicalTopK
-from runners.saes.jump_relu import JumpReLU
-from runners.saes.matryoshka import Matryoshka
-from runners.saes.relu import ReLU
-from runners.saes.route import RouteSAE
-from runners.saes.topk import TopK
-from runners.saes.transcoder import Transcoder
 
-ARCHITECTURES: tuple[type[Any], ...] = (
-    ReLU,
-    TopK,
-    BatchTopK,
-    JumpReLU,
-    Gated,
-    Matryoshka,
-    HierarchicalTopK,
-    RouteSAE,
-    Transcoder,
-    Control,
-)
-BY_NAME: dict[str, type[Any]] = {architecture.name: architecture for architecture in ARCHITECTURES}
+ARCHITECTURES = {
+    "relu": "runners.saes.relu:ReLU",
+    "topk": "runners.saes.topk:TopK",
+    "batch_topk": "runners.saes.batch_topk:BatchTopK",
+    "jump_relu": "runners.saes.jump_relu:JumpReLU",
+    "gated": "runners.saes.gated:Gated",
+    "matryoshka": "runners.saes.matryoshka:Matryoshka",
+    "hierarchical_topk": "runners.saes.hierarchical_topk:HierarchicalTopK",
+    "route": "runners.saes.route:RouteSAE",
+    "transcoder": "runners.saes.transcoder:Transcoder",
+    "control": "runners.saes.controls:Control",
+}
+
+
+def architecture_class(name: str) -> type[Any]:
+    """Return the class that is registered under a name.
+
+    Raises:
+        KeyError: none is.
+    """
+    module, _, class_name = ARCHITECTURES[name].partition(":")
+    found: type[Any] = getattr(import_module(module), class_name)
+    return found
 
 
 def architecture_from(described: Mapping[str, Any], location: Location) -> Architecture:
@@ -50,10 +53,10 @@ def architecture_from(described: Mapping[str, Any], location: Location) -> Archi
         return GatekitError("checkpoint.architecture", what, location, remedy)
 
     name = described.get("architecture")
-    if not isinstance(name, str) or name not in BY_NAME:
-        known = did_you_mean(str(name), BY_NAME) or f"known: {', '.join(BY_NAME)}"
+    if not isinstance(name, str) or name not in ARCHITECTURES:
+        known = did_you_mean(str(name), ARCHITECTURES) or f"known: {', '.join(ARCHITECTURES)}"
         raise refuse(f"unknown architecture {name!r}", known)
-    shape = BY_NAME[name]
+    shape = architecture_class(name)
     hints = get_type_hints(shape)
     values: dict[str, Any] = {}
     for member in fields(shape):

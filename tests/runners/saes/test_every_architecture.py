@@ -75,7 +75,7 @@ def trained(name: str, seeds: tuple[int, ...], plan: TrainingPlan = PLAN) -> Sae
 
 
 def test_the_list_leaves_none_out():
-    assert {type(architecture) for architecture in EACH.values()} == set(ARCHITECTURES)
+    assert set(EACH) == set(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -86,6 +86,16 @@ def test_a_seed_trained_alone_or_again_has_the_same_bits(name):
         assert torch.equal(value, again.parameters[parameter]), parameter
     assert both.last_losses == again.last_losses
     assert both.last_losses[1] == alone.last_losses[0]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", EACH)
+def test_a_stack_trained_twice_on_cuda_has_the_same_bits(name):
+    rows, targets = rows_of(name)
+    first, again = (train_stack(EACH[name], rows, (0, 7), PLAN, "cuda", Silent(), targets) for _ in range(2))
+    for parameter, value in first.parameters.items():
+        assert torch.equal(value, again.parameters[parameter]), parameter
 
 
 @pytest.mark.parametrize("name", EACH)

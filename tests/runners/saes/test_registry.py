@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -12,7 +14,7 @@ from runners.saes.gated import Gated
 from runners.saes.hierarchical_topk import HierarchicalTopK
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
-from runners.saes.registry import ARCHITECTURES, BY_NAME, architecture_from
+from runners.saes.registry import ARCHITECTURES, architecture_class, architecture_from
 from runners.saes.relu import ReLU
 from runners.saes.route import RouteSAE
 from runners.saes.topk import TopK
@@ -34,9 +36,20 @@ ONE_OF_EACH: list[Architecture] = [
 ]
 
 
-def test_every_architecture_is_listed_once():
-    assert {type(architecture) for architecture in ONE_OF_EACH} == set(ARCHITECTURES)
-    assert len(BY_NAME) == len(ARCHITECTURES)
+def test_every_architecture_is_listed_under_its_own_name():
+    assert {name: architecture_class(name) for name in ARCHITECTURES} == {one.name: type(one) for one in ONE_OF_EACH}
+
+
+def test_reading_one_architecture_imports_no_other():
+    code = (
+        "import sys; from gatekit.errors import Location; from runners.saes.registry import architecture_from;"
+        "architecture_from({'architecture': 'topk', 'd_in': 2, 'd_sae': 4, 'k': 1, 'auxiliary_k': 0}, Location('x'));"
+        "print(*sorted(name for name in sys.modules if name.startswith('runners.saes.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    others = {"relu", "batch_topk", "jump_relu", "gated", "matryoshka", "hierarchical_topk", "route", "transcoder"}
+    assert "runners.saes.topk" in done.stdout
+    assert not others & {name.removeprefix("runners.saes.") for name in done.stdout.split()}
 
 
 @pytest.mark.parametrize("architecture", ONE_OF_EACH, ids=lambda architecture: architecture.name)

@@ -1,0 +1,90 @@
+"""Choosing any architecture, and a sanity control of it, in a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from gatekit.errors import GatekitError
+from runners.config import Bounds
+
+if TYPE_CHECKING:
+    from runners.saes.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class ArchitecturePlan:
+    """The shape of every seed's SAE; widths of inputs and outputs are the subject's.
+
+    A field that the architecture has must be given unless the architecture has a default; one that it has not must be
+    left out, so that nothing in a configuration is without effect.
+    """
+
+    architecture: Literal[
+        "relu",
+        "topk",
+        "batch_topk",
+        "jump_relu",
+        "gated",
+        "matryoshka",
+        "hierarchical_topk",
+        "route",
+        "transcoder",
+    ]
+    control: Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder"] | None = None
+    """Part of the SAE that is held (see `runners.saes.controls`); null trains all of it."""
+    d_sae: Annotated[int, Bounds(1, 10_000_000)] | None = None
+    k: Annotated[int, Bounds(1, 10_000_000)] | None = None
+    auxiliary_k: Annotated[int, Bounds(0, 10_000_000)] | None = None
+    widths: Annotated[tuple[int, ...], Bounds(1, 10_000_000)] | None = None
+    """Matryoshka prefixes; the last is the number of latents, and `d_sae` is left out."""
+    levels: Annotated[tuple[int, ...], Bounds(1, 10_000_000)] | None = None
+    """HierarchicalTopK levels; the last is k, and `k` is left out."""
+    l1_coefficient: Annotated[float, Bounds(0.0, 1e6)] | None = None
+    l0_coefficient: Annotated[float, Bounds(0.0, 1e6)] | None = None
+    penalty_warmup: Annotated[float, Bounds(0.0, 1.0)] | None = None
+    bandwidth: Annotated[float, Bounds(1e-6, 1e3)] | None = None
+    initial_threshold: Annotated[float, Bounds(0.0, 1e3)] | None = None
+    skip: bool | None = None
+    router_loss: Literal["scaled", "expected"] | None = None
+
+    @property
+    def label(self) -> str:
+        """What a summary calls the architecture."""
+        return self.architecture if self.control is None else f"{self.architecture}_{self.control}"
+
+    def build(self, d_in: int, d_out: int | None = None, layers: int | None = None) -> Architecture:
+        """Return the architecture for a subject of these widths.
+
+        Args:
+            d_in: width of an input.
+            d_out: width of a transcoder's output; None for any other architecture.
+            layers: layers of a RouteSAE; None for any other architecture.
+
+        Raises:
+            GatekitError: `config.together`: fields that the architecture lacks or needs, or that do not go together.
+        """
+        from runners.saes.registry import architecture_class
+
+        shape = architecture_class(self.architecture)
+        values = {member.name: getattr(self, member.name) for member in fields(self)}
+        values |= {"d_in": d_in, "d_out": d_out, "layers": layers}
+        given = {name for name, value in values.items() if value is not None} - {"architecture", "control"}
+        known = {member.name for member in fields(shape)}
+        if given - known:
+            listed = ", ".join(f"'{name}'" for name in sorted(given - known))
+            raise GatekitError("config.together", f"architecture '{self.architecture}' has no {listed}")
+        try:
+            built: Architecture = shape(**{name: values[name] for name in given})
+        except TypeError:
+            missing = [f"'{m.name}'" for m in fields(shape) if m.name not in given and m.default is m.default_factory]
+            raise GatekitError(
+                "config.together", f"architecture '{self.architecture}' needs {', '.join(missing)}"
+            ) from None
+        except ValueError as error:
+            raise GatekitError("config.together", str(error)) from None
+        if self.control is None:
+            return built
+        from runners.saes.controls import Control
+
+        return Control(built, self.control)
