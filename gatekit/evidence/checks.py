@@ -42,8 +42,48 @@ def check_document(document: Mapping[str, Any], path: str) -> None:
         else:
             observed = True
             _check_observations(measurement, document, pointer, refuse)
+    _check_agreement(measurements, refuse)
+    _check_sparsity(document, refuse)
     if observed or document["status"] != "ok":
         _check_identified(document["subject"], document["status"], refuse)
+
+
+def _check_agreement(measurements: Mapping[str, Any], refuse: Refuse) -> None:
+    """What is measured alone and again beside its control is one quantity, and must have one value per key."""
+    for name, compared in measurements.items():
+        alone = measurements.get(
+            name.removesuffix("_delta") if name.endswith("_delta") else name.partition("_above_")[0]
+        )
+        if alone is None or alone is compared or "columns" not in compared or "columns" not in alone:
+            continue
+        values = _by_key(alone)
+        for index, (key, value) in enumerate(_by_key(compared).items()):
+            if values.get(key, value) != value:
+                named = ", ".join(str(part) for part in key)
+                raise refuse(
+                    "disagreement",
+                    f"the candidate's value at ({named}) is {value!r} here and {values[key]!r} without its control",
+                    f"/measurements/{name}/columns/candidate/{index}",
+                )
+
+
+def _by_key(measurement: Mapping[str, Any]) -> dict[tuple[Any, ...], float]:
+    columns = measurement["columns"]
+    keys = zip(*(columns[key] for key in KEY_COLUMNS[measurement["design"]]), strict=True)
+    pairs = measurement["design"] == "per_seed_pair"
+    return dict(zip((tuple(sorted(key)) if pairs else key for key in keys), columns["candidate"], strict=True))
+
+
+def _check_sparsity(document: Mapping[str, Any], refuse: Refuse) -> None:
+    """No more latents can be active than there are."""
+    l0 = document["measurements"].get("l0")
+    if l0 is None or "columns" not in l0:
+        return
+    most = document["subject"]["d_sae"]
+    for index, value in enumerate(l0["columns"]["candidate"]):
+        if value > most:
+            place = f"/measurements/l0/columns/candidate/{index}"
+            raise refuse("impossible", f"l0 {value} exceeds d_sae={most}, all that can be active", place)
 
 
 def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:

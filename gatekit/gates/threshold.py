@@ -90,7 +90,11 @@ def judge(rule: Threshold, setting: Setting) -> Judged:
         stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
         return undecided(Why.TOO_FEW_SEEDS, f"{stated}; the policy needs {rule.min_seeds}")
     confidence, candidates = effective_confidence(rule.confidence, summary.protocol, rule.selected_from)
-    bounds = interval(measurement, confidence, rule.generalize_over)
+    try:
+        bounds = interval(measurement, confidence, rule.generalize_over)
+    except GatekitError as error:
+        # Numbers whose squares overflow or vanish: finite observations, and still no bound.
+        return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {error.message}")
     if not rule.point:
         if (rule.low is not None and bounds.lower is None) or (rule.high is not None and bounds.upper is None):
             return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {bounds.method}")

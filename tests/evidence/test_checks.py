@@ -19,9 +19,9 @@ PAIRS = [0.1 * i for i in range(10)]
 
 
 def good() -> Json:
-    return builders.summary(
-        "random_model", {"r2": [0.8, 0.81, 0.82, 0.83, 0.84], "pw_mcc_above_control": (PAIRS, PAIRS)}
-    )
+    r2 = [0.8, 0.81, 0.82, 0.83, 0.84]
+    observations = {"r2": r2, "pw_mcc": PAIRS, "pw_mcc_above_control": (PAIRS, PAIRS), "l0": [32.0] * 5}
+    return builders.summary("random_model", observations)
 
 
 def column(document: Json, name: str = "r2") -> Json:
@@ -135,6 +135,15 @@ CASES = {
             setting("/measurements/r2/aggregates", {"estimate": 0.82, "n_seeds": 4}),
             "/measurements/r2/aggregates/n_seeds",
         ),
+    ],
+    "summary.impossible": [
+        (setting("/measurements/l0/columns/candidate/2", 4097.0), "/measurements/l0/columns/candidate/2")
+    ],
+    "summary.disagreement": [
+        (
+            setting("/measurements/pw_mcc/columns/candidate/4", 0.41),
+            "/measurements/pw_mcc_above_control/columns/candidate/4",
+        )
     ],
     "summary.not_a_summary": [(drop("/schema"), ""), (setting("/schema", "gatekit.summary/2"), "")],
 }

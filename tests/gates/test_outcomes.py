@@ -94,6 +94,11 @@ def test_one_seed_has_no_bound() -> None:
     assert (outcomes(judged), why(judged, "g")) == ({"g": "inconclusive"}, "no_bound")
 
 
+def test_observations_whose_squares_vanish_have_no_bound() -> None:
+    judged = verdict(GATE % "-0.5", random_model(r2=[0.0, 1e-170, 0.0, 0.0, 0.0]))
+    assert (outcomes(judged), why(judged, "g"), judged.code) == ({"g": "inconclusive"}, "no_bound", 3)
+
+
 def test_stale_evidence_is_inconclusive_and_the_last_hour_still_counts() -> None:
     rule = GATE % "0.5, max_age: 24h"
     assert outcomes(verdict(rule, random_model(r2=R2))) == {"g": "pass"}

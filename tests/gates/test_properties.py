@@ -169,7 +169,7 @@ def test_worsening_every_observation_alike_never_turns_fail_into_pass(
         return outcomes(verdict(gate, {"a.json": builders.summary("random_model", {"r2": r2})}))["g"]
 
     if outcome(observed) == "fail":
-        assert outcome([v - shift for v in observed]) == "fail"
+        assert outcome([v - shift for v in observed]) != "pass"
 
 
 DESIGNS = {
@@ -196,11 +196,11 @@ def test_worsening_never_turns_a_gate_whose_estimate_misses_into_a_pass(name: st
         return verdict(gate, {"a.json": builders.summary(kind, {name: given_values})}).policies[0].gates[0].result
 
     before = judged(candidate)
-    if before.measured.estimate >= limit:
+    if before.measured is None or before.measured.estimate >= limit:
         return
     assert before.outcome == "fail"
     drops = data.draw(st.lists(st.floats(0.0, 1.0), min_size=count, max_size=count))
-    assert judged([max(v - drop, 0.0) for v, drop in zip(candidate, drops, strict=True)]).outcome == "fail"
+    assert judged([max(v - drop, 0.0) for v, drop in zip(candidate, drops, strict=True)]).outcome != "pass"
 
 
 @settings(deadline=None, max_examples=150)
@@ -218,7 +218,7 @@ def test_worsening_an_observation_that_does_not_stand_out_never_turns_fail_into_
 
     worse = [v - drop if i == index else v for i, v in enumerate(observed)]
     if outcome(observed) == "fail":
-        assert outcome(worse) == "fail"
+        assert outcome(worse) != "pass"
 
 
 def test_every_measure_has_a_direction_and_a_range() -> None:
