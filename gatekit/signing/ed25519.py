@@ -27,9 +27,13 @@ _SMALL_ORDER = frozenset(
 )
 
 
+INSTALL = "install the sign extra: in a checkout of gatekit, pip install '.[sign]'"
+"""The remedy where a library is missing; the distribution is on no package index, so its name would lead nowhere."""
+
+
 def missing_library() -> UsageError:
     """Return the error of a command that needs the extra [sign] where it is not installed."""
-    return UsageError("signatures need the package cryptography", "install gatekit-sae[sign]")
+    return UsageError("signatures need the package cryptography", INSTALL)
 
 
 def key_digest(public: bytes) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatekit.errors import UsageError
 from gatekit.signing.dsse import LIMITS, PAYLOAD_TYPE, fault, strict_json
+from gatekit.signing.ed25519 import INSTALL
 from gatekit.signing.keys import KeyRing, TrustedIdentity
 from gatekit.signing.opening import Opened, check_validity, opened
 from gatekit.signing.statement import TEST_RESULT, VERDICT, Statement, StatementSubject, parse_statement
@@ -86,7 +87,7 @@ def _read(name: str, data: bytes) -> Bundle:
     try:
         from sigstore.models import Bundle
     except ImportError:
-        raise UsageError("Sigstore bundles need the package sigstore", "install gatekit-sae[sign]") from None
+        raise UsageError("Sigstore bundles need the package sigstore", INSTALL) from None
     try:
         strict_json(data, name, LIMITS)
         return Bundle.from_json(data)

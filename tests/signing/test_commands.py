@@ -419,7 +419,10 @@ def test_without_the_libraries_one_line_says_what_to_install(tmp_path: Path) -> 
     missing = sitecustomize(tmp_path / "site", "import sys\nsys.modules['cryptography'] = None\n")
     for done in (check(place, env=missing), verify(place, env=missing), attest(place, env=missing)):
         assert (done.returncode, done.stdout) == (64, "")
-        assert done.stderr == "gatekit: signatures need the package cryptography; install gatekit-sae[sign] [usage]\n"
+        assert done.stderr == (
+            "gatekit: signatures need the package cryptography; "
+            "install the sign extra: in a checkout of gatekit, pip install '.[sign]' [usage]\n"
+        )
     # Without attestations there is nothing that needs it.
     attestation(place).unlink()
     assert check(place, env=missing).returncode == 4

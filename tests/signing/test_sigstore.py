@@ -265,4 +265,4 @@ def test_without_the_library_one_line_says_what_to_install(tmp_path: Path) -> No
     missing = sitecustomize(tmp_path / "site", "import sys\nsys.modules['sigstore'] = None\n")
     done = gatekit("verify", "--now", builders.NOW, cwd=place, env=missing)
     assert (done.returncode, done.stdout) == (64, "")
-    assert "install gatekit-sae[sign]" in done.stderr
+    assert "pip install '.[sign]'" in done.stderr

@@ -231,6 +231,6 @@ def test_a_missing_library_is_a_line_that_says_what_to_install(monkeypatch: pyte
     with pytest.raises(GatekitError, match="cryptography") as caught:
         found(GOOD)
     assert caught.value.exit_code == 64
-    assert "gatekit-sae[sign]" in str(caught.value)
+    assert "pip install '.[sign]'" in str(caught.value)
     # Nothing that would have to be verified, nothing that is needed for it.
     assert ids(found(b"junk", sealing.envelope(sealing.statement(), "stranger")).notes) == ["syntax", "unknown_key"]
