@@ -7,16 +7,20 @@ import rich_click as click
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command("completion")
+# The backspace keeps click from filling the paragraph behind it; a raw docstring would print it as two characters.
+HELP = """Print the completion script of a SHELL: bash, zsh or fish.
+
+\b
+bash   eval "$(gatekit completion bash)"      in ~/.bashrc
+zsh    eval "$(gatekit completion zsh)"       in ~/.zshrc, after compinit
+fish   gatekit completion fish | source       in ~/.config/fish/config.fish
+"""
+
+
+@click.command("completion", help=HELP)
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> None:
-    r"""Print the completion script of a SHELL: bash, zsh or fish.
-
-    \b
-    bash   eval "$(gatekit completion bash)"      in ~/.bashrc
-    zsh    eval "$(gatekit completion zsh)"       in ~/.zshrc, after compinit
-    fish   gatekit completion fish | source       in ~/.config/fish/config.fish
-    """
+    """Print the script."""
     from click.shell_completion import ShellComplete, get_completion_class
 
     from gatekit.cli.commands import group

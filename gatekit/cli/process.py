@@ -35,16 +35,28 @@ def main() -> NoReturn:
     except BrokenPipeError:
         code = ExitCode.INTERNAL
         _say("the output was closed before the report was written")
+    except OSError as error:
+        code = ExitCode.INTERNAL
+        # A file that cannot be read or written is named by its error; what has no name is one of our own streams.
+        if error.filename is not None:
+            _internal(error)
+        else:
+            _say(f"the output could not be written: {error.strerror or error}")
+            _leave(code)
     except BaseException as error:  # MemoryError and RecursionError included: no failure may look like a verdict
         code = ExitCode.INTERNAL
-        _say(f"internal error: {type(error).__name__}: {error}")
-        if os.environ.get("GATEKIT_TRACEBACK"):
-            import traceback
-
-            traceback.print_exc()
-        else:
-            _say("set GATEKIT_TRACEBACK=1 for the traceback, and please report it")
+        _internal(error)
     _leave(_delivered(code))
+
+
+def _internal(error: BaseException) -> None:
+    _say(f"internal error: {type(error).__name__}: {error}")
+    if os.environ.get("GATEKIT_TRACEBACK"):
+        import traceback
+
+        traceback.print_exc()
+    else:
+        _say("set GATEKIT_TRACEBACK=1 for the traceback, and please report it")
 
 
 def _run(arguments: list[str]) -> int:
@@ -70,7 +82,7 @@ def _run(arguments: list[str]) -> int:
     except exceptions.Abort:
         return 128 + signal.SIGINT
     except exceptions.UsageError as error:
-        _say(error.format_message())
+        _say(" ".join(error.format_message().split()))  # click lists choices on lines of their own
         if error.ctx is not None:
             _say(f"see `{error.ctx.command_path} --help`")
         return ExitCode.USAGE
@@ -105,7 +117,8 @@ def _delivered(code: int) -> int:
             raise OSError("stdout is closed")
         sys.stdout.flush()
     except (OSError, ValueError) as error:
-        _say(f"the report could not be written: {error}")
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        _say(f"the output could not be written: {reason}")
         return ExitCode.INTERNAL if code <= ExitCode.INTERNAL else code
     return code
 

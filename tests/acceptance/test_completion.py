@@ -26,6 +26,22 @@ def test_each_shell_gets_a_script_that_asks_gatekit(tmp_path: Path, shell: str) 
     assert f"_GATEKIT_COMPLETE={shell}_complete" in done.stdout
 
 
+def test_the_help_shows_each_shells_line_as_it_is_written(tmp_path: Path) -> None:
+    text = gatekit("completion", "--help", cwd=tmp_path, env={"COLUMNS": "100"}).stdout
+    assert "\\b" not in text and "\b" not in text
+    assert any(
+        line.strip() == "fish   gatekit completion fish | source       in ~/.config/fish/config.fish"
+        for line in text.splitlines()
+    )
+
+
+def test_a_missing_shell_is_said_on_one_line(tmp_path: Path) -> None:
+    done = gatekit("completion", cwd=tmp_path)
+    assert done.returncode == 64
+    assert "Choose from: bash, zsh, fish" in done.stderr
+    assert "\\n" not in done.stderr and "\\t" not in done.stderr
+
+
 def test_an_unknown_shell_exits_64(tmp_path: Path) -> None:
     assert gatekit("completion", "csh", cwd=tmp_path).returncode == 64
 
