@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import rich_click as click
@@ -29,6 +30,10 @@ COMMANDS = {
     "doctor": "gatekit.cli.doctor",
     "completion": "gatekit.cli.completion",
 }
+
+
+if "NO_COLOR" in os.environ:
+    click.rich_click.COLOR_SYSTEM = None  # rich itself would leave bold and dim in the help
 
 
 class LazyGroup(click.RichGroup):

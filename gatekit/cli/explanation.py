@@ -216,7 +216,8 @@ def _power(rule: Threshold, detectable: float) -> str:
         sides.append(f"at least {number(low)}")
     if rule.high is not None:
         sides.append(f"at most {number(high)}")
-    return f"a true value of {' and '.join(sides)} would have passed with probability {POWER:g}"
+    what = "difference to base" if against_base else "value"
+    return f"a true {what} of {' and '.join(sides)} would have passed with probability {POWER:g}"
 
 
 def _observations(measurement: Measurement) -> Iterator[str]:

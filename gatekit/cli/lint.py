@@ -26,11 +26,15 @@ def command(paths: tuple[str, ...], now: str | None) -> int:
         if not found:
             rules = sum(1 for gate in policy.gates for _ in thresholds(gate.rule))
             click.echo(
-                f"{inert.terminal(policy.path)}: sound: policy '{policy.id}', {len(policy.gates)} gates, "
-                f"{rules} thresholds, {len(policy.waivers)} waivers"
+                f"{inert.terminal(policy.path)}: sound: policy '{policy.id}', {_count(len(policy.gates), 'gate')}, "
+                f"{_count(rules, 'threshold')}, {_count(len(policy.waivers), 'waiver')}"
             )
     for error in errors:
         click.echo(inert.terminal(str(error), limit=1000), err=True)
         if error.location is not None and error.location.source_line is not None:
             click.echo(f"    {inert.terminal(error.location.source_line.strip())}", err=True)
     return worst([ExitCode.PASS, *(error.exit_code for error in errors)])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -45,7 +45,7 @@ RIGHT_ALIGNED = (False, True, True, False, True, True, False)
 GAP = "  "
 INDENT = "  "
 NARROWEST = 12
-"""Columns that names keep on a narrow terminal; the numbers of a longer name move to the next line."""
+"""Columns that names keep beside the numbers; where a terminal has fewer, all numbers move to the next line."""
 
 ESCAPE = "\x1b["
 COLORS = {
@@ -172,12 +172,13 @@ def _table(rows: Sequence[_Row], width: int) -> Iterator[Line]:
     widths[-1] = len(OUTCOMES[Outcome.INCONCLUSIVE])
     names = max((len(_name(row)) for row in rows), default=0)
     room = width - len(INDENT) - sum(widths[1:]) - len(GAP) * (len(HEADINGS) - 1)
-    widths[0] = max(len(HEADINGS[0]), min(names, max(room, NARROWEST)))
+    if room < NARROWEST:
+        yield from _stacked(rows, width)
+        return
+    widths[0] = max(len(HEADINGS[0]), min(names, room))
     yield [(INDENT + _aligned(HEADINGS[:-1], widths), "dim"), (GAP + HEADINGS[-1], "dim")]
     for row in rows:
-        name = _name(row)
-        longest = width - len(INDENT)
-        name = name if len(name) <= longest else name[: longest - 3] + "..."
+        name = _shortened(_name(row), width - len(INDENT))
         numbers = _aligned(("", *row.cells[1:-1]), widths)
         # Combined rules have no numbers: their names may run through the empty columns.
         if len(name) > (widths[0] if numbers.strip() else len(numbers)):
@@ -187,6 +188,26 @@ def _table(rows: Sequence[_Row], width: int) -> Iterator[Line]:
         yield [(f"{INDENT}{numbers}{GAP}", None), (row.cells[-1], row.outcome.value)]
         for sentence in row.below:
             yield from wrapped(sentence, INDENT * (row.depth + 3), width, "dim")
+
+
+def _stacked(rows: Sequence[_Row], width: int) -> Iterator[Line]:
+    """Yield the rows of a screen too narrow for the columns: name and outcome, then the numbers with their headings."""
+    for row in rows:
+        name, outcome = _shortened(_name(row), width - len(INDENT)), row.cells[-1]
+        fits = len(INDENT) + len(name) + len(GAP) + len(outcome) <= width
+        yield [(INDENT + name, None), *([(GAP, None), (outcome, row.outcome.value)] if fits else [])]
+        deeper = INDENT * (row.depth + 3)
+        if not fits:
+            yield [(deeper, None), (outcome, row.outcome.value)]
+        numbers = [f"{heading} {cell}" for heading, cell in zip(HEADINGS[1:-1], row.cells[1:-1], strict=True) if cell]
+        if numbers:
+            yield from _packed(numbers, deeper, width, ",", None)
+        for sentence in row.below:
+            yield from wrapped(sentence, deeper, width, "dim")
+
+
+def _shortened(name: str, longest: int) -> str:
+    return name if len(name) <= longest else name[: longest - 3] + "..."
 
 
 def _name(row: _Row) -> str:
@@ -214,16 +235,18 @@ def wrapped(sentence: str, indent: str, width: int, key: str | None = None) -> I
         yield [(piece, key)]
 
 
-def _packed(items: Sequence[str], indent: str, width: int) -> Iterator[Line]:
+def _packed(
+    items: Sequence[str], indent: str, width: int, separator: str = ";", key: str | None = "dim"
+) -> Iterator[Line]:
     """Yield as many whole items on each line as fit."""
     line = ""
     for index, item in enumerate(items):
-        piece = _inert(item) + (";" if index + 1 < len(items) else "")
+        piece = _inert(item) + (separator if index + 1 < len(items) else "")
         if line and len(indent) + len(line) + 1 + len(piece) > width:
-            yield [(indent + line, "dim")]
+            yield [(indent + line, key)]
             line = ""
         line += f" {piece}" if line else piece
-    yield [(indent + line, "dim")]
+    yield [(indent + line, key)]
 
 
 def error_lines(error: GatekitError, width: int) -> Iterator[Line]:

@@ -168,8 +168,9 @@ def power(policy: PolicyResult) -> list[tuple[str, str]]:
         if rule.measured is None or rule.measured.detectable is None:
             continue
         distance, signed = rule.measured.detectable, _is_difference(rule)
+        name = f"{rule.kind}.{rule.measure}" + (" (difference to base)" if rule.against_base else "")
         if not _can_have(rule, distance):
-            stated.append((f"{rule.kind}.{rule.measure}", "no value that it can have"))
+            stated.append((name, "no value that it can have"))
             continue
         if rule.operator == "at_least" and rule.low is not None:
             needed = f"at least {number(rule.low + distance, signed)}"
@@ -177,14 +178,15 @@ def power(policy: PolicyResult) -> list[tuple[str, str]]:
             needed = f"at most {number(rule.high - distance, signed)}"
         else:
             needed = f"{number(distance)} or more inside {limit(rule)}"
-        stated.append((f"{rule.kind}.{rule.measure}", needed))
+        stated.append((name, needed))
     return list(dict.fromkeys(stated))
 
 
 def _can_have(rule: ThresholdResult, distance: float) -> bool:
     """Whether the measurement's range reaches so far beyond the threshold."""
     measure = measures(rule.kind).get(rule.measure)
-    if measure is None:
+    # A difference to the base can be larger than the measurement's own range.
+    if measure is None or rule.against_base:
         return True
     low, high = measure.effect_range
     if rule.operator == "at_least" and rule.low is not None:
@@ -234,12 +236,13 @@ def _because(verdict: Verdict, named: Callable[[str], str]) -> str:
 
 
 def _tally(gates: Sequence[GateResult]) -> str:
-    counting = [gate for gate in gates if gate.required and gate.level == "enforce"]
+    counting = [gate for gate in gates if gate.enforced]
     passing = [gate for gate in counting if gate.outcome is Outcome.PASS]
     plural = "s" if len(counting) != 1 else ""
     verb = "passes" if len(counting) == 1 else "pass"
     parts = [f"{len(passing)} of {len(counting)} required gate{plural} {verb}"]
-    waived = len(counting) - len(passing)
+    # A waived gate never counts, whatever its outcome.
+    waived = sum(gate.required and gate.level == "enforce" and gate.waiver is not None for gate in gates)
     if waived:
         parts.append(f"{waived} waived")
     warnings = sum(gate.level == "warn" and gate.outcome is not Outcome.PASS for gate in gates)

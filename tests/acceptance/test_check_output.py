@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -11,7 +13,16 @@ from pathlib import Path
 
 import builders
 import pytest
-from acceptance.console_script import BLOCKED, SCRIPT, check, environment, random_model, sitecustomize, workspace
+from acceptance.console_script import (
+    BLOCKED,
+    SCRIPT,
+    check,
+    environment,
+    gatekit,
+    random_model,
+    sitecustomize,
+    workspace,
+)
 
 FORMATS = ("terminal", "markdown", "json", "junit", "sarif")
 
@@ -128,6 +139,38 @@ def shell(command: str, cwd: Path) -> int:
 @pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", ">/dev/full", "<&- >&-"])
 def test_a_report_that_cannot_be_written_is_never_a_pass(tmp_path: Path, redirection: str) -> None:
     assert shell(f'"$1" check --now "$2" {redirection}', workspace(tmp_path)) == 70
+
+
+@pytest.mark.parametrize("arguments", [["check", "--now", builders.NOW], ["schema", "policy"], ["--help"]])
+def test_a_full_disk_under_stdout_is_said_to_be_that(tmp_path: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = gatekit(*arguments, cwd=workspace(tmp_path), stdout=full)
+    assert (done.returncode, done.stderr) == (70, "gatekit: the output could not be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("looks", [{"TERM": "xterm"}, {"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}])
+def test_a_terminal_gets_colours_unless_it_or_its_user_wants_none(tmp_path: Path, looks: dict[str, str]) -> None:
+
+    workspace(tmp_path)
+    for arguments, said in ((["check", "--now", builders.NOW], b"verdict: pass"), (["lint", "--help"], b"Usage")):
+        shown = on_a_terminal(*arguments, cwd=tmp_path, env=looks)
+        assert said in shown
+        assert (b"\x1b[" in shown) == (looks == {"TERM": "xterm"})
+
+
+def on_a_terminal(*arguments: str, cwd: Path, env: dict[str, str]) -> bytes:
+    """What the command writes when stdout is a terminal."""
+    ours, theirs = pty.openpty()
+    try:
+        gatekit(*arguments, cwd=cwd, stdout=theirs, env=env)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux ends a terminal whose other side is closed with an error
+            while piece := os.read(ours, 65536):
+                shown += piece
+    finally:
+        os.close(ours)
+    return shown
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "<&-", "2>/dev/full"])

@@ -90,6 +90,7 @@ def test_a_comparison_with_the_base_shows_both_files_and_the_difference(tmp_path
     assert code == 0
     assert "random_model.r2 minus the base branch's is at least -0.05" in text
     assert "base base/r.json" in text
+    assert "a true difference to base of at least " in text
     assert "seed candidate baseline difference 0 0.8000 0.8100 -0.01000" in text
     assert "outcome pass" in text
     code, text, _ = explain("r2", cwd=tmp_path)

@@ -47,6 +47,7 @@ def test_a_policy_that_cannot_decide_exits_4_with_its_place(tmp_path: Path, poli
 def test_a_waiver_that_has_not_expired_yet_is_sound(tmp_path: Path) -> None:
     done = gatekit("lint", "--now", "2026-02-28T23:59:59Z", cwd=workspace(tmp_path, POLICY + "waivers:\n" + WAIVER))
     assert done.returncode == 0
+    assert "2 gates, 3 thresholds, 1 waiver\n" in done.stdout
 
 
 def test_one_wrong_policy_among_sound_ones_exits_4(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from gatekit.exit_codes import ExitCode
 from gatekit.report import FORMATS, render
 from gatekit.report.terminal import render as render_terminal
 from gatekit.report.wording import exact, number
-from tests.report.report_verdicts import FAILS, VERDICTS, gate, hostile, hostile_text, policy, verdict
+from tests.report.report_verdicts import FAILS, RANDOM_MODEL, VERDICTS, gate, hostile, hostile_text, policy, verdict
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("name", VERDICTS)
 def test_the_terminal_report_reads_as_recorded(name: str, width: int, file_regression: Any) -> None:
     file_regression.check(render_terminal(VERDICTS[name], width=width), extension=".txt", encoding="utf-8")
@@ -39,7 +39,7 @@ def test_the_last_line_and_no_other_is_the_verdict_with_the_exit_code_of_the_pro
         ("pass", "verdict: pass (exit 0): 3 of 3 required gates pass"),
         ("blocked", "verdict: blocked (exit 2): ood fails; external is inconclusive"),
         ("inconclusive", "verdict: inconclusive (exit 3): external is inconclusive"),
-        ("waived", "verdict: pass (exit 0): 1 of 2 required gates pass, 1 waived, 1 warning"),
+        ("waived", "verdict: pass (exit 0): 1 of 1 required gate passes, 1 waived, 1 warning"),
         ("two_policies", "verdict: blocked (exit 2): nightly/random_model fails"),
         ("refused", "verdict: refused (exit 4): 3 errors"),
         ("advisory", "verdict: blocked (exit 0, ADVISORY: would be exit 2): ood fails"),
@@ -66,6 +66,28 @@ def test_a_verdict_of_waived_gates_alone_says_that_no_gate_counts() -> None:
     waived = VERDICTS["waived"].policies[0].gates[0]
     line = render("terminal", verdict(policy(waived), code=ExitCode.INCONCLUSIVE)).splitlines()[-1]
     assert line == "verdict: inconclusive (exit 3): no gate counts: each is waived, of level warn or not required"
+
+
+def test_a_waived_gate_that_passes_is_not_counted_among_the_required_ones() -> None:
+    waived = replace(VERDICTS["waived"].policies[0].gates[0], result=RANDOM_MODEL.result)
+    line = render("terminal", verdict(policy(gate("g", RANDOM_MODEL.result), waived))).splitlines()[-1]
+    assert line == "verdict: pass (exit 0): 1 of 1 required gate passes, 1 waived"
+
+
+def test_the_power_of_a_comparison_with_the_base_is_about_the_difference() -> None:
+    compared = replace(RANDOM_MODEL.result, kind="random_model", measure="l0", operator="at_most", low=None, high=3.0)
+    compared = replace(compared, measured=replace(RANDOM_MODEL.result.measured, detectable=5.0), against_base=True)
+    rendered = render_terminal(verdict(policy(gate("g", compared))), width=120)
+    # 3 - 5: an l0 cannot be -2, but the difference between two can.
+    assert "random_model.l0 (difference to base) at most -2.000" in rendered
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_on_a_narrow_terminal_every_number_stays_within_the_screen(name: str) -> None:
+    lines = render_terminal(VERDICTS[name], width=60).splitlines()
+    # Paths, names and quoted lines stay whole, and the last two lines are one line each.
+    rows = [line for line in lines[:-2] if re.search("estimate|outcome|threshold|pass|FAIL|inconclusive", line)]
+    assert [line for line in rows if len(line) > 60 and not line.startswith("policy ")] == []
 
 
 @pytest.mark.parametrize("name", VERDICTS)
