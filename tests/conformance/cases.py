@@ -21,7 +21,8 @@ NOW = "2026-03-02T12:00:00Z"
 
 KEYS = frozenset(
     {"about", "fixture", "change", "base", "head", "main", "labels", "event", "branch", "checkout", "git", "command"}
-    | {"now", "folder", "environment", "exit", "says", "never_says", "creates", "seconds", "megabytes", "uncovered"}
+    | {"now", "folder", "environment", "exit", "says", "never_says", "creates", "seconds", "megabytes", "slow"}
+    | {"uncovered"}
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import subprocess
 import sysconfig
 from collections.abc import Mapping
@@ -50,19 +49,15 @@ def run(
         megabytes: of data that it may allocate.
     """
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
+    # The shell sets the limits: code between fork and exec is not safe in a process with threads.
+    limited = f'ulimit -c 0 && ulimit -t {seconds} && ulimit -d {megabytes << 10} && exec "$@"'
     done = subprocess.run(
-        [SCRIPT, *arguments],
+        ["/bin/sh", "-c", limited, "sh", str(SCRIPT), *arguments],
         cwd=cwd,
         env={"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,
         check=False,
-        preexec_fn=limit,
     )
     return Done(done.returncode, (done.stdout + b"\n" + done.stderr).decode("utf-8", "surrogateescape"))

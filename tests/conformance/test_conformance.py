@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ JUDGING = ("check", "pr")
 """Commands that give a verdict, and so a report for machines."""
 TIMED = (*JUDGING, "verify", "explain", "lint", "claims", "policy")
 REPORT = "report.json"
+Outcome = tuple[Done, dict[str, Any] | None, set[str]]
+Outcomes = Mapping[str, "Future[Outcome]"]
 
 
 def prepared(case: Case, folder: Path) -> Path:
@@ -101,7 +104,7 @@ def environment(case: Case, folder: Path) -> dict[str, str]:
     return added
 
 
-def performed(case: Case, folder: Path) -> tuple[Done, dict[str, Any] | None, set[str]]:
+def performed(case: Case, folder: Path) -> Outcome:
     """Run the case; return what the process did, its report where it wrote one, and the files that it left."""
     work = prepared(case, folder)
     arguments = case.command
@@ -126,9 +129,29 @@ def paths(folder: Path) -> set[str]:
     return {os.path.relpath(os.path.join(root, name), folder) for root, _, names in os.walk(folder) for name in names}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_case(case: Case, tmp_path: Path) -> None:
-    done, report, left = performed(case, tmp_path)
+@pytest.fixture(scope="session")
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
+    """The selected cases, already running in the background: processes on every core, in the order of the tests."""
+    chosen = {
+        item.callspec.params["case"].name
+        for item in request.session.items
+        if "case" in getattr(getattr(item, "callspec", None), "params", {})
+    }
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {
+            case.name: pool.submit(performed, case, tmp_path_factory.mktemp("case"))
+            for case in CASES
+            if case.name in chosen
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.said.get("slow") else []) for case in CASES],
+)
+def test_case(case: Case, outcomes: Outcomes) -> None:
+    done, report, left = outcomes[case.name].result()
     expected = case.said["exit"]
     assert done.code == expected, done.text
     assert done.commands() == [], "a line of the output is a workflow command"
