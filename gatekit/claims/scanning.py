@@ -49,23 +49,28 @@ CLAIM_LANGUAGE = (
 _LANGUAGE = re.compile(rf"(?<![\w-])(?:{'|'.join(CLAIM_LANGUAGE)})(?![\w-])", re.IGNORECASE)
 
 _PERCENT = r"(?:[ \t\u00a0\u2009\u202f~]|\\[,; ])?\\?%"
+_LEVEL = r"(?:[\s~]+(?:(?:one|two)[-\s]sided|lower|upper|simultaneous))*[\s~]+(?:confidence|CI)\b"
+"""What makes the number before it a level of confidence: `95 % one-sided confidence`."""
 _NUMBER = re.compile(
     rf"""
     (?<![\w.,:/@\#^-]) [+\-\u2212]? [0-9]+(?:,[0-9]{{3}})* (?:
-        \.[0-9]+ (?:[eE][+-]?[0-9]+)? (?: {_PERCENT} | [x\u00d7] )?  # a decimal, also in per cent or as a factor
+        \.[0-9]+ (?:[eE][+-]?[0-9]+)? (?: {_PERCENT} | [x\u00d7] )?+  # a decimal, also in per cent or as a factor
       | {_PERCENT}
-    ) (?! [\w:/@] | [.,][0-9] | [\s~]+(?:confidence|CI)\b )           # no version, date, unit, path or level
+    ) (?! [\w:/@] | [.,][0-9] | {_LEVEL} )                          # no version, date, unit, path or level
     """,
     re.VERBOSE,
 )
 # A number behind one of these words counts or names something; it measures nothing.
-_NAMES_SOMETHING = re.compile(
+_WORDS = (
     r"(?:\b(?:v|versions?|python|releases?|sections?|sec\.|chapter|figure|fig\.|table|tab\.|equation|eq\.|appendix"
-    r"|step|confidence|confidence level|arxiv|cc by|cc by-sa|licen[cs]e|apache|cuda|utc|schema)|\u00a7{1,2})\s*\(?\Z",
-    re.IGNORECASE,
+    r"|step|confidence|confidence level|arxiv|cc by|cc by-sa|licen[cs]e|apache|cuda|utc|schema)|\u00a7{1,2})\s*\(?"
 )
-_WINDOW = 24
-"""Characters before a number in which such a word would end."""
+_NAMES_SOMETHING = re.compile(rf"{_WORDS}\Z", re.IGNORECASE)
+# So does a plain decimal further on in a list of such: 3.11, 3.12 or 3.13.
+_AND = r"(?:\s*,\s*(?:and|or)\s+|\s*[,/\u2013-]\s*|\s+(?:and|or|to)\s+)"
+_LISTS_SOMETHING = re.compile(rf"{_WORDS}(?:[0-9]+(?:\.[0-9]+)+{_AND}){{1,4}}\Z", re.IGNORECASE)
+_WINDOW = 64
+"""Characters before a number in which such a word, and a list behind it, would begin."""
 
 _LIST_ITEM = re.compile(r"[ \t>]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]")
 _MARKDOWN_MASKS = (
@@ -97,7 +102,8 @@ def scan_numbers(document: Document) -> list[Stray]:
     source = document.source
     for number in _NUMBER.finditer(prose):
         before = prose[max(0, number.start() - _WINDOW) : number.start()]
-        if not _NAMES_SOMETHING.search(before):
+        is_listed = number[0].replace(".", "").isdigit() and _LISTS_SOMETHING.search(before)
+        if not is_listed and not _NAMES_SOMETHING.search(before):
             found.append(Stray("number", number[0], source.location(number.start())))
     return found
 

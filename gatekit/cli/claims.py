@@ -23,7 +23,7 @@ from gatekit.claims import (
 )
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_policies, the_time
 from gatekit.cli.signatures import load_signers
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.verdict import WORDS
@@ -91,7 +91,7 @@ def check_command(path: str, evidence: Sequence[str], policies: Sequence[str], n
     """Check every bound number, every sentence and every status against the evidence.
 
     Exit 2 for a number that is not the evidence's or a supported claim whose gate fails, 3 where evidence is missing,
-    4 where registry, documents or policies are malformed or disagree.
+    4 where registry, documents or policies are malformed or disagree, 64 where there is no registry.
     """
     checked = _checked(path, evidence, policies, now)
     for finding in sorted(checked.findings, key=lambda f: _order(f.location)):
@@ -179,6 +179,11 @@ def scan_command(path: str) -> int:
 
 
 def _read(path: str) -> _Documents:
+    if not os.path.lexists(path):
+        raise UsageError(
+            f"no claims registry at '{path}'",
+            "docs/claims.md shows one and `gatekit schema claims` prints its schema; name another with --claims FILE",
+        )
     registry = read_registry(path)
     root = os.path.dirname(path)
     documents, errors = read_documents(registry, root)

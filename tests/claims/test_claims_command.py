@@ -77,7 +77,11 @@ def test_each_problem_has_its_exit_code(tmp_path: Path, files: dict[str, str | b
 
 
 def test_a_registry_that_is_not_there_and_a_policy_folder_that_is_not_there_are_no_pass(tmp_path: Path) -> None:
-    assert claims("check", cwd=tmp_path).returncode == 4
+    for name in ("check", "list", "sync", "scan"):
+        done = claims(name, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (64, "")
+        assert "no claims registry at 'claims.yaml'; docs/claims.md shows one" in done.stderr
+        assert "`gatekit schema claims`" in done.stderr
     write(tmp_path)
     (tmp_path / "policies" / "small.yaml").unlink()
     (tmp_path / "policies").rmdir()
