@@ -98,8 +98,10 @@ def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
     paths = [source["path"] for source in producer.get("sources", ())]
     if len(set(paths)) != len(paths):
         raise refuse("duplicate_source", "a source is listed twice", "/producer/sources")
-    if sha256_of(producer["config"]) != producer["config_sha256"]:
-        raise refuse("config_digest", "config_sha256 is not the digest of config (RFC 8785)", "/producer/config_sha256")
+    digest = sha256_of(producer["config"])
+    if digest != producer["config_sha256"]:
+        message = f"config_sha256 is not the digest of config (RFC 8785), which is {digest}"
+        raise refuse("config_digest", message, "/producer/config_sha256")
 
 
 def _check_subject(subject: Mapping[str, Any], pointer: str, refuse: Refuse) -> None:

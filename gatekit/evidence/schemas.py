@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import jsonschema_rs
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.complaints import words
 
 KINDS = ("cebench", "known_circuit", "ood", "random_model", "saebench", "transcoder")
 DOCUMENTS = ("claims", "keys", "policy", "pull_request", "summary", "verdict")
@@ -90,23 +91,5 @@ def check(name: str, value: Any, path: str) -> None:
         key=lambda e: ("then" in e.schema_path or "else" in e.schema_path, -len(e.instance_path), str(e.instance_path)),
     )
     kind = type(error.kind).__name__.removeprefix("ValidationErrorKind_").lower()
-    remedy = None
-    unexpected = getattr(error.kind, "unexpected", None)
-    if unexpected:
-        remedy = did_you_mean(unexpected[0], _known_keys(name, list(error.schema_path)))
-    message = error.message if len(error.message) <= 300 else error.message[:297] + "..."
+    message, remedy = words(error, value, (schema(name), *(schema(other) for other in INCLUDED if other != name)))
     raise GatekitError(f"schema.{kind}", message, Location(path, pointer=_pointer(list(error.instance_path))), remedy)
-
-
-def _known_keys(name: str, schema_path: list[str | int]) -> list[str]:
-    """Return the property names beside the `additionalProperties` that refused a key.
-
-    The path is one inside the schema that holds the keyword: the document's own or the summary's, which it includes.
-    """
-    known: list[str] = []
-    for root in (schema(name), schema("summary")):
-        node: Any = root
-        for step in schema_path[:-1]:
-            node = node.get(step, {}) if isinstance(node, dict) else {}
-        known += node.get("properties", {}) if isinstance(node, dict) else []
-    return known

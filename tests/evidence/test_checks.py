@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -216,6 +217,74 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(GatekitError, match="'statsu' was unexpected") as caught:
         read_summary(str(tmp_path / "a.json"))
     assert caught.value.remedy == "did you mean 'status'?"
+
+
+def rename(path: str, new: str) -> Callable[[Json], None]:
+    def change(document: Json) -> None:
+        *way, last = path.split("/")[1:]
+        node: Any = document
+        for step in way:
+            node = node[step]
+        node[new] = node.pop(last)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            rename("/measurements", "measurments"),
+            "\"measurements\" is a required property; 'measurments' is there: did you mean 'measurements'?",
+        ),
+        (rename("/subject/architecture", "architecure"), "did you mean 'architecture'?"),
+        (
+            setting("/kind", "randommodel"),
+            "kind 'randommodel' is not one of 'random_model', 'transcoder', 'ood', 'saebench', 'cebench', "
+            "'known_circuit'; did you mean 'random_model'?",
+        ),
+        (
+            setting("/subject/k", "32"),
+            "k '32' does not fit: Active latents per token where the architecture fixes them",
+        ),
+        (
+            setting("/producer/git/commit", "main"),
+            "commit 'main' does not fit: The commit's 40 or 64 hexadecimal digits",
+        ),
+        (
+            setting("/producer/finished", "now"),
+            "finished 'now' does not fit: UTC, RFC 3339, to the second: 2026-02-16T",
+        ),
+        (setting("/subject/architecture", "TopK"), "architecture 'TopK' does not fit: At most 64 lower-case letters"),
+        (setting("/status", "failed"), "measurements {... 2 entries} has more than 0 entries"),
+        (
+            setting("/protocol/baseline/subject", {"a": 1}),
+            "subject {... 1 entry} does not fit: The baseline's own subject",
+        ),
+        (setting("/subject/hook", {"name": "x" * 500}), "hook {... 1 entry} is not of type 'string'"),
+        (setting("/reason", "because"), "'reason' is not allowed here"),
+    ],
+)
+def test_a_schema_fault_is_said_in_words_and_quotes_no_object(
+    tmp_path: Path, change: Callable[[Json], None], said: str
+) -> None:
+    document = builders.summary("random_model", {"r2": [0.8] * 5, "l0": [32.0] * 5})
+    change(document)
+    builders.write(tmp_path, {"a.json": document})
+    with pytest.raises(GatekitError) as caught:
+        read_summary(str(tmp_path / "a.json"))
+    assert said in str(caught.value)
+    assert "anyOf" not in str(caught.value) and '{"' not in str(caught.value)
+
+
+def test_a_wrong_digest_of_the_configuration_is_told_with_the_right_one(tmp_path: Path) -> None:
+    document = good()
+    # RFC 8785 sorts the keys and writes no white space; these are its bytes, written by hand.
+    document["producer"]["config"] = {"b": [1, "x"], "a": None}
+    builders.write(tmp_path, {"a.json": document})
+    right = hashlib.sha256(b'{"a":null,"b":[1,"x"]}').hexdigest()
+    with pytest.raises(GatekitError, match=f"which is {right} "):
+        read_summary(str(tmp_path / "a.json"))
 
 
 def test_equal_documents_are_written_as_equal_bytes(tmp_path: Path) -> None:
