@@ -43,7 +43,8 @@ class JumpReLU:
     bandwidth: float = 0.05
     """Epsilon. The paper's 0.001 is for activations of unit mean square; ours have norm sqrt(d_in)."""
     initial_threshold: float = 0.01
-    """Within half a bandwidth of zero, so that latents near it move it from the first step on."""
+    """As in SAELens. Adam moves a threshold by at most the learning rate a step, so a short training needs a larger one
+    to reach a low L0."""
     penalty_warmup: float = 0.05
     """The part of the training over which the price rises from zero."""
 
