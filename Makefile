@@ -70,8 +70,8 @@ test-slow: $(GATE) $(RUNNERS)  ## the slow tests of both
 	.venv/bin/python -m pytest -m "slow and not gpu and not runners" --ignore=tests/runners
 	$(OFFLINE) .venv-runners/bin/python -m pytest -m "slow and not gpu" tests/runners
 
-.PHONY: lint lint-python lint-yaml lint-workflows lint-shell
-lint: lint-python lint-yaml lint-workflows lint-shell  ## ruff, mypy, yamllint, zizmor, workflow schemas, shellcheck
+.PHONY: lint lint-python lint-yaml lint-workflows lint-shell lint-claims
+lint: lint-python lint-yaml lint-workflows lint-shell lint-claims  ## ruff, mypy, yamllint, zizmor, schemas, shellcheck, claims
 
 lint-python: $(GATE)
 	.venv/bin/ruff check .
@@ -89,6 +89,11 @@ lint-workflows: $(GATE)
 
 lint-shell: $(GATE)
 	.venv/bin/shellcheck .ci/run requirements/lock.sh requirements/install-gate.sh
+
+# Our own README is held to its evidence like any other.
+lint-claims: $(GATE)
+	$(GATEKIT) lint
+	$(GATEKIT) claims check
 
 .PHONY: environments
 environments: $(GATE) $(RUNNERS)  ## make .venv and .venv-runners now
