@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import rich_click as click
 
-from gatekit.cli.delivery import deliver, parse_outputs
+from gatekit.cli.delivery import complete_output, deliver, parse_outputs
 from gatekit.cli.inputs import load_evidence, load_policies, split_paths, the_time
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Verdict
+from gatekit.report import FORMATS
 
 
 @click.command("check")
@@ -25,6 +26,7 @@ from gatekit.gates.verdict import Verdict
     "outputs",
     multiple=True,
     metavar="FORMAT=PATH",
+    shell_complete=complete_output(FORMATS),
     help="Also write markdown, json, junit, sarif or terminal; PATH - is stdout.",
 )
 @click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
@@ -46,7 +48,7 @@ def command(
     and evidence/ are used.
     """
     from gatekit.cli.signatures import load_signers
-    from gatekit.report import FORMATS, render
+    from gatekit.report import render
 
     wanted = parse_outputs(outputs, FORMATS)
     time = the_time(now)

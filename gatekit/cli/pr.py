@@ -6,10 +6,11 @@ import os
 
 import rich_click as click
 
-from gatekit.cli.delivery import deliver, parse_outputs
+from gatekit.cli.delivery import complete_output, deliver, parse_outputs
 from gatekit.cli.inputs import the_time
 from gatekit.pull_request.judging import APPROVAL_LABEL
 from gatekit.pull_request.verdict import PullRequestVerdict
+from gatekit.report import PULL_REQUEST_FORMATS
 
 
 @click.command("pr")
@@ -28,6 +29,7 @@ from gatekit.pull_request.verdict import PullRequestVerdict
     "outputs",
     multiple=True,
     metavar="FORMAT=PATH",
+    shell_complete=complete_output(PULL_REQUEST_FORMATS),
     help="Also write markdown, json or terminal; PATH - is stdout.",
 )
 @click.option("--now", metavar="TIME", help="Judge ages, waivers and keys at this UTC time, e.g. 2026-02-16T01:48:20Z.")
@@ -44,7 +46,7 @@ def command(
     from gatekit.github.event import EVENTS, read_event, sides
     from gatekit.pull_request.judging import judge_pull_request
     from gatekit.repo import Repository
-    from gatekit.report import PULL_REQUEST_FORMATS, render_pull_request
+    from gatekit.report import render_pull_request
 
     wanted = parse_outputs(outputs, PULL_REQUEST_FORMATS)
     time = the_time(now)

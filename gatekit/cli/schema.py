@@ -1,17 +1,51 @@
-"""`gatekit schema`: the contract, for editors and other tools."""
+"""`gatekit schema`: the contract, for editors and other tools, or as a table for people."""
 
 from __future__ import annotations
 
 import rich_click as click
+from click.shell_completion import CompletionItem
 
-from gatekit.evidence.schemas import schema_names, schema_text
+from gatekit.errors import UsageError, did_you_mean
+from gatekit.evidence.kinds import Measure, measures
+from gatekit.evidence.schemas import KINDS, schema_names, schema_text
+
+HEADINGS = ("measurement", "unit", "better", "range", "design", "minus baseline")
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in schema_names() if name.startswith(incomplete)]
 
 
 @click.command("schema")
-@click.argument("kind", required=False)
-def command(kind: str | None) -> None:
+@click.argument("kind", required=False, shell_complete=_names)
+@click.option("--table", is_flag=True, help="Instead, list the measurements of a kind of summary, one a line.")
+def command(kind: str | None, table: bool) -> None:
     """Print the JSON Schema of a KIND of document: claims, keys, policy, summary, verdict, or a kind of summary.
 
     Without KIND, list the names. A kind's schema refers to summary.schema.json beside it.
     """
+    if table:
+        if kind not in KINDS:
+            near = did_you_mean(kind, KINDS) if kind is not None else None
+            wrong = "--table needs a kind of summary" if kind is None else f"'{kind}' is no kind of summary"
+            raise UsageError(wrong, near or f"known: {', '.join(KINDS)}")
+        click.echo("\n".join(_table(kind)))
+        return
     click.echo("\n".join(schema_names()) if kind is None else schema_text(kind), nl=kind is None)
+
+
+def _table(kind: str) -> list[str]:
+    rows = [HEADINGS, *(_row(measure) for measure in measures(kind).values())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        *lines,
+        "",
+        "range: of one observation. Where a baseline is subtracted, a threshold is about the difference.",
+    ]
+
+
+def _row(measure: Measure) -> tuple[str, ...]:
+    observed = f"{measure.low:.12g} to {measure.high:.12g}"
+    compares = "yes" if measure.compares else "no"
+    return measure.name, measure.unit, measure.direction, observed, measure.design, compares

@@ -53,6 +53,9 @@ def test_commands_options_and_gates_are_completed(tmp_path: Path) -> None:
     assert complete("gatekit", "explain", "", cwd=tmp_path) == ["random_model", "health"]
     assert complete("gatekit", "import", "hu", cwd=tmp_path) == ["husai"]
     assert complete("gatekit", "run", "ra", cwd=tmp_path) == ["random_model"]
+    assert complete("gatekit", "schema", "po", cwd=tmp_path) == ["policy"]
+    assert complete("gatekit", "check", "--output", "j", cwd=tmp_path) == ["json=", "junit="]
+    assert complete("gatekit", "pr", "--output", "j", cwd=tmp_path) == ["json="]
 
 
 def test_a_broken_policy_does_not_break_completion(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import builders
 import jsonschema
 import pytest
 from acceptance.console_script import POLICY, gatekit, workspace
@@ -71,6 +72,49 @@ def test_every_schema_is_listed_and_printed_whole(tmp_path: Path) -> None:
         assert done.returncode == 0
         assert done.stdout == (REPO / "schemas" / f"{name}.schema.json").read_text("utf-8")
         jsonschema.Draft202012Validator.check_schema(json.loads(done.stdout))
+
+
+def test_the_measurements_of_a_kind_are_listed_as_a_table(tmp_path: Path) -> None:
+    done = gatekit("schema", "saebench", "--table", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split("  ") for line in done.stdout.splitlines()]
+    cells = {row[0]: [cell.strip() for cell in row[1:] if cell.strip()] for row in rows}
+    assert cells["measurement"] == ["unit", "better", "range", "design", "minus baseline"]
+    assert cells["auc_delta"] == ["AUC", "higher", "0 to 1", "per_seed_dataset", "yes"]
+    assert cells["mse"] == ["squared activation", "lower", "0 to 1e+30", "per_seed", "no"]
+    described = json.loads((REPO / "schemas" / "saebench.schema.json").read_text("utf-8"))
+    assert set(described["properties"]["measurements"]["properties"]) <= set(cells)
+
+
+@pytest.mark.parametrize(("kind", "said"), [([], "known:"), (["policy"], "known:"), (["odd"], "did you mean 'ood'?")])
+def test_a_table_of_what_measures_nothing_exits_64(tmp_path: Path, kind: list[str], said: str) -> None:
+    done = gatekit("schema", *kind, "--table", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert said in done.stderr
+
+
+def test_summaries_are_linted_by_schema_and_checks_without_a_policy(tmp_path: Path) -> None:
+    document = builders.summary("random_model", {"r2": [0.8] * 5, "l0": [32.0] * 5, "dead_fraction": [0.1] * 5})
+    failed = builders.summary("ood", {}, status="failed", reason="no memory")
+    mixed = builders.summary("saebench", {"auc": builders.reported(0.7)})
+    builders.write(tmp_path, {"a.json": document, "b.json": failed, "c.json": mixed})
+    done = gatekit("lint", "a.json", "b.json", "c.json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "a.json: sound: random_model summary, 3 measurements, 5 seeds",
+        "b.json: sound: ood summary without measurements: the run failed",
+        "c.json: sound: saebench summary, 1 measurement (1 reported, without observations), 5 seeds",
+    ]
+
+
+def test_a_summary_that_the_gate_would_refuse_is_no_sound_one_beside_sound_policies(tmp_path: Path) -> None:
+    document = builders.summary("random_model", {"r2": [0.8] * 5})
+    del document["measurements"]["r2"]["columns"]["candidate"][0]
+    builders.write(workspace(tmp_path), {"a.json": document})
+    done = gatekit("lint", "policies", "a.json", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "policies/small.yaml: sound" in done.stdout
+    assert "a.json#/measurements/r2/columns: columns differ in length" in done.stderr
 
 
 def test_an_unknown_schema_exits_64_and_names_the_nearest(tmp_path: Path) -> None:
