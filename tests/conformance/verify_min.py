@@ -1,0 +1,197 @@
+"""A second opinion on `gatekit check`, sharing no code with it: does this evidence pass these policies?
+
+It reads what is published (schemas/, docs/policies.md, section 4 of the design) and decides with other means: numpy for
+the spread, scipy's t distribution for the bounds, jackknives by really leaving a seed out. Whatever goes wrong on the
+way means that the evidence does not pass.
+
+    passes([Path("policies/p.yaml")], [Path("evidence/a.json")], now)      # True, False, or raises Abstain
+
+It abstains from signatures (`signed_by`), from fallbacks of legacy policies and from subjects named by their digest; it
+is given no base branch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rfc8785
+from conformance.verify_input import (
+    KEYS,
+    LEVELS,
+    Abstain,
+    Json,
+    feasible,
+    identity,
+    limits,
+    need,
+    read_policy,
+    read_summary,
+    refuse_contradictions,
+    thresholds,
+    time,
+)
+from scipy import stats
+
+SLACK = 1e-12
+"""Rounding: what meets its threshold to within this meets it."""
+DEFAULTS = {"confidence": 0.95, "min_seeds": 5, "max_age": None, "allow_reported": False, "selected_from": 1}
+
+
+def passes(policies: Sequence[Path], evidence: Sequence[Path], now: datetime) -> bool:
+    """Whether every policy passes on evidence that is sound."""
+    try:
+        loaded = [read_policy(path, now) for path in policies]
+        need(loaded and len({policy["id"] for policy in loaded}) == len(loaded), "policies")
+        summaries = [read_summary(path, now) for path in evidence]
+        refuse_contradictions(summaries)
+        return all(policy_passes(policy, summaries, now) for policy in loaded)
+    except (ValueError, KeyError, TypeError, OSError, RecursionError, AttributeError):
+        return False
+    except Exception as error:
+        if type(error).__module__.startswith(("ruamel", "jsonschema")):
+            return False
+        raise
+
+
+def policy_passes(policy: Json, summaries: Sequence[Json], now: datetime) -> bool:
+    results = outcomes(policy, summaries, now)
+    waived = {waiver["gate"] for waiver in policy.get("waivers", [])}
+    counted = [
+        results[name]
+        for name, gate in policy["gates"].items()
+        if gate.get("required", True) and gate.get("level", "enforce") == "enforce" and name not in waived
+    ]
+    return bool(counted) and all(result == "pass" for result in counted)
+
+
+def outcomes(policy: Json, summaries: Sequence[Json], now: datetime) -> dict[str, str]:
+    """Gate -> pass, fail or inconclusive."""
+    if "signed_by" in policy:
+        raise Abstain("signatures")
+    kinds = {rule["from"] for rule in thresholds(policy)}
+    mine = [s for s in summaries if s["kind"] in kinds and matches(policy.get("subject", {}), s["subject"])]
+    several = policy.get("one_subject", True) and len({identity(s["subject"]) for s in mine}) > 1
+
+    def judge(rule: Json) -> str:
+        if "first_of" in rule:
+            raise Abstain("a fallback")
+        parts = rule.get("all_of", rule.get("any_of"))
+        if parts is None:
+            return "inconclusive" if several else threshold(rule, policy, mine, now)
+        found = [judge(part) for part in parts]
+        decisive, other = ("fail", "pass") if "all_of" in rule else ("pass", "fail")
+        return decisive if decisive in found else "inconclusive" if "inconclusive" in found else other
+
+    return {name: judge(gate) for name, gate in policy["gates"].items()}
+
+
+def matches(wanted: Json, subject: Json) -> bool:
+    digest = sha256(identity(subject)).hexdigest()
+    there = {**subject, "model": subject["model"]["name"], "model_digest": subject["model"]["digest"]}
+    asked = {key: value for key, value in wanted.items() if key != "digest"}
+    if "digest" in wanted and subject["model"]["digest"]:
+        raise Abstain(f"a subject named by gatekit's digest {digest[:12]}")
+    return all(there[key] == value for key, value in asked.items())
+
+
+def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime) -> str:
+    usable = [s for s in summaries if s["kind"] == rule["from"] and rule["measure"] in s["measurements"]]
+    usable = [s for s in usable if s["protocol"]["name"] == rule.get("protocol", s["protocol"]["name"])]
+    if len({(identity(s["subject"]), rfc8785.dumps(s["protocol"])) for s in usable}) != 1:
+        return "inconclusive"
+    if "not_worse_than" in rule:
+        return "inconclusive"  # nobody gave a base branch
+    setting = DEFAULTS | policy.get("defaults", {}) | rule
+    summary = max(usable, key=lambda s: s["producer"]["finished"])
+    measurement, protocol = summary["measurements"][rule["measure"]], summary["protocol"]
+    if setting["max_age"]:
+        hours = int(setting["max_age"][:-1]) * {"h": 1, "d": 24, "w": 168}[setting["max_age"][-1]]
+        if now - time(summary["producer"]["finished"]) > timedelta(hours=hours):
+            return "inconclusive"
+    reused = set(protocol["selection"]["seeds"]) & set(protocol["seeds"]) or not protocol["seeds"]
+    candidates = max(setting["selected_from"], protocol["selection"]["candidates"] if reused else 1)
+    confidence = 1 - (1 - setting["confidence"]) / candidates
+    if measurement["design"] == "reported":
+        said = measurement["reported"]
+        seeds, estimate, lower, upper = (said[key] for key in ("n_seeds", "estimate", "lower", "upper"))
+        enough = (said["confidence"] or confidence) >= confidence - SLACK
+        if not setting["allow_reported"]:
+            return "inconclusive"
+    else:
+        control = measurement.get("baseline_columns", measurement["columns"])
+        names = KEYS[measurement["design"]][: 2 if measurement["design"] == "per_seed_pair" else 1]
+        seeds = min(len({seed for n in names for seed in group[n]}) for group in (measurement["columns"], control))
+        estimate, margin = bounds(measurement, confidence, setting.get("generalize_over", ()))
+        lower, upper, enough = (None, None, True) if margin is None else (estimate - margin, estimate + margin, True)
+    if (seeds or 1) < setting["min_seeds"]:
+        return "inconclusive"
+    if rule.get("bound") == "point":
+        lower, upper, enough = estimate, estimate, True
+    low, high = limits(rule)
+    if not enough or (low is not None and lower is None) or (high is not None and upper is None):
+        return "inconclusive"
+    columns = measurement.get("columns", {})
+    known = summary["protocol"]["settings"].get(f"baseline_{rule['measure'].removesuffix('_delta')}", 0.0)
+    baseline = float(np.mean(columns["baseline"])) if "baseline" in columns else known
+    need(policy.get("legacy") or feasible(rule, summary["subject"]["d_sae"], baseline), "infeasible")
+    slack = SLACK * max(1.0, abs(estimate))
+    return "pass" if (low is None or lower >= low - slack) and (high is None or upper <= high + slack) else "fail"
+
+
+def spread(means: Any) -> float:
+    """Variance of the mean of independent values."""
+    return float(np.var(means, ddof=1) / len(means))
+
+
+def jackknife(columns: Json, values: Any) -> tuple[int, float, float | None]:
+    """(seeds, mean, variance of the mean) of values per pair of seeds, by leaving out one seed at a time."""
+    pairs = list(zip(columns["seed_a"], columns["seed_b"], strict=True))
+    seeds = sorted({seed for pair in pairs for seed in pair})
+    if len(seeds) < 3:
+        return len(seeds), float(np.mean(values)), None
+    without = [np.mean([v for pair, v in zip(pairs, values, strict=True) if seed not in pair]) for seed in seeds]
+    variance = (len(seeds) - 1) / len(seeds) * np.sum((without - np.mean(without)) ** 2)
+    return len(seeds), float(np.mean(values)), float(variance)
+
+
+def bounds(measurement: Json, confidence: float, over: Sequence[str]) -> tuple[float, float | None]:
+    """Estimate, and how far a one-sided bound lies from it; None where there is none."""
+    columns, design = measurement["columns"], measurement["design"]
+    values = np.array(columns["candidate"], float) - np.array(columns.get("baseline", 0.0), float)
+
+    def t(df: float) -> float:
+        return float(stats.t.ppf(confidence, df))
+
+    if design in LEVELS:
+        level = LEVELS[design]
+        factors = [name for name in ("seed", level) if name in (over or ("seed", level))] or ["seed"]
+        means = {
+            name: [values[np.array(columns[name]) == key].mean() for key in set(columns[name])] for name in factors
+        }
+        if min(map(len, means.values())) < 2:
+            return float(values.mean()), None
+        return float(values.mean()), math.hypot(*(t(len(m) - 1) * math.sqrt(spread(m)) for m in means.values()))
+    groups = [(columns, values)]
+    if "baseline_columns" in measurement:
+        groups.append((measurement["baseline_columns"], np.array(measurement["baseline_columns"]["value"], float)))
+    sizes, means, variances = [], [], []
+    for keys, numbers in groups:
+        one = (len(numbers), float(np.mean(numbers)), spread(numbers) if len(numbers) > 1 else None)
+        size, mean, variance = jackknife(keys, numbers) if design == "per_seed_pair" else one
+        sizes.append(size)
+        means.append(mean)
+        variances.append(variance)
+    estimate = means[0] - sum(means[1:])
+    if None in variances:
+        return estimate, None
+    if len(groups) == 2 and min(sizes) == 2:
+        return estimate, math.hypot(*(t(n - 1) * math.sqrt(v) for n, v in zip(sizes, variances, strict=True)))
+    total = sum(variances)
+    parts = sum((v / total) ** 2 / (n - 1) for n, v in zip(sizes, variances, strict=True)) if total > 0 else 1.0
+    return estimate, t(1 / parts) * math.sqrt(total)
