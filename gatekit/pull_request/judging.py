@@ -8,7 +8,7 @@ What was wrong before and is not touched is shown, and blocks nobody. Withdrawin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,12 +18,12 @@ from gatekit.claims.diff import ClaimChange, claim_changes
 from gatekit.claims.strays import find_strays
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode, worst
-from gatekit.gates.evaluate import Signer, evaluate
+from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, Reader, Side
-from gatekit.pull_request.signatures import change_signers
+from gatekit.pull_request.signatures import Signers, change_signers
 from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.repo import Repository, Sides, watched_errors
@@ -41,13 +41,19 @@ class _Terms:
 
     now: datetime
     base: Side
-    signers: Mapping[str, frozenset[Signer]] | None
+    base_signers: Signers
+    head_signers: Signers
 
     def verdict(self, policies: Sequence[Policy], side: Side) -> Verdict | None:
         if not policies:
             return None
         return evaluate(
-            policies, side.summaries, self.now, base=self.base.summaries, signers=self.signers, stale=side.stale
+            policies,
+            side.summaries,
+            self.now,
+            base=self.base.summaries,
+            signers=self._signers(side),
+            stale=side.stale,
         )
 
     def checked(self, policies: Sequence[Policy], side: Side) -> Checked | None:
@@ -62,8 +68,11 @@ class _Terms:
             stale=side.stale,
             # Also where the base itself is checked: it is as good as itself, where it has the evidence at all.
             base=self.base.summaries,
-            signers=self.signers,
+            signers=self._signers(side),
         )
+
+    def _signers(self, side: Side) -> Signers:
+        return self.base_signers if side is self.base else self.head_signers
 
 
 def judge_pull_request(
@@ -89,9 +98,9 @@ def judge_pull_request(
     reader = Reader(repository)
     base, head = reader.side(base_tree), reader.side(head_tree)
     errors = [*watched_errors(head_tree, WATCHED), *head.errors]
-    signers, unsound = change_signers(base, head, _effective(base, head), now)
+    base_signers, head_signers, unsound = change_signers(base, head, _effective(base, head), now)
     errors += unsound
-    terms = _Terms(now, base, signers)
+    terms = _Terms(now, base, base_signers, head_signers)
     # What cannot be read is refused; it is not also called removed.
     diffs = diff_policies([policy for policy in base.policies if policy.path not in head.unread], head.policies)
     claims = []
@@ -155,6 +164,9 @@ def _trust(base: Side, head: Side, diffs: Sequence[PolicyDiff], claims: Sequence
     trust = trust_changes(base, head, diffs)
     if not base.policies:
         trust.append(TrustChange(POLICIES, "the base has no policy that could judge"))
+    for path in sorted(base.unread):
+        if base.tree.entries.get(path) != head.tree.entries.get(path):
+            trust.append(TrustChange(path, "the base's version cannot be read, so nothing says whether this is looser"))
     return trust + _own_policies(base, head, claims)
 
 
