@@ -175,6 +175,10 @@ def _check_observations(
     for column in ("candidate", "baseline"):
         if column in columns:
             _check_values(columns[column], low, high, f"{pointer}/columns/{column}", refuse)
+    if columns.get("baseline") == columns["candidate"] and len(set(columns["candidate"])) > 2:
+        # Where a measure takes one or two values only, two models may well agree on all of them.
+        message = "every value of the baseline is the candidate's own: it was compared with itself"
+        raise refuse("self_baseline", message, f"{pointer}/columns/baseline")
     seeds = document["protocol"]["seeds"]
     checkpoints = [checkpoint["seed"] for checkpoint in document["subject"]["checkpoints"]]
     if sorted(seeds) != checkpoints:

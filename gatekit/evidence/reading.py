@@ -58,10 +58,18 @@ def is_summary_name(name: str) -> bool:
 
 
 def _walk(folder: str) -> list[str]:
+    def stop(error: OSError) -> None:
+        # A folder that is passed over could hold what contradicts the rest.
+        name = os.fsdecode(error.filename or folder)
+        place = f"...{name[-77:]}" if len(name) > 80 else name
+        raise GatekitError("evidence.unlisted", f"the folder cannot be listed: {error.strerror}", Location(place))
+
     found: list[str] = []
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=stop):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [os.path.join(root, name) for name in sorted(files) if is_summary_name(name)]
+        # A link to a folder is not followed; read as a summary it is refused by name.
+        found += [path for name in folders if os.path.islink(path := os.path.join(root, name))]
     return found
 
 

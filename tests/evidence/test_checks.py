@@ -21,7 +21,8 @@ PAIRS = [0.1 * i for i in range(10)]
 
 def good() -> Json:
     r2 = [0.8, 0.81, 0.82, 0.83, 0.84]
-    observations = {"r2": r2, "pw_mcc": PAIRS, "pw_mcc_above_control": (PAIRS, PAIRS), "l0": [32.0] * 5}
+    control = [value - 0.1 for value in PAIRS]
+    observations = {"r2": r2, "pw_mcc": PAIRS, "pw_mcc_above_control": (PAIRS, control), "l0": [32.0] * 5}
     return builders.summary("random_model", observations)
 
 
