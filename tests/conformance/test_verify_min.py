@@ -13,7 +13,8 @@ import pytest
 from conformance import verify_min
 from conformance.cases import NOW, Case, find_cases, fixture, lay_out
 from conformance.process import run
-from hypothesis import event, given, settings
+from conformance.verify_input import find_evidence
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 CASES = [case for case in find_cases() if case.command == ["check"] and not case.is_pull_request]
@@ -24,9 +25,8 @@ ABSTAINS = ("signing/", "policy/signed_by_")
 
 def verdict(case: Case, folder: Path) -> bool:
     lay_out(case.files(), folder)
-    found = [p for p in sorted((folder / "evidence").rglob("*.json")) if not p.name.endswith(".dsse.json")]
     policies = sorted((folder / "policies").glob("*.yaml"))
-    return verify_min.passes(policies, found, verify_min.time(case.now or ""))
+    return verify_min.passes(policies, find_evidence(folder / "evidence"), verify_min.time(case.now or ""))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -106,6 +106,7 @@ def evidence(draw: st.DrawFn) -> dict[str, Any]:
         if "above" in name or "delta" in name:
             if design in verify_min.LEVELS or draw(st.booleans()):
                 measurement["columns"]["baseline"] = values(count, low, high)
+                assume(measurement["columns"]["baseline"] != candidate)
             else:
                 group = keyed(design, control_seeds, [])
                 size = len(next(iter(group.values())))
@@ -166,11 +167,11 @@ def test_a_gate_passes_for_gatekit_only_where_it_passes_for_the_verifier(
         theirs = {gate["name"]: gate["outcome"] for gate in report["policies"][0]["gates"]}
         now = verify_min.time(NOW)
         loaded = verify_min.read_policy(folder / "policies" / "p.yaml", now)
-        summaries = [verify_min.read_summary(path, now) for path in sorted((folder / "evidence").iterdir())]
+        paths = find_evidence(folder / "evidence")
+        summaries = [verify_min.read_summary(path, now) for path in paths]
         ours = verify_min.outcomes(loaded, summaries, now)
         assert {gate for gate in theirs if theirs[gate] == "pass"} <= {gate for gate in ours if ours[gate] == "pass"}
         assert theirs == ours
-        paths = sorted((folder / "evidence").iterdir())
         assert verify_min.passes([folder / "policies" / "p.yaml"], paths, now) is (done.code == 0)
     for outcome in set(theirs.values()):
         event(outcome)

@@ -44,6 +44,13 @@ def need(holds: object, what: str) -> None:
         raise ValueError(what)
 
 
+def find_evidence(folder: Path) -> list[Path]:
+    """Every summary at any depth; a link is listed, to be refused when it is read."""
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix == ".json" or path.is_symlink()]
+    shown = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    return [path for path in shown if not path.name.endswith((".dsse.json", ".sigstore.json"))]
+
+
 def read_text(path: Path, limit: int) -> str:
     need(path.is_file() and not path.is_symlink() and path.stat().st_size <= limit, "no regular file of a sane size")
     text = path.read_bytes().decode("utf-8")
@@ -129,7 +136,21 @@ def read_summary(path: Path, now: datetime) -> Json:
         else:
             trained = [checkpoint["seed"] for checkpoint in control["checkpoints"]] if control else []
             check_columns(measurement, seeds, datasets, trained)
+            alone = name.removesuffix("_delta") if name.endswith("_delta") else name.partition("_above_")[0]
+            other = document["measurements"].get(alone, measurement)
+            need("columns" not in other or paired(other) == paired(measurement), "one quantity, two values")
+    if "columns" in document["measurements"].get("l0", {}):
+        most = subject["d_sae"]
+        need(max(document["measurements"]["l0"]["columns"]["candidate"]) <= most, "more active than can be")
     return document
+
+
+def paired(measurement: Json) -> dict[Any, float]:
+    """The candidate's value per key."""
+    columns = measurement["columns"]
+    keys = zip(*(columns[name] for name in KEYS[measurement["design"]]), strict=True)
+    sort = sorted if measurement["design"] == "per_seed_pair" else tuple
+    return {tuple(sort(key)): value for key, value in zip(keys, columns["candidate"], strict=True)}
 
 
 def check_reported(reported: Json, limits: tuple[float, float]) -> None:
@@ -146,6 +167,8 @@ def check_columns(measurement: Json, seeds: Sequence[int], datasets: Sequence[st
     if "baseline_columns" in measurement:
         group = measurement["baseline_columns"]
         groups.append((group, trained or {seed for key in KEYS[design] for seed in group[key]}))
+    candidate = measurement["columns"]["candidate"]
+    need(measurement["columns"].get("baseline") != candidate or len(set(candidate)) < 3, "compared with itself")
     for columns, planned in groups:
         need(len({len(column) for column in columns.values()}) == 1, "columns of different length")
         values = [v for name in ("candidate", "baseline", "value") for v in columns.get(name, [])]
