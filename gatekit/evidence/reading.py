@@ -9,9 +9,10 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.checks import check_document
+from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import KINDS, check
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
-from gatekit.evidence.summary import Summary, summary_from
+from gatekit.evidence.summary import Measurement, Summary, summary_from
 
 ATTESTATIONS = (".dsse.json", ".sigstore.json")
 """Signatures lie beside the summaries that they sign, and are not summaries."""
@@ -32,7 +33,7 @@ def find_summaries(paths: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for path in paths:
         if os.path.isdir(path):
-            matches = _walk(path)
+            matches = visible_files(path, is_summary_name)
         elif os.path.lexists(path):
             matches = [path]
         elif glob.has_magic(path):
@@ -49,28 +50,12 @@ def find_summaries(paths: Iterable[str]) -> list[str]:
 
 
 def _expand(path: str) -> list[str]:
-    return _walk(path) if os.path.isdir(path) else [path]
+    return visible_files(path, is_summary_name) if os.path.isdir(path) else [path]
 
 
 def is_summary_name(name: str) -> bool:
     """Whether a file of this name in an evidence folder is read as a summary."""
     return name.endswith(".json") and not name.endswith(ATTESTATIONS) and not name.startswith(".")
-
-
-def _walk(folder: str) -> list[str]:
-    def stop(error: OSError) -> None:
-        # A folder that is passed over could hold what contradicts the rest.
-        name = os.fsdecode(error.filename or folder)
-        place = f"...{name[-77:]}" if len(name) > 80 else name
-        raise GatekitError("evidence.unlisted", f"the folder cannot be listed: {error.strerror}", Location(place))
-
-    found: list[str] = []
-    for root, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [os.path.join(root, name) for name in sorted(files) if is_summary_name(name)]
-        # A link to a folder is not followed; read as a summary it is refused by name.
-        found += [path for name in folders if os.path.islink(path := os.path.join(root, name))]
-    return found
 
 
 def read_summary(path: str) -> Summary:
@@ -123,7 +108,7 @@ def contradictions(summaries: Iterable[Summary]) -> list[GatekitError]:
         for name, measurement in summary.measurements.items():
             key = (summary.kind, summary.subject.digest, summary.protocol.digest, name)
             other = first.setdefault(key, summary)
-            if other is summary or other.measurements[name] == measurement:
+            if other is summary or _observations(other.measurements[name]) == _observations(measurement):
                 continue
             errors.append(
                 GatekitError(
@@ -134,3 +119,11 @@ def contradictions(summaries: Iterable[Summary]) -> list[GatekitError]:
                 )
             )
     return errors
+
+
+def _observations(measurement: Measurement) -> tuple[object, ...]:
+    """Return what was observed, in an order that does not depend on the file's."""
+    keys = [tuple(sorted(key)) if measurement.design == "per_seed_pair" else key for key in measurement.keys]
+    own = sorted(zip(keys, measurement.candidate, measurement.baseline or measurement.candidate, strict=True))
+    control = sorted(zip(measurement.baseline_keys or (), measurement.baseline_values or (), strict=True))
+    return (own, measurement.baseline is None, control, measurement.reported)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.kinds import Measure, measures
+from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import KINDS
 from gatekit.policy import fields
 from gatekit.policy.model import (
@@ -58,7 +59,7 @@ class _Settings:
 
 
 def find_policies(paths: list[str]) -> list[str]:
-    """Return the policy files under files and folders (`*.yaml`, `*.yml`), sorted, each once.
+    """Return the policy files under files and folders (`*.yaml`, `*.yml` at any depth), sorted, each once.
 
     Raises:
         UsageError: a path does not exist, or a folder holds no policy.
@@ -67,10 +68,10 @@ def find_policies(paths: list[str]) -> list[str]:
     for path in paths:
         place = Path(path)
         if os.path.isdir(path):
-            inside = sorted(p for p in place.iterdir() if p.suffix in (".yaml", ".yml") and not p.name.startswith("."))
+            inside = visible_files(path, lambda name: name.endswith((".yaml", ".yml")))
             if not inside:
                 raise UsageError(f"no policy in '{path}'", "`gatekit init` writes one")
-            found.update(dict.fromkeys(p.as_posix() for p in inside))
+            found.update(dict.fromkeys(Path(file).as_posix() for file in inside))
         elif os.path.lexists(path):
             found.setdefault(place.as_posix())
         else:
