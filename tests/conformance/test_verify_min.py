@@ -13,7 +13,7 @@ import pytest
 from conformance import verify_min
 from conformance.cases import NOW, Case, find_cases, fixture, lay_out
 from conformance.process import run
-from conformance.verify_input import find_evidence
+from conformance.verify_input import find
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +25,8 @@ ABSTAINS = ("signing/", "policy/signed_by_")
 
 def verdict(case: Case, folder: Path) -> bool:
     lay_out(case.files(), folder)
-    policies = sorted((folder / "policies").glob("*.yaml"))
-    return verify_min.passes(policies, find_evidence(folder / "evidence"), verify_min.time(case.now or ""))
+    policies, evidence = find(folder / "policies", ".yaml", ".yml"), find(folder / "evidence", ".json")
+    return verify_min.passes(policies, evidence, verify_min.time(case.now or ""))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -167,7 +167,7 @@ def test_a_gate_passes_for_gatekit_only_where_it_passes_for_the_verifier(
         theirs = {gate["name"]: gate["outcome"] for gate in report["policies"][0]["gates"]}
         now = verify_min.time(NOW)
         loaded = verify_min.read_policy(folder / "policies" / "p.yaml", now)
-        paths = find_evidence(folder / "evidence")
+        paths = find(folder / "evidence", ".json")
         summaries = [verify_min.read_summary(path, now) for path in paths]
         ours = verify_min.outcomes(loaded, summaries, now)
         assert {gate for gate in theirs if theirs[gate] == "pass"} <= {gate for gate in ours if ours[gate] == "pass"}

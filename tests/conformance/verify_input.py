@@ -44,9 +44,9 @@ def need(holds: object, what: str) -> None:
         raise ValueError(what)
 
 
-def find_evidence(folder: Path) -> list[Path]:
-    """Every summary at any depth; a link is listed, to be refused when it is read."""
-    found = [path for path in sorted(folder.rglob("*")) if path.suffix == ".json" or path.is_symlink()]
+def find(folder: Path, *suffixes: str) -> list[Path]:
+    """Every visible file of these suffixes at any depth; a link is listed, to be refused when it is read."""
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix in suffixes or path.is_symlink()]
     shown = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     return [path for path in shown if not path.name.endswith((".dsse.json", ".sigstore.json"))]
 
