@@ -125,7 +125,10 @@ def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) ->
                 "adapter.name", "two different summaries have this name", Location(imported.name), "import them apart"
             )
     if not files:
-        raise GatekitError("adapter.nothing", f"the adapter '{name}' found no measurement in {', '.join(paths)}")
+        others = f" and in {len(paths) - 1} more" if len(paths) > 1 else ""
+        raise GatekitError(
+            "adapter.nothing", f"the adapter '{name}' found no measurement here{others}", Location(paths[0])
+        )
     return dict(sorted(files.items()))
 
 

@@ -285,3 +285,13 @@ def test_any_change_to_a_file_is_imported_or_refused_and_nothing_else(
         import_summaries("husai", [str(path)], options(name))
     except GatekitError as error:
         assert error.location is not None or error.error_id == "usage"
+
+
+def test_a_file_of_records_without_any_is_refused_by_its_name(tmp_path: Path) -> None:
+    value = json.loads(ORIGINALS["frontier"])
+    value["records"] = []
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(GatekitError, match="found no measurement here") as caught:
+        import_summaries("husai", [str(path)], options("frontier"))
+    assert caught.value.location is not None and caught.value.location.path == str(path)
