@@ -39,6 +39,12 @@ BASELINES = {
     "saebench": "dense_probe",
     "cebench": "public_sae",
     "known_circuit": "random_model",
+    "ablation": "untrained",
+    "adaptive_l0": "matched_sae",
+    "consistency": "matched_sae",
+    "stability": "untrained",
+    "frontier": "none",
+    "scaling": "none",
 }
 
 

@@ -16,7 +16,10 @@ import jsonschema_rs
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.complaints import words
 
-KINDS = ("cebench", "known_circuit", "ood", "random_model", "saebench", "transcoder")
+KINDS = (
+    *("ablation", "adaptive_l0", "cebench", "consistency", "frontier", "known_circuit", "ood", "random_model"),
+    *("saebench", "scaling", "stability", "transcoder"),
+)
 DOCUMENTS = ("claims", "keys", "policy", "pull_request", "summary", "verdict")
 INCLUDED = ("summary", "verdict")
 """Schemas that others refer to."""

@@ -9,18 +9,19 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from gatekit.errors import GatekitError, UsageError
-from gatekit.exit_codes import ExitCode
+from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
-from runners.config import plain, read_config
+from runners.config import read_config
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
 from runners.summary_writing import Json, Measured
 
@@ -34,6 +35,11 @@ class Surroundings:
     """For activations, shared by runs."""
     artifacts: Path
     """For checkpoints of this run."""
+
+
+def one_cell(config: Any) -> Sequence[tuple[str, Any]]:
+    """Return the configuration itself as the only cell, whose summary lies in the output folder."""
+    return [("", config)]
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class Stage:
     """Subject and protocol as far as they are known before measuring."""
     measure: Callable[[Any, Surroundings], Measured]
     """Imports torch; called once the environment is prepared."""
+    cells: Callable[[Any], Sequence[tuple[str, Any]]] = one_cell
+    """configuration -> (folder name, configuration) of every summary: a sweep writes one for each of its subjects."""
 
 
 class _Interrupted(Exception):
@@ -80,29 +88,63 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@dataclass(frozen=True)
+class _Cell:
+    """One summary to be: where it goes and what it measures."""
+
+    path: Path
+    config: Any
+    recorded: Json
+
+
 def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     """Run one stage from its command line and return the exit code.
 
     0 done; 4 the configuration or an input is refused; 64 the command line is wrong; 70 the run failed; 130 and 143
-    interrupted by SIGINT and SIGTERM.
+    interrupted by SIGINT and SIGTERM. With `--policy`, a run that is done exits as `gatekit check` does on its
+    summaries; where there are several, with the code that matters most.
     """
     try:
         arguments = _parse(stage, argv)
         config = _configuration(stage, arguments)
-        recorded = stage.recorded(config)
-        path = Path(arguments.out) / f"{stage.kind}.json"
-        summary_writing.check_place(path, recorded)
+        cells = []
+        for name, cell in stage.cells(config):
+            recorded = stage.recorded(cell)
+            path = Path(arguments.out) / name / f"{stage.kind}.json"
+            summary_writing.check_place(path, recorded)
+            cells.append(_Cell(path, cell, recorded))
     except GatekitError as error:
         return _complain(error)
     # Everything below is measured under this state of the code, whatever is committed while it runs.
     git = provenance.git_state()
-    started = provenance.utc_now()
     digests = provenance.source_digests(Path(arguments.config) if arguments.config else stage.smoke_config)
     prepare_environment(offline=not stage.needs_network(config))
+    code = ExitCode.PASS
+    for cell in cells:
+        ended = _run_cell(stage, cell, argv, arguments, git, digests)
+        if ended > 128:
+            return ended
+        code = worst([code, ExitCode(ended)])
+    if code is ExitCode.PASS and arguments.policy is not None:
+        return int(worst([_judge(arguments.policy, cell.path.parent) for cell in cells]))
+    return int(code)
+
+
+def _run_cell(
+    stage: Stage,
+    cell: _Cell,
+    argv: Sequence[str],
+    arguments: argparse.Namespace,
+    git: provenance.GitState,
+    digests: Mapping[str, str],
+) -> int:
+    """Measure one cell, write its summary and return its exit code."""
+    path, config = cell.path, cell.config
+    started = provenance.utc_now()
     producer: Json = {
         "command": ["python", "-m", "runners", stage.kind, *map(provenance.shown_argument, argv)],
-        "config": recorded,
-        "config_sha256": summary_writing.config_digest(recorded),
+        "config": cell.recorded,
+        "config_sha256": summary_writing.config_digest(cell.recorded),
         "git": {"commit": git.commit, "dirty": git.dirty},
         "packages": provenance.package_versions(),
         "device": arguments.device,
@@ -128,7 +170,8 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
             producer["determinism"] = fix_arithmetic(config.threads)
             producer["device"] = describe_device(device)
             cache = Path(arguments.cache) if arguments.cache else default_cache()
-            artifacts = Path(arguments.artifacts) if arguments.artifacts else _artifacts(cache, stage, producer)
+            artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
+            artifacts = artifacts / str(producer["config_sha256"])[:16] if _many(stage, arguments) else artifacts
             measured = stage.measure(config, Surroundings(device, cache, artifacts))
         producer["finished"] = provenance.utc_now()
         producer["sources"] = provenance.used_sources(digests)
@@ -147,13 +190,21 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     return int(ExitCode.PASS)
 
 
+def _many(stage: Stage, arguments: argparse.Namespace) -> bool:
+    """Say whether artifacts need a folder of their own: in the shared cache, and where there are many cells."""
+    return arguments.artifacts is None or stage.cells is not one_cell
+
+
+def _judge(policy: str, evidence: Path) -> ExitCode:
+    """Run `gatekit check` on a folder in a process of its own, so that nothing measured here can move the verdict."""
+    command = [sys.executable, "-m", "gatekit", "check", "--policy", policy, "--evidence", str(evidence)]
+    code = subprocess.run(command, check=False).returncode
+    return ExitCode(code) if code in list(ExitCode) else ExitCode.INTERNAL
+
+
 def default_cache() -> Path:
     """Return the user's cache folder for gatekit, as the XDG base directory specification has it."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekit"
-
-
-def _artifacts(cache: Path, stage: Stage, producer: Json) -> Path:
-    return cache / "runs" / stage.kind / str(producer["config_sha256"])[:16]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -169,6 +220,7 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--cache", help="folder of activations that runs share (default: the user's cache)")
     parser.add_argument("--artifacts", help="folder of this run's checkpoints (default: inside the cache)")
+    parser.add_argument("--policy", help="judge the summaries by this policy and exit as gatekit check does")
     arguments = parser.parse_args(argv)
     if arguments.config is None and not arguments.smoke:
         raise UsageError("no configuration", "give --config FILE or --smoke")
@@ -190,12 +242,3 @@ def _complain(error: GatekitError) -> int:
     if location is not None and location.source_line is not None:
         sys.stderr.write(f"    {location.source_line}\n    {' ' * ((location.column or 1) - 1)}^\n")
     return int(error.exit_code)
-
-
-def plain_without_paths(config: Any) -> Json:
-    """Return a configuration's plain form with the subject's model folder cut to its name."""
-    recorded = plain(config)
-    model = recorded["subject"]["model"]
-    if model["source"] == "folder":
-        model["name"] = Path(model["name"]).resolve().name
-    return recorded

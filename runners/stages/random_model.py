@@ -11,16 +11,23 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
-from runners.saes.plan import SaePlan, TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, plain_without_paths, run_stage
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.sae_subject import (
+    check_saes,
+    needs_network,
+    plain_without_paths,
+    planned_subject,
+    shrink_saes,
+    training_settings,
+)
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, Measured
 
@@ -48,7 +55,7 @@ class RandomModelConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
-    sae: SaePlan
+    sae: ArchitecturePlan
     training: TrainingPlan
     controls: ControlPlan
 
@@ -56,49 +63,6 @@ class RandomModelConfig:
 def main(argv: Sequence[str]) -> int:
     """Run from a command line (without the runner's name) and return the exit code."""
     return run_stage(STAGE, argv)
-
-
-def check(config: RandomModelConfig) -> None:
-    """Refuse values that do not go together.
-
-    Raises:
-        GatekitError: `config.together`.
-    """
-    sae, texts, training = config.sae, config.texts, config.training
-    faults = {
-        "'seeds' must be at least two, different and in increasing order": len(config.seeds) < 2
-        or list(config.seeds) != sorted(set(config.seeds)),
-        f"k={sae.k} exceeds d_sae={sae.d_sae}": sae.k > sae.d_sae,
-        f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.d_sae}": sae.auxiliary_k > sae.d_sae,
-        f"batch_tokens={training.batch_tokens} exceeds train_tokens={texts.train_tokens}": training.batch_tokens
-        > texts.train_tokens,
-        "'revision' is for hub models only": config.subject.model.revision is not None
-        and config.subject.model.source != "hub",
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
-
-
-def shrink(config: RandomModelConfig, small: RandomModelConfig) -> RandomModelConfig:
-    """Return the configuration's subject and controls at the size and training of the smoke configuration."""
-    texts = dataclasses.replace(
-        config.texts, train_tokens=small.texts.train_tokens, held_out_tokens=small.texts.held_out_tokens
-    )
-    return dataclasses.replace(config, seeds=small.seeds, texts=texts, sae=small.sae, training=small.training)
-
-
-def subject_of(config: RandomModelConfig, name: str, digest: str | None, checkpoints: Sequence[Json] = ()) -> Json:
-    """Return a summary's subject: the SAEs of every seed on one model."""
-    return {
-        "model": {"name": name, "digest": digest},
-        "hook": config.subject.hook,
-        "d_model": config.subject.d_model,
-        "architecture": config.sae.architecture,
-        "d_sae": config.sae.d_sae,
-        "k": config.sae.k,
-        "checkpoints": list(checkpoints),
-    }
 
 
 def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:
@@ -121,21 +85,14 @@ def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: J
             "pw_mcc_live": "divided by the larger number of live latents",
             "mmcs": "mean of maximum |cosine|, both directions averaged",
             "chance_floor": "Gaussian dictionaries of the same shape, same pair of seeds",
-            "text_seed": config.texts.seed,
-            "train_tokens": config.texts.train_tokens,
-            "max_tokens_per_text": config.subject.max_tokens_per_text,
-            "special_tokens": "in the input, not among the rows",
-            "activation_precision": "float16",
-            **{name: value for name, value in dataclasses.asdict(config.training).items()},
-            "auxiliary_k": config.sae.auxiliary_k,
+            **training_settings(config),
         },
     }
 
 
 def planned(config: RandomModelConfig) -> tuple[Json, Json]:
     """Return subject and protocol of a run that has measured nothing yet."""
-    name = plain_without_paths(config)["subject"]["model"]["name"]
-    return subject_of(config, name, None), protocol_of(config, (), None)
+    return planned_subject(config), protocol_of(config, (), None)
 
 
 def _measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
@@ -149,10 +106,10 @@ STAGE = Stage(
     title="agreement of SAEs across seeds on a model, against the same on a re-initialised one",
     config=RandomModelConfig,
     smoke_config=Path(__file__).resolve().parents[1] / "configs" / "random_model_smoke.yaml",
-    shrink=shrink,
-    check=check,
+    shrink=shrink_saes,
+    check=check_saes,
     recorded=plain_without_paths,
-    needs_network=lambda config: config.subject.model.source == "hub",
+    needs_network=needs_network,
     planned=planned,
     measure=_measure,
 )

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
-from runners.stages import random_model, random_model_measuring
+from runners.stages import random_model, trained_saes
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -46,7 +46,7 @@ Run = Callable[..., int]
 
 @pytest.fixture(autouse=True)
 def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(random_model_measuring, "read_corpus", lambda folder: corpus)
+    monkeypatch.setattr(trained_saes, "read_corpus", lambda folder: corpus)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def done(corpus, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     (folder / "tiny.yaml").write_text(TINY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(random_model_measuring, "read_corpus", lambda _: corpus)
+        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
         arguments = [
             "--config",
             str(folder / "tiny.yaml"),
@@ -184,7 +184,7 @@ def failing_with(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) ->
         action()
         raise AssertionError("went on")
 
-    monkeypatch.setattr(random_model_measuring, "train_stack", train)
+    monkeypatch.setattr(trained_saes, "train_stack", train)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -226,7 +226,7 @@ def test_an_interrupted_repetition_keeps_the_summary_that_stands(run, tmp_path, 
     assert run() == 0
     before = (tmp_path / "out" / "random_model.json").read_bytes()
     failing_with(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
-    assert run() == 130
+    assert run(cache="another") == 130
     assert (tmp_path / "out" / "random_model.json").read_bytes() == before
 
 

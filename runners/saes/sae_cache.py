@@ -1,0 +1,110 @@
+"""Trained SAEs by what determines them: a second stage, an interrupted run or two more seeds train nothing twice.
+
+The place of an SAE is a digest over architecture, plan, activations, kind of device, threads, version of torch and the
+source of everything that trains; what is found there was made by equal code from equal input, or is not found.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from gatekit.errors import GatekitError
+from runners.digests import data_sha256, file_sha256, sequence_sha256
+from runners.saes.architecture import Architecture, describe
+from runners.saes.checkpoint import SavedCheckpoint, load_sae, save_stack
+from runners.saes.plan import TrainingPlan
+from runners.saes.sae import Sae
+from runners.saes.training import SaeStack
+from runners.seeding import generator
+
+
+def cache_folder(
+    cache: Path, architecture: Architecture, plan: TrainingPlan, stores: Sequence[str], device: str
+) -> Path:
+    """Return the folder in which SAEs of this making lie, one file per seed.
+
+    Args:
+        cache: of all runs.
+        architecture: of every seed.
+        plan: of the training.
+        stores: digests of the activations, inputs first, then targets.
+        device: trained on.
+    """
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "seeding.py"]
+    key = {
+        "format": 1,
+        "architecture": describe(architecture),
+        "plan": asdict(plan),
+        "stores": list(stores),
+        "device": "cuda" if device.startswith("cuda") else "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "source": sequence_sha256(f"{path.name} {file_sha256(path)}" for path in sources),
+    }
+    return cache / "saes" / data_sha256(key)
+
+
+def find_seed(folder: Path, seed: int) -> Sae | None:
+    """Return the SAE of one seed, or None where it was not trained yet or its file is not the one written."""
+    path = folder / f"seed_{seed}.safetensors"
+    if not path.with_suffix(".json").is_file():
+        return None
+    try:
+        return load_sae(path)
+    except GatekitError:
+        # Trained anew and written over: a damaged copy must neither be used nor stop a run.
+        return None
+
+
+def keep(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> None:
+    """Write every seed of a stack into the cache; the JSON file comes last and says that the weights are whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
+    try:
+        for saved in save_stack(stack, building, facts):
+            os.replace(saved.path, folder / saved.path.name)
+            described = saved.path.with_suffix(".json")
+            os.replace(described, folder / described.name)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def stack_of(saes: Mapping[int, Sae], plan: TrainingPlan) -> SaeStack:
+    """Return SAEs of one making as one stack, seeds in the order given."""
+    first = next(iter(saes.values()))
+    parameters = {name: torch.stack([sae.parameters[name] for sae in saes.values()]) for name in first.parameters}
+    initial = [
+        first.architecture.initial(generator("sae initial weights", seed), sae.parameters["b_dec"])["W_dec"]
+        for seed, sae in saes.items()
+    ]
+    return SaeStack(
+        architecture=first.architecture,
+        seeds=tuple(saes),
+        parameters=parameters,
+        initial_decoders=torch.stack(initial),
+        scale=first.scale,
+        last_losses=tuple(float(str(sae.facts["final_training_loss"])) for sae in saes.values()),
+        target_scale=first.target_scale,
+        plan=plan,
+    )
+
+
+def publish(folder: Path, seeds: Sequence[int], artifacts: Path) -> list[SavedCheckpoint]:
+    """Put the cached files of these seeds among a run's artifacts and return them there."""
+    artifacts.mkdir(parents=True, exist_ok=True)
+    published = []
+    for seed in seeds:
+        for suffix in (".json", ".safetensors"):
+            source, place = folder / f"seed_{seed}{suffix}", artifacts / f"seed_{seed}{suffix}"
+            building = place.with_name(f".{place.name}.{os.getpid()}")
+            shutil.copyfile(source, building)
+            os.replace(building, place)
+        published.append(SavedCheckpoint(seed, place, file_sha256(place), place.stat().st_size))
+    return published
