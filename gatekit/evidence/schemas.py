@@ -20,7 +20,7 @@ KINDS = (
     *("ablation", "adaptive_l0", "cebench", "consistency", "frontier", "known_circuit", "ood", "random_model"),
     *("saebench", "scaling", "stability", "transcoder"),
 )
-DOCUMENTS = ("claims", "keys", "policy", "pull_request", "summary", "verdict")
+DOCUMENTS = ("candidate", "claims", "keys", "policy", "pull_request", "selection", "summary", "verdict")
 INCLUDED = ("summary", "verdict")
 """Schemas that others refer to."""
 
