@@ -242,7 +242,8 @@ def rename(path: str, new: str) -> Callable[[Json], None]:
         (
             setting("/kind", "randommodel"),
             "kind 'randommodel' is not one of 'random_model', 'transcoder', 'ood', 'saebench', 'cebench', "
-            "'known_circuit'; did you mean 'random_model'?",
+            "'known_circuit', 'ablation', 'adaptive_l0', 'consistency', 'stability', 'frontier', 'scaling'; "
+            "did you mean 'random_model'?",
         ),
         (
             setting("/subject/k", "32"),
