@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ from runners.subjects.language_model import LanguageModel, TokenizedText, activa
 
 PADDED_TOKENS_PER_BATCH = 4096
 """On two cores larger batches gain nothing; on a GPU the forward pass is a small part of a run."""
+
+Pooling = Literal["tokens", "last", "mean"]
+"""What of a text becomes rows: every kept token, the last of them, or one mean over them."""
 
 _BYTES_PER_READ = 1 << 24
 
@@ -50,7 +54,7 @@ class ActivationStore:
 
 @dataclass(frozen=True)
 class TokenSet:
-    """Texts whose kept tokens, cut to `rows`, are the rows of a store."""
+    """Texts whose kept tokens, cut to `rows`, are the rows of a store; pooled, each text is one row."""
 
     name: str
     texts: tuple[TokenizedText, ...]
@@ -68,7 +72,12 @@ class TokenSet:
 
 
 def store_activations(
-    model: LanguageModel, hook: str, tokens: TokenSet, cache: Path, show: Callable[[], AbstractContextManager[Progress]]
+    model: LanguageModel,
+    hook: str,
+    tokens: TokenSet,
+    cache: Path,
+    show: Callable[[], AbstractContextManager[Progress]],
+    pooling: Pooling = "tokens",
 ) -> ActivationStore:
     """Compute the activations of `tokens` at `hook`, or open the store that has them already.
 
@@ -78,12 +87,14 @@ def store_activations(
         tokens: the texts and how many of their tokens are rows.
         cache: folder of all stores.
         show: opens a progress display, in rows; called only when there is something to compute.
+        pooling: of each text's kept tokens; means are taken in float32.
 
     Raises:
         GatekitError: the hook does not exist, a value does not fit half precision, or a stored array was altered.
     """
     key = {
         "format": 1,
+        "pooling": pooling,
         "model": model.digest,
         "tokenizer": model.tokenizer_digest,
         "hook": hook,
@@ -98,7 +109,7 @@ def store_activations(
     folder = cache / "activations" / data_sha256(key)
     if not folder.is_dir():
         with show() as progress:
-            _compute(model, hook, tokens, folder, key, progress)
+            _compute(model, hook, tokens, pooling, folder, key, progress)
     return open_store(folder)
 
 
@@ -127,14 +138,21 @@ def _array_sha256(rows: np.ndarray) -> str:
 
 
 def _compute(
-    model: LanguageModel, hook: str, tokens: TokenSet, folder: Path, key: dict[str, object], progress: Progress
+    model: LanguageModel,
+    hook: str,
+    tokens: TokenSet,
+    pooling: Pooling,
+    folder: Path,
+    key: dict[str, object],
+    progress: Progress,
 ) -> None:
     """Fill a new folder beside its final place and rename it, so that an interrupted run leaves no half store."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
         rows: np.memmap | None = None
-        first_row = np.cumsum([0, *(len(text.kept) for text in tokens.texts)])
+        counts = [len(text.kept) if pooling == "tokens" else 1 for text in tokens.texts]
+        first_row = np.cumsum([0, *counts])
         for batch in _batches(tokens.texts):
             values = activations(model, hook, *_padded([tokens.texts[index] for index in batch], model)).cpu()
             if rows is None:
@@ -143,10 +161,10 @@ def _compute(
             written = 0
             for place, index in enumerate(batch):
                 start = int(first_row[index])
-                stop = min(start + len(tokens.texts[index].kept), tokens.rows)
+                stop = min(start + counts[index], tokens.rows)
                 if stop > start:
-                    kept = list(tokens.texts[index].kept[: stop - start])
-                    rows[start:stop] = values[place, kept].numpy().astype(np.float16)
+                    pooled = _pooled(values[place, list(tokens.texts[index].kept)], pooling)
+                    rows[start:stop] = pooled[: stop - start].numpy().astype(np.float16)
                     written += stop - start
                     if not np.isfinite(rows[start:stop]).all():
                         raise GatekitError(
@@ -166,6 +184,16 @@ def _compute(
                 raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _pooled(values: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+    """Return the rows of one text, (rows, width), from its kept tokens, (tokens, width)."""
+    match pooling:
+        case "last":
+            return values[-1:]
+        case "mean":
+            return values.mean(dim=0, keepdim=True)
+    return values
 
 
 def _batches(texts: Sequence[TokenizedText]) -> list[list[int]]:
