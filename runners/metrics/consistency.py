@@ -3,6 +3,11 @@
 The expected score of unrelated dictionaries depends on their shape far more than on anything else (0.25 for 512
 Gaussian rows in 128 dimensions, 0.12 for 2048 in 768), so a score says something only beside a control of the same
 shape.
+
+Up to 2048 latents cosines are held in float64 and the Hungarian algorithm runs on them. Up to 16384 they are held in
+float32 (1 GiB) and matched as `runners.metrics.candidate_matching` has it, which proves its matching to be the best;
+where it cannot, the Hungarian algorithm decides (2 GiB more). Above that cosines are computed block by block, and the
+matching found is reported with the most that it may lack of the best one (`Matching.shortfall`): a lower bound.
 """
 
 from __future__ import annotations
@@ -10,6 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from runners.metrics.candidate_matching import TOLERANCE, Block, match_candidates, row_blocks
+
+METHOD = (
+    "best one to one (Hungarian, or sparse Jonker-Volgenant proved best by its prices) up to 16384 latents; above, "
+    "sparse Jonker-Volgenant on candidate pairs: a lower bound"
+)
+"""For a summary's protocol."""
+
+_LARGEST_DENSE = 2048
+_LARGEST_HELD = 16384
 
 
 @dataclass(frozen=True)
@@ -20,42 +36,138 @@ class Matching:
     """(matched,) signed cosine of each matched pair; min(rows of a, rows of b) of them."""
     larger: int
     """Rows of the larger dictionary."""
+    rows: np.ndarray
+    """(matched,) rows of the first dictionary, in increasing order."""
+    columns: np.ndarray
+    """(matched,) their partners in the second."""
+    shortfall: float = 0.0
+    """What `mean` may lack of the best matching's, at most; 0 for a best matching."""
 
     @property
     def mean(self) -> float:
         """Mean over the rows of the larger dictionary; a row without partner counts as cosine 0."""
-        return float(self.cosines.sum() / self.larger)
+        return float(self.cosines.sum(dtype=np.float64) / self.larger)
 
     def fraction_at_least(self, cut: float) -> float:
         """Fraction of the larger dictionary's rows whose match has a cosine of at least `cut`."""
         return float(np.count_nonzero(self.cosines >= cut) / self.larger)
 
 
-def cosines(a: np.ndarray, b: np.ndarray, d_model: int) -> np.ndarray:
-    """Return signed cosines (rows of a, rows of b) float64 of two dictionaries (latents, d_model).
+@dataclass(frozen=True)
+class Agreement:
+    """Both scores of one pair of dictionaries."""
+
+    matching: Matching
+    mmcs: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The signed cosines of two dictionaries, held whole or computed when asked for."""
+
+    a: np.ndarray
+    """(rows of a, d_model) of unit length."""
+    b: np.ndarray
+    """(rows of b, d_model) of unit length."""
+    held: np.ndarray | None
+
+    def block(self, start: int, stop: int) -> np.ndarray:
+        """Return the cosines of rows start:stop of the first dictionary with all of the second."""
+        found: np.ndarray = self.a[start:stop] @ self.b.T if self.held is None else self.held[start:stop]
+        return found
+
+    def among(self, live_a: np.ndarray, live_b: np.ndarray) -> Comparison:
+        """Return the comparison of some latents only, given as bool (rows of a,) and (rows of b,)."""
+        held = None if self.held is None else self.held[np.ix_(live_a, live_b)]
+        return Comparison(self.a[live_a], self.b[live_b], held)
+
+    def turned(self) -> Comparison:
+        """Return the comparison of the second dictionary with the first."""
+        return Comparison(self.b, self.a, None if self.held is None else self.held.T)
+
+    def agreement(self) -> Agreement:
+        """Return both scores."""
+        if self.held is not None:
+            return Agreement(matching_of(self.held), mmcs_of(self.held))
+        if len(self.a) <= len(self.b):
+            matching = _match_by_blocks(self.block, len(self.a), len(self.b))
+        else:
+            matching = _turned(_match_by_blocks(self.turned().block, len(self.b), len(self.a)))
+        return Agreement(matching, _mmcs_by_blocks(self.block, len(self.a), len(self.b)))
+
+
+def compare(a: np.ndarray, b: np.ndarray, d_model: int) -> Comparison:
+    """Compare two dictionaries (latents, d_model); float64 up to 2048 latents, float32 above.
 
     Raises:
         ValueError: a dictionary is not (latents, d_model), is empty, or has a row that is zero or not finite. A
             dictionary with d_model latents cannot be told from its transpose; it is read as rows = latents.
+    """
+    larger = max(len(a), len(b))
+    precision = np.float64 if larger <= _LARGEST_DENSE else np.float32
+    rows_a, rows_b = (_unit_rows(each, d_model).astype(precision, copy=False) for each in (a, b))
+    return Comparison(rows_a, rows_b, rows_a @ rows_b.T if larger <= _LARGEST_HELD else None)
+
+
+def cosines(a: np.ndarray, b: np.ndarray, d_model: int) -> np.ndarray:
+    """Return signed cosines (rows of a, rows of b) float64 of two dictionaries (latents, d_model).
+
+    Raises:
+        ValueError: as for `compare`.
     """
     product: np.ndarray = _unit_rows(a, d_model) @ _unit_rows(b, d_model).T
     return product
 
 
 def match(a: np.ndarray, b: np.ndarray, d_model: int) -> Matching:
-    """Match the latents of two dictionaries one to one (Hungarian algorithm, exact), as in Song et al. 2505.20254.
+    """Match the latents of two dictionaries one to one, as in Song et al. 2505.20254.
 
     Dictionaries of different size are matched as far as the smaller one goes.
     """
-    return matching_of(cosines(a, b, d_model))
+    return compare(a, b, d_model).agreement().matching
 
 
 def matching_of(similarity: np.ndarray) -> Matching:
-    """Match by a matrix of signed cosines (rows of a, rows of b)."""
+    """Return the best matching by a matrix of signed cosines (rows of a, rows of b)."""
+    rows, columns = similarity.shape
+    if max(rows, columns) <= _LARGEST_DENSE:
+        return _hungarian(similarity)
+    if rows > columns:
+        return _turned(matching_of(similarity.T))
+    found = _match_by_blocks(lambda start, stop: similarity[start:stop], rows, columns)
+    return found if found.shortfall == 0 else _hungarian(similarity)
+
+
+def _match_by_blocks(block: Block, rows: int, columns: int) -> Matching:
+    found = match_candidates(block, rows, columns)
+    values = [
+        np.take_along_axis(block(start, stop), found.columns[start:stop, None], axis=1)[:, 0]
+        for start, stop in row_blocks(rows, columns)
+    ]
+    shortfall = 0.0 if found.shortfall <= TOLERANCE else found.shortfall * rows / columns
+    return Matching(np.concatenate(values), columns, np.arange(rows), found.columns, shortfall)
+
+
+def _hungarian(similarity: np.ndarray) -> Matching:
     from scipy.optimize import linear_sum_assignment
 
-    rows, columns = linear_sum_assignment(similarity, maximize=True)
-    return Matching(similarity[rows, columns], max(similarity.shape))
+    # As costs in float64 the solver takes the matrix as it is; asked to maximise, it would make two copies.
+    costs = np.empty(similarity.shape)
+    np.negative(similarity, out=costs)
+    rows, columns = linear_sum_assignment(costs)
+    return Matching(similarity[rows, columns], max(similarity.shape), rows, columns)
+
+
+def _turned(matching: Matching) -> Matching:
+    """Return a matching of b with a as one of a with b."""
+    order = np.argsort(matching.columns)
+    return Matching(
+        matching.cosines[order],
+        matching.larger,
+        matching.columns[order],
+        matching.rows[order],
+        matching.shortfall,
+    )
 
 
 def pw_mcc(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
@@ -68,13 +180,22 @@ def mmcs(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
 
     Not one to one: many latents may share a partner, and duplicates raise the score.
     """
-    return mmcs_of(cosines(a, b, d_model))
+    compared = compare(a, b, d_model)
+    return _mmcs_by_blocks(compared.block, len(a), len(b))
 
 
 def mmcs_of(similarity: np.ndarray) -> float:
     """MMCS of a matrix of signed cosines (rows of a, rows of b)."""
-    size = np.abs(similarity)
-    return float((size.max(axis=1).mean() + size.max(axis=0).mean()) / 2)
+    return _mmcs_by_blocks(lambda start, stop: similarity[start:stop], *similarity.shape)
+
+
+def _mmcs_by_blocks(block: Block, rows: int, columns: int) -> float:
+    of_rows, of_columns = 0.0, np.zeros(columns)
+    for start, stop in row_blocks(rows, columns):
+        size = np.abs(block(start, stop))
+        of_rows += float(size.max(axis=1).sum(dtype=np.float64))
+        of_columns = np.maximum(of_columns, size.max(axis=0))
+    return float((of_rows / rows + of_columns.mean()) / 2)
 
 
 def chance_corrected(score: float, floor: float) -> float:
@@ -86,7 +207,7 @@ def mean_row_cosine(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
     """Return the mean cosine of each row of `a` with the row of `b` at the same place.
 
     Raises:
-        ValueError: as for `cosines`, or the numbers of rows differ.
+        ValueError: as for `compare`, or the numbers of rows differ.
     """
     if a.shape != b.shape:
         raise ValueError(f"dictionaries of shapes {a.shape} and {b.shape} have no rows in common")

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from runners.metrics.consistency import cosines, matching_of, mmcs_of
+from runners.metrics.consistency import compare
 from runners.progress import Progress
 
 
@@ -24,6 +24,8 @@ class PairScores:
     pw_mcc_live: tuple[float, ...]
     """Over live latents; divided by the larger number of them, so that a live latent without partner counts as 0."""
     mmcs_live: tuple[float, ...]
+    shortfall: tuple[float, ...]
+    """What pw_mcc and pw_mcc_live may lack of the best matching's, at most; 0 up to 16384 latents."""
 
 
 def score_pairs(
@@ -50,14 +52,17 @@ def score_pairs(
     rows = []
     pairs = list(combinations(range(len(seeds)), 2))
     for a, b in pairs:
-        similarity = cosines(decoders[a], decoders[b], d_model)
-        matching = matching_of(similarity)
-        whole = (matching.mean, mmcs_of(similarity))
-        among_live = whole
+        compared = compare(decoders[a], decoders[b], d_model)
+        whole = compared.agreement()
+        among_live = (whole.matching.mean, whole.mmcs)
+        shortfall = whole.matching.shortfall
         if live is not None and not (live[a].all() and live[b].all()):
-            part = similarity[live[a]][:, live[b]]
-            among_live = (matching_of(part).mean, mmcs_of(part)) if part.size else (0.0, 0.0)
-        rows.append((*whole, matching.fraction_at_least(cut), *among_live))
+            among_live = (0.0, 0.0)
+            if live[a].any() and live[b].any():
+                part = compared.among(live[a], live[b]).agreement()
+                among_live = (part.matching.mean, part.mmcs)
+                shortfall = max(shortfall, part.matching.shortfall)
+        rows.append((whole.matching.mean, whole.mmcs, whole.matching.fraction_at_least(cut), *among_live, shortfall))
         progress.advance(1)
     return PairScores(
         tuple((seeds[a], seeds[b]) for a, b in pairs), *(tuple(column) for column in zip(*rows, strict=True))

@@ -1,0 +1,160 @@
+"""One-to-one matching of many latents: solved on the likeliest pairs, and held to a bound over all pairs.
+
+A Hungarian solver takes the full matrix in float64 and, for 16384 unrelated latents, half a minute. Hardly any of the
+pairs can be part of the best matching. So the assignment is solved on each row's best candidates only (sparse
+Jonker-Volgenant), which gives a matching and hence a lower bound of the best sum. The prices that prove it best among
+the candidates (the dual of the assignment problem) bound the best sum from above:
+
+    best sum <= sum_j price_j + sum_i max_j (similarity_ij - price_j)        for any prices >= 0
+
+The pairs that break the proof are added and the problem is solved again, until both bounds meet. Where they meet the
+matching is the best one over all pairs; where they do not, their distance is the largest possible error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+Block = Callable[[int, int], np.ndarray]
+"""(start, stop) -> similarities of these rows with all columns, float32, finite."""
+
+TOLERANCE = 1e-6
+"""Mean shortfall up to which a matching counts as the best: a float32 cosine carries no more."""
+
+_BLOCK_ENTRIES = 2**23
+_CHEAPEST = 1e-12
+"""Smallest rise of a price; rounding in a cycle of no gain must not raise prices for ever."""
+
+
+@dataclass(frozen=True)
+class CandidateMatching:
+    """A matching of every row to a column of its own."""
+
+    columns: np.ndarray
+    """(rows,) partner of each row."""
+    shortfall: float
+    """What the sum of its similarities may lack of the best sum, at most, divided by the number of rows."""
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Candidate pairs, row by row, without repetition."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+    """Similarities, float64."""
+
+    def and_also(self, others: _Pairs, width: int) -> _Pairs:
+        """Return these pairs and others, sorted by row and column."""
+        rows = np.concatenate([self.rows, others.rows])
+        columns = np.concatenate([self.columns, others.columns])
+        _, places = np.unique(rows * width + columns, return_index=True)
+        return _Pairs(rows[places], columns[places], np.concatenate([self.values, others.values])[places])
+
+
+def row_blocks(rows: int, columns: int) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of row blocks that hold some eight million entries each."""
+    height = max(1, _BLOCK_ENTRIES // columns)
+    return ((start, min(start + height, rows)) for start in range(0, rows, height))
+
+
+def match_candidates(block: Block, rows: int, columns: int, candidates: int = 32, rounds: int = 8) -> CandidateMatching:
+    """Match every row to a column of its own so that the sum of similarities is as large as can be.
+
+    Args:
+        block: gives the similarities; called for all rows once per round.
+        rows: number of them, at most that of the columns.
+        columns: number of them.
+        candidates: columns per row to begin with.
+        rounds: solutions at most; the bounds nearly always meet in the first or second.
+
+    Raises:
+        ValueError: more rows than columns.
+    """
+    if not 0 < rows <= columns:
+        raise ValueError(f"{rows} rows cannot each have one of {columns} columns")
+    prices = np.zeros(columns, dtype=np.float32)
+    found, bound = _best_at(prices, block, rows, columns, candidates)
+    # With one column of its own for each row there is always some matching.
+    pairs = found.and_also(_diagonal(block, rows, columns), columns)
+    for _ in range(rounds):
+        own = _solve(pairs, rows, columns)
+        partners = pairs.columns[own]
+        prices = _prices(pairs, own, columns)
+        found, above = _best_at(prices, block, rows, columns, max(1, candidates // 4))
+        bound = min(bound, above + prices.sum(dtype=np.float64))
+        shortfall = max(0.0, (bound - pairs.values[own].sum()) / rows)
+        if shortfall <= TOLERANCE:
+            break
+        pairs = pairs.and_also(found, columns)
+    return CandidateMatching(partners, float(shortfall))
+
+
+def _solve(pairs: _Pairs, rows: int, columns: int) -> np.ndarray:
+    """Return the place in `pairs` of every row's pair in the best matching among them."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    # Explicit zeros would count as no pair; costs from 1 up are none.
+    costs = 1.0 + pairs.values.max() - pairs.values
+    matched_rows, partners = min_weight_full_bipartite_matching(
+        csr_array((costs, (pairs.rows, pairs.columns)), shape=(rows, columns))
+    )
+    order = np.argsort(matched_rows)
+    wanted = np.arange(rows) * columns + partners[order]
+    places: np.ndarray = np.searchsorted(pairs.rows * columns + pairs.columns, wanted)
+    return places
+
+
+def _prices(pairs: _Pairs, own: np.ndarray, columns: int) -> np.ndarray:
+    """Return prices, (columns,) float32, at which no row gains by another candidate than its own, as far as found.
+
+    Longest paths from column to column by Bellman and Ford: leaving column p(i) for column j gains row i
+    similarity_ij - similarity_ip(i). In the best matching no cycle gains, so the paths end.
+    """
+    order = np.argsort(pairs.columns, kind="stable")
+    by_column = pairs.columns[order]
+    reached, starts = np.unique(by_column, return_index=True)
+    left = pairs.columns[own][pairs.rows[order]]
+    gain = (pairs.values - pairs.values[own][pairs.rows])[order]
+    prices = np.zeros(columns)
+    # Any prices bound the best sum; stopping early only loosens the bound.
+    for _ in range(1000):
+        raised = np.maximum.reduceat(prices[left] + gain, starts)
+        higher = raised > prices[reached] + _CHEAPEST
+        if not higher.any():
+            break
+        prices[reached[higher]] = raised[higher]
+    return prices.astype(np.float32)
+
+
+def _best_at(prices: np.ndarray, block: Block, rows: int, columns: int, count: int) -> tuple[_Pairs, float]:
+    """Return each row's `count` best columns at these prices, and the sum over rows of what the best one leaves."""
+    count = min(count, columns)
+    parts, total = [], 0.0
+    for start, stop in row_blocks(rows, columns):
+        similarity = block(start, stop)
+        left = similarity - prices
+        total += float(left.max(axis=1).sum(dtype=np.float64))
+        cut = np.partition(left, columns - count, axis=1)[:, columns - count]
+        chosen = left >= cut[:, None]
+        for row in np.flatnonzero(np.count_nonzero(chosen, axis=1) > count):
+            # Many equal values at the cut: any of them will do, but not all.
+            equal = np.flatnonzero(left[row] == cut[row])
+            spare = np.count_nonzero(chosen[row]) - count
+            chosen[row, np.roll(equal, -start - row)[:spare]] = False
+        places = np.flatnonzero(chosen)
+        at_rows, at_columns = np.divmod(places, columns)
+        parts.append((at_rows + start, at_columns, similarity.ravel()[places].astype(np.float64)))
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return _Pairs(*joined), total
+
+
+def _diagonal(block: Block, rows: int, columns: int) -> _Pairs:
+    values = [np.diagonal(block(start, stop), start) for start, stop in row_blocks(rows, columns)]
+    places = np.arange(rows)
+    return _Pairs(places, places.copy(), np.concatenate(values).astype(np.float64))
