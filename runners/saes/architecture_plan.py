@@ -11,8 +11,6 @@ from runners.config import Bounds
 if TYPE_CHECKING:
     from runners.saes.architecture import Architecture
 
-_IN_SUBJECT = ("architecture", "control", "d_sae", "k")
-
 
 @dataclass(frozen=True)
 class ArchitecturePlan:
@@ -64,13 +62,6 @@ class ArchitecturePlan:
     def active(self) -> int | None:
         """Latents active per token where the architecture fixes them, else None."""
         return self.k if self.k is not None else (self.levels or (None,))[-1]
-
-    @property
-    def settings(self) -> dict[str, str | int | float | bool]:
-        """What a protocol says beside architecture, width and k: every other field that is given."""
-        given = {member.name: getattr(self, member.name) for member in fields(self)}
-        shown = {name: value for name, value in given.items() if value is not None and name not in _IN_SUBJECT}
-        return {name: ", ".join(map(str, v)) if isinstance(v, tuple) else v for name, v in shown.items()}
 
     def build(self, d_in: int, d_out: int | None = None, layers: int | None = None) -> Architecture:
         """Return the architecture for a subject of these widths.

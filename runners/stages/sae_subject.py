@@ -138,7 +138,11 @@ def planned_subject(config: SaeConfig) -> Json:
 
 
 def training_settings(config: SaeConfig) -> Json:
-    """Return what a protocol's settings say of how the SAEs came about."""
+    """Return what a protocol's settings say of how the SAEs came about.
+
+    Fields of the architecture are left out: they belong to the subject, and two architectures that were trained and
+    measured alike have one protocol, or they could never be compared. The producer's configuration has them.
+    """
     return {
         "text_seed": config.texts.seed,
         "train_tokens": config.texts.train_tokens,
@@ -146,5 +150,4 @@ def training_settings(config: SaeConfig) -> Json:
         "special_tokens": "in the input, not among the rows",
         "activation_precision": "float16",
         **dataclasses.asdict(config.training),
-        **config.sae.settings,
     }
