@@ -82,6 +82,8 @@ class Protocol:
     digest: str
     comparable: str
     """Digest of everything but the seeds and how the subject was selected: two SAEs measured alike share it."""
+    alike: str
+    """Digest of what `comparable` covers, without the settings."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,8 @@ def parse_time(text: str) -> datetime:
 
 def _protocol_from(document: Mapping[str, Any]) -> Protocol:
     baseline, selection = document["baseline"], document["selection"]
+    measured = {k: v for k, v in document.items() if k not in ("seeds", "selection", "baseline")}
+    measured["baseline"] = baseline["kind"]
     return Protocol(
         name=document["name"],
         seeds=tuple(int(seed) for seed in document["seeds"]),
@@ -202,10 +206,8 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
         selection=Selection(int(selection["candidates"]), tuple(int(seed) for seed in selection["seeds"])),
         settings=document["settings"],
         digest=sha256_of(document),
-        comparable=sha256_of(
-            {k: v for k, v in document.items() if k not in ("seeds", "selection", "baseline")}
-            | {"baseline": baseline["kind"]}
-        ),
+        comparable=sha256_of(measured),
+        alike=sha256_of({k: v for k, v in measured.items() if k != "settings"}),
     )
 
 

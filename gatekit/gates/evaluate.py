@@ -109,9 +109,9 @@ def _policy(
     errors = lint(policy, now)
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
     relevant = [s for s in summaries if s.kind in kinds]
-    mine = [s for s in relevant if _matches(policy.subject, s)]
+    mine = [s for s in relevant if matches(policy.subject, s)]
     errors += _unsigned(policy, mine, signers)
-    others = [s for s in relevant if not _matches(policy.subject, s)]
+    others = [s for s in relevant if not matches(policy.subject, s)]
     subjects = {s.subject.digest: s.subject for s in sorted(mine, key=lambda s: s.path)}
     several = None
     if policy.one_subject and len(subjects) > 1:
@@ -172,7 +172,8 @@ def _unsigned(
     return errors
 
 
-def _matches(wanted: SubjectFilter, summary: Summary) -> bool:
+def matches(wanted: SubjectFilter, summary: Summary) -> bool:
+    """Whether a summary is about the subject that a policy names."""
     subject = summary.subject
     return (
         wanted.model in (None, subject.model_name)
@@ -221,12 +222,12 @@ def _rule(rule: Rule, setting: Setting) -> tuple[RuleResult, list[GatekitError]]
     if rule.operator == "first_of":
         outcome, reason = _first_of(children)
     else:
-        outcome, reason = _combine(rule.operator == "all_of", [child.outcome for child in children])
+        outcome, reason = combine(rule.operator == "all_of", [child.outcome for child in children])
     return CombinedResult(outcome, Why.COMBINED, reason, rule.operator, tuple(children), rule.location), errors
 
 
-def _combine(need_all: bool, outcomes: Sequence[Outcome]) -> tuple[Outcome, str]:
-    """Three-valued and/or: what is unknown decides unless something known already has."""
+def combine(need_all: bool, outcomes: Sequence[Outcome]) -> tuple[Outcome, str]:
+    """Return the three-valued and/or, with counts in words: what is unknown decides unless something known has."""
     count = {outcome: outcomes.count(outcome) for outcome in Outcome}
     counted = ", ".join(f"{n} {outcome}" for outcome, n in count.items() if n)
     decisive = Outcome.FAIL if need_all else Outcome.PASS

@@ -10,7 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from gatekit.policy.model import Combined, Gate, Policy, Rule, SubjectFilter, Threshold, Waiver
+from gatekit.policy.model import (
+    Combined,
+    Gate,
+    LegacySelection,
+    Policy,
+    Rule,
+    Score,
+    Selection,
+    SubjectFilter,
+    Threshold,
+    Waiver,
+)
 
 
 class Change(StrEnum):
@@ -253,6 +264,7 @@ def _settings(old: Policy, new: Policy) -> list[Detail]:
     details = _step("legacy", old.legacy, new.legacy, tighter=not new.legacy)
     details += _step("one_subject", old.one_subject, new.one_subject, tighter=new.one_subject)
     details += _step("subject", old.subject, new.subject, tighter=None)
+    details += _selection(old.selection, new.selection)
     before, after = old.signed_by, new.signed_by
     if before is None or after is None:
         return details + _step("signed_by", before, after, tighter=before is None)
@@ -260,6 +272,43 @@ def _settings(old: Policy, new: Policy) -> list[Detail]:
     fewer = True if roles[1] < roles[0] else False if roles[1] > roles[0] else None
     details += _step("signed_by roles", tuple(sorted(roles[0])), tuple(sorted(roles[1])), fewer)
     return details + _step("signed_by threshold", before.threshold, after.threshold, after.threshold > before.threshold)
+
+
+def _selection(old: Selection | LegacySelection | None, new: Selection | LegacySelection | None) -> list[Detail]:
+    """Any change: who is selected has no tighter or looser, and a choice made to fit must be seen."""
+    if not isinstance(old, Selection) or not isinstance(new, Selection):
+        if old == new or (old is None and new is None):
+            return []
+        words = {type(None): "none", LegacySelection: "by another system's method", Selection: "by fixed scales"}
+        if type(old) is type(new):
+            return [Detail(Change.INCOMPARABLE, "selection: settings of the legacy method changed")]
+        return [Detail(Change.INCOMPARABLE, f"selection {words[type(old)]} -> {words[type(new)]}")]
+    details: list[Detail] = []
+    for what, before, after in (
+        ("scores", tuple(map(_score, old.scores)), tuple(map(_score, new.scores))),
+        ("eligibility", old.eligibility, new.eligibility),
+        ("pareto", tuple(map(_read, old.pareto)), tuple(map(_read, new.pareto))),
+        ("ties", tuple(map(_read, old.ties)), tuple(map(_read, new.ties))),
+        ("seeds select", old.select_seeds, new.select_seeds),
+        ("seeds confirm", old.confirm_seeds, new.confirm_seeds),
+        ("may_differ", old.may_differ, new.may_differ),
+        ("weight_grid", old.weight_grid, new.weight_grid),
+    ):
+        details += _step(f"selection {what}", before, after, tighter=None)
+    return details
+
+
+def _score(score: Score) -> str:
+    return f"{_read(score.value)} {score.worst:.12g}..{score.best:.12g} x{score.weight:.12g}"
+
+
+def _read(value: Threshold) -> str:
+    """What a value of a selection is, settings included: all of them bear on the choice."""
+    words = [value.kind, value.measure.name, _bound(value), f"at {value.confidence:.12g} from {value.min_seeds} seeds"]
+    words += [f"protocol {value.protocol}"] * (value.protocol is not None)
+    words += [f"max_age {value.max_age}"] * (value.max_age is not None)
+    words += ["reported allowed"] * value.allow_reported
+    return " ".join([*words, f"over {'+'.join(sorted(_factors(value)))}"])
 
 
 def _waivers(old: Sequence[Waiver], new: Sequence[Waiver]) -> list[Detail]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from gatekit.errors import GatekitError
-from gatekit.policy.model import Policy, Threshold, thresholds
+from gatekit.policy.model import Gate, Policy, Score, Selection, Threshold, thresholds
 
 Z_SCORES = {"interpretability", "contrastive", "independence"}
 
@@ -27,7 +27,53 @@ def lint(policy: Policy, now: datetime) -> list[GatekitError]:
         for gate in policy.gates:
             for rule in thresholds(gate.rule):
                 errors += infeasible(rule, policy.subject.d_sae, None)
+    if isinstance(policy.selection, Selection):
+        errors += _selection(policy.selection, policy.gates)
     return errors + list(_waivers(policy, now))
+
+
+MAX_WEIGHTINGS = 200_000
+"""A grid of more would take minutes, and say no more than a coarser one."""
+
+
+def _selection(selection: Selection, gates: Sequence[Gate]) -> Iterable[GatekitError]:
+    for score in selection.scores:
+        yield from _scale(score)
+    for gate in gates:
+        if gate.name in selection.eligibility and any(r.operator == "not_worse_than" for r in thresholds(gate.rule)):
+            yield GatekitError(
+                "policy.eligibility_base",
+                f"'{gate.name}' compares with a base branch, which a selection does not have: nothing would pass it",
+                selection.location,
+            )
+    parts = len(selection.scores) - 1
+    if math.comb(selection.weight_grid + parts, parts) > MAX_WEIGHTINGS:
+        yield GatekitError(
+            "policy.weight_grid",
+            f"{len(selection.scores)} weights in steps of 1/{selection.weight_grid} have more than {MAX_WEIGHTINGS} "
+            "combinations",
+            selection.location,
+            "use a smaller weight_grid",
+        )
+
+
+def _scale(score: Score) -> Iterable[GatekitError]:
+    measure = score.value.measure
+    name = f"{score.value.kind} {measure.name}"
+    low, high = measure.effect_range
+    for end, value, place in (
+        ("worst", score.worst, score.worst_location),
+        ("best", score.best, score.best_location),
+    ):
+        if not low <= value <= high:
+            message = f"{end} {value:g} is outside the range of {name}, [{low:g}, {high:g}]"
+            yield GatekitError("policy.out_of_range", message, place)
+    if score.best == score.worst or (score.best > score.worst) != (measure.direction == "higher"):
+        message = f"{measure.direction} is better for {name}, so best must be {_BEYOND[measure.direction]} worst"
+        yield GatekitError("policy.scale_direction", message, score.best_location)
+
+
+_BEYOND = {"higher": "above", "lower": "below"}
 
 
 def _threshold(rule: Threshold) -> Iterable[GatekitError]:

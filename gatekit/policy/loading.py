@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
-from gatekit.evidence.kinds import Measure, measures
+from gatekit.evidence.kinds import Measure
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import KINDS
 from gatekit.policy import fields
 from gatekit.policy.model import (
-    DEFAULT_CONFIDENCE,
-    DEFAULT_MIN_SEEDS,
     Combination,
     Combined,
     Gate,
@@ -28,34 +24,23 @@ from gatekit.policy.model import (
     Threshold,
     Waiver,
 )
+from gatekit.policy.selection import selection_from
+from gatekit.policy.settings import SETTING_KEYS, Settings, measure_from, settings_from
 from gatekit.policy.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 
 POLICY_KEYS = (
     *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject"),
-    *("signed_by", "gates", "waivers"),
+    *("signed_by", "gates", "selection", "waivers"),
 )
-SETTING_KEYS = ("confidence", "min_seeds", "max_age", "allow_reported", "generalize_over", "selected_from")
-"""What `defaults` may set and a threshold may override."""
 OPERATORS: tuple[Operator, ...] = ("at_least", "at_most", "between", "not_worse_than")
 COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
 GATE_KEYS = ("required", "level", "description")
 THRESHOLD_KEYS = ("from", "measure", *OPERATORS, "bound", "protocol", *SETTING_KEYS)
 SUBJECT_KEYS = ("model", "model_digest", "hook", "architecture", "d_sae", "k", "digest")
 WAIVER_KEYS = ("gate", "owner", "reason", "expires")
-FACTORS = ("seed", "dataset", "row")
 NAME = r"[a-z][a-z0-9_]{0,63}"
 MAX_DEPTH = 8
 """Combinations nested deeper than this are not read by people either."""
-
-
-@dataclass(frozen=True)
-class _Settings:
-    confidence: float = DEFAULT_CONFIDENCE
-    min_seeds: int = DEFAULT_MIN_SEEDS
-    max_age: timedelta | None = None
-    allow_reported: bool = False
-    generalize_over: tuple[str, ...] = FACTORS
-    selected_from: int = 1
 
 
 def find_policies(paths: list[str]) -> list[str]:
@@ -99,10 +84,10 @@ def _policy_from(document: YamlDocument) -> Policy:
     version = fields.required(document, root, top, "schema", "the policy")
     fields.choice(document, version, "schema", ["gatekit.policy/1"])
     legacy = "legacy" in top and fields.flag(document, top["legacy"], "legacy")
-    defaults = _Settings()
+    defaults = Settings()
     if "defaults" in top:
         given = fields.mapping(document, top["defaults"], "defaults", SETTING_KEYS)
-        defaults = _settings(document, given, defaults)
+        defaults = settings_from(document, given, defaults)
     gates_node = fields.required(document, root, top, "gates", "the policy")
     named = fields.entries(document, gates_node, "gates")
     if not named:
@@ -121,33 +106,13 @@ def _policy_from(document: YamlDocument) -> Policy:
         signed_by=_signed_by(document, top["signed_by"]) if "signed_by" in top else None,
         gates=gates,
         waivers=tuple(_waiver(document, node, [gate.name for gate in gates]) for node in waivers),
+        selection=selection_from(document, top["selection"], defaults, [gate.name for gate in gates], legacy)
+        if "selection" in top
+        else None,
     )
 
 
-def _settings(document: YamlDocument, given: Mapping[str, Node], base: _Settings) -> _Settings:
-    factors = base.generalize_over
-    if "generalize_over" in given:
-        items = fields.sequence(document, given["generalize_over"], "generalize_over")
-        factors = tuple(fields.choice(document, item, "factor", FACTORS) for item in items)
-        if len(set(factors)) != len(factors):
-            raise fields.refusal(document, given["generalize_over"], "value", "generalize_over names a factor twice")
-    return _Settings(
-        confidence=fields.confidence(document, given["confidence"]) if "confidence" in given else base.confidence,
-        min_seeds=fields.integer(document, given["min_seeds"], "min_seeds", 1, 10_000)
-        if "min_seeds" in given
-        else base.min_seeds,
-        max_age=fields.duration(document, given["max_age"], "max_age") if "max_age" in given else base.max_age,
-        allow_reported=fields.flag(document, given["allow_reported"], "allow_reported")
-        if "allow_reported" in given
-        else base.allow_reported,
-        generalize_over=factors,
-        selected_from=fields.integer(document, given["selected_from"], "selected_from", 1, 1_000_000)
-        if "selected_from" in given
-        else base.selected_from,
-    )
-
-
-def _gate(document: YamlDocument, key: Node, node: Node, defaults: _Settings, legacy: bool) -> Gate:
+def _gate(document: YamlDocument, key: Node, node: Node, defaults: Settings, legacy: bool) -> Gate:
     name = fields.text(document, key, "gate name", NAME)
     fields_known = (*THRESHOLD_KEYS, *COMBINATIONS, *GATE_KEYS)
     given = fields.mapping(document, node, f"gate '{name}'", fields_known)
@@ -166,7 +131,7 @@ def _gate(document: YamlDocument, key: Node, node: Node, defaults: _Settings, le
 
 
 def _rule(
-    document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: _Settings, legacy: bool, depth: int
+    document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: Settings, legacy: bool, depth: int
 ) -> Rule:
     combinations = [key for key in COMBINATIONS if key in given]
     if not combinations:
@@ -199,13 +164,13 @@ def _rule(
     )
 
 
-def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: _Settings) -> Threshold:
+def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: Settings) -> Threshold:
     if not given:
         raise fields.refusal(document, node, "empty", "an empty rule would hold for anything")
     kind_node = fields.required(document, node, given, "from", "a rule")
     kind = fields.choice(document, kind_node, "kind of summary", KINDS)
     measure_node = fields.required(document, node, given, "measure", "a rule")
-    measure = _measure(document, measure_node, kind)
+    measure = measure_from(document, measure_node, kind)
     operators = [key for key in OPERATORS if key in given]
     if len(operators) != 1:
         what = "no threshold" if not operators else f"{' and '.join(operators)}"
@@ -215,7 +180,7 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], de
     operator = operators[0]
     limit = given[operator]
     low, high = _limits(document, limit, operator, measure)
-    settings = _settings(document, given, defaults)
+    settings = settings_from(document, given, defaults)
     return Threshold(
         kind=kind,
         measure=measure,
@@ -233,15 +198,6 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], de
         location=document.location(node),
         limit_location=document.location(limit),
     )
-
-
-def _measure(document: YamlDocument, node: Node, kind: str) -> Measure:
-    name = fields.text(document, node, "measure")
-    known = measures(kind)
-    if name not in known:
-        remedy = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
-        raise fields.refusal(document, node, "unknown_measure", f"unknown measure '{name}' of {kind}", remedy)
-    return known[name]
 
 
 def _limits(

@@ -115,6 +115,57 @@ class SignedBy:
 
 
 @dataclass(frozen=True)
+class Score:
+    """One measurement on a scale that the policy fixes, so that a score does not depend on who else is compared."""
+
+    value: Threshold
+    """What is read: a threshold at `worst`, whose bound or estimate is scored."""
+    worst: float
+    """Scored 0, as is everything beyond it."""
+    best: float
+    """Scored 1, as is everything beyond it."""
+    weight: float
+    """Relative to the other scores'."""
+    worst_location: Location
+    best_location: Location
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How one of several candidates is chosen."""
+
+    scores: tuple[Score, ...]
+    eligibility: tuple[str, ...]
+    """Gates that a candidate must pass to be ranked."""
+    pareto: tuple[Threshold, ...]
+    ties: tuple[Threshold, ...]
+    """Compared in this order between equal scores."""
+    select_seeds: tuple[int, ...] | None
+    """The only seeds that decide; None: all do."""
+    confirm_seeds: tuple[int, ...] | None
+    """The only seeds that gates then judge; None: the same again, at a confidence that pays for the selection."""
+    may_differ: tuple[str, ...]
+    """Settings of a protocol that belong to the candidate, not to how it is measured."""
+    weight_grid: int
+    """The robustness report tries all weightings in multiples of 1 / weight_grid."""
+    location: Location
+
+
+@dataclass(frozen=True)
+class LegacySelection:
+    """HUSAI's selector, which scores against the pool at hand; only for policies with `legacy: true`."""
+
+    weight_saebench: float
+    weight_cebench: float
+    weight_train_ev: float
+    min_seeds_per_group: int
+    use_lower_bound: bool
+    """Score mean - 1.96 sd / sqrt(n) in place of the mean."""
+    require_both: bool
+    """Leave out what lacks one of the two external benchmarks."""
+
+
+@dataclass(frozen=True)
 class Policy:
     """One policy file."""
 
@@ -130,6 +181,8 @@ class Policy:
     signed_by: SignedBy | None
     gates: tuple[Gate, ...]
     waivers: tuple[Waiver, ...]
+    selection: Selection | LegacySelection | None = None
+    """How a candidate is chosen, where `gatekit select` may choose one."""
 
 
 def thresholds(rule: Rule) -> Iterator[Threshold]:

@@ -1,0 +1,190 @@
+"""The `selection` section of a policy: by what one of several candidates is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gatekit.errors import did_you_mean
+from gatekit.evidence.schemas import KINDS
+from gatekit.policy import fields
+from gatekit.policy.model import LegacySelection, Score, Selection, Threshold
+from gatekit.policy.settings import Settings, measure_from
+from gatekit.policy.strict_yaml import Node, YamlDocument
+
+SELECTION_KEYS = ("scores", "eligibility", "pareto", "ties", "seeds", "may_differ", "weight_grid")
+VALUE_KEYS = ("from", "measure", "use", "protocol")
+SCORE_KEYS = (*VALUE_KEYS, "worst", "best", "weight")
+LEGACY_KEYS = ("method", "weights", "min_seeds_per_group", "uncertainty", "require_both")
+LEGACY_WEIGHTS = ("saebench", "cebench", "train_ev")
+DEFAULT_WEIGHT_GRID = 10
+"""Tenths: fine enough to see where a choice turns, and 66 weightings of three scores can still be read."""
+MAX_WEIGHT = 1e6
+MAX_SEED = 4_294_967_295
+
+
+def selection_from(
+    document: YamlDocument, node: Node, defaults: Settings, gates: Sequence[str], legacy: bool
+) -> Selection | LegacySelection:
+    """Return the section; the one with a `method` belongs to legacy policies alone.
+
+    Args:
+        document: the policy's file.
+        node: the section.
+        defaults: the policy's, at which values are read.
+        gates: names of the policy's gates.
+        legacy: whether the policy says `legacy: true`.
+    """
+    given = fields.mapping(document, node, "selection", (*SELECTION_KEYS, *LEGACY_KEYS))
+    if "method" in given:
+        return _legacy(document, node, legacy)
+    given = fields.mapping(document, node, "selection", SELECTION_KEYS)
+    scores_node = fields.required(document, node, given, "scores", "selection")
+    scores = tuple(_score(document, item, defaults) for item in fields.sequence(document, scores_node, "scores"))
+    wanted = fields.required(document, node, given, "eligibility", "selection")
+    listed = _values(document, given, "pareto", defaults)
+    select, confirm = _seeds(document, given["seeds"]) if "seeds" in given else (None, None)
+    names = fields.sequence(document, given["may_differ"], "may_differ") if "may_differ" in given else ()
+    _refuse_repeats(document, scores_node, [score.value for score in scores], "scores")
+    return Selection(
+        scores=scores,
+        eligibility=_eligibility(document, wanted, gates),
+        pareto=listed or tuple(score.value for score in scores),
+        ties=_values(document, given, "ties", defaults),
+        select_seeds=select,
+        confirm_seeds=confirm,
+        may_differ=tuple(fields.text(document, name, "setting", limit=128) for name in names),
+        weight_grid=fields.integer(document, given["weight_grid"], "weight_grid", 1, 100)
+        if "weight_grid" in given
+        else DEFAULT_WEIGHT_GRID,
+        location=document.location(node),
+    )
+
+
+def _score(document: YamlDocument, node: Node, defaults: Settings) -> Score:
+    given = fields.mapping(document, node, "a score", SCORE_KEYS)
+    worst_node = fields.required(document, node, given, "worst", "a score")
+    best_node = fields.required(document, node, given, "best", "a score")
+    worst = fields.number(document, worst_node, "worst")
+    weight = fields.number(document, given["weight"], "weight") if "weight" in given else 1.0
+    if not 0.0 < weight <= MAX_WEIGHT:
+        raise fields.refusal(document, given["weight"], "value", f"weight {weight:g} must be above 0, at most 1e6")
+    return Score(
+        value=_value(document, node, given, defaults, worst),
+        worst=worst,
+        best=fields.number(document, best_node, "best"),
+        weight=weight,
+        worst_location=document.location(worst_node),
+        best_location=document.location(best_node),
+    )
+
+
+def _value(
+    document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: Settings, limit: float | None = None
+) -> Threshold:
+    """Return what is read, as a threshold at the worst end, so that a gate and a selection find one bound."""
+    kind_node = fields.required(document, node, given, "from", "a value")
+    kind = fields.choice(document, kind_node, "kind of summary", KINDS)
+    measure = measure_from(document, fields.required(document, node, given, "measure", "a value"), kind)
+    use = fields.choice(document, given["use"], "use", ["bound", "point"]) if "use" in given else "bound"
+    higher = measure.direction == "higher"
+    low, high = measure.effect_range
+    return Threshold(
+        kind=kind,
+        measure=measure,
+        operator="at_least" if higher else "at_most",
+        low=(low if limit is None else limit) if higher else None,
+        high=None if higher else (high if limit is None else limit),
+        point=use == "point",
+        confidence=defaults.confidence,
+        min_seeds=defaults.min_seeds,
+        max_age=defaults.max_age,
+        allow_reported=defaults.allow_reported,
+        generalize_over=defaults.generalize_over,
+        protocol=fields.text(document, given["protocol"], "protocol") if "protocol" in given else None,
+        selected_from=1,
+        location=document.location(node),
+        limit_location=document.location(node),
+    )
+
+
+def _values(document: YamlDocument, given: Mapping[str, Node], key: str, defaults: Settings) -> tuple[Threshold, ...]:
+    if key not in given:
+        return ()
+    items = fields.sequence(document, given[key], key)
+    found = [_value(document, item, fields.mapping(document, item, "a value", VALUE_KEYS), defaults) for item in items]
+    _refuse_repeats(document, given[key], found, key)
+    return tuple(found)
+
+
+def _refuse_repeats(document: YamlDocument, node: Node, values: Sequence[Threshold], what: str) -> None:
+    names = [f"{value.kind} {value.measure.name}" for value in values]
+    for name in names:
+        if names.count(name) > 1:
+            raise fields.refusal(document, node, "repeated_measure", f"{what} names {name} twice")
+
+
+def _eligibility(document: YamlDocument, node: Node, gates: Sequence[str]) -> tuple[str, ...]:
+    names: list[str] = []
+    for item in fields.sequence(document, node, "eligibility"):
+        name = fields.text(document, item, "gate")
+        if name not in gates:
+            remedy = did_you_mean(name, gates) or f"gates: {', '.join(gates)}"
+            raise fields.refusal(document, item, "unknown_gate", f"eligibility names no gate: '{name}'", remedy)
+        if name in names:
+            raise fields.refusal(document, item, "value", f"eligibility names '{name}' twice")
+        names.append(name)
+    return tuple(names)
+
+
+def _seeds(document: YamlDocument, node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    given = fields.mapping(document, node, "seeds", ("select", "confirm"))
+
+    def listed(key: str) -> tuple[int, ...]:
+        place = fields.required(document, node, given, key, "seeds")
+        seeds = [fields.integer(document, item, "seed", 0, MAX_SEED) for item in fields.sequence(document, place, key)]
+        if len(set(seeds)) != len(seeds):
+            raise fields.refusal(document, place, "value", f"{key} names a seed twice")
+        return tuple(sorted(seeds))
+
+    select, confirm = listed("select"), listed("confirm")
+    both = sorted(set(select) & set(confirm))
+    if both:
+        raise fields.refusal(
+            document,
+            given["confirm"],
+            "seeds_overlap",
+            f"seed {both[0]} would confirm what it selected",
+            "confirm on seeds that `select` does not name, or leave `seeds` out and let the bounds pay",
+        )
+    return select, confirm
+
+
+def _legacy(document: YamlDocument, node: Node, legacy: bool) -> LegacySelection:
+    given = fields.mapping(document, node, "a legacy selection", LEGACY_KEYS)
+    if not legacy:
+        raise fields.refusal(
+            document,
+            given["method"],
+            "legacy_selection",
+            "a selection by `method` scores against the pool: who else is compared decides the order",
+            "use `scores` with fixed scales; only a policy with legacy: true may use it",
+        )
+    fields.choice(document, given["method"], "method", ["husai"])
+    weights = fields.mapping(
+        document, fields.required(document, node, given, "weights", "a legacy selection"), "weights", LEGACY_WEIGHTS
+    )
+    shares = {
+        key: fields.number(document, fields.required(document, given["weights"], weights, key, "weights"), key)
+        for key in LEGACY_WEIGHTS
+    }
+    uncertainty = fields.required(document, node, given, "uncertainty", "a legacy selection")
+    minimum = fields.required(document, node, given, "min_seeds_per_group", "a legacy selection")
+    both = fields.required(document, node, given, "require_both", "a legacy selection")
+    return LegacySelection(
+        weight_saebench=shares["saebench"],
+        weight_cebench=shares["cebench"],
+        weight_train_ev=shares["train_ev"],
+        min_seeds_per_group=fields.integer(document, minimum, "min_seeds_per_group", 1, 10_000),
+        use_lower_bound=fields.choice(document, uncertainty, "uncertainty", ["point", "lcb"]) == "lcb",
+        require_both=fields.flag(document, both, "require_both"),
+    )

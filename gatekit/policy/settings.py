@@ -1,0 +1,63 @@
+"""What a threshold and a score share: the settings that `defaults` holds, and the measurement that is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gatekit.errors import did_you_mean
+from gatekit.evidence.kinds import Measure, measures
+from gatekit.policy import fields
+from gatekit.policy.model import DEFAULT_CONFIDENCE, DEFAULT_MIN_SEEDS
+from gatekit.policy.strict_yaml import Node, YamlDocument
+
+SETTING_KEYS = ("confidence", "min_seeds", "max_age", "allow_reported", "generalize_over", "selected_from")
+"""What `defaults` may set and a threshold may override."""
+FACTORS = ("seed", "dataset", "row")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a measurement is read: see the fields of `Threshold`."""
+
+    confidence: float = DEFAULT_CONFIDENCE
+    min_seeds: int = DEFAULT_MIN_SEEDS
+    max_age: timedelta | None = None
+    allow_reported: bool = False
+    generalize_over: tuple[str, ...] = FACTORS
+    selected_from: int = 1
+
+
+def settings_from(document: YamlDocument, given: Mapping[str, Node], base: Settings) -> Settings:
+    """Return the settings given, each missing one from `base`."""
+    factors = base.generalize_over
+    if "generalize_over" in given:
+        items = fields.sequence(document, given["generalize_over"], "generalize_over")
+        factors = tuple(fields.choice(document, item, "factor", FACTORS) for item in items)
+        if len(set(factors)) != len(factors):
+            raise fields.refusal(document, given["generalize_over"], "value", "generalize_over names a factor twice")
+    return Settings(
+        confidence=fields.confidence(document, given["confidence"]) if "confidence" in given else base.confidence,
+        min_seeds=fields.integer(document, given["min_seeds"], "min_seeds", 1, 10_000)
+        if "min_seeds" in given
+        else base.min_seeds,
+        max_age=fields.duration(document, given["max_age"], "max_age") if "max_age" in given else base.max_age,
+        allow_reported=fields.flag(document, given["allow_reported"], "allow_reported")
+        if "allow_reported" in given
+        else base.allow_reported,
+        generalize_over=factors,
+        selected_from=fields.integer(document, given["selected_from"], "selected_from", 1, 1_000_000)
+        if "selected_from" in given
+        else base.selected_from,
+    )
+
+
+def measure_from(document: YamlDocument, node: Node, kind: str) -> Measure:
+    """Return the measure of a kind that a node names."""
+    name = fields.text(document, node, "measure")
+    known = measures(kind)
+    if name not in known:
+        remedy = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
+        raise fields.refusal(document, node, "unknown_measure", f"unknown measure '{name}' of {kind}", remedy)
+    return known[name]
