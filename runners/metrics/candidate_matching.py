@@ -78,14 +78,15 @@ def match_candidates(block: Block, rows: int, columns: int, candidates: int = 32
     if not 0 < rows <= columns:
         raise ValueError(f"{rows} rows cannot each have one of {columns} columns")
     prices = np.zeros(columns, dtype=np.float32)
-    found, bound = _best_at(prices, block, rows, columns, candidates)
+    found, bound = _survey(prices, block, rows, columns, candidates, None)
     # With one column of its own for each row there is always some matching.
     pairs = found.and_also(_diagonal(block, rows, columns), columns)
     for _ in range(rounds):
         own = _solve(pairs, rows, columns)
         partners = pairs.columns[own]
         prices = _prices(pairs, own, columns)
-        found, above = _best_at(prices, block, rows, columns, max(1, candidates // 4))
+        kept = (pairs.values[own] - prices[partners]).astype(np.float32)
+        found, above = _survey(prices, block, rows, columns, candidates, kept)
         bound = min(bound, above + prices.sum(dtype=np.float64))
         shortfall = max(0.0, (bound - pairs.values[own].sum()) / rows)
         if shortfall <= TOLERANCE:
@@ -132,26 +133,39 @@ def _prices(pairs: _Pairs, own: np.ndarray, columns: int) -> np.ndarray:
     return prices.astype(np.float32)
 
 
-def _best_at(prices: np.ndarray, block: Block, rows: int, columns: int, count: int) -> tuple[_Pairs, float]:
-    """Return each row's `count` best columns at these prices, and the sum over rows of what the best one leaves."""
-    count = min(count, columns)
+def _survey(
+    prices: np.ndarray, block: Block, rows: int, columns: int, count: int, cuts: np.ndarray | None
+) -> tuple[_Pairs, float]:
+    """Look at all pairs: return those that leave a row more than its cut, and the sum of what the best one leaves.
+
+    Args:
+        prices: (columns,) float32.
+        block: gives the similarities.
+        rows: number of them.
+        columns: number of them.
+        count: pairs per row, about and at most four times that.
+        cuts: (rows,) float32; None takes the cut from every eighth column, so that about `count` pairs pass it.
+    """
     parts, total = [], 0.0
     for start, stop in row_blocks(rows, columns):
         similarity = block(start, stop)
         left = similarity - prices
         total += float(left.max(axis=1).sum(dtype=np.float64))
-        cut = np.partition(left, columns - count, axis=1)[:, columns - count]
-        chosen = left >= cut[:, None]
-        for row in np.flatnonzero(np.count_nonzero(chosen, axis=1) > count):
-            # Many equal values at the cut: any of them will do, but not all.
-            equal = np.flatnonzero(left[row] == cut[row])
-            spare = np.count_nonzero(chosen[row]) - count
-            chosen[row, np.roll(equal, -start - row)[:spare]] = False
+        if cuts is None:
+            sample = left[:, :: 1 if columns <= 64 * count else 8]
+            rank = min(columns, max(1, count * sample.shape[1] // columns))
+            chosen = left >= np.partition(sample, -rank, axis=1)[:, -rank, None]
+        else:
+            chosen = left > cuts[start:stop, None]
+        for row in np.flatnonzero(np.count_nonzero(chosen, axis=1) > 4 * count):
+            # Among many equal values any will do, but not the same for every row.
+            order = np.argsort(np.roll(left[row], start + row), kind="stable")[-count:]
+            chosen[row] = False
+            chosen[row, (order - start - row) % columns] = True
         places = np.flatnonzero(chosen)
         at_rows, at_columns = np.divmod(places, columns)
         parts.append((at_rows + start, at_columns, similarity.ravel()[places].astype(np.float64)))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return _Pairs(*joined), total
+    return _Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True))), total
 
 
 def _diagonal(block: Block, rows: int, columns: int) -> _Pairs:
