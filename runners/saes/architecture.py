@@ -13,6 +13,8 @@ from typing import ClassVar, Protocol
 
 import torch
 
+from runners.saes.kept_latents import Latents
+
 Parameters = dict[str, torch.Tensor]
 Shapes = dict[str, tuple[int, ...]]
 
@@ -50,8 +52,8 @@ class Objective:
     error: torch.Tensor
     """(...,) squared error of the whole reconstruction, mean over tokens; what training reports."""
     terms: tuple[Term, ...]
-    latents: torch.Tensor
-    """(..., tokens, d_sae), as this batch was trained with them."""
+    latents: Latents
+    """(..., tokens, d_sae), as this batch was trained with them; kept ones alone where training is quicker so."""
 
     def total(self) -> torch.Tensor:
         """Return the loss, summed over seeds."""
@@ -99,7 +101,7 @@ class Architecture(Protocol):
         """Return the published training loss of one batch."""
         ...
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:
         """Bring parameters back to where they are constrained to lie, and follow statistics of the batch, in place."""
         ...
 

@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 import torch
 
 from runners.saes.architecture import Architecture, Batch, Objective, Parameters, Shapes
+from runners.saes.kept_latents import Latents
 
 ControlKind = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder"]
 
@@ -80,7 +81,7 @@ class Control:
         """Return the architecture's own loss."""
         return self.base.objective(parameters, batch)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:
         """Do what the architecture does, but leave a held decoder as it was or bring it back near its start."""
         if self.kind == "frozen_decoder":
             # Dividing by norms of nearly 1 would move held rows by a rounding error at every step.

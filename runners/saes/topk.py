@@ -20,6 +20,8 @@ import torch
 from runners.saes.affine import decode, normalise_rows, plain_shapes, pre_activations, tied_start
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term
 from runners.saes.auxk import auxiliary_terms, keep_largest
+from runners.saes.kept_latents import Latents
+from runners.saes.sparse_topk import keeps_few, topk_error
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,9 @@ class TopK:
 
     def objective(self, parameters: Mapping[str, torch.Tensor], batch: Batch) -> Objective:
         """Return squared error plus AuxK."""
+        if keeps_few(batch.x, self.d_sae, self.k):
+            error, auxk, kept = topk_error(parameters, batch, self.k, self.auxiliary_k, centred=True)
+            return Objective(error, (Term("squared_error", 1.0, error), *auxk), kept)
         rectified = self.rectified(parameters, batch.x)
         latents = keep_largest(rectified, self.k)
         missing = batch.target - decode(parameters, latents)
@@ -74,6 +79,6 @@ class TopK:
         auxk = auxiliary_terms(parameters["W_dec"], rectified, missing, batch, min(self.auxiliary_k, self.d_sae))
         return Objective(error, (Term("squared_error", 1.0, error), *auxk), latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:  # noqa: ARG002 (protocol)
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:  # noqa: ARG002 (protocol)
         """Bring decoder rows back to unit length."""
         normalise_rows(parameters["W_dec"])

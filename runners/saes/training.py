@@ -17,6 +17,7 @@ import torch
 
 from runners.progress import Progress
 from runners.saes.architecture import Architecture, Batch, Objective, Parameters
+from runners.saes.kept_latents import active_counts
 from runners.saes.normalisation import Scale, factor_of, norm_scale, scaled_centre, scaled_variance
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import reconstruct_rows
@@ -146,14 +147,14 @@ def _train_group(
     progress: Progress,
 ) -> _TrainedGroup:
     drawn = [architecture.initial(generator("sae initial weights", seed), b_dec) for seed in seeds]
-    parameters = {name: torch.stack([each[name] for each in drawn]).to(device) for name in drawn[0]}
-    for name, value in parameters.items():
+    learned = Learned.of({name: torch.stack([each[name] for each in drawn]).to(device) for name in drawn[0]})
+    for name, value in learned.stored.items():
         value.requires_grad_(name not in architecture.frozen)
-    initial_decoders = parameters["W_dec"].detach().clone()
+    initial_decoders = learned.stored["W_dec"].detach().clone()
     orders = [_RowOrder(len(data.inputs), generator("sae batches", seed)) for seed in seeds]
     # Fused: one pass over weights, gradients and moments instead of a dozen.
-    learned = [value for value in parameters.values() if value.requires_grad]
-    optimizer = torch.optim.Adam(learned, lr=plan.learning_rate, fused=True)
+    moved = [value for value in learned.stored.values() if value.requires_grad]
+    optimizer = torch.optim.Adam(moved, lr=plan.learning_rate, fused=True)
     idle_tokens = torch.zeros((len(seeds), architecture.d_sae), device=device)
     tail: list[torch.Tensor] = []
     for step in range(plan.steps):
@@ -162,41 +163,61 @@ def _train_group(
             group["lr"] = plan.learning_rate * _schedule(step, plan)
         dead = idle_tokens > plan.dead_after_tokens
         batch = Batch(x, target, dead, plan.auxiliary_coefficient, step / plan.steps)
-        objective = _step_gradients(architecture, parameters, batch, plan, data.variance)
+        objective = step_gradients(architecture, learned, batch, plan, data.variance)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            active = (objective.latents > 0).any(dim=1)
+            active = active_counts(objective.latents) > 0
             idle_tokens = torch.where(active, 0.0, idle_tokens + plan.batch_tokens)
-            architecture.after_step(parameters, objective.latents.detach())
+            architecture.after_step(learned.parameters(), objective.latents)
         if step >= plan.steps - max(1, plan.steps // 10):
             tail.append(objective.error.detach() / data.variance)
         progress.advance(plan.batch_tokens * len(seeds))
     return _TrainedGroup(
-        parameters={name: value.detach() for name, value in parameters.items()},
+        parameters={name: value.detach().contiguous() for name, value in learned.parameters().items()},
         initial_decoders=initial_decoders,
         last_losses=torch.stack(tail).double().mean(dim=0).tolist(),
     )
 
 
-def _step_gradients(
-    architecture: Architecture, parameters: Parameters, batch: Batch, plan: TrainingPlan, variance: float
+@dataclass(frozen=True)
+class Learned:
+    """Parameters as the optimizer holds them: each contiguous, the encoder with one latent's weights in a row.
+
+    The sparse step makes the encoder's gradient in that order, and Adam copies what is not contiguous.
+    """
+
+    stored: Parameters
+
+    @classmethod
+    def of(cls, parameters: Parameters) -> Learned:
+        """Hold copies of (seeds, ...) parameters."""
+        return cls({name: (value.mT if name == "W_enc" else value).contiguous() for name, value in parameters.items()})
+
+    def parameters(self) -> Parameters:
+        """Return the parameters in the architecture's shapes: the same memory, with a gradient that flows back."""
+        return {name: value.mT if name == "W_enc" else value for name, value in self.stored.items()}
+
+
+def step_gradients(
+    architecture: Architecture, learned: Learned, batch: Batch, plan: TrainingPlan, variance: float
 ) -> Objective:
-    """Leave each seed's clipped gradient on the parameters and return what was minimised.
+    """Leave each seed's clipped gradient on what is stored and return what was minimised.
 
     The loss is the published one divided by `variance`, so that the clip means the same at every scale.
     """
-    objective = architecture.objective(parameters, batch)
+    objective = architecture.objective(learned.parameters(), batch)
     (objective.total() / variance).backward()
     with torch.no_grad():
-        decoder = parameters["W_dec"]
+        decoder = learned.stored["W_dec"]
         if decoder.grad is not None:
             # A change along a row changes only its length, which is brought back to 1 after the step.
-            decoder.grad.sub_((decoder.grad * decoder).sum(dim=-1, keepdim=True) * decoder)
-        gradients = [value.grad for value in parameters.values() if value.grad is not None]
-        squares = sum(gradient.square().flatten(1).sum(dim=1) for gradient in gradients)
-        assert isinstance(squares, torch.Tensor)
-        shrink = (plan.gradient_clip / squares.sqrt().clamp_min(1e-12)).clamp_max(1.0)
+            along = torch.linalg.vecdot(decoder.grad, decoder).unsqueeze(-1)
+            decoder.grad.addcmul_(along, decoder, value=-1)
+        gradients = [value.grad for value in learned.stored.values() if value.grad is not None]
+        norms = [torch.linalg.vector_norm(each.flatten(1), dim=1) for each in gradients]
+        norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+        shrink = (plan.gradient_clip / norm.clamp_min(1e-12)).clamp_max(1.0)
         for gradient in gradients:
             gradient.mul_(shrink.view(-1, *([1] * (gradient.ndim - 1))))
     return objective

@@ -20,7 +20,9 @@ import torch
 from runners.saes.affine import decode, normalise_rows, unit_rows
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term
 from runners.saes.auxk import auxiliary_terms, keep_largest
+from runners.saes.kept_latents import Latents
 from runners.saes.relu import weighted_l1
+from runners.saes.sparse_topk import keeps_few, topk_error
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ class Transcoder:
 
     def objective(self, parameters: Mapping[str, torch.Tensor], batch: Batch) -> Objective:
         """Return squared error, L1 penalty where it has a price, and AuxK."""
+        if not self.l1_coefficient and keeps_few(batch.x, self.d_sae, self.k):
+            skipped = batch.x @ parameters["W_skip"].mT if self.skip else None
+            error, auxk, kept = topk_error(parameters, batch, self.k, self.auxiliary_k, centred=False, added=skipped)
+            return Objective(error, (Term("squared_error", 1.0, error), *auxk), kept)
         rectified = self._rectified(parameters, batch.x)
         latents = keep_largest(rectified, self.k)
         missing = batch.target - self._predicted(parameters, batch.x, latents)
@@ -88,7 +94,7 @@ class Transcoder:
         auxk = auxiliary_terms(parameters["W_dec"], rectified, missing, batch, min(self.auxiliary_k, self.d_sae))
         return Objective(error, (*terms, *auxk), latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:  # noqa: ARG002 (protocol)
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:  # noqa: ARG002 (protocol)
         """Bring decoder rows back to unit length."""
         normalise_rows(parameters["W_dec"])
 

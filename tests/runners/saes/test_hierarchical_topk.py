@@ -10,9 +10,10 @@ pytestmark = pytest.mark.runners
 
 
 def test_with_one_level_it_is_topk_bit_for_bit(drawn, batch_of, learn, tokens):
-    one, topk = HierarchicalTopK(12, 40, (5,), 6), TopK(12, 40, 5, 6)
+    # So few latents for each kept one that TopK takes dense products too: the sparse ones round otherwise.
+    one, topk = HierarchicalTopK(12, 36, (5,), 6), TopK(12, 36, 5, 6)
     parameters = drawn(topk, dtype=torch.float32)
-    batch = batch_of(topk, tokens.float(), torch.arange(40) < 15)
+    batch = batch_of(topk, tokens.float(), torch.arange(36) < 15)
     ours, our_gradients = learn(one, parameters, batch)
     theirs, their_gradients = learn(topk, parameters, batch)
     assert torch.equal(ours.total(), theirs.total())
