@@ -27,7 +27,7 @@ from gatekit.report import FORMATS
     multiple=True,
     metavar="FORMAT=PATH",
     shell_complete=complete_output(FORMATS),
-    help="Also write markdown, json, junit, sarif or terminal; PATH - is stdout.",
+    help="Also write markdown, html, json, junit, sarif or terminal; PATH - is stdout.",
 )
 @click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
 @click.option("--advisory", is_flag=True, help="Report a blocked or inconclusive verdict, but exit 0 on it.")

@@ -30,7 +30,7 @@ from gatekit.report import PULL_REQUEST_FORMATS
     multiple=True,
     metavar="FORMAT=PATH",
     shell_complete=complete_output(PULL_REQUEST_FORMATS),
-    help="Also write markdown, json or terminal; PATH - is stdout.",
+    help="Also write markdown, html, json or terminal; PATH - is stdout.",
 )
 @click.option("--now", metavar="TIME", help="Judge ages, waivers and keys at this UTC time, e.g. 2026-02-16T01:48:20Z.")
 def command(

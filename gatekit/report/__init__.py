@@ -22,12 +22,14 @@ FORMATS: dict[str, str] = {
     "json": "gatekit.report.json_report",
     "junit": "gatekit.report.junit",
     "sarif": "gatekit.report.sarif",
+    "html": "gatekit.report.html",
 }
 
 PULL_REQUEST_FORMATS: dict[str, str] = {
     "terminal": "gatekit.report.pull_request_terminal",
     "markdown": "gatekit.report.pull_request_markdown",
     "json": "gatekit.report.pull_request_json",
+    "html": "gatekit.report.pull_request_html",
 }
 
 

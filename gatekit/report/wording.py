@@ -165,21 +165,25 @@ def power(policy: PolicyResult) -> list[tuple[str, str]]:
     """Return, per judged threshold, its name and the true value that would have passed with probability `POWER`."""
     stated = []
     for rule in (rule for gate in policy.gates for rule in thresholds_in(gate.result)):
-        if rule.measured is None or rule.measured.detectable is None:
-            continue
-        distance, signed = rule.measured.detectable, _is_difference(rule)
-        name = f"{rule.kind}.{rule.measure}" + (" (difference to base)" if rule.against_base else "")
-        if not _can_have(rule, distance):
-            stated.append((name, "no value that it can have"))
-            continue
-        if rule.operator == "at_least" and rule.low is not None:
-            needed = f"at least {number(rule.low + distance, signed)}"
-        elif rule.operator == "at_most" and rule.high is not None:
-            needed = f"at most {number(rule.high - distance, signed)}"
-        else:
-            needed = f"{number(distance)} or more inside {limit(rule)}"
-        stated.append((name, needed))
+        needed = value_needed(rule)
+        if needed is not None:
+            name = f"{rule.kind}.{rule.measure}" + (" (difference to base)" if rule.against_base else "")
+            stated.append((name, needed))
     return list(dict.fromkeys(stated))
+
+
+def value_needed(rule: ThresholdResult) -> str | None:
+    """Return the true value that would have passed with probability `POWER`, in words; None where none is known."""
+    if rule.measured is None or rule.measured.detectable is None:
+        return None
+    distance, signed = rule.measured.detectable, _is_difference(rule)
+    if not _can_have(rule, distance):
+        return "no value that it can have"
+    if rule.operator == "at_least" and rule.low is not None:
+        return f"at least {number(rule.low + distance, signed)}"
+    if rule.operator == "at_most" and rule.high is not None:
+        return f"at most {number(rule.high - distance, signed)}"
+    return f"{number(distance)} or more inside {limit(rule)}"
 
 
 def _can_have(rule: ThresholdResult, distance: float) -> bool:

@@ -24,7 +24,7 @@ from acceptance.console_script import (
     workspace,
 )
 
-FORMATS = ("terminal", "markdown", "json", "junit", "sarif")
+FORMATS = ("terminal", "markdown", "json", "junit", "sarif", "html")
 
 
 def test_every_format_is_written_whole_beside_the_report_and_changes_no_exit_code(tmp_path: Path) -> None:
