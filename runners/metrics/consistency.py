@@ -25,7 +25,8 @@ METHOD = (
 """For a summary's protocol."""
 
 _LARGEST_DENSE = 2048
-_LARGEST_HELD = 16384
+LARGEST_HELD = 16384
+"""Latents up to which a whole matrix of similarities is held, and a matching is always the best one."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,7 @@ class Comparison:
         """Return both scores."""
         if self.held is not None:
             return Agreement(matching_of(self.held), mmcs_of(self.held))
-        if len(self.a) <= len(self.b):
-            matching = _match_by_blocks(self.block, len(self.a), len(self.b))
-        else:
-            matching = _turned(_match_by_blocks(self.turned().block, len(self.b), len(self.a)))
+        matching = match_blocks(self.block, self.turned().block, len(self.a), len(self.b))
         return Agreement(matching, _mmcs_by_blocks(self.block, len(self.a), len(self.b)))
 
 
@@ -106,7 +104,7 @@ def compare(a: np.ndarray, b: np.ndarray, d_model: int) -> Comparison:
     larger = max(len(a), len(b))
     precision = np.float64 if larger <= _LARGEST_DENSE else np.float32
     rows_a, rows_b = (_unit_rows(each, d_model).astype(precision, copy=False) for each in (a, b))
-    return Comparison(rows_a, rows_b, rows_a @ rows_b.T if larger <= _LARGEST_HELD else None)
+    return Comparison(rows_a, rows_b, rows_a @ rows_b.T if larger <= LARGEST_HELD else None)
 
 
 def cosines(a: np.ndarray, b: np.ndarray, d_model: int) -> np.ndarray:
@@ -136,6 +134,20 @@ def matching_of(similarity: np.ndarray) -> Matching:
         return _turned(matching_of(similarity.T))
     found = _match_by_blocks(lambda start, stop: similarity[start:stop], rows, columns)
     return found if found.shortfall == 0 else _hungarian(similarity)
+
+
+def match_blocks(block: Block, turned: Block, rows: int, columns: int) -> Matching:
+    """Return the matching by similarities that are computed when asked for.
+
+    Args:
+        block: gives rows of the similarities.
+        turned: gives rows of their transpose.
+        rows: of the first dictionary.
+        columns: of the second.
+    """
+    if rows > columns:
+        return _turned(_match_by_blocks(turned, columns, rows))
+    return _match_by_blocks(block, rows, columns)
 
 
 def _match_by_blocks(block: Block, rows: int, columns: int) -> Matching:

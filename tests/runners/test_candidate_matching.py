@@ -120,7 +120,7 @@ def test_many_copies_of_few_directions_are_matched_as_well_as_they_can_be():
 def test_cosines_that_are_not_held_give_the_scores_of_those_that_are(monkeypatch, shape):
     a, b = unrelated(*shape, 24, seed=5)
     held = consistency.compare(a, b, 24).agreement()
-    monkeypatch.setattr(consistency, "_LARGEST_HELD", 2200)
+    monkeypatch.setattr(consistency, "LARGEST_HELD", 2200)
     compared = consistency.compare(a, b, 24)
     assert compared.held is None
     found = compared.agreement()
@@ -132,7 +132,7 @@ def test_cosines_that_are_not_held_give_the_scores_of_those_that_are(monkeypatch
 
 
 def test_an_estimate_above_the_exact_sizes_never_exceeds_the_best_score(monkeypatch):
-    monkeypatch.setattr(consistency, "_LARGEST_HELD", 0)
+    monkeypatch.setattr(consistency, "LARGEST_HELD", 0)
     with_one_candidate(monkeypatch)
     a, b = unrelated(400, 400, 8, seed=6)
     matching = consistency.match(a, b, 8)
