@@ -13,6 +13,8 @@ GROUP = "gatekit.runners"
 
 # In a checkout that is not installed there are no entry points; ours are known all the same.
 BUILT_IN = {
+    "consistency": "runners.stages.consistency",
+    "ablation": "runners.stages.ablation",
     "known_circuit": "runners.stages.known_circuit",
     "random_model": "runners.stages.random_model",
 }

@@ -24,6 +24,7 @@ from gatekit.errors import GatekitError
 from runners.config import Bounds, plain
 from runners.saes.plan import SaePlan, TrainingPlan
 from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.selection import SelectionPlan, selection_json
 from runners.summary_writing import Json, Measured
 
 KIND = "known_circuit"
@@ -64,15 +65,6 @@ class CircuitPlan:
     """A latent is single-frequency from this share of its variance on one frequency."""
     random_model_seed: Annotated[int, Bounds(0, 4294967295)]
     """Of the re-initialised transformer that the control's SAEs are trained on."""
-
-
-@dataclass(frozen=True)
-class SelectionPlan:
-    """How this configuration was chosen among others, before it was run on these seeds."""
-
-    candidates: Annotated[int, Bounds(1, 1_000_000)]
-    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)] | None
-    """Of the SAEs that were looked at for choosing; null where there was nothing to choose."""
 
 
 @dataclass(frozen=True)
@@ -163,10 +155,7 @@ def protocol_of(
         "datasets": list(datasets),
         "ks": [],
         "baseline": {"kind": "random_model", "subject": baseline},
-        "selection": {
-            "candidates": config.selection.candidates,
-            "seeds": list(config.selection.seeds or ()),
-        },
+        "selection": selection_json(config.selection),
         "settings": {
             "modulus": transformer.p,
             "position": transformer.position,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from runners.stages.lifecycle import Surroundings
 from runners.stages.sae_subject import SaeConfig, subject_json
 from runners.subjects.activation_store import ActivationStore, TokenSet, store_activations
 from runners.subjects.language_model import LanguageModel, ModelFiles, find_model, load, load_reinitialised
+from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.subjects.text_corpus import Corpus, read_corpus, sae_probes_folder, shuffled
 from runners.subjects.token_sets import draw_token_sets
 from runners.summary_writing import Json
@@ -100,15 +101,20 @@ def open_source(config: SaeConfig, device: str) -> Source:
     Raises:
         GatekitError: the model is not there, or the texts are too few.
     """
-    plan = config.subject
+    return _opened(config.subject, config.texts, device)
+
+
+# The cells of a sweep differ in their SAEs only: model and texts, some ten seconds' work, are opened once for them.
+@lru_cache(maxsize=1)
+def _opened(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
     files = find_model(plan.model.source, plan.model.name, plan.model.revision)
     corpus = read_corpus(sae_probes_folder())
     model = load(files, device)
     training, held_out = draw_token_sets(
         model,
-        shuffled(corpus, config.texts.seed),
-        config.texts.held_out_tokens,
-        config.texts.train_tokens,
+        shuffled(corpus, texts.seed),
+        texts.held_out_tokens,
+        texts.train_tokens,
         plan.max_tokens_per_text,
     )
     return Source(files, model, corpus, training, held_out)
