@@ -27,6 +27,7 @@ ARCHITECTURES = {
     "route": "runners.saes.route:RouteSAE",
     "transcoder": "runners.saes.transcoder:Transcoder",
     "control": "runners.saes.controls:Control",
+    "aligned": "runners.saes.alignment:Aligned",
 }
 
 

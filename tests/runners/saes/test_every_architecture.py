@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from gatekit.errors import GatekitError
 from runners.digests import file_sha256
 from runners.progress import Silent
+from runners.saes.alignment import Aligned
 from runners.saes.architecture import Architecture
 from runners.saes.batch_topk import BatchTopK
 from runners.saes.checkpoint import load_sae, save_stack
@@ -44,6 +45,7 @@ EACH: dict[str, Architecture] = {
     "route": RouteSAE(D, F, 3, 2),
     "transcoder": Transcoder(D, 7, F, 3, 6, skip=True),
     "control": Control(BatchTopK(D, F, 3, 6), "soft_frozen_decoder"),
+    "aligned": Aligned(TopK(D, F, 3, 6), "v2", 0.1, 4, "0" * 64, reference=torch.eye(F, D) + 0.1),
 }
 PLAN = TrainingPlan(
     steps=30,

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from gatekit.errors import GatekitError, Location
+from runners.saes.alignment import Aligned
 from runners.saes.architecture import Architecture, describe
 from runners.saes.batch_topk import BatchTopK
 from runners.saes.controls import Control
@@ -33,6 +34,7 @@ ONE_OF_EACH: list[Architecture] = [
     RouteSAE(6, 10, 2, 3, "scaled"),
     Transcoder(6, 4, 10, 2, 3, skip=True),
     Control(BatchTopK(6, 10, 2, 3), "soft_frozen_decoder"),
+    Aligned(TopK(6, 10, 2, 3), "v1", 0.1, 1, "0" * 64, from_reference=True),
 ]
 
 
