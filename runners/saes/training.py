@@ -9,7 +9,7 @@ rounding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,10 @@ from runners.saes.normalisation import Scale, factor_of, norm_scale, scaled_cent
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import reconstruct_rows
 from runners.seeding import generator
+
+
+Observe = Callable[[int, tuple[int, ...], Parameters], None]
+"""(steps done, seeds, their parameters): the parameters are training's own and must be copied, never changed."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ def train_stack(
     device: str,
     progress: Progress,
     targets: np.ndarray | None = None,
+    *,
+    observe: Observe | None = None,
 ) -> SaeStack:
     """Train one SAE per seed.
 
@@ -75,6 +81,7 @@ def train_stack(
         device: to train on.
         progress: told of every step's tokens.
         targets: (rows, d_out) what a transcoder is to reconstruct; None where that is the inputs.
+        observe: shown the parameters of every group of seeds before the first step and after each.
 
     Raises:
         ValueError: the rows are not as wide as the architecture, or fewer than one batch.
@@ -97,7 +104,7 @@ def train_stack(
     )
     b_dec = torch.from_numpy(scaled_centre(aims, plan.centre, aim_scale)).float()
     groups = [tuple(seeds)] if device.startswith("cuda") else [(seed,) for seed in seeds]
-    trained = [_train_group(architecture, data, b_dec, group, plan, device, progress) for group in groups]
+    trained = [_train_group(architecture, data, b_dec, group, plan, device, progress, observe) for group in groups]
     return SaeStack(
         architecture=architecture,
         seeds=tuple(seeds),
@@ -145,12 +152,15 @@ def _train_group(
     plan: TrainingPlan,
     device: str,
     progress: Progress,
+    observe: Observe | None,
 ) -> _TrainedGroup:
     drawn = [architecture.initial(generator("sae initial weights", seed), b_dec) for seed in seeds]
     learned = Learned.of({name: torch.stack([each[name] for each in drawn]).to(device) for name in drawn[0]})
     for name, value in learned.stored.items():
         value.requires_grad_(name not in architecture.frozen)
     initial_decoders = learned.stored["W_dec"].detach().clone()
+    if observe is not None:
+        observe(0, seeds, learned.parameters())
     orders = [_RowOrder(len(data.inputs), generator("sae batches", seed)) for seed in seeds]
     # Fused: one pass over weights, gradients and moments instead of a dozen.
     moved = [value for value in learned.stored.values() if value.requires_grad]
@@ -170,6 +180,8 @@ def _train_group(
             active = active_counts(objective.latents) > 0
             idle_tokens = torch.where(active, 0.0, idle_tokens + plan.batch_tokens)
             architecture.after_step(learned.parameters(), objective.latents)
+        if observe is not None:
+            observe(step + 1, seeds, learned.parameters())
         if step >= plan.steps - max(1, plan.steps // 10):
             tail.append(objective.error.detach() / data.variance)
         progress.advance(plan.batch_tokens * len(seeds))

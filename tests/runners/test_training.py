@@ -125,3 +125,18 @@ def test_seeds_are_derived_from_purpose_and_seed_and_fit_a_generator():
 
     expected = int(hashlib.sha256(b"gatekit.runners/1|weights|3").hexdigest()[:16], 16) // 2
     assert derive_seed("weights", 3) == expected
+
+
+def test_an_observer_sees_the_start_every_step_and_the_end_and_changes_nothing(stack):
+    seen: list[tuple[int, tuple[int, ...], torch.Tensor]] = []
+
+    def observe(done: int, seeds: tuple[int, ...], parameters: dict[str, torch.Tensor]) -> None:
+        seen.append((done, seeds, parameters["W_dec"].detach().clone()))
+
+    watched = train_stack(ARCHITECTURE, sparse_rows(), stack.seeds, PLAN, "cpu", Silent(), observe=observe)
+    assert [entry[:2] for entry in seen] == [(done, (seed,)) for seed in stack.seeds for done in range(31)]
+    for place in range(len(stack.seeds)):
+        of_seed = seen[place * 31 : place * 31 + 31]
+        assert torch.equal(of_seed[0][2][0], stack.initial_decoders[place])
+        assert torch.equal(of_seed[-1][2][0], watched.parameters["W_dec"][place])
+    assert all(torch.equal(value, stack.parameters[name]) for name, value in watched.parameters.items())
