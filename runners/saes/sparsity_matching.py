@@ -1,0 +1,92 @@
+"""Finding the price at which an SAE with a sparsity penalty has a wanted L0.
+
+Architectures with k have the L0 that they are told to have; the others have whatever their price leads to. Comparing
+them at unequal L0 compares sparsities, so the price is searched for, on a seed that no comparison uses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gatekit.errors import GatekitError
+from runners.saes.architecture_plan import ArchitecturePlan
+
+PRICES = {"relu": "l1_coefficient", "gated": "l1_coefficient", "jump_relu": "l0_coefficient"}
+"""Architecture -> the field that decides its L0."""
+
+_LARGEST_STEP = 3.0
+"""A price moves at most by this factor in one trial while the target is not yet bracketed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training at one price."""
+
+    price: float
+    l0: float
+
+
+@dataclass(frozen=True)
+class MatchedPlan:
+    """An architecture at the wanted L0."""
+
+    plan: ArchitecturePlan
+    trials: tuple[Trial, ...]
+    """In order; empty where the architecture fixes its L0 by k."""
+
+
+def match_l0(
+    plan: ArchitecturePlan, target: float, tolerance: float, trials: int, measured: Callable[[ArchitecturePlan], float]
+) -> MatchedPlan:
+    """Return the plan with the price at which its L0 lies within `tolerance` of `target`, as a fraction.
+
+    The logarithm of L0 falls with that of the price, nearly along a line; the next price is where the line through the
+    two trials that enclose the target, or the nearest two, meets it.
+
+    Args:
+        plan: with a first price.
+        target: wanted L0.
+        tolerance: largest |L0 / target - 1|.
+        trials: trainings at most.
+        measured: trains at a plan and returns its L0.
+
+    Raises:
+        GatekitError: `sparsity.unmatched`: no trial came near enough; each is named.
+    """
+    field = PRICES.get(plan.architecture)
+    if field is None:
+        return MatchedPlan(plan, ())
+    price = getattr(plan, field)
+    if not price:
+        raise GatekitError("sparsity.unmatched", f"architecture '{plan.architecture}' has no first price '{field}'")
+    done: list[Trial] = []
+    for _ in range(trials):
+        tried = replace(plan, **{field: price})
+        done.append(Trial(price, measured(tried)))
+        if abs(done[-1].l0 / target - 1) <= tolerance:
+            return MatchedPlan(tried, tuple(done))
+        price = _next_price(done, target)
+    said = ", ".join(f"{trial.l0:.3g} at {trial.price:.3g}" for trial in done)
+    raise GatekitError(
+        "sparsity.unmatched",
+        f"no {field} gave '{plan.architecture}' an L0 within {tolerance:.0%} of {target:g}: {said}",
+        remedy="give another first price or more trials",
+    )
+
+
+def _next_price(done: list[Trial], target: float) -> float:
+    denser = max((trial for trial in done if trial.l0 > target), key=lambda trial: trial.price, default=None)
+    sparser = min((trial for trial in done if trial.l0 <= target), key=lambda trial: trial.price, default=None)
+    if denser is None or sparser is None:
+        only = denser or sparser
+        assert only is not None
+        # Without a bracket: as if L0 were inversely proportional to the price, but never far at once.
+        factor = min(_LARGEST_STEP, max(1 / _LARGEST_STEP, max(only.l0, 1e-3) / target))
+        return only.price * factor
+    span = math.log(denser.l0) - math.log(max(sparser.l0, 1e-3))
+    part = (math.log(denser.l0) - math.log(target)) / span
+    # Kept off the ends, where a price would be tried again.
+    part = min(0.9, max(0.1, part))
+    return math.exp(math.log(denser.price) + part * (math.log(sparser.price) - math.log(denser.price)))
