@@ -10,10 +10,10 @@ import torch
 from runners.saes import sparse_topk, topk, transcoder
 from runners.saes.architecture import Architecture, Batch, Objective
 from runners.saes.controls import Control
+from runners.saes.gradient_step import Learned, step_gradients
 from runners.saes.kept_latents import KeptLatents, active_counts
 from runners.saes.plan import TrainingPlan
 from runners.saes.topk import TopK
-from runners.saes.training import Learned, step_gradients
 from runners.saes.transcoder import Transcoder
 
 pytestmark = pytest.mark.runners
@@ -46,9 +46,7 @@ def dense(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def stepped(architecture: Architecture, dead: int, clip: float, drawn) -> tuple[Objective, Gradients]:
     """Compute one seed's gradients as training does: decoder-parallel part removed, clipped."""
     parameters = drawn(architecture, dtype=torch.float32)
-    learned = Learned.of({name: value.unsqueeze(0) for name, value in parameters.items()})
-    for name, value in learned.stored.items():
-        value.requires_grad_(name not in architecture.frozen)
+    learned = Learned.of({name: value.unsqueeze(0) for name, value in parameters.items()}, architecture.frozen)
     draws = torch.Generator().manual_seed(1)
     x = 2 * torch.randn((1, TOKENS, D_IN), generator=draws) + 0.5
     target = x if not isinstance(architecture, Transcoder) else torch.randn((1, TOKENS, 7), generator=draws)

@@ -1,0 +1,191 @@
+"""Seeds in training: what a step reads and changes, and the whole of it as tensors, so that it can go on later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from runners.saes.architecture import Architecture, Batch, Parameters
+from runners.saes.gradient_step import Learned, step_gradients
+from runners.saes.kept_latents import active_counts
+from runners.saes.plan import TrainingPlan
+from runners.seeding import generator
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What every seed trains on."""
+
+    inputs: torch.Tensor
+    """(rows, d_in), or (rows, layers, d_in), half precision, in the model's units."""
+    targets: torch.Tensor | None
+    """(rows, d_out) where that is not the inputs."""
+    input_factor: float | torch.Tensor
+    target_factor: float | torch.Tensor
+    variance: float
+    """Of the scaled targets, summed over dimensions; makes the loss a fraction and free of units."""
+
+    def batch(self, taken: torch.Tensor, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scaled inputs and targets of the row numbers `taken`, (seeds, tokens)."""
+        taken = taken.to(self.inputs.device)
+        x = self.inputs[taken].to(device).float() * self.input_factor
+        return x, x if self.targets is None else self.targets[taken].to(device).float() * self.target_factor
+
+
+def resident(rows: np.ndarray, device: str) -> torch.Tensor:
+    """Return the rows on the device where they fit into half of its free memory, else mapped on the CPU."""
+    tensor = torch.from_numpy(rows)
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info()
+        return tensor.to(device) if tensor.numel() * tensor.element_size() < free // 2 else tensor
+    return tensor
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """How training goes, from its last batch alone; means over the seeds of the group."""
+
+    step: int
+    loss: float
+    """Squared error as a fraction of the variance."""
+    l0: float
+    """Active latents per token."""
+    dead: float
+    """Fraction of latents that count as dead."""
+
+    @property
+    def r2(self) -> float:
+        """The part of the variance that is reconstructed, on a training batch."""
+        return 1.0 - self.loss
+
+
+class SeedGroup:
+    """Seeds trained together; axis 0 of every tensor is the seed."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        data: TrainingData,
+        b_dec: torch.Tensor,
+        seeds: tuple[int, ...],
+        plan: TrainingPlan,
+        device: str,
+    ) -> None:
+        """Draw every seed's initial weights about `b_dec`, the centre of the scaled targets."""
+        self._architecture, self._data, self._plan, self._device = architecture, data, plan, device
+        self.seeds = seeds
+        drawn = [architecture.initial(generator("sae initial weights", seed), b_dec) for seed in seeds]
+        stacked = {name: torch.stack([each[name] for each in drawn]).to(device) for name in drawn[0]}
+        self.initial_decoders = stacked["W_dec"].clone()
+        self._learned = Learned.of(stacked, architecture.frozen)
+        # Fused: one pass over weights, gradients and moments instead of a dozen.
+        self._optimizer = torch.optim.Adam(self._learned.moved(), lr=plan.learning_rate, fused=True)
+        self._orders = [_RowOrder(len(data.inputs), generator("sae batches", seed)) for seed in seeds]
+        self._idle_tokens = torch.zeros((len(seeds), architecture.d_sae), device=device)
+        self._tail: list[torch.Tensor] = []
+        self._error = torch.full((len(seeds),), torch.nan, device=device)
+        self._active = torch.zeros((len(seeds), architecture.d_sae), dtype=torch.long, device=device)
+        self.steps_done = 0
+
+    def step(self) -> None:
+        """Take one step of every seed on its next batch."""
+        plan = self._plan
+        x, target = self._data.batch(
+            torch.stack([order.take(plan.batch_tokens) for order in self._orders]), self._device
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = plan.learning_rate * learning_rate_factor(self.steps_done, plan)
+        dead = self._idle_tokens > plan.dead_after_tokens
+        batch = Batch(x, target, dead, plan.auxiliary_coefficient, self.steps_done / plan.steps)
+        objective = step_gradients(self._architecture, self._learned, batch, plan, self._data.variance)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            self._error, self._active = objective.error.detach(), active_counts(objective.latents)
+            self._idle_tokens = torch.where(self._active > 0, 0.0, self._idle_tokens + plan.batch_tokens)
+            self._architecture.after_step(self._learned.parameters(), objective.latents)
+        if self.steps_done >= plan.steps - max(1, plan.steps // 10):
+            self._tail.append(self._error / self._data.variance)
+        self.steps_done += 1
+
+    def report(self) -> StepReport:
+        """Return how the last step went; waits for the device."""
+        return StepReport(
+            step=self.steps_done,
+            loss=float(self._error.mean()) / self._data.variance,
+            l0=float(self._active.sum(dim=1).double().mean()) / self._plan.batch_tokens,
+            dead=float((self._idle_tokens > self._plan.dead_after_tokens).double().mean()),
+        )
+
+    def view(self) -> Parameters:
+        """Return the parameters themselves: the next step changes them."""
+        return {name: value.detach() for name, value in self._learned.parameters().items()}
+
+    def parameters(self) -> Parameters:
+        """Return the parameters, each contiguous."""
+        return {name: value.contiguous() for name, value in self.view().items()}
+
+    def last_losses(self) -> list[float]:
+        """Return per seed the mean squared error over the last tenth of the steps, as a fraction of the variance."""
+        losses: list[float] = torch.stack(self._tail).double().mean(dim=0).tolist()
+        return losses
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return all that `restore` needs to go on from here with the same bits."""
+        tensors = {f"stored.{name}": value.detach() for name, value in self._learned.stored.items()}
+        tensors["steps_done"] = torch.tensor(self.steps_done)
+        tensors["idle_tokens"] = self._idle_tokens
+        tensors["tail"] = torch.stack(self._tail) if self._tail else torch.empty((0, len(self.seeds)))
+        for place, value in enumerate(self._learned.moved()):
+            tensors |= {f"adam.{place}.{name}": held for name, held in self._optimizer.state[value].items()}
+        for place, order in enumerate(self._orders):
+            tensors |= {f"order.{place}.{name}": held for name, held in order.state().items()}
+        return tensors
+
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Go on from a state that a group of the same seeds, data and plan returned."""
+        with torch.no_grad():
+            for name, value in self._learned.stored.items():
+                value.copy_(tensors[f"stored.{name}"])
+        self.steps_done = int(tensors["steps_done"])
+        self._idle_tokens = tensors["idle_tokens"].to(self._device)
+        self._tail = list(tensors["tail"].to(self._device))
+        for place, value in enumerate(self._learned.moved()):
+            prefix = f"adam.{place}."
+            held = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+            self._optimizer.state[value] = {name: tensor.to(self._device) for name, tensor in held.items()}
+        for place, order in enumerate(self._orders):
+            order.restore(tensors[f"order.{place}.left"], tensors[f"order.{place}.draws"])
+
+
+def learning_rate_factor(step: int, plan: TrainingPlan) -> float:
+    """Return the factor on the learning rate: up, level, down; never zero."""
+    rise = plan.warmup_fraction * plan.steps
+    fall = plan.decay_fraction * plan.steps
+    up = (step + 1) / rise if rise >= 1 else 1.0
+    down = (plan.steps - step) / fall if fall >= 1 else 1.0
+    return min(1.0, up, down)
+
+
+class _RowOrder:
+    """One seed's endless order of rows: a new permutation per pass, incomplete batches carried over to the next."""
+
+    def __init__(self, rows: int, draws: torch.Generator) -> None:
+        self._rows, self._draws = rows, draws
+        self._left = torch.empty(0, dtype=torch.long)
+
+    def take(self, count: int) -> torch.Tensor:
+        while len(self._left) < count:
+            self._left = torch.cat([self._left, torch.randperm(self._rows, generator=self._draws)])
+        taken, self._left = self._left[:count], self._left[count:]
+        return taken
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {"left": self._left, "draws": self._draws.get_state()}
+
+    def restore(self, left: torch.Tensor, draws: torch.Tensor) -> None:
+        self._left = left
+        self._draws.set_state(draws)
