@@ -9,6 +9,7 @@ both labels is left out, so that a split of the rows is a split of the texts.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,25 +82,10 @@ def read_labelled(
     Raises:
         GatekitError: `dataset.unknown` or `dataset.labels`: there is no such file, or it has not two labels.
     """
-    import pandas as pd
-
-    path = _path(folder, name, shifted)
-    if not path.is_file() or name not in registered_datasets(folder):
-        known = shifted_datasets(folder) if shifted else registered_datasets(folder)
-        raise GatekitError(
-            "dataset.unknown",
-            f"sae-probes registers no {'shifted ' if shifted else ''}dataset '{name}'",
-            Location(str(folder)),
-            did_you_mean(name, known),
-        )
-    frame = pd.read_csv(path, compression="zstd", dtype=str, keep_default_na=False)
-    classes = sorted(set(frame["target"]))
-    if len(classes) != 2:
-        raise GatekitError("dataset.labels", f"'{name}' has the labels {classes} and not two", Location(str(path)))
     found: dict[str, tuple[str, int]] = {}
     twofold: set[str] = set()
-    for text, target in zip(frame["prompt"], frame["target"], strict=True):
-        digest, label = text_sha256(text), classes.index(target)
+    for text, label in _rows(folder, name, shifted):
+        digest = text_sha256(text)
         if text.strip() and found.setdefault(digest, (text.strip(), label))[1] != label:
             twofold.add(digest)
     order = sorted(found.keys() - twofold, key=lambda digest: _place(seed, digest))
@@ -107,12 +93,16 @@ def read_labelled(
         each = min(rows // 2, *(sum(found[digest][1] == label for digest in order) for label in (0, 1)))
         taken = {digest for label in (0, 1) for digest in [d for d in order if found[d][1] == label][:each]}
         order = [digest for digest in order if digest in taken]
-    return LabelledTexts(
-        name=name,
-        texts=tuple(found[digest][0] for digest in order),
-        labels=tuple(found[digest][1] for digest in order),
-        sha256=sequence_sha256(f"{digest} {found[digest][1]}" for digest in order),
-    )
+    return _labelled(name, [found[digest] for digest in order])
+
+
+def read_as_filed(folder: Path, name: str) -> LabelledTexts:
+    """Read every row of a registered dataset in the file's order, repeated texts and all, as sae-probes takes them.
+
+    Raises:
+        GatekitError: as `read_labelled`.
+    """
+    return _labelled(name, [(text.strip(), label) for text, label in _rows(folder, name, shifted=False)])
 
 
 def split(labelled: LabelledTexts, test_fraction: float, seed: int) -> Split:
@@ -138,6 +128,35 @@ def split(labelled: LabelledTexts, test_fraction: float, seed: int) -> Split:
     left = set(test)
     return Split(
         train=np.array([row for row in order if row not in left]), test=np.array([row for row in order if row in left])
+    )
+
+
+def _rows(folder: Path, name: str, shifted: bool) -> list[tuple[str, int]]:
+    """Return text and label of every row of a file."""
+    import pandas as pd
+
+    path = _path(folder, name, shifted)
+    if not path.is_file() or name not in registered_datasets(folder):
+        known = shifted_datasets(folder) if shifted else registered_datasets(folder)
+        raise GatekitError(
+            "dataset.unknown",
+            f"sae-probes registers no {'shifted ' if shifted else ''}dataset '{name}'",
+            Location(str(folder)),
+            did_you_mean(name, known),
+        )
+    frame = pd.read_csv(path, compression="zstd", dtype=str, keep_default_na=False)
+    classes = sorted(set(frame["target"]))
+    if len(classes) != 2:
+        raise GatekitError("dataset.labels", f"'{name}' has the labels {classes} and not two", Location(str(path)))
+    return [(text, classes.index(target)) for text, target in zip(frame["prompt"], frame["target"], strict=True)]
+
+
+def _labelled(name: str, rows: Sequence[tuple[str, int]]) -> LabelledTexts:
+    return LabelledTexts(
+        name=name,
+        texts=tuple(text for text, _ in rows),
+        labels=tuple(label for _, label in rows),
+        sha256=sequence_sha256(f"{text_sha256(text)} {label}" for text, label in rows),
     )
 
 

@@ -1,0 +1,1 @@
+"""External benchmarks: SAEBench with sae-probes, and CE-Bench."""

@@ -1,0 +1,196 @@
+"""Sparse probing: every SAE and the dense baseline on the same rows of each dataset, each result remembered by content.
+
+A dataset is done arm by arm; an interrupted run goes on behind the last arm that was written. Whatever fails ends the
+whole measurement: there is no mean over the datasets that happened to work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gatekit.errors import GatekitError
+from runners.benchmarks.probing import Probe, dense_probe, sparse_probes
+from runners.benchmarks.saebench_cache import Json, remembered, surrounding_key
+from runners.benchmarks.saebench_plan import ALL, ProbingPlan
+from runners.benchmarks.saebench_upstream import upstream_dense, upstream_sparse
+from runners.progress import Progress, Silent
+from runners.saes.sae import Sae
+from runners.subjects.labelled_texts import LabelledTexts, read_as_filed, read_labelled, registered_datasets, split
+from runners.subjects.language_model import LanguageModel
+from runners.subjects.text_store import TextStore, store_texts
+
+_ROWS_PER_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One SAE to probe."""
+
+    name: str
+    """For people: what it is in the comparison, and its seed."""
+    sae: Sae
+    sha256: str
+    """Of its checkpoint."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """All probes on one dataset."""
+
+    labelled: LabelledTexts
+    activations_sha256: str
+    arms: Mapping[str, tuple[Probe, ...]]
+    """Name of the arm -> its probes, fewest latents first."""
+    dense: Probe | None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all datasets share."""
+
+    model: LanguageModel
+    hook: str
+    plan: ProbingPlan
+    folder: Path
+    """Of sae-probes' data."""
+    cache: Path
+    device: str
+    trained_on: frozenset[str]
+    """Digests of the texts that the SAEs were trained on."""
+
+
+def dataset_names(plan: ProbingPlan, folder: Path) -> tuple[str, ...]:
+    """Return the names of the plan's datasets.
+
+    Raises:
+        GatekitError: `dataset.unknown`.
+    """
+    registered = registered_datasets(folder)
+    if plan.datasets == (ALL,):
+        return registered
+    for name in plan.datasets:
+        if name not in registered:
+            read_labelled(folder, name)
+    return plan.datasets
+
+
+def probe_datasets(
+    bench: Bench, arms: Sequence[Arm], names: Sequence[str], *, dense: bool, progress: Progress
+) -> dict[str, Probed]:
+    """Probe every arm, and the model itself where asked, on every dataset.
+
+    Args:
+        bench: model, hook, plan and places.
+        arms: SAEs, each under a name of its own.
+        names: of the datasets.
+        dense: probe the model's activations too.
+        progress: told of every probed arm.
+
+    Raises:
+        GatekitError: `benchmark.leak`: an SAE was trained on a text that it is probed on; `benchmark.failed`: a probe
+            could not be trained, with the dataset, the arm and the reason.
+    """
+    found = {}
+    for name in names:
+        labelled, store = _texts(bench, name)
+        key = _key(bench, labelled, store)
+        done: dict[str, tuple[Probe, ...]] = {}
+        model_probe = None
+        for arm in [*([None] if dense else []), *arms]:
+            label = "dense probe" if arm is None else arm.name
+            try:
+                probes = _remembered_probes(bench, key, labelled, store, arm)
+            except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+                raise GatekitError("benchmark.failed", f"{name}, {label}: {type(error).__name__}: {error}") from error
+            if arm is None:
+                model_probe = probes[0]
+            else:
+                done[arm.name] = probes
+            progress.advance(1)
+        found[name] = Probed(labelled, store.store.sha256, done, model_probe)
+    return found
+
+
+def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, TextStore]:
+    plan = bench.plan
+    if plan.split == "distinct":
+        labelled = read_labelled(bench.folder, name, rows=plan.rows, seed=plan.seed)
+    else:
+        labelled = read_as_filed(bench.folder, name)
+    shared = bench.trained_on & set(labelled.digests)
+    if shared:
+        raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{name}'")
+    pooling = "tokens" if plan.pooling == "mean" else "last"
+    show = lambda: nullcontext(Silent())  # noqa: E731
+    return labelled, store_texts(bench.model, bench.hook, labelled, pooling, plan.max_tokens, bench.cache, show)
+
+
+def _key(bench: Bench, labelled: LabelledTexts, store: TextStore) -> Json:
+    plan = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(bench.plan).items()}
+    return {
+        **surrounding_key(bench.device),
+        # The activations' digest stands for model, hook and texts.
+        "activations": store.store.sha256,
+        "dataset": labelled.sha256,
+        "plan": {name: value for name, value in plan.items() if name not in ("datasets", "ks", "penalty")},
+    }
+
+
+def _remembered_probes(
+    bench: Bench, shared: Json, labelled: LabelledTexts, store: TextStore, arm: Arm | None
+) -> tuple[Probe, ...]:
+    plan = bench.plan
+    sparse = {} if arm is None else {"sae": arm.sha256, "ks": list(plan.ks), "penalty": plan.penalty}
+
+    def compute() -> Json:
+        probes = _probes(bench, labelled, store, arm)
+        return {"probes": [asdict(probe) for probe in probes]}
+
+    result = remembered(bench.cache / "probing", {**shared, "probe": sparse or "dense"}, compute)
+    return tuple(replace(Probe(**probe), latents=tuple(probe["latents"])) for probe in result["probes"])
+
+
+def _probes(bench: Bench, labelled: LabelledTexts, store: TextStore, arm: Arm | None) -> list[Probe]:
+    plan = bench.plan
+    if plan.split == "sae-probes":
+        rows = torch.from_numpy(store.rows().astype(np.float32))
+        if arm is None:
+            return [upstream_dense(rows, labelled.name, plan.seed)]
+        return upstream_sparse(rows, labelled.name, arm.sae.encode, plan.ks, plan.penalty, plan.seed, bench.device)
+    if plan.test_fraction is None:
+        raise ValueError("the split 'distinct' needs a test fraction")
+    sides = split(labelled, plan.test_fraction, plan.seed)
+    features = pooled(store, (lambda x: x) if arm is None else arm.sae.encode, bench.device)
+    if arm is None:
+        return [dense_probe(features, labelled.labels, sides, plan.seed)]
+    return sparse_probes(features, labelled.labels, sides, plan.ks, plan.penalty, plan.seed)
+
+
+def pooled(store: TextStore, encode: Callable[[torch.Tensor], torch.Tensor], device: str) -> np.ndarray:
+    """Return the mean of the encoded rows of each text, (texts, width) float32.
+
+    Args:
+        store: one row a text, which is then its own mean, or one row a token.
+        encode: (rows, d_model) float32 -> (rows, width).
+        device: to encode on.
+    """
+    rows = store.rows()
+    counts = np.diff(store.starts)
+    owners = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+    sums: torch.Tensor | None = None
+    for start in range(0, len(rows), _ROWS_PER_CHUNK):
+        chunk = torch.from_numpy(np.ascontiguousarray(rows[start : start + _ROWS_PER_CHUNK]))
+        with torch.no_grad():
+            encoded = encode(chunk.to(device).float()).cpu()
+        sums = encoded.new_zeros((len(counts), encoded.shape[1])) if sums is None else sums
+        sums.index_add_(0, owners[start : start + _ROWS_PER_CHUNK], encoded)
+    if sums is None:
+        raise ValueError("no rows")
+    means: np.ndarray = (sums / torch.from_numpy(counts).unsqueeze(1)).float().numpy()
+    return means

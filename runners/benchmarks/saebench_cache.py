@@ -1,0 +1,82 @@
+"""Results of probes by everything that they depend on: nothing is found by name, and an altered entry is not used.
+
+sae-probes takes any file of the right name for its result, whatever SAE, seed or version wrote it. Here a result lies
+under the digest of its key; the entry repeats the key and carries the digest of the result, and both are compared when
+it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from runners.digests import data_sha256, file_sha256, sequence_sha256
+
+Json = dict[str, Any]
+
+_PACKAGES = ("numpy", "sae-probes", "scikit-learn", "scipy", "torch")
+
+
+def surrounding_key(device: str) -> Json:
+    """Return what every entry depends on beside its own key: versions, arithmetic, and the code here."""
+    root = Path(__file__).parents[1]
+    files = [
+        *sorted(Path(__file__).parent.glob("probing.py")),
+        *sorted(Path(__file__).parent.glob("saebench*.py")),
+        *sorted((root / "saes").glob("*.py")),
+        root / "subjects" / "labelled_texts.py",
+    ]
+    return {
+        "format": 1,
+        "packages": {name: version(name) for name in _PACKAGES},
+        "device": "cuda" if device.startswith("cuda") else "cpu",
+        "threads": torch.get_num_threads(),
+        "source": sequence_sha256(f"{path.name} {file_sha256(path)}" for path in files),
+    }
+
+
+def remembered(folder: Path, key: Json, compute: Callable[[], Json]) -> Json:
+    """Return the result under this key, or compute it and write it whole.
+
+    Args:
+        folder: of all results.
+        key: everything that the result depends on, as JSON data.
+        compute: called where there is no entry, or one that is not what was written.
+    """
+    path = folder / f"{data_sha256(key)}.json"
+    found = _read(path, key)
+    if found is not None:
+        return found
+    # What is used is what the next run will read.
+    result: Json = json.loads(json.dumps(compute(), allow_nan=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    entry = {"key": key, "result": result, "sha256": data_sha256(result)}
+    handle, building = tempfile.mkstemp(prefix=".building-", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(entry, stream, sort_keys=True, allow_nan=False)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(building, path)
+    except BaseException:
+        Path(building).unlink(missing_ok=True)
+        raise
+    return result
+
+
+def _read(path: Path, key: Json) -> Json | None:
+    """Return an entry's result, or None where there is none or it is not what was written under this key."""
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        result: Json = entry["result"]
+        whole = entry["key"] == key and data_sha256(result) == entry["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return result if whole else None

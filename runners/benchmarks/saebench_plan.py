@@ -1,0 +1,76 @@
+"""What is probed and how: the part of a configuration that sparse probing has for its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from gatekit.errors import GatekitError
+from runners.config import Bounds
+from runners.summary_writing import Json
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class ProbingPlan:
+    """Datasets, rows, pooling and probes."""
+
+    datasets: tuple[str, ...]
+    """Names that sae-probes registers, or `all` alone."""
+    split: Literal["distinct", "sae-probes"]
+    """`distinct`: every text once, so that training and test share none; `sae-probes`: the rows of its files and its
+    own split, comparable with published numbers, in which texts that a file repeats stand on both sides."""
+    rows: Annotated[int, Bounds(8, 1_000_000)] | None
+    """At most this many of a dataset, as many of either class; null where the split is that of sae-probes."""
+    test_fraction: Annotated[float, Bounds(0.05, 0.95)] | None
+    """Of the rows of each class; null where the split is that of sae-probes."""
+    max_tokens: Annotated[int, Bounds(3, 1_000_000)]
+    """Of each text, special tokens included."""
+    pooling: Literal["last", "mean"]
+    """Latents of the last token of a text, or the mean of the latents of all its tokens."""
+    ks: Annotated[tuple[int, ...], Bounds(1, 1_000_000)]
+    """Probe sizes; which of them is reported is decided by validation inside the training rows."""
+    penalty: Literal["l1", "l2"]
+    """Of the sparse probes; dense ones have l2, as sae-probes' own baseline."""
+    seed: Annotated[int, Bounds(0, 4294967295)]
+    """Of rows, split and probes; the same for every SAE, so that they are compared on the same rows."""
+
+
+def check_probing(plan: ProbingPlan, d_sae: int) -> None:
+    """Refuse values that do not go together, as far as that shows without the datasets.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    ours = plan.split == "distinct"
+    faults = {
+        "'datasets' names one twice": len(set(plan.datasets)) < len(plan.datasets),
+        "'all' stands alone": ALL in plan.datasets and len(plan.datasets) > 1,
+        "'ks' must be different and in increasing order": list(plan.ks) != sorted(set(plan.ks)),
+        f"a probe of {max(plan.ks)} latents exceeds d_sae={d_sae}": max(plan.ks) > d_sae,
+        "the split 'distinct' needs 'rows' and 'test_fraction'": ours and None in (plan.rows, plan.test_fraction),
+        "the split 'sae-probes' takes all rows: 'rows' and 'test_fraction' must be null": not ours
+        and (plan.rows, plan.test_fraction) != (None, None),
+        "the split 'sae-probes' probes the last token: 'pooling' must be last": not ours and plan.pooling != "last",
+    }
+    for fault, present in faults.items():
+        if present:
+            raise GatekitError("config.together", fault)
+
+
+def probing_settings(plan: ProbingPlan) -> Json:
+    """Return what a protocol's settings say of the probes."""
+    return {
+        "split": plan.split,
+        "test_fraction": plan.test_fraction,
+        "probe_max_tokens": plan.max_tokens,
+        "pooling": f"{plan.pooling} of the tokens that the tokeniser did not add",
+        "probe_penalty": plan.penalty,
+        "probe_seed": plan.seed,
+        "dense_penalty": "l2",
+        "latents_by": "largest difference of class means, each latent divided by its mean where active (sae-probes)",
+        "strength_by": "validation AUC inside the training rows, ten values (sae-probes)",
+        "k_by": "validation AUC inside the training rows, the smaller k where equal",
+        "f1": "weighted by class",
+    }
