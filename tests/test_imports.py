@@ -22,7 +22,7 @@ ALLOWED = {
     "gates": {"errors", "exit_codes", "evidence", "policy", "stats"},
     "claims": {"errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates"},
     "candidates": {"errors", "exit_codes", "evidence", "policy", "stats", "gates"},
-    "report": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "claims", "pull_request"},
+    "report": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "claims", "pull_request", "candidates"},
     "pull_request": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"},
     "signing": {"errors", "exit_codes", "evidence", "policy", "gates"},
     "github": {"errors", "exit_codes", "evidence", "repo", "gates", "report"},

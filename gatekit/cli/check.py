@@ -20,6 +20,7 @@ from gatekit.report import FORMATS
     metavar="DIR",
     help="Folder, file or pattern of summaries (repeatable); default evidence/.",
 )
+@click.option("--candidate", metavar="FILE", help="Judge what `gatekit select` chose, and let the bounds pay for it.")
 @click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
 @click.option(
     "--output",
@@ -36,6 +37,7 @@ def command(
     paths: tuple[str, ...],
     policies: tuple[str, ...],
     evidence: tuple[str, ...],
+    candidate: str | None,
     base_evidence: tuple[str, ...],
     outputs: tuple[str, ...],
     keys: str | None,
@@ -58,7 +60,12 @@ def command(
     base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
     signers, signature_errors = load_signers([*evidence, *more_evidence], summaries, loaded, keys, time)
     errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors]
-    verdict = evaluate(loaded, summaries, time, errors, advisory, base, signers)
+    if candidate is None:
+        verdict = evaluate(loaded, summaries, time, errors, advisory, base, signers)
+    else:
+        from gatekit.cli.candidate import judge_candidate
+
+        verdict = judge_candidate(candidate, loaded, summaries, time, errors, advisory, base, signers)
     if not summaries and not evidence_errors:
         remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)

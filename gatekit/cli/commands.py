@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "gatekit.cli.explain",
     "lint": "gatekit.cli.lint",
     "pr": "gatekit.cli.pr",
+    "select": "gatekit.cli.select",
     "claims": "gatekit.cli.claims",
     "policy": "gatekit.cli.policy_",
     "stale": "gatekit.cli.stale",

@@ -38,6 +38,10 @@ def selection_from(
     if "method" in given:
         return _legacy(document, node, legacy)
     given = fields.mapping(document, node, "selection", SELECTION_KEYS)
+    if legacy:
+        raise fields.refusal(
+            document, node, "legacy_selection", "a legacy policy selects by `method` alone: its fallbacks rank nothing"
+        )
     scores_node = fields.required(document, node, given, "scores", "selection")
     scores = tuple(_score(document, item, defaults) for item in fields.sequence(document, scores_node, "scores"))
     wanted = fields.required(document, node, given, "eligibility", "selection")

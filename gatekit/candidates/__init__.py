@@ -1,0 +1,25 @@
+"""Candidates: which of several subjects is put before the gates, and what the gates must pay for the choice."""
+
+from __future__ import annotations
+
+from gatekit.candidates.confirming import Confirmed, confirm, read_candidate
+from gatekit.candidates.documents import candidate_document, selection_document
+from gatekit.candidates.robustness import Robustness, Stand, robustness
+from gatekit.candidates.scoring import Value
+from gatekit.candidates.selecting import Compared, Selected, Standing, select
+
+__all__ = [
+    "Compared",
+    "Confirmed",
+    "Robustness",
+    "Selected",
+    "Stand",
+    "Standing",
+    "Value",
+    "candidate_document",
+    "confirm",
+    "read_candidate",
+    "robustness",
+    "select",
+    "selection_document",
+]

@@ -1,0 +1,201 @@
+"""A candidate before the gates: the selection is repeated from the evidence, and the gates pay for it.
+
+Nothing in candidate.json is believed. Its policy and every summary that it was chosen from must be there with the same
+bytes; the selection is made again from them and must come out the same, number by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from gatekit.candidates.documents import candidate_document
+from gatekit.candidates.pool import kinds_read, on_seeds
+from gatekit.candidates.selecting import select
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence.schemas import check
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_json
+from gatekit.evidence.summary import Summary, parse_time
+from gatekit.gates.evaluate import CLOCK_SKEW, Signer, matches
+from gatekit.policy.model import Combined, Policy, Rule, Selection, Threshold
+
+UNCOMPARED = ("tool",)
+"""What may differ between a candidate file and the selection repeated: who wrote it."""
+SECOND_FACTORS = {"per_seed_dataset": "dataset", "per_seed_row": "row"}
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What the gates judge in place of all the evidence."""
+
+    policies: tuple[Policy, ...]
+    summaries: tuple[Summary, ...]
+    """Of the selected subject alone, with the seeds that may confirm."""
+    note: str
+    """For the verdict: which candidate, by which file, and what its bounds pay for."""
+
+
+def read_candidate(path: str) -> Document:
+    """Read a candidate file.
+
+    Raises:
+        GatekitError: `json.*` or `schema.*` with file and JSON pointer, or `candidate.not_a_candidate`.
+    """
+    document = read_json(path, SUMMARY_LIMITS)
+    if not isinstance(document.value, dict) or document.value.get("schema") != "gatekit.candidate/1":
+        raise GatekitError(
+            "candidate.not_a_candidate",
+            'this is not a candidate (no "schema": "gatekit.candidate/1")',
+            Location(path, pointer=""),
+            "`gatekit select` writes one; what a legacy policy selects is none",
+        )
+    check("candidate", document.value, path)
+    return document
+
+
+def confirm(
+    document: Document,
+    policies: Sequence[Policy],
+    summaries: Sequence[Summary],
+    now: datetime,
+    signers: Mapping[str, frozenset[Signer]] | None = None,
+) -> Confirmed:
+    """Return what the gates may judge about a candidate.
+
+    Args:
+        document: the candidate file.
+        policies: those that judge; the one that selected must be among them.
+        summaries: all evidence that was given.
+        now: aware UTC time.
+        signers: as for `gates.evaluate.evaluate`.
+
+    Raises:
+        GatekitError: `candidate.*`: the file does not follow from this policy and this evidence.
+    """
+    value, path = document.value, document.path
+    assert isinstance(value, dict)
+    policy, selection = _policy(value, path, policies)
+    used = _evidence(value, path, summaries)
+    moment = parse_time(value["now"])
+    if moment > now + CLOCK_SKEW:
+        raise _refusal("future", f"selected at {value['now']}, which is in the future", path, "/now")
+    again = select(policy, selection, used, moment, signers=signers)
+    if again.errors:
+        raise again.errors[0]
+    if again.winner is None:
+        raise _refusal("differs", "from this evidence nothing is selected", path, "", "run `gatekit select` again")
+    _same(value, candidate_document(again, again.winner), path)
+    _all_compared(value, path, policy, selection, summaries)
+    confirmed = selection.confirm_seeds
+    own = [s for s in summaries if s.subject.digest == value["subject_digest"]]
+    words = f"best of {again.compared} by {path} (sha256 {document.sha256})"
+    if confirmed is None:
+        paid = "judged on the observations that selected it, at a confidence that pays for that"
+    else:
+        seeds = ", ".join(map(str, confirmed))
+        paid = f"judged on seeds {seeds}, which selected nothing; bounds over shared datasets or rows pay all the same"
+    return Confirmed(
+        policies=tuple(_paying(p, again.compared, confirmed is not None) for p in policies),
+        summaries=tuple(own if confirmed is None else (on_seeds(s, confirmed) for s in own)),
+        note=f"candidate {value['words']}: {words}; {paid}",
+    )
+
+
+def _policy(value: dict[str, Any], path: str, policies: Sequence[Policy]) -> tuple[Policy, Selection]:
+    named = value["policy"]
+    found = next((policy for policy in policies if policy.id == named["id"]), None)
+    if found is None:
+        message = f"it was selected by policy '{named['id']}', which is not among those given"
+        raise _refusal("policy", message, path, "/policy", f"add --policy {named['path']}")
+    if found.sha256 != named["sha256"] or not isinstance(found.selection, Selection):
+        message = f"policy '{found.id}' ({found.path}) has changed since it selected"
+        raise _refusal("policy", message, path, "/policy/sha256", "run `gatekit select` again")
+    return found, found.selection
+
+
+def _evidence(value: dict[str, Any], path: str, summaries: Sequence[Summary]) -> list[Summary]:
+    """Return the summaries that the candidate names, under the paths that it names them by."""
+    given = {summary.sha256: summary for summary in summaries}
+    used = []
+    for index, entry in enumerate(value["evidence"]):
+        summary = given.get(entry["sha256"])
+        if summary is None:
+            at_path = next((s for s in summaries if s.path == entry["path"]), None)
+            what = "has changed since the selection" if at_path is not None else "is not among the evidence given"
+            raise _refusal(
+                "evidence",
+                f"{entry['path']} {what}",
+                path,
+                f"/evidence/{index}/sha256",
+                "give everything that was compared, or run `gatekit select` again",
+            )
+        used.append(replace(summary, path=entry["path"]))
+    return used
+
+
+def _all_compared(
+    value: dict[str, Any], path: str, policy: Policy, selection: Selection, summaries: Sequence[Summary]
+) -> None:
+    """Refuse evidence on a subject that the selection reads and never compared: k would be too small."""
+    known = {candidate["subject_digest"] for candidate in value["candidates"]}
+    kinds = kinds_read(policy, selection)
+    for summary in sorted(summaries, key=lambda s: s.path):
+        if summary.kind in kinds and matches(policy.subject, summary) and summary.subject.digest not in known:
+            raise _refusal(
+                "not_compared",
+                f"{summary.path} is about {summary.subject.words}, which was not among the candidates",
+                path,
+                "/candidates",
+                "run `gatekit select` again, or keep that evidence elsewhere",
+            )
+
+
+def _same(stated: Any, found: Any, path: str) -> None:
+    """Refuse a file that does not say what the selection says, naming the first place where they differ."""
+    place = _first_difference(
+        {k: v for k, v in stated.items() if k not in UNCOMPARED},
+        {k: v for k, v in found.items() if k not in UNCOMPARED},
+        "",
+    )
+    if place is not None:
+        raise _refusal(
+            "differs", "the selection made again from this evidence says otherwise", path, place, "select again"
+        )
+
+
+def _first_difference(stated: Any, found: Any, pointer: str) -> str | None:
+    if isinstance(stated, dict) and isinstance(found, dict) and stated.keys() == found.keys():
+        steps = ((_first_difference(stated[key], found[key], f"{pointer}/{key}")) for key in stated)
+        # The policy's path may be written from another folder; its digest was compared.
+        return next((step for step in steps if step not in (None, "/policy/path")), None)
+    if isinstance(stated, list) and isinstance(found, list) and len(stated) == len(found):
+        steps = (_first_difference(a, b, f"{pointer}/{i}") for i, (a, b) in enumerate(zip(stated, found, strict=True)))
+        return next((step for step in steps if step is not None), None)
+    return None if stated == found else pointer
+
+
+def _paying(policy: Policy, compared: int, set_apart: bool) -> Policy:
+    """Return the policy with every bound paying for the choice, where it uses what the choice was made on."""
+    gates = tuple(replace(gate, rule=_rule_paying(gate.rule, compared, set_apart)) for gate in policy.gates)
+    return replace(policy, gates=gates)
+
+
+def _rule_paying(rule: Rule, compared: int, set_apart: bool) -> Rule:
+    if isinstance(rule, Combined):
+        return replace(rule, rules=tuple(_rule_paying(part, compared, set_apart) for part in rule.rules))
+    return (
+        rule
+        if set_apart and not _shares_levels(rule)
+        else replace(rule, selected_from=max(rule.selected_from, compared))
+    )
+
+
+def _shares_levels(rule: Threshold) -> bool:
+    """Whether a bound also speaks for datasets or rows: those are the same ones on every seed."""
+    return SECOND_FACTORS.get(rule.measure.design) in rule.generalize_over
+
+
+def _refusal(error_id: str, message: str, path: str, pointer: str, remedy: str | None = None) -> GatekitError:
+    return GatekitError(f"candidate.{error_id}", message, Location(path, pointer=pointer), remedy)

@@ -1,0 +1,176 @@
+"""candidate.json and selection.json: what a selection leaves for the gate and for other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gatekit import __version__
+from gatekit.candidates.robustness import Robustness, Stand
+from gatekit.candidates.scoring import Value
+from gatekit.candidates.selecting import Compared, Selected
+from gatekit.evidence.summary import Subject, Summary
+from gatekit.policy.model import Score, Threshold
+
+Json = dict[str, Any]
+
+
+def candidate_document(selected: Selected, winner: Compared) -> Json:
+    """Return candidate.json, which follows `schemas/candidate.schema.json`."""
+    selection = selected.selection
+    total = sum(score.weight for score in selection.scores)
+    by_name = {_name(value.rule): value for value in winner.values if "score" in value.roles}
+    ranked = [c for c in selected.candidates if c.rank is not None and c is not winner]
+    return {
+        "schema": "gatekit.candidate/1",
+        **_about(selected),
+        "subject": subject_value(winner.subject),
+        "subject_digest": winner.subject.digest,
+        "words": winner.subject.words,
+        "selection": {"candidates": selected.compared, "seeds": list(selected.seeds)},
+        "confirmation": None if selection.confirm_seeds is None else {"seeds": list(selection.confirm_seeds)},
+        "score": winner.score,
+        "scores": [
+            {
+                **_read(score.value),
+                "value": by_name[_name(score.value)].value,
+                "score": by_name[_name(score.value)].score,
+                "weight": score.weight / total,
+            }
+            for score in selection.scores
+        ],
+        "on_front": winner.on_front,
+        "runner_up": {
+            "subject_digest": ranked[0].subject.digest,
+            "words": ranked[0].subject.words,
+            "score": ranked[0].score,
+        }
+        if ranked
+        else None,
+        "candidates": [_standing(candidate) for candidate in selected.candidates],
+        "evidence": _evidence(selected.evidence),
+    }
+
+
+def selection_document(selected: Selected, winner: Compared, robust: Robustness) -> Json:
+    """Return selection.json, which follows `schemas/selection.schema.json`."""
+    selection = selected.selection
+    confirm = selection.confirm_seeds
+    return {
+        "schema": "gatekit.selection/1",
+        **_about(selected),
+        "selected": winner.subject.digest,
+        "seeds": {"select": list(selected.seeds), "confirm": None if confirm is None else list(confirm)},
+        "compared": selected.compared,
+        "settings": {
+            "scores": [_scale(score) for score in selection.scores],
+            "eligibility": list(selection.eligibility),
+            "pareto": [_read(value) for value in selection.pareto],
+            "ties": [_read(value) for value in selection.ties],
+            "may_differ": list(selection.may_differ),
+            "weight_grid": selection.weight_grid,
+        },
+        "candidates": [
+            {
+                **_standing(candidate),
+                "subject": subject_value(candidate.subject),
+                "dominated_by": list(candidate.dominated_by),
+                "gates": [
+                    {"gate": gate.name, "outcome": gate.outcome.value, "reason": gate.result.reason}
+                    for gate in candidate.gates
+                ],
+                "values": [_value(value) for value in candidate.values],
+            }
+            for candidate in selected.candidates
+        ],
+        "robustness": _robustness(robust),
+        "evidence": _evidence(selected.evidence),
+    }
+
+
+def subject_value(subject: Subject) -> Json:
+    """Return a subject as a summary writes it."""
+    return {
+        "model": {"name": subject.model_name, "digest": subject.model_digest},
+        "hook": subject.hook,
+        "d_model": subject.d_model,
+        "architecture": subject.architecture,
+        "d_sae": subject.d_sae,
+        "k": subject.k,
+        "checkpoints": [{"seed": c.seed, "sha256": c.sha256} for c in subject.checkpoints],
+    }
+
+
+def _about(selected: Selected) -> Json:
+    policy = selected.policy
+    return {
+        "tool": {"name": "gatekit", "version": __version__},
+        "now": _time(selected.now),
+        "policy": {"path": policy.path, "id": policy.id, "sha256": policy.sha256},
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _name(rule: Threshold) -> tuple[str, str]:
+    return (rule.kind, rule.measure.name)
+
+
+def _read(rule: Threshold) -> Json:
+    return {"from": rule.kind, "measure": rule.measure.name, "use": "point" if rule.point else "bound"}
+
+
+def _scale(score: Score) -> Json:
+    numbers = {"worst": score.worst, "best": score.best, "weight": score.weight}
+    return {**_read(score.value), **numbers, "confidence": score.value.confidence}
+
+
+def _standing(candidate: Compared) -> Json:
+    return {
+        "subject_digest": candidate.subject.digest,
+        "words": candidate.subject.words,
+        "outcome": candidate.standing.value,
+        "rank": candidate.rank,
+        "score": candidate.score,
+        "on_front": candidate.on_front,
+        "reasons": list(candidate.reasons),
+    }
+
+
+def _value(value: Value) -> Json:
+    return {
+        **_read(value.rule),
+        "roles": list(value.roles),
+        "value": value.value,
+        "estimate": value.estimate,
+        "confidence": value.confidence,
+        "n_seeds": value.n_seeds,
+        "score": value.score,
+        "clamped": value.clamped,
+        "reason": value.reason,
+        "evidence": value.evidence,
+    }
+
+
+def _robustness(robust: Robustness) -> Json:
+    def stand(item: Stand) -> Json:
+        place = {"from": item.kind, "measure": item.measure}
+        return {**place, "now": item.now, "range": {"low": item.low, "high": item.high}}
+
+    return {
+        "weights": [stand(item) for item in robust.weights],
+        "scales": [{**stand(item), "end": item.what} for item in robust.scales],
+        "thresholds": [{**stand(item), "gate": item.gate, "operator": item.what} for item in robust.thresholds],
+        "grid": {
+            "steps": robust.grid_steps,
+            "points": robust.grid_points,
+            "selected": robust.grid_selected,
+        },
+    }
+
+
+def _evidence(summaries: Sequence[Summary]) -> list[Json]:
+    return [{"path": s.path, "sha256": s.sha256, "kind": s.kind, "subject_digest": s.subject.digest} for s in summaries]

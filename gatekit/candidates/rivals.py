@@ -1,0 +1,80 @@
+"""A winner beside everyone else who was ranked: by how much it leads, score by score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gatekit.candidates.pool import value_key
+from gatekit.candidates.scoring import weighted_mean
+from gatekit.candidates.selecting import Compared, Selected
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The winner against one rival, in the order of the policy's scores."""
+
+    own: tuple[float, ...]
+    """The winner's scores."""
+    other: tuple[float, ...]
+    """The rival's."""
+    own_values: tuple[float, ...]
+    """What the winner's scores are of: bounds or estimates."""
+    other_values: tuple[float, ...]
+    ahead_on_ties: bool
+    """Whether the winner comes first where the weighted means are equal."""
+
+    @property
+    def gaps(self) -> tuple[float, ...]:
+        """The winner's scores less the rival's."""
+        return tuple(a - b for a, b in zip(self.own, self.other, strict=True))
+
+
+class Rivals:
+    """All leads of a winner. Each candidate's numbers are read once, for thousands of weightings."""
+
+    def __init__(self, selected: Selected, winner: Compared) -> None:
+        self.winner = winner
+        self._selected = selected
+        self.leads = [self._lead(c) for c in selected.candidates if c.rank is not None and c is not winner]
+
+    def wins(self, weights: Sequence[float]) -> bool:
+        """Whether the winner would be chosen among those ranked, with these weights of the scores."""
+        for lead in self.leads:
+            own, other = weighted_mean(lead.own, weights), weighted_mean(lead.other, weights)
+            if own < other or (own == other and not lead.ahead_on_ties):
+                return False
+        return True
+
+    def would_yield_to(self, candidate: Compared) -> bool:
+        """Whether a candidate, were it eligible, would keep the winner from being chosen, be it by a tie."""
+        if candidate is self.winner or any(value.value is None for value in candidate.values):
+            return False
+        lead = self._lead(candidate)
+        weights = [score.weight for score in self._selected.selection.scores]
+        own, other = weighted_mean(lead.own, weights), weighted_mean(lead.other, weights)
+        return other > own or (other == own and not lead.ahead_on_ties)
+
+    def _lead(self, rival: Compared) -> Lead:
+        own, other = self._numbers(self.winner), self._numbers(rival)
+        return Lead(own[0], other[0], own[1], other[1], own[2] > other[2])
+
+    def _numbers(self, candidate: Compared) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+        """Return scores, what they are of, and the values that break ties, turned so that more is better."""
+        values = {value_key(value.rule): value for value in candidate.values}
+        scored = [values[value_key(score.value)] for score in self._selected.selection.scores]
+        return (
+            tuple(v.score for v in scored if v.score is not None),
+            tuple(v.value for v in scored if v.value is not None),
+            tuple(values[value_key(tie)].goodness for tie in self._selected.selection.ties),
+        )
+
+
+def weightings(parts: int, steps: int) -> Iterator[tuple[int, ...]]:
+    """Yield every way to share `steps` among `parts`, in lexical order."""
+    if parts == 1:
+        yield (steps,)
+        return
+    for share in range(steps + 1):
+        for rest in weightings(parts - 1, steps - share):
+            yield (share, *rest)

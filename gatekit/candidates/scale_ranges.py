@@ -1,0 +1,84 @@
+"""How far one end of a scale may move before another candidate is chosen.
+
+With the other end fixed, the place of a value on the scale is linear in u = 1 / span until it is clamped. So the lead
+over a rival is piecewise linear in u, with breaks where one of the two values reaches the moving end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from gatekit.candidates.rivals import Lead
+from gatekit.policy.model import Score
+
+NOTHING = 5e-13
+"""A lead of less is a tie: scores are compared to 12 decimals."""
+
+
+def scale_range(
+    scores: Sequence[Score], index: int, end: str, leads: Sequence[Lead]
+) -> tuple[float | None, float | None]:
+    """Return the lowest and highest place of one end of a scale between which the winner is chosen.
+
+    Args:
+        scores: the policy's.
+        index: whose scale moves.
+        end: `worst` or `best`.
+        leads: the winner against every rival.
+
+    Returns:
+        (low, high); None where the end may move on without limit, or up to the other end of its scale.
+    """
+    score = scores[index]
+    sign = 1.0 if score.best > score.worst else -1.0
+    fixed = score.best if end == "worst" else score.worst
+    now = 1.0 / abs(score.best - score.worst)
+    far, near = 0.0, math.inf  # in u: a wide scale, a narrow one
+    for lead in leads:
+        low, high = _stands(lead, scores, index, end, fixed, sign, now)
+        far, near = max(far, low), min(near, high)
+    outwards = -sign if end == "worst" else sign
+    ends = (fixed + outwards / far if far > 0.0 else None, fixed + outwards / near if math.isfinite(near) else None)
+    return (ends[1], ends[0]) if outwards > 0.0 else ends
+
+
+def _stands(
+    lead: Lead, scores: Sequence[Score], index: int, end: str, fixed: float, sign: float, now: float
+) -> tuple[float, float]:
+    """Return the interval of u around `now` in which the winner keeps its lead over one rival."""
+    # How far inside the scale a value lies, counted from the fixed end.
+    inwards = [
+        sign * (fixed - value if end == "worst" else value - fixed)
+        for value in (lead.own_values[index], lead.other_values[index])
+    ]
+    weights = [score.weight for score in scores]
+    rest = [w * gap for i, (w, gap) in enumerate(zip(weights, lead.gaps, strict=True)) if i != index]
+
+    def place(inward: float, u: float) -> float:
+        share = min(1.0, max(0.0, inward * u))
+        return 1.0 - share if end == "worst" else share
+
+    def ahead(u: float) -> float:
+        gap = place(inwards[0], u) - place(inwards[1], u)
+        return math.fsum([*rest, weights[index] * gap]) / math.fsum(weights)
+
+    breaks = sorted(1.0 / inward for inward in inwards if inward > 0.0 and math.isfinite(1.0 / inward))
+    least = -NOTHING if lead.ahead_on_ties else NOTHING
+    return (
+        _first_crossing(ahead, now, [*(u for u in reversed(breaks) if u < now), 0.0], least, 0.0),
+        _first_crossing(ahead, now, [u for u in breaks if u > now], least, math.inf),
+    )
+
+
+def _first_crossing(
+    ahead: Callable[[float], float], now: float, nodes: Sequence[float], least: float, otherwise: float
+) -> float:
+    """Return where a function, linear between `now` and each node in turn, first falls to `least` or below."""
+    before = now
+    for node in nodes:
+        a, b = ahead(before), ahead(node)
+        if b <= least:
+            return before + (node - before) * max(0.0, a) / (max(0.0, a) - b) if b < 0.0 else node
+        before = node
+    return otherwise

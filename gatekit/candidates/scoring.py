@@ -1,0 +1,108 @@
+"""What a candidate is worth: its values by the gates' own bounds, and their places on the policy's fixed scales."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gatekit.candidates.pool import value_key, values_of
+from gatekit.evidence.summary import Summary
+from gatekit.gates.threshold import Setting, judge
+from gatekit.policy.model import Policy, Score, Selection, Threshold
+
+DIGITS = 12
+"""Scores that are equal to so many decimals tie; less would be a double's rounding, more a matter of taste."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One measurement of one candidate, as the selection reads it."""
+
+    rule: Threshold
+    roles: tuple[str, ...]
+    """What it is used for: `score`, `pareto`, `tie`."""
+    value: float | None
+    """The bound on the worse side, or the estimate where the policy says `use: point`; None when it is missing."""
+    estimate: float | None
+    confidence: float | None
+    """One-sided, of the bound."""
+    n_seeds: int | None
+    reason: str | None
+    """Why it is missing."""
+    evidence: str | None
+    """Path of the summary."""
+    score: float | None
+    """Place on the scale, 0 to 1; None when the value is missing or not scored."""
+    clamped: bool
+    """The value lies outside the scale and counts as its nearer end."""
+
+    @property
+    def goodness(self) -> float:
+        """The value with its sign turned so that more is better; -inf when it is missing."""
+        if self.value is None:
+            return -math.inf
+        return self.value if self.rule.measure.direction == "higher" else -self.value
+
+
+def read_values(policy: Policy, selection: Selection, summaries: Sequence[Summary], now: datetime) -> list[Value]:
+    """Return every value of one candidate, by the rules that gates read a measurement by.
+
+    Args:
+        policy: the policy that selects.
+        selection: its section.
+        summaries: the candidate's, with the observations that decide.
+        now: aware UTC time for ages.
+    """
+    # How old evidence may be is a threshold's max_age; that files changed since is for `gatekit stale` to say.
+    setting = Setting(policy, summaries, (), 0, None, None, {}, now)
+    scales = {value_key(score.value): score for score in selection.scores}
+    return [_read(rule, selection, scales.get(value_key(rule)), setting) for rule in values_of(selection)]
+
+
+def _read(rule: Threshold, selection: Selection, scale: Score | None, setting: Setting) -> Value:
+    result = judge(rule, setting).result
+    measured = result.measured
+    value = None
+    if measured is not None:
+        bound = measured.lower if rule.measure.direction == "higher" else measured.upper
+        value = measured.estimate if rule.point else bound
+    place = None if scale is None or value is None else on_scale(value, scale.worst, scale.best)
+    return Value(
+        rule=rule,
+        roles=_roles(rule, selection),
+        value=value,
+        estimate=None if measured is None else measured.estimate,
+        confidence=None if measured is None else measured.confidence,
+        n_seeds=None if measured is None else measured.n_seeds,
+        reason=None if value is not None else result.reason,
+        evidence=None if result.evidence is None else result.evidence.path,
+        score=None if place is None else min(1.0, max(0.0, place)),
+        clamped=place is not None and not 0.0 <= place <= 1.0,
+    )
+
+
+def _roles(rule: Threshold, selection: Selection) -> tuple[str, ...]:
+    uses = {
+        "score": [score.value for score in selection.scores],
+        "pareto": selection.pareto,
+        "tie": selection.ties,
+    }
+    return tuple(role for role, rules in uses.items() if value_key(rule) in map(value_key, rules))
+
+
+def on_scale(value: float, worst: float, best: float) -> float:
+    """Return where a value stands between worst (0) and best (1), whichever of them is larger; not clamped."""
+    return (value - worst) / (best - worst)
+
+
+def weighted_mean(scores: Sequence[float], weights: Sequence[float]) -> float:
+    """Return the weighted mean, rounded to `DIGITS` decimals so that equal means compare equal."""
+    total = math.fsum(weights)
+    return round(math.fsum(s * w for s, w in zip(scores, weights, strict=True)) / total, DIGITS)
+
+
+def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether one is at least as good in everything and better in something; more is better."""
+    return all(a >= b for a, b in zip(one, other, strict=True)) and any(a > b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,228 @@
+"""Policy x Summaries -> one candidate, or the reasons why there is none.
+
+A selection says which candidate the policy's fixed scales put first. It does not say that the candidate is good: that
+is for the gates, on seeds that did not select, or at a confidence that pays for having chosen the best of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from gatekit.candidates.pool import Candidate, candidates_from, pool_errors, value_key
+from gatekit.candidates.scoring import Value, dominates, read_values, weighted_mean
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence.summary import Subject, Summary
+from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.evaluate import Signer, evaluate
+from gatekit.gates.verdict import GateResult, Outcome, ThresholdResult, thresholds_in
+from gatekit.policy.lint import lint
+from gatekit.policy.model import Policy, Selection
+
+
+class Standing(StrEnum):
+    """What became of a candidate."""
+
+    SELECTED = "selected"
+    RANKED = "ranked"
+    TIED = "tied"
+    """For the first place, so that nothing was selected."""
+    NOT_ELIGIBLE = "not_eligible"
+    NOT_RANKED = "not_ranked"
+    """Eligible, but a value is missing: nothing is scored as if it were 0."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One candidate with everything that decided about it."""
+
+    subject: Subject
+    standing: Standing
+    rank: int | None
+    """1 is the best; equal scores that `ties` does not separate share a rank."""
+    score: float | None
+    values: tuple[Value, ...]
+    gates: tuple[GateResult, ...]
+    """The eligibility gates."""
+    reasons: tuple[str, ...]
+    on_front: bool
+    dominated_by: tuple[str, ...]
+    """Digests of the eligible candidates that are at least as good in every Pareto measurement, better in one."""
+    cannot_reach: bool
+    """A gate's threshold lies beyond what a subject of this shape could reach."""
+
+    def pareto_point(self, selection: Selection) -> tuple[float, ...]:
+        """Return its values on the axes of the Pareto table, turned so that more is better."""
+        by_key = {value_key(value.rule): value.goodness for value in self.values}
+        return tuple(by_key[value_key(axis)] for axis in selection.pareto)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The outcome of a selection."""
+
+    policy: Policy
+    selection: Selection
+    now: datetime
+    candidates: tuple[Compared, ...]
+    """Best first, then what is not ranked, by digest."""
+    compared: int
+    """How many were compared; what a bound on the same observations pays for."""
+    seeds: tuple[int, ...]
+    """Those whose observations decided."""
+    evidence: tuple[Summary, ...]
+    """Every summary that was read."""
+    errors: tuple[GatekitError, ...]
+
+    @property
+    def winner(self) -> Compared | None:
+        """The selected candidate, None when there is none."""
+        return next((c for c in self.candidates if c.standing is Standing.SELECTED), None)
+
+    @property
+    def code(self) -> ExitCode:
+        """Blocked only when every candidate fails a gate: one that could not be judged leaves the question open."""
+        if self.errors:
+            return worst(error.exit_code for error in self.errors)
+        if self.winner is not None:
+            return ExitCode.PASS
+        failed = [any(gate.outcome is Outcome.FAIL for gate in c.gates) for c in self.candidates]
+        return ExitCode.BLOCKED if failed and all(failed) else ExitCode.INCONCLUSIVE
+
+
+def select(
+    policy: Policy,
+    selection: Selection,
+    summaries: Sequence[Summary],
+    now: datetime,
+    errors: Sequence[GatekitError] = (),
+    signers: Mapping[str, frozenset[Signer]] | None = None,
+) -> Selected:
+    """Choose one of the candidates that the summaries are about.
+
+    Args:
+        policy: with `selection` as its section.
+        selection: the section.
+        summaries: of any number of subjects; those that the selection does not read are passed over.
+        now: aware UTC time for the ages of evidence.
+        errors: what reading policy and evidence already found wrong; any error leaves nothing selected.
+        signers: as for `gates.evaluate.evaluate`.
+    """
+    pool = candidates_from(policy, selection, summaries)
+    found = [*errors, *lint(policy, now), *pool_errors(pool, selection)]
+    judged = []
+    for candidate in pool:
+        compared, own_errors = _judge(candidate, policy, selection, now, signers)
+        judged.append(compared)
+        found += own_errors
+    found = list({(error.error_id, str(error)): error for error in found}.values())
+    ranked = [] if found else _ranked([c for c in judged if not c.reasons], selection)
+    front = _with_front(ranked, selection)
+    rest = [c for c in judged if c.reasons]
+    seeds = {seed for c in pool for s in c.on(selection.select_seeds) for seed in s.protocol.seeds}
+    return Selected(
+        policy=policy,
+        selection=selection,
+        now=now,
+        candidates=(*front, *sorted(rest, key=lambda c: (c.standing.value, c.subject.digest))),
+        compared=sum(candidate.compared(selection.select_seeds) for candidate in pool),
+        seeds=tuple(sorted(seeds)),
+        evidence=tuple(sorted((s for c in pool for s in c.summaries), key=lambda s: (s.path, s.sha256))),
+        errors=tuple(found),
+    )
+
+
+def _judge(
+    candidate: Candidate,
+    policy: Policy,
+    selection: Selection,
+    now: datetime,
+    signers: Mapping[str, frozenset[Signer]] | None,
+) -> tuple[Compared, list[GatekitError]]:
+    summaries = candidate.on(selection.select_seeds)
+    health = replace(
+        policy, gates=tuple(g for g in policy.gates if g.name in selection.eligibility), waivers=(), selection=None
+    )
+    verdict = evaluate([health], summaries, now, signers=signers)
+    gates = verdict.policies[0].gates
+    reasons = [_why(gate) for gate in gates if gate.outcome is not Outcome.PASS]
+    # A threshold that this width cannot reach is this candidate's failure; every other error is the evidence's.
+    infeasible = [error for error in verdict.errors if error.error_id == "policy.infeasible"]
+    reasons += [error.message for error in infeasible]
+    values = tuple(read_values(policy, selection, summaries, now))
+    standing = Standing.NOT_ELIGIBLE if reasons else Standing.NOT_RANKED
+    if not reasons:
+        reasons = [f"{v.rule.kind} {v.rule.measure.name}: {v.reason}" for v in values if v.value is None]
+    compared = Compared(
+        candidate.subject, standing, None, None, values, gates, tuple(reasons), False, (), bool(infeasible)
+    )
+    return compared, [error for error in verdict.errors if error not in infeasible]
+
+
+def _why(gate: GateResult) -> str:
+    """Return in words which thresholds keep a gate from passing."""
+    words = [_told(rule) for rule in thresholds_in(gate.result) if rule.outcome is not Outcome.PASS]
+    return f"gate {gate.name} {'fails' if gate.outcome is Outcome.FAIL else 'is inconclusive'}: {'; '.join(words)}"
+
+
+def _told(rule: ThresholdResult) -> str:
+    told = f"{rule.kind} {rule.measure}: {rule.reason}"
+    measured = rule.measured
+    if measured is None:
+        return told
+    point = rule.bound == "point"
+    sides = (
+        ("at least", rule.low, measured.estimate if point else measured.lower),
+        ("at most", rule.high, measured.estimate if point else measured.upper),
+    )
+    numbers = [
+        f"{found:.4g}, asked for {words} {limit:g}"
+        for words, limit, found in sides
+        if limit is not None and found is not None
+    ]
+    return f"{told} ({'; '.join(numbers)})"
+
+
+def _ranked(candidates: Sequence[Compared], selection: Selection) -> list[Compared]:
+    """Return the candidates best first; each has a key of its own, so that who else is compared cannot reorder them."""
+    keyed = sorted(((_key(c, selection), c) for c in candidates), key=lambda pair: (*pair[0], pair[1].subject.digest))
+    first = [c for key, c in keyed if key == keyed[0][0]]
+    ranked = []
+    for position, (key, candidate) in enumerate(keyed):
+        rank = next(i for i, (other, _) in enumerate(keyed) if other == key) + 1
+        standing = Standing.RANKED
+        if position < len(first):
+            standing = Standing.SELECTED if len(first) == 1 else Standing.TIED
+        ranked.append(replace(candidate, standing=standing, rank=rank, score=-key[0]))
+    return ranked
+
+
+def _key(candidate: Compared, selection: Selection) -> tuple[float, ...]:
+    values = {value_key(value.rule): value for value in candidate.values}
+    scores = [values[value_key(score.value)].score for score in selection.scores]
+    mean = weighted_mean([s for s in scores if s is not None], [score.weight for score in selection.scores])
+    return (-mean, *(-values[value_key(tie)].goodness for tie in selection.ties))
+
+
+def _with_front(ranked: Sequence[Compared], selection: Selection) -> list[Compared]:
+    points = {c.subject.digest: c.pareto_point(selection) for c in ranked}
+    found = []
+    for candidate in ranked:
+        own = points[candidate.subject.digest]
+        better = tuple(c.subject.digest for c in ranked if dominates(points[c.subject.digest], own))
+        found.append(replace(candidate, on_front=not better, dominated_by=better))
+    return found
+
+
+def no_candidates(paths: Sequence[str]) -> GatekitError:
+    """Return the error of a selection that found nothing to compare in the evidence."""
+    place = Location(paths[0]) if paths else None
+    return GatekitError(
+        "candidates.none",
+        "no summary of a kind that the selection reads is about a subject that the policy names",
+        place,
+        "measure candidates, or name their folder",
+        ExitCode.INCONCLUSIVE,
+    )

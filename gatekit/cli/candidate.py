@@ -1,0 +1,38 @@
+"""`gatekit check --candidate`: the selection is repeated from the evidence before anything is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from gatekit.candidates import confirm, read_candidate
+from gatekit.errors import GatekitError
+from gatekit.evidence import Summary
+from gatekit.gates.evaluate import Signer, evaluate
+from gatekit.gates.verdict import Verdict
+from gatekit.policy import Policy
+
+
+def judge_candidate(
+    path: str,
+    policies: Sequence[Policy],
+    summaries: Sequence[Summary],
+    now: datetime,
+    errors: Sequence[GatekitError],
+    advisory: bool,
+    base: Sequence[Summary] | None,
+    signers: Mapping[str, frozenset[Signer]] | None,
+) -> Verdict:
+    """Return the verdict on a candidate file's subject; a file that does not hold is an error of the verdict.
+
+    The arguments after `path` are those of `gates.evaluate.evaluate`.
+    """
+    try:
+        confirmed = confirm(read_candidate(path), policies, summaries, now, signers)
+    except GatekitError as error:
+        # Refused: no evidence is judged in its name.
+        return evaluate(policies, (), now, [*errors, error], advisory, base, signers)
+    verdict = evaluate(confirmed.policies, confirmed.summaries, now, errors, advisory, base, signers)
+    noted = tuple(replace(policy, notes=(*policy.notes, confirmed.note)) for policy in verdict.policies)
+    return replace(verdict, policies=noted)

@@ -1,0 +1,126 @@
+"""`gatekit select`: one of several candidates, by what the policy's `selection` says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from gatekit.cli.delivery import terminal_width
+from gatekit.cli.inputs import load_evidence, load_policies, the_time
+from gatekit.cli.writing import write_together
+from gatekit.errors import GatekitError, UsageError
+from gatekit.exit_codes import ExitCode
+from gatekit.policy import Policy
+from gatekit.policy.model import LegacySelection, Selection
+from gatekit.report import inert
+
+if TYPE_CHECKING:
+    from gatekit.candidates import Compared, Robustness, Selected
+
+PLOTS_MISSING = "no plots: matplotlib is not installed; `pip install 'gatekit-sae[plots]'` brings it"
+
+
+@click.command("select")
+@click.argument("evidence", nargs=-1)
+@click.option(
+    "--policy", "policies", multiple=True, metavar="FILE", help="Policy with a `selection`; default policies/."
+)
+@click.option("--out", metavar="DIR", help="Folder for candidate.json, selection.json, tables and plots.")
+@click.option("--replace", is_flag=True, help="Overwrite what an earlier selection left in --out.")
+@click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
+@click.option("--now", metavar="TIME", help="Judge ages at this UTC time, e.g. 2026-02-16T01:48:20Z.")
+def command(
+    evidence: tuple[str, ...],
+    policies: tuple[str, ...],
+    out: str | None,
+    replace: bool,
+    keys: str | None,
+    now: str | None,
+) -> int:
+    """Choose a release candidate from EVIDENCE: summaries of several subjects that were measured alike.
+
+    Exit 0 when one is selected, 2 when every candidate fails a gate, 3 when none can be ranked or several tie, 4 when
+    an input is malformed or candidates were measured by two protocols. Files are written only with exit 0.
+    """
+    from gatekit.candidates import robustness, select
+    from gatekit.cli.signatures import load_signers
+    from gatekit.report.selection_terminal import render
+
+    time = the_time(now)
+    policy, section, errors = _policy(policies)
+    if isinstance(section, LegacySelection):
+        raise UsageError(f"{policy.path} selects by another system's method", "name a policy with fixed scales")
+    summaries, evidence_errors = load_evidence(evidence)
+    signers, signature_errors = load_signers(evidence, summaries, [policy], keys, time)
+    selected = select(policy, section, summaries, time, [*errors, *evidence_errors, *signature_errors], signers)
+    robust = robustness(selected)
+    files: dict[str, bytes] = {}
+    winner = selected.winner
+    if out is not None and winner is not None and robust is not None and selected.code is ExitCode.PASS:
+        files = _files(selected, winner, robust)
+        remedy = "--replace overwrites an earlier selection; or choose another --out"
+        write_together({Path(out) / name: data for name, data in files.items()}, replace, remedy)
+    click.echo(render(selected, robust, terminal_width()), nl=False)
+    if files and out is not None:
+        click.echo(f"{inert.terminal(out)}: {', '.join(files)}", err=True)
+        if "pareto.png" not in files:
+            click.echo(f"gatekit: {PLOTS_MISSING}", err=True)
+    elif out is not None:
+        click.echo("gatekit: nothing was selected, so nothing was written", err=True)
+    return selected.code
+
+
+def _policy(paths: Sequence[str]) -> tuple[Policy, Selection | LegacySelection, list[GatekitError]]:
+    """Return the one policy that selects.
+
+    Raises:
+        UsageError: none of the policies does, or several do.
+        GatekitError: the only one cannot be read.
+    """
+    loaded, errors = load_policies(paths)
+    able = [policy for policy in loaded if policy.selection is not None]
+    # A policy of the folder that reproduces another system is not what is meant by naming none.
+    able = [policy for policy in able if not policy.legacy] or able if not paths else able
+    if not able and errors:
+        raise errors[0]
+    if len(able) != 1:
+        named = ", ".join(policy.path for policy in able)
+        what = f"several policies have a `selection`: {named}" if able else "no policy here has a `selection`"
+        raise UsageError(what, "name one with --policy" if able else "docs/selection.md shows one")
+    section = able[0].selection
+    assert section is not None
+    return able[0], section, errors
+
+
+def _files(selected: Selected, winner: Compared, robust: Robustness) -> dict[str, bytes]:
+    """Return every file of a selection by name; all are made before any is written."""
+    from gatekit.candidates import candidate_document, selection_document
+    from gatekit.evidence.schemas import check
+    from gatekit.report.json_values import written
+    from gatekit.report.selection_markdown import pareto, rationale
+
+    documents = {
+        "candidate": candidate_document(selected, winner),
+        "selection": selection_document(selected, winner, robust),
+    }
+    files = {}
+    for name, document in documents.items():
+        check(name, document, f"{name}.json")
+        files[f"{name}.json"] = written(document).encode()
+    files["pareto.md"] = pareto(selected).encode()
+    files["selection.md"] = rationale(selected, winner, robust).encode()
+    return files | _plots(selected)
+
+
+def _plots(selected: Selected) -> dict[str, bytes]:
+    """Return the plots; none where the library that draws them is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        return {}
+    from gatekit.report.selection_plot import draw
+
+    return draw(selected)

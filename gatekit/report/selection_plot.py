@@ -1,0 +1,116 @@
+"""The Pareto plot of a selection as PNG and SVG; needs matplotlib, which is no part of the gate.
+
+The same selection always gives the same bytes with the same matplotlib. Colour only repeats what marks and labels say.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from gatekit.candidates import Compared, Selected, Standing, Value
+from gatekit.policy.model import Threshold
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SELECTED, FRONT, BEHIND, OUT = "#0b6e4f", "#1f4e8c", "#7a7a7a", "#b5651d"
+"""Told apart in grey and by people who see no red or green; each has a mark of its own beside it."""
+MARKS = {SELECTED: "*", FRONT: "o", BEHIND: "s", OUT: "x"}
+LABELS = {SELECTED: "selected", FRONT: "on the front", BEHIND: "dominated", OUT: "not ranked"}
+PANELS = 4
+"""The first measurement against at most so many others."""
+
+
+def draw(selected: Selected) -> dict[str, bytes]:
+    """Return `pareto.png` and `pareto.svg`: the first axis of the Pareto table against each of the others.
+
+    Every candidate stands at its estimates, with a line to the bound that was compared. One that lacks a value on an
+    axis is left out of that panel and named under it.
+    """
+    axes = selected.selection.pareto
+    others: list[Threshold | None] = [*axes[1 : PANELS + 1]] or [None]
+    with matplotlib.rc_context({"svg.hashsalt": "gatekit", "svg.fonttype": "path", "text.parse_math": False}):
+        figure = Figure(figsize=(6.4 * len(others), 4.8), layout="constrained")
+        for position, other in enumerate(others):
+            _panel(figure.add_subplot(1, len(others), position + 1), selected, axes[0], other)
+        figure.suptitle(f"Candidates of policy {selected.policy.id}")
+        return {
+            "pareto.png": _saved(figure, "png", {"Software": None}),
+            "pareto.svg": _saved(figure, "svg", {"Date": None, "Creator": None}),
+        }
+
+
+def _saved(figure: Figure, form: str, metadata: dict[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format=form, dpi=120, metadata=metadata)
+    return stream.getvalue()
+
+
+def _panel(axes: Axes, selected: Selected, x: Threshold, y: Threshold | None) -> None:
+    left_out = []
+    seen: set[str] = set()
+    front: list[tuple[float, float]] = []
+    for number, candidate in enumerate(selected.candidates, 1):
+        values = [_value(candidate, axis) for axis in (x, y) if axis is not None]
+        if any(value.value is None or value.estimate is None for value in values):
+            left_out.append(number)
+            continue
+        color = _color(candidate)
+        places = [value.estimate or 0.0 for value in values] + ([] if y is not None else [float(-number)])
+        bounds = [value.value or 0.0 for value in values]
+        axes.plot([places[0], bounds[0]], [places[1]] * 2, color=color, linewidth=1.2, alpha=0.7)
+        if y is not None:
+            axes.plot([places[0]] * 2, [places[1], bounds[1]], color=color, linewidth=1.2, alpha=0.7)
+            if candidate.on_front and len(selected.selection.pareto) == 2:
+                front.append((bounds[0], bounds[1]))
+        label = None if color in seen else LABELS[color]
+        seen.add(color)
+        size = 180 if color == SELECTED else 50
+        axes.scatter([places[0]], [places[1]], color=color, marker=MARKS[color], s=size, label=label, zorder=3)
+        axes.annotate(
+            f"{number} {candidate.subject.architecture} [{candidate.subject.digest[:6]}]",
+            (places[0], places[1]),
+            xytext=(6, 6),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    if len(front) > 1:
+        front.sort()
+        axes.plot(*zip(*front, strict=True), color=FRONT, linestyle=":", linewidth=1.0, label="front, at its bounds")
+    axes.set_xlabel(_named(x, left_out))
+    if y is None:
+        axes.set_yticks([])
+    else:
+        axes.set_ylabel(_named(y, ()))
+    axes.grid(True, linewidth=0.3)
+    axes.margins(0.12)
+    if seen:
+        axes.legend(fontsize=8)
+
+
+def _value(candidate: Compared, axis: Threshold) -> Value:
+    return next(
+        value
+        for value in candidate.values
+        if (value.rule.kind, value.rule.measure, value.rule.point, value.rule.protocol)
+        == (axis.kind, axis.measure, axis.point, axis.protocol)
+    )
+
+
+def _color(candidate: Compared) -> str:
+    if candidate.rank is None:
+        return OUT
+    if candidate.standing is Standing.SELECTED:
+        return SELECTED
+    return FRONT if candidate.on_front else BEHIND
+
+
+def _named(axis: Threshold, left_out: Sequence[int]) -> str:
+    better = "higher is better" if axis.measure.direction == "higher" else "lower is better"
+    missing = f"\nnot measured: candidates {', '.join(map(str, left_out))}" if left_out else ""
+    return f"{axis.kind} {axis.measure.name} ({better}){missing}"

@@ -1,0 +1,68 @@
+"""Evidence on several candidates, and a policy that selects among them.
+
+    evidence = pools.evidence(topk={"auc": 0.90}, relu={"auc": 0.92, "l0": 300.0})
+
+Every candidate has five seeds (or `seeds`), saebench AUC minus a dense probe's 0.95, r2, l0 and dead fraction; its
+values are the ones given, spread a little over the seeds so that a bound differs from its estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import builders
+
+POLICY = """\
+schema: gatekit.policy/1
+id: choose
+defaults: {confidence: 0.95, min_seeds: 5, max_age: 30d}
+gates:
+  health:
+    all_of:
+      - {from: random_model, measure: r2, at_least: 0.5}
+      - {from: random_model, measure: l0, at_most: 64}
+  alive: {from: random_model, measure: dead_fraction, at_most: 0.2}
+  external: {from: saebench, measure: auc_delta, at_least: -0.1}
+selection:
+  eligibility: [health, alive]
+  scores:
+    - {from: saebench, measure: auc_delta, worst: -0.2, best: 0.0, weight: 2}
+    - {from: random_model, measure: r2, worst: 0.5, best: 1.0}
+"""
+
+DEFAULTS = {"auc": 0.90, "r2": 0.80, "l0": 32.0, "dead": 0.05, "spread": 0.004}
+PROBE = 0.95
+SEEDS = builders.SEEDS
+
+
+def subject(name: str, seeds: Sequence[int] = SEEDS, **changes: Any) -> dict[str, Any]:
+    """A subject whose checkpoints nobody else has."""
+    own = [{"seed": seed, "sha256": builders.digest(f"{name} {seed}")} for seed in sorted(seeds)]
+    return builders.subject(seeds, **{"architecture": name.split("-")[0], "checkpoints": own, **changes})
+
+
+def summaries(name: str, seeds: Sequence[int] = SEEDS, **given: Any) -> dict[str, Any]:
+    """The two summaries of one candidate; `given` replaces DEFAULTS, and `saebench` fields of that protocol."""
+    protocol = given.pop("saebench", None)
+    v = {**DEFAULTS, **given}
+    n, datasets = len(seeds), len(builders.DATASETS)
+    wave = [v["spread"] * (i - (n - 1) / 2) for i in range(n)]
+    auc = [v["auc"] + w for w in wave for _ in range(datasets)]
+    own = subject(name, seeds)
+    health = {
+        "r2": [v["r2"] + w for w in wave],
+        "l0": [v["l0"]] * n,
+        "dead_fraction": [v["dead"]] * n,
+    }
+    return {
+        f"{name}-random_model.json": builders.summary("random_model", health, seeds=seeds, of=own),
+        f"{name}-saebench.json": builders.summary(
+            "saebench", {"auc_delta": (auc, [PROBE] * len(auc))}, seeds=seeds, of=own, protocol_changes=protocol
+        ),
+    }
+
+
+def evidence(**candidates: Mapping[str, Any]) -> dict[str, Any]:
+    """File name -> summary of every candidate, by its name."""
+    return {file: document for name, given in candidates.items() for file, document in summaries(name, **given).items()}
