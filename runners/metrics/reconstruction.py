@@ -33,15 +33,25 @@ class Reconstruction:
         return tuple((1.0 - self.live.mean(axis=1)).tolist())
 
 
-def measure_reconstruction(reconstruct: Reconstruct, rows: np.ndarray, device: str) -> Reconstruction:
+def measure_reconstruction(
+    reconstruct: Reconstruct, rows: np.ndarray, device: str, targets: np.ndarray | None = None
+) -> Reconstruction:
     """Measure a stack of SAEs on held-out `rows`, (rows, d_in).
 
+    Args:
+        reconstruct: the stack.
+        rows: what it encodes.
+        device: to compute on.
+        targets: (rows, d_out) what a transcoder reconstructs; None where that is `rows`.
+
     Raises:
-        ValueError: no rows, or rows that do not vary.
+        ValueError: no rows, not as many targets, or targets that do not vary.
     """
-    if not len(rows):
-        raise ValueError("no rows to reconstruct")
-    chunks = [rows[start : start + _ROWS_PER_CHUNK] for start in range(0, len(rows), _ROWS_PER_CHUNK)]
+    aims = rows if targets is None else targets
+    if not len(rows) or len(rows) != len(aims):
+        raise ValueError(f"{len(rows)} rows and {len(aims)} targets: nothing to reconstruct")
+    starts = range(0, len(rows), _ROWS_PER_CHUNK)
+    chunks = [aims[start : start + _ROWS_PER_CHUNK] for start in starts]
     # Two passes: the one-pass formula subtracts two near equal sums where the mean is large.
     mean = sum(chunk.astype(np.float64).sum(axis=0) for chunk in chunks) / len(rows)
     spread = sum(float(np.square(chunk.astype(np.float64) - mean).sum()) for chunk in chunks)
@@ -50,10 +60,11 @@ def measure_reconstruction(reconstruct: Reconstruct, rows: np.ndarray, device: s
     squared_error: torch.Tensor | float = 0.0
     active: torch.Tensor | float = 0.0
     fired: torch.Tensor | None = None
-    for chunk in chunks:
-        x = torch.from_numpy(np.ascontiguousarray(chunk)).to(device).float()
+    for start, chunk in zip(starts, chunks, strict=True):
+        x = _on(device, rows[start : start + _ROWS_PER_CHUNK])
         restored, latents = reconstruct(x)
-        squared_error = squared_error + (restored.double() - x.double()).square().sum(dim=(1, 2))
+        aim = x if targets is None else _on(device, chunk)
+        squared_error = squared_error + (restored.double() - aim.double()).square().sum(dim=(1, 2))
         positive = latents > 0
         active = active + positive.sum(dim=(1, 2), dtype=torch.float64)
         seen = positive.any(dim=1)
@@ -62,6 +73,10 @@ def measure_reconstruction(reconstruct: Reconstruct, rows: np.ndarray, device: s
     return Reconstruction(
         r2=tuple((1.0 - squared_error / spread).tolist()),
         l0=tuple((active / len(rows)).tolist()),
-        mse=tuple((squared_error / rows.size).tolist()),
+        mse=tuple((squared_error / aims.size).tolist()),
         live=fired.cpu().numpy(),
     )
+
+
+def _on(device: str, rows: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(rows)).to(device).float()

@@ -65,6 +65,8 @@ class Stage:
     """Imports torch; called once the environment is prepared."""
     cells: Callable[[Any], Sequence[tuple[str, Any]]] = one_cell
     """configuration -> (folder name, configuration) of every summary: a sweep writes one for each of its subjects."""
+    judged: Callable[[str], bool] = lambda _: True
+    """folder name -> whether `--policy` judges this summary; those that only serve a search claim nothing."""
 
 
 class _Interrupted(Exception):
@@ -92,6 +94,7 @@ def _interruptible() -> Iterator[None]:
 class _Cell:
     """One summary to be: where it goes and what it measures."""
 
+    name: str
     path: Path
     config: Any
     recorded: Json
@@ -112,7 +115,7 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
             recorded = stage.recorded(cell)
             path = Path(arguments.out) / name / f"{stage.kind}.json"
             summary_writing.check_place(path, recorded)
-            cells.append(_Cell(path, cell, recorded))
+            cells.append(_Cell(name, path, cell, recorded))
     except GatekitError as error:
         return _complain(error)
     # Everything below is measured under this state of the code, whatever is committed while it runs.
@@ -126,7 +129,7 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
             return ended
         code = worst([code, ExitCode(ended)])
     if code is ExitCode.PASS and arguments.policy is not None:
-        return int(worst([_judge(arguments.policy, cell.path.parent) for cell in cells]))
+        return int(worst([_judge(arguments.policy, cell.path.parent) for cell in cells if stage.judged(cell.name)]))
     return int(code)
 
 

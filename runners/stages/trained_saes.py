@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from runners.subjects.text_corpus import Corpus, read_corpus, sae_probes_folder,
 from runners.subjects.token_sets import draw_token_sets
 from runners.summary_writing import Json
 
+if TYPE_CHECKING:
+    from runners.subjects.layered_store import LayeredStore
+
 
 @dataclass(frozen=True)
 class Source:
@@ -44,8 +48,9 @@ class Activations:
 
     source: Source
     hook: str
-    training: ActivationStore
-    held_out: ActivationStore
+    """Several names where there are several layers."""
+    training: ActivationStore | LayeredStore
+    held_out: ActivationStore | LayeredStore
 
     @property
     def model(self) -> LanguageModel:
@@ -86,7 +91,8 @@ class TrainedSaes:
 
     def reconstruction(self, device: str) -> Reconstruction:
         """Return r2, L0 and live latents on the held-out rows."""
-        return measure_reconstruction(self.stack.reconstruct, self.inputs.held_out.read(), device)
+        targets = None if self.targets is None else self.targets.held_out.read()
+        return measure_reconstruction(self.stack.reconstruct, self.inputs.held_out.read(), device, targets)
 
     def subject(self, config: SaeConfig) -> Json:
         """Return these SAEs as a summary's subject."""
@@ -144,6 +150,22 @@ def collect(source: Source, config: SaeConfig, surroundings: Surroundings, hook:
     return Activations(source, place, *stores)
 
 
+def collect_layers(source: Source, config: SaeConfig, surroundings: Surroundings, hooks: Sequence[str]) -> Activations:
+    """Compute the activations at several hooks, to be read side by side.
+
+    Raises:
+        GatekitError: as `collect`.
+    """
+    from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredStore
+
+    found = [collect(source, config, surroundings, hook) for hook in hooks]
+    stores = [
+        LayeredStore(tuple(store for store in column if not isinstance(store, LayeredStore)))
+        for column in zip(*((each.training, each.held_out) for each in found), strict=True)
+    ]
+    return Activations(source, HOOKS_SEPARATOR.join(hooks), *stores)
+
+
 def train(
     inputs: Activations,
     sae: ArchitecturePlan,
@@ -168,7 +190,7 @@ def train(
         GatekitError: `config.together`: the architecture cannot be built.
     """
     d_out = None if targets is None else targets.training.d_model
-    architecture = sae.build(inputs.training.d_model, d_out)
+    architecture = sae.build(inputs.training.d_model, d_out, getattr(inputs.training, "layers", None))
     stores = [store.training.sha256 for store in (inputs, targets) if store is not None]
     folder = cache_folder(surroundings.cache, architecture, training, stores, surroundings.device)
     facts = {"model": inputs.model.name, "model_digest": inputs.model.digest, "hook": inputs.hook}

@@ -64,3 +64,18 @@ def test_l0_and_dead_latents_of_a_case_worked_by_hand():
 def test_rows_that_do_not_vary_have_no_r2():
     with pytest.raises(ValueError, match="do not vary"):
         measure_reconstruction(giving(np.ones((1, 4, 2)), np.ones((1, 4, 2))), np.ones((4, 2), np.float16), "cpu")
+
+
+def test_a_transcoder_is_measured_on_its_targets_and_not_on_its_inputs():
+    # Targets of the case above, from inputs of another width and spread.
+    rows = np.array([[5.0, 1.0, 2.0], [7.0, 0.0, 9.0]], dtype=np.float16)
+    targets = np.array([[1.0, 8.0], [3.0, 12.0]], dtype=np.float16)
+    restored = np.array([[[2.0, 8.0], [3.0, 10.0]]])
+    measured = measure_reconstruction(giving(restored, np.ones((1, 2, 4))), rows, "cpu", targets)
+    assert measured.r2 == (pytest.approx(0.5),)
+    assert measured.mse == (pytest.approx(5 / 4),)
+
+
+def test_fewer_targets_than_rows_are_an_error():
+    with pytest.raises(ValueError, match="2 rows and 1 targets"):
+        measure_reconstruction(giving(np.zeros((1, 2, 1)), np.ones((1, 2, 1))), np.ones((2, 1)), "cpu", np.ones((1, 1)))
