@@ -35,6 +35,8 @@ class CandidateMatching:
 
     columns: np.ndarray
     """(rows,) partner of each row."""
+    similarities: np.ndarray
+    """(rows,) of each row with its partner, float64."""
     shortfall: float
     """What the sum of its similarities may lack of the best sum, at most, divided by the number of rows."""
 
@@ -78,21 +80,19 @@ def match_candidates(block: Block, rows: int, columns: int, candidates: int = 32
     if not 0 < rows <= columns:
         raise ValueError(f"{rows} rows cannot each have one of {columns} columns")
     prices = np.zeros(columns, dtype=np.float32)
-    found, bound = _survey(prices, block, rows, columns, candidates, None)
-    # With one column of its own for each row there is always some matching.
-    pairs = found.and_also(_diagonal(block, rows, columns), columns)
+    pairs, bound = _survey(prices, block, rows, columns, candidates, None)
     for _ in range(rounds):
         own = _solve(pairs, rows, columns)
-        partners = pairs.columns[own]
+        partners, similarities = pairs.columns[own], pairs.values[own]
         prices = _prices(pairs, own, columns)
-        kept = (pairs.values[own] - prices[partners]).astype(np.float32)
+        kept = (similarities - prices[partners]).astype(np.float32)
         found, above = _survey(prices, block, rows, columns, candidates, kept)
         bound = min(bound, above + prices.sum(dtype=np.float64))
-        shortfall = max(0.0, (bound - pairs.values[own].sum()) / rows)
+        shortfall = max(0.0, (bound - similarities.sum()) / rows)
         if shortfall <= TOLERANCE:
             break
         pairs = pairs.and_also(found, columns)
-    return CandidateMatching(partners, float(shortfall))
+    return CandidateMatching(partners, similarities, float(shortfall))
 
 
 def _solve(pairs: _Pairs, rows: int, columns: int) -> np.ndarray:
@@ -144,7 +144,8 @@ def _survey(
         rows: number of them.
         columns: number of them.
         count: pairs per row, about and at most four times that.
-        cuts: (rows,) float32; None takes the cut from every eighth column, so that about `count` pairs pass it.
+        cuts: (rows,) float32; None takes the cut from every eighth column, so that about `count` pairs pass it, and
+            returns the pairs (i, i) as well.
     """
     parts, total = [], 0.0
     for start, stop in row_blocks(rows, columns):
@@ -155,20 +156,18 @@ def _survey(
             sample = left[:, :: 1 if columns <= 64 * count else 8]
             rank = min(columns, max(1, count * sample.shape[1] // columns))
             chosen = left >= np.partition(sample, -rank, axis=1)[:, -rank, None]
+            diagonal = np.arange(stop - start), np.arange(start, stop)
         else:
-            chosen = left > cuts[start:stop, None]
+            chosen, diagonal = left > cuts[start:stop, None], None
         for row in np.flatnonzero(np.count_nonzero(chosen, axis=1) > 4 * count):
             # Among many equal values any will do, but not the same for every row.
             order = np.argsort(np.roll(left[row], start + row), kind="stable")[-count:]
             chosen[row] = False
             chosen[row, (order - start - row) % columns] = True
+        if diagonal is not None:
+            # A column of its own for every row, so that there is always some matching.
+            chosen[diagonal] = True
         places = np.flatnonzero(chosen)
         at_rows, at_columns = np.divmod(places, columns)
         parts.append((at_rows + start, at_columns, similarity.ravel()[places].astype(np.float64)))
     return _Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True))), total
-
-
-def _diagonal(block: Block, rows: int, columns: int) -> _Pairs:
-    values = [np.diagonal(block(start, stop), start) for start, stop in row_blocks(rows, columns)]
-    places = np.arange(rows)
-    return _Pairs(places, places.copy(), np.concatenate(values).astype(np.float64))

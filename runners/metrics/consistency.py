@@ -47,7 +47,8 @@ class Matching:
     @property
     def mean(self) -> float:
         """Mean over the rows of the larger dictionary; a row without partner counts as cosine 0."""
-        return float(self.cosines.sum(dtype=np.float64) / self.larger)
+        # Rounding lifts the cosine of a row with itself above 1 by an ulp.
+        return min(1.0, float(self.cosines.sum(dtype=np.float64) / self.larger))
 
     def fraction_at_least(self, cut: float) -> float:
         """Fraction of the larger dictionary's rows whose match has a cosine of at least `cut`."""
@@ -152,12 +153,8 @@ def match_blocks(block: Block, turned: Block, rows: int, columns: int) -> Matchi
 
 def _match_by_blocks(block: Block, rows: int, columns: int) -> Matching:
     found = match_candidates(block, rows, columns)
-    values = [
-        np.take_along_axis(block(start, stop), found.columns[start:stop, None], axis=1)[:, 0]
-        for start, stop in row_blocks(rows, columns)
-    ]
     shortfall = 0.0 if found.shortfall <= TOLERANCE else found.shortfall * rows / columns
-    return Matching(np.concatenate(values), columns, np.arange(rows), found.columns, shortfall)
+    return Matching(found.similarities, columns, np.arange(rows), found.columns, shortfall)
 
 
 def _hungarian(similarity: np.ndarray) -> Matching:
@@ -207,7 +204,7 @@ def _mmcs_by_blocks(block: Block, rows: int, columns: int) -> float:
         size = np.abs(block(start, stop))
         of_rows += float(size.max(axis=1).sum(dtype=np.float64))
         of_columns = np.maximum(of_columns, size.max(axis=0))
-    return float((of_rows / rows + of_columns.mean()) / 2)
+    return min(1.0, float((of_rows / rows + of_columns.mean()) / 2))
 
 
 def chance_corrected(score: float, floor: float) -> float:
@@ -223,7 +220,7 @@ def mean_row_cosine(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
     """
     if a.shape != b.shape:
         raise ValueError(f"dictionaries of shapes {a.shape} and {b.shape} have no rows in common")
-    return float(np.einsum("fd,fd->f", _unit_rows(a, d_model), _unit_rows(b, d_model)).mean())
+    return min(1.0, float(np.einsum("fd,fd->f", _unit_rows(a, d_model), _unit_rows(b, d_model)).mean()))
 
 
 def _unit_rows(dictionary: np.ndarray, d_model: int) -> np.ndarray:

@@ -55,6 +55,8 @@ class FunctionalScores:
     """The same for the matching by decoder cosine: what latents that point the same way do alike."""
     agreement: float
     """Share of latents that both matchings give the same partner, of the larger number of live latents."""
+    shortfall: float = 0.0
+    """What a matching's mean may lack of the best one's, at most; 0 up to 16384 live latents."""
 
 
 def latents_of(reconstruct: Reconstruct, rows: np.ndarray, device: str) -> list[Any]:
@@ -134,7 +136,12 @@ def functional_scores(a: Effects, b: Effects) -> FunctionalScores:
     )
     together = a.activations[:, by_cosine.rows].multiply(b.activations[:, by_cosine.columns]).sum(axis=0)
     alike = np.maximum(together * by_cosine.cosines, 0.0)
-    return FunctionalScores(by_effect.mean, float(alike.sum() / by_effect.larger), same / by_effect.larger)
+    return FunctionalScores(
+        by_effect.mean,
+        min(1.0, float(alike.sum() / by_effect.larger)),
+        same / by_effect.larger,
+        max(by_effect.shortfall, by_cosine.shortfall),
+    )
 
 
 def score_functional_pairs(
