@@ -17,6 +17,7 @@ BUILT_IN = {
     "ablation": "runners.stages.ablation",
     "known_circuit": "runners.stages.known_circuit",
     "random_model": "runners.stages.random_model",
+    "stability": "runners.stages.stability",
     "saebench": "runners.stages.saebench",
 }
 
