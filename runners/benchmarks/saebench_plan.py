@@ -37,6 +37,17 @@ class ProbingPlan:
     """Of rows, split and probes; the same for every SAE, so that they are compared on the same rows."""
 
 
+@dataclass(frozen=True)
+class CorePlan:
+    """How much of the held-out text SAEBench's `core` reads, in each of its two passes."""
+
+    batches: Annotated[int, Bounds(1, 1_000_000)]
+    batch_texts: Annotated[int, Bounds(1, 1_000_000)]
+    """Rows of `context` tokens in a batch."""
+    context: Annotated[int, Bounds(2, 1_000_000)]
+    """Tokens of a row; texts stand end to end, so that there is no padding."""
+
+
 def check_probing(plan: ProbingPlan, d_sae: int) -> None:
     """Refuse values that do not go together, as far as that shows without the datasets.
 
@@ -73,4 +84,16 @@ def probing_settings(plan: ProbingPlan) -> Json:
         "strength_by": "validation AUC inside the training rows, ten values (sae-probes)",
         "k_by": "validation AUC inside the training rows, the smaller k where equal",
         "f1": "weighted by class",
+    }
+
+
+def core_settings(plan: CorePlan | None, refused: str | None) -> Json:
+    """Return what a protocol's settings say of SAEBench's core, whether it was measured or why not."""
+    if plan is None or refused is not None:
+        return {"core": f"not measured: {refused or 'not asked for'}"}
+    return {
+        "core": "SAEBench's own functions on held-out texts end to end, special tokens not replaced",
+        "core_batches": plan.batches,
+        "core_batch_texts": plan.batch_texts,
+        "core_context": plan.context,
     }

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from gatekit.errors import GatekitError
-from runners.benchmarks.saebench_plan import ProbingPlan, check_probing, probing_settings
+from runners.benchmarks.saebench_plan import CorePlan, ProbingPlan, check_probing, core_settings, probing_settings
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
@@ -70,6 +70,8 @@ class SaebenchConfig:
     baseline: BaselinePlan
     checkpoints: tuple[str, ...] | None = None
     """Folders in SAELens' format, one a seed, measured instead of SAEs trained here; `sae` states their width."""
+    core: CorePlan | None = None
+    """SAEBench's `core` on the held-out text; a model without a causal language-model head says so and goes without."""
     selection: SelectionPlan | None = None
 
 
@@ -103,8 +105,8 @@ def check(config: SaebenchConfig) -> None:
 def shrink(config: SaebenchConfig, small: SaebenchConfig) -> SaebenchConfig:
     """Return the configuration's subject and baseline at the smoke configuration's size; SAEs from disk stay."""
     if config.checkpoints is None:
-        return dataclasses.replace(shrink_saes(config, small), probing=small.probing)
-    return dataclasses.replace(config, texts=small.texts, probing=small.probing)
+        return dataclasses.replace(shrink_saes(config, small), probing=small.probing, core=small.core)
+    return dataclasses.replace(config, texts=small.texts, probing=small.probing, core=small.core)
 
 
 def recorded(config: SaebenchConfig) -> Json:
@@ -117,8 +119,17 @@ def recorded(config: SaebenchConfig) -> Json:
     return plain
 
 
-def protocol_of(config: SaebenchConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:
-    """Return a summary's protocol: what must be equal before two of its numbers are compared."""
+def protocol_of(
+    config: SaebenchConfig, datasets: Sequence[Json], baseline: Json | None, no_core: str | None = None
+) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared.
+
+    Args:
+        config: of the run.
+        datasets: those probed, by digest.
+        baseline: subject of the baseline's SAEs, where it has one.
+        no_core: why SAEBench's core was asked for and not measured.
+    """
     trained = training_settings(config) if config.checkpoints is None else {"saes": "from disk"}
     return {
         "name": PROTOCOL,
@@ -131,6 +142,7 @@ def protocol_of(config: SaebenchConfig, datasets: Sequence[Json], baseline: Json
         "settings": {
             "baseline": BASELINES[config.baseline.kind],
             "held_out_tokens": config.texts.held_out_tokens,
+            **core_settings(config.core, no_core),
             **probing_settings(config.probing),
             **trained,
         },

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import torch
 
 from gatekit.errors import GatekitError
 from runners.benchmarks.probing import Probe, chosen, outcome
-from runners.benchmarks.saebench import Arm, Bench, Probed, dataset_names, probe_datasets
+from runners.benchmarks.saebench import Bench, Probed, dataset_names, probe_datasets
+from runners.benchmarks.saebench_core import MEASURES, CoreResult, measure_core, why_not
 from runners.benchmarks.saebench_output import write_probing_result
-from runners.digests import file_sha256, tensors_sha256
+from runners.digests import file_sha256
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
 from runners.progress import showing
 from runners.saes.architecture import describe
-from runners.saes.normalisation import scaled_centre
 from runners.saes.sae import Sae
-from runners.seeding import generator
 from runners.stages.lifecycle import Surroundings
-from runners.stages.sae_subject import subject_json
+from runners.stages.sae_arms import Side, arm_from_disk, subject_on_disk, trained_side, untrained_side
 from runners.stages.saebench import KIND, SaebenchConfig, protocol_of
 from runners.stages.trained_saes import (
     Activations,
-    TrainedSaes,
     artifacts_json,
     collect,
     inputs_json,
@@ -33,17 +32,6 @@ from runners.stages.trained_saes import (
 )
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, Measured, measurement
-
-
-@dataclass(frozen=True)
-class _Side:
-    """SAEs on one side of the comparison, one per seed."""
-
-    arms: tuple[Arm, ...]
-    subject: Json | None
-    """None where the side is no SAE, or one that was never trained."""
-    trained: TrainedSaes | None = None
-    """Where this run has their checkpoints."""
 
 
 def measure(config: SaebenchConfig, surroundings: Surroundings) -> Measured:
@@ -83,12 +71,23 @@ def measure(config: SaebenchConfig, surroundings: Surroundings) -> Measured:
         {"name": f"activations:{label(name)}", "sha256": found.activations_sha256, "rows": len(found.labelled.texts)}
         for name, found in probed.items()
     ]
+    held_out = [_reconstruction(arm.sae, inputs, surroundings.device) for arm in candidate.arms]
+    no_core, core = _core(config, inputs, candidate, held_out, surroundings)
+    files = {**_written(config, candidate, probed, surroundings), **{name: each.path for name, each in core.items()}}
+    measurements = _probing_measurements(config, candidate, baseline, probed)
+    per_seed = {
+        "r2": [each.r2[0] for each in held_out],
+        "l0": [each.l0[0] for each in held_out],
+        "dead_fraction": [each.dead_fraction[0] for each in held_out],
+        **{measure: [each.scores[measure] for each in core.values()] for measure in MEASURES if core},
+    }
+    measurements |= {name: measurement(KIND, name, {"seed": config.seeds}, each) for name, each in per_seed.items()}
     return Measured(
         subject=subject,
-        protocol=protocol_of(config, datasets, baseline.subject),
-        measurements=_measurements(config, candidate, baseline, probed, inputs, surroundings.device),
+        protocol=protocol_of(config, datasets, baseline.subject, no_core),
+        measurements=measurements,
         inputs=[*inputs_json([inputs]), *activations],
-        artifacts=[*artifacts_json(sides, surroundings), *_results(config, candidate, probed, surroundings)],
+        artifacts=[*artifacts_json(sides, surroundings), *_files_json(files, surroundings)],
     )
 
 
@@ -97,89 +96,37 @@ def label(dataset: str) -> str:
     return dataset.replace(" ", "-")
 
 
-def _candidate(config: SaebenchConfig, inputs: Activations, surroundings: Surroundings) -> _Side:
+def _candidate(config: SaebenchConfig, inputs: Activations, surroundings: Surroundings) -> Side:
     if config.checkpoints is None:
-        return _trained(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
+        return trained_side(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
     arms = []
     for seed, folder in zip(config.seeds, config.checkpoints, strict=True):
-        arms.append(_from_disk(config, Path(folder), f"seed-{seed}"))
+        arms.append(arm_from_disk(config, Path(folder), f"seed-{seed}"))
         if arms[-1].sae.architecture.d_sae != config.sae.width:
             width = arms[-1].sae.architecture.d_sae
             raise GatekitError("runner.d_sae", f"{folder} has {width} latents; the configuration says otherwise")
     if len({str(describe(arm.sae.architecture)) for arm in arms}) > 1:
         raise GatekitError("runner.checkpoints", "the checkpoints are not of one architecture and shape")
-    return _Side(tuple(arms), _subject_on_disk(config, inputs, arms, config.seeds))
+    return Side(tuple(arms), subject_on_disk(config, inputs, arms, config.seeds))
 
 
-def _baseline(config: SaebenchConfig, inputs: Activations, candidate: _Side, surroundings: Surroundings) -> _Side:
+def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, surroundings: Surroundings) -> Side:
     match config.baseline.kind:
         case "untrained":
             if candidate.trained is None:
                 raise ValueError("no state before training")
-            return _Side(_untrained(config, inputs, candidate.trained), None)
+            return untrained_side(config, candidate.trained)
         case "random_sae":
             plan = dataclasses.replace(config.sae, control="frozen_decoder")
-            return _trained(config, train(inputs, plan, config.training, config.seeds, surroundings, "random_sae"))
+            return trained_side(config, train(inputs, plan, config.training, config.seeds, surroundings, "random_sae"))
         case "public_sae":
-            arm = _from_disk(config, Path(str(config.baseline.checkpoint)), "public")
-            return _Side((arm,) * len(config.seeds), _subject_on_disk(config, inputs, [arm], (0,)))
-    return _Side((), None)
+            arm = arm_from_disk(config, Path(str(config.baseline.checkpoint)), "public")
+            return Side((arm,) * len(config.seeds), subject_on_disk(config, inputs, [arm], (0,)))
+    return Side((), None)
 
 
-def _trained(config: SaebenchConfig, trained: TrainedSaes) -> _Side:
-    arms = tuple(
-        Arm(f"{trained.name}:seed-{saved.seed}", trained.sae(place), saved.sha256)
-        for place, saved in enumerate(trained.checkpoints)
-    )
-    return _Side(arms, trained.subject(config), trained)
-
-
-def _from_disk(config: SaebenchConfig, folder: Path, name: str) -> Arm:
-    # Imported here: it brings every architecture, and evidence depends on what was imported for it.
-    from runners.saes.formats import sae_lens
-
-    sae = sae_lens.read(folder)
-    if sae.architecture.d_in != config.subject.d_model:
-        raise GatekitError(
-            "runner.d_model",
-            f"{folder} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}",
-        )
-    return Arm(name, sae, file_sha256(folder / sae_lens.WEIGHTS))
-
-
-def _subject_on_disk(config: SaebenchConfig, inputs: Activations, arms: Sequence[Arm], seeds: Sequence[int]) -> Json:
-    architecture = arms[0].sae.architecture
-    entries = [{"seed": seed, "sha256": arm.sha256} for seed, arm in zip(seeds, arms, strict=True)]
-    return {
-        **subject_json(config, inputs.model.name, inputs.model.digest, entries),
-        "architecture": architecture.name,
-        "d_sae": architecture.d_sae,
-        "k": getattr(architecture, "k", None),
-    }
-
-
-def _untrained(config: SaebenchConfig, inputs: Activations, trained: TrainedSaes) -> tuple[Arm, ...]:
-    """Return the SAEs as they were before the first step, drawn again from their seeds."""
-    import torch
-
-    stack = trained.stack
-    rows = inputs.training.read()
-    b_dec = torch.from_numpy(scaled_centre(rows, config.training.centre, stack.scale)).float()
-    arms = []
-    for seed in config.seeds:
-        parameters = stack.architecture.initial(generator("sae initial weights", seed), b_dec)
-        sae = Sae(stack.architecture, parameters, stack.scale)
-        arms.append(Arm(f"untrained:seed-{seed}", sae, tensors_sha256(parameters)))
-    return tuple(arms)
-
-
-def _measurements(
-    config: SaebenchConfig,
-    candidate: _Side,
-    baseline: _Side,
-    probed: Mapping[str, Probed],
-    inputs: Activations,
-    device: str,
+def _probing_measurements(
+    config: SaebenchConfig, candidate: Side, baseline: Side, probed: Mapping[str, Probed]
 ) -> Json:
     cells = [(seed, place, name) for place, seed in enumerate(config.seeds) for name in probed]
     keys = {"seed": [seed for seed, _, _ in cells], "dataset": [label(name) for _, _, name in cells]}
@@ -192,18 +139,10 @@ def _measurements(
         found[f"{measure}_delta"] = measurement(KIND, f"{measure}_delta", keys, values, control)
     wins = [outcome(one.auc, other.auc) for one, other in zip(ours, theirs, strict=True)]
     found["auc_win_rate"] = measurement(KIND, "auc_win_rate", keys, wins)
-    held_out = [_reconstruction(arm.sae, inputs, device) for arm in candidate.arms]
-    per_seed: dict[str, Callable[[Reconstruction], float]] = {
-        "r2": lambda each: each.r2[0],
-        "l0": lambda each: each.l0[0],
-        "dead_fraction": lambda each: each.dead_fraction[0],
-    }
-    for measure, read in per_seed.items():
-        found[measure] = measurement(KIND, measure, {"seed": config.seeds}, [read(each) for each in held_out])
     return found
 
 
-def _baseline_probe(baseline: _Side, place: int, found: Probed) -> Probe:
+def _baseline_probe(baseline: Side, place: int, found: Probed) -> Probe:
     if baseline.arms:
         return chosen(found.arms[baseline.arms[place].name])
     if found.dense is None:
@@ -212,17 +151,47 @@ def _baseline_probe(baseline: _Side, place: int, found: Probed) -> Probe:
 
 
 def _reconstruction(sae: Sae, inputs: Activations, device: str) -> Reconstruction:
-    def reconstruct(rows):  # type: ignore[no-untyped-def]
+    def reconstruct(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         restored, latents = sae.reconstruct(rows)
         return restored.unsqueeze(0), latents.unsqueeze(0)
 
     return measure_reconstruction(reconstruct, inputs.held_out.read(), device)
 
 
-def _results(
-    config: SaebenchConfig, candidate: _Side, probed: Mapping[str, Probed], surroundings: Surroundings
-) -> list[Json]:
-    """Write every probe, and one result file a seed as SAEBench writes it; return them as artifacts."""
+def _core(
+    config: SaebenchConfig,
+    inputs: Activations,
+    candidate: Side,
+    held_out: Sequence[Reconstruction],
+    surroundings: Surroundings,
+) -> tuple[str | None, dict[str, CoreResult]]:
+    """Return why core was not measured, or what it measured of every seed."""
+    if config.core is None:
+        return None, {}
+    refused = why_not(inputs.source.files, candidate.arms[0].sae)
+    if refused is not None:
+        return refused, {}
+    found = {}
+    with showing("SAEBench core", len(config.seeds), "SAEs") as progress:
+        for seed, arm, reconstruction in zip(config.seeds, candidate.arms, held_out, strict=True):
+            found[f"saebench-core:seed-{seed}"] = measure_core(
+                inputs.model,
+                config.subject.hook,
+                arm.sae,
+                inputs.source.held_out,
+                config.core,
+                reconstruction.r2[0],
+                f"core_seed_{seed}",
+                surroundings.artifacts / "saebench",
+            )
+            progress.advance(1)
+    return None, found
+
+
+def _written(
+    config: SaebenchConfig, candidate: Side, probed: Mapping[str, Probed], surroundings: Surroundings
+) -> dict[str, Path]:
+    """Write every probe, and one result file a seed as SAEBench writes it; return them by name."""
     folder = surroundings.artifacts / "saebench"
     folder.mkdir(parents=True, exist_ok=True)
     table = {
@@ -232,13 +201,16 @@ def _results(
         }
         for name, found in probed.items()
     }
-    probes = folder / "probes.json"
-    probes.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    written = {"probes": probes}
+    files = {"probes": folder / "probes.json"}
+    files["probes"].write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for seed, arm in zip(config.seeds, candidate.arms, strict=True):
-        path = folder / f"seed_{seed}_eval_results.json"
+        path = folder / f"probing_seed_{seed}_eval_results.json"
         write_probing_result(path, config.probing, config.subject, arm, probed)
-        written[f"saebench-result:seed-{seed}"] = path
+        files[f"saebench-probing:seed-{seed}"] = path
+    return files
+
+
+def _files_json(files: Mapping[str, Path], surroundings: Surroundings) -> list[Json]:
     return [
         {
             "name": name,
@@ -246,5 +218,5 @@ def _results(
             "bytes": path.stat().st_size,
             "uri": path.relative_to(surroundings.artifacts).as_posix(),
         }
-        for name, path in written.items()
+        for name, path in files.items()
     ]
