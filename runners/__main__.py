@@ -13,12 +13,15 @@ GROUP = "gatekit.runners"
 
 # In a checkout that is not installed there are no entry points; ours are known all the same.
 BUILT_IN = {
+    "cebench": "runners.stages.cebench",
     "consistency": "runners.stages.consistency",
     "ablation": "runners.stages.ablation",
+    "frontier": "runners.stages.frontier",
     "known_circuit": "runners.stages.known_circuit",
     "random_model": "runners.stages.random_model",
     "stability": "runners.stages.stability",
     "saebench": "runners.stages.saebench",
+    "transcoder": "runners.stages.transcoder",
 }
 
 
