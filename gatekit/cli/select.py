@@ -52,7 +52,11 @@ def command(
     time = the_time(now)
     policy, section, errors = _policy(policies)
     if isinstance(section, LegacySelection):
-        raise UsageError(f"{policy.path} selects by another system's method", "name a policy with fixed scales")
+        from gatekit.cli.legacy_select import select_legacy
+
+        if errors:
+            raise errors[0]
+        return select_legacy(evidence, policy, out, replace)
     summaries, evidence_errors = load_evidence(evidence)
     signers, signature_errors = load_signers(evidence, summaries, [policy], keys, time)
     selected = select(policy, section, summaries, time, [*errors, *evidence_errors, *signature_errors], signers)
