@@ -25,10 +25,13 @@ ALLOWED = {
     "report": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "claims", "pull_request", "candidates"},
     "pull_request": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"},
     "signing": {"errors", "exit_codes", "evidence", "policy", "gates"},
+    "dossier": {
+        *("errors", "exit_codes", "evidence", "policy", "stats", "gates", "candidates", "report", "signing"),
+    },
     "github": {"errors", "exit_codes", "evidence", "repo", "gates", "report"},
     "cli": {
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
-        *("pull_request", "signing", "github"),
+        *("pull_request", "signing", "github", "dossier"),
     },
 }
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "lint": "gatekit.cli.lint",
     "pr": "gatekit.cli.pr",
     "select": "gatekit.cli.select",
+    "dossier": "gatekit.cli.dossier",
     "claims": "gatekit.cli.claims",
     "policy": "gatekit.cli.policy_",
     "stale": "gatekit.cli.stale",

@@ -129,7 +129,7 @@ def _description(found: Sequence[Row]) -> str:
 def _drawn(row: Row, top: float) -> list[str]:
     """Return the elements of one row whose upper edge is at `top`."""
     above, middle, below = top + 20.0, top + 29.0, top + 38.0
-    at = _scale(*row.span)
+    at = Scale(*row.span).at
     passing_from = LEFT if row.low is None else at(row.low)
     passing_to = RIGHT if row.high is None else at(row.high)
     lines = [
@@ -162,7 +162,7 @@ def _drawn(row: Row, top: float) -> list[str]:
     return lines
 
 
-class _scale:
+class Scale:
     """From a value of the row to its place; a tenth of the width is left free on each side."""
 
     def __init__(self, low: float, high: float) -> None:
@@ -170,7 +170,8 @@ class _scale:
         self.unit = max(abs(low), abs(high)) or 1.0
         self.low, self.width = low / self.unit, high / self.unit - low / self.unit
 
-    def __call__(self, value: float) -> float:
+    def at(self, value: float) -> float:
+        """Return where a value lies, between LEFT and RIGHT."""
         share = (value / self.unit - self.low) / self.width if self.width > 0.0 else 0.5
         return LEFT + (RIGHT - LEFT) * (0.1 + 0.8 * share)
 

@@ -1,0 +1,96 @@
+"""`gatekit dossier`: the folder of a final candidate, whatever its verdict."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import rich_click as click
+
+from gatekit.cli.delivery import deliver
+from gatekit.cli.inputs import EVIDENCE, load_evidence, load_policies, the_time
+from gatekit.errors import GatekitError, UsageError
+from gatekit.exit_codes import ExitCode
+from gatekit.gates.verdict import Verdict
+from gatekit.report import inert
+
+WRITTEN = (ExitCode.PASS, ExitCode.BLOCKED, ExitCode.INCONCLUSIVE, ExitCode.APPROVAL_NEEDED)
+"""A verdict of any other code says nothing about the candidate."""
+
+
+@click.command("dossier")
+@click.option("--policy", "policies", multiple=True, required=True, metavar="FILE", help="Policy that judges.")
+@click.option("--candidate", metavar="FILE", help="The candidate.json of `gatekit select`; its policy must judge too.")
+@click.option("--evidence", multiple=True, metavar="DIR", help="Summaries (repeatable); default evidence/.")
+@click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
+@click.option("--out", required=True, metavar="DIR", help="Folder to write: free, or an earlier dossier.")
+@click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
+@click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time, e.g. 2026-02-16T01:48:20Z.")
+def command(
+    policies: tuple[str, ...],
+    candidate: str | None,
+    evidence: tuple[str, ...],
+    base_evidence: tuple[str, ...],
+    out: str,
+    keys: str | None,
+    now: str | None,
+) -> int:
+    """Write a candidate's dossier: what may be claimed, the gate report, the evidence itself, and plots.
+
+    The folder is written whole or not at all, for a verdict of any outcome; refused input writes none. The exit code
+    is the verdict's.
+    """
+    from gatekit.candidates import read_candidate
+    from gatekit.cli.signatures import load_signers
+    from gatekit.dossier.contents import contents
+    from gatekit.dossier.folder import check_target, write_folder
+    from gatekit.dossier.gathering import gather
+    from gatekit.dossier.judging import judge, judge_gathered
+
+    target = Path(os.path.normpath(out))
+    _apart(target, [*(evidence or [EVIDENCE]), *base_evidence])
+    check_target(target)
+    time = the_time(now)
+    loaded, policy_errors = load_policies(policies)
+    summaries, evidence_errors = load_evidence(evidence)
+    base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
+    signers, signature_errors = load_signers(evidence, summaries, loaded, keys, time)
+    errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors]
+    chosen = None
+    if candidate is not None:
+        try:
+            chosen = read_candidate(candidate)
+        except GatekitError as error:
+            errors.append(error)
+    verdict, _ = judge(loaded, summaries, base, chosen, time, errors, signers)
+    if verdict.code not in WRITTEN or verdict.errors:
+        _show(verdict)
+        click.echo("gatekit: no dossier was written", err=True)
+        return verdict.exit_code
+    judged = judge_gathered(gather(loaded, summaries, base, chosen), verdict, time, signers)
+    files = contents(judged)
+    write_folder(target, files)
+    _show(judged.verdict)
+    click.echo(
+        f"gatekit: {len(files)} files in {inert.terminal(str(target))}; README.md is the first to read", err=True
+    )
+    return judged.verdict.exit_code
+
+
+def _show(verdict: Verdict) -> None:
+    from gatekit.report.terminal import render
+
+    deliver([], lambda _: "", lambda width, color: render(verdict, width, color))
+
+
+def _apart(target: Path, inputs: Sequence[str]) -> None:
+    """Refuse a dossier inside its own evidence: the next run would read its JSON as summaries.
+
+    Raises:
+        UsageError: it lies there.
+    """
+    place = Path(os.path.realpath(target))
+    for folder in inputs:
+        if os.path.isdir(folder) and place.is_relative_to(os.path.realpath(folder)):
+            raise UsageError(f"--out lies in the evidence folder '{folder}'", "name a place outside of it")

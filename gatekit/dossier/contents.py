@@ -1,0 +1,171 @@
+"""All files of a dossier, made in memory: nothing is written before everything is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import sha256
+
+from gatekit.candidates import Robustness, Selected
+from gatekit.dossier.folder import MANIFEST, SCHEMA, SUMS, sums
+from gatekit.dossier.gathering import BASE, CANDIDATE, EVIDENCE, POLICIES
+from gatekit.dossier.judging import Judged
+from gatekit.dossier.pages import Dossier, Plot, index, readme
+from gatekit.evidence.summary import Measurement, Summary
+from gatekit.gates.verdict import PolicyResult, ThresholdResult, thresholds_in
+from gatekit.report import render
+from gatekit.report.forest_plot import svg as forest_svg
+from gatekit.report.json_values import text, time, tool, written
+
+NOT_INSTALLED = "matplotlib is not installed; `pip install 'gatekit-sae[plots]'` brings it"
+
+
+def contents(judged: Judged) -> dict[str, bytes]:
+    """Return content by path, SHA256SUMS and manifest.json included."""
+    files = dict(judged.gathered.files)
+    what = {name: _what(name) for name in files}
+    for name, format in (("report.md", "markdown"), ("report.html", "html"), ("report.json", "json")):
+        files[name] = render(format, judged.verdict).encode()
+        what[name] = f"The gate report: every number of the verdict, as {format}"
+    if judged.selected is not None and judged.robustness is not None:
+        files |= _selection(judged.selected, judged.robustness)
+        what["selection/selection.md"] = "Why this candidate was selected, and how far the choice stands"
+        what["selection/pareto.md"] = "All candidates that were compared"
+    plots, missing = _plots(judged)
+    for plot in plots:
+        for ending, data in (("svg", plot.svg), ("png", plot.png)):
+            if data is not None:
+                files[f"plots/{plot.name}.{ending}"] = data
+                what[f"plots/{plot.name}.{ending}"] = plot.title
+    what[MANIFEST] = "What went in and what came out, with the digests of both"
+    what[SUMS] = "The digest of every file here"
+    baselines = {summary.sha256: summary.protocol.baseline_kind for summary in judged.summaries}
+    dossier = Dossier(judged.verdict, plots, missing, dict(sorted(what.items())), baselines, _rerun(judged))
+    files["README.md"] = readme(dossier).encode()
+    files["index.html"] = index(dossier).encode()
+    files[MANIFEST] = _manifest(judged, files, missing).encode()
+    return files | {SUMS: sums(files)}
+
+
+def _what(name: str) -> str:
+    if name == CANDIDATE:
+        return "What was selected, as `gatekit select` wrote it"
+    if ".dsse." in name or ".sigstore." in name:
+        return "A signature over the summary of the same name"
+    folder = name.partition("/")[0]
+    words = {POLICIES: "A policy", EVIDENCE: "A summary", BASE: "A summary of the base that was compared with"}
+    return f"{words[folder]}, byte for byte as it was judged"
+
+
+def _rerun(judged: Judged) -> str:
+    command = f"gatekit check --policy {POLICIES} --evidence {EVIDENCE}"
+    if judged.gathered.base is not None:
+        command += f" --base-evidence {BASE}"
+    if judged.gathered.candidate is not None:
+        command += f" --candidate {CANDIDATE}"
+    return f"{command} --now {time(judged.verdict.now)}"
+
+
+def _selection(selected: Selected, robustness: Robustness) -> dict[str, bytes]:
+    from gatekit.report.selection_markdown import pareto, rationale
+
+    assert selected.winner is not None
+    return {
+        "selection/selection.md": rationale(selected, selected.winner, robustness).encode(),
+        "selection/pareto.md": pareto(selected).encode(),
+    }
+
+
+def _plots(judged: Judged) -> tuple[tuple[Plot, ...], str | None]:
+    """Return the pictures, and in one line which are missing and why."""
+    plots, left_out = [], []
+    draw_png = _matplotlib()
+    for policy in judged.verdict.policies:
+        if not policy.gates:
+            continue
+        name = f"forest-{policy.id}"
+        title = f"Every estimate and bound of policy {policy.id} against its threshold"
+        alone = forest_svg(policy, name, alone=True).encode() + b"\n"
+        plots.append(Plot(name, title, alone, None if draw_png is None else draw_png(policy)))
+        if draw_png is None:
+            left_out.append(f"plots/{name}.png")
+    for name, title, rule, measurement in _datasets(judged):
+        if draw_png is None:
+            left_out.append(f"plots/{name}")
+            continue
+        from gatekit.dossier import figures
+
+        draw = partial(figures.per_dataset, rule, measurement)
+        plots.append(Plot(name, title, figures.svg(draw), figures.png(draw)))
+    if judged.selected is not None:
+        if draw_png is None:
+            left_out.append("plots/pareto")
+        else:
+            from gatekit.dossier.figures import settled
+            from gatekit.report.selection_plot import draw as draw_pareto
+
+            with settled():
+                drawn = draw_pareto(judged.selected)
+            plots.append(Plot("pareto", "The candidates that were compared", drawn["pareto.svg"], drawn["pareto.png"]))
+    return tuple(plots), f"Not drawn: {', '.join(left_out)}: {NOT_INSTALLED}." if left_out else None
+
+
+def _matplotlib() -> Callable[[PolicyResult], bytes] | None:
+    """Return what draws a forest plot as PNG, None where there is no matplotlib."""
+    try:
+        from gatekit.dossier import figures
+    except ImportError:
+        return None
+    return lambda policy: figures.png(partial(figures.forest, policy))
+
+
+def _datasets(judged: Judged) -> list[tuple[str, str, ThresholdResult, Measurement]]:
+    """Return (name, title, threshold, measurement) for every judged measurement per dataset, each once."""
+    by_digest = {summary.sha256: summary for summary in judged.summaries}
+    found: dict[str, tuple[str, str, ThresholdResult, Measurement]] = {}
+    for policy in judged.verdict.policies:
+        for rule in (rule for gate in policy.gates for rule in thresholds_in(gate.result)):
+            summary = None if rule.evidence is None else by_digest.get(rule.evidence.sha256)
+            measurement = None if summary is None else summary.measurements.get(rule.measure)
+            if measurement is None or measurement.design != "per_seed_dataset" or measurement.reported is not None:
+                continue
+            name = f"datasets-{rule.kind}-{rule.measure}"
+            if name in found and found[name][3] is not measurement:
+                name += f"-{rule.evidence.sha256[:12] if rule.evidence else ''}"
+            title = f"{rule.kind}.{rule.measure} on each dataset: every seed, and the mean over seeds"
+            found.setdefault(name, (name, title, rule, measurement))
+    return list(found.values())
+
+
+def _manifest(judged: Judged, files: Mapping[str, bytes], missing: str | None) -> str:
+    verdict, gathered = judged.verdict, judged.gathered
+    return written(
+        {
+            "schema": SCHEMA,
+            "tool": tool(verdict.version),
+            "now": time(verdict.now),
+            "verdict": verdict.word,
+            "exit_code": int(verdict.exit_code),
+            "policies": [{"path": p.path, "id": p.id, "sha256": p.sha256} for p in gathered.policies],
+            "candidate": None
+            if gathered.candidate is None
+            else {"path": gathered.candidate.path, "sha256": gathered.candidate.sha256},
+            "evidence": [_input(summary) for summary in gathered.summaries],
+            "base_evidence": None if gathered.base is None else [_input(summary) for summary in gathered.base],
+            "missing_plots": missing,
+            "files": [
+                {"path": name, "sha256": sha256(data).hexdigest(), "bytes": len(data)}
+                for name, data in sorted(files.items())
+            ],
+        }
+    )
+
+
+def _input(summary: Summary) -> dict[str, str]:
+    return {
+        "path": summary.path,
+        "sha256": summary.sha256,
+        "kind": summary.kind,
+        "subject_digest": summary.subject.digest,
+        "subject": text(summary.subject.words),
+    }

@@ -1,0 +1,99 @@
+"""Everything that a verdict rests on, byte for byte, under the names that it has inside a dossier.
+
+The names follow from content alone: a dossier made elsewhere from the same inputs is the same dossier, and no path of
+the machine that made it is in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_regular_file
+from gatekit.evidence.summary import Summary
+from gatekit.policy.loading import parse_policy
+from gatekit.policy.model import Policy, thresholds
+from gatekit.signing.discovery import find_attestations, read_attestations
+
+POLICIES = "policies"
+EVIDENCE = "evidence"
+BASE = "base-evidence"
+CANDIDATE = "selection/candidate.json"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The inputs of a verdict as the dossier holds them."""
+
+    policies: tuple[Policy, ...]
+    summaries: tuple[Summary, ...]
+    base: tuple[Summary, ...] | None
+    candidate: Document | None
+    files: Mapping[str, bytes]
+    """Content by path in the dossier; every summary, policy and candidate is byte-identical to what was read."""
+
+
+def gather(
+    policies: Sequence[Policy],
+    summaries: Sequence[Summary],
+    base: Sequence[Summary] | None,
+    candidate: Document | None,
+) -> Gathered:
+    """Read again what was judged and give it the dossier's names.
+
+    Of the evidence, what the policies' gates read is taken, and with a candidate what its selection read.
+
+    Raises:
+        GatekitError: `dossier.changed`, a file is not what it was when it was judged.
+    """
+    kinds = {rule.kind for policy in policies for gate in policy.gates for rule in thresholds(gate.rule)}
+    used = [s for s in summaries if s.kind in kinds]
+    if candidate is not None:
+        used = _of_candidate(candidate.value, used, summaries)
+    files: dict[str, bytes] = {}
+    named_policies = []
+    for policy in policies:
+        name = f"{POLICIES}/{policy.id}.yaml"
+        files[name] = _same_bytes(policy.path, policy.sha256)
+        named_policies.append(parse_policy(files[name], name))
+    named = _copied(used, EVIDENCE, files)
+    named_base = None if base is None else tuple(_copied([s for s in base if s.kind in kinds], BASE, files))
+    if candidate is not None:
+        files[CANDIDATE] = _same_bytes(candidate.path, candidate.sha256)
+        candidate = replace(candidate, path=CANDIDATE)
+    return Gathered(tuple(named_policies), tuple(named), named_base, candidate, files)
+
+
+def _of_candidate(stated: Any, used: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:
+    """Return what the candidate was chosen from, and what the gates read about it."""
+    compared = {entry["sha256"] for entry in stated["evidence"]}
+    mine = {s.sha256 for s in used if s.subject.digest == stated["subject_digest"]}
+    return [s for s in summaries if s.sha256 in compared | mine]
+
+
+def _copied(summaries: Iterable[Summary], folder: str, files: dict[str, bytes]) -> list[Summary]:
+    """Add each summary and its attestations to `files`, equal ones once; return the summaries by their new names."""
+    once = {summary.sha256: summary for summary in sorted(summaries, key=lambda s: s.path, reverse=True)}
+    count = Counter(summary.kind for summary in once.values())
+    named = []
+    for digest, summary in sorted(once.items(), key=lambda item: (item[1].kind, item[0])):
+        stem = summary.kind if count[summary.kind] == 1 else f"{summary.kind}-{digest[:12]}"
+        name = f"{folder}/{stem}.json"
+        files[name] = _same_bytes(summary.path, digest)
+        named.append(replace(summary, path=name))
+        found, _ = read_attestations(find_attestations([summary.path]))
+        for path, data in found:
+            ending = "dsse" if path.endswith(".dsse.json") else "sigstore"
+            files[f"{folder}/{stem}.{sha256(data).hexdigest()[:12]}.{ending}.json"] = data
+    return named
+
+
+def _same_bytes(path: str, digest: str) -> bytes:
+    data = read_regular_file(path, "dossier", SUMMARY_LIMITS.size)
+    if sha256(data).hexdigest() != digest:
+        raise GatekitError("dossier.changed", "it changed while it was read", Location(path), "run it again")
+    return data

@@ -1,0 +1,88 @@
+"""The verdict of a dossier, by the gates of `gatekit check`, and the selection that it rests on, made again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gatekit.candidates import Robustness, Selected, confirm, robustness, select
+from gatekit.dossier.gathering import Gathered
+from gatekit.errors import GatekitError
+from gatekit.evidence.strict_json import Document
+from gatekit.evidence.summary import Summary, parse_time
+from gatekit.exit_codes import ExitCode
+from gatekit.gates.evaluate import Signer, evaluate
+from gatekit.gates.verdict import Verdict
+from gatekit.policy.model import Policy, Selection
+
+Signers = Mapping[str, frozenset[Signer]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict with what it was reached on."""
+
+    verdict: Verdict
+    gathered: Gathered
+    summaries: tuple[Summary, ...]
+    """What the gates judged: the gathered ones, or of a candidate those seeds that confirm."""
+    selected: Selected | None = None
+    """The selection made again, where a candidate was given."""
+    robustness: Robustness | None = None
+
+
+def judge(
+    policies: Sequence[Policy],
+    summaries: Sequence[Summary],
+    base: Sequence[Summary] | None,
+    candidate: Document | None,
+    now: datetime,
+    errors: Sequence[GatekitError],
+    signers: Signers | None,
+) -> tuple[Verdict, tuple[Summary, ...]]:
+    """Return the verdict, and the summaries that the gates judged; a candidate that does not hold is refused.
+
+    The arguments are those of `gates.evaluate.evaluate`; `candidate` is a file that `read_candidate` read.
+    """
+    if candidate is None:
+        return evaluate(policies, summaries, now, errors, base=base, signers=signers), tuple(summaries)
+    try:
+        confirmed = confirm(candidate, policies, summaries, now, signers)
+    except GatekitError as error:
+        return evaluate(policies, (), now, [*errors, error], base=base, signers=signers), ()
+    verdict = evaluate(confirmed.policies, confirmed.summaries, now, errors, base=base, signers=signers)
+    noted = tuple(replace(policy, notes=(*policy.notes, confirmed.note)) for policy in verdict.policies)
+    return replace(verdict, policies=noted), confirmed.summaries
+
+
+def judge_gathered(gathered: Gathered, first: Verdict, now: datetime, signers: Signers | None) -> Judged:
+    """Judge the copies, so that the dossier speaks of its own files.
+
+    Args:
+        gathered: the copies.
+        first: the verdict on the originals.
+        now: aware UTC time.
+        signers: as for `gates.evaluate.evaluate`.
+
+    Raises:
+        GatekitError: `dossier.differs`: the copies do not give the same verdict, which is a fault of gatekit.
+    """
+    inputs = (gathered.policies, gathered.summaries, gathered.base, gathered.candidate)
+    verdict, summaries = judge(*inputs, now, (), signers)
+    if verdict.code is not first.code:
+        message = f"the copies give {verdict.word}, the originals {first.word}"
+        raise GatekitError("dossier.differs", message, exit_code=ExitCode.INTERNAL)
+    selected = None if gathered.candidate is None else _selected(gathered, gathered.candidate, signers)
+    return Judged(verdict, gathered, summaries, selected, None if selected is None else robustness(selected))
+
+
+def _selected(gathered: Gathered, candidate: Document, signers: Signers | None) -> Selected:
+    """Return the selection that the candidate came from; that it is the same was checked when it was confirmed."""
+    stated = candidate.value
+    assert isinstance(stated, dict)
+    policy = next(policy for policy in gathered.policies if policy.id == stated["policy"]["id"])
+    assert isinstance(policy.selection, Selection)
+    compared = {entry["sha256"] for entry in stated["evidence"]}
+    used = [summary for summary in gathered.summaries if summary.sha256 in compared]
+    return select(policy, policy.selection, used, parse_time(stated["now"]), signers=signers)
