@@ -16,6 +16,7 @@ BUILT_IN = {
     "cebench": "runners.stages.cebench",
     "consistency": "runners.stages.consistency",
     "ablation": "runners.stages.ablation",
+    "adaptive_l0": "runners.stages.adaptive_l0",
     "frontier": "runners.stages.frontier",
     "known_circuit": "runners.stages.known_circuit",
     "random_model": "runners.stages.random_model",

@@ -43,7 +43,7 @@ BASELINES = {
     "adaptive_l0": "matched_sae",
     "consistency": "matched_sae",
     "stability": "untrained",
-    "frontier": "none",
+    "frontier": "dense_probe",
     "scaling": "none",
 }
 

@@ -23,7 +23,10 @@ from runners.progress import Progress, Silent
 from runners.saes.sae import Sae
 from runners.subjects.labelled_texts import LabelledTexts, read_as_filed, read_labelled, registered_datasets, split
 from runners.subjects.language_model import LanguageModel
+from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredTextStore, side_by_side
 from runners.subjects.text_store import TextStore, store_texts
+
+Texts = TextStore | LayeredTextStore
 
 _ROWS_PER_CHUNK = 4096
 
@@ -56,6 +59,7 @@ class Bench:
 
     model: LanguageModel
     hook: str
+    """Several names, joined, where the SAEs read several layers."""
     plan: ProbingPlan
     folder: Path
     """Of sae-probes' data."""
@@ -117,7 +121,7 @@ def probe_datasets(
     return found
 
 
-def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, TextStore]:
+def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, Texts]:
     plan = bench.plan
     if plan.split == "distinct":
         labelled = read_labelled(bench.folder, name, rows=plan.rows, seed=plan.seed)
@@ -128,10 +132,12 @@ def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, TextStore]:
         raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{name}'")
     pooling = "tokens" if plan.pooling == "mean" else "last"
     show = lambda: nullcontext(Silent())  # noqa: E731
-    return labelled, store_texts(bench.model, bench.hook, labelled, pooling, plan.max_tokens, bench.cache, show)
+    hooks = bench.hook.split(HOOKS_SEPARATOR)
+    stores = [store_texts(bench.model, hook, labelled, pooling, plan.max_tokens, bench.cache, show) for hook in hooks]
+    return labelled, side_by_side(stores)
 
 
-def _key(bench: Bench, labelled: LabelledTexts, store: TextStore) -> Json:
+def _key(bench: Bench, labelled: LabelledTexts, store: Texts) -> Json:
     plan = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(bench.plan).items()}
     return {
         **surrounding_key(bench.device),
@@ -143,7 +149,7 @@ def _key(bench: Bench, labelled: LabelledTexts, store: TextStore) -> Json:
 
 
 def _remembered_probes(
-    bench: Bench, shared: Json, labelled: LabelledTexts, store: TextStore, arm: Arm | None
+    bench: Bench, shared: Json, labelled: LabelledTexts, store: Texts, arm: Arm | None
 ) -> tuple[Probe, ...]:
     plan = bench.plan
     sparse = {} if arm is None else {"sae": arm.sha256, "ks": list(plan.ks), "penalty": plan.penalty}
@@ -156,7 +162,7 @@ def _remembered_probes(
     return tuple(replace(Probe(**probe), latents=tuple(probe["latents"])) for probe in result["probes"])
 
 
-def _probes(bench: Bench, labelled: LabelledTexts, store: TextStore, arm: Arm | None) -> list[Probe]:
+def _probes(bench: Bench, labelled: LabelledTexts, store: Texts, arm: Arm | None) -> list[Probe]:
     plan = bench.plan
     if plan.split == "sae-probes":
         rows = torch.from_numpy(store.rows().astype(np.float32))
@@ -172,7 +178,7 @@ def _probes(bench: Bench, labelled: LabelledTexts, store: TextStore, arm: Arm | 
     return sparse_probes(features, labelled.labels, sides, plan.ks, plan.penalty, plan.seed)
 
 
-def pooled(store: TextStore, encode: Callable[[torch.Tensor], torch.Tensor], device: str) -> np.ndarray:
+def pooled(store: Texts, encode: Callable[[torch.Tensor], torch.Tensor], device: str) -> np.ndarray:
     """Return the mean of the encoded rows of each text, (texts, width) float32.
 
     Args:

@@ -91,8 +91,13 @@ class TrainedSaes:
 
     def reconstruction(self, device: str) -> Reconstruction:
         """Return r2, L0 and live latents on the held-out rows."""
+        rows = self.inputs.held_out.read()
+        if rows.ndim == 3:
+            from runners.metrics.routed_reconstruction import measure_routed
+
+            return measure_routed(self.stack, rows, device)
         targets = None if self.targets is None else self.targets.held_out.read()
-        return measure_reconstruction(self.stack.reconstruct, self.inputs.held_out.read(), device, targets)
+        return measure_reconstruction(self.stack.reconstruct, rows, device, targets)
 
     def subject(self, config: SaeConfig) -> Json:
         """Return these SAEs as a summary's subject."""

@@ -1,0 +1,53 @@
+"""The measuring half of the runner `frontier`: one architecture, brought to the wanted L0, trained and scored."""
+
+from __future__ import annotations
+
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.sparsity_matching import MatchedPlan, match_l0
+from runners.stages.frontier import KIND, FrontierConfig, protocol_of
+from runners.stages.lifecycle import Surroundings
+from runners.stages.sae_scores import score_saes
+from runners.stages.trained_saes import (
+    Activations,
+    artifacts_json,
+    collect,
+    collect_layers,
+    inputs_json,
+    open_source,
+    train,
+)
+from runners.summary_writing import Measured
+
+
+def measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
+    """Run one architecture and return what its summary says.
+
+    Raises:
+        GatekitError: model, hook, texts or datasets are not what the configuration says, or the architecture cannot be
+            brought to the wanted L0.
+    """
+    source = open_source(config, surroundings.device)
+    if config.sae.architecture == "route":
+        inputs = collect_layers(source, config, surroundings, config.route_hooks)
+    else:
+        inputs = collect(source, config, surroundings)
+    matched = _matched(config, inputs, surroundings)
+    trained = train(inputs, matched.plan, config.training, config.seeds, surroundings, "model")
+    scores = score_saes(config, trained, surroundings)
+    return Measured(
+        subject=trained.subject(config),
+        protocol=protocol_of(config, scores.datasets),
+        measurements=scores.measurements(KIND),
+        inputs=[*inputs_json([inputs]), *scores.inputs],
+        artifacts=artifacts_json([trained], surroundings),
+    )
+
+
+def _matched(config: FrontierConfig, inputs: Activations, surroundings: Surroundings) -> MatchedPlan:
+    wanted = config.sparsity
+
+    def measured(plan: ArchitecturePlan) -> float:
+        tried = train(inputs, plan, config.training, (wanted.seed,), surroundings, "sparsity_search")
+        return tried.reconstruction(surroundings.device).l0[0]
+
+    return match_l0(config.sae, wanted.target_l0, wanted.tolerance, wanted.trials, measured)
