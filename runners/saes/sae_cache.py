@@ -10,15 +10,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from gatekit.errors import GatekitError
-from runners.digests import data_sha256, file_sha256, sequence_sha256
-from runners.saes.architecture import Architecture, describe
+from runners.digests import data_sha256, file_sha256
+from runners.saes.architecture import Architecture
 from runners.saes.checkpoint import SavedCheckpoint, load_sae, save_stack
+from runners.saes.making import making
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import Sae
 from runners.saes.training import SaeStack
@@ -37,17 +37,7 @@ def cache_folder(
         stores: digests of the activations, inputs first, then targets.
         device: trained on.
     """
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "seeding.py"]
-    key = {
-        "format": 1,
-        "architecture": describe(architecture),
-        "plan": asdict(plan),
-        "stores": list(stores),
-        "device": "cuda" if device.startswith("cuda") else "cpu",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "source": sequence_sha256(f"{path.name} {file_sha256(path)}" for path in sources),
-    }
+    key = {"format": 1, **making(architecture, plan, device), "stores": list(stores)}
     return cache / "saes" / data_sha256(key)
 
 

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from runners.progress import Progress
 from runners.saes.architecture import Architecture, Parameters
+from runners.saes.making import making
 from runners.saes.normalisation import Scale, factor_of, norm_scale, scaled_centre, scaled_variance
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import reconstruct_rows
 from runners.saes.seed_group import SeedGroup, TrainingData, resident
+from runners.saes.snapshots import SnapshotFile, TrainingIdentity, rows_sha256
 
 Observe = Callable[[int, tuple[int, ...], Parameters], None]
 """(steps done, seeds, their parameters): the parameters are training's own and must be copied, never changed."""
@@ -68,6 +71,7 @@ def train_stack(
     targets: np.ndarray | None = None,
     *,
     observe: Observe | None = None,
+    snapshots: Path | None = None,
 ) -> SaeStack:
     """Train one SAE per seed.
 
@@ -77,13 +81,19 @@ def train_stack(
         seeds: of initial weights and of the order of rows.
         plan: of the training.
         device: to train on.
-        progress: told of every step's tokens.
+        progress: told of every step's tokens, and how the loss stands where it shows that.
         targets: (rows, d_out) what a transcoder is to reconstruct; None where that is the inputs.
         observe: shown the parameters of every group of seeds before the first step and after each.
+        snapshots: folder in which the state is kept while training lasts; the same call goes on from what it finds
+            there and ends with the same bits. Without one, an interrupted training starts again.
 
     Raises:
-        ValueError: the rows are not as wide as the architecture, or fewer than one batch.
+        GatekitError: `snapshot.invalid`: a snapshot is damaged.
+        ValueError: both an observer and snapshots are given, or the rows are not as wide as the architecture, or fewer
+            than one batch.
     """
+    if observe is not None and snapshots is not None:
+        raise ValueError("an observer is to see every step, and after an interruption some are not taken again")
     if rows.ndim not in (2, 3) or rows.shape[-1] != architecture.d_in:
         raise ValueError(f"rows of shape {rows.shape} for an SAE with d_in={architecture.d_in}")
     if len(rows) < plan.batch_tokens:
@@ -102,9 +112,18 @@ def train_stack(
     )
     b_dec = torch.from_numpy(scaled_centre(aims, plan.centre, aim_scale)).float()
     groups = [tuple(seeds)] if device.startswith("cuda") else [(seed,) for seed in seeds]
+    files: list[SnapshotFile | None] = [None] * len(groups)
+    if snapshots is not None:
+        digests = tuple(rows_sha256(each) for each in (rows, targets) if each is not None)
+        known = making(architecture, plan, device)
+        files = [SnapshotFile(snapshots, TrainingIdentity(known, group, digests)) for group in groups]
     trained = [
-        _trained(SeedGroup(architecture, data, b_dec, group, plan, device), plan, progress, observe) for group in groups
+        _trained(SeedGroup(architecture, data, b_dec, group, plan, device), plan, progress, observe, file)
+        for group, file in zip(groups, files, strict=True)
     ]
+    for file in files:
+        if file is not None:
+            file.remove()
     return SaeStack(
         architecture=architecture,
         seeds=tuple(seeds),
@@ -126,12 +145,24 @@ class _TrainedGroup:
     last_losses: list[float]
 
 
-def _trained(group: SeedGroup, plan: TrainingPlan, progress: Progress, observe: Observe | None) -> _TrainedGroup:
+def _trained(
+    group: SeedGroup, plan: TrainingPlan, progress: Progress, observe: Observe | None, file: SnapshotFile | None
+) -> _TrainedGroup:
+    tokens = plan.batch_tokens * len(group.seeds)
+    state = None if file is None else file.read()
+    if state is not None:
+        group.restore(state)
+        progress.resume(tokens * group.steps_done)
     if observe is not None:
         observe(0, group.seeds, group.view())
     while group.steps_done < plan.steps:
         group.step()
         if observe is not None:
             observe(group.steps_done, group.seeds, group.view())
-        progress.advance(plan.batch_tokens * len(group.seeds))
+        progress.advance(tokens, lambda: group.report().words())
+        if file is not None and file.due():
+            file.write(group.state())
+    if file is not None:
+        # The next group of this call may be interrupted.
+        file.write(group.state())
     return _TrainedGroup(group.parameters(), group.initial_decoders, group.last_losses())
