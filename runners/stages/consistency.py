@@ -129,11 +129,6 @@ def point_of(config: ConsistencyConfig) -> CellPlan:
     return config.cell
 
 
-def label_of(config: ConsistencyConfig) -> str:
-    """Return what a summary calls the architecture of a cell's SAEs."""
-    return f"{config.sae.label}_aligned_{point_of(config).version}"
-
-
 def _check(config: ConsistencyConfig) -> None:
     check_saes(config)
     plan, references, search = config.alignment, config.references, config.search_seeds
@@ -150,6 +145,9 @@ def _check(config: ConsistencyConfig) -> None:
         != sorted(set(plan.weights)),
         "'cell' is no point of 'alignment'": config.cell is not None and config not in points,
         "'sae.control' must be left out: a part that is held cannot be aligned": config.sae.control is not None,
+        f"an SAE of architecture '{config.sae.architecture}' cannot be published in SAELens' format": (
+            config.sae.architecture in ("route", "transcoder")
+        ),
     }
     for fault, present in faults.items():
         if present:
@@ -201,7 +199,7 @@ def protocol_of(config: ConsistencyConfig, datasets: Sequence[Json], baseline: J
 
 def planned(config: ConsistencyConfig) -> tuple[Json, Json]:
     """Return subject and protocol of a cell that has measured nothing yet."""
-    return {**planned_subject(config), "architecture": label_of(config)}, protocol_of(config, (), None)
+    return planned_subject(config), protocol_of(config, (), None)
 
 
 def _measure(config: ConsistencyConfig, surroundings: Surroundings) -> Measured:

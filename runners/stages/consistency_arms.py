@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 
 import torch
 
+from runners.digests import file_sha256
 from runners.saes.alignment import Aligned, AlignmentVersion
 from runners.saes.architecture import Architecture
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.checkpoint import SavedCheckpoint
 from runners.saes.controls import Control
+from runners.saes.formats import sae_lens
+from runners.saes.sae import Sae
+from runners.saes.training import SaeStack
 from runners.stages.consistency import ConsistencyConfig, point_of
 from runners.stages.lifecycle import Surroundings
 from runners.stages.trained_saes import Activations, TrainedSaes, collect, open_source, train
+from runners.summary_writing import Json
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,10 @@ class AlignedPlan:
         """Latents active per token where the architecture fixes them, else None."""
         return self.base.active
 
-    def build(self, d_in: int, d_out: int | None = None) -> Architecture:
+    def build(self, d_in: int, d_out: int | None = None, layers: int | None = None) -> Architecture:
         """Return the architecture for a subject of these widths."""
         aligned = Aligned(
-            base=self.base.build(d_in, d_out),
+            base=self.base.build(d_in, d_out, layers),
             version=self.version,
             weight=self.weight,
             update_interval=self.update_interval,
@@ -71,8 +75,10 @@ class Arms:
     """One plain SAE."""
     control: TrainedSaes
     """Plain SAEs of the seeds judged."""
+    trained: TrainedSaes
+    """Each toward its own reference, as training left it: with the reference's rows."""
     aligned: TrainedSaes
-    """Each toward its own reference."""
+    """The same as they would be published: without the reference, in SAELens' format, read back from there."""
     shared: TrainedSaes
     """All toward the shared reference."""
     copying: TrainedSaes
@@ -81,13 +87,21 @@ class Arms:
     @property
     def all(self) -> tuple[TrainedSaes, ...]:
         """Every arm."""
-        return (self.references, self.shared_reference, self.control, self.aligned, self.shared, self.copying)
+        return (
+            self.references,
+            self.shared_reference,
+            self.control,
+            self.trained,
+            self.aligned,
+            self.shared,
+            self.copying,
+        )
 
-
-@lru_cache(maxsize=1)
-def activations(config: ConsistencyConfig, device: str, cache: Path) -> Activations:
-    """Return the activations of a sweep, computed once for all its cells."""
-    return collect(open_source(config, device), config, Surroundings(device, cache, cache))
+    def subject(self, config: ConsistencyConfig) -> Json:
+        """Return the published SAEs as a summary's subject, as a stage that reads them from disk does."""
+        architecture = self.aligned.stack.architecture
+        named = {"architecture": architecture.name, "k": getattr(architecture, "k", None)}
+        return {**self.aligned.subject(config), **named}
 
 
 def train_arms(config: ConsistencyConfig, surroundings: Surroundings) -> Arms:
@@ -96,7 +110,7 @@ def train_arms(config: ConsistencyConfig, surroundings: Surroundings) -> Arms:
     Raises:
         GatekitError: model, hook or texts are not what the configuration says.
     """
-    inputs = activations(replace(config, cell=None), surroundings.device, surroundings.cache)
+    inputs = collect(open_source(config, surroundings.device), config, surroundings)
 
     def plain(seeds: Sequence[int], name: str) -> TrainedSaes:
         return train(inputs, config.sae, config.training, seeds, surroundings, name)
@@ -109,11 +123,13 @@ def train_arms(config: ConsistencyConfig, surroundings: Surroundings) -> Arms:
     def toward(targets: Sequence[tuple[TrainedSaes, int]], name: str, copies: bool = False) -> TrainedSaes:
         return _train_toward(config, inputs, targets, surroundings, name, copies)
 
+    trained = toward(own, "aligned")
     return Arms(
         references=references,
         shared_reference=shared_reference,
         control=plain(config.seeds, "control"),
-        aligned=toward(own, "aligned"),
+        trained=trained,
+        aligned=_published(trained, surroundings),
         shared=toward(everywhere, "aligned_to_shared_reference"),
         copying=toward(own, "copying", copies=True),
     )
@@ -159,3 +175,31 @@ def _together(alone: Sequence[TrainedSaes], base: Architecture) -> TrainedSaes:
         last_losses=tuple(loss for each in stacks for loss in each.last_losses),
     )
     return replace(alone[0], stack=stack, checkpoints=tuple(saved for each in alone for saved in each.checkpoints))
+
+
+def _published(trained: TrainedSaes, surroundings: Surroundings) -> TrainedSaes:
+    """Write every seed in SAELens' format, which knows no reference, and return what is read back.
+
+    Other stages read these folders, so that a policy can judge what they measure together with this stage's summary.
+    """
+    name = f"{trained.name}_sae_lens"
+    saes, checkpoints = [], []
+    for place, seed in enumerate(trained.stack.seeds):
+        folder = surroundings.artifacts / name / f"seed_{seed}"
+        sae_lens.write(trained.sae(place), folder, trained.inputs.model.name, trained.inputs.hook)
+        saes.append(sae_lens.read(folder))
+        path = folder / sae_lens.WEIGHTS
+        checkpoints.append(SavedCheckpoint(seed, path, file_sha256(path), path.stat().st_size))
+    return replace(trained, name=name, stack=_stack_of(saes, trained.stack), checkpoints=tuple(checkpoints))
+
+
+def _stack_of(saes: Sequence[Sae], trained: SaeStack) -> SaeStack:
+    parameters = {name: torch.stack([sae.parameters[name] for sae in saes]) for name in saes[0].parameters}
+    device = trained.parameters["W_dec"].device
+    return replace(
+        trained,
+        architecture=saes[0].architecture,
+        parameters={name: value.to(device) for name, value in parameters.items()},
+        scale=saes[0].scale,
+        target_scale=None,
+    )

@@ -37,7 +37,7 @@ def measure(config: ConsistencyConfig, surroundings: Surroundings) -> Measured:
     """
     arms = train_arms(config, surroundings)
     return Measured(
-        subject=arms.aligned.subject(config),
+        subject=arms.subject(config),
         protocol=protocol_of(config, datasets_json(arms.aligned.inputs.source), arms.control.subject(config)),
         measurements=_measurements(config, arms, surroundings.device),
         inputs=inputs_json([arms.aligned.inputs]),
@@ -86,8 +86,8 @@ def _measurements(config: ConsistencyConfig, arms: Arms, device: str) -> Json:
         "mmcs_above_control": (ours.mmcs, theirs.mmcs),
         "matched_fraction": (ours.matched_fraction, None),
         "matched_fraction_above_control": (ours.matched_fraction, theirs.matched_fraction),
-        "shared_reference_pw_mcc": (_cosines(mediated.pw_mcc), None),
-        "shared_reference_pw_mcc_above_copying": (_cosines(mediated.pw_mcc), _cosines(same_copy.pw_mcc)),
+        "shared_reference_pw_mcc": (mediated.pw_mcc, None),
+        "shared_reference_pw_mcc_above_copying": (mediated.pw_mcc, same_copy.pw_mcc),
     }
     by_pair = {"seed_a": [a for a, _ in ours.pairs], "seed_b": [b for _, b in ours.pairs]}
     found = {name: measurement(KIND, name, by_pair, *values) for name, values in per_pair.items()}
@@ -104,16 +104,11 @@ def _alignment(arms: Arms, d_model: int, progress: Progress) -> Entries:
 
     places = range(len(references))
     table = [[agreement(decoder, reference) for reference in references] for decoder in arms.aligned.decoders]
-    own = _cosines([table[place][place] for place in places])
-    others = _cosines([fmean(table[place][other] for other in places if other != place) for place in places])
-    control = _cosines([agreement(*rows) for rows in zip(arms.control.decoders, references, strict=True)])
+    own = [table[place][place] for place in places]
+    others = [fmean(table[place][other] for other in places if other != place) for place in places]
+    control = [agreement(*rows) for rows in zip(arms.control.decoders, references, strict=True)]
     return {
         "alignment_to_reference": (own, None),
         "alignment_to_reference_above_control": (own, control),
         "alignment_to_reference_above_others": (own, others),
     }
-
-
-def _cosines(values: Sequence[float]) -> list[float]:
-    """Return means of cosines, those of equal dictionaries freed of the rounding that takes them beyond 1."""
-    return [min(value, 1.0) for value in values]
