@@ -31,8 +31,8 @@ class ArchitecturePlan:
         "route",
         "transcoder",
     ]
-    control: Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder"] | None = None
-    """Part of the SAE that is held (see `runners.saes.controls`); null trains all of it."""
+    control: Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"] | None = None
+    """Part of the SAE that is held or shared (see `runners.saes.controls`); null trains all of it."""
     d_sae: Annotated[int, Bounds(1, 10_000_000)] | None = None
     k: Annotated[int, Bounds(1, 10_000_000)] | None = None
     auxiliary_k: Annotated[int, Bounds(0, 10_000_000)] | None = None

@@ -1,12 +1,15 @@
-"""Sanity controls: an SAE of which one part stays as it was drawn (Korznikov et al. 2026, arXiv 2602.14111).
+"""Sanity controls: an SAE of which one part is held or shared.
 
 | control | what it holds |
 |---|---|
 | frozen_decoder | decoder rows stay the random directions that they started as |
 | soft_frozen_decoder | each decoder row keeps a cosine of at least 0.8 with its start, by projection after every step |
 | frozen_encoder | encoder directions stay random; biases, thresholds and decoder learn |
+| shared_start | nothing, but every seed starts from the same weights; seeds differ in the order of rows only |
 
-An SAE that does no better than these on some measure has not shown by it that its directions were found in the model.
+The first three are those of Korznikov et al. 2026 (arXiv 2602.14111): an SAE that does no better than these on some
+measure has not shown by it that its directions were found in the model. The last says how much of an agreement between
+seeds a shared initialisation would bring by itself ("Ablating Archetypes", arXiv 2606.02061).
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ import torch
 
 from runners.saes.architecture import Architecture, Batch, Objective, Parameters, Shapes
 from runners.saes.kept_latents import Latents
+from runners.seeding import generator as derived
 
-ControlKind = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder"]
+ControlKind = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"]
 
 START = "W_dec_start"
 """Parameter that keeps a soft-frozen decoder's first rows, so that a checkpoint's reader can check the cosine."""
@@ -54,8 +58,8 @@ class Control:
     @property
     def frozen(self) -> frozenset[str]:
         """Names of parameters that the optimizer leaves alone."""
-        held = {"frozen_decoder": {"W_dec"}, "soft_frozen_decoder": {START}, "frozen_encoder": {"W_enc"}}
-        return self.base.frozen | held[self.kind]
+        held = {"frozen_decoder": "W_dec", "soft_frozen_decoder": START, "frozen_encoder": "W_enc"}
+        return self.base.frozen | ({held[self.kind]} if self.kind in held else set())
 
     def shapes(self) -> Shapes:
         """Return the shape of every parameter."""
@@ -63,8 +67,9 @@ class Control:
         return {**shapes, START: shapes["W_dec"]} if self.kind == "soft_frozen_decoder" else shapes
 
     def initial(self, generator: torch.Generator, b_dec: torch.Tensor) -> Parameters:
-        """Draw one SAE as its architecture does."""
-        parameters = self.base.initial(generator, b_dec)
+        """Draw one SAE as its architecture does; a shared start is drawn the same whatever the seed."""
+        draws = derived("shared start", 0) if self.kind == "shared_start" else generator
+        parameters = self.base.initial(draws, b_dec)
         if self.kind == "soft_frozen_decoder":
             parameters[START] = parameters["W_dec"].clone()
         return parameters

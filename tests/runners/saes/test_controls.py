@@ -77,3 +77,16 @@ def test_a_control_encodes_as_its_architecture_does(drawn, tokens):
     control = Control(BASES["topk"], "frozen_decoder")
     parameters = drawn(control)
     assert torch.equal(control.encode(parameters, tokens), BASES["topk"].encode(parameters, tokens))
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_shared_start_is_one_for_all_seeds_and_all_of_it_learns(base):
+    control = Control(BASES[base], "shared_start")
+    stack = trained(control)
+    first = start(control, "W_dec")
+    assert torch.equal(first[0], first[1])
+    assert torch.equal(stack.initial_decoders, first)
+    for name in ("W_enc", "W_dec", "b_enc"):
+        assert not torch.equal(stack.parameters[name][0], start(control, name)[0]), name
+        # The order of rows is each seed's own.
+        assert not torch.equal(stack.parameters[name][0], stack.parameters[name][1]), name
