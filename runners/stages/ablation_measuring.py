@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runners.metrics.chance import score_beside_chance
 from runners.metrics.seed_pairs import score_pairs
 from runners.progress import showing
 from runners.stages.ablation import KIND, AblationConfig, protocol_of
 from runners.stages.lifecycle import Surroundings
+from runners.stages.scored_arms import score_arms
 from runners.stages.trained_saes import (
     TrainedSaes,
     artifacts_json,
@@ -47,13 +47,12 @@ def measure(config: AblationConfig, surroundings: Surroundings) -> Measured:
 
 
 def _measurements(config: AblationConfig, trained: TrainedSaes, device: str) -> Json:
-    seeds, d_model, draws = config.seeds, config.subject.d_model, config.chance.gaussian_draws
-    held_out = trained.reconstruction(device)
-    with showing("matching latents", len(seeds) * (len(seeds) - 1) // 2 * (2 + draws), "pairs") as progress:
-        found = score_beside_chance(trained.decoders, held_out.live, seeds, d_model, draws, progress)
+    seeds, d_model = config.seeds, config.subject.d_model
+    (arm,) = score_arms([trained], d_model, config.chance.gaussian_draws, device)
+    with showing("matching latents before training", len(seeds) * (len(seeds) - 1) // 2, "pairs") as progress:
         untrained = score_pairs(trained.initial_decoders, seeds, d_model, 0.7, progress)
+    held_out, found = arm.held_out, arm.agreement
     scores, floor = found.scores, found.floor
-    by_pair = {"seed_a": [a for a, _ in scores.pairs], "seed_b": [b for _, b in scores.pairs]}
     entries: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
         "pw_mcc": (scores.pw_mcc, None),
         "pw_mcc_live": (scores.pw_mcc_live, None),
@@ -67,6 +66,6 @@ def _measurements(config: AblationConfig, trained: TrainedSaes, device: str) -> 
         "similarity_at_init": (untrained.pw_mcc, None),
         "untrained_above_gaussian": (untrained.pw_mcc, floor.pw_mcc),
     }
-    measured = {name: measurement(KIND, name, by_pair, *values) for name, values in entries.items()}
+    measured = {name: measurement(KIND, name, arm.pair_keys, *values) for name, values in entries.items()}
     per_seed = {"r2": held_out.r2, "l0": held_out.l0, "dead_fraction": held_out.dead_fraction}
     return measured | {name: measurement(KIND, name, {"seed": seeds}, values) for name, values in per_seed.items()}

@@ -11,17 +11,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gatekit.errors import GatekitError
-from runners.metrics.chance import BesideChance, score_beside_chance
 from runners.metrics.lower_bounds import lower_bound_over_pairs
-from runners.metrics.reconstruction import Reconstruction
-from runners.progress import showing
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.stages.lifecycle import Surroundings
+from runners.stages.scored_arms import ScoredArm, score_arms
 from runners.stages.selection import SelectionPlan
 from runners.stages.trained_saes import (
     Source,
@@ -37,27 +34,6 @@ from runners.stages.transcoder import KIND, SEARCH_CONFIDENCE, TranscoderConfig,
 from runners.summary_writing import Json, Measured, measurement
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Arm:
-    """SAEs or transcoders, and how they did."""
-
-    trained: TrainedSaes
-    held_out: Reconstruction
-    agreement: BesideChance
-
-    @property
-    def compute(self) -> Json:
-        """What one seed has of parameters, and what it takes to run and to train it."""
-        shapes = {name: value.shape[1:] for name, value in self.trained.stack.parameters.items()}
-        d_in, d_sae = shapes["W_enc"]
-        d_out, k, plan = shapes["W_dec"][1], self.trained.plan.k or d_sae, self.trained.stack.plan
-        return {
-            "parameters_per_seed": sum(shape.numel() for shape in shapes.values()),
-            "forward_flops_per_token": 2 * d_in * d_sae + 2 * k * d_out,
-            "training_tokens_per_seed": plan.steps * plan.batch_tokens if plan else 0,
-        }
 
 
 def measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
@@ -109,38 +85,45 @@ def _chosen(config: TranscoderConfig, source: Source, surroundings: Surroundings
     return best, dataclasses.replace(found[best], seeds=config.sweep.confirmation_seeds, selection=selection)
 
 
-def _compared(config: TranscoderConfig, source: Source, surroundings: Surroundings) -> tuple[_Arm, _Arm]:
+def _compared(config: TranscoderConfig, source: Source, surroundings: Surroundings) -> tuple[ScoredArm, ScoredArm]:
     """Train and score the SAEs and the transcoders of one condition."""
     shape = config.sae
     plan = ArchitecturePlan("transcoder", d_sae=shape.d_sae, k=shape.k, auxiliary_k=shape.auxiliary_k)
     ours, theirs = (collect(source, config, surroundings, hook) for hook in (None, config.transcoder.input_hook))
     saes = train(ours, shape, config.training, config.seeds, surroundings, "model")
     transcoders = train(theirs, plan, config.training, config.seeds, surroundings, "transcoder", ours)
-    seeds, d_model, draws = config.seeds, config.subject.d_model, config.transcoder.gaussian_draws
-    found = []
-    with showing("matching latents", len(seeds) * (len(seeds) - 1) * (1 + draws), "pairs") as progress:
-        for trained in (saes, transcoders):
-            held_out = trained.reconstruction(surroundings.device)
-            agreement = score_beside_chance(trained.decoders, held_out.live, seeds, d_model, draws, progress)
-            found.append(_Arm(trained, held_out, agreement))
+    found = score_arms(
+        [saes, transcoders], config.subject.d_model, config.transcoder.gaussian_draws, surroundings.device
+    )
     return found[0], found[1]
 
 
-def _matched(arms: tuple[_Arm, _Arm]) -> Json:
+def _matched(arms: tuple[ScoredArm, ScoredArm]) -> Json:
     """Return what either arm took.
 
     Raises:
         GatekitError: it is not the same for both.
     """
-    sae, transcoder = (arm.compute for arm in arms)
+    sae, transcoder = (_compute(arm.trained) for arm in arms)
     if sae != transcoder:
         raise GatekitError("transcoder.unmatched", f"the SAE took {sae}, the transcoder {transcoder}")
     return sae
 
 
-def _measurements(seeds: Sequence[int], sae: _Arm, transcoder: _Arm) -> Json:
+def _compute(trained: TrainedSaes) -> Json:
+    """Return what one seed has of parameters, and what it takes to run and to train it."""
+    shapes = {name: value.shape[1:] for name, value in trained.stack.parameters.items()}
+    d_in, d_sae = shapes["W_enc"]
+    d_out, k, plan = shapes["W_dec"][1], trained.plan.k or d_sae, trained.stack.plan
+    return {
+        "parameters_per_seed": sum(shape.numel() for shape in shapes.values()),
+        "forward_flops_per_token": 2 * d_in * d_sae + 2 * k * d_out,
+        "training_tokens_per_seed": plan.steps * plan.batch_tokens if plan else 0,
+    }
+
+
+def _measurements(seeds: Sequence[int], sae: ScoredArm, transcoder: ScoredArm) -> Json:
     ours, theirs = sae.agreement, transcoder.agreement
-    by_pair = {"seed_a": [a for a, _ in ours.scores.pairs], "seed_b": [b for _, b in ours.scores.pairs]}
     per_pair: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
         "sae_minus_transcoder": (ours.scores.pw_mcc, theirs.scores.pw_mcc),
         "sae_minus_transcoder_live": (ours.scores.pw_mcc_live, theirs.scores.pw_mcc_live),
@@ -159,5 +142,5 @@ def _measurements(seeds: Sequence[int], sae: _Arm, transcoder: _Arm) -> Json:
         "l0": (sae.held_out.l0, None),
         "dead_fraction": (sae.held_out.dead_fraction, None),
     }
-    measured = {name: measurement(KIND, name, by_pair, *values) for name, values in per_pair.items()}
+    measured = {name: measurement(KIND, name, sae.pair_keys, *values) for name, values in per_pair.items()}
     return measured | {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in per_seed.items()}
