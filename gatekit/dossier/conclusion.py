@@ -156,7 +156,8 @@ def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, bas
     measure = measures(rule.kind).get(rule.measure)
     baseline = None if rule.evidence is None else baselines.get(rule.evidence.sha256)
     meaning = [] if measure is None else [writing.own(measure.description)]
-    if measure is not None and measure.compares and baseline is not None:
+    # Where a description names its own control, the protocol's baseline is another one.
+    if measure is not None and "baseline" in measure.description and baseline is not None:
         meaning.append(f"Baseline: {writing.name(baseline)}.")
     may, may_not = _sentences(rule, why_no_claim, writing)
     undecided = rule.outcome is Outcome.INCONCLUSIVE or rule.measured is None

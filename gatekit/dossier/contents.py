@@ -10,7 +10,7 @@ from gatekit.candidates import Robustness, Selected
 from gatekit.dossier.folder import MANIFEST, SCHEMA, SUMS, sums
 from gatekit.dossier.gathering import BASE, CANDIDATE, EVIDENCE, POLICIES
 from gatekit.dossier.judging import Judged
-from gatekit.dossier.pages import Dossier, Plot, index, readme
+from gatekit.dossier.pages import Dossier, Plot, forest_name, index, readme
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.verdict import PolicyResult, ThresholdResult, thresholds_in
 from gatekit.report import render
@@ -83,7 +83,7 @@ def _plots(judged: Judged) -> tuple[tuple[Plot, ...], str | None]:
     for policy in judged.verdict.policies:
         if not policy.gates:
             continue
-        name = f"forest-{policy.id}"
+        name = forest_name(policy)
         title = f"Every estimate and bound of policy {policy.id} against its threshold"
         alone = forest_svg(policy, name, alone=True).encode() + b"\n"
         plots.append(Plot(name, title, alone, None if draw_png is None else draw_png(policy)))

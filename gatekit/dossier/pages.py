@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class Dossier:
     def further_plots(self) -> list[Plot]:
         """Those that do not stand beside their policy."""
         return [plot for plot in self.plots if not plot.name.startswith("forest-")]
+
+
+def forest_name(policy: PolicyResult) -> str:
+    """Return what a policy's forest plot is called, without its ending; ids are plain, and here no others do harm."""
+    return "forest-" + re.sub("[^a-z0-9-]", "_", policy.id)[:64]
 
 
 MARKDOWN = Writing(inert.markdown_code, markdown_sentence, str)
@@ -111,7 +117,7 @@ def _markdown_policy(policy: PolicyResult, conclusion: Conclusion) -> Iterator[s
     for note in policy.notes:
         yield f"Note: {markdown_sentence(note)}.\n"
     if policy.gates:
-        yield f"![Every estimate and bound against its threshold](plots/forest-{policy.id}.svg)\n"
+        yield f"![Every estimate and bound against its threshold](plots/{forest_name(policy)}.svg)\n"
     for gate in conclusion.gates:
         yield f"### Gate {gate.name}: {gate.outcome_words}\n"
         if gate.asks is not None:
@@ -164,7 +170,7 @@ def _html_policy(policy: PolicyResult, conclusion: Conclusion) -> Iterator[str]:
     yield f'<p class="quiet">Subject: {subject}<br/>Policy: sha256 {code(policy.sha256)}</p>'
     yield items([sentence(note) for note in policy.notes])
     if policy.gates:
-        picture = svg(policy, f"forest-{policy.id}")
+        picture = svg(policy, forest_name(policy))
         yield f"<figure>\n{picture}\n<figcaption>{LEGEND}</figcaption>\n</figure>"
     for gate in conclusion.gates:
         yield f'<section>\n<h3>Gate {gate.name}: <span class="{gate.outcome.value}">{gate.outcome_words}</span></h3>'
