@@ -109,7 +109,7 @@ def pool_errors(candidates: Sequence[Candidate], selection: Selection) -> list[G
 def _shared_checkpoints(candidates: Sequence[Candidate]) -> Iterable[GatekitError]:
     first: dict[str, Candidate] = {}
     told: set[tuple[str, str]] = set()
-    for candidate in candidates:
+    for candidate in sorted(candidates, key=lambda c: c.summaries[0].path):
         for checkpoint in candidate.subject.checkpoints:
             other = first.setdefault(checkpoint.sha256, candidate)
             pair = (other.subject.digest, candidate.subject.digest)
@@ -129,7 +129,7 @@ def _protocols(candidates: Sequence[Candidate], value: Threshold, may_differ: Se
     """Yield an error where a value was measured in two ways: no mean over both is taken, and neither is preferred."""
     name = value.measure.name
     first: Summary | None = None
-    for candidate in candidates:
+    for candidate in sorted(candidates, key=lambda c: c.summaries[0].path):
         own: Summary | None = None
         for summary in candidate.summaries:
             protocol = summary.protocol

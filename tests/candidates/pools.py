@@ -8,10 +8,18 @@ values are the ones given, spread a little over the seeds so that a bound differ
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import builders
+
+from gatekit.candidates import Compared, Selected, select
+from gatekit.evidence import Summary, contradictions
+from gatekit.evidence.reading import parse_summary
+from gatekit.evidence.summary import parse_time
+from gatekit.policy import Policy, parse_policy
+from gatekit.policy.model import Selection
 
 POLICY = """\
 schema: gatekit.policy/1
@@ -66,3 +74,33 @@ def summaries(name: str, seeds: Sequence[int] = SEEDS, **given: Any) -> dict[str
 def evidence(**candidates: Mapping[str, Any]) -> dict[str, Any]:
     """File name -> summary of every candidate, by its name."""
     return {file: document for name, given in candidates.items() for file, document in summaries(name, **given).items()}
+
+
+def read(documents: Mapping[str, Any], folder: str = "evidence") -> list[Summary]:
+    """The documents as the gate reads them from a folder; a contradiction among them fails the test."""
+    found = [parse_summary(json.dumps(document).encode(), f"{folder}/{name}") for name, document in documents.items()]
+    assert contradictions(found) == []
+    return found
+
+
+def policy(text: str = POLICY) -> Policy:
+    """A policy as the gate reads it."""
+    return parse_policy(text.encode(), "policies/choose.yaml")
+
+
+def choose(documents: Mapping[str, Any], text: str = POLICY, now: str = builders.NOW) -> Selected:
+    """The selection among the documents."""
+    chosen = policy(text)
+    assert isinstance(chosen.selection, Selection)
+    return select(chosen, chosen.selection, read(documents), parse_time(now))
+
+
+def names(selected: Selected) -> list[str]:
+    """Architectures of those ranked, best first."""
+    return [candidate.subject.architecture for candidate in selected.candidates if candidate.rank is not None]
+
+
+def one(selected: Selected, name: str) -> Compared:
+    """The candidate of an architecture."""
+    (found,) = [candidate for candidate in selected.candidates if candidate.subject.architecture == name]
+    return found
