@@ -44,7 +44,7 @@ BASELINES = {
     "consistency": "matched_sae",
     "stability": "untrained",
     "frontier": "dense_probe",
-    "scaling": "none",
+    "scaling": "dense_probe",
 }
 
 
