@@ -75,6 +75,8 @@ class Arms:
     """One plain SAE."""
     control: TrainedSaes
     """Plain SAEs of the seeds judged."""
+    longer: TrainedSaes
+    """The same, trained for as many steps as a seed and its reference together."""
     trained: TrainedSaes
     """Each toward its own reference, as training left it: with the reference's rows."""
     aligned: TrainedSaes
@@ -91,6 +93,7 @@ class Arms:
             self.references,
             self.shared_reference,
             self.control,
+            self.longer,
             self.trained,
             self.aligned,
             self.shared,
@@ -112,8 +115,9 @@ def train_arms(config: ConsistencyConfig, surroundings: Surroundings) -> Arms:
     """
     inputs = collect(open_source(config, surroundings.device), config, surroundings)
 
-    def plain(seeds: Sequence[int], name: str) -> TrainedSaes:
-        return train(inputs, config.sae, config.training, seeds, surroundings, name)
+    def plain(seeds: Sequence[int], name: str, times: int = 1) -> TrainedSaes:
+        training = replace(config.training, steps=times * config.training.steps)
+        return train(inputs, config.sae, training, seeds, surroundings, name)
 
     references = plain(config.references.seeds, "reference")
     shared_reference = plain((config.references.shared,), "shared_reference")
@@ -128,6 +132,7 @@ def train_arms(config: ConsistencyConfig, surroundings: Surroundings) -> Arms:
         references=references,
         shared_reference=shared_reference,
         control=plain(config.seeds, "control"),
+        longer=plain(config.seeds, "longer_training", times=2),
         trained=trained,
         aligned=_published(trained, surroundings),
         shared=toward(everywhere, "aligned_to_shared_reference"),

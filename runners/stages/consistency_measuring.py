@@ -6,6 +6,9 @@
 | `shared_reference_...` | the same seeds toward one reference | agreement through the reference; a copy has all of it |
 | `alignment_to_reference...` | each seed with its own reference | how far it follows, and it alone |
 | `r2...` | each seed toward its own reference | the price, against no term and against a copied decoder |
+
+A reference was trained too, so whoever follows one had twice the training: `..._above_longer_training` compares with
+plain SAEs of twice the steps.
 """
 
 from __future__ import annotations
@@ -47,16 +50,19 @@ def measure(config: ConsistencyConfig, surroundings: Surroundings) -> Measured:
 
 def _measurements(config: ConsistencyConfig, arms: Arms, device: str) -> Json:
     seeds, draws = config.seeds, config.scoring.gaussian_draws
-    aligned, control, copying = (arm.reconstruction(device) for arm in (arms.aligned, arms.control, arms.copying))
+    aligned, control, longer, copying = (
+        arm.reconstruction(device) for arm in (arms.aligned, arms.control, arms.longer, arms.copying)
+    )
     per_seed: Entries = {
         "r2": (aligned.r2, None),
         "r2_above_control": (aligned.r2, control.r2),
+        "r2_above_longer_training": (aligned.r2, longer.r2),
         "r2_above_copying": (aligned.r2, copying.r2),
         "l0": (aligned.l0, None),
         "dead_fraction": (aligned.dead_fraction, None),
     }
     d_model, pairs = config.subject.d_model, len(seeds) * (len(seeds) - 1) // 2
-    total = pairs * (5 + draws) + len(seeds) * (len(seeds) + 1)
+    total = pairs * (6 + draws) + len(seeds) * (len(seeds) + 1)
     with showing("matching latents", total, "pairs") as progress:
 
         def score(decoders: np.ndarray, live: np.ndarray | None = None) -> PairScores:
@@ -64,6 +70,7 @@ def _measurements(config: ConsistencyConfig, arms: Arms, device: str) -> Json:
 
         ours = score(arms.aligned.decoders, aligned.live)
         theirs = score(arms.control.decoders, control.live)
+        theirs_longer = score(arms.longer.decoders)
         copies = score(arms.copying.decoders)
         mediated = score(arms.shared.decoders)
         # A decoder that is held to the shared reference is the shared reference, whatever the seed.
@@ -74,6 +81,7 @@ def _measurements(config: ConsistencyConfig, arms: Arms, device: str) -> Json:
     per_pair: Entries = {
         "pw_mcc": (ours.pw_mcc, None),
         "pw_mcc_above_control": (ours.pw_mcc, theirs.pw_mcc),
+        "pw_mcc_above_longer_training": (ours.pw_mcc, theirs_longer.pw_mcc),
         "pw_mcc_above_copying": (ours.pw_mcc, copies.pw_mcc),
         "pw_mcc_above_gaussian": (ours.pw_mcc, floor),
         "pw_mcc_chance_corrected_above_control": (

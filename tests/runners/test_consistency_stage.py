@@ -40,9 +40,9 @@ def done(corpus, tmp_path_factory, trainings) -> Path:
     folder: Path = tmp_path_factory.mktemp("sweep")
     train_stack = trained_saes.train_stack
 
-    def counted(architecture: Any, rows: Any, seeds: Sequence[int], *others: Any) -> Any:
+    def counted(architecture: Any, rows: Any, seeds: Sequence[int], *others: Any, **more: Any) -> Any:
         trainings.append(tuple(seeds))
-        return train_stack(architecture, rows, seeds, *others)
+        return train_stack(architecture, rows, seeds, *others, **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
@@ -152,9 +152,22 @@ def test_training_follows_the_reference(documents):
         assert np.mean(found["candidate"]) > np.mean(found["baseline"])
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_control_has_the_steps_of_a_seed_and_its_reference_together(folders, documents, cell):
+    steps = {
+        arm: json.loads((folders[cell] / arm / f"seed_{seed}.json").read_text())["training"]["steps"]
+        for arm, seed in (("aligned", 2), ("reference", 102), ("longer_training", 2))
+    }
+    assert steps["longer_training"] == steps["aligned"] + steps["reference"]
+    rows = [decoder(folders[cell], "longer_training", seed) for seed in SEEDS]
+    expected = [agreement(rows[a], rows[b]) for a, b in combinations(SEEDS, 2)]
+    assert columns(documents[cell], "pw_mcc_above_longer_training")["baseline"] == pytest.approx(expected, abs=1e-6)
+
+
 def test_references_controls_and_copies_are_trained_once_for_all_cells(trainings):
-    # 5 references and a shared one, 5 controls, 5 copies; and for each of 2 cells 5 toward their own and 5 toward one.
-    assert len(trainings) == 6 + 5 + 5 + 2 * (5 + 5)
+    # 5 references and a shared one, 5 controls and 5 with twice the steps, 5 copies; for each of 2 cells 5 toward their
+    # own reference and 5 toward one.
+    assert len(trainings) == 6 + 10 + 5 + 2 * (5 + 5)
 
 
 def test_the_control_is_the_plain_sae_of_the_same_plan(documents):
