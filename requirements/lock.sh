@@ -30,9 +30,9 @@ compile sign "# gatekit's own dependencies (as in gate.lock) and what signing ne
 # Install: pip install --require-hashes -r requirements/sign.lock" \
     --generate-hashes --extra sign --constraint requirements/gate.lock pyproject.toml
 
-compile dev "# gatekit's own dependencies (as in sign.lock) and the tools that test, lint and build it; no torch.
+compile dev "# gatekit's own dependencies (as in sign.lock), what plots need, and the tools that test, lint and build it; no torch.
 # Install: pip install --require-hashes -r requirements/dev.lock" \
-    --generate-hashes --extra dev --extra sign --constraint requirements/sign.lock pyproject.toml
+    --generate-hashes --extra dev --extra plots --extra sign --constraint requirements/sign.lock pyproject.toml
 
 # Resolved from one name, so that it holds nothing else; the constraint keeps it at dev.lock's versions.
 echo hatchling > requirements/build.in.new
