@@ -41,12 +41,19 @@ def pre_activations(parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> 
     """Return (x - b_dec) W_enc + b_enc, (..., tokens, d_sae)."""
     # b_dec W_enc is taken out of the product: its gradient is then a vector's and not a second batch's.
     centre = (parameters["b_dec"].unsqueeze(-2) @ parameters["W_enc"]).squeeze(-2)
-    return x @ parameters["W_enc"] + (parameters["b_enc"] - centre).unsqueeze(-2)
+    return _product_plus(parameters["b_enc"] - centre, x, parameters["W_enc"])
 
 
 def decode(parameters: Mapping[str, torch.Tensor], latents: torch.Tensor) -> torch.Tensor:
     """Return z W_dec + b_dec, (..., tokens, d_out)."""
-    return latents @ parameters["W_dec"] + parameters["b_dec"].unsqueeze(-2)
+    return _product_plus(parameters["b_dec"], latents, parameters["W_dec"])
+
+
+def _product_plus(bias: torch.Tensor, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return rows weights + bias; for a stack of seeds in one batched call, without a second tensor of that size."""
+    if rows.ndim == weights.ndim == 3:
+        return torch.baddbmm(bias.unsqueeze(-2), rows, weights)
+    return rows @ weights + bias.unsqueeze(-2)
 
 
 def normalise_rows(rows: torch.Tensor) -> None:

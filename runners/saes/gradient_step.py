@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
 from runners.saes.architecture import Architecture, Batch, Objective, Parameters
 from runners.saes.plan import TrainingPlan
+
+Precision = Literal["float32", "bfloat16"]
+"""Of the products in a loss. Weights, moments, losses and thresholds are float32 either way."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,20 @@ class Learned:
 
 
 def step_gradients(
-    architecture: Architecture, learned: Learned, batch: Batch, plan: TrainingPlan, variance: float
+    architecture: Architecture,
+    learned: Learned,
+    batch: Batch,
+    plan: TrainingPlan,
+    variance: float,
+    precision: Precision = "float32",
 ) -> Objective:
     """Leave each seed's clipped gradient on what is stored and return what was minimised.
 
     The loss is the published one divided by `variance`, so that the clip means the same at every scale.
     """
-    objective = architecture.objective(learned.parameters(), batch)
+    # Autocast copies the float32 weights into bfloat16 for the products; gradients come back in float32.
+    with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        objective = architecture.objective(learned.parameters(), batch)
     (objective.total() / variance).backward()
     with torch.no_grad():
         decoder = learned.stored["W_dec"]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from runners.saes.architecture import Architecture, Batch, Parameters
-from runners.saes.gradient_step import Learned, step_gradients
+from runners.saes.gradient_step import Learned, Precision, step_gradients
 from runners.saes.kept_latents import active_counts
 from runners.saes.plan import TrainingPlan
 from runners.seeding import generator
@@ -77,9 +77,11 @@ class SeedGroup:
         seeds: tuple[int, ...],
         plan: TrainingPlan,
         device: str,
+        precision: Precision = "float32",
     ) -> None:
         """Draw every seed's initial weights about `b_dec`, the centre of the scaled targets."""
         self._architecture, self._data, self._plan, self._device = architecture, data, plan, device
+        self._precision = precision
         self.seeds = seeds
         drawn = [architecture.initial(generator("sae initial weights", seed), b_dec) for seed in seeds]
         stacked = {name: torch.stack([each[name] for each in drawn]).to(device) for name in drawn[0]}
@@ -104,7 +106,7 @@ class SeedGroup:
             group["lr"] = plan.learning_rate * learning_rate_factor(self.steps_done, plan)
         dead = self._idle_tokens > plan.dead_after_tokens
         batch = Batch(x, target, dead, plan.auxiliary_coefficient, self.steps_done / plan.steps)
-        objective = step_gradients(self._architecture, self._learned, batch, plan, self._data.variance)
+        objective = step_gradients(self._architecture, self._learned, batch, plan, self._data.variance, self._precision)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():

@@ -215,6 +215,7 @@ def train(
                     surroundings.device,
                     progress,
                     None if targets is None else targets.training.read(),
+                    snapshots=surroundings.cache / "snapshots",
                 )
                 keep(stack, folder, facts)
     saes: dict[int, Sae] = {}
