@@ -1,10 +1,12 @@
 """Runner `random_model`: do SAEs of different seeds agree more on the trained model than on a random one?
 
-What the result establishes: over the seeds measured, TopK SAEs trained on this hook of the model agree more (or not)
-across seeds than SAEs trained in the same way on a re-initialised twin, than themselves before training, and than
-Gaussian dictionaries of the same shape. What it does not: that agreeing latents mean anything, or that longer
-training would not change the comparison; `steps` and `train_tokens` stand in the protocol because both sides of it
-move with them.
+What the result establishes: over the seeds measured, SAEs trained on this hook of the model agree more (or not) across
+seeds than SAEs trained in the same way on a re-initialised twin, than themselves before training, and than Gaussian
+dictionaries of the same shape; with `extra_controls`, also than SAEs with a part held as it was drawn, and how much
+more SAEs would agree if all seeds had one initialisation. Every comparison of PW-MCC stands beside the same corrected
+for chance, over live latents, and both. What it does not: that agreeing latents mean anything, or that longer training
+would not change the comparison; `steps` and `train_tokens` stand in the protocol because both sides of it move with
+them.
 
 Importing this module is cheap; torch is imported when the run starts.
 """
@@ -14,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
@@ -33,6 +36,7 @@ from runners.summary_writing import Json, Measured
 
 KIND = "random_model"
 PROTOCOL = "random_model/1"
+ExtraControl = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class ControlPlan:
     """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
     matched_cosine: Annotated[float, Bounds(-1.0, 1.0)]
     """Cosine from which two matched latents count as the same."""
+    extra_controls: tuple[ExtraControl, ...] = ()
+    """Further arms on the real model (see `runners.saes.controls`), each as long in training as the candidate."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,20 @@ class RandomModelConfig:
 def main(argv: Sequence[str]) -> int:
     """Run from a command line (without the runner's name) and return the exit code."""
     return run_stage(STAGE, argv)
+
+
+def check(config: RandomModelConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    check_saes(config)
+    extra = config.controls.extra_controls
+    if len(set(extra)) != len(extra):
+        raise GatekitError("config.together", "'extra_controls' names one of them twice")
+    if extra and config.sae.control is not None:
+        raise GatekitError("config.together", "'extra_controls' are controls of an SAE that is none itself")
 
 
 def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:
@@ -107,7 +127,7 @@ STAGE = Stage(
     config=RandomModelConfig,
     smoke_config=Path(__file__).resolve().parents[1] / "configs" / "random_model_smoke.yaml",
     shrink=shrink_saes,
-    check=check_saes,
+    check=check,
     recorded=plain_without_paths,
     needs_network=needs_network,
     planned=planned,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from tiny_stage import SAES
+from tiny_stage import SAES, arguments
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
@@ -19,7 +19,10 @@ from runners.stages import random_model, trained_saes
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
-TINY = SAES + "controls: {random_model_seed: 0, gaussian_draws: 2, matched_cosine: 0.7}\n"
+# So fast that decoders leave the cone in which a soft-frozen one is kept.
+TINY = SAES.replace("2.0e-3", "2.0e-2") + "controls: {random_model_seed: 0, gaussian_draws: 2, matched_cosine: 0.7}\n"
+
+EXTRA = ("_above_frozen_decoder", "_above_soft_frozen_decoder", "_above_frozen_encoder", "_above_shared_start")
 
 Run = Callable[..., int]
 
@@ -46,18 +49,9 @@ def run(tmp_path: Path) -> Run:
 def done(corpus, tmp_path_factory) -> Path:
     """One finished run: `out/random_model.json` and `cache/`."""
     folder = tmp_path_factory.mktemp("run")
-    (folder / "tiny.yaml").write_text(TINY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
-        arguments = [
-            "--config",
-            str(folder / "tiny.yaml"),
-            "--out",
-            str(folder / "out"),
-            "--cache",
-            str(folder / "cache"),
-        ]
-        assert random_model.main(arguments) == 0
+        assert random_model.main(arguments(folder, TINY)) == 0
     return folder
 
 
@@ -70,7 +64,8 @@ def document(done) -> dict[str, Any]:
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done):
     summary = read_summary(str(done / "out" / "random_model.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(measures("random_model"))
+    extra = {name for name in measures("random_model") if name.endswith(EXTRA)}
+    assert set(summary.measurements) == set(measures("random_model")) - extra
     assert summary.protocol.baseline_subject.model_name.endswith("+reinitialised-0")
 
 
@@ -160,7 +155,7 @@ def test_a_file_that_is_no_summary_is_not_written_over(run, tmp_path, capsys):
 def failing_with(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:
     """Let the run do `action` at the place where the SAEs are trained."""
 
-    def train(*arguments: object) -> None:
+    def train(*arguments: object, **named: object) -> None:
         action()
         raise AssertionError("went on")
 
@@ -227,3 +222,61 @@ def test_a_wrong_configuration_quotes_the_line(run, capsys):
     shown = capsys.readouterr().err
     assert "tiny.yaml:6:3: unknown key 'd_modle'; did you mean 'd_model'?" in shown
     assert "  d_modle: 384" in shown
+
+
+@pytest.fixture(scope="module")
+def with_extra(corpus, done) -> dict[str, Any]:
+    """The summary of a run with every extra control; activations and the two main arms come from the cache."""
+    names = ", ".join(name.removeprefix("_above_") for name in EXTRA)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        text = TINY.replace("matched_cosine: 0.7}", f"matched_cosine: 0.7, extra_controls: [{names}]}}")
+        assert random_model.main(arguments(done, text, "extra")) == 0
+    summary = read_summary(str(done / "extra" / "random_model.json"))
+    assert set(summary.measurements) == set(measures("random_model"))
+    parsed: dict[str, Any] = json.loads((done / "extra" / "random_model.json").read_text())
+    return parsed
+
+
+def test_extra_controls_change_nothing_about_what_was_measured_without_them(document, with_extra):
+    assert with_extra["subject"] == document["subject"]
+    assert with_extra["protocol"] == document["protocol"]
+    for name, values in document["measurements"].items():
+        assert with_extra["measurements"][name] == values
+
+
+def test_a_frozen_decoder_agrees_across_seeds_as_untrained_ones_do(with_extra):
+    measured = with_extra["measurements"]
+    assert (
+        measured["pw_mcc_above_frozen_decoder"]["columns"]["baseline"]
+        == measured["pw_mcc_above_untrained"]["columns"]["baseline"]
+    )
+
+
+def test_seeds_that_start_alike_agree_far_more_after_a_short_training(with_extra):
+    columns = with_extra["measurements"]["pw_mcc_above_shared_start"]["columns"]
+    assert min(columns["baseline"]) > max(columns["candidate"]) + 0.2
+
+
+def test_a_control_that_held_nothing_is_no_control(run, capsys):
+    # In eight small steps no row leaves the cone.
+    slow = SAES + TINY.split("centre: mean\n")[1].replace("0.7}", "0.7, extra_controls: [soft_frozen_decoder]}")
+    assert run(text=slow) == 4
+    assert "'soft_frozen_decoder' held nothing" in capsys.readouterr().err
+
+
+def test_every_extra_control_is_compared_raw_corrected_live_and_in_reconstruction(with_extra):
+    forms = {"pw_mcc", "pw_mcc_chance_corrected", "pw_mcc_live", "pw_mcc_live_chance_corrected", "r2"}
+    for ending in EXTRA:
+        assert {name.removesuffix(ending) for name in with_extra["measurements"] if name.endswith(ending)} >= forms
+
+
+def test_an_extra_control_twice_or_of_a_control_is_refused(run, capsys):
+    twice = TINY.replace("0.7}", "0.7, extra_controls: [frozen_encoder, frozen_encoder]}")
+    assert run(text=twice) == 4
+    assert "twice" in capsys.readouterr().err
+    nested = TINY.replace("0.7}", "0.7, extra_controls: [frozen_encoder]}").replace(
+        "architecture: topk", "architecture: topk, control: frozen_decoder"
+    )
+    assert run(text=nested) == 4
+    assert "none itself" in capsys.readouterr().err
