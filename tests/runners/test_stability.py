@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,14 @@ def test_the_configurations_of_the_repository_are_sound():
         config = read_config(folder / name, stability.StabilityConfig)
         stability.check(config)
         assert len(set(stability.points(config).values())) == 3
+
+
+@pytest.mark.slow
+def test_the_smoke_size_runs_from_the_command_line_to_a_verdict(tmp_path):
+    root = Path(stability.__file__).parents[2]
+    command = [sys.executable, "-m", "runners", "stability", "--smoke", "--out", str(tmp_path / "out")]
+    command += ["--cache", str(tmp_path / "cache"), "--policy", str(root / "policies" / "stability.yaml")]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    # So little training does not carry the policy's claims; what matters here is that a verdict is reached.
+    assert ended.returncode == 2, ended.stderr
+    assert read_summary(str(tmp_path / "out" / "stability.json")).status == "ok"
