@@ -108,10 +108,12 @@ def largest_z(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Args:
         distances: (pairs, d_sae) float64.
     """
-    largest = distances.max(axis=1)
-    same = largest == distances.min(axis=1)
-    spread = np.where(same, 1.0, distances.std(axis=1, ddof=1))
-    return np.where(same, 0.0, (largest - distances.mean(axis=1)) / spread), same
+    least, largest = (reduce(distances, axis=1, keepdims=True) for reduce in (np.min, np.max))
+    same = (largest == least)[:, 0]
+    # Brought to [0, 1], which no z notices, because the squares of very small distances would vanish.
+    shares = (distances - least) / np.where(largest == least, 1.0, largest - least)
+    spread = np.where(same, 1.0, shares.std(axis=1, ddof=1))
+    return np.where(same, 0.0, (1.0 - shares.mean(axis=1)) / spread), same
 
 
 @dataclass(frozen=True)
