@@ -110,7 +110,10 @@ def match_effects(a: Effects, b: Effects) -> Matching:
         return b.with_rows_of(a, start, stop)
 
     if max(shape) <= LARGEST_HELD:
-        found = matching_of(np.concatenate([block(*edges) for edges in row_blocks(*shape)]))
+        held = np.empty(shape, dtype=np.float32)
+        for start, stop in row_blocks(*shape):
+            held[start:stop] = block(start, stop)
+        found = matching_of(held)
     else:
         found = match_blocks(block, turned, *shape)
     alike = found.cosines > 0
