@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatekit.candidates.confirming import Confirmed, confirm, read_candidate
 from gatekit.candidates.documents import candidate_document, selection_document
+from gatekit.candidates.judging import judge_candidate
 from gatekit.candidates.robustness import Robustness, Stand, robustness
 from gatekit.candidates.scoring import Value
 from gatekit.candidates.selecting import Compared, Selected, Standing, select
@@ -18,6 +19,7 @@ __all__ = [
     "Value",
     "candidate_document",
     "confirm",
+    "judge_candidate",
     "read_candidate",
     "robustness",
     "select",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
-from gatekit.candidates import confirm, read_candidate
+from gatekit import candidates
+from gatekit.candidates import read_candidate
 from gatekit.errors import GatekitError
 from gatekit.evidence import Summary
 from gatekit.gates.evaluate import Signer, evaluate
@@ -29,10 +29,7 @@ def judge_candidate(
     The arguments after `path` are those of `gates.evaluate.evaluate`.
     """
     try:
-        confirmed = confirm(read_candidate(path), policies, summaries, now, signers)
+        candidate = read_candidate(path)
     except GatekitError as error:
-        # Refused: no evidence is judged in its name.
         return evaluate(policies, (), now, [*errors, error], advisory, base, signers)
-    verdict = evaluate(confirmed.policies, confirmed.summaries, now, errors, advisory, base, signers)
-    noted = tuple(replace(policy, notes=(*policy.notes, confirmed.note)) for policy in verdict.policies)
-    return replace(verdict, policies=noted)
+    return candidates.judge_candidate(candidate, policies, summaries, now, errors, advisory, base, signers)[0]

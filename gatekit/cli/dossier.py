@@ -63,6 +63,7 @@ def command(
             chosen = read_candidate(candidate)
         except GatekitError as error:
             errors.append(error)
+            summaries = []  # no evidence is judged in its name
     verdict, _ = judge(loaded, summaries, base, chosen, time, errors, signers)
     if verdict.code not in WRITTEN or verdict.errors:
         _show(verdict)

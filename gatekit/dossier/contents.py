@@ -63,6 +63,8 @@ def _rerun(judged: Judged) -> str:
         command += f" --base-evidence {BASE}"
     if judged.gathered.candidate is not None:
         command += f" --candidate {CANDIDATE}"
+    if any(policy.signed_by is not None for policy in judged.gathered.policies):
+        command += " --keys YOUR_KEYS"  # whose signatures count is for the reader to say, not for the dossier
     return f"{command} --now {time(judged.verdict.now)}"
 
 

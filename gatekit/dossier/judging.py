@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from gatekit.candidates import Robustness, Selected, confirm, robustness, select
+from gatekit.candidates import Robustness, Selected, judge_candidate, robustness, select
 from gatekit.dossier.gathering import Gathered
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import Document
@@ -41,19 +41,13 @@ def judge(
     errors: Sequence[GatekitError],
     signers: Signers | None,
 ) -> tuple[Verdict, tuple[Summary, ...]]:
-    """Return the verdict, and the summaries that the gates judged; a candidate that does not hold is refused.
+    """Return the verdict, and the summaries that the gates judged.
 
-    The arguments are those of `gates.evaluate.evaluate`; `candidate` is a file that `read_candidate` read.
+    The arguments are those of `gates.evaluate.evaluate`; `candidate` is a file that `read_candidate` read, if any.
     """
     if candidate is None:
         return evaluate(policies, summaries, now, errors, base=base, signers=signers), tuple(summaries)
-    try:
-        confirmed = confirm(candidate, policies, summaries, now, signers)
-    except GatekitError as error:
-        return evaluate(policies, (), now, [*errors, error], base=base, signers=signers), ()
-    verdict = evaluate(confirmed.policies, confirmed.summaries, now, errors, base=base, signers=signers)
-    noted = tuple(replace(policy, notes=(*policy.notes, confirmed.note)) for policy in verdict.policies)
-    return replace(verdict, policies=noted), confirmed.summaries
+    return judge_candidate(candidate, policies, summaries, now, errors, base=base, signers=signers)
 
 
 def judge_gathered(gathered: Gathered, first: Verdict, now: datetime, signers: Signers | None) -> Judged:

@@ -11,7 +11,7 @@ from typing import Any
 
 import builders
 import pytest
-from acceptance.console_script import BLOCKED, check, gatekit, random_model, sitecustomize, workspace
+from acceptance.console_script import BLOCKED, POLICY, check, gatekit, random_model, sitecustomize, workspace
 from candidates import pools
 from pytest_regressions.file_regression import FileRegressionFixture
 
@@ -292,3 +292,21 @@ def test_evidence_of_another_subject_is_copied_as_well_because_it_was_judged(
         hashlib.sha256((work / "evidence" / name).read_bytes()).hexdigest()[:12] for name in ("a.json", "b.json")
     ]
     assert sorted(copied) == sorted(f"evidence/random_model-{digest}.json" for digest in digests)
+
+
+def test_signatures_are_copied_and_count_for_the_copies_by_the_readers_own_keys(
+    tmp_path: Path, bare: dict[str, str]
+) -> None:
+    pytest.importorskip("cryptography")
+    work = workspace(tmp_path / "w", POLICY.replace("id: small\n", "id: small\nsigned_by: {roles: [measure]}\n"))
+    keys = gatekit("attest", "--new-key", "lab.key", "--now", builders.NOW, cwd=work).stdout
+    (work / "keys.yaml").write_text(f"schema: gatekit.keys/1\nkeys:\n{keys}")
+    assert gatekit("attest", "--key", "lab.key", "--now", builders.NOW, cwd=work).returncode == 0
+    assert dossier(cwd=work, env=bare).returncode == 4, "nobody's signature counts"
+    done = dossier("--keys", "keys.yaml", cwd=work, env=bare)
+    assert done.returncode == 0, done.stdout + done.stderr
+    copied = [name for name in contents(work / "dossier") if name.endswith(".dsse.json")]
+    assert len(copied) == 1
+    assert "--keys YOUR_KEYS" in (work / "dossier" / "README.md").read_text()
+    assert check("--keys", "../keys.yaml", cwd=work / "dossier").returncode == 0
+    assert check(cwd=work / "dossier").returncode == 4
