@@ -19,6 +19,7 @@ BUILT_IN = {
     "adaptive_l0": "runners.stages.adaptive_l0",
     "frontier": "runners.stages.frontier",
     "known_circuit": "runners.stages.known_circuit",
+    "layer_routing": "runners.stages.layer_routing",
     "ood": "runners.stages.ood",
     "random_model": "runners.stages.random_model",
     "scaling": "runners.stages.scaling",

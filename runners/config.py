@@ -70,7 +70,7 @@ def plain(config: Any) -> dict[str, Any]:
 def _plain_value(value: Any) -> Any:
     if is_dataclass(value):
         return plain(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain_value(part) for part in value] if isinstance(value, tuple) else value
 
 
 class _Reading:

@@ -45,6 +45,7 @@ BASELINES = {
     "stability": "untrained",
     "frontier": "dense_probe",
     "scaling": "dense_probe",
+    "layer_routing": "matched_sae",
 }
 
 

@@ -17,7 +17,17 @@ from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.complaints import words
 
 KINDS = (
-    *("ablation", "adaptive_l0", "cebench", "consistency", "frontier", "known_circuit", "ood", "random_model"),
+    *(
+        "ablation",
+        "adaptive_l0",
+        "cebench",
+        "consistency",
+        "frontier",
+        "known_circuit",
+        "layer_routing",
+        "ood",
+        "random_model",
+    ),
     *("saebench", "scaling", "stability", "transcoder"),
 )
 DOCUMENTS = ("candidate", "claims", "keys", "policy", "pull_request", "selection", "summary", "verdict")

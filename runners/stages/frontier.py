@@ -34,23 +34,12 @@ from runners.stages.sae_subject import (
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
+from runners.stages.sparsity_search import SparsityPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, Measured
 
 KIND = "frontier"
 PROTOCOL = "frontier/1"
-
-
-@dataclass(frozen=True)
-class SparsityPlan:
-    """The L0 at which architectures are compared."""
-
-    target_l0: Annotated[float, Bounds(0.1, 1e6)]
-    tolerance: Annotated[float, Bounds(0.001, 1.0)]
-    """Largest |L0 / target - 1| of the SAE that the price was searched with."""
-    seed: Annotated[int, Bounds(0, 4294967295)]
-    """Of that SAE; none of `seeds`."""
-    trials: Annotated[int, Bounds(1, 100)]
 
 
 @dataclass(frozen=True)

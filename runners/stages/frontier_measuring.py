@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from runners.saes.architecture_plan import ArchitecturePlan
-from runners.saes.sparsity_matching import MatchedPlan, match_l0
 from runners.stages.frontier import KIND, FrontierConfig, protocol_of
 from runners.stages.lifecycle import Surroundings
 from runners.stages.sae_scores import score_saes
+from runners.stages.sparsity_search import at_wanted_l0
 from runners.stages.trained_saes import (
-    Activations,
     artifacts_json,
     collect,
     collect_layers,
@@ -31,8 +29,8 @@ def measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
         inputs = collect_layers(source, config, surroundings, config.route_hooks)
     else:
         inputs = collect(source, config, surroundings)
-    matched = _matched(config, inputs, surroundings)
-    trained = train(inputs, matched.plan, config.training, config.seeds, surroundings, "model")
+    plan = at_wanted_l0(inputs, config.sae, config.training, config.sparsity, surroundings)
+    trained = train(inputs, plan, config.training, config.seeds, surroundings, "model")
     scores = score_saes(config, trained, surroundings)
     return Measured(
         subject=trained.subject(config),
@@ -41,13 +39,3 @@ def measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
         inputs=[*inputs_json([inputs]), *scores.inputs],
         artifacts=artifacts_json([trained], surroundings),
     )
-
-
-def _matched(config: FrontierConfig, inputs: Activations, surroundings: Surroundings) -> MatchedPlan:
-    wanted = config.sparsity
-
-    def measured(plan: ArchitecturePlan) -> float:
-        tried = train(inputs, plan, config.training, (wanted.seed,), surroundings, "sparsity_search")
-        return tried.reconstruction(surroundings.device).l0[0]
-
-    return match_l0(config.sae, wanted.target_l0, wanted.tolerance, wanted.trials, measured)

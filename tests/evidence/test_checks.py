@@ -242,7 +242,8 @@ def rename(path: str, new: str) -> Callable[[Json], None]:
         (
             setting("/kind", "randommodel"),
             "kind 'randommodel' is not one of 'random_model', 'transcoder', 'ood', 'saebench', 'cebench', "
-            "'known_circuit', 'ablation', 'adaptive_l0', 'consistency', 'stability', 'frontier', 'scaling'; "
+            "'known_circuit', 'ablation', 'adaptive_l0', 'consistency', 'stability', 'frontier', 'scaling', "
+            "'layer_routing'; "
             "did you mean 'random_model'?",
         ),
         (

@@ -6,7 +6,7 @@ import pytest
 
 from gatekit.errors import GatekitError
 from runners.config import plain, read_config
-from runners.stages.random_model import STAGE, RandomModelConfig, check, shrink
+from runners.stages.random_model import STAGE, RandomModelConfig
 
 pytestmark = pytest.mark.runners
 
@@ -23,7 +23,7 @@ def edited(tmp_path: Path):
         path = tmp_path / "edited.yaml"
         path.write_text(text.replace(old, new))
         config = read_config(path, RandomModelConfig)
-        check(config)
+        STAGE.check(config)
         return config
 
     return edit
@@ -32,7 +32,7 @@ def edited(tmp_path: Path):
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("random_model*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_valid_and_has_five_seeds(path):
     config = read_config(path, RandomModelConfig)
-    check(config)
+    STAGE.check(config)
     assert len(config.seeds) >= 5
 
 
@@ -66,7 +66,7 @@ def test_a_fault_is_refused_at_its_place(edited, old, new, error_id, line, colum
     [
         ("k: 16,", "k: 400,", "exceeds d_sae"),
         ("auxiliary_k: 192", "auxiliary_k: 300", "exceeds d_sae"),
-        ("seeds: [0, 1, 2, 3, 4]", "seeds: [3]", "at least two"),
+        ("seeds: [0, 1, 2, 3, 4]", "seeds: [3]", "at least 2"),
         ("seeds: [0, 1, 2, 3, 4]", "seeds: [1, 1]", "different"),
         ("  batch_tokens: 256", "  batch_tokens: 9000", "exceeds train_tokens"),
     ],
@@ -91,6 +91,6 @@ def test_the_plain_form_is_what_the_file_says():
 def test_smoke_keeps_the_subject_and_takes_the_size(edited):
     config = edited("  hook: blocks.3.hook_resid_post", "  hook: blocks.2.hook_resid_post")
     large = edited("sae: {architecture: topk, d_sae: 256", "sae: {architecture: topk, d_sae: 4096")
-    small = shrink(config, read_config(STAGE.smoke_config, RandomModelConfig))
+    small = STAGE.shrink(config, read_config(STAGE.smoke_config, RandomModelConfig))
     assert small.subject.hook == "blocks.2.hook_resid_post"
-    assert shrink(large, small).sae.d_sae == 256
+    assert STAGE.shrink(large, small).sae.d_sae == 256

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+from tiny_stage import SAES, arguments
+
+from gatekit.errors import GatekitError
+from gatekit.evidence.kinds import measures
+from gatekit.evidence.reading import read_summary
+from runners.stages import layer_routing, trained_saes
+from runners.stages.layer_routing_measuring import assign
+
+pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+
+ROUTING = """\
+sparsity: {target_l0: 4, tolerance: 0.5, seed: 1000, trials: 3}
+routing:
+  hooks: [blocks.0.hook_resid_post, blocks.1.hook_resid_post]
+  architectures:
+    - {architecture: batch_topk, d_sae: 48, k: 4, auxiliary_k: 16}
+  search_seeds: [100]
+  parameter_tolerance: 0.01
+"""
+TINY = SAES.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]") + ROUTING
+HOOKS = ("low", "high")
+
+
+@pytest.fixture(autouse=True)
+def corpus_read_once(corpus, monkeypatch):
+    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+
+
+def scores(low_a: float, low_b: float, high_a: float, high_b: float) -> dict[tuple[str, str], float]:
+    return {("low", "a"): low_a, ("low", "b"): low_b, ("high", "a"): high_a, ("high", "b"): high_b}
+
+
+def test_each_layer_gets_its_best_and_uniform_is_the_best_on_average():
+    found = assign(scores(0.9, 0.5, 0.6, 0.7), HOOKS, ["a", "b"])
+    assert found.routed == ("a", "b")
+    assert found.uniform == "a"
+
+
+def test_one_architecture_that_is_best_everywhere_leaves_nothing_to_compare():
+    with pytest.raises(GatekitError, match="'b' is the best at every layer"):
+        assign(scores(0.4, 0.5, 0.6, 0.7), HOOKS, ["a", "b"])
+
+
+@pytest.fixture
+def document(tmp_path, monkeypatch) -> dict[str, Any]:
+    """A run in which the search is made to find another architecture best at each layer."""
+    from runners.stages import layer_routing_measuring
+
+    chosen = layer_routing_measuring.Assignment(("topk", "batch_topk"), "topk")
+    monkeypatch.setattr(layer_routing_measuring, "assign", lambda *_: chosen)
+    assert layer_routing.main(arguments(tmp_path, TINY)) == 0
+    assert read_summary(str(tmp_path / "out" / "layer_routing.json")).status == "ok"
+    parsed: dict[str, Any] = json.loads((tmp_path / "out" / "layer_routing.json").read_text())
+    return parsed
+
+
+def test_both_assignments_are_scored_as_means_over_layers_on_seeds_that_the_choice_never_saw(document, tmp_path):
+    from runners.metrics.reconstruction import measure_reconstruction
+    from runners.saes.checkpoint import load_sae
+    from runners.subjects.activation_store import open_store
+
+    assert set(document["measurements"]) == set(measures("layer_routing"))
+    assert document["protocol"]["selection"] == {"candidates": 4, "seeds": [100]}
+    stores = {}
+    for manifest in (tmp_path / "cache" / "activations").glob("*/manifest.json"):
+        key = json.loads(manifest.read_text())
+        if key["rows"] == 200:
+            stores[key["key"]["hook"]] = open_store(manifest.parent).read()
+
+    def r2(hook: str, architecture: str, seed: int) -> float:
+        (run,) = (tmp_path / "cache" / "runs" / "layer_routing").iterdir()
+        sae = load_sae(run / f"compared_{hook}_{architecture}" / f"seed_{seed}.safetensors")
+        scored = measure_reconstruction(
+            lambda x: tuple(y.unsqueeze(0) for y in sae.reconstruct(x)), stores[hook], "cpu"
+        )
+        return scored.r2[0]
+
+    low, high = "blocks.0.hook_resid_post", "blocks.1.hook_resid_post"
+    columns = document["measurements"]["r2_above_uniform"]["columns"]
+    routed = [fmean([r2(low, "topk", seed), r2(high, "batch_topk", seed)]) for seed in (0, 1)]
+    uniform = [fmean([r2(low, "topk", seed), r2(high, "topk", seed)]) for seed in (0, 1)]
+    assert columns["candidate"] == pytest.approx(routed)
+    assert columns["baseline"] == pytest.approx(uniform)
+
+
+def test_a_choice_that_is_uniform_is_a_failed_summary_with_the_reason(tmp_path: Path, monkeypatch):
+    from runners.stages import layer_routing_measuring
+
+    def uniform(*_: object) -> None:
+        raise GatekitError("routing.uniform", "'topk' is the best at every layer")
+
+    monkeypatch.setattr(layer_routing_measuring, "assign", uniform)
+    assert layer_routing.main(arguments(tmp_path, TINY)) == 4
+    failed = json.loads((tmp_path / "out" / "layer_routing.json").read_text())
+    assert (failed["status"], failed["measurements"]) == ("failed", {})
+    assert "best at every layer" in failed["reason"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("search_seeds: [100]", "search_seeds: [1]", "none of 'seeds'"),
+        ("batch_topk, d_sae: 48", "batch_topk, d_sae: 60", "differ in number of parameters"),
+        ("seed: 1000", "seed: 100", "the sparsity's seed is one of the seeds"),
+    ],
+)
+def test_an_unfair_comparison_is_refused(tmp_path, capsys, old, new, said):
+    assert layer_routing.main(arguments(tmp_path, TINY.replace(old, new))) == 4
+    assert said in capsys.readouterr().err
