@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
 from runners.config import read_config
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
+from runners.stages.judging import check, select_and_check
 from runners.summary_writing import Json, Measured
 
 
@@ -105,7 +105,8 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
 
     0 done; 4 the configuration or an input is refused; 64 the command line is wrong; 70 the run failed; 130 and 143
     interrupted by SIGINT and SIGTERM. With `--policy`, a run that is done exits as `gatekit check` does on its
-    summaries; where there are several, with the code that matters most.
+    summaries; where there are several, with the code that matters most. With `--select` too, it exits as
+    `gatekit select` on all of them, or as `gatekit check` on the one selected.
     """
     try:
         arguments = _parse(stage, argv)
@@ -128,9 +129,11 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
         if ended > 128:
             return ended
         code = worst([code, ExitCode(ended)])
-    if code is ExitCode.PASS and arguments.policy is not None:
-        return int(worst([_judge(arguments.policy, cell.path.parent) for cell in cells if stage.judged(cell.name)]))
-    return int(code)
+    if code is not ExitCode.PASS or arguments.policy is None:
+        return int(code)
+    if arguments.select is not None:
+        return int(select_and_check(arguments.policy, [arguments.out, *arguments.beside], arguments.select))
+    return int(worst([check(arguments.policy, cell.path.parent) for cell in cells if stage.judged(cell.name)]))
 
 
 def _run_cell(
@@ -198,13 +201,6 @@ def _many(stage: Stage, arguments: argparse.Namespace) -> bool:
     return arguments.artifacts is None or stage.cells is not one_cell
 
 
-def _judge(policy: str, evidence: Path) -> ExitCode:
-    """Run `gatekit check` on a folder in a process of its own, so that nothing measured here can move the verdict."""
-    command = [sys.executable, "-m", "gatekit", "check", "--policy", policy, "--evidence", str(evidence)]
-    code = subprocess.run(command, check=False).returncode
-    return ExitCode(code) if code in list(ExitCode) else ExitCode.INTERNAL
-
-
 def default_cache() -> Path:
     """Return the user's cache folder for gatekit, as the XDG base directory specification has it."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekit"
@@ -224,7 +220,19 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cache", help="folder of activations that runs share (default: the user's cache)")
     parser.add_argument("--artifacts", help="folder of this run's checkpoints (default: inside the cache)")
     parser.add_argument("--policy", help="judge the summaries by this policy and exit as gatekit check does")
+    parser.add_argument("--select", metavar="DIR", help="with --policy: choose by its selection, and judge that alone")
+    parser.add_argument(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="with --select: other runners' evidence; repeatable",
+    )
     arguments = parser.parse_args(argv)
+    if arguments.select is not None and arguments.policy is None:
+        raise UsageError("--select without --policy", "give the policy whose selection chooses")
+    if arguments.beside and arguments.select is None:
+        raise UsageError("--beside without --select", "give --select DIR, or leave it out")
     if arguments.config is None and not arguments.smoke:
         raise UsageError("no configuration", "give --config FILE or --smoke")
     return arguments

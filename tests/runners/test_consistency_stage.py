@@ -209,6 +209,44 @@ def test_one_cell_run_alone_in_a_new_cache_has_the_same_observations(documents, 
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
+SELECTING = """\
+schema: gatekit.policy/1
+id: tiny
+defaults: {min_seeds: 2, max_age: 1d}
+gates:
+  sparsity: {from: consistency, measure: l0, at_most: 6}
+  agreement: {from: consistency, measure: pw_mcc_above_control, at_least: %s}
+selection:
+  eligibility: [sparsity]
+  scores: [{from: consistency, measure: alignment_to_reference, worst: 0, best: 1, use: point}]
+  seeds: {select: [0, 1], confirm: [2, 3, 4]}
+  may_differ: [alignment_version, alignment_weight, alignment_update_interval]
+"""
+
+
+@pytest.mark.parametrize(("least", "code"), [("-0.9", 0), ("0.9", 2)])
+def test_a_cell_is_chosen_on_some_seeds_and_judged_on_the_others(done, documents, corpus, monkeypatch, least, code):
+    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    policy, chosen = done / "policy.yaml", done / "selection"
+    policy.write_text(SELECTING % least)
+    options = ("--policy", str(policy), "--select", str(chosen))
+    assert consistency.main(arguments(done, TINY, "out", "cache", *options)) == code
+    candidate = json.loads((chosen / "candidate.json").read_text())
+    assert len(candidate["candidates"]) == 2
+    assert candidate["selection"]["seeds"] == [0, 1]
+    assert candidate["confirmation"] == {"seeds": [2, 3, 4]}
+    aligned = {
+        cell: np.mean(columns(document, "alignment_to_reference")["candidate"][:2])
+        for cell, document in documents.items()
+    }
+    assert candidate["subject"] == documents[max(aligned, key=lambda cell: aligned[cell])]["subject"]
+
+
+@pytest.mark.parametrize("options", [("--select", "x"), ("--policy", "p.yaml", "--beside", "x")])
+def test_choosing_without_what_it_needs_is_wrong_usage(tmp_path, options):
+    assert consistency.main(arguments(tmp_path, TINY, "out", "cache", *options)) == 64
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
