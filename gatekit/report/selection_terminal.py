@@ -31,10 +31,12 @@ def render(selected: Selected, robust: Robustness | None, width: int) -> str:
 def _lines(selected: Selected, robust: Robustness | None, width: int) -> Iterator[str]:
     yield f"selection by policy {inert.terminal(selected.policy.id)}  {inert.terminal(selected.policy.path)}"
     yield ""
+    if selected.candidates:
+        yield f"{INDENT}rank   score  {'outcome':<12}  front  candidate"
     headings = columns(selected)
     for row, candidate in zip(rows(selected), selected.candidates, strict=True):
         name = inert.terminal(row.candidate)
-        yield f"{INDENT}{row.rank:>3}  {row.score:>6}  {name}  {row.standing}{', on the front' * candidate.on_front}"
+        yield f"{INDENT}{row.rank:>4}  {row.score:>6}  {row.standing:<12}  {row.front:<5}  {name}"
         values = [f"{heading} {value}" for heading, value in zip(headings, row.values, strict=True)]
         yield from _wrapped(", ".join(values), INDENT * 8, width)
         for reason in candidate.reasons:
