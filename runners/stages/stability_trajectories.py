@@ -17,7 +17,7 @@ from runners.saes.architecture import Parameters
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae_cache import cache_folder, find_seed, keep
-from runners.saes.training import train_stack
+from runners.saes.training import SaeStack, train_stack
 from runners.stages.lifecycle import Surroundings
 from runners.stages.trained_saes import Activations, TrainedSaes, train
 
@@ -50,37 +50,20 @@ def train_watched(
         GatekitError: `config.together`: the architecture cannot be built; `runner.trajectory`: an SAE of the cache is
             not where training arrives.
     """
-    architecture = sae.build(inputs.training.d_model)
+    architecture = sae.build(inputs.training.d_model, layers=getattr(inputs.training, "layers", None))
     folder = cache_folder(surroundings.cache, architecture, training, [inputs.training.sha256], surroundings.device)
     wanted = {f"{point}" for point in points} | {START + name for name in architecture.shapes()}
     missing = [seed for seed in seeds if not wanted <= set(_read(folder, seed))]
     if missing:
-        groups = [missing] if surroundings.device.startswith("cuda") else [[seed] for seed in missing]
-        tokens = training.steps * training.batch_tokens * len(missing)
-        with showing("model: training, watched", tokens, "tokens") as progress:
+        rows, device = inputs.training.read(), surroundings.device
+        groups = [missing] if device.startswith("cuda") else [[seed] for seed in missing]
+        facts = {"model": inputs.model.name, "model_digest": inputs.model.digest, "hook": inputs.hook}
+        total = training.steps * training.batch_tokens * len(missing)
+        with showing("model: training, watched", total, "tokens") as progress:
             for group in groups:
                 watch = _Watch(points)
-                stack = train_stack(
-                    architecture,
-                    inputs.training.read(),
-                    group,
-                    training,
-                    surroundings.device,
-                    progress,
-                    observe=watch.observe,
-                )
-                for place, seed in enumerate(group):
-                    known = find_seed(folder, seed)
-                    arrived = stack.parameters["W_dec"][place].cpu()
-                    if known is not None and not torch.equal(known.parameters["W_dec"], arrived):
-                        raise GatekitError(
-                            "runner.trajectory",
-                            f"training seed {seed} again gave other weights than the cache holds",
-                            remedy="give another --cache",
-                        )
-                if any(find_seed(folder, seed) is None for seed in group):
-                    model = inputs.model
-                    keep(stack, folder, {"model": model.name, "model_digest": model.digest, "hook": inputs.hook})
+                stack = train_stack(architecture, rows, group, training, device, progress, observe=watch.observe)
+                _keep_or_compare(stack, folder, facts)
                 for seed in group:
                     _write(folder, seed, watch.seen[seed])
     saes = train(inputs, sae, training, seeds, surroundings, "model")
@@ -91,6 +74,20 @@ def train_watched(
         {name: joined[START + name].to(surroundings.device) for name in architecture.shapes()},
         {point: joined[f"{point}"] for point in points},
     )
+
+
+def _keep_or_compare(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> None:
+    """Put SAEs into the cache, or hold those that it has to the weights that training arrived at."""
+    known = {seed: find_seed(folder, seed) for seed in stack.seeds}
+    for place, (seed, sae) in enumerate(known.items()):
+        if sae is not None and not torch.equal(sae.parameters["W_dec"], stack.parameters["W_dec"][place].cpu()):
+            raise GatekitError(
+                "runner.trajectory",
+                f"training seed {seed} again gave other weights than the cache holds",
+                remedy="give another --cache",
+            )
+    if None in known.values():
+        keep(stack, folder, facts)
 
 
 class _Watch:
