@@ -27,6 +27,8 @@ FONT = "DejaVu Sans"
 DOTS_PER_INCH = 120
 ROW_INCHES = 0.62
 DATASET_INCHES = 0.2
+NAMED_DATASETS = 300
+"""More are drawn closer together and without names: a picture has only so many pixels."""
 
 
 def forest(policy: PolicyResult) -> Figure:
@@ -73,7 +75,7 @@ def per_dataset(rule: ThresholdResult, measurement: Measurement) -> Figure:
     means = {name: math.fsum(values) / len(values) for name, values in effects.items()}
     sign = -1.0 if measurement.direction == "higher" else 1.0
     order = sorted(means, key=lambda name: (sign * means[name], name))
-    size = (6.4, DATASET_INCHES * len(order) + 1.4)
+    size = (6.4, DATASET_INCHES * min(len(order), NAMED_DATASETS) + 1.4)
     figure = Figure(figsize=size, layout="constrained", facecolor=LIGHT["page"])
     axes = figure.add_subplot()
     for place, name in enumerate(order):
@@ -83,7 +85,10 @@ def per_dataset(rule: ThresholdResult, measurement: Measurement) -> Figure:
         for limit in (rule.low, rule.high):
             if limit is not None:
                 axes.axvline(limit, linestyle="--", color=LIGHT["fail"], linewidth=1)
-    axes.set_yticks(range(len(order)), [label(name, 40) for name in order], fontsize=8)
+    named = order if len(order) <= NAMED_DATASETS else []
+    axes.set_yticks(range(len(named)), [label(name, 40) for name in named], fontsize=8)
+    if not named:
+        axes.set_ylabel(f"{len(order)} datasets")
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlabel(
         label(f"{measurement.unit}; large dots: mean over {len(measurement.seeds)} seeds; dashes: threshold")

@@ -87,3 +87,12 @@ def test_a_forest_plot_of_hostile_names_is_drawn() -> None:
 
 def test_what_the_font_lacks_is_shown_as_its_code() -> None:
     assert figures.label("größer \u4e2d \U0001f9ff \u202e") == "größer \\u4e2d \\U0001f9ff \\u202e"
+
+
+def test_thousands_of_datasets_still_fit_into_a_picture() -> None:
+    one = measured()
+    keys = tuple((seed, f"d{i}") for seed in range(2) for i in range(1500))
+    many = replace(one, keys=keys, candidate=(0.5,) * 3000, baseline=(0.4,) * 3000)
+    axes = figures.per_dataset(RULE, many).axes[0]
+    assert axes.get_ylabel() == "1500 datasets"
+    assert axes.figure.get_size_inches()[1] * figures.DOTS_PER_INCH < 2**16
