@@ -27,13 +27,13 @@ def pareto(selected: Selected) -> str:
         f"# Pareto table of policy {code(selected.policy.id)}",
         "",
         f"Front over {axes}. A value is the confidence bound on its worse side (`>=` lower, `<=` upper) or an estimate "
-        "(`~`); its score in brackets, `*` where it lies outside the scale and counts as the nearer end.",
+        "(`~`); its score in brackets, `*` where it lies outside the scale and counts as the nearer end. Plots show the numbers.",
         "",
         *_table(
-            ("rank", "candidate", "score", "front", *map(code, columns(selected)), "outcome"),
+            ("no.", "rank", "candidate", "score", "front", *map(code, columns(selected)), "outcome"),
             [
-                (row.rank, code(row.candidate), row.score, row.front, *map(code, row.values), row.standing)
-                for row in rows(selected)
+                (str(number), row.rank, code(row.candidate), row.score, row.front, *map(code, row.values), row.standing)
+                for number, row in enumerate(rows(selected), 1)
             ],
         ),
     ]

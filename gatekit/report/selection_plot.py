@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from gatekit.candidates import Compared, Selected, Standing, Value
 from gatekit.policy.model import Threshold
@@ -22,6 +23,7 @@ SELECTED, FRONT, BEHIND, OUT = "#0b6e4f", "#1f4e8c", "#7a7a7a", "#b5651d"
 """Told apart in grey and by people who see no red or green; each has a mark of its own beside it."""
 MARKS = {SELECTED: "*", FRONT: "o", BEHIND: "s", OUT: "x"}
 LABELS = {SELECTED: "selected", FRONT: "on the front", BEHIND: "dominated", OUT: "not ranked"}
+NAMED = 16
 PANELS = 4
 """The first measurement against at most so many others."""
 
@@ -29,20 +31,33 @@ PANELS = 4
 def draw(selected: Selected) -> dict[str, bytes]:
     """Return `pareto.png` and `pareto.svg`: the first axis of the Pareto table against each of the others.
 
-    Every candidate stands at its estimates, with a line to the bound that was compared. One that lacks a value on an
-    axis is left out of that panel and named under it.
+    Every candidate stands at its estimates under its number, with a line to the bound that was compared. One that lacks
+    a value on an axis is left out of that panel and named under it.
     """
     axes = selected.selection.pareto
     others: list[Threshold | None] = [*axes[1 : PANELS + 1]] or [None]
     with matplotlib.rc_context({"svg.hashsalt": "gatekit", "svg.fonttype": "path", "text.parse_math": False}):
-        figure = Figure(figsize=(6.4 * len(others), 4.8), layout="constrained")
+        figure = Figure(figsize=(max(6.4, 5.6 * len(others)), 5.6), layout="constrained")
         for position, other in enumerate(others):
             _panel(figure.add_subplot(1, len(others), position + 1), selected, axes[0], other)
-        figure.suptitle(f"Candidates of policy {selected.policy.id}")
+        figure.suptitle(f"Candidates of policy {selected.policy.id}: estimates, with a line to the compared bound")
+        figure.legend(handles=_key(selected), loc="outside lower center", ncols=2 * len(others), fontsize=8)
         return {
             "pareto.png": _saved(figure, "png", {"Software": None}),
             "pareto.svg": _saved(figure, "svg", {"Date": None, "Creator": None}),
         }
+
+
+def _key(selected: Selected) -> list[Line2D]:
+    """Return the first `NAMED` candidates with their marks; pareto.md lists all."""
+    handles = []
+    for number, candidate in enumerate(selected.candidates[:NAMED], 1):
+        color = _color(candidate)
+        label = f"{number} {candidate.subject.architecture} [{candidate.subject.digest[:6]}] {LABELS[color]}"
+        handles.append(Line2D([], [], color=color, marker=MARKS[color], linestyle="none", label=label))
+    if len(selected.candidates) > NAMED:
+        handles.append(Line2D([], [], linestyle="none", label=f"and {len(selected.candidates) - NAMED} more"))
+    return handles
 
 
 def _saved(figure: Figure, form: str, metadata: dict[str, Any]) -> bytes:
@@ -53,7 +68,6 @@ def _saved(figure: Figure, form: str, metadata: dict[str, Any]) -> bytes:
 
 def _panel(axes: Axes, selected: Selected, x: Threshold, y: Threshold | None) -> None:
     left_out = []
-    seen: set[str] = set()
     front: list[tuple[float, float]] = []
     for number, candidate in enumerate(selected.candidates, 1):
         values = [_value(candidate, axis) for axis in (x, y) if axis is not None]
@@ -68,20 +82,14 @@ def _panel(axes: Axes, selected: Selected, x: Threshold, y: Threshold | None) ->
             axes.plot([places[0]] * 2, [places[1], bounds[1]], color=color, linewidth=1.2, alpha=0.7)
             if candidate.on_front and len(selected.selection.pareto) == 2:
                 front.append((bounds[0], bounds[1]))
-        label = None if color in seen else LABELS[color]
-        seen.add(color)
         size = 180 if color == SELECTED else 50
-        axes.scatter([places[0]], [places[1]], color=color, marker=MARKS[color], s=size, label=label, zorder=3)
+        axes.scatter([places[0]], [places[1]], color=color, marker=MARKS[color], s=size, zorder=3)
         axes.annotate(
-            f"{number} {candidate.subject.architecture} [{candidate.subject.digest[:6]}]",
-            (places[0], places[1]),
-            xytext=(6, 6),
-            textcoords="offset points",
-            fontsize=8,
+            str(number), (places[0], places[1]), xytext=(6, 6), textcoords="offset points", fontsize=9, color=color
         )
     if len(front) > 1:
         front.sort()
-        axes.plot(*zip(*front, strict=True), color=FRONT, linestyle=":", linewidth=1.0, label="front, at its bounds")
+        axes.plot(*zip(*front, strict=True), color=FRONT, linestyle=":", linewidth=1.0)
     axes.set_xlabel(_named(x, left_out))
     if y is None:
         axes.set_yticks([])
@@ -89,8 +97,6 @@ def _panel(axes: Axes, selected: Selected, x: Threshold, y: Threshold | None) ->
         axes.set_ylabel(_named(y, ()))
     axes.grid(True, linewidth=0.3)
     axes.margins(0.12)
-    if seen:
-        axes.legend(fontsize=8)
 
 
 def _value(candidate: Compared, axis: Threshold) -> Value:
