@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+from probes_by_hand import differences_by_hand, probe_by_hand
 
 from runners.benchmarks import saebench_cache
 from runners.benchmarks.probing import Probe, chosen, dense_probe, outcome, sparse_probes
@@ -43,27 +42,6 @@ def sides() -> Split:
     return Split(train=order[:160], test=order[160:])
 
 
-def by_hand(train, y_train, test, y_test, **logistic) -> tuple[float, float, float, float]:
-    """Validation AUC, and test AUC, accuracy and F1, of the protocol that sae-probes publishes, in scikit-learn."""
-    held = min(len(train) // 5, 100)
-    fold, validation = slice(None, len(train) - held), slice(len(train) - held, None)
-    model = {"random_state": SEED, "max_iter": 1000, **logistic}
-    scores = {}
-    for c in np.logspace(5, -5, 10):
-        fitted = LogisticRegression(C=c, **model).fit(train[fold], y_train[fold])
-        scores[c] = roc_auc_score(y_train[validation], fitted.decision_function(train[validation]))
-    best = max(scores, key=lambda c: (scores[c], c))
-    order = np.random.RandomState(SEED).permutation(len(train))
-    fitted = LogisticRegression(C=best, **model).fit(train[order], y_train[order])
-    said, score = fitted.predict(test), fitted.decision_function(test)
-    return (
-        scores[best],
-        roc_auc_score(y_test, score),
-        accuracy_score(y_test, said),
-        f1_score(y_test, said, average="weighted"),
-    )
-
-
 def numbers(probe: Probe) -> tuple[float, float, float, float]:
     return probe.validation_auc, probe.auc, probe.accuracy, probe.f1
 
@@ -71,22 +49,21 @@ def numbers(probe: Probe) -> tuple[float, float, float, float]:
 def test_sparse_probes_are_those_of_the_published_protocol(latents, labels, sides):
     y = np.asarray(labels)
     train, y_train = latents[sides.train], y[sides.train]
-    scaled = train / (train.sum(axis=0) / (train > 0).sum(axis=0))
-    order = np.argsort(-np.abs(scaled[y_train == 1].mean(axis=0) - scaled[y_train == 0].mean(axis=0)))
+    order = np.argsort(-differences_by_hand(train, y_train))
     probes = sparse_probes(latents, labels, sides, [1, 2, 4], "l1", SEED)
     assert [probe.k for probe in probes] == [1, 2, 4]
     for probe in probes:
         assert probe.latents == tuple(order[: probe.k])
         columns = latents[:, order[: probe.k]]
-        expected = by_hand(
-            columns[sides.train], y_train, columns[sides.test], y[sides.test], penalty="l1", solver="saga"
+        expected = probe_by_hand(
+            columns[sides.train], y_train, columns[sides.test], y[sides.test], SEED, penalty="l1", solver="saga"
         )
         assert numbers(probe) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_dense_probe_is_that_of_the_published_protocol(latents, labels, sides):
     y = np.asarray(labels)
-    expected = by_hand(latents[sides.train], y[sides.train], latents[sides.test], y[sides.test])
+    expected = probe_by_hand(latents[sides.train], y[sides.train], latents[sides.test], y[sides.test], SEED)
     probe = dense_probe(latents, labels, sides, SEED)
     assert numbers(probe) == pytest.approx(expected, abs=1e-12)
     assert (probe.k, probe.latents) == (LATENTS, ())
