@@ -27,7 +27,8 @@ def pareto(selected: Selected) -> str:
         f"# Pareto table of policy {code(selected.policy.id)}",
         "",
         f"Front over {axes}. A value is the confidence bound on its worse side (`>=` lower, `<=` upper) or an estimate "
-        "(`~`); its score in brackets, `*` where it lies outside the scale and counts as the nearer end. Plots show the numbers.",
+        "(`~`); its score in brackets, `*` where it lies outside the scale and counts as the nearer end. "
+        "Plots show the numbers.",
         "",
         *_table(
             ("no.", "rank", "candidate", "score", "front", *map(code, columns(selected)), "outcome"),
