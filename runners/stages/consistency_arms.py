@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -185,7 +186,8 @@ def _together(alone: Sequence[TrainedSaes], base: Architecture) -> TrainedSaes:
 def _published(trained: TrainedSaes, surroundings: Surroundings) -> TrainedSaes:
     """Write every seed in SAELens' format, which knows no reference, and return what is read back.
 
-    Other stages read these folders, so that a policy can judge what they measure together with this stage's summary.
+    Other stages read these folders, so that a policy can judge what they measure together with this stage's summary;
+    `checkpoints.yaml` lists them as a configuration of the benchmarks does.
     """
     name = f"{trained.name}_sae_lens"
     saes, checkpoints = [], []
@@ -195,6 +197,8 @@ def _published(trained: TrainedSaes, surroundings: Surroundings) -> TrainedSaes:
         saes.append(sae_lens.read(folder))
         path = folder / sae_lens.WEIGHTS
         checkpoints.append(SavedCheckpoint(seed, path, file_sha256(path), path.stat().st_size))
+    listed = json.dumps([str(saved.path.parent) for saved in checkpoints])
+    (surroundings.artifacts / name / "checkpoints.yaml").write_text(f"checkpoints: {listed}\n", encoding="utf-8")
     return replace(trained, name=name, stack=_stack_of(saes, trained.stack), checkpoints=tuple(checkpoints))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 from scipy.optimize import linear_sum_assignment
 from tiny_stage import SAES, arguments
@@ -187,6 +188,8 @@ def test_what_is_judged_is_published_without_its_reference(folders, documents, c
     subject = documents[cell]["subject"]
     assert [entry["sha256"] for entry in subject["checkpoints"]] == digests
     assert (subject["architecture"], subject["d_sae"], subject["k"]) == ("topk", 48, 4)
+    listed = YAML(typ="safe").load(published / "checkpoints.yaml")
+    assert listed == {"checkpoints": [str(published / f"seed_{seed}") for seed in SEEDS]}
     sae = sae_lens.read(published / "seed_3")
     np.testing.assert_array_equal(
         sae.parameters["W_dec"].numpy(), load_file(folders[cell] / "aligned" / "seed_3.safetensors")["W_dec"]
