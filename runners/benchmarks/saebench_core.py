@@ -103,14 +103,14 @@ def measure_core(
             exclude_special_tokens_from_reconstruction=True,
         )
         standing_in = _StandingIn(sae, model, hook, plan.context)
-        tokenizer = model.tokenizer
-        special = {tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.cls_token_id}
+        # Those that the SAE's training left out: what the tokeniser adds to every text.
+        added = {text.ids[place] for text in tokens.texts for place in set(range(len(text.ids))) - set(text.kept)}
         metrics, features = core.run_evals(
             sae=standing_in,
             activation_store=_Rows(rows.to(model.device), plan),
             model=model.bridge,
             eval_config=config,
-            ignore_tokens={token for token in special if token is not None},
+            ignore_tokens=added,
         )
         metrics["misc_metrics"] = core.calculate_misc_metrics(features)
         scores = {measure: float(metrics[category][measure]) for measure, category in MEASURES.items()}
@@ -179,6 +179,8 @@ class _StandingIn:
             dtype="float32",
             device=model.device,
         )
+        # Read only to find the encoder's bias, which is b_enc here whatever the architecture.
+        self.cfg.architecture_str = ""
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         return self._sae.encode(x.flatten(0, -2)).view(*x.shape[:-1], -1)

@@ -234,7 +234,9 @@ def test_the_result_files_are_read_as_saebench_s_own(done, folder, tmp_path):
     for k, place in ((1, 0), (2, 1)):
         files = [f"{seed}={results / f'probing_seed_{seed}_eval_results.json'}" for seed in range(5)]
         summaries = import_summaries("saebench", files, ImportOptions(k=k))
-        reported = np.mean([each["measurements"]["auc"]["reported"]["estimate"] for each in summaries.values()])
+        reported = np.mean(
+            [json.loads(each)["measurements"]["auc"]["reported"]["estimate"] for each in summaries.values()]
+        )
         ours = [table[name][f"model:seed-{seed}"][place]["auc"] for seed in range(5) for name in NAMES]
         assert reported == pytest.approx(np.mean(ours), abs=1e-9)
 
