@@ -7,7 +7,7 @@ between two candidates' bounds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal
@@ -34,13 +34,14 @@ class ThresholdRange:
 
 def threshold_ranges(selected: Selected, rivals: Rivals) -> Iterator[ThresholdRange]:
     """Yield every side of every threshold of the eligibility gates."""
+    better = [candidate for candidate in selected.candidates if rivals.would_yield_to(candidate)]
     for position, gate in enumerate(rivals.winner.gates):
         for number, rule in enumerate(thresholds_in(gate.result)):
             for operator, now in (("at_least", rule.low), ("at_most", rule.high)):
                 if now is None:
                     continue
                 moved = _Moved(position, number, "at_least" if operator == "at_least" else "at_most")
-                low, high = _range(selected, rivals, moved, now)
+                low, high = _range(selected, rivals.winner, better, moved, now)
                 yield ThresholdRange(gate.name, rule.kind, rule.measure, moved.operator, now, low, high)
 
 
@@ -53,16 +54,16 @@ class _Moved:
     operator: Literal["at_least", "at_most"]
 
 
-def _range(selected: Selected, rivals: Rivals, moved: _Moved, now: float) -> tuple[float | None, float | None]:
+def _range(
+    selected: Selected, winner: Compared, better: Sequence[Compared], moved: _Moved, now: float
+) -> tuple[float | None, float | None]:
     bounds = {
         _bound(list(thresholds_in(c.gates[moved.gate].result))[moved.threshold], moved) for c in selected.candidates
     }
     steps = sorted(bound for bound in bounds if bound is not None)
 
     def stands(limit: float) -> bool:
-        return _eligible(rivals.winner, moved, limit) and not any(
-            rivals.would_yield_to(c) and _eligible(c, moved, limit) for c in selected.candidates
-        )
+        return _eligible(winner, moved, limit) and not any(_eligible(c, moved, limit) for c in better)
 
     # Between two steps nothing changes; a step belongs to the interval below it for at_least, above it for at_most.
     below = [s for s in steps if (s < now if moved.operator == "at_least" else s <= now)]
