@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import builders
@@ -16,6 +18,7 @@ from gatekit.evidence.summary import parse_time
 from gatekit.policy import diff_policy, lint, parse_policy
 from gatekit.policy.diff import Change
 from gatekit.policy.model import LegacySelection, Selection
+from gatekit.policy.selection import SELECTION_KEYS
 
 NOW = parse_time(builders.NOW)
 GATES = {"g": {"from": "random_model", "measure": "r2", "at_least": 0.5}}
@@ -205,3 +208,11 @@ def test_a_change_of_a_legacy_selection_needs_approval() -> None:
     assert isinstance(one.selection, LegacySelection)
     assert diff_policy(one, other).change is Change.INCOMPARABLE
     assert diff_policy(one, one).change is Change.UNCHANGED
+
+
+def test_the_example_of_the_page_is_a_sound_selection() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "selection.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    gates = pools.POLICY[: pools.POLICY.index("selection:")]
+    assert linted(gates + example) == []
+    assert set(re.findall(r"^\| `(\w+)` \|.*\| .* \|$", page, re.MULTILINE)) >= set(SELECTION_KEYS)
