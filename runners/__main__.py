@@ -13,6 +13,7 @@ GROUP = "gatekit.runners"
 
 # In a checkout that is not installed there are no entry points; ours are known all the same.
 BUILT_IN = {
+    "candidates": "runners.stages.candidates",
     "cebench": "runners.stages.cebench",
     "consistency": "runners.stages.consistency",
     "ablation": "runners.stages.ablation",

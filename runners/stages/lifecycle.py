@@ -65,6 +65,9 @@ class Stage:
     """Imports torch; called once the environment is prepared."""
     cells: Callable[[Any], Sequence[tuple[str, Any]]] = one_cell
     """configuration -> (folder name, configuration) of every summary: a sweep writes one for each of its subjects."""
+    parts: Callable[[Any], Sequence[tuple[str, Stage, Any]]] | None = None
+    """configuration -> (folder name, stage, configuration) of every summary, for a runner that runs several stages;
+    it measures nothing itself."""
     judged: Callable[[str], bool] = lambda _: True
     """folder name -> whether `--policy` judges this summary; those that only serve a search claim nothing."""
 
@@ -95,9 +98,22 @@ class _Cell:
     """One summary to be: where it goes and what it measures."""
 
     name: str
+    stage: Stage
     path: Path
     config: Any
     recorded: Json
+
+
+def _cells(stage: Stage, config: Any, out: Path) -> list[_Cell]:
+    """Return every summary to be, having made sure that there is a place for it."""
+    parts = [(name, stage, cell) for name, cell in stage.cells(config)] if stage.parts is None else stage.parts(config)
+    cells = []
+    for name, part, cell in parts:
+        recorded = part.recorded(cell)
+        path = out / name / f"{part.kind}.json"
+        summary_writing.check_place(path, recorded)
+        cells.append(_Cell(name, part, path, cell, recorded))
+    return cells
 
 
 def run_stage(stage: Stage, argv: Sequence[str]) -> int:
@@ -111,12 +127,7 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     try:
         arguments = _parse(stage, argv)
         config = _configuration(stage, arguments)
-        cells = []
-        for name, cell in stage.cells(config):
-            recorded = stage.recorded(cell)
-            path = Path(arguments.out) / name / f"{stage.kind}.json"
-            summary_writing.check_place(path, recorded)
-            cells.append(_Cell(name, path, cell, recorded))
+        cells = _cells(stage, config, Path(arguments.out))
     except GatekitError as error:
         return _complain(error)
     # Everything below is measured under this state of the code, whatever is committed while it runs.
@@ -124,8 +135,10 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     digests = provenance.source_digests(Path(arguments.config) if arguments.config else stage.smoke_config)
     prepare_environment(offline=not stage.needs_network(config))
     code = ExitCode.PASS
+    # Artifacts need a folder of their own in the shared cache, and where there may be several cells.
+    several = arguments.artifacts is None or stage.parts is not None or stage.cells is not one_cell
     for cell in cells:
-        ended = _run_cell(stage, cell, argv, arguments, git, digests)
+        ended = _run_cell(cell, [stage.kind, *argv], arguments, git, digests, several)
         if ended > 128:
             return ended
         code = worst([code, ExitCode(ended)])
@@ -133,22 +146,23 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
         return int(code)
     if arguments.select is not None:
         return int(select_and_check(arguments.policy, [arguments.out, *arguments.beside], arguments.select))
-    return int(worst([check(arguments.policy, cell.path.parent) for cell in cells if stage.judged(cell.name)]))
+    judged = dict.fromkeys(cell.path.parent for cell in cells if stage.judged(cell.name))
+    return int(worst([check(arguments.policy, folder) for folder in judged]))
 
 
 def _run_cell(
-    stage: Stage,
     cell: _Cell,
-    argv: Sequence[str],
+    command: Sequence[str],
     arguments: argparse.Namespace,
     git: provenance.GitState,
     digests: Mapping[str, str],
+    several: bool,
 ) -> int:
     """Measure one cell, write its summary and return its exit code."""
-    path, config = cell.path, cell.config
+    stage, path, config = cell.stage, cell.path, cell.config
     started = provenance.utc_now()
     producer: Json = {
-        "command": ["python", "-m", "runners", stage.kind, *map(provenance.shown_argument, argv)],
+        "command": ["python", "-m", "runners", *map(provenance.shown_argument, command)],
         "config": cell.recorded,
         "config_sha256": summary_writing.config_digest(cell.recorded),
         "git": {"commit": git.commit, "dirty": git.dirty},
@@ -177,7 +191,7 @@ def _run_cell(
             producer["device"] = describe_device(device)
             cache = Path(arguments.cache) if arguments.cache else default_cache()
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
-            artifacts = artifacts / str(producer["config_sha256"])[:16] if _many(stage, arguments) else artifacts
+            artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
             measured = stage.measure(config, Surroundings(device, cache, artifacts))
         producer["finished"] = provenance.utc_now()
         producer["sources"] = provenance.used_sources(digests)
@@ -194,11 +208,6 @@ def _run_cell(
         return int(ExitCode.INTERNAL)
     sys.stderr.write(f"{stage.kind}: wrote {path} (sha256 {digest})\n")
     return int(ExitCode.PASS)
-
-
-def _many(stage: Stage, arguments: argparse.Namespace) -> bool:
-    """Say whether artifacts need a folder of their own: in the shared cache, and where there are many cells."""
-    return arguments.artifacts is None or stage.cells is not one_cell
 
 
 def default_cache() -> Path:

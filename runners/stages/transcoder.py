@@ -2,7 +2,8 @@
 
 Both decode into the space of the subject's hook, so that their decoders can be compared by the same score. The SAE
 reads that hook itself; the transcoder reads another one, earlier in the model. Widths, number of parameters, steps,
-batches, texts and the order of rows are the same for both, and so are the decoders that they start from.
+batches, texts and the order of rows are the same for both, and so are the decoders that they start from. Transcoders
+keep the k largest latents of each token; SAEs of another architecture are matched in latents and in active latents.
 
 What the result establishes: how far SAEs of different seeds agree beside transcoders of the same seeds, and how well
 both explain the same rows. It is a difference SAE minus transcoder: an SAE that agrees more raises it. What it does
@@ -26,6 +27,7 @@ from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
+from runners.stages.chance_plan import agreement_settings
 from runners.stages.lifecycle import Stage, Surroundings, run_stage
 from runners.stages.sae_subject import (
     check_saes,
@@ -124,7 +126,11 @@ def check(config: TranscoderConfig) -> None:
     """
     sweep = config.sweep
     faults = {
-        "transcoders of matched capacity are TopK ones with AuxK, and so must the SAEs be": config.sae.label != "topk"
+        f"transcoders are TopK ones with as many latents active, which '{config.sae.label}' does not fix": (
+            config.sae.active is None or config.sae.architecture == "route"
+        ),
+        f"a sweep varies d_sae and k, which '{config.sae.label}' has not": sweep is not None
+        and None in (config.sae.d_sae, config.sae.k),
     }
     if sweep is not None:
         again, found = sweep.confirmation_seeds, conditions(config)
@@ -172,11 +178,7 @@ def protocol_of(
             "target_hook": config.subject.hook,
             "sae_encoder": "starts as the decoder's transpose; input centred by b_dec",
             "transcoder_encoder": "starts apart from the decoder; input not centred",
-            "gaussian_draws": config.transcoder.gaussian_draws,
-            "pw_mcc": "signed cosine of decoder rows, Hungarian one to one, all latents",
-            "pw_mcc_live": "divided by the larger number of live latents",
-            "chance_floor": "Gaussian dictionaries of the same shape, same pair of seeds",
-            "chance_floor_live": "as many Gaussian rows as there are live latents",
+            **agreement_settings(config.transcoder.gaussian_draws),
             **(compute or {}),
             **training_settings(config),
         },

@@ -36,6 +36,10 @@ from runners.summary_writing import Json, Measured, measurement
 _log = logging.getLogger(__name__)
 
 
+PARAMETER_TOLERANCE = 1e-4
+"""Of parameters, arithmetic and tokens, as a fraction: what still counts as equal."""
+
+
 def measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
     """Run one condition, or search a sweep and confirm its best, and return what the summary says.
 
@@ -88,7 +92,7 @@ def _chosen(config: TranscoderConfig, source: Source, surroundings: Surroundings
 def _compared(config: TranscoderConfig, source: Source, surroundings: Surroundings) -> tuple[ScoredArm, ScoredArm]:
     """Train and score the SAEs and the transcoders of one condition."""
     shape = config.sae
-    plan = ArchitecturePlan("transcoder", d_sae=shape.d_sae, k=shape.k, auxiliary_k=shape.auxiliary_k)
+    plan = ArchitecturePlan("transcoder", d_sae=shape.width, k=shape.active, auxiliary_k=shape.auxiliary_k or 0)
     ours, theirs = (collect(source, config, surroundings, hook) for hook in (None, config.transcoder.input_hook))
     saes = train(ours, shape, config.training, config.seeds, surroundings, "model")
     transcoders = train(theirs, plan, config.training, config.seeds, surroundings, "transcoder", ours)
@@ -105,7 +109,8 @@ def _matched(arms: tuple[ScoredArm, ScoredArm]) -> Json:
         GatekitError: it is not the same for both.
     """
     sae, transcoder = (_compute(arm.trained) for arm in arms)
-    if sae != transcoder:
+    # Another architecture may have a parameter more, a threshold; anything that could buy capacity is refused.
+    if any(abs(sae[name] - transcoder[name]) > PARAMETER_TOLERANCE * sae[name] for name in sae):
         raise GatekitError("transcoder.unmatched", f"the SAE took {sae}, the transcoder {transcoder}")
     return sae
 
@@ -114,7 +119,7 @@ def _compute(trained: TrainedSaes) -> Json:
     """Return what one seed has of parameters, and what it takes to run and to train it."""
     shapes = {name: value.shape[1:] for name, value in trained.stack.parameters.items()}
     d_in, d_sae = shapes["W_enc"]
-    d_out, k, plan = shapes["W_dec"][1], trained.plan.k or d_sae, trained.stack.plan
+    d_out, k, plan = shapes["W_dec"][1], trained.plan.active or d_sae, trained.stack.plan
     return {
         "parameters_per_seed": sum(shape.numel() for shape in shapes.values()),
         "forward_flops_per_token": 2 * d_in * d_sae + 2 * k * d_out,
