@@ -61,6 +61,10 @@ class StepReport:
         """The part of the variance that is reconstructed, on a training batch."""
         return 1.0 - self.loss
 
+    def curves(self) -> dict[str, float]:
+        """Return the report for a tracker."""
+        return {"loss": self.loss, "r2": self.r2, "l0": self.l0, "dead": self.dead}
+
     def words(self) -> str:
         """Return the report for a line of progress."""
         return f"loss {self.loss:.4f}, r2 {self.r2:.3f}, L0 {self.l0:.1f}, {self.dead:.1%} dead"

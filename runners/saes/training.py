@@ -25,6 +25,7 @@ from runners.saes.plan import TrainingPlan
 from runners.saes.sae import reconstruct_rows
 from runners.saes.seed_group import SeedGroup, TrainingData, resident
 from runners.saes.snapshots import SnapshotFile, TrainingIdentity, rows_sha256
+from runners.tracking import STEPS_BETWEEN, Tracker
 
 Observe = Callable[[int, tuple[int, ...], Parameters], None]
 """(steps done, seeds, their parameters): the parameters are training's own and must be copied, never changed."""
@@ -74,6 +75,7 @@ def train_stack(
     observe: Observe | None = None,
     snapshots: Path | None = None,
     precision: Precision = "float32",
+    tracker: Tracker | None = None,
 ) -> SaeStack:
     """Train one SAE per seed.
 
@@ -89,6 +91,7 @@ def train_stack(
         snapshots: folder in which the state is kept while training lasts; the same call goes on from what it finds
             there and ends with the same bits. Without one, an interrupted training starts again.
         precision: of the products; bfloat16 is for CUDA, where its tensor cores are faster.
+        tracker: given the curves of every group of seeds; changes no bit.
 
     Raises:
         GatekitError: `snapshot.invalid`: a snapshot is damaged.
@@ -123,7 +126,9 @@ def train_stack(
         known = {**making(architecture, plan, device), "precision": precision}
         files = [SnapshotFile(snapshots, TrainingIdentity(known, group, digests)) for group in groups]
     trained = [
-        _trained(SeedGroup(architecture, data, b_dec, group, plan, device, precision), plan, progress, observe, file)
+        _trained(
+            SeedGroup(architecture, data, b_dec, group, plan, device, precision), plan, progress, observe, file, tracker
+        )
         for group, file in zip(groups, files, strict=True)
     ]
     for file in files:
@@ -151,7 +156,12 @@ class _TrainedGroup:
 
 
 def _trained(
-    group: SeedGroup, plan: TrainingPlan, progress: Progress, observe: Observe | None, file: SnapshotFile | None
+    group: SeedGroup,
+    plan: TrainingPlan,
+    progress: Progress,
+    observe: Observe | None,
+    file: SnapshotFile | None,
+    tracker: Tracker | None,
 ) -> _TrainedGroup:
     tokens = plan.batch_tokens * len(group.seeds)
     state = None if file is None else file.read()
@@ -165,6 +175,9 @@ def _trained(
         if observe is not None:
             observe(group.steps_done, group.seeds, group.view())
         progress.advance(tokens, lambda: group.report().words())
+        if tracker is not None and (group.steps_done % STEPS_BETWEEN == 0 or group.steps_done == plan.steps):
+            series = "seed-" + "-".join(map(str, group.seeds))
+            tracker.log(series, group.steps_done, group.report().curves())
         if file is not None and file.due():
             file.write(group.state())
     if file is not None:
