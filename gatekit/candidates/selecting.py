@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from gatekit.candidates.pool import Candidate, candidates_from, pool_errors, value_key
 from gatekit.candidates.scoring import Value, dominates, read_values, weighted_mean
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
@@ -110,8 +110,10 @@ def select(
         errors: what reading policy and evidence already found wrong; any error leaves nothing selected.
         signers: as for `gates.evaluate.evaluate`.
     """
-    pool = candidates_from(policy, selection, summaries)
-    found = [*errors, *lint(policy, now), *pool_errors(pool, selection)]
+    unsound = lint(policy, now)
+    # A scale without length, say, has no scores: nobody is judged by an unsound policy.
+    pool = [] if unsound else candidates_from(policy, selection, summaries)
+    found = [*errors, *unsound, *pool_errors(pool, selection)]
     judged = []
     for candidate in pool:
         compared, own_errors = _judge(candidate, policy, selection, now, signers)
@@ -214,15 +216,3 @@ def _with_front(ranked: Sequence[Compared], selection: Selection) -> list[Compar
         better = tuple(c.subject.digest for c in ranked if dominates(points[c.subject.digest], own))
         found.append(replace(candidate, on_front=not better, dominated_by=better))
     return found
-
-
-def no_candidates(paths: Sequence[str]) -> GatekitError:
-    """Return the error of a selection that found nothing to compare in the evidence."""
-    place = Location(paths[0]) if paths else None
-    return GatekitError(
-        "candidates.none",
-        "no summary of a kind that the selection reads is about a subject that the policy names",
-        place,
-        "measure candidates, or name their folder",
-        ExitCode.INCONCLUSIVE,
-    )

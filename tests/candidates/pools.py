@@ -9,10 +9,12 @@ values are the ones given, spread a little over the seeds so that a bound differ
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import builders
+from scipy import stats
 
 from gatekit.candidates import Compared, Selected, select
 from gatekit.evidence import Summary, contradictions
@@ -104,3 +106,11 @@ def one(selected: Selected, name: str) -> Compared:
     """The candidate of an architecture."""
     (found,) = [candidate for candidate in selected.candidates if candidate.subject.architecture == name]
     return found
+
+
+def student_lower(values: Sequence[float], confidence: float = 0.95) -> float:
+    """Student's lower bound of a mean, by scipy."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    return mean - float(stats.t.ppf(confidence, n - 1)) * deviation / math.sqrt(n)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import builders
 import pytest
 from candidates import pools
-from scipy import stats
 
 from gatekit.candidates import Confirmed, candidate_document, confirm
 from gatekit.errors import GatekitError
@@ -47,13 +45,6 @@ def judged(found: Confirmed, measure: str) -> ThresholdResult:
     return next(rule for rule in rules if rule.measure == measure)
 
 
-def t_bound(values: list[float], confidence: float) -> float:
-    n = len(values)
-    mean = sum(values) / n
-    sd = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1))
-    return mean - float(stats.t.ppf(confidence, n - 1)) * sd / math.sqrt(n)
-
-
 def test_only_the_selected_subject_is_judged() -> None:
     found = confirmed(pools.evidence(**THREE))
     assert {summary.subject.architecture for summary in found.summaries} == {"topk"}
@@ -64,7 +55,7 @@ def test_bounds_on_the_selections_own_observations_pay_for_every_candidate() -> 
     r2 = [0.792, 0.796, 0.8, 0.804, 0.808]
     assert found.measured is not None
     assert found.measured.confidence == pytest.approx(1 - 0.05 / 3)
-    assert found.measured.lower == pytest.approx(t_bound(r2, 1 - 0.05 / 3), abs=1e-9)
+    assert found.measured.lower == pytest.approx(pools.student_lower(r2, 1 - 0.05 / 3), abs=1e-9)
     assert found.notes == ("best of 3 candidates on the same observations: bounded at 0.9833",)
 
 
@@ -85,7 +76,7 @@ def test_on_seeds_that_selected_nothing_a_bound_over_seeds_pays_nothing() -> Non
     assert found.measured is not None
     assert (found.measured.n_seeds, found.measured.confidence, found.notes) == (5, 0.95, ())
     assert found.measured.estimate == pytest.approx(0.7)
-    assert found.measured.lower == pytest.approx(t_bound([0.692, 0.696, 0.7, 0.704, 0.708], 0.95), abs=1e-9)
+    assert found.measured.lower == pytest.approx(pools.student_lower([0.692, 0.696, 0.7, 0.704, 0.708], 0.95), abs=1e-9)
 
 
 def test_a_bound_that_also_speaks_for_datasets_pays_because_those_are_shared() -> None:

@@ -22,7 +22,8 @@ FOUR = {
     "batchtopk": {"auc": 0.91, "r2": 0.7},
     "jumprelu": {"auc": 0.88, "r2": 0.9},
 }
-WRITTEN = {"candidate.json", "selection.json", "pareto.md", "selection.md", "pareto.png", "pareto.svg"}
+PLOTS = {"pareto.png", "pareto.svg"}
+WRITTEN = {"candidate.json", "selection.json", "pareto.md", "selection.md"} | PLOTS
 
 
 def workspace(folder: Path, documents: Mapping[str, Any] | None = None, policy: str = pools.POLICY) -> Path:
@@ -52,10 +53,10 @@ def steady(text: str) -> str:
     return re.sub(rf"\b{re.escape(package.__version__)}\b", "VERSION", text)
 
 
-def test_a_selection_writes_every_file_and_exits_0(tmp_path: Path) -> None:
-    done = select(workspace(tmp_path), "--out", "out", plots=True)
+def test_a_selection_writes_its_files_and_exits_0(tmp_path: Path) -> None:
+    done = select(workspace(tmp_path), "--out", "out")
     assert done.returncode == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == WRITTEN
+    assert {path.name for path in (tmp_path / "out").iterdir()} == WRITTEN - PLOTS
     assert done.stdout.splitlines()[-1].startswith("selection: pythia-70m blocks.3.hook_resid_post topk ")
     assert json.loads((tmp_path / "out" / "candidate.json").read_text())["subject"]["architecture"] == "topk"
 
@@ -113,14 +114,6 @@ def test_the_selection_document_follows_its_schema_and_says_the_same(tmp_path: P
         assert {key: one[key] for key in other} == other
 
 
-def test_a_second_selection_is_the_same_to_the_byte(tmp_path: Path) -> None:
-    folder = workspace(tmp_path)
-    for out in ("one", "two"):
-        assert select(folder, "--out", out, plots=True).returncode == 0
-    for name in WRITTEN:
-        assert (folder / "one" / name).read_bytes() == (folder / "two" / name).read_bytes(), name
-
-
 def test_another_selection_in_the_same_place_is_refused_unless_replaced(tmp_path: Path) -> None:
     folder = workspace(tmp_path)
     assert select(folder, "--out", "out").returncode == 0
@@ -136,7 +129,7 @@ def test_another_selection_in_the_same_place_is_refused_unless_replaced(tmp_path
 def test_without_matplotlib_everything_but_the_plots_is_written_and_one_line_says_so(tmp_path: Path) -> None:
     done = select(workspace(tmp_path), "--out", "out")
     assert done.returncode == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == WRITTEN - {"pareto.png", "pareto.svg"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == WRITTEN - PLOTS
     (line,) = [line for line in done.stderr.splitlines() if "matplotlib" in line]
     assert "pip install 'gatekit-sae[plots]'" in line
 
@@ -206,6 +199,13 @@ def test_an_invalid_policy_is_refused_with_its_place(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "policies/choose.yaml:14:" in done.stdout + done.stderr
     assert "did you mean 'worst'?" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("end", ["best: -0.2", "best: -0.3", "best: 1.2"])
+def test_an_unsound_scale_is_refused_with_its_place(tmp_path: Path, end: str) -> None:
+    done = select(workspace(tmp_path, policy=pools.POLICY.replace("best: 0.0", end)), "--out", "out")
+    assert (done.returncode, (tmp_path / "out").exists()) == (4, False)
+    assert "policies/choose.yaml:14:" in done.stdout
 
 
 def test_evidence_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
@@ -304,3 +304,10 @@ def test_the_plots_are_a_png_and_a_closed_svg(golden: Path) -> None:
     assert svg.rstrip().endswith("</svg>")
     for word in ("<script", "http://localhost", "onload"):
         assert word not in svg
+
+
+def test_a_second_selection_is_the_same_to_the_byte_plots_included(golden: Path) -> None:
+    assert select(golden.parent, "--out", "again", plots=True).returncode == 0
+    assert {path.name for path in (golden.parent / "again").iterdir()} == WRITTEN
+    for name in WRITTEN:
+        assert (golden / name).read_bytes() == (golden.parent / "again" / name).read_bytes(), name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from candidates import pools
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from gatekit.candidates import Standing
 from gatekit.exit_codes import ExitCode
@@ -21,17 +19,10 @@ POINTS = pools.POLICY.replace("weight: 2}", "weight: 2, use: point}").replace("b
 """Estimates instead of bounds, so that scores can be read off."""
 
 
-def lower(values: list[float], confidence: float = 0.95) -> float:
-    """Student's lower bound of a mean, by scipy."""
-    n = len(values)
-    sd = math.sqrt(sum((v - sum(values) / n) ** 2 for v in values) / (n - 1))
-    return sum(values) / n - float(stats.t.ppf(confidence, n - 1)) * sd / math.sqrt(n)
-
-
 def test_a_score_is_the_bound_on_the_fixed_scale() -> None:
     topk = pools.one(pools.choose(pools.evidence(topk={"r2": 0.8, "spread": 0.01})), "topk")
     r2 = next(value for value in topk.values if value.rule.measure.name == "r2")
-    bound = lower([0.78, 0.79, 0.8, 0.81, 0.82])
+    bound = pools.student_lower([0.78, 0.79, 0.8, 0.81, 0.82])
     assert r2.value == pytest.approx(bound, abs=1e-12)
     assert r2.estimate == pytest.approx(0.8)
     assert r2.score == pytest.approx((bound - 0.5) / 0.5, abs=1e-12)
@@ -52,7 +43,7 @@ def test_for_a_measure_where_lower_is_better_the_upper_bound_is_scored() -> None
     dead = [0.04, 0.045, 0.05, 0.055, 0.06]
     documents["topk-random_model.json"]["measurements"]["dead_fraction"]["columns"]["candidate"] = dead
     value = pools.one(pools.choose(documents, text), "topk").values[1]
-    assert value.value == pytest.approx(0.1 - lower([0.1 - d for d in dead]), abs=1e-12)
+    assert value.value == pytest.approx(0.1 - pools.student_lower([0.1 - d for d in dead]), abs=1e-12)
     assert value.score == pytest.approx((0.2 - (value.value or 0)) / 0.2)
 
 
@@ -256,7 +247,7 @@ VALUES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     pool=st.lists(VALUES, min_size=2, max_size=5),
     use=st.sampled_from([pools.POLICY, POINTS]),
