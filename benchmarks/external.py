@@ -131,8 +131,8 @@ def page(timings: list[Timing], saes: int, threads: int) -> str:
         "needs), and holds the solvers to one thread. The third probes every text once, with train and test sets that",
         "share no text. The last reads everything from the cache and checks its digests.",
         "",
-        f"Load of the machine at the end: {os.getloadavg()[0]:.0f} processes at {os.cpu_count()} cores. Where it exceeds "
-        "the cores, processor",
+        f"Load of the machine at the end: {os.getloadavg()[0]:.0f} processes at {os.cpu_count()} cores. Where it is "
+        "larger, processor",
         "seconds are those to compare.",
         "",
     ]
