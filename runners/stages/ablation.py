@@ -24,6 +24,7 @@ from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
+from runners.stages.chance_plan import ChancePlan, agreement_settings
 from runners.stages.lifecycle import Stage, Surroundings, run_stage
 from runners.stages.sae_subject import (
     check_saes,
@@ -51,14 +52,6 @@ class SweepPlan:
     """With k and steps as the configuration has them; auxiliary_k is lowered where there are fewer latents."""
     steps: Annotated[tuple[int, ...], Bounds(1, 100_000_000)]
     """With the shape as the configuration has it: what looks like an effect of shape may be one of too few steps."""
-
-
-@dataclass(frozen=True)
-class ChancePlan:
-    """What counts as chance."""
-
-    gaussian_draws: Annotated[int, Bounds(1, 1000)]
-    """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +138,7 @@ def protocol_of(config: AblationConfig, datasets: Sequence[Json]) -> Json:
         "baseline": {"kind": "untrained", "subject": None},
         "selection": selection_json(config.selection),
         "settings": {
-            "gaussian_draws": config.chance.gaussian_draws,
-            "pw_mcc": "signed cosine, Hungarian one to one, all latents",
-            "pw_mcc_live": "divided by the larger number of live latents",
-            "chance_floor": "Gaussian dictionaries of the same shape, same pair of seeds",
-            "chance_floor_live": "as many Gaussian rows as there are live latents",
+            **agreement_settings(config.chance.gaussian_draws),
             "untrained": "the same SAEs before the first step",
             **training_settings(config),
         },

@@ -24,6 +24,7 @@ from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
+from runners.stages.chance_plan import ChancePlan, agreement_settings
 from runners.stages.lifecycle import Stage, Surroundings, run_stage
 from runners.stages.sae_subject import (
     check_saes,
@@ -53,14 +54,6 @@ class SearchPlan:
     """What the lower bound of a candidate's r2 must reach; null where there is one candidate."""
     confidence: Annotated[float, Bounds(0.5, 0.999)]
     """Of the one-sided bounds on the search's seeds."""
-
-
-@dataclass(frozen=True)
-class ChancePlan:
-    """What counts as chance."""
-
-    gaussian_draws: Annotated[int, Bounds(1, 1000)]
-    """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
 
 
 @dataclass(frozen=True)
@@ -148,11 +141,7 @@ def protocol_of(
             "search_criterion": "largest lower bound of pw_mcc, chance-corrected, among those whose r2 bound >= floor",
             "search_r2_floor": search.r2_floor,
             "search_confidence": search.confidence,
-            "gaussian_draws": config.chance.gaussian_draws,
-            "pw_mcc": "signed cosine, Hungarian one to one, all latents",
-            "pw_mcc_live": "divided by the larger number of live latents",
-            "chance_floor": "Gaussian dictionaries of the same shape, same pair of seeds",
-            "chance_floor_live": "as many Gaussian rows as there are live latents",
+            **agreement_settings(config.chance.gaussian_draws),
             **(found or {}),
             **training_settings(config),
         },

@@ -35,7 +35,6 @@ from runners.summary_writing import Json, Measured, measurement
 
 _log = logging.getLogger(__name__)
 
-
 PARAMETER_TOLERANCE = 1e-4
 """Of parameters, arithmetic and tokens, as a fraction: what still counts as equal."""
 
@@ -59,7 +58,7 @@ def measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
     return Measured(
         subject=sae.trained.subject(config),
         protocol=protocol_of(
-            config, datasets_json(source), transcoder.trained.subject(config), _matched(arms) | searched
+            config, datasets_json(source), transcoder.trained.subject(config), matched_compute(arms) | searched
         ),
         measurements=_measurements(config.seeds, sae, transcoder),
         inputs=inputs_json([arm.inputs for arm in trained]),
@@ -102,7 +101,7 @@ def _compared(config: TranscoderConfig, source: Source, surroundings: Surroundin
     return found[0], found[1]
 
 
-def _matched(arms: tuple[ScoredArm, ScoredArm]) -> Json:
+def matched_compute(arms: tuple[ScoredArm, ScoredArm]) -> Json:
     """Return what either arm took.
 
     Raises:

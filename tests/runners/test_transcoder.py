@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import r2_score
 from tiny_stage import SAES, arguments
 
+from gatekit.errors import GatekitError
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
 from gatekit.exit_codes import ExitCode
@@ -19,6 +21,7 @@ from gatekit.stats import per_seed_pair
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.seeding import generator
 from runners.stages import ablation, lifecycle, trained_saes, transcoder
+from runners.stages.transcoder_measuring import matched_compute
 from runners.subjects.language_model import activations
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
@@ -106,6 +109,23 @@ def test_both_arms_have_the_parameters_that_the_protocol_says(document, weights)
         learned = [weights[arm][0][name].size for name in ("W_enc", "b_enc", "W_dec", "b_dec")]
         assert sum(learned) == stated == 2 * 384 * 48 + 48 + 384
     assert document["protocol"]["settings"]["training_tokens_per_seed"] == 8 * 64
+
+
+def arm(plan: ArchitecturePlan, d_out: int | None) -> SimpleNamespace:
+    """What the matching of two arms looks at, of three untrained seeds."""
+    shapes = plan.build(16, d_out).shapes()
+    parameters = {name: torch.zeros((3, *shape)) for name, shape in shapes.items()}
+    stack = SimpleNamespace(parameters=parameters, plan=SimpleNamespace(steps=10, batch_tokens=64))
+    return SimpleNamespace(trained=SimpleNamespace(stack=stack, plan=plan))
+
+
+def test_arms_of_equal_shape_are_matched_and_those_of_any_other_are_refused():
+    sae = arm(ArchitecturePlan("topk", d_sae=20, k=4, auxiliary_k=8), None)
+    counts = matched_compute((sae, arm(ArchitecturePlan("transcoder", d_sae=20, k=4, auxiliary_k=8), 16)))
+    assert counts["parameters_per_seed"] == 2 * 16 * 20 + 20 + 16
+    for other in ({"d_sae": 21, "k": 4}, {"d_sae": 20, "k": 5}, {"d_sae": 20, "k": 4, "skip": True}):
+        with pytest.raises(GatekitError, match="the SAE took"):
+            matched_compute((sae, arm(ArchitecturePlan("transcoder", auxiliary_k=8, **other), 16)))
 
 
 def test_both_arms_start_from_the_same_decoders():
@@ -201,7 +221,7 @@ def test_a_policy_judges_the_confirmation_and_not_the_conditions_that_were_searc
         judged.append(folder.name)
         return ExitCode.BLOCKED
 
-    monkeypatch.setattr(lifecycle, "_judge", judge)
+    monkeypatch.setattr(lifecycle, "check", judge)
     small = SEARCHING.replace("d_saes: [40, 48]", "d_saes: [48]")
     assert transcoder.main(arguments(tmp_path, small, "out", "cache", "--policy", "policy.yaml")) == 2
     assert judged == ["confirmed"]
@@ -214,7 +234,7 @@ def test_a_policy_judges_the_confirmation_and_not_the_conditions_that_were_searc
         ("d_saes: [40, 48]", "d_saes: [40, 40]", "at least two different conditions"),
         ("ks: [4]", "ks: [41]", "k=41 exceeds d_sae=40"),
         ("seeds: [0, 1, 2]", "seeds: [0, 1]", "at least three seeds to search on"),
-        ("architecture: topk", "architecture: batch_topk", "must the SAEs be"),
+        ("topk, d_sae: 48, k: 4, auxiliary_k: 16", "relu, d_sae: 48, l1_coefficient: 1.0", "'relu' does not fix"),
         ("sweep:", "selection: {candidates: 2, seeds: [0]}\nsweep:", "states the selection of its conditions itself"),
     ],
 )
