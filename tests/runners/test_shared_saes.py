@@ -32,9 +32,9 @@ def trained(monkeypatch) -> list[int]:
     seeds: list[int] = []
     original = trained_saes.train_stack
 
-    def recording(architecture, rows, group, *others):
+    def recording(architecture, rows, group, *others, **more):
         seeds.extend(group)
-        return original(architecture, rows, group, *others)
+        return original(architecture, rows, group, *others, **more)
 
     monkeypatch.setattr(trained_saes, "train_stack", recording)
     return seeds
@@ -67,10 +67,10 @@ def test_a_run_killed_between_two_seeds_goes_on_where_it_was_and_observes_the_sa
     assert random_model.main(arguments(tmp_path, TINY)) == 0
     recording = trained_saes.train_stack
 
-    def killed(architecture, rows, group, *others):
+    def killed(architecture, rows, group, *others, **more):
         if group == [3]:
             raise KeyboardInterrupt
-        return recording(architecture, rows, group, *others)
+        return recording(architecture, rows, group, *others, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(trained_saes, "train_stack", killed)
