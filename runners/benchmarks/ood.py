@@ -48,10 +48,9 @@ def relative_drop(probe: ShiftedProbe) -> float:
     that it keeps its quality: all of it counts as lost, and more where the drop over the least advantage is more. So a
     dataset on which the SAE fails can neither be left out nor pass.
     """
-    advantage = probe.id_auc - 0.5
-    if advantage <= LEAST_ADVANTAGE:
+    if probe.id_auc <= 0.5 + LEAST_ADVANTAGE:
         return max(1.0, probe.drop / LEAST_ADVANTAGE)
-    return probe.drop / advantage
+    return probe.drop / (probe.id_auc - 0.5)
 
 
 def probe_latents(

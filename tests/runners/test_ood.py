@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from probes_by_hand import differences_by_hand, probe_by_hand
+from safetensors.numpy import load_file
+from tiny_stage import SAES, arguments
+from topk_by_hand import topk_latents
+
+from gatekit.errors import GatekitError
+from gatekit.evidence.kinds import measures
+from gatekit.evidence.reading import read_summary
+from runners.benchmarks import ood as benchmark
+from runners.benchmarks import probing
+from runners.benchmarks.ood import ShiftedProbe, relative_drop
+from runners.config import read_config
+from runners.progress import Silent
+from runners.stages import ood, ood_measuring, trained_saes
+from runners.stages.random_model import RandomModelConfig
+from runners.subjects.shifted_texts import ShiftedTexts, read_longer, read_shifted
+from runners.subjects.text_corpus import sae_probes_folder
+from runners.subjects.text_store import store_texts
+
+pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+
+HOOK = "blocks.0.hook_resid_post"
+TINY = (
+    SAES
+    + """\
+shift:
+  shifted: [5_hist_fig_ismale]
+  longer: [96_spam_is]
+  least_dense_auc: 0.5
+  rows: 40
+  test_fraction: 0.4
+  max_tokens: 16
+  pooling: mean
+  ks: [1, 3]
+  penalty: l2
+  seed: 2
+"""
+)
+NAMES = ["shifted:5_hist_fig_ismale", "longer:96_spam_is"]
+
+Run = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def corpus_read_once(corpus, monkeypatch):
+    monkeypatch.setattr(trained_saes, "read_corpus", lambda folder: corpus)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("ood")
+
+
+@pytest.fixture(scope="module")
+def done(corpus, folder) -> dict[str, Any]:
+    """The summary of one finished run, whose cache the other tests go on from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        assert ood.main(arguments(folder, TINY)) == 0
+    parsed: dict[str, Any] = json.loads((folder / "out" / "ood.json").read_text())
+    return parsed
+
+
+@pytest.fixture
+def run(done, folder, tmp_path) -> Run:
+    """Run another configuration on the first run's cache; return exit code and summary."""
+
+    def go(text: str, cache: Path | None = None) -> tuple[int, dict[str, Any]]:
+        code = ood.main(arguments(tmp_path, text, "out", str(cache or folder / "cache")))
+        return code, json.loads((tmp_path / "out" / "ood.json").read_text())
+
+    return go
+
+
+def column(summary: dict[str, Any], measure: str, name: str = "candidate") -> np.ndarray:
+    return np.array(summary["measurements"][measure]["columns"][name])
+
+
+def probe(id_auc: float, ood_auc: float) -> ShiftedProbe:
+    return ShiftedProbe(1, (0,), 0.9, id_auc, ood_auc)
+
+
+@pytest.mark.parametrize(
+    ("id_auc", "ood_auc", "expected"),
+    [
+        (0.9, 0.7, 0.5),  # half of 0.4 is lost
+        (0.9, 0.5, 1.0),
+        (0.9, 0.4, 1.25),  # worse than chance
+        (0.8, 0.95, -0.5),  # the shift helps
+        (0.55, 0.55, 1.0),  # nothing to lose counts as lost
+        (0.5, 0.9, 1.0),  # and no gain makes up for it
+        (0.52, 0.42, 2.0),  # 0.1 over the least advantage
+        (0.3, 0.5, 1.0),
+    ],
+)
+def test_the_relative_drop_is_a_share_of_the_advantage_and_never_small_without_one(id_auc, ood_auc, expected):
+    assert relative_drop(probe(id_auc, ood_auc)) == pytest.approx(expected)
+
+
+def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done, folder):
+    summary = read_summary(str(folder / "out" / "ood.json"))
+    assert summary.status == "ok"
+    assert set(summary.measurements) == set(measures("ood"))
+
+
+def test_every_dataset_is_observed_at_every_seed_and_the_dense_probe_is_the_same_for_all(done):
+    for measure in measures("ood"):
+        columns = done["measurements"][measure]["columns"]
+        assert columns["seed"] == [seed for seed in range(5) for _ in NAMES]
+        assert columns["dataset"] == NAMES * 5
+    baseline = column(done, "baseline_auc_drop")
+    assert (baseline == np.tile(baseline[:2], 5)).all()
+    assert done["protocol"]["baseline"] == {"kind": "dense_probe", "subject": None}
+
+
+def test_a_drop_is_id_minus_ood_on_both_sides_and_capped_at_0(done):
+    for side in ("candidate", "baseline"):
+        drop = column(done, "id_auc_delta", side) - column(done, "ood_auc_delta", side)
+        assert column(done, "auc_drop_above_baseline", side) == pytest.approx(drop)
+    assert np.array_equal(column(done, "auc_drop_above_baseline", "baseline"), column(done, "baseline_auc_drop"))
+    for measure in ("auc_drop", "relative_drop"):
+        assert np.array_equal(column(done, f"{measure}_capped"), column(done, measure).clip(min=0))
+    assert (column(done, "auc_drop") < 0).any(), "a cap that is never needed shows nothing"
+
+
+def features(minilm, cache: Path, texts: ShiftedTexts, encode: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
+    """Mean of the encoded tokens of every text, in distribution and shifted."""
+    show = partial(nullcontext, Silent())
+    stores = [store_texts(minilm, HOOK, part, "tokens", 16, cache, show) for part in (texts.inside, texts.shifted)]
+    return [np.array([encode(rows).mean(axis=0) for rows in store.texts()]) for store in stores]
+
+
+def by_hand_twice(texts: ShiftedTexts, inside: np.ndarray, shifted: np.ndarray) -> tuple[float, float, float]:
+    """Validation AUC, AUC in distribution and AUC on the shifted texts, by scikit-learn."""
+    y, fit, test = np.asarray(texts.inside.labels), texts.split.train, texts.split.test
+    auc = {
+        name: probe_by_hand(inside[fit], y[fit], rows, labels, 2)
+        for name, rows, labels in (("id", inside[test], y[test]), ("ood", shifted, np.asarray(texts.shifted.labels)))
+    }
+    return auc["id"][0], auc["id"][1], auc["ood"][1]
+
+
+def artifacts(summary: dict[str, Any], folder: Path) -> Path:
+    return folder / "cache" / "runs" / "ood" / str(summary["producer"]["config_sha256"])[:16]
+
+
+def test_every_observation_is_that_of_scikit_learn_on_the_same_activations(done, minilm, folder):
+    table = json.loads((artifacts(done, folder) / "shifted_probes.json").read_text())
+    readers = (read_shifted, "5_hist_fig_ismale"), (read_longer, "96_spam_is")
+    for place, (name, (read, dataset)) in enumerate(zip(NAMES, readers, strict=True)):
+        texts = read(sae_probes_folder(), dataset, 40, 0.4, 2)
+        y = np.asarray(texts.inside.labels)[texts.split.train]
+        dense = by_hand_twice(texts, *features(minilm, folder / "cache", texts, lambda rows: rows.astype(np.float32)))
+        assert column(done, "id_auc_delta", "baseline")[place] == pytest.approx(dense[1], abs=1e-9)
+        assert column(done, "ood_auc_delta", "baseline")[place] == pytest.approx(dense[2], abs=1e-9)
+        weights = load_file(artifacts(done, folder) / "model" / "seed_3.safetensors")
+        sides = features(minilm, folder / "cache", texts, partial(topk_latents, weights=weights, k=4))
+        taken = table[name]["model:seed-3"]["latents"]
+        differences = differences_by_hand(sides[0][texts.split.train], y)
+        ranked = np.sort(differences)[::-1]
+        assert differences[taken] == pytest.approx(ranked[: len(taken)], rel=1e-4)
+        found = by_hand_twice(texts, *(side[:, taken] for side in sides))
+        assert column(done, "id_auc").reshape(5, 2)[3, place] == pytest.approx(found[1], abs=1e-9)
+        assert column(done, "ood_auc").reshape(5, 2)[3, place] == pytest.approx(found[2], abs=1e-9)
+        # The other k validates no better.
+        order = np.argsort(-differences, kind="stable")
+        others = [by_hand_twice(texts, *(side[:, order[:k]] for side in sides))[0] for k in (1, 3)]
+        assert found[0] >= max(others) - 1e-9
+
+
+def test_a_second_run_trains_no_probe_again(done, run, monkeypatch):
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(probing, "_fitted", never)
+    code, again = run(TINY)
+    assert code == 0
+    assert again["measurements"] == done["measurements"]
+
+
+@pytest.mark.slow
+def test_altered_probes_in_the_cache_are_not_used(done, run, folder, tmp_path):
+    shutil.copytree(folder / "cache", tmp_path / "cache")
+    entries = list((tmp_path / "cache" / "shifted_probes").glob("*.json"))
+    assert len(entries) >= 12
+    for entry in entries:
+        entry.write_text(entry.read_text().replace('"ood_auc": 0.', '"ood_auc": 0.9'))
+    code, again = run(TINY, tmp_path / "cache")
+    assert code == 0
+    assert again["measurements"] == done["measurements"]
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_behind_its_last_probe_to_the_same_numbers(done, run, tmp_path, monkeypatch):
+    real, calls = ood_measuring.probe_latents, []
+
+    def fails_late(*given: object) -> Any:
+        calls.append(given)
+        if len(calls) == 8:
+            raise ValueError("no probe for you")
+        return real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ood_measuring, "probe_latents", fails_late)
+        code, failed = run(TINY, tmp_path / "cache")
+    assert (code, failed["status"], failed["measurements"]) == (4, "failed", {})
+    assert "longer:96_spam_is, model:seed-2: ValueError: no probe for you" in failed["reason"]
+    with monkeypatch.context() as patch:
+        patch.setattr(ood_measuring, "probe_latents", lambda *given: calls.append(given) or real(*given))
+        code, again = run(TINY, tmp_path / "cache")
+    assert (code, len(calls)) == (0, 8 + 3)
+    assert again["measurements"] == done["measurements"]
+
+
+def test_a_dataset_that_the_dense_probe_fails_is_left_out_by_name_whatever_the_saes_score(done, run):
+    # On the rows of living-room that are fitted on, the dense probe validates at 11 of 24 pairs.
+    code, summary = run(TINY.replace("shifted: [5_hist_fig_ismale]", "shifted: [5_hist_fig_ismale, 66_living-room]"))
+    assert code == 0
+    settings = summary["protocol"]["settings"]
+    assert settings["left_out_below_least_dense_auc"] == "shifted:66_living-room"
+    assert done["protocol"]["settings"]["left_out_below_least_dense_auc"] is None
+    assert summary["measurements"] == done["measurements"]
+    assert summary["protocol"]["datasets"] == done["protocol"]["datasets"]
+
+
+def test_fewer_than_two_datasets_left_is_a_failed_run(run):
+    code, failed = run(TINY.replace("least_dense_auc: 0.5", "least_dense_auc: 1.0"))
+    assert (code, failed["status"]) == (4, "failed")
+    assert "2 are needed" in failed["reason"]
+
+
+def test_probing_a_text_that_the_saes_were_trained_on_is_refused(run, monkeypatch):
+    real = ood_measuring.open_source
+
+    def knows_one(*given: Any) -> Any:
+        from dataclasses import replace
+
+        source = real(*given)
+        digest = read_shifted(sae_probes_folder(), "5_hist_fig_ismale", 40, 0.4, 2).shifted.digests[7]
+        texts = (replace(source.training.texts[0], sha256=digest), *source.training.texts[1:])
+        return replace(source, training=replace(source.training, texts=texts))
+
+    monkeypatch.setattr(ood_measuring, "open_source", knows_one)
+    monkeypatch.setattr(ood_measuring, "collect", trained_saes.collect)
+    code, failed = run(TINY)
+    assert (code, failed["status"]) == (4, "failed")
+    assert "trained on 1 texts of 'shifted:5_hist_fig_ismale'" in failed["reason"]
+
+
+def test_a_probe_that_comes_out_differently_the_second_time_fails(monkeypatch):
+    texts = read_longer(sae_probes_folder(), "96_spam_is", 24, 0.4, 0)
+    inside, shifted = np.random.default_rng(0).random((2, 24, 6), dtype=np.float32)
+    real, calls = benchmark.sparse_probes, []
+
+    def drifting(latents: np.ndarray, *others: Any) -> Any:
+        calls.append(1)
+        return real(latents if len(calls) == 1 else latents[:, ::-1].copy(), *others)
+
+    monkeypatch.setattr(benchmark, "sparse_probes", drifting)
+    with pytest.raises(RuntimeError, match="came out differently"):
+        benchmark.probe_latents(inside, shifted, texts, [3], "l2", 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("ks: [1, 3]", "ks: [1, 100]", "exceeds d_sae=48"),
+        ("ks: [1, 3]", "ks: [3, 1]", "increasing order"),
+        ("shifted: [5_hist_fig_ismale]", "shifted: [all, 5_hist_fig_ismale]", "stands alone"),
+        ("longer: [96_spam_is]", "longer: [all]", "stands alone"),
+        ("longer: [96_spam_is]", "longer: [96_spam_is, 96_spam_is]", "twice"),
+        ("  shifted: [5_hist_fig_ismale]\n  longer: [96_spam_is]", "  shifted: null\n  longer: null", "no dataset"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(tmp_path, before, after, message):
+    assert before in TINY
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY.replace(before, after))
+    with pytest.raises(GatekitError, match=message):
+        ood.check(read_config(path, ood.OodConfig))
+
+
+@pytest.mark.parametrize("name", ["ood", "ood_demo", "ood_smoke"])
+def test_the_configurations_that_we_ship_are_sound_and_name_the_subject_of_random_model(name):
+    configs = Path(ood.__file__).parents[1] / "configs"
+    config = read_config(configs / f"{name}.yaml", ood.OodConfig)
+    ood.check(config)
+    other = read_config(configs / f"{name.replace('ood', 'random_model')}.yaml", RandomModelConfig)
+    for part in ("threads", "seeds", "subject", "texts", "sae", "training"):
+        assert getattr(config, part) == getattr(other, part)
