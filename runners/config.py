@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -28,15 +29,55 @@ class Bounds:
 _UNBOUNDED = Bounds(-math.inf)
 
 
+BASE = "base"
+"""Key of a configuration that names another file, beside it, whose keys are read as if they stood here."""
+
+
 def read_config(path: Path, shape: type[T]) -> T:
     """Read a YAML file into the dataclass `shape`.
 
     Unknown, missing and repeated keys, wrong types, numbers out of range, anchors and tags are refused; whole numbers
-    are not booleans, and a float field takes a whole number.
+    are not booleans, and a float field takes a whole number. `base: FILE` takes the keys of another file in, so that
+    configurations of one subject cannot drift apart; a key that stands in both is refused, and a base has none itself.
 
     Raises:
         GatekitError: `config.*` with file, line and column.
     """
+    reading, document = _load(path)
+    parts = [(reading, document)]
+    base = base_of(path)
+    if base is not None:
+        reading_base, base_document = _load(base)
+        if not hasattr(base_document, "keys") or BASE in base_document:
+            raise GatekitError("config.base", "a base is a mapping without a base of its own", Location(str(base)))
+        for key in base_document:
+            if key in document:
+                place = reading.at(*document.lc.key(key))
+                raise GatekitError("config.base", f"'{key}' stands in {base.name} too", place, "leave one of them out")
+        del document[BASE]
+        parts.append((reading_base, base_document))
+    value: T = _dataclass_of(parts, shape)
+    return value
+
+
+def base_of(path: Path) -> Path | None:
+    """Return the file that a configuration takes keys in from, or None.
+
+    Raises:
+        GatekitError: as `read_config`.
+    """
+    reading, document = _load(path)
+    if not hasattr(document, "keys") or BASE not in document:
+        return None
+    name = document[BASE]
+    if not isinstance(name, str) or Path(name).name != name:
+        place = reading.at(*document.lc.value(BASE))
+        raise GatekitError("config.base", f"'{BASE}' is {name!r} and no name of a file beside this one", place)
+    return path.with_name(name)
+
+
+def _load(path: Path) -> tuple[_Reading, Any]:
+    """Return a file's YAML, with the positions that ruamel keeps on every node."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -50,7 +91,7 @@ def read_config(path: Path, shape: type[T]) -> T:
         ) from None
     reading = _Reading(str(path), text.splitlines())
     try:
-        document = reader.load(text)
+        return reading, reader.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = reading.at(mark.line, mark.column) if mark else Location(str(path))
@@ -58,8 +99,6 @@ def read_config(path: Path, shape: type[T]) -> T:
         raise GatekitError("config.syntax", problem, place) from None
     except YAMLError as error:
         raise GatekitError("config.syntax", str(error).split("\n")[0], Location(str(path))) from None
-    value: T = reading.dataclass_from(document, shape, reading.at(0, 0), "the file")
-    return value
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -83,29 +122,15 @@ class _Reading:
         source = self._lines[line] if line < len(self._lines) else None
         return Location(self._path, line + 1, column + 1, source_line=source)
 
-    def dataclass_from(self, node: Any, shape: Any, place: Location, name: str) -> Any:
+    def checked_mapping(self, node: Any, place: Location, name: str) -> None:
         # Not isinstance(node, Mapping): to a type checker that would lose the positions that ruamel keeps on the node.
         if not hasattr(node, "keys"):
             raise GatekitError("config.type", f"{name} must be a mapping", place)
         if getattr(node, "anchor", None) is not None and node.anchor.value is not None:
             raise GatekitError("config.anchor", f"{name} has an anchor", place, "write the values out")
-        hints = get_type_hints(shape, include_extras=True)
-        known = {member.name: member for member in fields(shape)}
-        for key in node:
-            if key not in known:
-                raise GatekitError(
-                    "config.unknown_key",
-                    f"unknown key '{key}'",
-                    self.at(*node.lc.key(key)),
-                    did_you_mean(str(key), known) or f"known: {', '.join(known)}",
-                )
-        values = {}
-        for key, member in known.items():
-            if key in node:
-                values[key] = self.value_from(node[key], hints[key], _UNBOUNDED, self.at(*node.lc.value(key)), key)
-            elif member.default is MISSING and member.default_factory is MISSING:
-                raise GatekitError("config.missing_key", f"{name} has no '{key}'", place)
-        return shape(**values)
+
+    def dataclass_from(self, node: Any, shape: Any, place: Location, name: str) -> Any:
+        return _dataclass_of([(self, node)], shape, place, name)
 
     def value_from(self, node: Any, hint: Any, bounds: Bounds, place: Location, name: str) -> Any:
         if is_dataclass(hint):
@@ -139,3 +164,38 @@ class _Reading:
                 raise GatekitError("config.range", f"'{name}' is {node}; it lies in {allowed}", place)
             return hint(node)
         raise GatekitError("config.type", f"'{name}' must be of type {getattr(hint, '__name__', hint)}", place)
+
+
+def _dataclass_of(
+    parts: Sequence[tuple[_Reading, Any]], shape: Any, place: Location | None = None, name: str = "the file"
+) -> Any:
+    """Return a dataclass whose fields stand in one mapping, or in several that share no key.
+
+    Args:
+        parts: mappings with the files that they are read from; a missing key is missed in the first.
+        shape: the dataclass.
+        place: of the first mapping; the start of its file where None.
+        name: of the mapping, for messages.
+    """
+    hints = get_type_hints(shape, include_extras=True)
+    known = {member.name: member for member in fields(shape)}
+    start = place or parts[0][0].at(0, 0)
+    for reading, node in parts:
+        reading.checked_mapping(node, start if node is parts[0][1] else reading.at(0, 0), name)
+        for key in node:
+            if key not in known:
+                raise GatekitError(
+                    "config.unknown_key",
+                    f"unknown key '{key}'",
+                    reading.at(*node.lc.key(key)),
+                    did_you_mean(str(key), known) or f"known: {', '.join(known)}",
+                )
+    values = {}
+    for key, member in known.items():
+        found = next(((reading, node) for reading, node in parts if key in node), None)
+        if found is not None:
+            reading, node = found
+            values[key] = reading.value_from(node[key], hints[key], _UNBOUNDED, reading.at(*node.lc.value(key)), key)
+        elif member.default is MISSING and member.default_factory is MISSING:
+            raise GatekitError("config.missing_key", f"{name} has no '{key}'", start)
+    return shape(**values)

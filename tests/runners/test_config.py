@@ -94,3 +94,36 @@ def test_smoke_keeps_the_subject_and_takes_the_size(edited):
     small = STAGE.shrink(config, read_config(STAGE.smoke_config, RandomModelConfig))
     assert small.subject.hook == "blocks.2.hook_resid_post"
     assert STAGE.shrink(large, small).sae.d_sae == 256
+
+
+def two_files(tmp_path, base: str, own: str):
+    (tmp_path / "saes.yaml").write_text(base)
+    path = tmp_path / "run.yaml"
+    path.write_text(own)
+    return path
+
+
+def test_a_base_is_read_as_if_its_keys_stood_in_the_file(tmp_path):
+    lines = STAGE.smoke_config.read_text().splitlines(keepends=True)
+    place = next(i for i, line in enumerate(lines) if line.startswith("controls"))
+    path = two_files(tmp_path, "".join(lines[:place]), "base: saes.yaml\n" + "".join(lines[place:]))
+    assert read_config(path, RandomModelConfig) == read_config(STAGE.smoke_config, RandomModelConfig)
+
+
+@pytest.mark.parametrize(
+    ("base", "own", "said"),
+    [
+        ("seeds: [0, 1]\n", "base: saes.yaml\nseeds: [0, 2]\n", "run.yaml:2:1: 'seeds' stands in saes.yaml too"),
+        ("base: other.yaml\n", "base: saes.yaml\n", "a base is a mapping without a base of its own"),
+        ("- 1\n", "base: saes.yaml\n", "a base is a mapping"),
+        ("sedes: [0, 1]\n", "base: saes.yaml\n", "saes.yaml:1:1: unknown key 'sedes'; did you mean 'seeds'?"),
+        ("threads: 0\n", "base: saes.yaml\n", "saes.yaml:1:10: 'threads' is 0"),
+        ("threads: 1\n", "base: ../saes.yaml\n", "run.yaml:1:7: 'base' is '../saes.yaml' and no name of a file"),
+        ("threads: 1\n", "base: [saes.yaml]\n", "no name of a file"),
+        ("threads: 1\n", "base: none.yaml\n", "the configuration cannot be read"),
+    ],
+)
+def test_a_base_that_does_not_fit_is_refused_where_it_stands(tmp_path, base, own, said):
+    with pytest.raises(GatekitError) as caught:
+        read_config(two_files(tmp_path, base, own), RandomModelConfig)
+    assert said in str(caught.value)
