@@ -20,7 +20,7 @@ def _names(_context: click.Context, _parameter: click.Parameter, incomplete: str
 @click.argument("kind", required=False, shell_complete=_names)
 @click.option("--table", is_flag=True, help="Instead, list the measurements of a kind of summary, one a line.")
 def command(kind: str | None, table: bool) -> None:
-    """Print the JSON Schema of a KIND of document: candidate, policy, summary, verdict and others, or a kind of summary.
+    """Print the JSON Schema of a KIND of document: candidate, policy, verdict and others, or a kind of summary.
 
     Without KIND, list the names. A kind's schema refers to summary.schema.json beside it.
     """
