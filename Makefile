@@ -36,18 +36,18 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 
 .PHONY: demo
-demo: $(GATE) $(RUNNERS)  ## train SAEs on a small real model, measure them, and gate the evidence
-	rm -rf $(DEMO)/evidence
-	$(RUN) random_model --config runners/configs/random_model_demo.yaml --out $(DEMO)/evidence
-	@$(call verdict,policies/demo.yaml,$(DEMO)/evidence)
-	@echo 'Next: edit policies/demo.yaml, then ask again:'
-	@echo '  $(GATEKIT) check --policy policies/demo.yaml --evidence $(DEMO)/evidence'
+demo: $(GATE) $(RUNNERS)  ## measure two SAE architectures on a small real model, choose one, gate it, write its dossier
+	rm -rf $(DEMO)
+	$(RUN) candidates --config runners/configs/candidates_demo.yaml --out $(DEMO)/evidence
+	@$(call released,$(DEMO))
+	@echo 'Next: edit policies/release.yaml, then ask again; nothing is measured anew:'
+	@echo '  $(GATEKIT) check --policy policies/release.yaml --evidence $(DEMO)/evidence --candidate $(DEMO)/selection/candidate.json'
 
 .PHONY: smoke
-smoke: $(GATE) $(RUNNERS)  ## the same path at the smallest size, in seconds; its verdict means nothing
-	rm -rf $(SMOKE)/evidence
-	$(RUN) random_model --smoke --config runners/configs/random_model_demo.yaml --out $(SMOKE)/evidence
-	@$(call verdict,policies/demo.yaml,$(SMOKE)/evidence)
+smoke: $(GATE) $(RUNNERS)  ## the same path at the smallest size, in two minutes; its verdict means nothing
+	rm -rf $(SMOKE)
+	$(RUN) candidates --smoke --out $(SMOKE)/evidence
+	@$(call released,$(SMOKE))
 
 # make itself reports 2 for every failed recipe, so the gate's own exit code is printed as well.
 .PHONY: release-gate-strict
@@ -111,9 +111,19 @@ clean:  ## remove build outputs, caches and runs/
 distclean: clean  ## clean, and remove the two environments
 	rm -rf .venv .venv-runners
 
-# verdict POLICY,EVIDENCE: a pass, a block or an open question is a result; only a run that decided nothing is an error.
-define verdict
-$(GATEKIT) check --policy $(1) --evidence $(2); code=$$?; echo "exit code $$code"; \
+# released FOLDER: choose a candidate by the release policy, judge it, and write its dossier beside its evidence; where no
+# candidate can be chosen, judge the first. A pass, a block or an open question is a result; only a run that decided
+# nothing is an error.
+define released
+$(GATEKIT) select $(1)/evidence --policy policies/release.yaml --out $(1)/selection; code=$$?; \
+case $$code in \
+0) $(GATEKIT) dossier --policy policies/release.yaml --evidence $(1)/evidence \
+--candidate $(1)/selection/candidate.json --out $(1)/dossier >/dev/null; \
+$(GATEKIT) check --policy policies/release.yaml --evidence $(1)/evidence \
+--candidate $(1)/selection/candidate.json; code=$$?; echo "exit code $$code"; \
+echo 'dossier: $(1)/dossier/index.html';; \
+2|3) $(GATEKIT) check --policy policies/release.yaml --evidence $(1)/evidence/topk; code=$$?; echo "exit code $$code";; \
+*) echo "exit code $$code";; esac; \
 case $$code in 0|2|3|5) ;; *) exit $$code ;; esac
 endef
 
