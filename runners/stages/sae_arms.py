@@ -65,7 +65,7 @@ def arm_from_disk(config: SaeConfig, folder: Path, name: str) -> Arm:
     if sae.architecture.d_in != config.subject.d_model:
         raise GatekitError(
             "runner.d_model",
-            f"{folder} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}",
+            f"{folder.name} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}",
         )
     return Arm(name, sae, file_sha256(folder / sae_lens.WEIGHTS))
 

@@ -104,7 +104,9 @@ def _candidate(config: SaebenchConfig, inputs: Activations, surroundings: Surrou
         arms.append(arm_from_disk(config, Path(folder), f"seed-{seed}"))
         if arms[-1].sae.architecture.d_sae != config.sae.width:
             width = arms[-1].sae.architecture.d_sae
-            raise GatekitError("runner.d_sae", f"{folder} has {width} latents; the configuration says otherwise")
+            raise GatekitError(
+                "runner.d_sae", f"{Path(folder).name} has {width} latents; the configuration says {config.sae.width}"
+            )
     if len({str(describe(arm.sae.architecture)) for arm in arms}) > 1:
         raise GatekitError("runner.checkpoints", "the checkpoints are not of one architecture and shape")
     return Side(tuple(arms), subject_on_disk(config, inputs, arms, config.seeds))

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -342,6 +346,22 @@ def test_the_shipped_configurations_share_their_saes_with_random_model():
         for name in ("threads", "seeds", "subject", "texts", "sae", "training"):
             assert getattr(ours, name) == getattr(theirs, name)
         saebench.check(ours)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_a_killed_run_goes_on_to_the_numbers_of_an_undisturbed_one(done, run, tmp_path, after):
+    command = [sys.executable, "-m", "runners", "saebench", *arguments(tmp_path, TINY, "killed", "cache")]
+    process = subprocess.Popen(command, cwd=Path(saebench.__file__).parents[2], stderr=subprocess.DEVNULL)
+    entries = tmp_path / "cache" / "probing"
+    while process.poll() is None and len(list(entries.glob("*.json"))) < after:
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed").exists() or not list((tmp_path / "killed").iterdir())
+    code, again = run(TINY, str(tmp_path / "cache"))
+    assert code == 0
+    assert again["measurements"] == done["measurements"]
 
 
 @pytest.mark.slow
