@@ -26,20 +26,24 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
-
 from runners.determinism import describe_device, fix_arithmetic, prepare_environment
-from runners.saes import topk
-from runners.saes.plan import TrainingPlan
-from runners.saes.seed_group import SeedGroup, TrainingData
-from runners.saes.topk import TopK
+
+# As every runner does: OpenMP reads how its threads are to wait when torch is imported, and not again.
+prepare_environment(offline=True)
+
+import torch  # noqa: E402
+
+from runners.saes import topk  # noqa: E402
+from runners.saes.plan import TrainingPlan  # noqa: E402
+from runners.saes.seed_group import SeedGroup, TrainingData  # noqa: E402
+from runners.saes.topk import TopK  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "training.md"
 STEPS_PLANNED = 10**6
@@ -313,7 +317,7 @@ def processor() -> str:
     return f"{model}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}"
 
 
-def report(device: str, threads: int, rounds: int) -> str:
+def report(device: str, threads: int, rounds: int, stacks: Sequence[int]) -> str:
     """Return the page."""
     lines = [
         "# One optimizer step of a TopK SAE",
@@ -329,7 +333,7 @@ def report(device: str, threads: int, rounds: int) -> str:
     ]
     for shape in CUDA_SHAPES if device.startswith("cuda") else CPU_SHAPES:
         lines += ["", f"## {shape.words()}"]
-        for seeds in (1, 5):
+        for seeds in stacks:
             timings, absent = measure(shape, seeds, device, rounds if seeds == 1 else max(2, rounds // 4))
             products = [one.wall for timing in timings.values() for pair in timing.products for one in pair]
             words = f"Encoder product: {statistics.median(products):.1f} ms, fastest {min(products):.1f} ms."
@@ -362,14 +366,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output", default=str(RESULTS))
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 5], help="seeds trained together, a table each")
     arguments = parser.parse_args(argv)
-    prepare_environment(offline=True)
     fix_arithmetic(arguments.threads)
     # Peers scatter and index where torch has no deterministic form.
     torch.use_deterministic_algorithms(False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page = report("cuda" if torch.cuda.is_available() else "cpu", arguments.threads, arguments.rounds)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        page = report(device, arguments.threads, arguments.rounds, arguments.seeds)
     if arguments.output == "-":
         print(page, end="")
     else:
