@@ -29,6 +29,7 @@ from runners.stages.sae_subject import (
     shrink_saes,
     training_settings,
 )
+from runners.stages.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, Measured
 
@@ -104,6 +105,7 @@ class CeBenchConfig:
     sae: ArchitecturePlan
     training: TrainingPlan
     scoring: ScoringPlan
+    selection: SelectionPlan | None = None
 
 
 def main(argv: Sequence[str]) -> int:
@@ -132,6 +134,8 @@ def check(config: CeBenchConfig) -> None:
         f"the baseline '{baseline.kind}' has no {_listed(stated - {wanted or ''})}": bool(stated - {wanted}),
         "pairs from the hub need 'network: true'": pairs.source == "hub" and not config.scoring.network,
         "a z-score over latents needs two of them": config.sae.width < 2,
+        f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone": config.sae.architecture
+        in ("route", "transcoder"),
         f"{pairs.rows} pairs and {len(config.seeds)} seeds are {values:,} values, more than the {_MOST_VALUES:,} "
         "that a summary holds": values > _MOST_VALUES,
     }
@@ -181,8 +185,7 @@ def protocol_of(config: CeBenchConfig, datasets: Sequence[Json], baseline: Json 
         "datasets": list(datasets),
         "ks": [],
         "baseline": {"kind": scoring.baseline.kind, "subject": baseline},
-        # The configuration names one candidate; whoever picks it among several says so in the policy's evidence.
-        "selection": {"candidates": 1, "seeds": []},
+        "selection": selection_json(config.selection),
         "settings": {
             "formula": scoring.formula,
             "baseline": BASELINES[scoring.baseline.kind],

@@ -102,6 +102,8 @@ def check(config: OodConfig) -> None:
         "'all' stands alone, and for 'shifted' only": (ALL in shifted and len(shifted) > 1) or ALL in longer,
         "'ks' must be different and in increasing order": list(plan.ks) != sorted(set(plan.ks)),
         f"a probe of {max(plan.ks)} latents exceeds d_sae={config.sae.width}": max(plan.ks) > config.sae.width,
+        f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone": config.sae.architecture
+        in ("route", "transcoder"),
     }
     for fault, present in faults.items():
         if present:

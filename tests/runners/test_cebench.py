@@ -265,6 +265,7 @@ def test_a_story_that_the_saes_were_trained_on_is_refused(run, corpus, tmp_path)
         ("kind: random_model", "kind: untrained", "has no 'random_model_seed'"),
         ("rows: 6", "rows: 5000", "more than the 800,000 that a summary holds"),
         ("d_sae: 48, k: 4, auxiliary_k: 16", "d_sae: 1, k: 1, auxiliary_k: 0", "needs two"),
+        ("architecture: topk", "architecture: route", "does not read one hook alone"),
     ],
 )
 def test_values_that_do_not_go_together_are_refused(tmp_path, before, after, message):

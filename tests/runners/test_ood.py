@@ -282,6 +282,7 @@ def test_a_probe_that_comes_out_differently_the_second_time_fails(monkeypatch):
         ("longer: [96_spam_is]", "longer: [all]", "stands alone"),
         ("longer: [96_spam_is]", "longer: [96_spam_is, 96_spam_is]", "twice"),
         ("  shifted: [5_hist_fig_ismale]\n  longer: [96_spam_is]", "  shifted: null\n  longer: null", "no dataset"),
+        ("architecture: topk", "architecture: route", "does not read one hook alone"),
     ],
 )
 def test_values_that_do_not_go_together_are_refused(tmp_path, before, after, message):
