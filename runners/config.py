@@ -30,50 +30,53 @@ _UNBOUNDED = Bounds(-math.inf)
 
 
 BASE = "base"
-"""Key of a configuration that names another file, beside it, whose keys are read as if they stood here."""
+"""Key of a configuration that names other files, beside it, whose keys are read as if they stood here."""
 
 
 def read_config(path: Path, shape: type[T]) -> T:
     """Read a YAML file into the dataclass `shape`.
 
     Unknown, missing and repeated keys, wrong types, numbers out of range, anchors and tags are refused; whole numbers
-    are not booleans, and a float field takes a whole number. `base: FILE` takes the keys of another file in, so that
-    configurations of one subject cannot drift apart; a key that stands in both is refused, and a base has none itself.
+    are not booleans, and a float field takes a whole number. `base: FILE`, or a list of files, takes their keys in,
+    so that configurations of one subject cannot drift apart; a key that stands in two is refused, and a base has none
+    itself.
 
     Raises:
         GatekitError: `config.*` with file, line and column.
     """
     reading, document = _load(path)
     parts = [(reading, document)]
-    base = base_of(path)
-    if base is not None:
+    taken = {key: reading.at(*document.lc.key(key)) for key in document} if hasattr(document, "keys") else {}
+    for base in bases_of(path):
         reading_base, base_document = _load(base)
         if not hasattr(base_document, "keys") or BASE in base_document:
             raise GatekitError("config.base", "a base is a mapping without a base of its own", Location(str(base)))
         for key in base_document:
-            if key in document:
-                place = reading.at(*document.lc.key(key))
-                raise GatekitError("config.base", f"'{key}' stands in {base.name} too", place, "leave one of them out")
-        del document[BASE]
+            if key in taken:
+                raise GatekitError("config.base", f"'{key}' stands in {base.name} too", taken[key], "leave one out")
+            taken[key] = reading_base.at(*base_document.lc.key(key))
         parts.append((reading_base, base_document))
+    if BASE in taken:
+        del document[BASE]
     value: T = _dataclass_of(parts, shape)
     return value
 
 
-def base_of(path: Path) -> Path | None:
-    """Return the file that a configuration takes keys in from, or None.
+def bases_of(path: Path) -> tuple[Path, ...]:
+    """Return the files that a configuration takes keys in from.
 
     Raises:
         GatekitError: as `read_config`.
     """
     reading, document = _load(path)
     if not hasattr(document, "keys") or BASE not in document:
-        return None
-    name = document[BASE]
-    if not isinstance(name, str) or Path(name).name != name:
+        return ()
+    given = document[BASE]
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or any(not isinstance(name, str) or Path(name).name != name for name in names):
         place = reading.at(*document.lc.value(BASE))
-        raise GatekitError("config.base", f"'{BASE}' is {name!r} and no name of a file beside this one", place)
-    return path.with_name(name)
+        raise GatekitError("config.base", f"'{BASE}' names something that is no file beside this one", place)
+    return tuple(path.with_name(name) for name in names)
 
 
 def _load(path: Path) -> tuple[_Reading, Any]:

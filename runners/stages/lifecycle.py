@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
-from runners.config import base_of, read_config
+from runners.config import bases_of, read_config
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
 from runners.stages.judging import check, select_and_check
 from runners.summary_writing import Json, Measured
@@ -133,7 +133,7 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     # Everything below is measured under this state of the code, whatever is committed while it runs.
     git = provenance.git_state()
     described = Path(arguments.config) if arguments.config else stage.smoke_config
-    digests = provenance.source_digests(*filter(None, (described, base_of(described))))
+    digests = provenance.source_digests(described, *bases_of(described))
     prepare_environment(offline=not stage.needs_network(config))
     code = ExitCode.PASS
     # Artifacts need a folder of their own in the shared cache, and where there may be several cells.

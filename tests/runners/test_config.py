@@ -118,8 +118,13 @@ def test_a_base_is_read_as_if_its_keys_stood_in_the_file(tmp_path):
         ("- 1\n", "base: saes.yaml\n", "a base is a mapping"),
         ("sedes: [0, 1]\n", "base: saes.yaml\n", "saes.yaml:1:1: unknown key 'sedes'; did you mean 'seeds'?"),
         ("threads: 0\n", "base: saes.yaml\n", "saes.yaml:1:10: 'threads' is 0"),
-        ("threads: 1\n", "base: ../saes.yaml\n", "run.yaml:1:7: 'base' is '../saes.yaml' and no name of a file"),
-        ("threads: 1\n", "base: [saes.yaml]\n", "no name of a file"),
+        (
+            "threads: 1\n",
+            "base: ../saes.yaml\n",
+            "run.yaml:1:7: 'base' names something that is no file beside this one",
+        ),
+        ("threads: 1\n", "base: [saes.yaml, 3]\n", "no file beside this one"),
+        ("threads: 1\n", "base: [saes.yaml, saes.yaml]\n", "saes.yaml:1:1: 'threads' stands in saes.yaml too"),
         ("threads: 1\n", "base: none.yaml\n", "the configuration cannot be read"),
     ],
 )
