@@ -12,7 +12,9 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 from scipy.stats import zscore
-from tiny_stage import SAES, arguments
+from tiny_external import CEBENCH as TINY
+from tiny_external import PAIRS
+from tiny_stage import arguments
 from topk_by_hand import topk_latents
 
 from gatekit.errors import GatekitError
@@ -33,17 +35,6 @@ pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
 HOOK = "blocks.0.hook_resid_post"
 DATASETS = ("66_living-room", "87_glue_cola")
-PAIRS = "{source: labelled, rows: 6, seed: 1, datasets: [66_living-room, 87_glue_cola]}"
-TINY = (
-    SAES
-    + f"""\
-scoring:
-  formula: paper
-  pairs: {PAIRS}
-  baseline: {{kind: random_model, random_model_seed: 0, l0_band: 1.25}}
-  network: false
-"""
-)
 SCORES = ("contrastive", "independence", "interpretability")
 
 Run = Callable[..., tuple[int, dict[str, Any]]]

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from probes_by_hand import differences_by_hand, probe_by_hand
 from safetensors.numpy import load_file
-from tiny_stage import SAES, arguments
+from tiny_external import OOD as TINY
+from tiny_stage import arguments
 from topk_by_hand import topk_latents
 
 from gatekit.errors import GatekitError
@@ -32,22 +33,6 @@ from runners.subjects.text_store import store_texts
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
 HOOK = "blocks.0.hook_resid_post"
-TINY = (
-    SAES
-    + """\
-shift:
-  shifted: [5_hist_fig_ismale]
-  longer: [96_spam_is]
-  least_dense_auc: 0.5
-  rows: 40
-  test_fraction: 0.4
-  max_tokens: 16
-  pooling: mean
-  ks: [1, 3]
-  penalty: l2
-  seed: 2
-"""
-)
 NAMES = ["shifted:5_hist_fig_ismale", "longer:96_spam_is"]
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
