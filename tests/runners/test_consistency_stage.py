@@ -15,7 +15,8 @@ from tiny_stage import SAES, arguments
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
-from runners.stages import consistency, trained_saes
+from runners.config import read_config
+from runners.stages import consistency, saebench, trained_saes
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -210,6 +211,19 @@ def test_one_cell_run_alone_in_a_new_cache_has_the_same_observations(documents, 
     for part in ("measurements", "subject", "protocol"):
         assert json.dumps(again[part]) == json.dumps(documents["v2_lambda_0.5"][part])
     assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_a_cell_s_checkpoints_complete_a_configuration_of_sparse_probes_on_them(folders, tmp_path):
+    configs = Path(consistency.__file__).parents[1] / "configs"
+    parts = [configs / "saes_consistency.yaml", configs / "probing_demo.yaml"]
+    parts.append(folders["v2_lambda_0.5"] / "aligned_sae_lens" / "checkpoints.yaml")
+    path = tmp_path / "cell.yaml"
+    path.write_text("".join(part.read_text() for part in parts) + "baseline: {kind: dense_probe}\n")
+    probes = read_config(path, saebench.SaebenchConfig)
+    sweep = read_config(configs / "consistency.yaml", consistency.ConsistencyConfig)
+    for member in ("threads", "seeds", "subject", "texts", "sae", "training"):
+        assert getattr(probes, member) == getattr(sweep, member)
+    assert len(probes.checkpoints or ()) == 5
 
 
 SELECTING = """\
