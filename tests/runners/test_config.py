@@ -11,6 +11,10 @@ from runners.stages.random_model import STAGE, RandomModelConfig
 pytestmark = pytest.mark.runners
 
 CONFIGS = STAGE.smoke_config.parent
+WHOLE = (CONFIGS / "saes_smoke.yaml").read_text() + "".join(
+    line for line in STAGE.smoke_config.read_text().splitlines(keepends=True) if not line.startswith(("#", "base:"))
+)
+"""The smoke configuration in one file, without its base."""
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def edited(tmp_path: Path):
     """Return a function that reads the smoke configuration with one piece of text replaced."""
 
     def edit(old: str, new: str) -> RandomModelConfig:
-        text = STAGE.smoke_config.read_text()
+        text = WHOLE
         assert text.count(old) == 1
         path = tmp_path / "edited.yaml"
         path.write_text(text.replace(old, new))
@@ -104,7 +108,7 @@ def two_files(tmp_path, base: str, own: str):
 
 
 def test_a_base_is_read_as_if_its_keys_stood_in_the_file(tmp_path):
-    lines = STAGE.smoke_config.read_text().splitlines(keepends=True)
+    lines = WHOLE.splitlines(keepends=True)
     place = next(i for i, line in enumerate(lines) if line.startswith("controls"))
     path = two_files(tmp_path, "".join(lines[:place]), "base: saes.yaml\n" + "".join(lines[place:]))
     assert read_config(path, RandomModelConfig) == read_config(STAGE.smoke_config, RandomModelConfig)
