@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,9 +222,9 @@ def _measurements(config: CeBenchConfig, ours: Scored, theirs: Scored) -> Json:
     found: Json = {}
     for name in SCORES:
         mine, other = ([float(v) for each in side.scores for v in getattr(each, name)] for side in (ours, theirs))
-        found[name] = measurement(KIND, name, keys, mine)
-        found[f"{name}_delta"] = measurement(KIND, f"{name}_delta", keys, mine, other)
-        normalised = ([value / highest for value in side] for side in (mine, other))
+        found[name] = measurement(KIND, name, keys, _written(mine))
+        found[f"{name}_delta"] = measurement(KIND, f"{name}_delta", keys, _written(mine), _written(other))
+        normalised = (_written([value / highest for value in side]) for side in (mine, other))
         found[f"{name}_normalised_delta"] = measurement(KIND, f"{name}_normalised_delta", keys, *normalised)
     by_seed = {"seed": list(config.seeds)}
     flat = [fmean(scores.flat.tolist()) for scores in ours.scores]
@@ -232,3 +232,8 @@ def _measurements(config: CeBenchConfig, ours: Scored, theirs: Scored) -> Json:
     found["l0"] = measurement(KIND, "l0", by_seed, ours.conditions.l0)
     found["baseline_l0"] = measurement(KIND, "baseline_l0", by_seed, theirs.conditions.l0)
     return found
+
+
+def _written(values: Sequence[float]) -> list[float]:
+    """Return values to seven significant digits: they are computed from single precision, and rows are many."""
+    return [float(f"{value:.7g}") for value in values]
