@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, Location
 from runners.digests import file_sha256
 
 Service = Literal["wandb", "tensorboard"]
@@ -59,6 +59,23 @@ class _TensorBoardTracker:
         return f"tensorboard:{self.name}"
 
 
+@dataclass(frozen=True)
+class ArmTracker:
+    """A run's tracker for one arm of it: arms train the same seeds, and their curves must not run together."""
+
+    tracker: Tracker
+    arm: str
+
+    def log(self, series: str, step: int, values: Mapping[str, float]) -> None:
+        """Add one point to each curve of the arm's series."""
+        self.tracker.log(f"{self.arm}/{series}", step, values)
+
+    @property
+    def uri(self) -> str:
+        """Where the run is."""
+        return self.tracker.uri
+
+
 @contextmanager
 def tracking(service: Service, folder: Path, project: str, name: str) -> Iterator[Tracker]:
     """Open one run and close it after the block.
@@ -97,6 +114,18 @@ def artifact_json(uri: str, log: Path) -> dict[str, str | int]:
         "bytes": log.stat().st_size,
         "uri": uri,
     }
+
+
+def log_of(folder: Path) -> Path:
+    """Return the log file of a run that is closed: the newest that its service wrote into the folder.
+
+    Raises:
+        GatekitError: `tracking.no_log`: the service was told to write nothing (WANDB_MODE=disabled).
+    """
+    logs = [path for pattern in ("*.wandb", "events.out.tfevents*") for path in folder.rglob(pattern)]
+    if not logs:
+        raise GatekitError("tracking.no_log", "the tracked run left no log file", Location(str(folder)))
+    return max(logs, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def _imported(module: str, package: str) -> Any:

@@ -7,6 +7,7 @@ something was tried; where an `ok` summary of the same configuration already sta
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode, worst
@@ -24,6 +25,9 @@ from runners.config import bases_of, read_config
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
 from runners.stages.judging import check, select_and_check
 from runners.summary_writing import Json, Measured
+
+if TYPE_CHECKING:
+    from runners.tracking import Service, Tracker
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Surroundings:
     """For activations, shared by runs."""
     artifacts: Path
     """For checkpoints of this run."""
+    tracker: Tracker | None = None
+    """Takes the curves of training."""
 
 
 def one_cell(config: Any) -> Sequence[tuple[str, Any]]:
@@ -193,7 +199,7 @@ def _run_cell(
             cache = Path(arguments.cache) if arguments.cache else default_cache()
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
             artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
-            measured = stage.measure(config, Surroundings(device, cache, artifacts))
+            measured = _measured(stage, config, Surroundings(device, cache, artifacts), arguments.track)
         producer["finished"] = provenance.utc_now()
         producer["sources"] = provenance.used_sources(digests)
         digest = summary_writing.write_measured(path, stage.kind, producer, measured)
@@ -209,6 +215,19 @@ def _run_cell(
         return int(ExitCode.INTERNAL)
     sys.stderr.write(f"{stage.kind}: wrote {path} (sha256 {digest})\n")
     return int(ExitCode.PASS)
+
+
+def _measured(stage: Stage, config: Any, surroundings: Surroundings, service: Service | None) -> Measured:
+    """Measure one cell, and name the run of a tracking service among its artifacts where there is one."""
+    if service is None:
+        return stage.measure(config, surroundings)
+    from runners.tracking import artifact_json, log_of, tracking
+
+    folder = surroundings.artifacts / "tracking"
+    with tracking(service, folder, stage.kind, surroundings.artifacts.name) as tracker:
+        measured = stage.measure(config, dataclasses.replace(surroundings, tracker=tracker))
+        uri = tracker.uri
+    return dataclasses.replace(measured, artifacts=[*measured.artifacts, artifact_json(uri, log_of(folder))])
 
 
 def default_cache() -> Path:
@@ -229,6 +248,7 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--cache", help="folder of activations that runs share (default: the user's cache)")
     parser.add_argument("--artifacts", help="folder of this run's checkpoints (default: inside the cache)")
+    parser.add_argument("--track", choices=("wandb", "tensorboard"), help="send the curves of training there")
     parser.add_argument("--policy", help="judge the summaries by this policy and exit as gatekit check does")
     parser.add_argument("--select", metavar="DIR", help="with --policy: choose by its selection, and judge that alone")
     parser.add_argument(

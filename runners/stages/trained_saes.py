@@ -26,6 +26,7 @@ from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.subjects.text_corpus import Corpus, read_corpus, sae_probes_folder, shuffled
 from runners.subjects.token_sets import draw_token_sets
 from runners.summary_writing import Json
+from runners.tracking import ArmTracker
 
 if TYPE_CHECKING:
     from runners.subjects.layered_store import LayeredStore
@@ -216,6 +217,7 @@ def train(
                     progress,
                     None if targets is None else targets.training.read(),
                     snapshots=surroundings.cache / "snapshots",
+                    tracker=None if surroundings.tracker is None else ArmTracker(surroundings.tracker, name),
                 )
                 keep(stack, folder, facts)
     saes: dict[int, Sae] = {}

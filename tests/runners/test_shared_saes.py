@@ -127,3 +127,19 @@ def test_a_sweep_writes_one_summary_per_subject(tmp_path):
     found = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "out").rglob("*.json")}
     assert {name: document["subject"]["k"] for name, document in found.items()} == {"k-2": 2, "k-4": 4}
     assert len({document["producer"]["config_sha256"] for document in found.values()}) == 2
+
+
+def test_a_tracked_run_is_named_in_the_summary_and_has_a_curve_of_every_arm(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    assert random_model.main(arguments(tmp_path, TINY, "plain")) == 0
+    assert random_model.main(arguments(tmp_path, TINY, "out", "other", "--track", "wandb")) == 0
+    document = json.loads((tmp_path / "out" / "random_model.json").read_text())
+    (entry,) = [each for each in document["artifacts"] if each["name"].startswith("wandb:")]
+    (log,) = (tmp_path / "other").rglob("*.wandb")
+    assert entry["uri"].startswith("wandb:random_model/")
+    assert entry["bytes"] == log.stat().st_size
+    data = log.read_bytes()
+    assert b"random_model/" in data and b"model/" in data
+    assert observations(tmp_path) == observations(tmp_path, "plain")
