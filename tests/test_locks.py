@@ -52,7 +52,12 @@ def test_no_requirements_file_names_an_index_or_a_file(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "extras"),
-    [("gate.lock", []), ("sign.lock", ["sign"]), ("dev.lock", ["dev", "plots", "sign"]), ("runners-cpu.lock", ["runners"])],
+    [
+        ("gate.lock", []),
+        ("sign.lock", ["sign"]),
+        ("dev.lock", ["dev", "plots", "sign"]),
+        ("runners-cpu.lock", ["runners"]),
+    ],
 )
 def test_a_lock_satisfies_what_the_package_metadata_asks_for(name: str, extras: list[str]) -> None:
     wanted = PROJECT["dependencies"] + [line for e in extras for line in PROJECT["optional-dependencies"][e]]
