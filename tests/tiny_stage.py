@@ -28,6 +28,20 @@ training:
 """
 """The six fields that every stage has; a stage's own block follows."""
 
+PROBING = """\
+probing:
+  datasets: [113_movie_sent]
+  split: distinct
+  rows: 40
+  test_fraction: 0.3333
+  max_tokens: 16
+  pooling: last
+  ks: [1, 2]
+  penalty: l1
+  seed: 0
+"""
+"""The smallest probes."""
+
 
 def arguments(folder: Path, text: str, out: str = "out", cache: str = "cache", *more: str) -> Sequence[str]:
     """Write a configuration and return the command line that runs it into `folder/out`."""

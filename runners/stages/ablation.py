@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from gatekit.errors import GatekitError
@@ -25,18 +24,16 @@ from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stages.chance_plan import ChancePlan, agreement_settings
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "ablation"
 PROTOCOL = "ablation/1"
@@ -145,27 +142,12 @@ def protocol_of(config: AblationConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
-def planned(config: AblationConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, ())
-
-
-def _measure(config: AblationConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.ablation_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="agreement of SAEs across seeds by k, number of latents and steps, beside chance at each shape",
-    config=AblationConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "ablation_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs across seeds by k, number of latents and steps, beside chance at each shape",
+    AblationConfig,
+    lambda config: protocol_of(config, ()),
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
+    shrink=shrink,
     cells=cells,
 )

@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from gatekit.errors import GatekitError
@@ -25,18 +24,17 @@ from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stages.chance_plan import ChancePlan, agreement_settings
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
     planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "adaptive_l0"
 PROTOCOL = "adaptive_l0/1"
@@ -148,27 +146,17 @@ def protocol_of(
     }
 
 
-def planned(config: AdaptiveL0Config) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
+def _planned_subject(config: AdaptiveL0Config) -> Json:
     ks = config.search.ks
-    return planned_subject(with_k(config, ks[0] if len(ks) == 1 else None)), protocol_of(config, (), None)
+    return planned_subject(with_k(config, ks[0] if len(ks) == 1 else None))
 
 
-def _measure(config: AdaptiveL0Config, surroundings: Surroundings) -> Measured:
-    from runners.stages.adaptive_l0_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="agreement of SAEs across seeds at a k chosen on other seeds, against a fixed k",
-    config=AdaptiveL0Config,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "adaptive_l0_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs across seeds at a k chosen on other seeds, against a fixed k",
+    AdaptiveL0Config,
+    lambda config: protocol_of(config, (), None),
+    subject=_planned_subject,
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
+    shrink=shrink,
 )

@@ -20,18 +20,18 @@ from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
     needs_network,
     plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "cebench"
 
@@ -205,30 +205,17 @@ def protocol_of(config: CeBenchConfig, datasets: Sequence[Json], baseline: Json 
     }
 
 
-def planned(config: CeBenchConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, (), None)
-
-
 def _needs_network(config: CeBenchConfig) -> bool:
     return needs_network(config) or config.scoring.network
 
 
-def _measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.cebench_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="CE-Bench: how far one latent stands out between contrasting stories, against a matched baseline",
-    config=CeBenchConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "cebench_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "CE-Bench: how far one latent stands out between contrasting stories, against a matched baseline",
+    CeBenchConfig,
+    lambda config: protocol_of(config, (), None),
     check=check,
+    shrink=shrink,
     recorded=recorded,
-    needs_network=_needs_network,
-    planned=planned,
-    measure=_measure,
+    network=_needs_network,
 )

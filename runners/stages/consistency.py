@@ -23,24 +23,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Literal
 
 from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "consistency"
 PROTOCOL = "consistency/1"
@@ -197,27 +194,12 @@ def protocol_of(config: ConsistencyConfig, datasets: Sequence[Json], baseline: J
     }
 
 
-def planned(config: ConsistencyConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a cell that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, (), None)
-
-
-def _measure(config: ConsistencyConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.consistency_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="agreement of SAEs that were trained toward reference decoders, and its price",
-    config=ConsistencyConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "consistency_smoke.yaml",
-    shrink=_shrink,
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs that were trained toward reference decoders, and its price",
+    ConsistencyConfig,
+    lambda config: protocol_of(config, (), None),
     check=_check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
+    shrink=_shrink,
     cells=cells_of,
 )

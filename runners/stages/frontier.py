@@ -16,7 +16,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from gatekit.errors import GatekitError
@@ -24,19 +23,17 @@ from runners.benchmarks.saebench_plan import ProbingPlan, check_probing, probing
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
 from runners.stages.sparsity_search import SparsityPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "frontier"
 PROTOCOL = "frontier/1"
@@ -139,27 +136,12 @@ def protocol_of(config: FrontierConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
-def planned(config: FrontierConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, ())
-
-
-def _measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.frontier_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="architectures at equal data, steps and L0: reconstruction, agreement across seeds, sparse probes",
-    config=FrontierConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "frontier_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "architectures at equal data, steps and L0: reconstruction, agreement across seeds, sparse probes",
+    FrontierConfig,
+    lambda config: protocol_of(config, ()),
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
+    shrink=shrink,
     cells=cells,
 )

@@ -16,25 +16,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.sparsity_search import SparsityPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "layer_routing"
 PROTOCOL = "layer_routing/1"
@@ -136,26 +133,11 @@ def protocol_of(config: LayerRoutingConfig, datasets: Sequence[Json], baseline: 
     }
 
 
-def planned(config: LayerRoutingConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, (), None, {})
-
-
-def _measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.layer_routing_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="the best architecture of each layer against one architecture everywhere, at equal parameters",
-    config=LayerRoutingConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "layer_routing_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "the best architecture of each layer against one architecture everywhere, at equal parameters",
+    LayerRoutingConfig,
+    lambda config: protocol_of(config, (), None, {}),
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
+    shrink=shrink,
 )

@@ -17,25 +17,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "ood"
 PROTOCOL = "ood/1"
@@ -147,26 +144,11 @@ def protocol_of(config: OodConfig, datasets: Sequence[Json], left_out: Sequence[
     }
 
 
-def planned(config: OodConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, (), (), 0)
-
-
-def _measure(config: OodConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.ood_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="sparse probes on shifted texts: what is lost out of distribution, beside the dense probe's loss",
-    config=OodConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "ood_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "sparse probes on shifted texts: what is lost out of distribution, beside the dense probe's loss",
+    OodConfig,
+    lambda config: protocol_of(config, (), (), 0),
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
+    shrink=shrink,
 )

@@ -15,24 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
-    shrink_saes,
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "random_model"
 PROTOCOL = "random_model/1"
@@ -110,26 +106,10 @@ def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: J
     }
 
 
-def planned(config: RandomModelConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, (), None)
-
-
-def _measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.random_model_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="agreement of SAEs across seeds on a model, against the same on a re-initialised one",
-    config=RandomModelConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "random_model_smoke.yaml",
-    shrink=shrink_saes,
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs across seeds on a model, against the same on a re-initialised one",
+    RandomModelConfig,
+    lambda config: protocol_of(config, (), None),
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
 )

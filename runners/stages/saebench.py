@@ -23,18 +23,17 @@ from runners.benchmarks.saebench_plan import CorePlan, ProbingPlan, check_probin
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
     plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "saebench"
 PROTOCOL = "saebench.sae_probes/1"
@@ -149,26 +148,12 @@ def protocol_of(
     }
 
 
-def planned(config: SaebenchConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, (), None)
-
-
-def _measure(config: SaebenchConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.saebench_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="sparse probes on labelled text, SAEs against a named baseline",
-    config=SaebenchConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "saebench_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "sparse probes on labelled text, SAEs against a named baseline",
+    SaebenchConfig,
+    lambda config: protocol_of(config, (), None),
     check=check,
+    shrink=shrink,
     recorded=recorded,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
 )

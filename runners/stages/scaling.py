@@ -21,7 +21,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Annotated
 
 from gatekit.errors import GatekitError
@@ -29,18 +28,16 @@ from runners.benchmarks.saebench_plan import ProbingPlan, check_probing, probing
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "scaling"
 PROTOCOL = "scaling/1"
@@ -167,27 +164,12 @@ def protocol_of(config: ScalingConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
-def planned(config: ScalingConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, ())
-
-
-def _measure(config: ScalingConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.scaling_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="measurements by training tokens, layer and number of latents, with effects and interactions",
-    config=ScalingConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "scaling_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "measurements by training tokens, layer and number of latents, with effects and interactions",
+    ScalingConfig,
+    lambda config: protocol_of(config, ()),
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
+    shrink=shrink,
     cells=cells,
 )

@@ -16,24 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from gatekit.errors import GatekitError
 from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
-    shrink_saes,
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "stability"
 PROTOCOL = "stability/1"
@@ -98,26 +94,10 @@ def protocol_of(config: StabilityConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
-def planned(config: StabilityConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, ())
-
-
-def _measure(config: StabilityConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.stability_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="agreement of SAEs across seeds along their training, and of what their latents do",
-    config=StabilityConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "stability_smoke.yaml",
-    shrink=shrink_saes,
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs across seeds along their training, and of what their latents do",
+    StabilityConfig,
+    lambda config: protocol_of(config, ()),
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
 )

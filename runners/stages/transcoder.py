@@ -20,7 +20,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Annotated
 
 from gatekit.errors import GatekitError
@@ -28,18 +27,16 @@ from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stages.chance_plan import agreement_settings
-from runners.stages.lifecycle import Stage, Surroundings, run_stage
+from runners.stages.lifecycle import run_stage
+from runners.stages.sae_stage import sae_stage
 from runners.stages.sae_subject import (
     check_saes,
-    needs_network,
-    plain_without_paths,
-    planned_subject,
     shrink_saes,
     training_settings,
 )
 from runners.stages.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json
 
 KIND = "transcoder"
 PROTOCOL = "transcoder/1"
@@ -185,28 +182,13 @@ def protocol_of(
     }
 
 
-def planned(config: TranscoderConfig) -> tuple[Json, Json]:
-    """Return subject and protocol of a run that has measured nothing yet."""
-    return planned_subject(config), protocol_of(config, (), None)
-
-
-def _measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
-    from runners.stages.transcoder_measuring import measure
-
-    return measure(config, surroundings)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="agreement of SAEs across seeds, against transcoders of matched capacity, compute and data",
-    config=TranscoderConfig,
-    smoke_config=Path(__file__).resolve().parents[1] / "configs" / "transcoder_smoke.yaml",
-    shrink=shrink,
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs across seeds, against transcoders of matched capacity, compute and data",
+    TranscoderConfig,
+    lambda config: protocol_of(config, (), None),
     check=check,
-    recorded=plain_without_paths,
-    needs_network=needs_network,
-    planned=planned,
-    measure=_measure,
+    shrink=shrink,
     cells=cells,
     judged=lambda name: name in ("", CONFIRMED),
 )

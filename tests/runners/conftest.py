@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tiny_stage import arguments
 
 if TYPE_CHECKING:
     from runners.subjects.language_model import LanguageModel, ModelFiles
@@ -53,3 +55,47 @@ def minilm(minilm_files: ModelFiles) -> Iterator[LanguageModel]:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def corpus_read_once(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare every run the seconds that reading all texts takes."""
+    from runners.stages import trained_saes
+
+    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+
+
+@pytest.fixture(scope="module")
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the module's first run: `out` and `cache`."""
+    return tmp_path_factory.mktemp(request.module.STAGE.kind)
+
+
+@pytest.fixture(scope="module")
+def done(request: pytest.FixtureRequest, corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """The summary of one finished run of the module's STAGE on its TINY, whose cache other tests go on from."""
+    from runners.stages import trained_saes
+    from runners.stages.lifecycle import run_stage
+
+    stage = request.module.STAGE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        assert run_stage(stage, arguments(folder, request.module.TINY)) == 0
+    parsed: dict[str, Any] = json.loads((folder / "out" / f"{stage.kind}.json").read_text())
+    return parsed
+
+
+@pytest.fixture
+def run(
+    request: pytest.FixtureRequest, done: dict[str, Any], folder: Path, tmp_path: Path
+) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Run another configuration of the module's STAGE on the first run's cache; return exit code and summary."""
+    from runners.stages.lifecycle import run_stage
+
+    stage = request.module.STAGE
+
+    def go(text: str, cache: Path | str | None = None) -> tuple[int, dict[str, Any]]:
+        code = run_stage(stage, arguments(tmp_path, text, "out", str(cache or folder / "cache")))
+        return code, json.loads((tmp_path / "out" / f"{stage.kind}.json").read_text())
+
+    return go

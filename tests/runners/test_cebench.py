@@ -14,7 +14,6 @@ from safetensors.numpy import load_file
 from scipy.stats import zscore
 from tiny_external import CEBENCH as TINY
 from tiny_external import PAIRS
-from tiny_stage import arguments
 from topk_by_hand import topk_latents
 
 from gatekit.errors import GatekitError
@@ -25,50 +24,24 @@ from runners.saes.formats import sae_lens
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
 from runners.seeding import generator
-from runners.stages import cebench, cebench_measuring, trained_saes
+from runners.stages import cebench, cebench_measuring
 from runners.stages.random_model import RandomModelConfig
 from runners.subjects.language_model import LanguageModel, activations, load_reinitialised, tokenize
 from runners.subjects.story_pairs import StoryPairs, labelled_pairs
 from runners.subjects.text_corpus import sae_probes_folder, shuffled
 
-pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runners,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("corpus_read_once"),
+]
 
 HOOK = "blocks.0.hook_resid_post"
 DATASETS = ("66_living-room", "87_glue_cola")
 SCORES = ("contrastive", "independence", "interpretability")
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
-
-
-@pytest.fixture(autouse=True)
-def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda folder: corpus)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("cebench")
-
-
-@pytest.fixture(scope="module")
-def done(corpus, folder) -> dict[str, Any]:
-    """The summary of one finished run, whose cache the other tests go on from."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
-        assert cebench.main(arguments(folder, TINY)) == 0
-    parsed: dict[str, Any] = json.loads((folder / "out" / "cebench.json").read_text())
-    return parsed
-
-
-@pytest.fixture
-def run(done, folder, tmp_path) -> Run:
-    """Run another configuration on the first run's cache; return exit code and summary."""
-
-    def go(text: str, cache: Path | None = None) -> tuple[int, dict[str, Any]]:
-        code = cebench.main(arguments(tmp_path, text, "out", str(cache or folder / "cache")))
-        return code, json.loads((tmp_path / "out" / "cebench.json").read_text())
-
-    return go
+STAGE = cebench.STAGE
 
 
 def column(summary: dict[str, Any], measure: str, name: str = "candidate") -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from tiny_stage import SAES, arguments
+from tiny_stage import PROBING, SAES, arguments
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
@@ -18,23 +18,13 @@ pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 FRONTIER = """\
 sparsity: {target_l0: 24, tolerance: 0.3, seed: 1000, trials: 2}
 gaussian_draws: 1
-probing:
-  datasets: [113_movie_sent]
-  split: distinct
-  rows: 40
-  test_fraction: 0.3333
-  max_tokens: 16
-  pooling: last
-  ks: [1, 2]
-  penalty: l1
-  seed: 0
 route_hooks: [blocks.0.hook_resid_post, blocks.1.hook_resid_post]
 architectures:
   - {architecture: relu, d_sae: 48, l1_coefficient: 3.0}
   - {architecture: route, d_sae: 48, k: 4}
   - {architecture: jump_relu, d_sae: 48, l0_coefficient: 1.0, initial_threshold: 1000}
 """
-TINY = SAES.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]") + FRONTIER
+TINY = SAES.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]") + FRONTIER + PROBING
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,14 @@ from tiny_stage import SAES, arguments
 from gatekit.errors import GatekitError
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
-from runners.stages import layer_routing, trained_saes
+from runners.stages import layer_routing
 from runners.stages.layer_routing_measuring import assign
 
-pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runners,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("corpus_read_once"),
+]
 
 ROUTING = """\
 sparsity: {target_l0: 4, tolerance: 0.5, seed: 1000, trials: 3}
@@ -27,11 +31,6 @@ routing:
 """
 TINY = SAES.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]") + ROUTING
 HOOKS = ("low", "high")
-
-
-@pytest.fixture(autouse=True)
-def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
 
 
 def scores(low_a: float, low_b: float, high_a: float, high_b: float) -> dict[tuple[str, str], float]:

@@ -13,7 +13,6 @@ import pytest
 from probes_by_hand import differences_by_hand, probe_by_hand
 from safetensors.numpy import load_file
 from tiny_external import OOD as TINY
-from tiny_stage import arguments
 from topk_by_hand import topk_latents
 
 from gatekit.errors import GatekitError
@@ -30,43 +29,17 @@ from runners.subjects.shifted_texts import ShiftedTexts, read_longer, read_shift
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import store_texts
 
-pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runners,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("corpus_read_once"),
+]
 
 HOOK = "blocks.0.hook_resid_post"
 NAMES = ["shifted:5_hist_fig_ismale", "longer:96_spam_is"]
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
-
-
-@pytest.fixture(autouse=True)
-def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda folder: corpus)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("ood")
-
-
-@pytest.fixture(scope="module")
-def done(corpus, folder) -> dict[str, Any]:
-    """The summary of one finished run, whose cache the other tests go on from."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
-        assert ood.main(arguments(folder, TINY)) == 0
-    parsed: dict[str, Any] = json.loads((folder / "out" / "ood.json").read_text())
-    return parsed
-
-
-@pytest.fixture
-def run(done, folder, tmp_path) -> Run:
-    """Run another configuration on the first run's cache; return exit code and summary."""
-
-    def go(text: str, cache: Path | None = None) -> tuple[int, dict[str, Any]]:
-        code = ood.main(arguments(tmp_path, text, "out", str(cache or folder / "cache")))
-        return code, json.loads((tmp_path / "out" / "ood.json").read_text())
-
-    return go
+STAGE = ood.STAGE
 
 
 def column(summary: dict[str, Any], measure: str, name: str = "candidate") -> np.ndarray:

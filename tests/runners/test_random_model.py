@@ -17,7 +17,11 @@ from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
 from runners.stages import random_model, trained_saes
 
-pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runners,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("corpus_read_once"),
+]
 
 # So fast that decoders leave the cone in which a soft-frozen one is kept.
 TINY = SAES.replace("2.0e-3", "2.0e-2") + "controls: {random_model_seed: 0, gaussian_draws: 2, matched_cosine: 0.7}\n"
@@ -25,11 +29,6 @@ TINY = SAES.replace("2.0e-3", "2.0e-2") + "controls: {random_model_seed: 0, gaus
 EXTRA = ("_above_frozen_decoder", "_above_soft_frozen_decoder", "_above_frozen_encoder", "_above_shared_start")
 
 Run = Callable[..., int]
-
-
-@pytest.fixture(autouse=True)
-def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda folder: corpus)
 
 
 @pytest.fixture

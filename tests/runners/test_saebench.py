@@ -28,12 +28,16 @@ from runners.benchmarks.saebench import Bench, probe_datasets
 from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.config import read_config
 from runners.progress import Silent
-from runners.stages import saebench, trained_saes
+from runners.stages import saebench
 from runners.subjects.labelled_texts import LabelledTexts, read_labelled, split
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import TextStore, store_texts
 
-pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runners,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("corpus_read_once"),
+]
 
 HOOK = "blocks.0.hook_resid_post"
 NAMES = ("117_us_state_FL", "131_temp_cat_Typical Time")
@@ -57,37 +61,7 @@ core: {batches: 1, batch_texts: 1, context: 16}
 CORE = {"ce_loss_score", "kl_div_score", "cossim"}
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
-
-
-@pytest.fixture(autouse=True)
-def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda folder: corpus)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("saebench")
-
-
-@pytest.fixture(scope="module")
-def done(corpus, folder) -> dict[str, Any]:
-    """The summary of one finished run, whose cache the other tests go on from."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
-        assert saebench.main(arguments(folder, TINY)) == 0
-    parsed: dict[str, Any] = json.loads((folder / "out" / "saebench.json").read_text())
-    return parsed
-
-
-@pytest.fixture
-def run(done, folder, tmp_path) -> Run:
-    """Run another configuration on the first run's cache; return exit code and summary."""
-
-    def go(text: str, cache: str | None = None) -> tuple[int, dict[str, Any]]:
-        code = saebench.main(arguments(tmp_path, text, "out", cache or str(folder / "cache")))
-        return code, json.loads((tmp_path / "out" / "saebench.json").read_text())
-
-    return go
+STAGE = saebench.STAGE
 
 
 def column(summary: dict[str, Any], measure: str, name: str = "candidate") -> list[float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_stage import SAES, arguments
+from tiny_stage import PROBING, SAES, arguments
 
 from gatekit.evidence.reading import read_summary
 from runners.stages import scaling, trained_saes
@@ -20,18 +20,8 @@ grid:
   d_saes: [24, 48]
   passes: 1
 gaussian_draws: 1
-probing:
-  datasets: [113_movie_sent]
-  split: distinct
-  rows: 40
-  test_fraction: 0.3333
-  max_tokens: 16
-  pooling: last
-  ks: [1, 2]
-  penalty: l1
-  seed: 0
 """
-TINY = SAES.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]") + GRID
+TINY = SAES.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]") + GRID + PROBING
 CELLS = {(tokens, width) for tokens in (256, 600) for width in (24, 48)}
 
 

@@ -10,7 +10,11 @@ from tiny_stage import SAES, arguments
 from runners.stages import random_model, trained_saes
 from runners.stages.lifecycle import run_stage
 
-pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.runners,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("corpus_read_once"),
+]
 
 TINY = SAES + "controls: {random_model_seed: 0, gaussian_draws: 1, matched_cosine: 0.7}\n"
 POLICY = """\
@@ -19,11 +23,6 @@ id: tiny
 gates:
   sparsity: {from: random_model, measure: l0, at_most: %s}
 """
-
-
-@pytest.fixture(autouse=True)
-def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
 
 
 @pytest.fixture
