@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import builders
@@ -218,6 +219,8 @@ def test_a_check_that_is_stopped_by_a_signal_says_so_and_never_passes(
         env=environment(**sitecustomize(tmp_path / "site", WAIT)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell starts what runs in its background with SIGINT ignored, and that is inherited.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     with process:
         for _ in range(3000):
