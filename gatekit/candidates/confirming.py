@@ -78,16 +78,14 @@ def confirm(
     assert isinstance(value, dict)
     policy, selection = _policy(value, path, policies)
     used = _evidence(value, path, summaries)
-    moment = parse_time(value["now"])
-    if moment > now + CLOCK_SKEW:
-        raise _refusal("future", f"selected at {value['now']}, which is in the future", path, "/now")
+    moment = _moment(value["now"], path, used, now)
     again = select(policy, selection, used, moment, signers=signers)
     if again.errors:
         raise again.errors[0]
     if again.winner is None:
         raise _refusal("differs", "from this evidence nothing is selected", path, "", "run `gatekit select` again")
     _same(value, candidate_document(again, again.winner), path)
-    _all_compared(value, path, policy, selection, summaries)
+    _all_read(value, path, policy, selection, summaries)
     confirmed = selection.confirm_seeds
     own = [s for s in summaries if s.subject.digest == value["subject_digest"]]
     words = f"best of {again.compared} by {path} (sha256 {document.sha256})"
@@ -135,21 +133,42 @@ def _evidence(value: dict[str, Any], path: str, summaries: Sequence[Summary]) ->
     return used
 
 
-def _all_compared(
+def _moment(text: str, path: str, used: Sequence[Summary], now: datetime) -> datetime:
+    """Return the time of the selection; refuse one that has not come, or that came before its own evidence."""
+    try:
+        moment = parse_time(text)
+    except ValueError:
+        raise _refusal("time", f"{text} is not a day and time that exists", path, "/now") from None
+    if moment - now > CLOCK_SKEW:
+        raise _refusal("future", f"selected at {text}, which is in the future", path, "/now")
+    early = next((summary for summary in used if summary.finished - moment > CLOCK_SKEW), None)
+    if early is not None:
+        raise _refusal("too_early", f"selected at {text}, before {early.path} was measured", path, "/now")
+    return moment
+
+
+def _all_read(
     value: dict[str, Any], path: str, policy: Policy, selection: Selection, summaries: Sequence[Summary]
 ) -> None:
-    """Refuse evidence on a subject that the selection reads and never compared: k would be too small."""
+    """Refuse evidence that the selection reads and has not read: k would be too small, or a rival without its numbers.
+
+    The same bytes under another path are read already.
+    """
     known = {candidate["subject_digest"] for candidate in value["candidates"]}
+    read = {entry["sha256"] for entry in value["evidence"]}
     kinds = kinds_read(policy, selection)
     for summary in sorted(summaries, key=lambda s: s.path):
-        if summary.kind in kinds and matches(policy.subject, summary) and summary.subject.digest not in known:
-            raise _refusal(
-                "not_compared",
-                f"{summary.path} is about {summary.subject.words}, which was not among the candidates",
-                path,
-                "/candidates",
-                "run `gatekit select` again, or keep that evidence elsewhere",
-            )
+        if summary.sha256 in read or summary.kind not in kinds or not matches(policy.subject, summary):
+            continue
+        compared = summary.subject.digest in known
+        what = "which was compared without it" if compared else "which was not among the candidates"
+        raise _refusal(
+            "not_read" if compared else "not_compared",
+            f"{summary.path} is about {summary.subject.words}, {what}",
+            path,
+            "/evidence" if compared else "/candidates",
+            "run `gatekit select` again, or keep that evidence elsewhere",
+        )
 
 
 def _same(stated: Any, found: Any, path: str) -> None:

@@ -169,6 +169,33 @@ def test_the_loser_cannot_be_put_in_the_winners_place() -> None:
     assert refused(documents, value).error_id == "candidate.not_compared"
 
 
+def test_a_rivals_summary_that_the_selection_did_not_read_is_refused() -> None:
+    documents = pools.evidence(**THREE)
+    value = candidate_of({name: text for name, text in documents.items() if name != "jumprelu-saebench.json"})
+    assert value["selection"]["candidates"] == 3
+    error = refused(documents, value)
+    assert error.error_id == "candidate.not_read"
+    assert error.message.startswith("evidence/jumprelu-saebench.json is about")
+
+
+@pytest.mark.parametrize(
+    ("time", "error_id"),
+    [
+        ("2026-13-01T00:00:00Z", "candidate.time"),
+        ("2001-01-01T00:00:00Z", "candidate.too_early"),
+        ("9999-12-31T23:59:59Z", "candidate.future"),
+    ],
+)
+def test_a_selection_at_a_time_that_cannot_have_been_is_refused(time: str, error_id: str) -> None:
+    documents = pools.evidence(**THREE)
+    value = candidate_of(documents)
+    value["now"] = time
+    error = refused(documents, value)
+    assert error.error_id == error_id
+    assert error.location is not None
+    assert error.location.pointer == "/now"
+
+
 def test_evidence_that_changed_since_the_selection_is_refused() -> None:
     documents = pools.evidence(**THREE)
     value = candidate_of(documents)
