@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Measurement, Protocol, Subject, Summary
+from gatekit.gates.bounds import chosen_from
 from gatekit.gates.evaluate import matches
 from gatekit.policy.model import Policy, Selection, Threshold, thresholds
 
@@ -25,12 +26,7 @@ class Candidate:
 
     def compared(self, seeds: Sequence[int] | None) -> int:
         """Return of how many this candidate was already the best, on observations that decide here; 1 when of none."""
-        counts = [1]
-        for summary in self.on(seeds):
-            earlier = summary.protocol.selection
-            reused = not summary.protocol.seeds or set(earlier.seeds) & set(summary.protocol.seeds)
-            counts.append(earlier.candidates if reused else 1)
-        return max(counts)
+        return max([1, *(chosen_from(summary.protocol) for summary in self.on(seeds))])
 
 
 def candidates_from(policy: Policy, selection: Selection, summaries: Iterable[Summary]) -> list[Candidate]:

@@ -21,9 +21,18 @@ def effective_confidence(confidence: float, protocol: Protocol, selected_from: i
     A candidate chosen as best of k on observations that the bound uses again is bounded at 1 - (1 - c) / k; seeds that
     the selection did not see cost nothing. The policy may state a larger k than the summary does, never a smaller one.
     """
-    reused = set(protocol.selection.seeds) & set(protocol.seeds)
-    candidates = max(selected_from, protocol.selection.candidates if reused or not protocol.seeds else 1)
+    candidates = max(selected_from, chosen_from(protocol))
     return selection_confidence(confidence, candidates), candidates
+
+
+def chosen_from(protocol: Protocol) -> int:
+    """Return of how many the subject is the best on seeds that are measured here again.
+
+    A choice or a measurement that does not say its seeds may have used these.
+    """
+    chosen = protocol.selection
+    unsaid = not chosen.seeds or not protocol.seeds
+    return chosen.candidates if unsaid or set(chosen.seeds) & set(protocol.seeds) else 1
 
 
 def interval(measurement: Measurement, confidence: float, generalize_over: tuple[str, ...]) -> Interval:

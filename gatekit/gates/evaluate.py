@@ -68,7 +68,7 @@ def evaluate(
     """
     found = list(errors)
     for summary in summaries:
-        if summary.finished > now + CLOCK_SKEW:
+        if summary.finished - now > CLOCK_SKEW:
             found.append(
                 GatekitError(
                     "summary.future",

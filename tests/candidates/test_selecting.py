@@ -205,9 +205,11 @@ def test_every_candidate_counts_for_the_price_of_the_choice() -> None:
 
 def test_a_candidate_that_was_already_the_best_of_seven_counts_seven_times() -> None:
     swept = {"selection": {"candidates": 7, "seeds": [0, 1, 2, 3, 4]}}
+    unsaid = {"selection": {"candidates": 7, "seeds": []}}
     apart = {"selection": {"candidates": 7, "seeds": [90, 91]}}
-    documents = pools.evidence(topk={}, relu={"saebench": swept})
-    assert pools.choose(documents, pools.POLICY).compared == 8
+    for changes in (swept, unsaid):
+        documents = pools.evidence(topk={}, relu={"saebench": changes})
+        assert pools.choose(documents, pools.POLICY).compared == 8
     documents = pools.evidence(topk={}, relu={"saebench": apart})
     assert pools.choose(documents, pools.POLICY).compared == 2
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import builders
 import pytest
 from judging import outcomes, verdict, why
@@ -113,6 +115,12 @@ def test_evidence_from_the_future_is_refused() -> None:
         assert judged.code == code
 
 
+def test_the_last_time_that_can_be_written_is_judged_like_any_other() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    judged = verdict(GATE % "0.5, max_age: 24h", random_model(r2=R2), now=last)
+    assert (why(judged, "g"), judged.code) == ("stale", 3)
+
+
 def test_a_failed_run_is_inconclusive_and_says_why() -> None:
     failed = builders.summary("random_model", {}, status="failed", reason="out of memory")
     judged = verdict(GATE % 0.5, {"a.json": failed})
@@ -214,11 +222,12 @@ def test_a_repeated_run_with_equal_observations_is_no_contradiction_and_refreshe
     assert (judged.code, judged.policies[0].gates[0].result.evidence.path) == (0, "b.json")
 
 
-def test_a_candidate_selected_on_the_same_seeds_pays_for_the_choice() -> None:
+def test_a_candidate_selected_on_the_same_or_on_unnamed_seeds_pays_for_the_choice() -> None:
     limit = (lower_bound(R2, 0.95) + lower_bound(R2, 1 - 0.05 / 8)) / 2
     chosen = {"selection": {"candidates": 8, "seeds": [0, 1, 2, 3, 4]}}
+    unsaid = {"selection": {"candidates": 8, "seeds": []}}
     fresh = {"selection": {"candidates": 8, "seeds": [10, 11, 12]}}
-    for changes, outcome in ((chosen, "fail"), (fresh, "pass")):
+    for changes, outcome in ((chosen, "fail"), (unsaid, "fail"), (fresh, "pass")):
         document = builders.summary("random_model", {"r2": R2}, protocol_changes=changes)
         judged = verdict(GATE % limit, {"a.json": document})
         assert outcomes(judged) == {"g": outcome}
