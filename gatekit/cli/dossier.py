@@ -44,7 +44,7 @@ def command(
     from gatekit.candidates import read_candidate
     from gatekit.cli.signatures import load_signers
     from gatekit.dossier.contents import contents
-    from gatekit.dossier.folder import check_target, write_folder
+    from gatekit.dossier.folder import MANIFEST, check_target, write_folder
     from gatekit.dossier.gathering import gather
     from gatekit.dossier.judging import judge, judge_gathered
 
@@ -67,7 +67,8 @@ def command(
     verdict, _ = judge(loaded, summaries, base, chosen, time, errors, signers)
     if verdict.code not in WRITTEN or verdict.errors:
         _show(verdict)
-        click.echo("gatekit: no dossier was written", err=True)
+        earlier = f"; {inert.terminal(out)} is still the earlier one" if (target / MANIFEST).exists() else ""
+        click.echo(f"gatekit: no dossier was written{earlier}", err=True)
         return verdict.exit_code
     judged = judge_gathered(gather(loaded, summaries, base, chosen), verdict, time, signers)
     files = contents(judged)

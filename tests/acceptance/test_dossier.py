@@ -147,6 +147,17 @@ def test_refused_input_writes_no_dossier(tmp_path: Path, broken: str) -> None:
     assert not [p.name for p in work.iterdir() if p.name.startswith(".")]
 
 
+def test_where_a_refusal_leaves_an_earlier_dossier_the_message_says_so(tmp_path: Path, bare: dict[str, str]) -> None:
+    work = workspace(tmp_path / "w")
+    assert dossier(cwd=work, env=bare).returncode == 0
+    before = contents(work / "dossier")
+    (work / "evidence" / "b.json").write_text('{"schema": "gatekit.summary/1"')
+    done = dossier(cwd=work, env=bare)
+    assert done.returncode == 4
+    assert "no dossier was written; dossier is still the earlier one" in done.stderr
+    assert contents(work / "dossier") == before
+
+
 def test_an_earlier_dossier_is_replaced_and_anything_else_is_not(tmp_path: Path, bare: dict[str, str]) -> None:
     work = workspace(tmp_path / "w")
     assert dossier(cwd=work, env=bare).returncode == 0
