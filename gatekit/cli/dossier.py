@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import rich_click as click
 
 from gatekit.cli.delivery import deliver
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_policies, the_time
-from gatekit.errors import GatekitError, UsageError
+from gatekit.cli.writing import check_apart
+from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Verdict
 from gatekit.report import inert
@@ -49,7 +49,7 @@ def command(
     from gatekit.dossier.judging import judge, judge_gathered
 
     target = Path(os.path.normpath(out))
-    _apart(target, [*(evidence or [EVIDENCE]), *base_evidence])
+    check_apart(target, [*(evidence or [EVIDENCE]), *base_evidence])
     check_target(target)
     time = the_time(now)
     loaded, policy_errors = load_policies(policies)
@@ -84,15 +84,3 @@ def _show(verdict: Verdict) -> None:
     from gatekit.report.terminal import render
 
     deliver([], lambda _: "", lambda width, color: render(verdict, width, color))
-
-
-def _apart(target: Path, inputs: Sequence[str]) -> None:
-    """Refuse a dossier inside its own evidence: the next run would read its JSON as summaries.
-
-    Raises:
-        UsageError: it lies there.
-    """
-    place = Path(os.path.realpath(target))
-    for folder in inputs:
-        if os.path.isdir(folder) and place.is_relative_to(os.path.realpath(folder)):
-            raise UsageError(f"--out lies in the evidence folder '{folder}'", "name a place outside of it")

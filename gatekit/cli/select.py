@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from gatekit.cli.delivery import terminal_width
-from gatekit.cli.inputs import load_evidence, load_policies, the_time
-from gatekit.cli.writing import write_together
+from gatekit.cli.inputs import EVIDENCE, load_evidence, load_policies, the_time
+from gatekit.cli.writing import check_apart, write_together
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from gatekit.policy import Policy
@@ -49,6 +49,8 @@ def command(
     from gatekit.cli.signatures import load_signers
     from gatekit.report.selection_terminal import render
 
+    if out is not None:
+        check_apart(Path(out), evidence or [EVIDENCE])
     time = the_time(now)
     policy, section, errors = _policy(policies)
     if isinstance(section, LegacySelection):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,18 @@ class Written:
     replaced: tuple[Path, ...]
     unchanged: tuple[Path, ...]
     """They were there already, with the same content."""
+
+
+def check_apart(target: Path, inputs: Sequence[str]) -> None:
+    """Refuse to write into the evidence: the next run would read what was written as summaries.
+
+    Raises:
+        UsageError: the target lies in one of the input folders.
+    """
+    place = Path(os.path.realpath(target))
+    for folder in inputs:
+        if os.path.isdir(folder) and place.is_relative_to(os.path.realpath(folder)):
+            raise UsageError(f"--out lies in the evidence folder '{folder}'", "name a place outside of it")
 
 
 def write_together(files: Mapping[Path, bytes], replace: bool, remedy: str) -> Written:

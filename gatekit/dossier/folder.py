@@ -13,6 +13,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -45,17 +46,31 @@ def check_target(target: Path) -> None:
         return
     if target.is_symlink() or not target.is_dir():
         raise _in_the_way(target, "it is not a folder")
-    found = {path.relative_to(target).as_posix(): path for path in target.rglob("*") if not path.is_dir()}
+    try:
+        _check_content(target)
+    except OSError as error:
+        raise _in_the_way(target, f"it cannot be read: {error.strerror or error}") from error
+
+
+def _check_content(target: Path) -> None:
+    dossier = _is_dossier(target)
+    found = {}
+    for inside in target.rglob("*"):
+        if inside.is_dir():
+            continue
+        if not dossier:
+            raise _in_the_way(target, "it holds files that are no dossier")
+        found[inside.relative_to(target).as_posix()] = inside
     if not found:
         return
-    if not _is_dossier(target):
-        raise _in_the_way(target, "it holds files that are no dossier")
     expected = _listed(target)
     for name in sorted(found.keys() | expected.keys()):
         if name not in expected:
             raise _in_the_way(target, f"it holds {name}, which no dossier wrote")
         path = found.get(name)
-        if path is None or path.is_symlink() or sha256(path.read_bytes()).hexdigest() != expected[name]:
+        # A named pipe in a file's place would be waited for without end.
+        regular = path is not None and stat.S_ISREG(path.lstat().st_mode)
+        if path is None or not regular or sha256(path.read_bytes()).hexdigest() != expected[name]:
             raise _in_the_way(target, f"{name} was changed since the dossier was written")
 
 
@@ -97,6 +112,8 @@ def _is_dossier(target: Path) -> bool:
 
 def _listed(target: Path) -> dict[str, str]:
     """Return what SHA256SUMS lists, and itself: it is what its own lines say."""
+    if not (target / SUMS).is_file():
+        return {}
     try:
         text = (target / SUMS).read_text("utf-8")
     except (OSError, UnicodeDecodeError):

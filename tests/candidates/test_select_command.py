@@ -311,3 +311,13 @@ def test_a_second_selection_is_the_same_to_the_byte_plots_included(golden: Path)
     assert {path.name for path in (golden.parent / "again").iterdir()} == WRITTEN
     for name in WRITTEN:
         assert (golden / name).read_bytes() == (golden.parent / "again" / name).read_bytes(), name
+
+
+def test_nothing_is_written_into_the_evidence(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    before = sorted(path.name for path in (folder / "evidence").iterdir())
+    for arguments in (("evidence", "--out", "evidence/chosen"), ("--out", "evidence")):
+        done = select(folder, *arguments)
+        assert done.returncode == 64
+        assert "--out lies in the evidence folder 'evidence'" in done.stderr
+    assert sorted(path.name for path in (folder / "evidence").iterdir()) == before

@@ -52,6 +52,25 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     assert found(tmp_path / "dossier") == files("one")
 
 
+@pytest.mark.parametrize(("name", "why"), [("README.md", "README.md was changed"), (SUMS, "which no dossier wrote")])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str, why: str) -> None:
+    write_folder(tmp_path / "dossier", files("one"))
+    (tmp_path / "dossier" / name).unlink()
+    os.mkfifo(tmp_path / "dossier" / name)
+    refused(tmp_path / "dossier", why)
+
+
+def test_a_folder_that_cannot_be_listed_is_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    write_folder(tmp_path / "dossier", files("one"))
+    with monkeypatch.context() as patched, pytest.raises(GatekitError, match="Permission denied") as caught:
+        patched.setattr(Path, "rglob", denied)
+        write_folder(tmp_path / "dossier", files("new"))
+    assert caught.value.error_id == "dossier.in_the_way"
+
+
 def test_the_sums_are_those_of_sha256sum(tmp_path: Path) -> None:
     write_folder(tmp_path / "dossier", files("one"))
     done = subprocess.run(["sha256sum", "--check", "--strict", SUMS], cwd=tmp_path / "dossier", capture_output=True)
