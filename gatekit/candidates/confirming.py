@@ -6,6 +6,7 @@ bytes; the selection is made again from them and must come out the same, number 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any
 from gatekit.candidates.documents import candidate_document
 from gatekit.candidates.pool import kinds_read, on_seeds
 from gatekit.candidates.selecting import select
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.schemas import check
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_json
 from gatekit.evidence.summary import Summary, parse_time
@@ -41,8 +42,11 @@ def read_candidate(path: str) -> Document:
     """Read a candidate file.
 
     Raises:
+        UsageError: there is no such file.
         GatekitError: `json.*` or `schema.*` with file and JSON pointer, or `candidate.not_a_candidate`.
     """
+    if not os.path.lexists(path):
+        raise UsageError(f"no candidate at '{path}'", "check the path; `gatekit select` writes one")
     document = read_json(path, SUMMARY_LIMITS)
     if not isinstance(document.value, dict) or document.value.get("schema") != "gatekit.candidate/1":
         raise GatekitError(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from gatekit import candidates
 from gatekit.candidates import read_candidate
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import Summary
 from gatekit.gates.evaluate import Signer, evaluate
 from gatekit.gates.verdict import Verdict
@@ -27,9 +27,14 @@ def judge_candidate(
     """Return the verdict on a candidate file's subject; a file that does not hold is an error of the verdict.
 
     The arguments after `path` are those of `gates.evaluate.evaluate`.
+
+    Raises:
+        UsageError: there is no such file.
     """
     try:
         candidate = read_candidate(path)
+    except UsageError:
+        raise
     except GatekitError as error:
         return evaluate(policies, (), now, [*errors, error], advisory, base, signers)
     return candidates.judge_candidate(candidate, policies, summaries, now, errors, advisory, base, signers)[0]

@@ -10,7 +10,7 @@ import rich_click as click
 from gatekit.cli.delivery import deliver
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_policies, the_time
 from gatekit.cli.writing import check_apart
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Verdict
 from gatekit.report import inert
@@ -61,6 +61,8 @@ def command(
     if candidate is not None:
         try:
             chosen = read_candidate(candidate)
+        except UsageError:
+            raise
         except GatekitError as error:
             errors.append(error)
             summaries = []  # no evidence is judged in its name

@@ -321,3 +321,16 @@ def test_signatures_are_copied_and_count_for_the_copies_by_the_readers_own_keys(
     assert "--keys YOUR_KEYS" in (work / "dossier" / "README.md").read_text()
     assert check("--keys", "../keys.yaml", cwd=work / "dossier").returncode == 0
     assert check(cwd=work / "dossier").returncode == 4
+
+
+@pytest.mark.parametrize("command", [("check",), ("dossier", "--out", "dossier")])
+def test_a_candidate_file_that_is_not_there_is_one_line_and_a_wrong_command(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    work = workspace(tmp_path / "w")
+    done = gatekit(*command, "--policy", "policies/small.yaml", "--candidate", "candidat.json", cwd=work)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr.splitlines() == [
+        "gatekit: no candidate at 'candidat.json'; check the path; `gatekit select` writes one [usage]"
+    ]
+    assert not (work / "dossier").exists()
