@@ -82,6 +82,8 @@ sys.argv = ["gatekit", "check", "--policy", sys.argv[1], "--evidence", sys.argv[
 import os, sysconfig
 def report(code):
     site = {os.path.realpath(sysconfig.get_path(key)) for key in ("purelib", "platlib")}
+    # An environment laid over another one finds packages in the other's folder too.
+    site |= {os.path.realpath(folder) for folder in sys.path if os.path.basename(folder) == "site-packages"}
     roots = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
