@@ -9,8 +9,8 @@ from gatekit.claims.model import Claim, Level, Registry, Rules, Status
 from gatekit.claims.paths import is_plain
 from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence.strict_json import read_regular_file
+from gatekit.evidence.strict_yaml import Node, YamlDocument, YamlLimits, parse_yaml
 from gatekit.policy import Policy, fields
-from gatekit.policy.strict_yaml import Node, YamlDocument, YamlLimits, parse_yaml
 
 REGISTRY_KEYS = ("schema", "rules", "claims")
 RULE_KEYS = ("documents", "unregistered_numbers", "claim_language")

@@ -9,7 +9,7 @@ from collections.abc import Mapping as MappingOf
 from datetime import date, timedelta
 
 from gatekit.errors import GatekitError, did_you_mean
-from gatekit.policy.strict_yaml import Mapping, Node, Scalar, Sequence, YamlDocument
+from gatekit.evidence.strict_yaml import Mapping, Node, Scalar, Sequence, YamlDocument
 
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([hdw])", re.ASCII)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}

@@ -10,6 +10,7 @@ from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.kinds import Measure
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import KINDS
+from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 from gatekit.policy import fields
 from gatekit.policy.model import (
     Combination,
@@ -26,7 +27,6 @@ from gatekit.policy.model import (
 )
 from gatekit.policy.selection import selection_from
 from gatekit.policy.settings import SETTING_KEYS, Settings, measure_from, settings_from
-from gatekit.policy.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 
 POLICY_KEYS = (
     *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject"),

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from gatekit.errors import did_you_mean
 from gatekit.evidence.schemas import KINDS
+from gatekit.evidence.strict_yaml import Node, YamlDocument
 from gatekit.policy import fields
 from gatekit.policy.model import LegacySelection, Score, Selection, Threshold
 from gatekit.policy.settings import Settings, measure_from
-from gatekit.policy.strict_yaml import Node, YamlDocument
 
 SELECTION_KEYS = ("scores", "eligibility", "pareto", "ties", "seeds", "may_differ", "weight_grid")
 VALUE_KEYS = ("from", "measure", "use", "protocol")

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from gatekit.errors import did_you_mean
 from gatekit.evidence.kinds import Measure, measures
+from gatekit.evidence.strict_yaml import Node, YamlDocument
 from gatekit.policy import fields
 from gatekit.policy.model import DEFAULT_CONFIDENCE, DEFAULT_MIN_SEEDS
-from gatekit.policy.strict_yaml import Node, YamlDocument
 
 SETTING_KEYS = ("confidence", "min_seeds", "max_age", "allow_reported", "generalize_over", "selected_from")
 """What `defaults` may set and a threshold may override."""

@@ -18,8 +18,8 @@ from functools import cached_property
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import read_regular_file
+from gatekit.evidence.strict_yaml import YAML_LIMITS, Node, YamlDocument, parse_yaml
 from gatekit.policy import fields
-from gatekit.policy.strict_yaml import YAML_LIMITS, Node, YamlDocument, parse_yaml
 from gatekit.signing.ed25519 import is_sound, key_digest
 from gatekit.signing.statement import ROLES, utc_time
 

@@ -11,8 +11,8 @@ import pytest
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.schemas import KINDS, schema
+from gatekit.evidence.strict_yaml import parse_yaml
 from gatekit.policy import loading, model, parse_policy
-from gatekit.policy.strict_yaml import parse_yaml
 
 POLICIES = sorted(Path(__file__).parents[2].joinpath("policies").glob("*.yaml"))
 

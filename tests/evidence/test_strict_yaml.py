@@ -1,4 +1,4 @@
-"""What `gatekit.policy.strict_yaml` refuses and where, what it accepts, and how it maps values back to places."""
+"""What `gatekit.evidence.strict_yaml` refuses and where, what it accepts, and how it maps values back to places."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError
-from gatekit.policy.strict_yaml import Mapping, Scalar, YamlDocument, YamlLimits, parse_yaml, read_yaml
+from gatekit.evidence.strict_yaml import Mapping, Scalar, YamlDocument, YamlLimits, parse_yaml, read_yaml
 
 POLICY = """\
 # a policy
@@ -385,7 +385,7 @@ def test_no_small_document_costs_a_second_or_200_megabytes(name: str, tmp_path: 
     path = tmp_path / "bomb.yaml"
     path.write_text(BOMBS[name])
     program = (
-        "import sys\nfrom gatekit.errors import GatekitError\nfrom gatekit.policy.strict_yaml import read_yaml\n"
+        "import sys\nfrom gatekit.errors import GatekitError\nfrom gatekit.evidence.strict_yaml import read_yaml\n"
         "try:\n    read_yaml(sys.argv[1])\nexcept GatekitError as error:\n    print(error.error_id)\n"
     )
 
