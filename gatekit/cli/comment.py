@@ -6,24 +6,22 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import rich_click as click
 
-from gatekit.errors import GatekitError, Location, UsageError
-from gatekit.evidence.strict_json import JsonLimits, read_json, read_regular_file
+from gatekit.errors import UsageError
+from gatekit.evidence.strict_json import read_regular_file
 from gatekit.exit_codes import ExitCode
 from gatekit.github import comment
 from gatekit.github.annotations import Annotation
 from gatekit.github.annotations import render as render_annotations
 from gatekit.github.api import Api, ApiError, api
+from gatekit.github.event import CommentEvent, FinishedRun, is_repository, read_comment_event
 from gatekit.github.judgement import read_report
 from gatekit.report import inert
 
-EVENT_LIMITS = JsonLimits(size=25 << 20, string=1 << 20, depth=64)
 MARKDOWN_LIMIT = 4 << 20
 """Bytes."""
-_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}", re.ASCII)
 
 
 @click.command("comment")
@@ -51,19 +49,18 @@ def command(report_path: str, identifier: str, mode: comment.Mode, markdown: str
     if markdown is not None:
         text = read_regular_file(markdown, "markdown", MARKDOWN_LIMIT).decode("utf-8", "replace")
     repository = os.environ.get("GITHUB_REPOSITORY", "")
-    if not _REPOSITORY.fullmatch(repository):
+    if not is_repository(repository):
         raise UsageError("GITHUB_REPOSITORY names no repository", "run this in GitHub Actions, or set it to OWNER/NAME")
-    event, server = _event(os.environ), api(os.environ)
-    run = event.get("workflow_run")
-    if isinstance(run, dict):
-        said = {True: "success", False: "failure"}[report.exit_code == ExitCode.PASS]
-        if run.get("conclusion") != said:
-            return _warn(f"the report says '{report.word}' but the run ended as '{run.get('conclusion')}': not shown")
+    event, server = read_comment_event(os.environ), api(os.environ)
+    if event.run is not None:
+        agreed = "success" if report.exit_code == ExitCode.PASS else "failure"
+        if event.run.conclusion != agreed:
+            return _warn(f"the report says '{report.word}' but the run ended as '{event.run.conclusion}': not shown")
         if text is not None:
             raise UsageError("--markdown in a workflow_run event", "leave it out: that file was made by the other run")
     try:
         place = comment.Place(repository, _number(server, repository, event))
-        written = comment.body(identifier, report, text, _link(os.environ, repository, run))
+        written = comment.body(identifier, report, text, _link(os.environ, repository, event.run))
         passes = report.exit_code == ExitCode.PASS
         done = comment.publish(server, place, written, passes, mode, author)
     except ApiError as error:
@@ -72,29 +69,17 @@ def command(report_path: str, identifier: str, mode: comment.Mode, markdown: str
     return ExitCode.PASS
 
 
-def _event(environment: Mapping[str, str]) -> dict[str, Any]:
-    path = environment.get("GITHUB_EVENT_PATH", "")
-    if not path:
-        raise UsageError("GITHUB_EVENT_PATH is not set", "run this in GitHub Actions")
-    value = read_json(path, EVENT_LIMITS).value
-    if not isinstance(value, dict):
-        raise GatekitError("event.field", "the event is not an object", Location(path))
-    return value
-
-
-def _number(server: Api, repository: str, event: dict[str, Any]) -> int:
-    run, request = event.get("workflow_run"), event.get("pull_request")
-    if isinstance(run, dict):
+def _number(server: Api, repository: str, event: CommentEvent) -> int:
+    run = event.run
+    if run is not None:
         return comment.retried(lambda: comment.number_of(server, repository, run))
-    number = request.get("number") if isinstance(request, dict) else None
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise UsageError("the event is for no pull request", "comment on pull_request or workflow_run events only")
-    return number
+    assert event.number is not None, "an event that was read has a run or a number"
+    return event.number
 
 
-def _link(environment: Mapping[str, str], repository: str, run: Any) -> str | None:
+def _link(environment: Mapping[str, str], repository: str, run: FinishedRun | None) -> str | None:
     """Return the address of the run that judged, made from its number alone."""
-    number = run.get("id") if isinstance(run, dict) else environment.get("GITHUB_RUN_ID", "")
+    number = environment.get("GITHUB_RUN_ID", "") if run is None else run.id
     server = environment.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
     if not str(number).isdecimal() or not re.fullmatch(r"https?://[A-Za-z0-9.:-]+", server, re.ASCII):
         return None

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from gatekit.github.annotations import Annotation
 from gatekit.github.api import Api, ApiError, segment
+from gatekit.github.event import FinishedRun
 from gatekit.github.judgement import Judgement
 from gatekit.github.summary import COMMENT_LIMIT, fit
 from gatekit.report import inert
@@ -126,7 +127,7 @@ def retried(call: Callable[[], T], pause: Callable[[float], None] = time.sleep) 
     return call()
 
 
-def number_of(api: Api, repository: str, run: dict[str, Any]) -> int:
+def number_of(api: Api, repository: str, run: FinishedRun) -> int:
     """Return the number of the pull request that a finished run was for.
 
     The event names pull requests of the same repository only. For a fork it is the open one whose branch and last
@@ -135,27 +136,23 @@ def number_of(api: Api, repository: str, run: dict[str, Any]) -> int:
     Args:
         api: where to look.
         repository: OWNER/NAME that the run belongs to.
-        run: `workflow_run` of the event.
+        run: what the event says of the run.
 
     Raises:
         ApiError: there is none, or more than one.
     """
-    sha, branch = run.get("head_sha"), run.get("head_branch")
-    source = run.get("head_repository")
-    owner = source.get("owner") if isinstance(source, dict) else None
-    login = owner.get("login") if isinstance(owner, dict) else None
-    if not (isinstance(sha, str) and isinstance(branch, str) and isinstance(login, str)):
+    if run.head_sha is None or run.head_branch is None or run.head_owner is None:
         raise ApiError("the event does not say which branch the run was for")
     here, _, name = repository.partition("/")
     path = f"/repos/{segment(here)}/{segment(name)}/pulls"
     found = set()
-    for page in api.pages(path, state="open", head=f"{login}:{branch}"):
+    for page in api.pages(path, state="open", head=f"{run.head_owner}:{run.head_branch}"):
         for item in page:
             head, number = item.get("head"), item.get("number")
-            if isinstance(head, dict) and head.get("sha") == sha and isinstance(number, int):
+            if isinstance(head, dict) and head.get("sha") == run.head_sha and isinstance(number, int):
                 found.add(number)
     if len(found) != 1:
-        raise ApiError(f"{len(found)} open pull requests end with commit {sha[:12]}; the comment needs one")
+        raise ApiError(f"{len(found)} open pull requests end with commit {run.head_sha[:12]}; the comment needs one")
     return found.pop()
 
 

@@ -1,5 +1,8 @@
 """The event that a workflow runs for: which branches and commits it names, and which labels the pull request had.
 
+The only reader of GitHub's event file: `gatekit pr` and `gatekit action` take an `Event` from it, `gatekit comment` a
+`CommentEvent`.
+
 GitHub writes the event file when the event is made. A run that is started again gets the same file: its commits and
 labels are those of the first run, so a label that was taken off since is still in it.
 """
@@ -22,7 +25,7 @@ MAX_LABELS = 100
 """GitHub's own limit for one pull request."""
 
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
+_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}", re.ASCII)
 # The rules of git check-ref-format; what they refuse cannot be a branch.
 _NOT_IN_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[./]|[./]$|^@$")
 _BRANCH_LIMIT = 255
@@ -59,6 +62,35 @@ class Event:
     """The head is in another repository, or in one that is gone."""
 
 
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run of a workflow that has ended, as a `workflow_run` event tells it; None where the event does not say."""
+
+    id: int | None
+    conclusion: str | None
+    """`success`, `failure`, `cancelled`, ..."""
+    head_sha: str | None
+    """The last commit of the branch that the run was for."""
+    head_branch: str | None
+    head_owner: str | None
+    """Login of the owner of the repository that the branch is in; a fork that was deleted has none."""
+
+
+@dataclass(frozen=True)
+class CommentEvent:
+    """Where a comment may go: to the pull request of the event, or to the one that a finished run was for."""
+
+    number: int | None
+    """Of the pull request, where the event is one's."""
+    run: FinishedRun | None
+    """The run, where the event is `workflow_run`."""
+
+
+def is_repository(name: str) -> bool:
+    """Whether a name has the form OWNER/NAME of a repository."""
+    return _REPOSITORY.fullmatch(name) is not None
+
+
 def read_event(environment: Mapping[str, str]) -> Event | None:
     """Read the event that GITHUB_EVENT_NAME and GITHUB_EVENT_PATH name; None outside of Actions.
 
@@ -73,11 +105,26 @@ def read_event(environment: Mapping[str, str]) -> Event | None:
         known = f"known: {', '.join(EVENTS)}; for others give --base and --head"
         remedy = _OTHER_EVENTS.get(name) or did_you_mean(name, EVENTS) or known
         raise UsageError(f"the event {name[:80]!r} is not one that a change can be read from", remedy)
-    path = environment.get("GITHUB_EVENT_PATH", "")
-    if not path:
-        raise UsageError("GITHUB_EVENT_NAME is set, but not GITHUB_EVENT_PATH", "give --base and --head")
-    fields = _Fields(read_json(path, EVENT_LIMITS))
+    fields = _event_file(environment, "give --base and --head")
     return _pull_request(fields, environment) if name == "pull_request" else _merge_group(fields)
+
+
+def read_comment_event(environment: Mapping[str, str]) -> CommentEvent:
+    """Read from the event file what `gatekit comment` needs, whatever the event is called.
+
+    A finished run's own file of results names no pull request that can be believed, so only the event is asked.
+
+    Raises:
+        UsageError: there is no event file, or its event is for no pull request.
+        GatekitError: `event.field`, `json.*`: the file is no event.
+    """
+    fields = _event_file(environment, "run this in GitHub Actions")
+    if isinstance(fields.value("workflow_run"), dict):
+        return CommentEvent(None, _finished_run(fields))
+    number = fields.value("pull_request", "number")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise UsageError("the event is for no pull request", "comment on pull_request or workflow_run events only")
+    return CommentEvent(number, None)
 
 
 def sides(repository: Repository, event: Event | None, base: str | None = None, head: str | None = None) -> Sides:
@@ -156,6 +203,16 @@ class _Fields:
         return frozenset(found)
 
 
+def _event_file(environment: Mapping[str, str], remedy: str) -> _Fields:
+    path = environment.get("GITHUB_EVENT_PATH", "")
+    if not path:
+        raise UsageError("GITHUB_EVENT_PATH is not set, so there is no event to read", remedy)
+    fields = _Fields(read_json(path, EVENT_LIMITS))
+    if not isinstance(fields.document.value, dict):
+        raise fields.refused("the event is not an object")
+    return fields
+
+
 def is_branch_name(name: str) -> bool:
     """Whether git and GitHub allow a branch of this name."""
     return 0 < len(name.encode("utf-8", "replace")) <= _BRANCH_LIMIT and not _NOT_IN_BRANCH.search(name)
@@ -195,4 +252,19 @@ def _merge_group(fields: _Fields) -> Event:
         number=None,
         labels=frozenset(),
         from_fork=False,
+    )
+
+
+def _finished_run(fields: _Fields) -> FinishedRun:
+    def told(*names: str) -> str | None:
+        value = fields.value("workflow_run", *names)
+        return value if isinstance(value, str) else None
+
+    number = fields.value("workflow_run", "id")
+    return FinishedRun(
+        id=number if isinstance(number, int) and not isinstance(number, bool) else None,
+        conclusion=told("conclusion"),
+        head_sha=told("head_sha"),
+        head_branch=told("head_branch"),
+        head_owner=told("head_repository", "owner", "login"),
     )

@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+import gatekit as gatekit_package
 from gatekit.errors import UsageError
 from gatekit.github.annotations import Annotation
 from gatekit.github.api import Api, ApiError, api
 from gatekit.github.comment import MODES, Place, body, marker, number_of, publish
+from gatekit.github.event import FinishedRun
 from gatekit.github.judgement import Judgement
 
 PLACE = Place("octo/cat", 7)
@@ -179,6 +181,7 @@ def test_a_token_of_another_login_is_told_how_to_be_found_again(server: State) -
 
 
 FORK = {"head_sha": "a" * 40, "head_branch": "patch", "head_repository": {"owner": {"login": "fork"}}}
+FORK_RUN = FinishedRun(id=99, conclusion="failure", head_sha="a" * 40, head_branch="patch", head_owner="fork")
 
 
 def test_the_number_of_a_forks_pull_request_is_found_by_branch_and_commit(server: State) -> None:
@@ -187,14 +190,14 @@ def test_the_number_of_a_forks_pull_request_is_found_by_branch_and_commit(server
         {"label": "fork:patch", "number": 5, "head": {"sha": "a" * 40}},
         {"label": "octo:patch", "number": 6, "head": {"sha": "a" * 40}},
     ]
-    assert number_of(Api(server.url, "t"), "octo/cat", FORK) == 5
+    assert number_of(Api(server.url, "t"), "octo/cat", FORK_RUN) == 5
 
 
 @pytest.mark.parametrize("pulls", [0, 2])
 def test_no_or_several_pull_requests_of_that_commit_get_no_comment(server: State, pulls: int) -> None:
     server.pulls = [{"label": "fork:patch", "number": n, "head": {"sha": "a" * 40}} for n in range(pulls)]
     with pytest.raises(ApiError, match="needs one"):
-        number_of(Api(server.url, "t"), "octo/cat", FORK)
+        number_of(Api(server.url, "t"), "octo/cat", FORK_RUN)
 
 
 @settings(deadline=None, max_examples=200)
@@ -294,6 +297,29 @@ def test_after_the_run_of_a_fork_the_comment_goes_where_the_platform_says(server
     code, said = run(tmp_path, server, RUN, report={**REPORT, "pull_request": 1, "number": 1})
     assert (code, said) == (0, "comment on octo/cat pull request 5: created\n")
     assert "https://github.com/octo/cat/actions/runs/99" in server.comments[0]["body"]
+
+
+def test_a_run_whose_fork_was_deleted_gets_a_warning_and_no_comment(server: State, tmp_path: Path) -> None:
+    code, said = run(tmp_path, server, {"workflow_run": {**RUN["workflow_run"], "head_repository": None}})
+    assert code == 0
+    assert "does not say which branch" in said
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("event", [{}, {"pull_request": None}, {"pull_request": {"number": True}}])
+def test_an_event_of_no_pull_request_exits_64(server: State, tmp_path: Path, event: object) -> None:
+    assert run(tmp_path, server, event)[0] == 64
+
+
+@pytest.mark.parametrize("event", [[], "x", {"workflow_run": {"head_repository": "gone"}}])
+def test_a_file_that_is_no_event_exits_4(server: State, tmp_path: Path, event: object) -> None:
+    assert run(tmp_path, server, event)[0] == 4
+
+
+def test_one_module_reads_the_event_file() -> None:
+    package = Path(gatekit_package.__file__).parent
+    readers = [path for path in package.rglob("*.py") if "GITHUB_EVENT_PATH" in path.read_text()]
+    assert [path.relative_to(package).as_posix() for path in readers] == ["github/event.py"]
 
 
 def test_a_report_that_contradicts_its_run_is_not_shown(server: State, tmp_path: Path) -> None:
