@@ -1,0 +1,117 @@
+"""What changed in a gate: in its rule, and in whether the rule counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from gatekit.policy.changes import Change, Detail, bound_word, factors, field_changes, meaning, step
+from gatekit.policy.model import Combined, Gate, Rule, Threshold
+
+
+def gate_changes(old: Gate, new: Gate) -> list[Detail]:
+    """Return what changed in one gate; words such as its description change nothing."""
+    return field_changes(
+        old,
+        new,
+        {
+            "required": lambda a, b: step("required", a.required, b.required, tighter=b.required),
+            "level": lambda a, b: step("level", a.level, b.level, tighter=b.level == "enforce"),
+            "rule": lambda a, b: _rule(a.rule, b.rule),
+        },
+    )
+
+
+def _rule(old: Rule, new: Rule) -> list[Detail]:
+    if isinstance(old, Threshold) and isinstance(new, Threshold):
+        if _key(old) == _key(new):
+            return _threshold(old, new)
+        return [
+            Detail(Change.REMOVED, f"{_name(old)} no longer asked"),
+            Detail(Change.ADDED, f"{_name(new)} asked"),
+        ]
+    operators = {rule.operator for rule in (old, new) if isinstance(rule, Combined)}
+    parts_decide = all(_is_its_parts(rule) for rule in (old, new) if isinstance(rule, Combined))
+    if len(operators) == 1 and parts_decide:
+        return _children(operators.pop(), _parts(old), _parts(new))
+    # The order of first_of matters, and two ways of combining rules cannot be ordered.
+    if meaning(old) == meaning(new):
+        return []
+    return [Detail(Change.INCOMPARABLE, f"{_name(old)} became {_name(new)}")]
+
+
+def _is_its_parts(rule: Combined) -> bool:
+    """Whether a combination is known by its operator and its parts, in any order, and has nothing else that counts."""
+    known = {"operator", "rules", "location"}
+    return rule.operator in ("all_of", "any_of") and {field.name for field in fields(rule)} <= known
+
+
+def _parts(rule: Rule) -> tuple[Rule, ...]:
+    return rule.rules if isinstance(rule, Combined) else (rule,)
+
+
+def _children(operator: str, old: Sequence[Rule], new: Sequence[Rule]) -> list[Detail]:
+    """Match parts by what they measure; in all_of a part more is a demand more, in any_of a way out more."""
+    details: list[Detail] = []
+    left = list(new)
+    for part in old:
+        match = next((other for other in left if _key(other) == _key(part)), None)
+        if match is None:
+            change = Change.REMOVED if operator == "all_of" else Change.TIGHTENED
+            details.append(Detail(change, f"{_name(part)} no longer in {operator}"))
+        else:
+            left.remove(match)
+            details += _rule(part, match)
+    more = Change.ADDED if operator == "all_of" else Change.LOOSENED
+    return details + [Detail(more, f"{_name(part)} added to {operator}") for part in left]
+
+
+def _key(rule: Rule) -> tuple[object, ...]:
+    """What a rule is about, whatever its numbers: two versions of it share this."""
+    if isinstance(rule, Threshold):
+        return (rule.kind, rule.measure.name, rule.operator)
+    return (rule.operator, *sorted(map(repr, map(_key, rule.rules))))
+
+
+def _name(rule: Rule) -> str:
+    if isinstance(rule, Threshold):
+        return f"{rule.kind} {rule.measure.name} {rule.operator}"
+    return f"{rule.operator} of {len(rule.rules)} rules"
+
+
+def _threshold(old: Threshold, new: Threshold) -> list[Detail]:
+    return field_changes(
+        old,
+        new,
+        {
+            "low": lambda a, b: _limit(a, a.low, b.low, upwards=True),
+            "high": lambda a, b: _limit(a, a.high, b.high, upwards=False),
+            "point": lambda a, b: step("bound", bound_word(a), bound_word(b), tighter=not b.point),
+            "confidence": lambda a, b: step("confidence", a.confidence, b.confidence, b.confidence > a.confidence),
+            "min_seeds": lambda a, b: step("min_seeds", a.min_seeds, b.min_seeds, b.min_seeds > a.min_seeds),
+            "max_age": lambda a, b: step("max_age", a.max_age, b.max_age, _is_shorter(a, b)),
+            "allow_reported": lambda a, b: step(
+                "allow_reported", a.allow_reported, b.allow_reported, tighter=not b.allow_reported
+            ),
+            "selected_from": lambda a, b: step(
+                "selected_from", a.selected_from, b.selected_from, b.selected_from > a.selected_from
+            ),
+            "generalize_over": _generalize_over,
+        },
+    )
+
+
+def _limit(rule: Threshold, old: float | None, new: float | None, upwards: bool) -> list[Detail]:
+    """Compare one end of what passes: a lower end is tighter further up, an upper end further down."""
+    tighter = None if old is None or new is None else new > old if upwards else new < old
+    return step(f"{rule.measure.name} {rule.operator}", old, new, tighter)
+
+
+def _is_shorter(old: Threshold, new: Threshold) -> bool:
+    return new.max_age is not None and (old.max_age is None or new.max_age < old.max_age)
+
+
+def _generalize_over(old: Threshold, new: Threshold) -> list[Detail]:
+    before, after = factors(old), factors(new)
+    wider = True if after > before else False if after < before else None
+    return step("generalize_over", tuple(sorted(before)), tuple(sorted(after)), wider)
