@@ -9,6 +9,7 @@ import torch
 
 from runners.saes.architecture import Architecture, Parameters
 from runners.saes.normalisation import Scale, factor_of
+from runners.saes.stated_facts import StatedFacts
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Sae:
     """The same for what is reconstructed, where that is not the input."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """What else the checkpoint says: model, hook, training."""
+    stated: StatedFacts = StatedFacts()
+    """The same in one form for all formats, as far as it bears on where and how the SAE may be used."""
 
     def encode(self, rows: torch.Tensor) -> torch.Tensor:
         """Return latents, (tokens, d_sae), of rows in the model's units: (tokens, d_in) or (tokens, layers, d_in)."""

@@ -73,15 +73,35 @@ def checked(path: Path, tensors: Mapping[str, torch.Tensor], shapes: Shapes) -> 
     Raises:
         GatekitError: `checkpoint.invalid`: a name is missing or unknown, a shape is another, a number is not finite.
     """
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if found != shapes:
-        raise refused(path, f"tensors {found} where the configuration says {shapes}")
+    difference = _difference({name: tuple(tensor.shape) for name, tensor in tensors.items()}, shapes)
+    if difference is not None:
+        raise refused(path, difference)
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
             raise refused(path, f"'{name}' is of type {tensor.dtype}")
         if not bool(torch.isfinite(tensor).all()):
             raise refused(path, f"a weight in '{name}' is not finite")
     return {name: tensor.float().contiguous() for name, tensor in tensors.items()}
+
+
+def _difference(found: Shapes, wanted: Shapes) -> str | None:
+    """Return the first thing in which the tensors of a file differ from those that are asked for, or None."""
+    missing = [name for name in wanted if name not in found]
+    extra = [name for name in found if name not in wanted]
+    for name in missing:
+        longer = next((other for other in extra if other.endswith(name)), None)
+        if longer is not None:
+            prefix = longer.removesuffix(name)
+            return f"tensor {longer!r} where the configuration says {name!r}; save the weights without {prefix!r}"
+    if missing:
+        also = f"; it holds {', '.join(map(repr, extra[:4]))}, which are not read" if extra else ""
+        return f"no tensor {missing[0]!r}, where the configuration says one of shape {wanted[missing[0]]}{also}"
+    if extra:
+        return f"tensor {extra[0]!r} where the configuration says only {', '.join(map(repr, wanted))}"
+    for name, shape in wanted.items():
+        if found[name] != shape:
+            return f"tensor {name!r} of shape {found[name]} where the configuration says {shape}"
+    return None
 
 
 def whole_number(path: Path, config: Mapping[str, Any], name: str) -> int:
