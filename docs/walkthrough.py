@@ -70,7 +70,7 @@ def measured(above: float) -> str:
         "dead_fraction": builders.around(0.05, 0.01, 5),
     }
     code = sha256(change.MEASURE.encode()).hexdigest()
-    sources = [{"path": "runners/measure.py", "sha256": code}]
+    sources = [{"path": "runners/measure.py", "sha256": code, "by": "bytes"}]
     return json.dumps(builders.summary("random_model", observations, producer_changes={"sources": sources}))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatekit.evidence.canonical import sha256_file, sha256_of
 from gatekit.evidence.reading import contradictions, find_summaries, read_summaries, read_summary
+from gatekit.evidence.source_digest import source_entry
 from gatekit.evidence.summary import Measurement, Protocol, Subject, Summary
 from gatekit.evidence.writing import summary_bytes, write_summary
 
@@ -18,6 +19,7 @@ __all__ = [
     "read_summary",
     "sha256_file",
     "sha256_of",
+    "source_entry",
     "summary_bytes",
     "write_summary",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.source_digest import rule_for
 from gatekit.evidence.summary import KEY_COLUMNS, parse_time, subject_from
 
 AGGREGATE_TOLERANCE = 1e-9
@@ -98,6 +99,10 @@ def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
     paths = [source["path"] for source in producer.get("sources", ())]
     if len(set(paths)) != len(paths):
         raise refuse("duplicate_source", "a source is listed twice", "/producer/sources")
+    for index, source in enumerate(producer.get("sources", ())):
+        if source.get("by") == "syntax_tree" and rule_for(source["path"]) != "syntax_tree":
+            message = f"'{source['path']}' is no Python file and is digested by its bytes"
+            raise refuse("source_rule", message, f"/producer/sources/{index}/by")
     digest = sha256_of(producer["config"])
     if digest != producer["config_sha256"]:
         message = f"config_sha256 is not the digest of config (RFC 8785), which is {digest}"

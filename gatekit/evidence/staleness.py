@@ -1,46 +1,62 @@
 """Is this evidence still about these files? Bound to the digests of what was measured, never to a commit.
 
 Evidence is committed after its run, so it cannot name its own commit; it names the files it depends on and goes stale
-exactly when one of them changes.
+exactly when what one of them says changes.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
+from gatekit.evidence.source_digest import LARGEST, By, source_sha256
 from gatekit.evidence.summary import Summary
 
 NAMED = 3
 """So many changed files are named in one line; `gatekit stale --why` names all."""
 
+NO_DIGEST = ""
+"""What stands for the digest of a file that is there but has none, such as broken Python; equal to no digest."""
 
-def changed_sources(summary: Summary, digest_of: Callable[[str], str | None]) -> dict[str, str]:
+DigestOf = Callable[[str, By], str | None]
+"""(repository path, rule) -> digest of that file now, NO_DIGEST, or None where there is no file."""
+
+
+def changed_sources(summary: Summary, digest_of: DigestOf) -> dict[str, str]:
     """Return each source that is no longer what it was, with what happened to it.
 
     Args:
-        summary: evidence that may name its sources.
-        digest_of: sha256 of the file at a repository path now, None where there is none.
+        summary: evidence that may name its sources; nothing is returned for those of an older rule, which cannot be
+            compared.
+        digest_of: gives the digest of a file now.
     """
     found = {}
-    for path, measured in sorted((summary.sources or {}).items()):
-        now = digest_of(path)
-        if now != measured:
-            found[path] = "is gone" if now is None else "has changed"
+    for path, source in sorted((summary.sources or {}).items()):
+        if source.by is None:
+            return {}
+        now = digest_of(path, source.by)
+        if now is None:
+            found[path] = "is gone"
+        elif now == NO_DIGEST:
+            found[path] = "is no longer Python that can be read"
+        elif now != source.sha256:
+            found[path] = "has changed"
     return found
 
 
-def why_stale(summary: Summary, digest_of: Callable[[str], str | None]) -> str | None:
+def why_stale(summary: Summary, digest_of: DigestOf) -> str | None:
     """Return why a summary is out of date with the repository, as the end of a sentence; None when it is not.
 
-    Observations that name no source cannot be shown to be about this repository, and count as stale. Numbers that
-    another tool reported have no source here; whether they are accepted at all is the policy's decision.
+    Observations that name no source cannot be shown to be about this repository, and count as stale; so do those whose
+    sources do not say how they were digested, as it was before that was recorded. Numbers that another tool reported
+    have no source here; whether they are accepted at all is the policy's decision.
     """
     if summary.status != "ok" or not summary.has_observations:
         return None
     if not summary.sources:
         return "does not name the files that it depends on (producer.sources)"
+    if any(source.by is None for source in summary.sources.values()):
+        return "was measured under an older rule (its sources do not say how they were digested): measure again"
     changed = changed_sources(summary, digest_of)
     if not changed:
         return None
@@ -49,20 +65,21 @@ def why_stale(summary: Summary, digest_of: Callable[[str], str | None]) -> str |
     return f"measured {named}{more}"
 
 
-def stale_summaries(summaries: list[Summary], digest_of: Callable[[str], str | None]) -> Mapping[str, str]:
-    """Return path -> reason for every summary that is stale."""
-    found = {summary.path: why_stale(summary, digest_of) for summary in summaries}
-    return {path: reason for path, reason in found.items() if reason is not None}
+def work_tree_digest(root: Path) -> DigestOf:
+    """Return a function that digests the files below a folder, each read once by each rule."""
+    known: dict[tuple[str, By], str | None] = {}
 
-
-def work_tree_digest(root: Path) -> Callable[[str], str | None]:
-    """Return a function that gives the sha256 of a file below a folder, each read once."""
-    known: dict[str, str | None] = {}
-
-    def digest(path: str) -> str | None:
-        if path not in known:
-            place = root / path
-            known[path] = hashlib.sha256(place.read_bytes()).hexdigest() if place.is_file() else None
-        return known[path]
+    def digest(path: str, by: By) -> str | None:
+        if (path, by) not in known:
+            known[path, by] = _file_digest(root / path, by)
+        return known[path, by]
 
     return digest
+
+
+def _file_digest(place: Path, by: By) -> str | None:
+    if not place.is_file():
+        return None
+    if by == "syntax_tree" and place.stat().st_size > LARGEST:
+        return NO_DIGEST
+    return source_sha256(place.read_bytes(), by) or NO_DIGEST

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.source_digest import By
 
 Design = Literal["per_seed", "per_seed_pair", "per_seed_dataset", "per_seed_row", "reported"]
 
@@ -30,6 +31,16 @@ class Checkpoint:
 
     seed: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A repository file that a measurement depends on."""
+
+    sha256: str
+    """When the run started."""
+    by: By | None
+    """What was digested; None in evidence of the time before that was recorded."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +172,8 @@ class Summary:
     git_commit: str | None
     git_dirty: bool | None
     device: str
-    sources: Mapping[str, str] | None
-    """Repository files that the measurement depends on -> sha256 when the run started; None when it does not say."""
+    sources: Mapping[str, Source] | None
+    """Repository files that the measurement depends on, as they were when it started; None when it does not say."""
 
     @property
     def has_observations(self) -> bool:
@@ -267,5 +278,5 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str) -> Summary
         git_commit=producer["git"]["commit"],
         git_dirty=producer["git"]["dirty"],
         device=producer["device"],
-        sources=None if sources is None else {source["path"]: source["sha256"] for source in sources},
+        sources=None if sources is None else {one["path"]: Source(one["sha256"], one.get("by")) for one in sources},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,15 +12,19 @@ from gatekit.claims.registry import parse_registry
 from gatekit.errors import GatekitError
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.reading import is_summary_name, parse_summary
-from gatekit.evidence.staleness import why_stale
+from gatekit.evidence.source_digest import LARGEST, By, source_sha256
+from gatekit.evidence.staleness import NO_DIGEST, why_stale
 from gatekit.policy import Policy, duplicate_ids, parse_policy
-from gatekit.repo import Repository, Tree
+from gatekit.repo import Entry, Repository, Tree
 from gatekit.repo.tree import FILE_MODES
 
 POLICIES = "policies"
 EVIDENCE = "evidence"
 CLAIMS = "claims.yaml"
 KEYS = "trust/keys.yaml"
+
+LARGEST_SOURCES = 32 << 20
+"""Bytes of Python that are parsed for one side: some 15 seconds. What evidence names is the author's choice."""
 
 Parsed = TypeVar("Parsed")
 
@@ -50,6 +54,8 @@ class Reader:
         """Read from the objects of `repository`."""
         self._repository = repository
         self._summaries: dict[tuple[str, str], Summary | GatekitError] = {}
+        self._trees: dict[str, str] = {}
+        """Id of a blob -> digest of its syntax tree, or NO_DIGEST."""
 
     def side(self, tree: Tree) -> Side:
         """Read policies/, claims.yaml, the documents that it names, and evidence/ of one tree."""
@@ -95,15 +101,39 @@ class Reader:
         return [item for item in found if isinstance(item, Summary)]
 
     def _stale(self, tree: Tree, summaries: list[Summary]) -> dict[str, str]:
-        wanted = {path for summary in summaries for path in summary.sources or ()}
-        oids = {
-            path: entry.oid
-            for path in wanted
-            if (entry := tree.entries.get(path)) is not None and entry.mode in FILE_MODES
+        wanted = {
+            (path, source.by)
+            for summary in summaries
+            for path, source in (summary.sources or {}).items()
+            if source.by is not None
         }
-        digests = self._repository.sha256(set(oids.values()))
-        reasons = {s.path: why_stale(s, lambda path: digests.get(oids.get(path, ""))) for s in summaries}
+        entries = {path: tree.entries[path] for path, _ in wanted if path in tree.entries}
+        entries = {path: entry for path, entry in entries.items() if entry.mode in FILE_MODES}
+        whole = self._repository.sha256({entries[path].oid for path, by in wanted if by == "bytes" and path in entries})
+        self._parse_sources([entries[path] for path, by in sorted(wanted) if by == "syntax_tree" and path in entries])
+
+        def digest_of(path: str, by: By) -> str | None:
+            if path not in entries:
+                return None
+            oid = entries[path].oid
+            return whole[oid] if by == "bytes" else self._trees.get(oid, NO_DIGEST)
+
+        reasons = {summary.path: why_stale(summary, digest_of) for summary in summaries}
         return {path: reason for path, reason in reasons.items() if reason is not None}
+
+    def _parse_sources(self, entries: Sequence[Entry]) -> None:
+        """Digest the syntax trees of files; evidence about those beyond the limits is stale."""
+        wanted: dict[str, int] = {}
+        left = LARGEST_SOURCES
+        for entry in entries:
+            # A blob that is not in this clone has no size; reading it says so.
+            size = entry.size or 0
+            if entry.oid in self._trees or entry.oid in wanted or size > min(LARGEST, left):
+                continue
+            wanted[entry.oid] = size
+            left -= size
+        for oid, data in self._repository.blobs(wanted).items():
+            self._trees[oid] = source_sha256(data, "syntax_tree") or NO_DIGEST
 
 
 def _files(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[str]:

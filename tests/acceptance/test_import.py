@@ -82,7 +82,7 @@ def test_sources_are_recorded_by_path_and_digest_and_make_the_evidence_stale_whe
     assert (done.returncode, done.stderr) == (0, "")
     (written,) = (tmp_path / "evidence").iterdir()
     assert json.loads(written.read_text())["producer"]["sources"] == [
-        {"path": name, "sha256": hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()}
+        {"path": name, "sha256": hashlib.sha256((tmp_path / name).read_bytes()).hexdigest(), "by": "bytes"}
         for name in ("configs/sae.yaml", "subject.json")
     ]
     assert "fresh" in gatekit("stale", cwd=tmp_path).stdout

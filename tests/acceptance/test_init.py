@@ -176,7 +176,7 @@ def test_the_workflow_judges_the_change_by_the_policies_of_the_base(
     def files(threshold: str | None) -> dict[str, str | None]:
         rule = f"{{from: random_model, measure: r2, at_least: {threshold}}}"
         policy = f"schema: gatekit.policy/1\nid: p\ngates:\n  r2: {rule}\n"
-        source = {"path": "train.py", "sha256": hashlib.sha256(b"train()").hexdigest()}
+        source = {"path": "train.py", "sha256": hashlib.sha256(b"train()").hexdigest(), "by": "bytes"}
         document = builders.summary(
             "random_model",
             {"r2": builders.around(0.55, 0.01, 5)},

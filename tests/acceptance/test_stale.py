@@ -10,6 +10,8 @@ import builders
 import pytest
 from acceptance.console_script import gatekit, random_model
 
+from gatekit.evidence import source_entry
+
 CODE = {"src/a.py": "a = 1\n", "src/b.py": "b = 1\n", "src/c.py": "c = 1\n", "src/d.py": "d = 1\n"}
 
 
@@ -25,7 +27,7 @@ def workspace(folder: Path, **summaries: Any) -> Path:
 
 def bound(*paths: str) -> Any:
     """A summary about some files of CODE, all by default."""
-    sources = [{"path": p, "sha256": sha256(CODE[p].encode()).hexdigest()} for p in paths or CODE]
+    sources = [{"path": p, "sha256": sha256(CODE[p].encode()).hexdigest(), "by": "bytes"} for p in paths or CODE]
     return random_model(producer_changes={"sources": sources})
 
 
@@ -63,6 +65,52 @@ def test_why_names_every_file_on_a_line_of_its_own(tmp_path: Path) -> None:
     done = gatekit("stale", "--why", cwd=tmp_path)
     assert done.returncode == 3
     assert done.stdout.splitlines()[:5] == ["stale    evidence/a.json", *(f"         {p} has changed" for p in CODE)]
+
+
+def parsed(text: str) -> Any:
+    """A summary about src/a.py that holds `text`, by its syntax tree."""
+    return random_model(producer_changes={"sources": [source_entry("src/a.py", text.encode())]})
+
+
+@pytest.mark.parametrize("text", ["# first\na = 1\n", '"""What it is."""\n\na = (1)\n'])
+def test_a_comment_a_docstring_and_formatting_make_nothing_stale(tmp_path: Path, text: str) -> None:
+    workspace(tmp_path, a=parsed(CODE["src/a.py"]))
+    (tmp_path / "src" / "a.py").write_text(text)
+    assert gatekit("stale", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("a = 2\n", "has changed"),
+        ("a = \n", "is no longer Python that can be read"),
+        ("a = 1\n" + "# long\n" * 200_000, "is no longer Python that can be read"),
+        (None, "is gone"),
+    ],
+)
+def test_a_number_that_changes_and_code_that_cannot_be_read_are_stale(
+    tmp_path: Path, text: str | None, what: str
+) -> None:
+    workspace(tmp_path, a=parsed(CODE["src/a.py"]))
+    (tmp_path / "src" / "a.py").unlink() if text is None else (tmp_path / "src" / "a.py").write_text(text)
+    done = gatekit("stale", "--why", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[:2] == ["stale    evidence/a.json", f"         src/a.py {what}"]
+
+
+@pytest.mark.parametrize("flags", [[], ["--why"]])
+def test_evidence_of_the_older_rule_is_one_line_and_stale(tmp_path: Path, flags: list[str]) -> None:
+    document = bound()
+    del document["producer"]["sources"][1]["by"]
+    workspace(tmp_path, a=document)
+    (tmp_path / "src" / "a.py").write_text("a = 2\n")
+    done = gatekit("stale", *flags, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.splitlines() == [
+        "stale    evidence/a.json: it was measured under an older rule "
+        "(its sources do not say how they were digested): measure again",
+        "stale: inconclusive (exit 3): 1 stale",
+    ]
 
 
 def test_observations_that_name_no_file_are_stale(tmp_path: Path) -> None:

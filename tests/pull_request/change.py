@@ -108,7 +108,7 @@ def ood(drop: float = 0.04, **changes: Any) -> str:
 
 def sources(path: str) -> list[dict[str, str]]:
     """What a summary says of the code that it depends on."""
-    return [{"path": path, "sha256": sha256(CODE[path].encode()).hexdigest()}]
+    return [{"path": path, "sha256": sha256(CODE[path].encode()).hexdigest(), "by": "bytes"}]
 
 
 BASE: Mapping[str, repositories.Content] = {

@@ -11,6 +11,7 @@ import pytest
 import repositories
 from repositories import Symlink
 
+from gatekit.evidence import source_entry
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome
 from gatekit.pull_request.verdict import Flip, PullRequestVerdict
@@ -259,6 +260,32 @@ class TestEvidence:
         assert [(change.path, change.change, change.reason) for change in verdict.evidence] == [
             (FILE, "stale", "measured runners/measure.py, which has changed")
         ]
+
+    def test_a_comment_in_measured_code_makes_nothing_stale(self, tmp_path: Path) -> None:
+        code = CODE["runners/measure.py"]
+        base = {FILE: random_model(about=[source_entry("runners/measure.py", code.encode())])}
+        verdict = judged(tmp_path, {"runners/measure.py": f"# What it measures.\n{code}"}, base=base)
+        assert (verdict.code, verdict.evidence) == (ExitCode.PASS, ())
+
+    def test_code_that_changes_its_syntax_tree_or_cannot_be_parsed_is_stale(self, tmp_path: Path) -> None:
+        entry = source_entry("runners/measure.py", CODE["runners/measure.py"].encode())
+        for name, code in (("other", "def measure():\n    return 2\n"), ("broken", "def measure(:\n")):
+            verdict = judged(tmp_path / name, {"runners/measure.py": code}, base={FILE: random_model(about=[entry])})
+            assert verdict.code is ExitCode.INCONCLUSIVE
+            assert [(change.path, change.change) for change in verdict.evidence] == [(FILE, "stale")]
+
+    def test_code_beyond_what_is_parsed_is_stale(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        entry = source_entry("runners/measure.py", CODE["runners/measure.py"].encode())
+        assert judged(tmp_path / "within", {}, base={FILE: random_model(about=[entry])}).code is ExitCode.PASS
+        monkeypatch.setattr("gatekit.pull_request.side.LARGEST_SOURCES", 10)
+        verdict = judged(tmp_path / "beyond", {"docs/notes.md": "x\n"}, base={FILE: random_model(about=[entry])})
+        assert [finding.error_id for finding in verdict.advisory] == ["claims.gate_inconclusive"] * 2
+
+    def test_evidence_of_the_older_rule_is_stale(self, tmp_path: Path) -> None:
+        old = [{key: source[key] for key in ("path", "sha256")} for source in sources("runners/measure.py")]
+        verdict = judged(tmp_path, {FILE: random_model(about=old)})
+        assert verdict.code is ExitCode.INCONCLUSIVE
+        assert "measured under an older rule" in str([change.reason for change in verdict.evidence])
 
     def test_more_code_that_changes_while_evidence_is_stale_already_blocks_nobody(self, tmp_path: Path) -> None:
         both = [*sources("runners/measure.py"), *sources("runners/domain.py")]

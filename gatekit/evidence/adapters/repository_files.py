@@ -7,19 +7,20 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gatekit.errors import UsageError
+from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.canonical import sha256_file
 from gatekit.evidence.schemas import schema
+from gatekit.evidence.source_digest import LARGEST, rule_for, source_entry
 
 
 def repository_files(paths: Sequence[str]) -> list[dict[str, str]]:
-    """Return `producer.sources` for the named files: {path relative to the current folder, sha256}, sorted, each once.
+    """Return `producer.sources` for the named files, sorted by path relative to the current folder, each once.
 
     Raises:
         UsageError: a path is outside the current folder, is no regular file, or has a name that evidence cannot hold.
         GatekitError: `digest.unreadable`.
     """
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, str]] = {}
     for path in paths:
         # The name is kept as the repository has it: links are not followed, because git would not follow them either.
         relative = Path(os.path.relpath(path)).as_posix()
@@ -35,8 +36,19 @@ def repository_files(paths: Sequence[str]) -> list[dict[str, str]]:
                 f"--source '{path}' has a name that evidence cannot hold",
                 "letters, digits and . _ + - only, and no part may start with a dot",
             )
-        found[relative] = sha256_file(relative)
-    return [{"path": path, "sha256": digest} for path, digest in sorted(found.items())]
+        found[relative] = _entry(relative)
+    return [entry for _, entry in sorted(found.items())]
+
+
+def _entry(path: str) -> dict[str, str]:
+    # Data may be too large for memory; a file of code never is.
+    if rule_for(path) == "bytes" or os.path.getsize(path) > LARGEST:
+        return {"path": path, "sha256": sha256_file(path), "by": "bytes"}
+    try:
+        return source_entry(path, Path(path).read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise GatekitError("digest.unreadable", f"the file cannot be read: {reason}", Location(path)) from None
 
 
 def _pattern() -> str:
