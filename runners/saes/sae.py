@@ -24,7 +24,7 @@ class Sae:
     """The same for what is reconstructed, where that is not the input."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """What else the checkpoint says: model, hook, training."""
-    stated: StatedFacts = StatedFacts()
+    stated: StatedFacts = field(default_factory=StatedFacts)
     """The same in one form for all formats, as far as it bears on where and how the SAE may be used."""
 
     def encode(self, rows: torch.Tensor) -> torch.Tensor:

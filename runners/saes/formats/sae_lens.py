@@ -1,9 +1,9 @@
 """Reading and writing SAELens checkpoints: a folder with `cfg.json` and `sae_weights.safetensors`.
 
-SAELens keeps BatchTopK and matryoshka SAEs as `jumprelu`, all latents at one threshold; read back they are JumpReLU
-SAEs that compute the same. Files from before version 6 have flat configurations in which a TopK SAE is a `standard` one
-with another activation function. Normalisations that depend on the token are refused, because ours is one number that
-lies in the checkpoint.
+SAELens keeps BatchTopK and matryoshka SAEs as `jumprelu` once they are trained, all latents at one threshold; read back
+they are JumpReLU SAEs that compute the same. Saved while in training they keep their names and one `topk_threshold`,
+and are read as what SAELens would make of them. Versions 3 to 6 of the configuration are read (see
+`runners.saes.formats.sae_lens_config`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gatekit.errors import GatekitError
-from runners.saes.architecture import Architecture, Parameters, Shapes, describe
+from runners.saes.architecture import Architecture, Parameters, describe
 from runners.saes.batch_topk import BatchTopK
 from runners.saes.controls import Control
 from runners.saes.formats.folding import centred, with_unit_rows
+from runners.saes.formats.sae_format import SaeFormat, holds, refuse_other_weights
+from runners.saes.formats.sae_lens_config import current_form, stated_facts
+from runners.saes.formats.settings import flag
 from runners.saes.gated import Gated
+from runners.saes.given.jump_relu_transcoder import JumpReLUTranscoder
+from runners.saes.given.per_token import PerToken
 from runners.saes.hierarchical_topk import HierarchicalTopK
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
@@ -30,6 +36,12 @@ from runners.saes.transcoder import Transcoder
 from runners.saes.weights import checked, read_json, read_safetensors, refused, whole_number
 
 CONFIG, WEIGHTS, SCALER = "cfg.json", "sae_weights.safetensors", "activation_scaler.json"
+
+COMPANIONS = (
+    *("sparsity.safetensors", "log_feature_sparsity.pt", "activations_store_state.safetensors", "trainer_state.pt"),
+    "activation_whitening.safetensors",
+)
+"""Files that SAELens writes beside the weights, and that hold none of the SAE."""
 
 FORMAT_VERSION = "6.0.0"
 """Written as `sae_lens_version`: SAELens takes a file without one for a flat configuration from before version 6."""
@@ -102,98 +114,129 @@ def read(folder: Path) -> Sae:
     """
     config_path, path = folder / CONFIG, folder / WEIGHTS
     stored = read_json(config_path)
-    config = stored if _is_nested(stored) else _from_flat(config_path, stored)
+    config = current_form(config_path, stored)
+    facts = stated_facts(config_path, stored, config)
     d_in, d_sae = whole_number(config_path, config, "d_in"), whole_number(config_path, config, "d_sae")
     scale = _scale(folder, config)
+    refuse_other_weights(path, COMPANIONS)
     tensors = read_safetensors(path)
-    if config.get("architecture") == "jumprelu" and "log_threshold" in tensors:
+    _leave_out_ones(path, tensors, d_sae)
+    if "log_threshold" in tensors and "jumprelu" in str(config.get("architecture")):
         tensors["threshold"] = tensors.pop("log_threshold").exp()
     try:
-        architecture, stored_shapes = _architecture(config_path, config, d_in, d_sae)
+        architecture = _architecture(config_path, config, d_in, d_sae)
     except ValueError as error:
         raise refused(config_path, str(error)) from None
-    parameters = checked(path, tensors, stored_shapes)
-    return Sae(architecture, _canonical(path, config, architecture, parameters), scale, facts={"sae_lens": stored})
+    if isinstance(architecture, BatchTopK | Matryoshka) and "topk_threshold" in tensors:
+        tensors["threshold"] = tensors.pop("topk_threshold")
+    stored_as = str(tensors["W_dec"].dtype).removeprefix("torch.") if "W_dec" in tensors else None
+    parameters = _canonical(config_path, path, config, architecture, checked(path, tensors, architecture.shapes()))
+    if facts.normalisation in ("layer_norm", "constant_norm_rescale"):
+        architecture = PerToken(architecture, facts.normalisation)
+    return Sae(
+        architecture,
+        parameters,
+        scale,
+        facts={"sae_lens": stored},
+        stated=replace(facts, stored_as=stored_as),
+    )
 
 
-def _architecture(config_path: Path, config: Mapping[str, Any], d_in: int, d_sae: int) -> tuple[Architecture, Shapes]:
-    """Return the architecture that the configuration declares, and the shapes that its file then has."""
+def _architecture(config_path: Path, config: Mapping[str, Any], d_in: int, d_sae: int) -> Architecture:
+    """Return the architecture that the configuration declares."""
     name = config.get("architecture")
     match name:
         case "standard":
-            architecture: Architecture = ReLU(d_in, d_sae, None)
+            return ReLU(d_in, d_sae, None)
         case "topk":
-            architecture = TopK(d_in, d_sae, whole_number(config_path, config, "k"), 0)
+            return TopK(d_in, d_sae, whole_number(config_path, config, "k"), 0)
+        case "batchtopk":
+            return BatchTopK(d_in, d_sae, _mean_k(config_path, config), 0)
+        case "matryoshka_batchtopk":
+            return Matryoshka(d_in, _widths(config_path, config, d_sae), _mean_k(config_path, config), 0)
         case "jumprelu":
-            architecture = JumpReLU(d_in, d_sae, None)
+            return JumpReLU(d_in, d_sae, None)
         case "gated":
-            architecture = Gated(d_in, d_sae, None)
+            return Gated(d_in, d_sae, None)
         case "transcoder" | "skip_transcoder":
             d_out = whole_number(config_path, config, "d_out")
-            architecture = Transcoder(d_in, d_out, d_sae, d_sae, 0, skip=name == "skip_transcoder")
-        case _:
-            raise refused(config_path, f"architecture {name!r} is not known here")
-    return architecture, architecture.shapes()
+            return Transcoder(d_in, d_out, d_sae, d_sae, 0, skip=name == "skip_transcoder")
+        case "jumprelu_transcoder" | "jumprelu_skip_transcoder":
+            d_out = whole_number(config_path, config, "d_out")
+            return JumpReLUTranscoder(d_in, d_out, d_sae, skip=name == "jumprelu_skip_transcoder")
+    raise refused(config_path, f"architecture {name!r} is not known here")
 
 
-def _canonical(path: Path, config: Mapping[str, Any], architecture: Architecture, parameters: Parameters) -> Parameters:
+def _mean_k(config_path: Path, config: Mapping[str, Any]) -> int:
+    """Return the k of a BatchTopK SAE, which SAELens keeps as a float because it is a mean."""
+    k = config.get("k")
+    if isinstance(k, float) and k.is_integer():
+        config = {**config, "k": int(k)}
+    return whole_number(config_path, config, "k")
+
+
+def _widths(config_path: Path, config: Mapping[str, Any], d_sae: int) -> tuple[int, ...]:
+    widths = config.get("matryoshka_widths")
+    if not isinstance(widths, list) or not all(isinstance(width, int) for width in widths):
+        raise refused(config_path, f"'matryoshka_widths' is {widths!r} and no list of whole numbers")
+    return tuple(widths) if widths and widths[-1] == d_sae else (*widths, d_sae)
+
+
+def _canonical(
+    config_path: Path, path: Path, config: Mapping[str, Any], architecture: Architecture, parameters: Parameters
+) -> Parameters:
     """Return parameters of our form, which subtracts b_dec from an SAE's input and weighs no latent by a norm."""
-    if isinstance(architecture, Transcoder):
-        return parameters
-    if config.get("apply_b_dec_to_input") is False:
+    subtracted = flag(config_path, config, "apply_b_dec_to_input", True)
+    if isinstance(architecture, Transcoder | JumpReLUTranscoder):
+        if flag(config_path, config, "apply_b_dec_to_input", False):
+            raise refused(config_path, "'apply_b_dec_to_input' is true of a transcoder, whose b_dec is no input's")
+    elif not subtracted:
         parameters = centred(parameters)
-    if isinstance(architecture, TopK) and config.get("rescale_acts_by_decoder_norm") is True:
+    if isinstance(architecture, TopK | BatchTopK | Matryoshka) and flag(
+        config_path, config, "rescale_acts_by_decoder_norm", False
+    ):
         parameters = with_unit_rows(path, parameters)
-    if isinstance(architecture, JumpReLU):
+    if isinstance(architecture, BatchTopK | Matryoshka) and not float(parameters["threshold"]) > 0:
+        raise refused(path, f"a threshold of {parameters['threshold'].item()}: training never set it")
+    if isinstance(architecture, JumpReLU | JumpReLUTranscoder):
         # A latent is rectified too, so a negative threshold does what zero does.
         parameters = {**parameters, "threshold": parameters["threshold"].clamp_min(0.0)}
     return parameters
 
 
-def _is_nested(config: Mapping[str, Any]) -> bool:
-    metadata = config.get("metadata")
-    version = config.get("sae_lens_version") or (metadata.get("sae_lens_version") if isinstance(metadata, dict) else "")
-    major = str(version).split(".")[0]
-    return major.isdigit() and int(major) >= 6
-
-
-def _from_flat(config_path: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration from before version 6 with today's names.
+def _leave_out_ones(path: Path, tensors: Parameters, d_sae: int) -> None:
+    """Take out the scaling factors of ones that versions up to 4 wrote into every file.
 
     Raises:
-        GatekitError: `checkpoint.invalid`: an activation function that no class of today stands for.
+        GatekitError: `checkpoint.invalid`: others than ones: the decoder is scaled after training.
     """
-    if config.get("finetuning_scaling_factor"):
-        raise refused(config_path, "a finetuning scaling factor is not known here")
-    activation = config.get("activation_fn_str", config.get("activation_fn", "relu"))
-    named = {"architecture": "standard", "apply_b_dec_to_input": True, **config}
-    if isinstance(named.get("normalize_activations"), bool):
-        named["normalize_activations"] = "expected_average_only_in" if named["normalize_activations"] else "none"
-    if activation == "topk":
-        if named["architecture"] not in ("standard", "topk"):
-            raise refused(config_path, f"activation 'topk' of architecture {named['architecture']!r}")
-        arguments = config.get("activation_fn_kwargs")
-        k = arguments.get("k") if isinstance(arguments, dict) else config.get("k")
-        return {**named, "architecture": "topk", "k": k}
-    if activation != "relu":
-        raise refused(config_path, f"activation {activation!r} is not known here")
-    return named
+    factors = tensors.get("scaling_factor")
+    if factors is None:
+        return
+    if factors.shape != (d_sae,) or not bool((factors == 1).all()):
+        raise refused(path, "'scaling_factor' is not all ones: a decoder scaled after training is not read")
+    del tensors["scaling_factor"]
 
 
 def _scale(folder: Path, config: Mapping[str, Any]) -> float:
-    """Return what inputs are multiplied by before encoding.
+    """Return what inputs are multiplied by before encoding; 1 where each token has a factor of its own.
 
     Raises:
-        GatekitError: `checkpoint.invalid`: a normalisation that depends on the token, or a factor that is not given.
+        GatekitError: `checkpoint.invalid`: a normalisation that is not known, or a factor that is not given.
     """
     kind = config.get("normalize_activations") or "none"
-    if kind == "none":
+    transcoder = "transcoder" in str(config.get("architecture"))
+    if kind == "none" or (kind in ("layer_norm", "constant_norm_rescale") and not transcoder):
         return 1.0
     if kind != "expected_average_only_in":
-        raise refused(folder / CONFIG, f"'normalize_activations' is {kind!r}, which no single factor stands for")
+        of = " of a transcoder" if transcoder else ""
+        raise refused(folder / CONFIG, f"'normalize_activations' is {kind!r}, which is not read{of}")
     if not (folder / SCALER).is_file():
         raise refused(folder / CONFIG, f"'normalize_activations' is {kind!r}, and its factor is not beside the weights")
     factor = read_json(folder / SCALER).get("scaling_factor")
     if not isinstance(factor, float | int) or isinstance(factor, bool) or not (math.isfinite(factor) and factor > 0):
         raise refused(folder / SCALER, f"a scaling factor of {factor!r}")
     return float(factor)
+
+
+FORMAT = SaeFormat("sae_lens", f"{CONFIG} and {WEIGHTS}", holds(CONFIG, WEIGHTS), read)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import torch
+
+# The gate's environment has no torch, and none of these tests can be collected there.
+collect_ignore_glob = [] if find_spec("torch") else ["test_*.py"]
+
+if find_spec("torch"):
+    import torch
+
+
+@pytest.fixture
+def weights() -> Callable[..., dict[str, torch.Tensor]]:
+    """Return a function that draws tensors of these shapes; thresholds are positive, and a bias has a mean."""
+
+    def draw(**shapes: tuple[int, ...]) -> dict[str, torch.Tensor]:
+        generator = torch.Generator().manual_seed(7)
+        drawn = {name: 0.5 * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+        return {
+            name: value.abs() if "threshold" in name else value + 0.4 if value.ndim == 1 else value
+            for name, value in drawn.items()
+        }
+
+    return draw
+
+
+@pytest.fixture
+def rows() -> torch.Tensor:
+    """Return 64 inputs of width 12, float32, off centre, of different size."""
+    generator = torch.Generator().manual_seed(9)
+    return (torch.randn((64, 12), generator=generator) + 0.5) * torch.linspace(0.5, 3.0, 64).unsqueeze(1)
