@@ -1,58 +1,47 @@
-"""`python -m runners NAME ...`: run one runner; `python -m runners --list`: name them."""
+"""`python -m runners NAME ...` and `python -m runners --list`: the same as `gatekit run`, by the same code."""
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
+from collections.abc import Sequence
 
-from gatekit.errors import UsageError, did_you_mean
+from gatekit.errors import GatekitError, UsageError
+from gatekit.exit_codes import ExitCode
+from gatekit.runner_command import call_runner, listing
 
-GROUP = "gatekit.runners"
-
-# In a checkout that is not installed there are no entry points; ours are known all the same.
-BUILT_IN = {
-    "candidates": "runners.stages.candidates",
-    "cebench": "runners.stages.cebench",
-    "consistency": "runners.stages.consistency",
-    "ablation": "runners.stages.ablation",
-    "adaptive_l0": "runners.stages.adaptive_l0",
-    "frontier": "runners.stages.frontier",
-    "known_circuit": "runners.stages.known_circuit",
-    "layer_routing": "runners.stages.layer_routing",
-    "ood": "runners.stages.ood",
-    "random_model": "runners.stages.random_model",
-    "scaling": "runners.stages.scaling",
-    "stability": "runners.stages.stability",
-    "saebench": "runners.stages.saebench",
-    "transcoder": "runners.stages.transcoder",
-}
-
-
-def known_runners() -> dict[str, str]:
-    """Return runner name -> module, ours and those that other packages register under `gatekit.runners`."""
-    return {**{point.name: point.value for point in entry_points(group=GROUP)}, **BUILT_IN}
+USAGE = "usage: python -m runners NAME --config FILE --out DIR\n       python -m runners --list\n"
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the named runner with the rest of the arguments and return its exit code."""
-    runners = known_runners()
-    if list(argv) == ["--list"]:
-        sys.stdout.write("".join(f"{name}\n" for name in sorted(runners)))
-        return 0
-    if not argv or argv[0] in ("-h", "--help"):
-        sys.stderr.write(
-            f"usage: python -m runners NAME --config FILE --out DIR\nrunners: {', '.join(sorted(runners))}\n"
-        )
-        return 0 if argv else 64
-    name = argv[0]
-    if name not in runners:
-        error = UsageError(f"no runner '{name}'", did_you_mean(name, runners) or f"known: {', '.join(sorted(runners))}")
+    try:
+        code = _main(argv)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        return int(ExitCode.INTERNAL)
+    except GatekitError as error:
         sys.stderr.write(f"{error}\n")
+        if error.location is not None and error.location.source_line is not None:
+            sys.stderr.write(f"    {error.location.source_line.strip()}\n")
         return int(error.exit_code)
-    run: Callable[[Sequence[str]], int] = import_module(runners[name]).main
-    return run(argv[1:])
+
+
+def _main(argv: Sequence[str]) -> int:
+    if argv and argv[0] in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        return 0
+    if argv and argv[0] == "--list":
+        if len(argv) > 1:
+            raise UsageError(f"--list names all runners; '{argv[1]}' is one too many")
+        sys.stdout.write("".join(f"{line}\n" for line in listing()))
+        return 0
+    if not argv:
+        raise UsageError("no runner is named", "`python -m runners --list` names them")
+    return call_runner(argv[0], argv[1:])
 
 
 if __name__ == "__main__":

@@ -6,23 +6,18 @@ adapters through the entry point group `gatekit.adapters`.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.adapters.repository_files import repository_files
 from gatekit.evidence.writing import summary_bytes
+from gatekit.plugins import find, load, registered
 
 GROUP = "gatekit.adapters"
-
-# Found here even where the distribution's metadata is not (a checkout on the path, a zipped application).
-OWN: Mapping[str, str] = {
-    "husai": "gatekit.evidence.adapters.husai:import_files",
-    "saebench": "gatekit.evidence.adapters.saebench:import_files",
-}
+WHAT = "adapter"
 
 OBSERVED_WITH_SUBJECT = frozenset({"saebench"})
 """Adapters that import observations only when the user says what was measured, and reported numbers otherwise."""
@@ -68,38 +63,20 @@ class Adapter(Protocol):
 
 def adapter_names() -> tuple[str, ...]:
     """Return the names that `load_adapter` takes, sorted."""
-    from importlib.metadata import entry_points  # ~10 ms, which `gatekit check` must not pay
-
-    return tuple(sorted({*OWN, *entry_points(group=GROUP).names}))
+    return tuple(registered(GROUP, WHAT))
 
 
 def load_adapter(name: str) -> Adapter:
-    """Return the adapter of that name. Our own names cannot be taken over by another package.
+    """Return the adapter of that name. No package can take over another's name, ours included.
 
     Raises:
-        UsageError: there is none of that name.
-        GatekitError: `adapter.unusable`: it cannot be loaded.
+        UsageError: there is none of that name, or it needs a package that is not installed.
+        GatekitError: `adapter.ambiguous`, `adapter.unusable`: several packages register it, or it cannot be loaded.
     """
-    if name in OWN:
-        module, _, attribute = OWN[name].partition(":")
-        own: Adapter = getattr(importlib.import_module(module), attribute)
-        return own
-    from importlib.metadata import entry_points
-
-    found = [point for point in entry_points(group=GROUP) if point.name == name]
-    if not found:
-        known = adapter_names()
-        raise UsageError(f"no adapter '{name}'", did_you_mean(name, known) or f"known: {', '.join(known)}")
-    if len({point.value for point in found}) > 1:
-        owners = ", ".join(sorted(point.value for point in found))
-        raise GatekitError("adapter.unusable", f"several packages register the adapter '{name}': {owners}")
-    try:
-        loaded: Any = found[0].load()
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise GatekitError("adapter.unusable", f"the adapter '{name}' cannot be loaded: {reason}") from error
+    plugin = find(GROUP, WHAT, name)
+    loaded = load(plugin)
     if not callable(loaded):
-        raise GatekitError("adapter.unusable", f"the adapter '{name}' ({found[0].value}) is not a function")
+        raise GatekitError("adapter.unusable", f"{plugin.shown} is not a function")
     adapter: Adapter = loaded
     return adapter
 

@@ -100,7 +100,9 @@ def test_what_a_third_party_does_wrong_is_refused(
 
 def test_another_package_cannot_take_over_our_names(monkeypatch: pytest.MonkeyPatch) -> None:
     with_entry_points(monkeypatch, husai="third_party:bad_document")
-    assert load_adapter("husai") is husai_adapter
+    with pytest.raises(GatekitError, match="register the adapter 'husai': gatekit-sae, third_party:bad_document"):
+        load_adapter("husai")
+    assert load_adapter("saebench") is saebench_adapter
 
 
 def test_two_packages_with_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
