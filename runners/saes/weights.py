@@ -49,17 +49,26 @@ def read_safetensors(path: Path) -> Parameters:
         raise refused(path, f"cannot be read as safetensors: {error}") from None
 
 
+def read_torch_object(path: Path) -> object:
+    """Read what `torch.save` wrote, as far as it is tensors, numbers, texts and collections of them; runs no code.
+
+    Raises:
+        GatekitError: `checkpoint.invalid`: the file is no such file, or holds anything else.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        first = str(error).strip().split("\n")[0]
+        raise refused(path, f"cannot be read as weights only: {first}") from None
+
+
 def read_torch(path: Path) -> Parameters:
     """Read a dictionary of tensors that `torch.save` wrote, without running any code in it.
 
     Raises:
         GatekitError: `checkpoint.invalid`: the file holds anything but tensors by name.
     """
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise refused(path, f"cannot be read as weights only: {first}") from None
+    loaded = read_torch_object(path)
     if not isinstance(loaded, Mapping) or not all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in loaded.items()
     ):

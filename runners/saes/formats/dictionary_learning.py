@@ -4,18 +4,21 @@
 
 | dict_class | after training | b_dec in the input |
 |---|---|---|
-| AutoEncoder | ReLU | subtracted |
+| AutoEncoder | ReLU, decoder rows brought to unit length | subtracted |
 | AutoEncoderNew | ReLU | not subtracted |
 | AutoEncoderTopK | per-token TopK, although a threshold is stored | subtracted |
 | BatchTopKSAE, MatryoshkaBatchTopKSAE | the stored threshold | subtracted |
 | JumpReluAutoEncoder | its thresholds | not subtracted |
 | GatedAutoEncoder | gate and magnitude | subtracted |
 
-Where it is not subtracted, the encoder's bias takes up the difference (see `runners.saes.formats.folding`).
+Where it is not subtracted, the encoder's bias takes up the difference (see `runners.saes.formats.folding`). Every
+trainer of the library writes one of these classes. AutoEncoder's rows are brought to unit length because the library
+does so when it loads one (and SAEBench with it), so that latents of its April update trainer are of comparable size.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,12 +27,15 @@ import torch
 
 from runners.saes.architecture import Architecture, Parameters, Shapes
 from runners.saes.batch_topk import BatchTopK
-from runners.saes.formats.folding import centred, transposed
+from runners.saes.formats.folding import centred, transposed, with_unit_rows
+from runners.saes.formats.sae_format import refuse_other_weights
+from runners.saes.formats.settings import said_number, said_text
 from runners.saes.gated import Gated
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
 from runners.saes.relu import ReLU
 from runners.saes.sae import Sae
+from runners.saes.stated_facts import StatedFacts
 from runners.saes.topk import TopK
 from runners.saes.weights import checked, read_json, read_torch, refused, whole_number
 
@@ -53,11 +59,39 @@ def read(folder: Path) -> Sae:
         raise refused(config_path, f"'dict_class' is {name!r}; known: {', '.join(_READERS)}")
     d_in = whole_number(config_path, trainer, "activation_dim")
     d_sae = whole_number(config_path, trainer, "dict_size")
+    stated = _stated_facts(config_path, config, trainer)
+    refuse_other_weights(path)
     try:
         architecture, parameters = _READERS[name](_Source(config_path, path, trainer, read_torch(path), d_in, d_sae))
     except ValueError as error:
         raise refused(config_path, str(error)) from None
-    return Sae(architecture, checked(path, parameters, architecture.shapes()), facts={"dictionary_learning": config})
+    parameters = checked(path, parameters, architecture.shapes())
+    return Sae(architecture, parameters, facts={"dictionary_learning": config}, stated=stated)
+
+
+def _stated_facts(config_path: Path, config: Mapping[str, Any], trainer: Mapping[str, Any]) -> StatedFacts:
+    """Return what the configuration says of the SAE's use.
+
+    Raises:
+        GatekitError: `checkpoint.invalid`: it names two layers.
+    """
+    buffer = config.get("buffer") or {}
+    if not isinstance(buffer, dict):
+        raise refused(config_path, f"'buffer' is {buffer!r} and no JSON object")
+    submodule = said_text(config_path, trainer, "submodule_name")
+    layer = said_number(config_path, trainer, "layer")
+    residual = re.fullmatch(r"resid_post_layer_(\d+)", submodule or "")
+    if residual and layer is not None and int(residual[1]) != layer:
+        raise refused(config_path, f"'layer' is {layer} and 'submodule_name' is {submodule!r}")
+    return StatedFacts(
+        said_by=(config_path.name,),
+        model=said_text(config_path, trainer, "lm_name"),
+        hook=f"blocks.{residual[1]}.hook_resid_post" if residual else None,
+        module=submodule,
+        layer=layer,
+        context_size=said_number(config_path, buffer, "ctx_len"),
+        normalisation="none",
+    )
 
 
 class _Source:
@@ -104,7 +138,11 @@ class _Source:
 def _auto_encoder(source: _Source) -> tuple[Architecture, Parameters]:
     tensors = source.linear(encoder__bias=(source.d_sae,), bias=(source.d_in,))
     names = {"encoder.weight": "W_enc", "encoder.bias": "b_enc", "decoder.weight": "W_dec", "bias": "b_dec"}
-    return ReLU(source.d_in, source.d_sae, None), transposed(tensors, names, _LINEAR)
+    parameters = transposed(tensors, names, _LINEAR)
+    norms = parameters["W_dec"].norm(dim=1)
+    if not torch.allclose(norms, torch.ones_like(norms)):
+        parameters = with_unit_rows(source.path, parameters)
+    return ReLU(source.d_in, source.d_sae, None), parameters
 
 
 def _auto_encoder_new(source: _Source) -> tuple[Architecture, Parameters]:

@@ -26,7 +26,10 @@ def centred(parameters: Parameters) -> Parameters:
 
 
 def with_unit_rows(path: Path, parameters: Parameters) -> Parameters:
-    """Return parameters of a TopK SAE whose latents are weighed by decoder norms, with the norms in the encoder.
+    """Return parameters whose decoder rows are of unit length, each row's norm being a factor of its latent instead.
+
+    Right for architectures that are positively homogeneous (ReLU), and for those that choose latents by their value
+    times that norm (TopK that is weighed by decoder norms).
 
     Raises:
         GatekitError: `checkpoint.invalid`: a decoder row of length zero.

@@ -25,18 +25,9 @@ class SaeFormat:
     looks_for: str
     """The files by which it is recognised, for people: `cfg.json and sae_weights.safetensors`."""
     recognises: Callable[[Path], bool]
-    """Whether these are such files; reads no weights, refuses nothing, and takes nothing for likely."""
+    """Whether a folder or file is such a one; takes nothing for likely, and raises nothing."""
     read: Callable[[Path], Sae]
-    """Read the SAE.
-
-    Raises:
-        GatekitError: `checkpoint.invalid`: anything that is not as the format says.
-    """
-
-
-def holds(*names: str) -> Callable[[Path], bool]:
-    """Return a recogniser of folders in which files of all these names lie."""
-    return lambda path: path.is_dir() and all((path / name).is_file() for name in names)
+    """Read the SAE; `checkpoint.invalid` for anything that is not as the format says."""
 
 
 def refuse_other_weights(weights: Path, known: Collection[str] = ()) -> None:

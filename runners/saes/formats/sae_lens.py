@@ -20,7 +20,7 @@ from runners.saes.architecture import Architecture, Parameters, describe
 from runners.saes.batch_topk import BatchTopK
 from runners.saes.controls import Control
 from runners.saes.formats.folding import centred, with_unit_rows
-from runners.saes.formats.sae_format import SaeFormat, holds, refuse_other_weights
+from runners.saes.formats.sae_format import refuse_other_weights
 from runners.saes.formats.sae_lens_config import current_form, stated_facts
 from runners.saes.formats.settings import flag
 from runners.saes.gated import Gated
@@ -237,6 +237,3 @@ def _scale(folder: Path, config: Mapping[str, Any]) -> float:
     if not isinstance(factor, float | int) or isinstance(factor, bool) or not (math.isfinite(factor) and factor > 0):
         raise refused(folder / SCALER, f"a scaling factor of {factor!r}")
     return float(factor)
-
-
-FORMAT = SaeFormat("sae_lens", f"{CONFIG} and {WEIGHTS}", holds(CONFIG, WEIGHTS), read)

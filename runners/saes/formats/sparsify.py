@@ -1,16 +1,24 @@
 """Reading checkpoints of EleutherAI's sparsify: a folder with `cfg.json` and `sae.safetensors`.
 
 Its encoder has the orientation (d_sae, d_in). A coder with `transcode` does not subtract b_dec from its input; one
-without does. `num_latents` 0 stands for d_in times `expansion_factor`.
+without does. `num_latents` 0 stands for d_in times `expansion_factor`. The folder has the name of the module whose
+output was taken (`layers.12`, `layers.12.mlp`), or lies as `seed3` in a folder of that name; the `config.json` of the
+whole run, beside the modules' folders, names model and texts.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 from runners.saes.architecture import Architecture, Shapes
 from runners.saes.formats.folding import transposed
+from runners.saes.formats.sae_format import refuse_other_weights
+from runners.saes.formats.settings import flag, said_number, said_text
+from runners.saes.given.group_max import GroupMax
 from runners.saes.sae import Sae
+from runners.saes.stated_facts import StatedFacts
 from runners.saes.topk import TopK
 from runners.saes.transcoder import Transcoder
 from runners.saes.weights import checked, read_json, read_safetensors, refused, whole_number
@@ -22,21 +30,23 @@ def read(folder: Path) -> Sae:
     """Read one coder.
 
     Raises:
-        GatekitError: `checkpoint.invalid`: anything but a TopK coder, or weights that are not what the file says.
+        GatekitError: `checkpoint.invalid`: an activation that is not known here, or weights that are not what the file
+            says.
     """
     config_path, path = folder / "cfg.json", folder / "sae.safetensors"
     config = read_json(config_path)
-    for name, needed in (("activation", "topk"), ("signed", False)):
-        if config.get(name, needed) != needed:
-            raise refused(config_path, f"'{name}' is {config[name]!r}; only {needed!r} is known here")
-    transcode, skip = config.get("transcode", False), config.get("skip_connection", False)
-    if not isinstance(transcode, bool) or not isinstance(skip, bool) or (skip and not transcode):
-        raise refused(config_path, f"'transcode' {transcode!r} with 'skip_connection' {skip!r}")
-    d_in, k = whole_number(config_path, config, "d_in"), whole_number(config_path, config, "k")
+    if config.get("signed", False) is not False:
+        raise refused(config_path, f"'signed' is {config['signed']!r}; only False is known here")
+    skip = flag(config_path, config, "skip_connection", False)
+    if skip and not flag(config_path, config, "transcode", False):
+        raise refused(config_path, "'skip_connection' True without 'transcode'")
+    d_in = whole_number(config_path, config, "d_in")
     if config.get("num_latents"):
         d_sae = whole_number(config_path, config, "num_latents")
     else:
         d_sae = d_in * whole_number(config_path, config, "expansion_factor")
+    stated = _stated_facts(folder)
+    refuse_other_weights(path)
     shapes: Shapes = {
         "encoder.weight": (d_sae, d_in),
         "encoder.bias": (d_sae,),
@@ -46,12 +56,45 @@ def read(folder: Path) -> Sae:
     if skip:
         shapes["W_skip"] = (d_in, d_in)
     tensors = checked(path, read_safetensors(path), shapes)
-    try:
-        architecture: Architecture = (
-            Transcoder(d_in, d_in, d_sae, k, auxiliary_k=0, skip=skip) if transcode else TopK(d_in, d_sae, k, 0)
-        )
-    except ValueError as error:
-        raise refused(config_path, str(error)) from None
+    architecture = _architecture(config_path, config, d_in, d_sae, skip)
     names = {**_NAMES, "W_skip": "W_skip"} if skip else _NAMES
     parameters = transposed(tensors, names, frozenset({"encoder.weight"}))
-    return Sae(architecture, checked(path, parameters, architecture.shapes()), facts={"sparsify": config})
+    return Sae(
+        architecture, checked(path, parameters, architecture.shapes()), facts={"sparsify": config}, stated=stated
+    )
+
+
+def _architecture(config_path: Path, config: dict[str, Any], d_in: int, d_sae: int, skip: bool) -> Architecture:
+    k = whole_number(config_path, config, "k")
+    transcode = flag(config_path, config, "transcode", False)
+    try:
+        match config.get("activation", "topk"):
+            case "topk" if transcode:
+                return Transcoder(d_in, d_in, d_sae, k, auxiliary_k=0, skip=skip)
+            case "topk":
+                return TopK(d_in, d_sae, k, 0)
+            case "groupmax":
+                return GroupMax(d_in, d_sae, k, transcode, skip)
+    except ValueError as error:
+        raise refused(config_path, str(error)) from None
+    raise refused(config_path, f"'activation' is {config['activation']!r}; known here: topk, groupmax")
+
+
+def _stated_facts(folder: Path) -> StatedFacts:
+    """Return what the folder's name and the run's configuration say."""
+    place = folder.parent if re.fullmatch(r"seed\d+", folder.name) else folder
+    found = re.fullmatch(r"(?:\w+\.)*(?:layers|h)\.(\d+)(\..+)?", place.name)
+    run_path = place.parent / "config.json"
+    run = read_json(run_path) if run_path.is_file() else {}
+    said_by = (*(("folder name",) if found else ()), *((run_path.name,) if run else ()))
+    return StatedFacts(
+        said_by=said_by,
+        model=said_text(run_path, run, "model"),
+        # Of a whole block the module's output is the residual stream after it.
+        hook=f"blocks.{found[1]}.hook_resid_post" if found and found[2] is None else None,
+        module=place.name if found else None,
+        layer=int(found[1]) if found else None,
+        context_size=said_number(run_path, run, "ctx_len"),
+        normalisation="none",
+        dataset=said_text(run_path, run, "dataset"),
+    )

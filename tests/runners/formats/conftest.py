@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,3 +39,24 @@ def rows() -> torch.Tensor:
     """Return 64 inputs of width 12, float32, off centre, of different size."""
     generator = torch.Generator().manual_seed(9)
     return (torch.randn((64, 12), generator=generator) + 0.5) * torch.linspace(0.5, 3.0, 64).unsqueeze(1)
+
+
+@pytest.fixture
+def peer() -> Callable[[str], Any]:
+    """Return a function that imports a module of the library that owns a format, or skips where it is not installed.
+
+    A package's own `__init__` is not run: it imports what training needs, and the environment lacks that.
+    """
+
+    def load(module: str) -> Any:
+        package = module.partition(".")[0]
+        if package not in sys.modules:
+            spec = find_spec(package)
+            if spec is None or spec.submodule_search_locations is None:
+                pytest.skip(f"{package} is not installed")
+            stand_in = ModuleType(package)
+            stand_in.__path__ = list(spec.submodule_search_locations)
+            sys.modules[package] = stand_in
+        return import_module(module)
+
+    return load

@@ -1,0 +1,129 @@
+"""Every class that trainers of dictionary_learning save computes here what it computes in the library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gatekit.errors import GatekitError
+from runners.saes.formats.dictionary_learning import read
+
+pytestmark = pytest.mark.runners
+
+D, F, K = 12, 40, 4
+Weights = dict[str, torch.Tensor]
+
+LINEAR = {"encoder.weight": (F, D), "encoder.bias": (F,), "decoder.weight": (D, F)}
+CANONICAL = {"W_enc": (D, F), "b_enc": (F,), "W_dec": (F, D), "b_dec": (D,)}
+GATED = {
+    "encoder.weight": (F, D),
+    "decoder.weight": (D, F),
+    "decoder_bias": (D,),
+    "r_mag": (F,),
+    "gate_bias": (F,),
+    "mag_bias": (F,),
+}
+KEPT = {"k": torch.tensor(K), "threshold": torch.tensor(0.9)}
+# dict_class: its module in the library, drawn tensors, fixed tensors, arguments of its loader
+CLASSES: dict[str, tuple[str, dict[str, tuple[int, ...]], Weights, dict[str, Any]]] = {
+    "AutoEncoder": ("dictionary", {**LINEAR, "bias": (D,)}, {}, {}),
+    "AutoEncoderNew": ("dictionary", {**LINEAR, "decoder.bias": (D,)}, {}, {}),
+    "GatedAutoEncoder": ("dictionary", GATED, {}, {}),
+    "JumpReluAutoEncoder": ("dictionary", {**CANONICAL, "threshold": (F,)}, {}, {}),
+    "AutoEncoderTopK": ("trainers.top_k", {**LINEAR, "b_dec": (D,)}, KEPT, {"k": K}),
+    "BatchTopKSAE": ("trainers.batch_top_k", {**LINEAR, "b_dec": (D,)}, KEPT, {"k": K}),
+    "MatryoshkaBatchTopKSAE": (
+        "trainers.matryoshka_batch_top_k",
+        CANONICAL,
+        {**KEPT, "group_sizes": torch.tensor([10, 30])},
+        {"k": K},
+    ),
+}
+# trainer_class: what SAEBench's suites trained with it
+TRAINERS = {
+    "StandardTrainer": "AutoEncoder",
+    "StandardTrainerAprilUpdate": "AutoEncoder",
+    "PAnnealTrainer": "AutoEncoder",
+    "GatedSAETrainer": "GatedAutoEncoder",
+    "GatedAnnealTrainer": "GatedAutoEncoder",
+    "JumpReluTrainer": "JumpReluAutoEncoder",
+    "TopKTrainer": "AutoEncoderTopK",
+    "BatchTopKTrainer": "BatchTopKSAE",
+    "MatryoshkaBatchTopKTrainer": "MatryoshkaBatchTopKSAE",
+}
+TRAINER = {
+    "activation_dim": D,
+    "dict_size": F,
+    "layer": 8,
+    "lm_name": "EleutherAI/pythia-160m-deduped",
+    "submodule_name": "resid_post_layer_8",
+    "device": "cuda:0",
+}
+BUFFER = {"d_submodule": D, "io": "out", "n_ctxs": 2000, "ctx_len": 1024, "refresh_batch_size": 32}
+
+
+def saved(folder: Path, name: str, weights: Callable[..., Weights], **changed: Any) -> Path:
+    _, drawn, fixed, loading = CLASSES[name]
+    trainer = {**TRAINER, "dict_class": name, **loading, **changed}
+    torch.save({**weights(**drawn), **fixed}, folder / "ae.pt")
+    (folder / "config.json").write_text(json.dumps({"trainer": trainer, "buffer": BUFFER}))
+    return folder
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_latents_and_reconstruction_equal_the_library(
+    name: str, weights: Callable[..., Weights], rows: torch.Tensor, peer: Callable[[str], Any], tmp_path: Path
+):
+    module, _, _, loading = CLASSES[name]
+    loader = getattr(peer(f"dictionary_learning.{module}"), name).from_pretrained
+    sae = read(saved(tmp_path, name, weights))
+    # The pickle is ours, so that the library's own unpickling is safe here.
+    theirs = loader(str(tmp_path / "ae.pt"), **loading)
+    reconstruction, latents = sae.reconstruct(rows)
+    with torch.no_grad():
+        expected = theirs.encode(rows)
+        assert 0 < int((expected > 0).sum()) < expected.numel()
+        torch.testing.assert_close(latents, expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(reconstruction, theirs(rows), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_what_every_trainer_saves_is_read(trainer: str, weights: Callable[..., Weights], tmp_path: Path):
+    sae = read(saved(tmp_path, TRAINERS[trainer], weights, trainer_class=trainer))
+    assert (sae.architecture.d_in, sae.architecture.d_sae) == (D, F)
+
+
+def test_what_the_configuration_says_of_the_use_is_kept(weights: Callable[..., Weights], tmp_path: Path):
+    stated = read(saved(tmp_path, "BatchTopKSAE", weights)).stated
+    assert (stated.model, stated.layer) == ("EleutherAI/pythia-160m-deduped", 8)
+    assert (stated.hook, stated.context_size) == ("blocks.8.hook_resid_post", 1024)
+
+
+def test_a_submodule_of_another_name_is_no_hook(weights: Callable[..., Weights], tmp_path: Path):
+    stated = read(saved(tmp_path, "AutoEncoder", weights, submodule_name="attn_out_8")).stated
+    assert (stated.hook, stated.module, stated.layer) == (None, "attn_out_8", 8)
+
+
+def test_two_layers_are_refused(weights: Callable[..., Weights], tmp_path: Path):
+    with pytest.raises(GatekitError, match="'layer' is 9 and 'submodule_name' is 'resid_post_layer_8'"):
+        read(saved(tmp_path, "AutoEncoder", weights, layer=9))
+
+
+def test_a_second_file_of_weights_is_refused(weights: Callable[..., Weights], tmp_path: Path):
+    saved(tmp_path, "AutoEncoder", weights)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(GatekitError, match=r"model\.safetensors: a second file of weights beside ae\.pt"):
+        read(tmp_path)
+
+
+def test_names_with_a_prefix_are_refused(weights: Callable[..., Weights], tmp_path: Path):
+    saved(tmp_path, "AutoEncoder", weights)
+    tensors = torch.load(tmp_path / "ae.pt", weights_only=True)
+    torch.save({f"_orig_mod.{name}": value for name, value in tensors.items()}, tmp_path / "ae.pt")
+    with pytest.raises(GatekitError, match=r"ae\.pt: tensor '_orig_mod\.\S+' where the configuration says"):
+        read(tmp_path)
