@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from runners.digests import file_sha256
+from runners.code_digest import ROOT, source_of
+from runners.sources import counts, module_name
 
 MEASURING_PACKAGES = (
     "gatekit-sae",
@@ -64,35 +65,36 @@ def git_state() -> GitState:
     return GitState(commit.strip(), bool(tracked.strip() or untracked.strip()))
 
 
-def source_digests(*others: Path) -> dict[str, str]:
-    """Return path relative to the repository's root -> sha256 of all code here; take it when the run STARTS.
+def source_digests(*others: Path) -> dict[str, dict[str, str]]:
+    """Return path below the repository's root -> entry of `producer.sources`; take it when the run STARTS.
+
+    It holds all code here that can change a number (see `runners.sources`).
 
     Args:
         others: further files that the run depends on, such as its configuration; one outside the repository is left
             out, because nobody could compare it there.
     """
-    root = Path(__file__).resolve().parents[1]
-    files = [*(root / "runners").rglob("*.py"), *(other.resolve() for other in others)]
-    inside = sorted(file for file in files if file.is_relative_to(root) and file.is_file())
-    return {file.relative_to(root).as_posix(): file_sha256(file) for file in inside}
+    found = {}
+    for file in [*(ROOT / "runners").rglob("*.py"), *(other.resolve() for other in others)]:
+        if not file.is_relative_to(ROOT) or not file.is_file():
+            continue
+        path = file.relative_to(ROOT).as_posix()
+        if file.suffix != ".py" or counts(module_name(path)):
+            found[path] = {**source_of(file), "path": path}
+    return dict(sorted(found.items()))
 
 
-def used_sources(digests: Mapping[str, str]) -> list[dict[str, str]]:
+def used_sources(digests: Mapping[str, dict[str, str]]) -> list[dict[str, str]]:
     """Return those of `digests` that this process has imported, and all that are no modules, as a summary lists them.
 
     A measurement depends on what was imported for it: other runners may change without making it stale.
     """
-    root = Path(__file__).resolve().parents[1]
     loaded = {
-        Path(module.__file__).resolve().relative_to(root).as_posix()
+        Path(module.__file__).resolve().relative_to(ROOT).as_posix()
         for name, module in sorted(sys.modules.items())
         if name.partition(".")[0] == "runners" and getattr(module, "__file__", None)
     }
-    return [
-        {"path": path, "sha256": digest}
-        for path, digest in digests.items()
-        if path in loaded or not path.endswith(".py")
-    ]
+    return [entry for path, entry in digests.items() if path in loaded or not path.endswith(".py")]
 
 
 def utc_now() -> str:

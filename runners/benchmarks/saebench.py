@@ -19,7 +19,9 @@ from runners.benchmarks.probing import Probe, dense_probe, sparse_probes
 from runners.benchmarks.saebench_cache import Json, remembered, surrounding_key
 from runners.benchmarks.saebench_plan import ALL, ProbingPlan
 from runners.benchmarks.saebench_upstream import upstream_dense, upstream_sparse
+from runners.code_digest import code_sha256
 from runners.progress import Progress, Silent
+from runners.saes.making import modules_of
 from runners.saes.sae import Sae
 from runners.subjects.labelled_texts import LabelledTexts, read_as_filed, read_labelled, registered_datasets, split
 from runners.subjects.language_model import LanguageModel
@@ -140,7 +142,7 @@ def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, Texts]:
 def _key(bench: Bench, labelled: LabelledTexts, store: Texts) -> Json:
     plan = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(bench.plan).items()}
     return {
-        **surrounding_key(bench.device),
+        **surrounding_key(bench.device, [__name__]),
         # The activations' digest stands for model, hook and texts.
         "activations": store.store.sha256,
         "dataset": labelled.sha256,
@@ -148,11 +150,16 @@ def _key(bench: Bench, labelled: LabelledTexts, store: Texts) -> Json:
     }
 
 
+def encoder_key(arm: Arm) -> Json:
+    """Return what an SAE's latents depend on beside the activations: its weights and the code of its architecture."""
+    return {"sae": arm.sha256, "architecture_source": code_sha256(modules_of(arm.sae.architecture))}
+
+
 def _remembered_probes(
     bench: Bench, shared: Json, labelled: LabelledTexts, store: Texts, arm: Arm | None
 ) -> tuple[Probe, ...]:
     plan = bench.plan
-    sparse = {} if arm is None else {"sae": arm.sha256, "ks": list(plan.ks), "penalty": plan.penalty}
+    sparse = {} if arm is None else {**encoder_key(arm), "ks": list(plan.ks), "penalty": plan.penalty}
 
     def compute() -> Json:
         probes = _probes(bench, labelled, store, arm)

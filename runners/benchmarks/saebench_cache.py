@@ -10,35 +10,34 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from runners.digests import data_sha256, file_sha256, sequence_sha256
+from runners.code_digest import code_sha256
+from runners.digests import data_sha256
 
 Json = dict[str, Any]
 
 _PACKAGES = ("numpy", "sae-probes", "scikit-learn", "scipy", "torch")
 
 
-def surrounding_key(device: str) -> Json:
-    """Return what every entry depends on beside its own key: versions, arithmetic, and the code here."""
-    root = Path(__file__).parents[1]
-    files = [
-        *sorted(Path(__file__).parent.glob("probing.py")),
-        *sorted(Path(__file__).parent.glob("saebench*.py")),
-        *sorted((root / "saes").glob("*.py")),
-        root / "subjects" / "labelled_texts.py",
-    ]
+def surrounding_key(device: str, modules: Iterable[str]) -> Json:
+    """Return what every entry depends on beside its own key: versions, arithmetic, and code.
+
+    Args:
+        device: computed on.
+        modules: that compute; what they import counts too.
+    """
     return {
-        "format": 1,
+        "format": 2,
         "packages": {name: version(name) for name in _PACKAGES},
         "device": "cuda" if device.startswith("cuda") else "cpu",
         "threads": torch.get_num_threads(),
-        "source": sequence_sha256(f"{path.name} {file_sha256(path)}" for path in files),
+        "source": code_sha256(modules),
     }
 
 

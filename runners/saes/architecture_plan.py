@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 from gatekit.errors import GatekitError
-from runners.config import Bounds
+from runners.saes.architecture_options import ArchitectureOptions
 
 if TYPE_CHECKING:
     from runners.saes.architecture import Architecture
 
 
 @dataclass(frozen=True)
-class ArchitecturePlan:
+class ArchitecturePlan(ArchitectureOptions):
     """The shape of every seed's SAE; widths of inputs and outputs are the subject's.
 
     A field that the architecture has must be given unless the architecture has a default; one that it has not must be
     left out, so that nothing in a configuration is without effect.
     """
-
-    architecture: Literal[
-        "relu",
-        "topk",
-        "batch_topk",
-        "jump_relu",
-        "gated",
-        "matryoshka",
-        "hierarchical_topk",
-        "route",
-        "transcoder",
-    ]
-    control: Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"] | None = None
-    """Part of the SAE that is held or shared (see `runners.saes.controls`); null trains all of it."""
-    d_sae: Annotated[int, Bounds(1, 10_000_000)] | None = None
-    k: Annotated[int, Bounds(1, 10_000_000)] | None = None
-    auxiliary_k: Annotated[int, Bounds(0, 10_000_000)] | None = None
-    widths: Annotated[tuple[int, ...], Bounds(1, 10_000_000)] | None = None
-    """Matryoshka prefixes; the last is the number of latents, and `d_sae` is left out."""
-    levels: Annotated[tuple[int, ...], Bounds(1, 10_000_000)] | None = None
-    """HierarchicalTopK levels; the last is k, and `k` is left out."""
-    l1_coefficient: Annotated[float, Bounds(0.0, 1e6)] | None = None
-    l0_coefficient: Annotated[float, Bounds(0.0, 1e6)] | None = None
-    penalty_warmup: Annotated[float, Bounds(0.0, 1.0)] | None = None
-    bandwidth: Annotated[float, Bounds(1e-6, 1e3)] | None = None
-    initial_threshold: Annotated[float, Bounds(0.0, 1e3)] | None = None
-    skip: bool | None = None
-    router_loss: Literal["scaled", "expected"] | None = None
 
     @property
     def label(self) -> str:

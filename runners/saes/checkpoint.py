@@ -82,7 +82,7 @@ def load_sae(path: Path) -> Sae:
             finite, or break what training holds: unit decoder rows, thresholds that are not negative, a decoder near
             its start.
     """
-    from runners.saes.registry import architecture_from
+    from runners.saes.described import architecture_from
 
     described = read_json(path.with_suffix(".json"))
     architecture = architecture_from(described, Location(str(path.with_suffix(".json"))))

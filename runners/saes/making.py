@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, fields, is_dataclass
 
 import torch
 
-from runners.digests import file_sha256, sequence_sha256
+from runners.code_digest import code_sha256
 from runners.saes.architecture import Architecture, describe
 from runners.saes.plan import TrainingPlan
 
 
 def making(architecture: Architecture, plan: TrainingPlan, device: str) -> dict[str, object]:
     """Return all but the seeds and the rows: shape, plan, kind of device, threads, torch, and the code that trains."""
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "seeding.py"]
     return {
         "architecture": describe(architecture),
         "plan": asdict(plan),
         "device": "cuda" if device.startswith("cuda") else "cpu",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "source": sequence_sha256(f"{path.name} {file_sha256(path)}" for path in sources),
+        "source": code_sha256(["runners.saes.training", *modules_of(architecture)]),
     }
+
+
+def modules_of(architecture: Architecture) -> set[str]:
+    """Return the modules of an architecture and of those that it is built around."""
+    found = {type(architecture).__module__}
+    for member in fields(architecture):  # type: ignore[arg-type]
+        value = getattr(architecture, member.name)
+        if is_dataclass(value):
+            found |= modules_of(value)  # type: ignore[arg-type]
+    return found

@@ -162,7 +162,7 @@ def _run_cell(
     command: Sequence[str],
     arguments: argparse.Namespace,
     git: provenance.GitState,
-    digests: Mapping[str, str],
+    digests: Mapping[str, dict[str, str]],
     several: bool,
 ) -> int:
     """Measure one cell, write its summary and return its exit code."""

@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 
 from gatekit.errors import GatekitError
 from runners.benchmarks.ood import ShiftedProbe, probe_activations, probe_latents, relative_drop
-from runners.benchmarks.saebench import Arm, pooled
+from runners.benchmarks.saebench import Arm, encoder_key, pooled
 from runners.benchmarks.saebench_cache import remembered, surrounding_key
 from runners.digests import file_sha256
 from runners.progress import Silent, showing
@@ -125,12 +124,9 @@ def _slices(config: OodConfig, inputs: Activations, surroundings: Surroundings) 
 def _remembered(config: OodConfig, each: Slice, arm: Arm | None, surroundings: Surroundings) -> ShiftedProbe:
     """Return the probe of one SAE, or the dense one, from the cache where equal code made it from equal input."""
     plan = config.shift
-    from runners.benchmarks import ood
-
-    sparse = None if arm is None else {"sae": arm.sha256, "ks": list(plan.ks), "penalty": plan.penalty}
+    sparse = None if arm is None else {**encoder_key(arm), "ks": list(plan.ks), "penalty": plan.penalty}
     key = {
-        **surrounding_key(surroundings.device),
-        "shift_source": file_sha256(Path(ood.__file__)),
+        **surrounding_key(surroundings.device, [__name__]),
         "texts": each.texts.sha256,
         "activations": [each.inside.store.sha256, each.shifted.store.sha256],
         "seed": plan.seed,

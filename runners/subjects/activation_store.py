@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from gatekit.errors import GatekitError, Location
+from runners.code_digest import code_sha256
 from runners.digests import data_sha256, sequence_sha256
 from runners.progress import Progress
 from runners.subjects.language_model import LanguageModel, TokenizedText, activations
@@ -93,7 +94,8 @@ def store_activations(
         GatekitError: the hook does not exist, a value does not fit half precision, or a stored array was altered.
     """
     key = {
-        "format": 1,
+        "format": 2,
+        "source": code_sha256([__name__]),
         "pooling": pooling,
         "model": model.digest,
         "tokenizer": model.tokenizer_digest,

@@ -13,7 +13,7 @@ from runners.saes.batch_topk import BatchTopK
 from runners.saes.controls import Control, ControlKind
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
-from runners.saes.registry import ARCHITECTURES, architecture_class
+from runners.saes.registry import ARCHITECTURES, WRAPPERS, architecture_class
 from runners.saes.route import RouteSAE
 from runners.saes.transcoder import Transcoder
 
@@ -64,10 +64,6 @@ def test_a_summary_can_tell_a_control_from_its_architecture():
 def test_fields_that_have_no_effect_or_are_missing_are_refused(plan, message):
     with pytest.raises(GatekitError, match=message):
         plan.build(6)
-
-
-# Around another architecture: held in part, or drawn to a reference; stages set these up themselves.
-WRAPPERS = {"control", "aligned"}
 
 
 def test_every_field_of_every_architecture_can_be_configured():

@@ -11,11 +11,12 @@ from runners.saes.alignment import Aligned
 from runners.saes.architecture import Architecture, describe
 from runners.saes.batch_topk import BatchTopK
 from runners.saes.controls import Control
+from runners.saes.described import architecture_from
 from runners.saes.gated import Gated
 from runners.saes.hierarchical_topk import HierarchicalTopK
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
-from runners.saes.registry import ARCHITECTURES, architecture_class, architecture_from
+from runners.saes.registry import ARCHITECTURES, architecture_class
 from runners.saes.relu import ReLU
 from runners.saes.route import RouteSAE
 from runners.saes.topk import TopK
@@ -44,7 +45,7 @@ def test_every_architecture_is_listed_under_its_own_name():
 
 def test_reading_one_architecture_imports_no_other():
     code = (
-        "import sys; from gatekit.errors import Location; from runners.saes.registry import architecture_from;"
+        "import sys; from gatekit.errors import Location; from runners.saes.described import architecture_from;"
         "architecture_from({'architecture': 'topk', 'd_in': 2, 'd_sae': 4, 'k': 1, 'auxiliary_k': 0}, Location('x'));"
         "print(*sorted(name for name in sys.modules if name.startswith('runners.saes.')))"
     )

@@ -1,0 +1,70 @@
+"""Which code can change a number, and why: what a summary names as its sources, and what a cached result is keyed by.
+
+Evidence goes stale when one of its sources changes, and measuring again costs hours; so what cannot move an observation
+is left out. In doubt a module counts. An entry is a module, or a package with all below it (`.*`); the more specific
+one holds. A test fails for a module that neither list covers; at run time it counts.
+
+Code of `gatekit` is in neither. The runners take from it the form of a summary (names, units, ranges), its digests and
+its errors; a summary holds raw observations, which `gatekit` checks but does not compute, and every bound is computed
+anew by whoever judges.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+COUNTED = {
+    "runners": "the package itself: what stands in it would run before everything",
+    "runners.benchmarks.*": "probes and scores",
+    "runners.code_digest": "names cached results: one that is found by a wrong name is a wrong number",
+    "runners.determinism": "threads, flags and environment that decide how sums are rounded",
+    "runners.digests": "which texts are the same text, and what inputs are called",
+    "runners.metrics.*": "what is measured",
+    "runners.saes.*": "architectures, their training and what is read of checkpoints; each run imports only its own",
+    "runners.seeding": "every random draw",
+    "runners.stages.*": "what is compared with what, on which rows, and which observations are written",
+    "runners.subjects.*": "models, texts and activations",
+    "runners.summary_writing": "observations on their way into the file",
+}
+
+LEFT_OUT = {
+    "runners.__main__": "finds a runner by its name",
+    "runners.config": "reads configurations; what it read stands in the summary and in the key of every cache",
+    "runners.progress": "tells how far a run is",
+    "runners.provenance": "tells who measured, when, and with what code",
+    "runners.saes.architecture_options": "declares what a configuration may say; the values stand in the summary",
+    "runners.saes.registry": "finds an architecture by its name; the module found counts, and a test holds its name",
+    "runners.sources": "this list",
+    "runners.stages.judging": "asks gatekit about a summary that is already written",
+    "runners.stages.lifecycle": "parses the command line and decides what becomes of a run that fails",
+    "runners.tracking": "copies the curves of training to a tracking service",
+}
+
+
+def counts(name: str) -> bool:
+    """Say whether a module can change a number.
+
+    Args:
+        name: in full, such as `runners.saes.topk`; one that no list covers counts, other packages' modules too.
+    """
+    return _most_specific(name) not in LEFT_OUT
+
+
+def is_listed(name: str) -> bool:
+    """Say whether a module of `runners` is covered by one of the lists."""
+    return _most_specific(name) is not None
+
+
+def module_name(path: str) -> str:
+    """Return the full name of the module in a file of a repository, such as `runners/saes/topk.py`."""
+    parts = PurePosixPath(path).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _most_specific(name: str) -> str | None:
+    """Return the entry that covers a module: the module itself, or the nearest package with all below it."""
+    if name in COUNTED or name in LEFT_OUT:
+        return name
+    parts = name.split(".")
+    patterns = (".".join([*parts[:end], "*"]) for end in range(len(parts), 0, -1))
+    return next((pattern for pattern in patterns if pattern in COUNTED or pattern in LEFT_OUT), None)
