@@ -28,9 +28,11 @@ def _adapters(_context: click.Context, _parameter: click.Parameter, incomplete: 
 @click.option(
     "--subject",
     metavar="FILE",
-    help="JSON with a summary's `subject`: what was measured, by digest, with a checkpoint per seed. "
-    "For instance --subject subject.json; docs/import.md has one.",
+    help="What was measured, by digest, with a checkpoint per seed: JSON with a summary's `subject`, or for a table "
+    "also YAML. For instance --subject subject.json; docs/import.md has one.",
 )
+@click.option("--kind", metavar="KIND", help="What a table measures. For instance --kind random_model.")
+@click.option("--measure", metavar="NAME", help="The measure of a table that has only one and no column for its name.")
 @click.option("--context", multiple=True, metavar="FILE", help="Result file that describes the others (repeatable).")
 @click.option(
     "--finished",
@@ -56,6 +58,8 @@ def command(
     files: tuple[str, ...],
     out: str,
     subject: str | None,
+    kind: str | None,
+    measure: str | None,
     context: tuple[str, ...],
     finished: str | None,
     k: int | None,
@@ -64,9 +68,11 @@ def command(
 ) -> None:
     """Turn another tool's result FILES into summaries that the gate can read.
 
-    NAME is the tool: saebench, husai, or what another package adds. Observations are imported as such; a number without
-    observations is imported as reported, which a policy must allow. A file that does not record its seed is given as
-    SEED=FILE: `gatekit import saebench --subject subject.json 0=seed0.json 1=seed1.json`.
+    NAME is the tool: saebench, husai, or what another package adds; or `table` for a CSV, JSON lines or parquet file
+    with an observation a row: `gatekit import table results.csv --kind KIND --subject subject.yaml`.
+    Observations are imported as such; a number without observations is imported as reported, which a policy must allow.
+    A file that does not record its seed is given as SEED=FILE: `gatekit import saebench --subject subject.json
+    0=seed0.json 1=seed1.json`.
     """
     from gatekit.evidence.adapters import OBSERVED_WITH_SUBJECT, ImportOptions, import_summaries, load_adapter
 
@@ -75,7 +81,14 @@ def command(
         if not os.path.lexists(path):
             raise UsageError(f"no file at '{path}'")
     options = ImportOptions(
-        subject=subject, context=context, finished=finished, k=k, datasets=datasets, sources=sources
+        subject=subject,
+        context=context,
+        finished=finished,
+        k=k,
+        datasets=datasets,
+        sources=sources,
+        kind=kind,
+        measure=measure,
     )
     summaries = import_summaries(name, files, options)
     written = write_together(
@@ -90,6 +103,11 @@ def command(
         click.echo(f"{word:<9}  {inert.terminal(place.as_posix(), limit=None)}  {_content(data)}")
     count = len(summaries)
     click.echo(f"{count} summar{'y' if count == 1 else 'ies'} in {inert.terminal(out)}; judge with `gatekit check`")
+    if any(_names_no_source(data) for data in summaries.values()):
+        click.echo(
+            "hint: these observations name no file that they depend on, so a pull request counts them as stale; "
+            "give --source FILE"
+        )
     if subject is None and name in OBSERVED_WITH_SUBJECT:
         click.echo(
             "hint: without --subject these numbers are reported, not observations, and a policy must allow them; "
@@ -101,6 +119,12 @@ def _file_of(argument: str) -> str:
     """Return the path in `SEED=FILE`, or the argument itself where a file has that name."""
     _label, equals, path = argument.partition("=")
     return path if equals and path and not os.path.lexists(argument) else argument
+
+
+def _names_no_source(data: bytes) -> bool:
+    document = json.loads(data)
+    observed = any(measurement["design"] != "reported" for measurement in document["measurements"].values())
+    return observed and not document["producer"].get("sources")
 
 
 def _content(data: bytes) -> str:

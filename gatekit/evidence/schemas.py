@@ -7,6 +7,7 @@ inside the wheel as `gatekit/schemas/`; no `$ref` ever leaves that folder.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -106,3 +107,21 @@ def check(name: str, value: Any, path: str) -> None:
     kind = type(error.kind).__name__.removeprefix("ValidationErrorKind_").lower()
     message, remedy = words(error, value, (schema(name), *(schema(other) for other in INCLUDED if other != name)))
     raise GatekitError(f"schema.{kind}", message, Location(path, pointer=_pointer(list(error.instance_path))), remedy)
+
+
+def part_faults(
+    part: str, value: Any, *, with_missing: bool = False
+) -> Iterator[tuple[tuple[str | int, ...], str, str | None]]:
+    """Yield (path, message, remedy) for what one definition of the summary's schema refuses in a value, deepest first.
+
+    Args:
+        part: name of the definition, such as `subject`.
+        value: plain data.
+        with_missing: also name missing parts; else they are left to the caller, who may still fill them in.
+    """
+    whole = {"$defs": schema("summary")["$defs"], "$ref": f"#/$defs/{part}"}
+    compiled = jsonschema_rs.Draft202012Validator(whole, retriever=_refuse_remote)
+    for error in sorted(compiled.iter_errors(value), key=lambda e: (-len(e.instance_path), str(e.instance_path))):
+        if with_missing or type(error.kind).__name__.removeprefix("ValidationErrorKind_") != "Required":
+            message, remedy = words(error, value, (schema("summary"),))
+            yield tuple(error.instance_path), message, remedy

@@ -50,7 +50,7 @@ def subject(folder: Path) -> str:
 def test_saebench_files_named_with_their_seeds_become_observations_per_seed(tmp_path: Path) -> None:
     done = gatekit("import", "saebench", "--subject", subject(tmp_path), *SEEDED, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "hint" not in done.stdout
+    assert "without --subject" not in done.stdout
     (written,) = (tmp_path / "evidence").iterdir()
     measured = json.loads(written.read_text())["measurements"]["l0"]
     assert (measured["design"], measured["columns"]["seed"]) == ("per_seed", [11, 12, 13])

@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import jsonschema_rs
-
 from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.evidence import summary_parts
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.kinds import measures
-from gatekit.evidence.schemas import schema
+from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.strict_json import Document, read_json, value_pointer
 from gatekit.evidence.summary import parse_time
 
@@ -55,19 +53,9 @@ def read_datasets(path: str) -> dict[str, Json]:
 
 def _check_part(part: str, document: Document, at: str = "", error_id: str | None = None) -> None:
     """Check a value against one definition of the summary's schema."""
-    validator = jsonschema_rs.Draft202012Validator(
-        {"$defs": schema("summary")["$defs"], "$ref": f"#/$defs/{part}"}, retriever=_no_retriever
-    )
-    errors = sorted(validator.iter_errors(document.value), key=lambda e: (-len(e.instance_path), str(e.instance_path)))
-    if errors:
-        pointer = at + value_pointer(errors[0].instance_path)
-        raise GatekitError(
-            f"adapter.{error_id or part}", errors[0].message[:300], Location(document.path, pointer=pointer)
-        )
-
-
-def _no_retriever(uri: str) -> Any:
-    raise ValueError(f"a schema may not refer to {uri}")
+    for path, message, remedy in part_faults(part, document.value, with_missing=True):
+        pointer = at + value_pointer(path)
+        raise GatekitError(f"adapter.{error_id or part}", message, Location(document.path, pointer=pointer), remedy)
 
 
 def utc_seconds(field: Field) -> str:
@@ -133,7 +121,7 @@ def reported(
         if value is not None and not low <= value <= high:
             raise source.refuse("range", f"{value} cannot be {name}, which lies in [{low:g}, {high:g}]")
     return {
-        **_contract(kind, name),
+        **summary_parts.contract(measure),
         "design": "reported",
         "reported": {
             "estimate": estimate,
@@ -148,16 +136,7 @@ def reported(
 
 def observed(kind: str, name: str, columns: Mapping[str, Sequence[Any]]) -> Json:
     """A measurement with its observations, in the measure's own design."""
-    return {
-        **_contract(kind, name),
-        "design": measures(kind)[name].design,
-        "columns": {key: list(values) for key, values in columns.items()},
-    }
-
-
-def _contract(kind: str, name: str) -> Json:
-    measure = measures(kind)[name]
-    return {"unit": measure.unit, "direction": measure.direction, "range": [measure.low, measure.high]}
+    return summary_parts.observed(measures(kind)[name], columns, with_estimate=False)
 
 
 def summary_document(
@@ -195,33 +174,27 @@ def summary_document(
         failure: why there is no measurement.
     """
     names = [os.path.basename(source.path) for source in sources]
-    document: Json = {
-        "schema": "gatekit.summary/1",
-        "kind": kind,
-        "status": "ok" if failure is None else "failed",
-        "subject": dict(subject),
-        "producer": {
-            "command": ["gatekit", "import", adapter, *names],
-            "config": dict(config),
-            "config_sha256": sha256_of(dict(config)),
-            "git": {"commit": None, "dirty": None},
-            "inputs": [
-                {"name": _input_name(name), "sha256": source.sha256, "rows": 0}
-                for name, source in zip(names, sources, strict=True)
-            ],
-            "packages": dict(packages or {}),
-            "device": device,
-            "determinism": {},
-            "started": started or finished,
-            "finished": finished,
-        },
-        "protocol": dict(protocol),
-        "measurements": dict(measurements),
-        "artifacts": [],
-    }
-    if failure is not None:
-        document["reason"] = failure
-    return document
+    producer = summary_parts.producer(
+        command=["gatekit", "import", adapter, *names],
+        config=config,
+        inputs=[
+            {"name": _input_name(name), "sha256": source.sha256, "rows": 0}
+            for name, source in zip(names, sources, strict=True)
+        ],
+        packages=packages,
+        device=device,
+        started=started or finished,
+        finished=finished,
+    )
+    return summary_parts.summary(
+        kind,
+        subject=subject,
+        producer=producer,
+        protocol=protocol,
+        measurements=measurements,
+        status="ok" if failure is None else "failed",
+        reason=failure,
+    )
 
 
 def file_name(kind: str, source: Document, part: str = "") -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gatekit.errors import GatekitError, Location, UsageError
-from gatekit.evidence.adapters.repository_files import repository_files
+from gatekit.evidence.sources import source_entries
 from gatekit.evidence.writing import summary_bytes
 from gatekit.plugins import find, load, registered
 
@@ -21,6 +21,9 @@ WHAT = "adapter"
 
 OBSERVED_WITH_SUBJECT = frozenset({"saebench"})
 """Adapters that import observations only when the user says what was measured, and reported numbers otherwise."""
+
+SELF_DESCRIBED = frozenset({"husai", "saebench"})
+"""Adapters of results that say themselves what was measured: a kind or measure that the user names is refused."""
 
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,180}\.json", re.ASCII)
 
@@ -42,6 +45,10 @@ class ImportOptions:
     sources: tuple[str, ...] = ()
     """Files below the current folder that the measurement depends on. `import_summaries` puts their digests into every
     summary as `producer.sources`; an adapter need not look at them."""
+    kind: str | None = None
+    """What a table measures: the name of a kind. Only `table` takes it; other results say themselves what they are."""
+    measure: str | None = None
+    """The measure of a table that has only one and does not name it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,9 @@ def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) ->
     """
     if not paths:
         raise UsageError("no result files to import")
-    sources = repository_files(options.sources)
+    if name in SELF_DESCRIBED and (options.kind, options.measure) != (None, None):
+        raise UsageError(f"{name} results say themselves what was measured", "leave --kind and --measure out")
+    sources = source_entries(options.sources)
     files: dict[str, bytes] = {}
     for imported in load_adapter(name)(paths, options):
         if not _FILE_NAME.fullmatch(imported.name):

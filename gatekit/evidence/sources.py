@@ -1,4 +1,4 @@
-"""The files of the repository that imported evidence depends on: it goes stale when one of them changes."""
+"""The files of the repository that evidence depends on: it goes stale when one of them changes."""
 
 from __future__ import annotations
 
@@ -13,39 +13,42 @@ from gatekit.evidence.schemas import schema
 from gatekit.evidence.source_digest import LARGEST, rule_for, source_entry
 
 
-def repository_files(paths: Sequence[str]) -> list[dict[str, str]]:
-    """Return `producer.sources` for the named files, sorted by path relative to the current folder, each once.
+def source_entries(paths: Sequence[str], root: str = ".") -> list[dict[str, str]]:
+    """Return `producer.sources` for the named files: sorted by path relative to the root, each once.
+
+    Args:
+        paths: as a user writes them, from the current folder.
+        root: of the repository.
 
     Raises:
-        UsageError: a path is outside the current folder, is no regular file, or has a name that evidence cannot hold.
+        UsageError: a path is outside the root, is no regular file, or has a name that evidence cannot hold.
         GatekitError: `digest.unreadable`.
     """
     found: dict[str, dict[str, str]] = {}
     for path in paths:
         # The name is kept as the repository has it: links are not followed, because git would not follow them either.
-        relative = Path(os.path.relpath(path)).as_posix()
+        relative = Path(os.path.relpath(path, root)).as_posix()
         if relative == ".." or relative.startswith("../") or os.path.isabs(relative):
-            raise UsageError(
-                f"--source '{path}' is outside the current folder", "run the import at the repository's root"
-            )
-        if os.path.islink(relative) or not os.path.isfile(relative):
-            what = "is a folder: name its files" if os.path.isdir(relative) else "is not a regular file"
-            raise UsageError(f"--source '{path}' {what}")
+            where = "the current folder" if root == "." else "the repository"
+            raise UsageError(f"the source '{path}' is outside {where}", "run at the repository's root")
+        if os.path.islink(path) or not os.path.isfile(path):
+            what = "is a folder: name its files" if os.path.isdir(path) else "is not a regular file"
+            raise UsageError(f"the source '{path}' {what}")
         if not re.fullmatch(_pattern(), relative):
             raise UsageError(
-                f"--source '{path}' has a name that evidence cannot hold",
+                f"the source '{path}' has a name that evidence cannot hold",
                 "letters, digits and . _ + - only, and no part may start with a dot",
             )
-        found[relative] = _entry(relative)
+        found[relative] = _entry(relative, path)
     return [entry for _, entry in sorted(found.items())]
 
 
-def _entry(path: str) -> dict[str, str]:
+def _entry(relative: str, path: str) -> dict[str, str]:
     # Data may be too large for memory; a file of code never is.
-    if rule_for(path) == "bytes" or os.path.getsize(path) > LARGEST:
-        return {"path": path, "sha256": sha256_file(path), "by": "bytes"}
+    if rule_for(relative) == "bytes" or os.path.getsize(path) > LARGEST:
+        return {"path": relative, "sha256": sha256_file(path), "by": "bytes"}
     try:
-        return source_entry(path, Path(path).read_bytes())
+        return source_entry(relative, Path(path).read_bytes())
     except OSError as error:
         reason = error.strerror or str(error)
         raise GatekitError("digest.unreadable", f"the file cannot be read: {reason}", Location(path)) from None

@@ -1,0 +1,208 @@
+"""Tables and a subject file as one summary, by way of the same draft that `SummaryBuilder` fills."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.adapters.building import file_name, read_datasets, stated_time, summary_document
+from gatekit.evidence.adapters.contract import Imported, ImportOptions
+from gatekit.evidence.adapters.table.csv_table import parse_csv
+from gatekit.evidence.adapters.table.json_lines import parse_json_lines
+from gatekit.evidence.adapters.table.parquet import parse_parquet
+from gatekit.evidence.adapters.table.rows import Row, Table, number_in, refuse
+from gatekit.evidence.draft import SummaryDraft, incomplete
+from gatekit.evidence.observations import ObservationError
+from gatekit.evidence.sources import source_entries
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_regular_file
+from gatekit.evidence.subject_file import SubjectFacts, read_subject_file
+
+FORMATS: Mapping[str, Callable[[bytes, str], Table]] = {
+    ".csv": parse_csv,
+    ".jsonl": parse_json_lines,
+    ".ndjson": parse_json_lines,
+    ".parquet": parse_parquet,
+}
+SIZE = SUMMARY_LIMITS.size
+"""Bytes of one file: what a table holds must fit in a summary."""
+
+KEYS = ("seed", "seed_a", "seed_b", "dataset", "row")
+COLUMNS = ("measure", *KEYS, "value", "baseline", "group")
+GROUPS = ("candidate", "control")
+"""Values of the column `group`: observations of a control that is not paired stand in rows of their own."""
+
+BASELINE = "_baseline"
+"""After a measure's name: the column of its control in a table with a column per measure."""
+
+
+def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+    """Return the one summary that the tables hold together.
+
+    Raises:
+        UsageError: an option is missing or cannot be used, or the format of a file is unknown.
+        GatekitError: `table.*`, `observation.*`, `subject.*`, `json.*`, `yaml.*` with the place of the first fault;
+            `observation.incomplete` names all that is missing.
+    """
+    if options.kind is None or options.subject is None:
+        absent = " and ".join(
+            name for name, given in (("--kind", options.kind), ("--subject", options.subject)) if given is None
+        )
+        raise UsageError(f"a table needs {absent}", "say what the numbers are: --kind KIND --subject subject.yaml")
+    for name, given in (("--context", options.context), ("--k", options.k)):
+        if given:
+            raise UsageError(f"a table has no use for {name}", "write it under protocol: in the subject file")
+    facts = _facts(options, options.subject)
+    draft = SummaryDraft(options.kind, facts)
+    tables = [_read(path) for path in paths]
+    for table in tables:
+        _observe(draft, table, options.measure)
+    missing = draft.missing()
+    if facts.finished is None:
+        remedy = 'when the measurement was done: finished: "2026-03-01T11:30:00Z" in the subject file, or --finished'
+        missing.append(remedy)
+    if missing:
+        error = incomplete(missing)
+        raise GatekitError(error.error_id, error.message, Location(paths[0]))
+    assert facts.finished is not None
+    documents = [Document(table.path, None, table.sha256, 0) for table in tables]
+    document = summary_document(
+        adapter="table",
+        kind=options.kind,
+        subject=draft.subject(),
+        protocol=draft.protocol(),
+        measurements=draft.measurements(),
+        sources=documents,
+        config={},
+        started=facts.started,
+        finished=facts.finished,
+    )
+    named = source_entries(facts.sources)
+    if named:
+        document["producer"]["sources"] = named
+    return [Imported(file_name(options.kind, documents[0]), document)]
+
+
+def _facts(options: ImportOptions, path: str) -> SubjectFacts:
+    facts = read_subject_file(path)
+    finished = stated_time(options.finished)
+    if finished is not None:
+        if facts.finished not in (None, finished):
+            raise UsageError(f"--finished {finished}, but {path} says {facts.finished}", "say it once")
+        facts = replace(facts, finished=finished)
+    if options.datasets is not None:
+        if "datasets" in facts.protocol:
+            raise UsageError(f"--datasets, but {path} names datasets too", "say it once")
+        datasets = list(read_datasets(options.datasets).values())
+        facts = replace(facts, protocol={**facts.protocol, "datasets": datasets})
+    return facts
+
+
+def _read(path: str) -> Table:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in FORMATS:
+        raise UsageError(f"'{path}' is no table that can be read", f"known formats: {', '.join(sorted(FORMATS))}")
+    return FORMATS[suffix](read_regular_file(path, "table", SIZE), path)
+
+
+def _observe(draft: SummaryDraft, table: Table, measure: str | None) -> None:
+    """Take every row of a table as observations."""
+    one_a_row = not {"measure", "value", "baseline", "group"}.isdisjoint(table.columns)
+    known = COLUMNS if one_a_row else (*KEYS, *_measure_columns(draft, table))
+    for column in table.columns:
+        if column not in known:
+            others = (*COLUMNS, *draft.table)
+            remedy = did_you_mean(column, others) or f"known: {', '.join(COLUMNS)}, or the measures of {draft.kind}"
+            raise refuse("unknown_column", f"unknown column '{column[:60]}'", table.header, remedy)
+    if one_a_row and "value" not in table.columns:
+        raise refuse("columns", "there is no column 'value'", table.header, f"columns: {', '.join(COLUMNS)}")
+    if one_a_row:
+        default = _default_measure(draft, table, measure)
+        for row in table.rows:
+            _observe_row(draft, row, default)
+        return
+    if measure is not None:
+        raise refuse("columns", "there is no column 'value'", table.header, "--measure names what it would hold")
+    names = _measure_columns(draft, table)
+    values = [name for name in names if name in draft.table]
+    if not values:
+        raise refuse("columns", "there is no column 'value'", table.header, f"columns: {', '.join(COLUMNS)}")
+    for row in table.rows:
+        for name in values:
+            baseline = f"{name}{BASELINE}" if f"{name}{BASELINE}" in names else None
+            _take(draft, row, name, name, baseline, control=False)
+
+
+def _measure_columns(draft: SummaryDraft, table: Table) -> list[str]:
+    """Return the columns that are named after measures, or after the control of one."""
+    return [
+        name
+        for name in table.columns
+        if name in draft.table or (name.endswith(BASELINE) and name.removesuffix(BASELINE) in draft.table)
+    ]
+
+
+def _default_measure(draft: SummaryDraft, table: Table, measure: str | None) -> str | None:
+    """Return the measure of a table that does not name it per row."""
+    if "measure" in table.columns:
+        if measure is not None:
+            raise refuse("columns", "there is a column 'measure'", table.header, "leave --measure out")
+        return None
+    if measure is not None:
+        if measure not in draft.table:
+            remedy = did_you_mean(measure, draft.table) or f"known: {', '.join(sorted(draft.table))}"
+            raise UsageError(f"--measure: unknown measure '{measure}' of {draft.kind}", remedy)
+        return measure
+    if len(draft.table) == 1:
+        return next(iter(draft.table))
+    remedy = f"add one, or name it with --measure: {', '.join(sorted(draft.table))}"
+    raise refuse("columns", "there is no column 'measure'", table.header, remedy)
+
+
+def _observe_row(draft: SummaryDraft, row: Row, default: str | None) -> None:
+    name = default if default is not None else row.cells.get("measure")
+    if name is None:
+        raise refuse("empty_cell", "the cell of measure is empty", row.place("measure"))
+    group = row.cells.get("group", GROUPS[0])
+    if group not in GROUPS:
+        raise refuse("group", f"the group is {' or '.join(GROUPS)}, not {str(group)[:40]!r}", row.place("group"))
+    _take(draft, row, name, "value", "baseline", control=group == "control")
+
+
+def _take(draft: SummaryDraft, row: Row, measure: Any, value: str, baseline: str | None, *, control: bool) -> None:
+    """Take one observation of a row, and give every error its place.
+
+    Args:
+        draft: what takes it.
+        row: where it stands.
+        measure: its name, as the row has it.
+        value: column of the value.
+        baseline: column of the paired control; None where the table has none.
+        control: whether the row is of a control group that is not paired.
+    """
+    cells = row.cells
+    columns = {"value": value, "baseline": baseline or value}
+    if value not in cells:
+        raise refuse("empty_cell", f"the cell of {value} is empty", row.place(value))
+    try:
+        keys = {name: cells[name] if name == "dataset" else _number(row, name) for name in KEYS if name in cells}
+        number = _number(row, value)
+        paired = _number(row, baseline) if baseline is not None and baseline in cells else None
+        if not control:
+            draft.observe(measure, keys, number, paired)
+        elif paired is None:
+            draft.observe_control(measure, keys, number)
+        else:
+            raise refuse("group", "a row of the control group has no baseline", row.place(baseline))
+    except ObservationError as error:
+        place = row.place(columns.get(error.part, error.part))
+        raise GatekitError(error.error_id, error.message, place, error.remedy) from None
+
+
+def _number(row: Row, column: str) -> Any:
+    try:
+        return number_in(row.cells[column])
+    except ValueError as error:
+        raise refuse("not_a_number", f"{column}: {error}", row.place(column)) from None

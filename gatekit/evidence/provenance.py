@@ -1,0 +1,88 @@
+"""Who measured, with what, when: the facts that a summary carries about its own making."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+DISTRIBUTION = "gatekit-sae"
+"""Ours; a checkout that is installed for editing does not list its modules."""
+
+
+@dataclass(frozen=True)
+class GitState:
+    """The repository that the running code lies in; None where it lies in none."""
+
+    commit: str | None
+    dirty: bool | None
+
+
+def git(folder: Path, *arguments: str) -> str | None:
+    """Return what git prints in a folder; None when it fails or is not there."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def repository_root(folder: Path) -> Path | None:
+    """Return the root of the repository around a folder; None where there is none."""
+    top = git(folder, "rev-parse", "--show-toplevel")
+    return Path(top.rstrip("\n")) if top else None
+
+
+def git_state(root: Path, code: Sequence[str]) -> GitState:
+    """Return the commit and whether tracked files, or untracked code, differ from it; take it when the run STARTS.
+
+    Untracked files elsewhere (outputs, notes) change no number and do not count.
+
+    Args:
+        root: of the repository.
+        code: files and folders below it whose untracked files count.
+    """
+    commit = git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return GitState(None, None)
+    tracked = git(root, "status", "--porcelain", "--untracked-files=no")
+    # Without paths git would list all that is untracked.
+    untracked = git(root, "ls-files", "--others", "--exclude-standard", "--", *code) if code else ""
+    if tracked is None or untracked is None:
+        return GitState(commit.strip(), None)
+    return GitState(commit.strip(), bool(tracked.strip() or untracked.strip()))
+
+
+def utc_now() -> str:
+    """Return the time in UTC, RFC 3339, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the version of each installed package among `names`."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def loaded_packages() -> dict[str, str]:
+    """Return the version of each installed package that this process has imported something of."""
+    from importlib.metadata import packages_distributions
+
+    loaded = {name.partition(".")[0] for name in list(sys.modules)}
+    owners = {owner for name, all_of in packages_distributions().items() if name in loaded for owner in all_of}
+    return package_versions(sorted({*owners, DISTRIBUTION}))
+
+
+def shown_argument(argument: str) -> str:
+    """Return a command-line argument as the summary shows it: an absolute path is cut to its last part."""
+    return Path(argument).name if Path(argument).is_absolute() else argument

@@ -1,0 +1,103 @@
+"""The parts of a summary's JSON form, put together in one place for everybody who writes one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.kinds import Measure
+
+Json = dict[str, Any]
+
+
+def contract(measure: Measure) -> Json:
+    """Return what is fixed about every measurement of a measure, repeated in the file so that no unit is mistaken."""
+    return {"unit": measure.unit, "direction": measure.direction, "range": [measure.low, measure.high]}
+
+
+def observed(
+    measure: Measure,
+    columns: Mapping[str, Sequence[Any]],
+    control: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    with_estimate: bool = True,
+) -> Json:
+    """Return a measurement with its observations, in the measure's own design.
+
+    Args:
+        measure: what was measured.
+        columns: the key columns, `candidate`, and `baseline` where the control has a value for the same key.
+        control: the key columns and `value` of a control group that is not paired.
+        with_estimate: also write the mean effect, for people; the gate computes it again.
+    """
+    document: Json = {
+        **contract(measure),
+        "design": measure.design,
+        "columns": {name: list(values) for name, values in columns.items()},
+    }
+    if control is not None:
+        document["baseline_columns"] = {name: list(values) for name, values in control.items()}
+    if with_estimate:
+        total = math.fsum(columns["candidate"]) - math.fsum(columns.get("baseline", ()))
+        estimate = total / len(columns["candidate"])
+        if control is not None:
+            estimate -= math.fsum(control["value"]) / len(control["value"])
+        document["aggregates"] = {"estimate": estimate}
+    return document
+
+
+def producer(
+    *,
+    command: Sequence[str],
+    config: Mapping[str, Any],
+    started: str,
+    finished: str,
+    commit: str | None = None,
+    dirty: bool | None = None,
+    inputs: Sequence[Mapping[str, Any]] = (),
+    packages: Mapping[str, str] | None = None,
+    device: str = "unrecorded",
+    determinism: Mapping[str, Any] | None = None,
+) -> Json:
+    """Return who measured, with what, when; the digest of the configuration is computed here."""
+    return {
+        "command": list(command),
+        "config": dict(config),
+        "config_sha256": sha256_of(dict(config)),
+        "git": {"commit": commit, "dirty": dirty},
+        "inputs": [dict(item) for item in inputs],
+        "packages": dict(packages or {}),
+        "device": device,
+        "determinism": dict(determinism or {}),
+        "started": started,
+        "finished": finished,
+    }
+
+
+def summary(
+    kind: str,
+    *,
+    subject: Mapping[str, Any],
+    producer: Mapping[str, Any],
+    protocol: Mapping[str, Any],
+    measurements: Mapping[str, Any] | None = None,
+    artifacts: Sequence[Mapping[str, Any]] = (),
+    status: Literal["ok", "failed", "skipped"] = "ok",
+    reason: str | None = None,
+) -> Json:
+    """Return the whole document; `reason` is why there is no measurement, and goes with every status but ok."""
+    document: Json = {
+        "schema": "gatekit.summary/1",
+        "kind": kind,
+        "status": status,
+        "subject": dict(subject),
+        "producer": dict(producer),
+        "protocol": dict(protocol),
+        "measurements": dict(measurements or {}),
+        "artifacts": [dict(item) for item in artifacts],
+    }
+    if reason is not None:
+        document["reason"] = reason
+    return document
