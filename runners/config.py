@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from gatekit.errors import GatekitError, Location, did_you_mean
+from runners.places import ITSELF, note
 
 T = TypeVar("T")
 
@@ -125,6 +126,10 @@ class _Reading:
         source = self._lines[line] if line < len(self._lines) else None
         return Location(self._path, line + 1, column + 1, source_line=source)
 
+    def places_of_entries(self, node: Any) -> list[Location]:
+        """Return the place of each entry of a list; none of anything else."""
+        return [self.at(*node.lc.item(i)) for i in range(len(node))] if hasattr(node, "append") else []
+
     def checked_mapping(self, node: Any, place: Location, name: str) -> None:
         # Not isinstance(node, Mapping): to a type checker that would lose the positions that ruamel keeps on the node.
         if not hasattr(node, "keys"):
@@ -148,8 +153,9 @@ class _Reading:
         if origin is tuple:
             if not hasattr(node, "append") or not node:
                 raise GatekitError("config.type", f"'{name}' must be a list with at least one entry", place)
-            parts = enumerate(node)
-            return tuple(self.value_from(v, options[0], bounds, self.at(*node.lc.item(i)), name) for i, v in parts)
+            places = self.places_of_entries(node)
+            parts = zip(node, places, strict=True)
+            return tuple(self.value_from(entry, options[0], bounds, at, name) for entry, at in parts)
         if origin is Literal:
             if node not in options:
                 listed = ", ".join(map(str, options))
@@ -193,12 +199,17 @@ def _dataclass_of(
                     reading.at(*node.lc.key(key)),
                     did_you_mean(str(key), known) or f"known: {', '.join(known)}",
                 )
-    values = {}
+    values: dict[str, Any] = {}
+    places = {ITSELF: start}
     for key, member in known.items():
         found = next(((reading, node) for reading, node in parts if key in node), None)
         if found is not None:
             reading, node = found
-            values[key] = reading.value_from(node[key], hints[key], _UNBOUNDED, reading.at(*node.lc.value(key)), key)
+            places[key] = reading.at(*node.lc.value(key))
+            places |= {f"{key}[{i}]": at for i, at in enumerate(reading.places_of_entries(node[key]))}
+            values[key] = reading.value_from(node[key], hints[key], _UNBOUNDED, places[key], key)
         elif member.default is MISSING and member.default_factory is MISSING:
             raise GatekitError("config.missing_key", f"{name} has no '{key}'", start)
-    return shape(**values)
+    made = shape(**values)
+    note(made, places)
+    return made

@@ -30,6 +30,7 @@ COUNTED = {
 LEFT_OUT = {
     "runners.__main__": "finds a runner by its name",
     "runners.config": "reads configurations; what it read stands in the summary and in the key of every cache",
+    "runners.places": "tells where in its file a value of a configuration stands; the values stand in the summary",
     "runners.progress": "tells how far a run is",
     "runners.provenance": "tells who measured, when, and with what code",
     "runners.saes.architecture_options": "declares what a configuration may say; the values stand in the summary",
