@@ -57,6 +57,10 @@ release-gate-strict: $(GATE)  ## policies/release.yaml against the best of the c
 	$(GATEKIT) check --policy policies/release.yaml --evidence $(EVIDENCE)/minilm --candidate runs/release/candidate.json; \
 	code=$$?; fi; echo "exit code $$code"; exit $$code
 
+.PHONY: evidence
+evidence: $(RUNNERS)  ## measure again what is committed below evidence/ and not fresh; resumable; FOLDERS='stability scaling' for some
+	@$(OFFLINE) .venv-runners/bin/python benchmarks/measure_evidence.py $(FOLDERS)
+
 .PHONY: test
 test: test-gate test-runners  ## every test but the slow ones and those that need a GPU
 
