@@ -1,0 +1,58 @@
+"""A documentation page as something to follow: write the files that it shows, type what it types, see what it prints.
+
+A fenced block after a line `name/of/file`: is that file. A `console` block is commands after `$ ` with what they print,
+stdout and stderr together; a line that ends in a backslash goes on.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from acceptance.console_script import environment
+
+_BLOCK = re.compile(
+    r"(?:^`(?P<file>[^`\n]+)`:\n\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_COMMAND = re.compile(r"^\$ (?P<typed>(?:.*\\\n)*.*)\n(?P<printed>(?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+
+def section(page: Path, heading: str) -> str:
+    """The text under a heading, up to the next heading of the same level or a higher one."""
+    level = len(heading) - len(heading.lstrip("#"))
+    text = page.read_text(encoding="utf-8")
+    start = text.index(f"\n{heading}\n") + len(heading) + 2
+    end = re.search(rf"^#{{1,{level}}} ", text[start:], re.MULTILINE)
+    return text[start : start + end.start()] if end else text[start:]
+
+
+def follow(text: str, folder: Path, env: Mapping[str, str] | None = None) -> None:
+    """Do in a folder, in order, what a section of a page shows; what is printed must be what the page says."""
+    scripts = sysconfig.get_path("scripts")
+    surroundings = environment(**{"PATH": f"{scripts}:{environment()['PATH']}", **(env or {})})
+    followed = False
+    for block in _BLOCK.finditer(text):
+        if block["file"] is not None:
+            path = folder / block["file"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block["text"], encoding="utf-8")
+        elif block["language"] == "console":
+            commands = list(_COMMAND.finditer(block["text"]))
+            assert "".join(command[0] for command in commands) == block["text"], block["text"]
+            for command in commands:
+                done = subprocess.run(
+                    ["bash", "-c", command["typed"]],
+                    cwd=folder,
+                    env=surroundings,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    text=True,
+                    timeout=60,
+                )
+                assert done.stdout == command["printed"], command["typed"]
+                followed = True
+    assert followed, "the section has no console block"
