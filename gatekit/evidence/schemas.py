@@ -31,7 +31,7 @@ KINDS = (
     ),
     *("saebench", "scaling", "stability", "transcoder"),
 )
-DOCUMENTS = ("candidate", "claims", "keys", "policy", "pull_request", "selection", "summary", "verdict")
+DOCUMENTS = ("candidate", "claims", "keys", "policy", "pull_request", "selection", "subject", "summary", "verdict")
 INCLUDED = ("summary", "verdict")
 """Schemas that others refer to."""
 

@@ -236,7 +236,13 @@ class _Reader:
         if "selection" in given:
             selection = self.mapping(given["selection"], (*tokens, "selection"), ("candidates", "seeds"))
             protocol["selection"] = {"candidates": 1, "seeds": [], **selection}
-        self.check("protocol", protocol, tokens)
+        checked = dict(protocol)
+        if "baseline" in checked:
+            checked["baseline"] = {
+                **checked["baseline"],
+                "subject": None,
+            }  # it was checked as a subject, with its place
+        self.check("protocol", checked, tokens)
         return protocol, missing
 
     def datasets(self, value: Any, tokens: Tokens, missing: list[str]) -> list[Json]:
