@@ -50,7 +50,7 @@ def place_of(config: object, key: str) -> Location | None:
         if matched is None:
             raise ValueError(f"no key of a configuration: {key!r}")
         if value is None:
-            break  # an optional block that was left out
+            break  # an optional block that was left out, or no configuration at all
         places = _noted(value)
         nearest = places.get(matched[1], nearest)
         nearest = places.get(part, nearest)

@@ -20,6 +20,7 @@ from runners.benchmarks.saebench_cache import Json, remembered, surrounding_key
 from runners.benchmarks.saebench_plan import ALL, ProbingPlan
 from runners.benchmarks.saebench_upstream import upstream_dense, upstream_sparse
 from runners.code_digest import code_sha256
+from runners.places import caused_by, place_of
 from runners.progress import Progress, Silent
 from runners.saes.making import modules_of
 from runners.saes.sae import Sae
@@ -82,8 +83,14 @@ def dataset_names(plan: ProbingPlan, folder: Path) -> tuple[str, ...]:
         return registered
     for name in plan.datasets:
         if name not in registered:
-            read_labelled(folder, name)
+            with caused_by(plan, _key_of(plan, name)):
+                read_labelled(folder, name)
     return plan.datasets
+
+
+def _key_of(plan: ProbingPlan, name: str) -> str:
+    """Return where a plan names a dataset."""
+    return "datasets" if plan.datasets == (ALL,) else f"datasets[{plan.datasets.index(name)}]"
 
 
 def probe_datasets(
@@ -104,16 +111,20 @@ def probe_datasets(
     """
     found = {}
     for name in names:
-        labelled, store = _texts(bench, name)
+        with caused_by(bench.plan, _key_of(bench.plan, name)):
+            labelled, store = _texts(bench, name)
         key = _key(bench, labelled, store)
         done: dict[str, tuple[Probe, ...]] = {}
         model_probe = None
         for arm in [*([None] if dense else []), *arms]:
             label = "dense probe" if arm is None else arm.name
             try:
-                probes = _remembered_probes(bench, key, labelled, store, arm)
+                with caused_by(bench.plan, _key_of(bench.plan, name)):
+                    probes = _remembered_probes(bench, key, labelled, store, arm)
             except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
-                raise GatekitError("benchmark.failed", f"{name}, {label}: {type(error).__name__}: {error}") from error
+                message = f"{name}, {label}: {type(error).__name__}: {error}"
+                place = place_of(bench.plan, _key_of(bench.plan, name))
+                raise GatekitError("benchmark.failed", message, place) from error
             if arm is None:
                 model_probe = probes[0]
             else:

@@ -26,6 +26,7 @@ import torch
 from gatekit.errors import GatekitError
 from runners.benchmarks.probing import quiet
 from runners.benchmarks.saebench_plan import CorePlan
+from runners.places import config_error
 from runners.saes.sae import Sae, in_model_units
 from runners.subjects.activation_store import TokenSet
 from runners.subjects.language_model import LanguageModel, ModelFiles
@@ -116,7 +117,7 @@ def measure_core(
         scores = {measure: float(metrics[category][measure]) for measure, category in MEASURES.items()}
         for measure, value in scores.items():
             if not math.isfinite(value):
-                raise GatekitError("core.not_finite", f"{name}: {measure} is {value}")
+                raise config_error(plan, "", f"{name}: {measure} is {value}", error_id="core.not_finite")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name.replace(':', '_')}_eval_results.json"
         result = {"eval_cfg": config, "metrics": metrics, "feature_metrics": features, "sae_set": "gatekit"}
@@ -134,9 +135,8 @@ def _packed(tokens: TokenSet, plan: CorePlan) -> torch.Tensor:
     ids = torch.tensor([token for text in tokens.texts for token in text.ids])
     rows = plan.batches * plan.batch_texts
     if len(ids) < rows * plan.context:
-        raise GatekitError(
-            "core.too_few_tokens", f"{rows} rows of {plan.context} tokens are asked for; {len(ids)} tokens are held out"
-        )
+        message = f"{rows} rows of {plan.context} tokens are asked for; {len(ids)} tokens are held out"
+        raise config_error(plan, "batches", message, error_id="core.too_few_tokens")
     return ids[: rows * plan.context].view(rows, plan.context)
 
 

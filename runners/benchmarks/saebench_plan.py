@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
+from runners.places import refuse_first
 from runners.summary_writing import Json
 
 ALL = "all"
@@ -55,19 +55,30 @@ def check_probing(plan: ProbingPlan, d_sae: int) -> None:
         GatekitError: `config.together`.
     """
     ours = plan.split == "distinct"
-    faults = {
-        "'datasets' names one twice": len(set(plan.datasets)) < len(plan.datasets),
-        "'all' stands alone": ALL in plan.datasets and len(plan.datasets) > 1,
-        "'ks' must be different and in increasing order": list(plan.ks) != sorted(set(plan.ks)),
-        f"a probe of {max(plan.ks)} latents exceeds d_sae={d_sae}": max(plan.ks) > d_sae,
-        "the split 'distinct' needs 'rows' and 'test_fraction'": ours and None in (plan.rows, plan.test_fraction),
-        "the split 'sae-probes' takes all rows: 'rows' and 'test_fraction' must be null": not ours
-        and (plan.rows, plan.test_fraction) != (None, None),
-        "the split 'sae-probes' probes the last token: 'pooling' must be last": not ours and plan.pooling != "last",
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+    missing = ours and None in (plan.rows, plan.test_fraction)
+    surplus = not ours and (plan.rows, plan.test_fraction) != (None, None)
+    refuse_first(
+        plan,
+        ("datasets", "'datasets' names one twice", len(set(plan.datasets)) < len(plan.datasets)),
+        ("datasets", "'all' stands alone", ALL in plan.datasets and len(plan.datasets) > 1),
+        ("ks", "'ks' must be different and in increasing order", list(plan.ks) != sorted(set(plan.ks))),
+        ("ks", f"a probe of {max(plan.ks)} latents exceeds d_sae={d_sae}", max(plan.ks) > d_sae),
+        (
+            "rows" if plan.rows is None else "test_fraction",
+            "the split 'distinct' needs 'rows' and 'test_fraction'",
+            missing,
+        ),
+        (
+            "test_fraction" if plan.rows is None else "rows",
+            "the split 'sae-probes' takes all rows: 'rows' and 'test_fraction' must be null",
+            surplus,
+        ),
+        (
+            "pooling",
+            "the split 'sae-probes' probes the last token: 'pooling' must be last",
+            not ours and plan.pooling != "last",
+        ),
+    )
 
 
 def probing_settings(plan: ProbingPlan) -> Json:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from gatekit.errors import GatekitError
+from runners.places import config_error
 from runners.saes.architecture_options import ArchitectureOptions
 
 if TYPE_CHECKING:
@@ -54,19 +56,24 @@ class ArchitecturePlan(ArchitectureOptions):
         given = {name for name, value in values.items() if value is not None} - {"architecture", "control"}
         known = {member.name for member in fields(shape)}
         if given - known:
-            listed = ", ".join(f"'{name}'" for name in sorted(given - known))
-            raise GatekitError("config.together", f"architecture '{self.architecture}' has no {listed}")
+            surplus = sorted(given - known)
+            listed = ", ".join(f"'{name}'" for name in surplus)
+            raise config_error(self, self._key(surplus), f"architecture '{self.architecture}' has no {listed}")
         try:
             built: Architecture = shape(**{name: values[name] for name in given})
         except TypeError:
             missing = [f"'{m.name}'" for m in fields(shape) if m.name not in given and m.default is m.default_factory]
-            raise GatekitError(
-                "config.together", f"architecture '{self.architecture}' needs {', '.join(missing)}"
-            ) from None
+            message = f"architecture '{self.architecture}' needs {', '.join(missing)}"
+            raise config_error(self, "architecture", message) from None
         except ValueError as error:
-            raise GatekitError("config.together", str(error)) from None
+            # What an architecture refuses begins with the field at fault: `k=400 of d_sae=48 latents`.
+            raise config_error(self, self._key(re.findall(r"\w+", str(error))), str(error)) from None
         if self.control is None:
             return built
         from runners.saes.controls import Control
 
         return Control(built, self.control)
+
+    def _key(self, names: Sequence[str]) -> str:
+        """Return the first of these names that is a field with a value, and else the field that names the whole."""
+        return next((name for name in names if getattr(self, name, None) is not None), "architecture")

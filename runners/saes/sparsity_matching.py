@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from gatekit.errors import GatekitError
+from runners.places import config_error, derived
 from runners.saes.architecture_plan import ArchitecturePlan
 
 PRICES = {"relu": "l1_coefficient", "gated": "l1_coefficient", "jump_relu": "l0_coefficient"}
 """Architecture -> the field that decides its L0."""
+
+UNMATCHED = "sparsity.unmatched"
+"""Id of the error that no price was found."""
 
 _LARGEST_STEP = 3.0
 """A price moves at most by this factor in one trial while the target is not yet bracketed."""
@@ -60,20 +63,18 @@ def match_l0(
         return MatchedPlan(plan, ())
     price = getattr(plan, field)
     if not price:
-        raise GatekitError("sparsity.unmatched", f"architecture '{plan.architecture}' has no first price '{field}'")
+        message = f"architecture '{plan.architecture}' has no first price '{field}'"
+        raise config_error(plan, field, message, error_id=UNMATCHED)
     done: list[Trial] = []
     for _ in range(trials):
-        tried = replace(plan, **{field: price})
+        tried = derived(plan, **{field: price})
         done.append(Trial(price, measured(tried)))
         if abs(done[-1].l0 / target - 1) <= tolerance:
             return MatchedPlan(tried, tuple(done))
         price = _next_price(done, target)
     said = ", ".join(f"{trial.l0:.3g} at {trial.price:.3g}" for trial in done)
-    raise GatekitError(
-        "sparsity.unmatched",
-        f"no {field} gave '{plan.architecture}' an L0 within {tolerance:.0%} of {target:g}: {said}",
-        remedy="give another first price or more trials",
-    )
+    message = f"no {field} gave '{plan.architecture}' an L0 within {tolerance:.0%} of {target:g}: {said}"
+    raise config_error(plan, field, message, "give another first price or more trials", error_id=UNMATCHED)
 
 
 def _next_price(done: list[Trial], target: float) -> float:

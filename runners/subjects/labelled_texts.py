@@ -141,8 +141,7 @@ def _rows(folder: Path, name: str, shifted: bool) -> list[tuple[str, int]]:
         raise GatekitError(
             "dataset.unknown",
             f"sae-probes registers no {'shifted ' if shifted else ''}dataset '{name}'",
-            Location(str(folder)),
-            did_you_mean(name, known),
+            remedy=did_you_mean(name, known),
         )
     frame = pd.read_csv(path, compression="zstd", dtype=str, keep_default_na=False)
     classes = sorted(set(frame["target"]))

@@ -70,7 +70,10 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
     if source == "package":
         import importlib.util
 
-        found = importlib.util.find_spec(name)
+        try:
+            found = importlib.util.find_spec(name)
+        except (ImportError, ValueError):  # a part of a dotted name is no package, or the name is empty
+            found = None
         if found is None or found.origin is None:
             raise GatekitError(
                 "runner.package_missing",
@@ -84,9 +87,14 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
         from huggingface_hub import snapshot_download
 
         wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+        try:
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+        except (OSError, ValueError) as error:
+            # The hub's own errors derive from these two.
+            message = f"'{name}' cannot be fetched: {error}".split("\n")[0]
+            raise GatekitError("runner.model_missing", message) from None
     if not (folder / "config.json").is_file():
-        raise GatekitError("runner.model_missing", "there is no model here", Location(str(folder)))
+        raise GatekitError("runner.model_missing", f"there is no model in the folder '{folder.name}'")
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise GatekitError(

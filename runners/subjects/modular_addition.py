@@ -147,21 +147,30 @@ def trained_name(recipe: Recipe) -> str:
     return f"modular-addition-{recipe.p}-seed-{recipe.seed}"
 
 
-def with_weights(recipe: Recipe, weights: Mapping[str, torch.Tensor], device: str) -> AdditionModel:
+def with_weights(
+    recipe: Recipe, weights: Mapping[str, torch.Tensor], device: str, path: Path | None = None
+) -> AdditionModel:
     """Build the recipe's transformer from its trained weights.
+
+    Args:
+        recipe: how it was trained.
+        weights: by name.
+        device: to run on.
+        path: of the file that the weights are read from.
 
     Raises:
         GatekitError: names or shapes are not the architecture's, or a weight is not finite.
     """
+    place = None if path is None else Location(str(path))
     transformer = _build(recipe.p, 0, device)
     own = weights_of(transformer)
     expected = {name: tuple(value.shape) for name, value in own.items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     if found != expected:
         wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-        raise GatekitError("subject.weights", f"weights of another architecture: {', '.join(wrong)}")
+        raise GatekitError("subject.weights", f"weights of another architecture: {', '.join(wrong)}", place)
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-        raise GatekitError("subject.weights", "a weight is not finite")
+        raise GatekitError("subject.weights", "a weight is not finite", place)
     with torch.no_grad():
         for name, value in own.items():
             value.copy_(weights[name])
@@ -181,7 +190,7 @@ def load_committed(committed: Committed, device: str, folder: Path = WEIGHTS) ->
         raise GatekitError("subject.weights", "the weights are not installed", Location(str(path)))
     if file_sha256(path) != committed.sha256:
         raise GatekitError("subject.weights", "the weights are not the ones that were committed", Location(str(path)))
-    return with_weights(committed.recipe, load_file(path), device)
+    return with_weights(committed.recipe, load_file(path), device, path)
 
 
 def weights_of(transformer: Any) -> dict[str, torch.Tensor]:

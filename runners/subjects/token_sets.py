@@ -6,15 +6,22 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from gatekit.errors import GatekitError
+from runners.places import caused_by
 from runners.subjects.activation_store import TokenSet
 from runners.subjects.language_model import LanguageModel, TokenizedText, tokenize
+from runners.subjects.plan import TextPlan
 from runners.subjects.text_corpus import CorpusText
 
 _TEXTS_PER_CALL = 512
 
 
 def draw_token_sets(
-    model: LanguageModel, texts: Sequence[CorpusText], held_out_rows: int, train_rows: int, max_tokens: int
+    model: LanguageModel,
+    texts: Sequence[CorpusText],
+    held_out_rows: int,
+    train_rows: int,
+    max_tokens: int,
+    plan: TextPlan | None = None,
 ) -> tuple[TokenSet, TokenSet]:
     """Return the training and the held-out set: texts from the front until the rows are full, held-out ones first.
 
@@ -26,13 +33,16 @@ def draw_token_sets(
         held_out_rows: tokens to judge on.
         train_rows: tokens to train on.
         max_tokens: cut per text, special tokens included.
+        plan: whose numbers these are, where a configuration asks for them.
 
     Raises:
         GatekitError: the texts have too few tokens.
     """
     stream = _tokenized(model, texts, max_tokens)
-    held_out = _take(stream, held_out_rows, "held-out")
-    return _take(stream, train_rows, "training"), held_out
+    with caused_by(plan, "held_out_tokens"):
+        held_out = _take(stream, held_out_rows, "held-out")
+    with caused_by(plan, "train_tokens"):
+        return _take(stream, train_rows, "training"), held_out
 
 
 def _tokenized(model: LanguageModel, texts: Sequence[CorpusText], max_tokens: int) -> Iterator[TokenizedText]:
