@@ -28,8 +28,8 @@ def _adapters(_context: click.Context, _parameter: click.Parameter, incomplete: 
 @click.option(
     "--subject",
     metavar="FILE",
-    help="What was measured, by digest, with a checkpoint per seed: JSON with a summary's `subject`, or for a table "
-    "also YAML. For instance --subject subject.json; docs/import.md has one.",
+    help="What was measured, by digest, with a checkpoint per seed: YAML, or JSON with a summary's `subject`. "
+    "For instance --subject subject.json; docs/import.md has one.",
 )
 @click.option("--kind", metavar="KIND", help="What a table measures. For instance --kind random_model.")
 @click.option("--measure", metavar="NAME", help="The measure of a table that has only one and no column for its name.")

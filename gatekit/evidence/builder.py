@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from gatekit.evidence.atomic import write_whole
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.draft import SummaryDraft, incomplete
 from gatekit.evidence.reading import read_summary
+from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.sources import source_entries
 from gatekit.evidence.subject_file import SubjectFacts, protocol_facts, read_subject_file, subject_facts
+from gatekit.evidence.summary import subject_from
 from gatekit.evidence.writing import summary_bytes
 
 PathLike = str | os.PathLike[str]
@@ -70,19 +73,32 @@ class SummaryBuilder:
         determinism: Mapping[str, Any] | None = None,
         **parts: Any,
     ) -> None:
-        self._started = provenance.utc_now()
-        facts = _facts(subject, parts, protocol)
+        started = provenance.utc_now()
+        # Copies, because the caller's own objects may change while it measures.
+        facts = _facts(deepcopy(subject), deepcopy(parts), deepcopy(protocol))
         self._draft = SummaryDraft(kind, facts)
-        self._config = dict(config or {})
-        self._inputs, self._artifacts = list(inputs), list(artifacts)
-        self._device, self._determinism = device, dict(determinism or {})
-        script = _script()
         root = provenance.repository_root(Path()) or Path.cwd()
-        named = [os.fspath(source) for source in (*facts.sources, *sources)]
-        if script is not None and script.is_relative_to(root):
-            named.append(os.fspath(script))
-        self._sources = source_entries(named, os.fspath(root))
-        self._git = provenance.git_state(root, [entry["path"] for entry in self._sources])
+        named = [os.fspath(source) for source in (*facts.sources, *sources, *_script(root))]
+        entries = source_entries(named, os.fspath(root))
+        git = provenance.git_state(root, [entry["path"] for entry in entries])
+        self._producer: dict[str, Any] = summary_parts.producer(
+            command=["python", *map(provenance.shown_argument, sys.argv)],
+            config=deepcopy(config or {}),
+            started=started,
+            finished=started,
+            commit=git.commit,
+            dirty=git.dirty,
+            inputs=deepcopy(inputs),
+            device=device,
+            determinism=deepcopy(determinism),
+        )
+        if entries:
+            self._producer["sources"] = entries
+        self._artifacts = [dict(artifact) for artifact in deepcopy(artifacts)]
+        # Now, and not after hours of measuring.
+        _check_parts("producer", self._producer)
+        for artifact in self._artifacts:
+            _check_parts("artifact", artifact)
 
     def observe(
         self,
@@ -143,24 +159,11 @@ class SummaryBuilder:
         missing = self._draft.missing()
         if missing:
             raise incomplete(missing)
-        producer: dict[str, Any] = summary_parts.producer(
-            command=["python", *map(provenance.shown_argument, sys.argv)],
-            config=self._config,
-            started=self._started,
-            finished=provenance.utc_now(),
-            commit=self._git.commit,
-            dirty=self._git.dirty,
-            inputs=self._inputs,
-            packages=provenance.loaded_packages(),
-            device=self._device,
-            determinism=self._determinism,
-        )
-        if self._sources:
-            producer["sources"] = self._sources
+        ended = {"packages": provenance.loaded_packages(), "finished": provenance.utc_now()}
         document = summary_parts.summary(
             self._draft.kind,
             subject=self._draft.subject(),
-            producer=producer,
+            producer={**self._producer, **ended},
             protocol=self._draft.protocol(),
             measurements=self._draft.measurements(),
             artifacts=self._artifacts,
@@ -200,10 +203,20 @@ def _replaced(phrase: str, given: Mapping[str, Any]) -> bool:
     )
 
 
-def _script() -> Path | None:
-    """Return the file that this process runs; None in a notebook or at a prompt."""
+def _script(root: Path) -> list[Path]:
+    """Return the file that this process runs; none in a notebook, at a prompt, or for an installed command."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
-    return Path(file).resolve() if file and os.path.isfile(file) else None
+    if not file or not os.path.isfile(file):
+        return []
+    script = Path(file).resolve()
+    installed = "site-packages" in script.parts or script.is_relative_to(Path(sys.prefix).resolve())
+    return [script] if script.is_relative_to(root) and not installed else []
+
+
+def _check_parts(part: str, value: Mapping[str, Any]) -> None:
+    for path, message, remedy in part_faults(part, value, with_missing=True):
+        at = ".".join(map(str, (part, *path)))
+        raise GatekitError("summary.refused", f"{at}: {message}", remedy=remedy)
 
 
 def _file_name(document: Mapping[str, Any]) -> str:
@@ -212,7 +225,7 @@ def _file_name(document: Mapping[str, Any]) -> str:
 
 
 def _check_place(path: Path, document: Mapping[str, Any]) -> None:
-    """Make the folder, and refuse to replace evidence on something else: it may be in use.
+    """Make the folder, and refuse to replace evidence on something else: it may be in use. A failed run is replaced.
 
     Raises:
         GatekitError: as said, or what stands there is no summary, or the folder cannot be made.
@@ -225,11 +238,15 @@ def _check_place(path: Path, document: Mapping[str, Any]) -> None:
     if not path.exists():
         return
     there = read_summary(os.fspath(path))
-    identity = sha256_of(document["subject"]), sha256_of(document["protocol"])
-    if there.kind != document["kind"] or there.protocol.digest != identity[1]:
-        raise GatekitError(
-            "output.in_the_way",
-            "a summary of another measurement stands here",
-            Location(os.fspath(path)),
-            "name another file, or move it away",
-        )
+    if there.status != "ok":
+        return
+    differs = {
+        "kind": there.kind != document["kind"],
+        "subject": there.subject.digest != subject_from(document["subject"]).digest,
+        "protocol": there.protocol.digest != sha256_of(document["protocol"]),
+    }
+    for what, different in differs.items():
+        if different:
+            message = f"a summary of another {what} stands here"
+            remedy = "name another file, or move it away"
+            raise GatekitError("output.in_the_way", message, Location(os.fspath(path)), remedy)

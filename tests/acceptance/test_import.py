@@ -60,6 +60,17 @@ def test_saebench_files_named_with_their_seeds_become_observations_per_seed(tmp_
     assert gatekit("check", "p.yaml", cwd=tmp_path).returncode == 0
 
 
+def test_a_subject_may_be_yaml_for_every_tool(tmp_path: Path) -> None:
+    value = json.loads((tmp_path / subject(tmp_path)).read_text())
+    (tmp_path / "subject.yaml").write_text(json.dumps(value))
+    done = gatekit("import", "saebench", "--subject", "subject.yaml", *SEEDED, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "subject.yaml").write_text(json.dumps({**value, "protocol": {"rows": 5}}))
+    done = gatekit("import", "saebench", "--subject", "subject.yaml", *SEEDED, cwd=tmp_path)
+    assert done.returncode == 4
+    assert "subject.yaml: these results say themselves how and when they were measured" in done.stderr
+
+
 def test_without_a_subject_the_import_says_that_its_numbers_are_only_reported(tmp_path: Path) -> None:
     done = gatekit("import", "saebench", *SEEDED, cwd=tmp_path)
     assert done.returncode == 0

@@ -71,6 +71,18 @@ def test_what_the_kinds_table_and_the_process_know_is_filled_in(tmp_path: Path) 
     assert document["protocol"]["name"] == "random_model/1"
 
 
+def test_what_the_caller_changes_while_it_measures_does_not_reach_the_summary(tmp_path: Path) -> None:
+    config, about = {"layers": {"first": 1}}, subject()
+    built = SummaryBuilder("random_model", about, {"rows": 1}, config=config)
+    config["layers"]["first"] = 2
+    about["model"]["name"] = "other"
+    for seed in SEEDS:
+        built.observe("r2", seed=seed, value=0.5)
+    document = json.loads(built.write(tmp_path).read_text())
+    assert document["producer"]["config"] == {"layers": {"first": 1}}
+    assert document["subject"]["model"]["name"] == "tiny"
+
+
 def test_a_control_group_with_seeds_of_its_own_is_compared_unpaired(tmp_path: Path) -> None:
     built = builder()
     for a, b in itertools.combinations(SEEDS, 2):
@@ -223,13 +235,33 @@ def test_measuring_again_replaces_the_file_of_the_same_subject_and_protocol(tmp_
 
 def test_evidence_on_something_else_and_other_files_are_not_replaced(tmp_path: Path) -> None:
     place = observed(tmp_path / "a.json")
-    with pytest.raises(GatekitError, match="a summary of another measurement stands here"):
+    with pytest.raises(GatekitError, match="a summary of another protocol stands here"):
         observed(place, rows=200)
     assert read_summary(str(place)).protocol.rows == 100
     (tmp_path / "notes.json").write_text("{}")
     with pytest.raises(GatekitError, match="not a gatekit summary"):
         observed(tmp_path / "notes.json")
     assert (tmp_path / "notes.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"config": {"rate": np.float32(1)}}, "the value has no canonical JSON form"),
+        ({"config": {"": 1}}, "producer.config"),
+        ({"device": ""}, "producer.device"),
+        ({"inputs": [{"name": "x"}]}, "producer.inputs.0"),
+        ({"artifacts": [{"name": "x", "sha256": "y"}]}, "artifact"),
+        ({"determinism": {"threads": [1]}}, "producer.determinism.threads"),
+        ({"sources": ["../x.py"]}, "is outside the repository"),
+        ({"hook": "h"}, "both a subject and its parts are given: hook"),
+    ],
+)
+def test_what_the_summary_could_not_hold_is_refused_before_anything_is_measured(
+    options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(GatekitError, match=said):
+        SummaryBuilder("random_model", subject(), {"rows": 1}, **options)
 
 
 def repository(folder: Path) -> str:

@@ -15,17 +15,26 @@ from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.strict_json import Document, read_json, value_pointer
+from gatekit.evidence.subject_file import read_subject_file
 from gatekit.evidence.summary import parse_time
 
 Json = dict[str, Any]
 
 
 def read_subject(path: str) -> Json:
-    """Read the user's subject file: a summary's `subject` object, and nothing else.
+    """Read the user's subject file: a summary's `subject` object as JSON, or a subject.yaml with nothing else.
 
     Raises:
-        GatekitError: `json.*`, or `adapter.subject` with the JSON pointer of the first fault.
+        GatekitError: `json.*`, `yaml.*`, or `adapter.subject` or `subject.*` with the place of the first fault.
     """
+    if path.endswith((".yaml", ".yml")):
+        facts = read_subject_file(path)
+        if facts.missing:
+            raise GatekitError("adapter.subject", f"missing {', '.join(facts.missing)}", Location(path))
+        if facts.protocol or facts.sources or facts.started or facts.finished:
+            message = "these results say themselves how and when they were measured"
+            raise GatekitError("adapter.subject", message, Location(path), "leave only the subject here")
+        return facts.subject
     document = read_json(path)
     _check_part("subject", document)
     subject: Json = document.value
