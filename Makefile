@@ -38,7 +38,7 @@ help:  ## list the targets
 .PHONY: demo
 demo: $(GATE) $(RUNNERS)  ## measure two SAE architectures on a small real model, choose one, gate it, write its dossier
 	rm -rf $(DEMO)
-	$(RUN) candidates --config runners/configs/candidates_demo.yaml --out $(DEMO)/evidence
+	$(RUN) candidates --config runners/configs/candidates/demo.yaml --out $(DEMO)/evidence
 	@$(call released,$(DEMO))
 	@echo 'Next: edit policies/release.yaml, then ask again; nothing is measured anew:'
 	@echo '  $(GATEKIT) check --policy policies/release.yaml --evidence $(DEMO)/evidence --candidate $(DEMO)/selection/candidate.json'

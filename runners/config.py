@@ -7,6 +7,7 @@ part of the summary, and its digest says whether two runs were set up alike.
 from __future__ import annotations
 
 import math
+import re
 import types
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -31,7 +32,10 @@ _UNBOUNDED = Bounds(-math.inf)
 
 
 BASE = "base"
-"""Key of a configuration that names other files, beside it, whose keys are read as if they stood here."""
+"""Key of a configuration that names other files, beside it or in a folder beside its own, whose keys are read as if
+they stood here."""
+
+_BASE_NAME = re.compile(r"(\.\./[^/.][^/]*/)?[^/.][^/]*")
 
 
 def read_config(path: Path, shape: type[T]) -> T:
@@ -74,10 +78,13 @@ def bases_of(path: Path) -> tuple[Path, ...]:
         return ()
     given = document[BASE]
     names = [given] if isinstance(given, str) else given
-    if not isinstance(names, list) or any(not isinstance(name, str) or Path(name).name != name for name in names):
+    if not isinstance(names, list) or any(
+        not isinstance(name, str) or not _BASE_NAME.fullmatch(name) for name in names
+    ):
         place = reading.at(*document.lc.value(BASE))
-        raise GatekitError("config.base", f"'{BASE}' names something that is no file beside this one", place)
-    return tuple(path.with_name(name) for name in names)
+        message = f"'{BASE}' names something that is no file beside this one, nor in a folder beside its own"
+        raise GatekitError("config.base", message, place, "write 'FILE.yaml' or '../FOLDER/FILE.yaml'")
+    return tuple(path.parent / name for name in names)
 
 
 def _load(path: Path) -> tuple[_Reading, Any]:

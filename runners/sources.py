@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 COUNTED = {
     "runners": "the package itself: what stands in it would run before everything",
+    "runners.arms.*": "which SAEs and controls there are, and what is computed from them for every stage",
     "runners.benchmarks.*": "probes and scores",
     "runners.code_digest": "names cached results: one that is found by a wrong name is a wrong number",
     "runners.determinism": "threads, flags and environment that decide how sums are rounded",
@@ -22,6 +23,7 @@ COUNTED = {
     "runners.metrics.*": "what is measured",
     "runners.saes.*": "architectures, their training and what is read of checkpoints; each run imports only its own",
     "runners.seeding": "every random draw",
+    "runners.stage.*": "what of a configuration becomes subject and plan",
     "runners.stages.*": "what is compared with what, on which rows, and which observations are written",
     "runners.subjects.*": "models, texts and activations",
     "runners.summary_writing": "observations on their way into the file",
@@ -36,8 +38,8 @@ LEFT_OUT = {
     "runners.saes.architecture_options": "declares what a configuration may say; the values stand in the summary",
     "runners.saes.registry": "finds an architecture by its name; the module found counts, and a test holds its name",
     "runners.sources": "this list",
-    "runners.stages.judging": "asks gatekit about a summary that is already written",
-    "runners.stages.lifecycle": "parses the command line and decides what becomes of a run that fails",
+    "runners.stage.judging": "asks gatekit about a summary that is already written",
+    "runners.stage.lifecycle": "parses the command line and decides what becomes of a run that fails",
     "runners.tracking": "copies the curves of training to a tracking service",
 }
 

@@ -154,7 +154,7 @@ def test_a_warning_about_the_file_stops_nothing() -> None:
 
 def test_only_python_is_digested_by_its_syntax_tree() -> None:
     text = b"threads: 2  # of the CPU\n"
-    assert rule_for("runners/configs/ood.yaml") == "bytes"
+    assert rule_for("runners/configs/ood/full.yaml") == "bytes"
     assert source_entry("a.yaml", text) == {"path": "a.yaml", "sha256": hashlib.sha256(text).hexdigest(), "by": "bytes"}
     assert source_entry("a.py", b"x=1\n") == {"path": "a.py", "sha256": digest("x = 1"), "by": "syntax_tree"}
 

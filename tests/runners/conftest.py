@@ -60,7 +60,7 @@ def cache(tmp_path: Path) -> Path:
 @pytest.fixture
 def corpus_read_once(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare every run the seconds that reading all texts takes."""
-    from runners.stages import trained_saes
+    from runners.arms import trained_saes
 
     monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
 
@@ -74,8 +74,8 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def done(request: pytest.FixtureRequest, corpus: Corpus, folder: Path) -> dict[str, Any]:
     """The summary of one finished run of the module's STAGE on its TINY, whose cache other tests go on from."""
-    from runners.stages import trained_saes
-    from runners.stages.lifecycle import run_stage
+    from runners.arms import trained_saes
+    from runners.stage.lifecycle import run_stage
 
     stage = request.module.STAGE
     with pytest.MonkeyPatch.context() as patch:
@@ -90,7 +90,7 @@ def run(
     request: pytest.FixtureRequest, done: dict[str, Any], folder: Path, tmp_path: Path
 ) -> Callable[..., tuple[int, dict[str, Any]]]:
     """Run another configuration of the module's STAGE on the first run's cache; return exit code and summary."""
-    from runners.stages.lifecycle import run_stage
+    from runners.stage.lifecycle import run_stage
 
     stage = request.module.STAGE
 

@@ -12,7 +12,8 @@ from tiny_stage import SAES, arguments
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
-from runners.stages import ablation, trained_saes
+from runners.arms import trained_saes
+from runners.stages.ablation import plan as ablation
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 

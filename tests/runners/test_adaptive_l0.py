@@ -16,10 +16,12 @@ from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
 from gatekit.exit_codes import ExitCode
 from gatekit.stats import per_seed_pair
+from runners.arms import trained_saes
 from runners.metrics.gaussian import gaussian_dictionaries
-from runners.stages import ablation, adaptive_l0, trained_saes
-from runners.stages.adaptive_l0 import SearchPlan
-from runners.stages.adaptive_l0_measuring import Searched, choose
+from runners.stages.ablation import plan as ablation
+from runners.stages.adaptive_l0 import plan as adaptive_l0
+from runners.stages.adaptive_l0.measuring import Searched, choose
+from runners.stages.adaptive_l0.plan import SearchPlan
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 

@@ -24,8 +24,9 @@ from runners.saes.formats import sae_lens
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
 from runners.seeding import generator
-from runners.stages import cebench, cebench_measuring
-from runners.stages.random_model import RandomModelConfig
+from runners.stages.cebench import measuring as cebench_measuring
+from runners.stages.cebench import plan as cebench
+from runners.stages.random_model.plan import RandomModelConfig
 from runners.subjects.language_model import LanguageModel, activations, load_reinitialised, tokenize
 from runners.subjects.story_pairs import StoryPairs, labelled_pairs
 from runners.subjects.text_corpus import sae_probes_folder, shuffled

@@ -6,12 +6,12 @@ import pytest
 
 from gatekit.errors import GatekitError
 from runners.config import plain, read_config
-from runners.stages.random_model import STAGE, RandomModelConfig
+from runners.stages.random_model.plan import STAGE, RandomModelConfig
 
 pytestmark = pytest.mark.runners
 
 CONFIGS = STAGE.smoke_config.parent
-WHOLE = (CONFIGS / "saes_smoke.yaml").read_text() + "".join(
+WHOLE = (CONFIGS.parent / "shared" / "saes_smoke.yaml").read_text() + "".join(
     line for line in STAGE.smoke_config.read_text().splitlines(keepends=True) if not line.startswith(("#", "base:"))
 )
 """The smoke configuration in one file, without its base."""
@@ -33,7 +33,7 @@ def edited(tmp_path: Path):
     return edit
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("random_model*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_valid_and_has_five_seeds(path):
     config = read_config(path, RandomModelConfig)
     STAGE.check(config)
@@ -114,6 +114,17 @@ def test_a_base_is_read_as_if_its_keys_stood_in_the_file(tmp_path):
     assert read_config(path, RandomModelConfig) == read_config(STAGE.smoke_config, RandomModelConfig)
 
 
+def test_a_base_may_lie_in_a_folder_beside_the_configuration_s_own(tmp_path):
+    lines = WHOLE.splitlines(keepends=True)
+    place = next(i for i, line in enumerate(lines) if line.startswith("controls"))
+    for folder in ("shared", "mine"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "shared" / "saes.yaml").write_text("".join(lines[:place]))
+    path = tmp_path / "mine" / "run.yaml"
+    path.write_text("base: ../shared/saes.yaml\n" + "".join(lines[place:]))
+    assert read_config(path, RandomModelConfig) == read_config(STAGE.smoke_config, RandomModelConfig)
+
+
 @pytest.mark.parametrize(
     ("base", "own", "said"),
     [
@@ -125,8 +136,11 @@ def test_a_base_is_read_as_if_its_keys_stood_in_the_file(tmp_path):
         (
             "threads: 1\n",
             "base: ../saes.yaml\n",
-            "run.yaml:1:7: 'base' names something that is no file beside this one",
+            "run.yaml:1:7: 'base' names something that is no file beside this one, nor in a folder beside its own",
         ),
+        ("threads: 1\n", "base: ../../other/saes.yaml\n", "no file beside this one"),
+        ("threads: 1\n", "base: ../.hidden/saes.yaml\n", "no file beside this one"),
+        ("threads: 1\n", "base: /etc/saes.yaml\n", "no file beside this one"),
         ("threads: 1\n", "base: [saes.yaml, 3]\n", "no file beside this one"),
         ("threads: 1\n", "base: [saes.yaml, saes.yaml]\n", "saes.yaml:1:1: 'threads' stands in saes.yaml too"),
         ("threads: 1\n", "base: none.yaml\n", "the configuration cannot be read"),

@@ -15,8 +15,10 @@ from tiny_stage import SAES, arguments
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from runners.arms import trained_saes
 from runners.config import read_config
-from runners.stages import consistency, saebench, trained_saes
+from runners.stages.consistency import plan as consistency
+from runners.stages.saebench import plan as saebench
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -214,13 +216,13 @@ def test_one_cell_run_alone_in_a_new_cache_has_the_same_observations(documents, 
 
 
 def test_a_cell_s_checkpoints_complete_a_configuration_of_sparse_probes_on_them(folders, tmp_path):
-    configs = Path(consistency.__file__).parents[1] / "configs"
-    parts = [configs / "saes_consistency.yaml", configs / "probing_demo.yaml"]
+    configs = consistency.STAGE.smoke_config.parents[1]
+    parts = [configs / "shared" / "saes_consistency.yaml", configs / "shared" / "probing_demo.yaml"]
     parts.append(folders["v2_lambda_0.5"] / "aligned_sae_lens" / "checkpoints.yaml")
     path = tmp_path / "cell.yaml"
     path.write_text("".join(part.read_text() for part in parts) + "baseline: {kind: dense_probe}\n")
     probes = read_config(path, saebench.SaebenchConfig)
-    sweep = read_config(configs / "consistency.yaml", consistency.ConsistencyConfig)
+    sweep = read_config(configs / "consistency" / "default.yaml", consistency.ConsistencyConfig)
     for member in ("threads", "seeds", "subject", "texts", "sae", "training"):
         assert getattr(probes, member) == getattr(sweep, member)
     assert len(probes.checkpoints or ()) == 5

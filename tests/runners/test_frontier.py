@@ -11,7 +11,8 @@ from tiny_stage import PROBING, SAES, arguments
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
-from runners.stages import frontier, trained_saes
+from runners.arms import trained_saes
+from runners.stages.frontier import plan as frontier
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 

@@ -20,8 +20,8 @@ from runners.progress import Silent
 from runners.saes.plan import TrainingPlan
 from runners.saes.topk import TopK
 from runners.saes.training import train_stack
-from runners.stages import known_circuit
-from runners.stages.known_circuit_measuring import untrained
+from runners.stages.known_circuit import plan as known_circuit
+from runners.stages.known_circuit.measuring import untrained
 from runners.subjects import modular_addition as addition
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
@@ -241,7 +241,7 @@ def test_the_configurations_that_ship_are_valid(path):
 
 
 def test_the_smoke_size_of_a_configuration_trains_no_transformer_and_keeps_its_hook():
-    small = read_config(ROOT / "runners" / "configs" / "known_circuit_smoke.yaml", known_circuit.KnownCircuitConfig)
+    small = read_config(ROOT / "runners" / "configs" / "known_circuit" / "smoke.yaml", known_circuit.KnownCircuitConfig)
     large = read_config(ROOT / "runners" / "configs" / "known_circuit_113.yaml", known_circuit.KnownCircuitConfig)
     changed = dataclasses.replace(large, transformer=dataclasses.replace(large.transformer, hook="hook_embed"))
     shrunk = known_circuit.shrink(changed, small)

@@ -11,8 +11,8 @@ from tiny_stage import SAES, arguments
 from gatekit.errors import GatekitError
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
-from runners.stages import layer_routing
-from runners.stages.layer_routing_measuring import assign
+from runners.stages.layer_routing import plan as layer_routing
+from runners.stages.layer_routing.measuring import assign
 
 pytestmark = [
     pytest.mark.runners,
@@ -51,7 +51,7 @@ def test_one_architecture_that_is_best_everywhere_leaves_nothing_to_compare():
 @pytest.fixture
 def document(tmp_path, monkeypatch) -> dict[str, Any]:
     """A run in which the search is made to find another architecture best at each layer."""
-    from runners.stages import layer_routing_measuring
+    from runners.stages.layer_routing import measuring as layer_routing_measuring
 
     chosen = layer_routing_measuring.Assignment(("topk", "batch_topk"), "topk")
     monkeypatch.setattr(layer_routing_measuring, "assign", lambda *_: chosen)
@@ -91,7 +91,7 @@ def test_both_assignments_are_scored_as_means_over_layers_on_seeds_that_the_choi
 
 
 def test_a_choice_that_is_uniform_is_a_failed_summary_with_the_reason(tmp_path: Path, monkeypatch):
-    from runners.stages import layer_routing_measuring
+    from runners.stages.layer_routing import measuring as layer_routing_measuring
 
     def uniform(*_: object) -> None:
         raise GatekitError("routing.uniform", "'topk' is the best at every layer")

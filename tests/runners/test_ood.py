@@ -18,13 +18,15 @@ from topk_by_hand import topk_latents
 from gatekit.errors import GatekitError
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from runners.arms import trained_saes
 from runners.benchmarks import ood as benchmark
 from runners.benchmarks import probing
 from runners.benchmarks.ood import ShiftedProbe, relative_drop
 from runners.config import read_config
 from runners.progress import Silent
-from runners.stages import ood, ood_measuring, trained_saes
-from runners.stages.random_model import RandomModelConfig
+from runners.stages.ood import measuring as ood_measuring
+from runners.stages.ood import plan as ood
+from runners.stages.random_model.plan import RandomModelConfig
 from runners.subjects.shifted_texts import ShiftedTexts, read_longer, read_shifted
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import store_texts

@@ -15,7 +15,8 @@ from tiny_stage import SAES, arguments
 
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
-from runners.stages import random_model, trained_saes
+from runners.arms import trained_saes
+from runners.stages.random_model import plan as random_model
 
 pytestmark = [
     pytest.mark.runners,

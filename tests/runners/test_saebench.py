@@ -28,7 +28,7 @@ from runners.benchmarks.saebench import Bench, probe_datasets
 from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.config import read_config
 from runners.progress import Silent
-from runners.stages import saebench
+from runners.stages.saebench import plan as saebench
 from runners.subjects.labelled_texts import LabelledTexts, read_labelled, split
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import TextStore, store_texts
@@ -312,7 +312,7 @@ def test_an_unknown_dataset_fails_the_run_and_names_the_nearest(run, capsys):
 
 def test_the_shipped_configurations_share_their_saes_with_random_model():
     root = Path(saebench.__file__).parents[1] / "configs"
-    from runners.stages.random_model import RandomModelConfig
+    from runners.stages.random_model.plan import RandomModelConfig
 
     for suffix in ("", "_demo", "_smoke"):
         ours = read_config(root / f"saebench{suffix}.yaml", saebench.SaebenchConfig)

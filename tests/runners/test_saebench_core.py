@@ -12,13 +12,14 @@ from gatekit.errors import GatekitError
 from gatekit.evidence.adapters import ImportOptions, import_summaries
 from gatekit.evidence.adapters.saebench.published_schemas import check_published
 from gatekit.evidence.adapters.saebench.sources import read_sources
+from runners.arms import trained_saes
 from runners.benchmarks.saebench_core import CoreResult, measure_core, why_not
 from runners.benchmarks.saebench_plan import CorePlan
 from runners.saes.batch_topk import BatchTopK
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
 from runners.seeding import generator
-from runners.stages import saebench, trained_saes
+from runners.stages.saebench import plan as saebench
 from runners.subjects.activation_store import TokenSet
 from runners.subjects.language_model import LanguageModel, ModelFiles, find_model, load, tokenize
 

@@ -9,7 +9,8 @@ import pytest
 from tiny_stage import PROBING, SAES, arguments
 
 from gatekit.evidence.reading import read_summary
-from runners.stages import scaling, trained_saes
+from runners.arms import trained_saes
+from runners.stages.scaling import plan as scaling
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tiny_stage import SAES, arguments
 
-from runners.stages import random_model, trained_saes
-from runners.stages.lifecycle import run_stage
+from runners.arms import trained_saes
+from runners.stage.lifecycle import run_stage
+from runners.stages.random_model import plan as random_model
 
 pytestmark = [
     pytest.mark.runners,

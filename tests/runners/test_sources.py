@@ -83,7 +83,7 @@ def test_the_more_specific_entry_holds() -> None:
 def test_sources_are_the_imported_modules_and_the_configuration() -> None:
     importlib.import_module("runners.metrics.consistency")
     importlib.import_module("runners.progress")
-    configuration = next((ROOT / "runners" / "configs").rglob("random_model_smoke.yaml"))
+    configuration = ROOT / "runners" / "configs" / "random_model" / "smoke.yaml"
     entries = {s["path"]: s for s in provenance.used_sources(provenance.source_digests(configuration))}
     name = configuration.relative_to(ROOT).as_posix()
     digest = hashlib.sha256(configuration.read_bytes()).hexdigest()

@@ -18,8 +18,10 @@ from tiny_stage import SAES, arguments
 from gatekit.errors import GatekitError
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from runners.arms import trained_saes
 from runners.config import read_config
-from runners.stages import stability, stability_trajectories, trained_saes
+from runners.stages.stability import plan as stability
+from runners.stages.stability import trajectories as stability_trajectories
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -167,8 +169,8 @@ def test_fewer_steps_than_points_are_refused(tmp_path):
 
 
 def test_the_configurations_of_the_repository_are_sound():
-    folder = Path(stability.__file__).parents[1] / "configs"
-    for name in ("stability.yaml", "stability_smoke.yaml"):
+    folder = stability.STAGE.smoke_config.parent
+    for name in ("default.yaml", "smoke.yaml"):
         config = read_config(folder / name, stability.StabilityConfig)
         stability.check(config)
         assert len(set(stability.points(config).values())) == 3

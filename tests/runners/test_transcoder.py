@@ -18,10 +18,13 @@ from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
 from gatekit.exit_codes import ExitCode
 from gatekit.stats import per_seed_pair
+from runners.arms import trained_saes
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.seeding import generator
-from runners.stages import ablation, lifecycle, trained_saes, transcoder
-from runners.stages.transcoder_measuring import matched_compute
+from runners.stage import lifecycle
+from runners.stages.ablation import plan as ablation
+from runners.stages.transcoder import plan as transcoder
+from runners.stages.transcoder.measuring import matched_compute
 from runners.subjects.language_model import activations
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]

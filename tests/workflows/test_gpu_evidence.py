@@ -81,7 +81,7 @@ def measure(folder: Path) -> subprocess.CompletedProcess[str]:
         "measure",
         folder,
         STAGE="random_model",
-        CONFIG="random_model",
+        CONFIG="full",
         RUNNERS_PYTHON=str(runner),
         RUNNER_TEMP=str(folder / "temp"),
         GITHUB_WORKSPACE=str(folder),
@@ -89,7 +89,7 @@ def measure(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_harness_runs_in_its_own_folder_on_the_configuration_of_the_other(tmp_path: Path) -> None:
-    config = tmp_path / "subject" / "runners" / "configs" / "random_model.yaml"
+    config = tmp_path / "subject" / "runners" / "configs" / "random_model" / "full.yaml"
     config.parent.mkdir(parents=True)
     config.write_text("seeds: [0]\n")
     done = measure(tmp_path)
@@ -100,7 +100,7 @@ def test_the_harness_runs_in_its_own_folder_on_the_configuration_of_the_other(tm
 
 @pytest.mark.parametrize("kind", ["missing", "link", "folder"])
 def test_a_configuration_that_is_no_file_is_not_measured(tmp_path: Path, kind: str) -> None:
-    config = tmp_path / "subject" / "runners" / "configs" / "random_model.yaml"
+    config = tmp_path / "subject" / "runners" / "configs" / "random_model" / "full.yaml"
     config.parent.mkdir(parents=True)
     if kind == "link":
         config.symlink_to("/etc/hostname")

@@ -246,8 +246,10 @@ def test_every_stage_and_configuration_of_the_matrix_exists() -> None:
     matrix = parse(WORKFLOWS["gpu-evidence.yml"])["jobs"]["measure"]["strategy"]["matrix"]["include"]
     runners = {point.name for point in entry_points(group="gatekit.runners")}
     assert {entry["stage"] for entry in matrix} <= runners
-    assert all((REPO / "runners" / "configs" / f"{entry['config']}.yaml").is_file() for entry in matrix)
-    assert len({entry["config"] for entry in matrix}) == len(matrix)
+    assert all(
+        (REPO / "runners" / "configs" / entry["stage"] / f"{entry['config']}.yaml").is_file() for entry in matrix
+    )
+    assert len({entry["stage"] for entry in matrix}) == len(matrix)
 
 
 def test_everything_that_the_gate_installs_from_is_in_the_repository() -> None:

@@ -1,0 +1,82 @@
+"""The SAEs on either side of a benchmark's comparison: trained here, as they were before training, or from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gatekit.errors import GatekitError
+from runners.arms.trained_saes import Activations, TrainedSaes
+from runners.benchmarks.saebench import Arm
+from runners.digests import file_sha256, tensors_sha256
+from runners.saes.normalisation import scaled_centre
+from runners.saes.sae import Sae
+from runners.seeding import generator
+from runners.stage.sae_subject import SaeConfig, subject_json
+from runners.summary_writing import Json
+
+
+@dataclass(frozen=True)
+class Side:
+    """SAEs on one side of the comparison, one per seed."""
+
+    arms: tuple[Arm, ...]
+    subject: Json | None
+    """None where the side is no SAE, or one that was never trained."""
+    trained: TrainedSaes | None = None
+    """Where this run has their checkpoints."""
+
+
+def trained_side(config: SaeConfig, trained: TrainedSaes) -> Side:
+    """Return SAEs that were trained here."""
+    arms = tuple(
+        Arm(f"{trained.name}:seed-{saved.seed}", trained.sae(place), saved.sha256)
+        for place, saved in enumerate(trained.checkpoints)
+    )
+    return Side(arms, trained.subject(config), trained)
+
+
+def untrained_side(config: SaeConfig, trained: TrainedSaes) -> Side:
+    """Return the SAEs as they were before the first step, drawn again from their seeds."""
+    stack = trained.stack
+    rows = trained.inputs.training.read()
+    b_dec = torch.from_numpy(scaled_centre(rows, config.training.centre, stack.scale)).float()
+    arms = []
+    for seed in config.seeds:
+        parameters = stack.architecture.initial(generator("sae initial weights", seed), b_dec)
+        sae = Sae(stack.architecture, parameters, stack.scale)
+        arms.append(Arm(f"untrained:seed-{seed}", sae, tensors_sha256(parameters)))
+    return Side(tuple(arms), None)
+
+
+def arm_from_disk(config: SaeConfig, folder: Path, name: str) -> Arm:
+    """Return one SAE from a folder in SAELens' format.
+
+    Raises:
+        GatekitError: `runner.d_model`, or as `runners.saes.formats.sae_lens.read`.
+    """
+    # Imported here: it brings every architecture, and evidence depends on what was imported for it.
+    from runners.saes.formats import sae_lens
+
+    sae = sae_lens.read(folder)
+    if sae.architecture.d_in != config.subject.d_model:
+        raise GatekitError(
+            "runner.d_model",
+            f"{folder.name} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}",
+        )
+    return Arm(name, sae, file_sha256(folder / sae_lens.WEIGHTS))
+
+
+def subject_on_disk(config: SaeConfig, inputs: Activations, arms: Sequence[Arm], seeds: Sequence[int]) -> Json:
+    """Return SAEs from disk, of one architecture and shape, as a summary's subject."""
+    architecture = arms[0].sae.architecture
+    entries = [{"seed": seed, "sha256": arm.sha256} for seed, arm in zip(seeds, arms, strict=True)]
+    return {
+        **subject_json(config, inputs.model.name, inputs.model.digest, entries),
+        "architecture": architecture.name,
+        "d_sae": architecture.d_sae,
+        "k": getattr(architecture, "k", None),
+    }

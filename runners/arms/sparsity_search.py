@@ -1,0 +1,48 @@
+"""The L0 at which architectures are compared, and the training that finds the price for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from runners.arms.trained_saes import Activations
+    from runners.stage.lifecycle import Surroundings
+
+
+@dataclass(frozen=True)
+class SparsityPlan:
+    """The L0 at which architectures are compared."""
+
+    target_l0: Annotated[float, Bounds(0.1, 1e6)]
+    tolerance: Annotated[float, Bounds(0.001, 1.0)]
+    """Largest |L0 / target - 1| of the SAE that the price was searched with."""
+    seed: Annotated[int, Bounds(0, 4294967295)]
+    """Of that SAE; none of those that are compared."""
+    trials: Annotated[int, Bounds(1, 100)]
+
+
+def at_wanted_l0(
+    inputs: Activations,
+    plan: ArchitecturePlan,
+    training: TrainingPlan,
+    sparsity: SparsityPlan,
+    surroundings: Surroundings,
+) -> ArchitecturePlan:
+    """Return the plan at the price that gives the wanted L0; one with k comes back as it is.
+
+    Raises:
+        GatekitError: `sparsity.unmatched`.
+    """
+    from runners.arms.trained_saes import train
+    from runners.saes.sparsity_matching import match_l0
+
+    def measured(tried: ArchitecturePlan) -> float:
+        saes = train(inputs, tried, training, (sparsity.seed,), surroundings, "sparsity_search")
+        return saes.reconstruction(surroundings.device).l0[0]
+
+    return match_l0(plan, sparsity.target_l0, sparsity.tolerance, sparsity.trials, measured).plan

@@ -1,0 +1,273 @@
+"""Activations of one model at one hook, and SAEs trained on them: what every stage on a language model starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatekit.errors import GatekitError
+from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
+from runners.progress import showing
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.checkpoint import SavedCheckpoint
+from runners.saes.plan import TrainingPlan
+from runners.saes.sae import Sae
+from runners.saes.sae_cache import cache_folder, find_seed, keep, publish, stack_of
+from runners.saes.training import SaeStack, train_stack
+from runners.stage.lifecycle import Surroundings
+from runners.stage.sae_subject import SaeConfig, subject_json
+from runners.subjects.activation_store import ActivationStore, TokenSet, store_activations
+from runners.subjects.language_model import LanguageModel, ModelFiles, find_model, load, load_reinitialised
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.subjects.text_corpus import Corpus, read_corpus, sae_probes_folder, shuffled
+from runners.subjects.token_sets import draw_token_sets
+from runners.summary_writing import Json
+from runners.tracking import ArmTracker
+
+if TYPE_CHECKING:
+    from runners.subjects.layered_store import LayeredStore
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model and the texts that it reads."""
+
+    files: ModelFiles
+    model: LanguageModel
+    corpus: Corpus
+    training: TokenSet
+    held_out: TokenSet
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What one model holds at one hook on the training and on the held-out texts."""
+
+    source: Source
+    hook: str
+    """Several names where there are several layers."""
+    training: ActivationStore | LayeredStore
+    held_out: ActivationStore | LayeredStore
+
+    @property
+    def model(self) -> LanguageModel:
+        """The model that was read."""
+        return self.source.model
+
+
+@dataclass(frozen=True)
+class TrainedSaes:
+    """One SAE per seed, equal in everything else."""
+
+    name: str
+    """Of the arm, and of its folder among the artifacts."""
+    inputs: Activations
+    targets: Activations | None
+    """What transcoders reconstruct; None where that is the inputs."""
+    plan: ArchitecturePlan
+    stack: SaeStack
+    checkpoints: tuple[SavedCheckpoint, ...]
+
+    @property
+    def decoders(self) -> np.ndarray:
+        """(seeds, d_sae, d_out) rows."""
+        rows: np.ndarray = self.stack.parameters["W_dec"].cpu().numpy()
+        return rows
+
+    @property
+    def initial_decoders(self) -> np.ndarray:
+        """(seeds, d_sae, d_out) rows before training."""
+        rows: np.ndarray = self.stack.initial_decoders.cpu().numpy()
+        return rows
+
+    def sae(self, place: int) -> Sae:
+        """Return the SAE of the seed at this place of the stack."""
+        stack = self.stack
+        parameters = {name: value[place] for name, value in stack.parameters.items()}
+        return Sae(stack.architecture, parameters, stack.scale, stack.target_scale)
+
+    def reconstruction(self, device: str) -> Reconstruction:
+        """Return r2, L0 and live latents on the held-out rows."""
+        rows = self.inputs.held_out.read()
+        if rows.ndim == 3:
+            from runners.metrics.routed_reconstruction import measure_routed
+
+            return measure_routed(self.stack, rows, device)
+        targets = None if self.targets is None else self.targets.held_out.read()
+        return measure_reconstruction(self.stack.reconstruct, rows, device, targets)
+
+    def subject(self, config: SaeConfig) -> Json:
+        """Return these SAEs as a summary's subject."""
+        model = self.inputs.model
+        entries = [{"seed": saved.seed, "sha256": saved.sha256} for saved in self.checkpoints]
+        return subject_json(config, model.name, model.digest, entries, self.plan, self.inputs.hook)
+
+
+def open_source(config: SaeConfig, device: str) -> Source:
+    """Load the model and draw its texts.
+
+    Raises:
+        GatekitError: the model is not there, or the texts are too few.
+    """
+    return _opened(config.subject, config.texts, device)
+
+
+# The cells of a sweep differ in their SAEs only: model and texts, some ten seconds' work, are opened once for them.
+@lru_cache(maxsize=1)
+def _opened(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
+    files = find_model(plan.model.source, plan.model.name, plan.model.revision)
+    corpus = read_corpus(sae_probes_folder())
+    model = load(files, device)
+    training, held_out = draw_token_sets(
+        model,
+        shuffled(corpus, texts.seed),
+        texts.held_out_tokens,
+        texts.train_tokens,
+        plan.max_tokens_per_text,
+    )
+    return Source(files, model, corpus, training, held_out)
+
+
+def reinitialised(source: Source, seed: int) -> Source:
+    """Return the same texts before a model of the same architecture whose weights are drawn anew."""
+    return replace(source, model=load_reinitialised(source.files, source.model, seed))
+
+
+def collect(source: Source, config: SaeConfig, surroundings: Surroundings, hook: str | None = None) -> Activations:
+    """Compute the activations at a hook, by default the configuration's, or open the stores that have them.
+
+    Raises:
+        GatekitError: the hook does not exist or is not as wide as the configuration says.
+    """
+    place = hook or config.subject.hook
+    stores = []
+    for tokens in (source.training, source.held_out):
+        show = partial(showing, f"{source.model.name}: {tokens.name} activations", tokens.rows, "tokens")
+        stores.append(store_activations(source.model, place, tokens, surroundings.cache, show))
+    if stores[0].d_model != config.subject.d_model:
+        raise GatekitError(
+            "runner.d_model",
+            f"'{place}' is {stores[0].d_model} wide; the configuration says {config.subject.d_model}",
+        )
+    return Activations(source, place, *stores)
+
+
+def collect_layers(source: Source, config: SaeConfig, surroundings: Surroundings, hooks: Sequence[str]) -> Activations:
+    """Compute the activations at several hooks, to be read side by side.
+
+    Raises:
+        GatekitError: as `collect`.
+    """
+    from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredStore
+
+    found = [collect(source, config, surroundings, hook) for hook in hooks]
+    stores = [
+        LayeredStore(tuple(store for store in column if not isinstance(store, LayeredStore)))
+        for column in zip(*((each.training, each.held_out) for each in found), strict=True)
+    ]
+    return Activations(source, HOOKS_SEPARATOR.join(hooks), *stores)
+
+
+def train(
+    inputs: Activations,
+    sae: ArchitecturePlan,
+    training: TrainingPlan,
+    seeds: Sequence[int],
+    surroundings: Surroundings,
+    name: str,
+    targets: Activations | None = None,
+) -> TrainedSaes:
+    """Train one SAE per seed, or take from the cache those that were trained before.
+
+    Args:
+        inputs: what the SAEs encode.
+        sae: architecture and shape.
+        training: how.
+        seeds: of initial weights and of the order of rows.
+        surroundings: device, cache and artifacts.
+        name: of the arm.
+        targets: what transcoders reconstruct.
+
+    Raises:
+        GatekitError: `config.together`: the architecture cannot be built.
+    """
+    d_out = None if targets is None else targets.training.d_model
+    architecture = sae.build(inputs.training.d_model, d_out, getattr(inputs.training, "layers", None))
+    stores = [store.training.sha256 for store in (inputs, targets) if store is not None]
+    folder = cache_folder(surroundings.cache, architecture, training, stores, surroundings.device)
+    facts = {"model": inputs.model.name, "model_digest": inputs.model.digest, "hook": inputs.hook}
+    found = {seed: find_seed(folder, seed) for seed in seeds}
+    missing = [seed for seed, sae_found in found.items() if sae_found is None]
+    if missing:
+        tokens = training.steps * training.batch_tokens * len(missing)
+        with showing(f"{name.replace('_', ' ')}: training", tokens, "tokens") as progress:
+            # On the CPU seeds are trained one by one anyway: each is kept as soon as it is done.
+            groups = [missing] if surroundings.device.startswith("cuda") else [[seed] for seed in missing]
+            for group in groups:
+                stack = train_stack(
+                    architecture,
+                    inputs.training.read(),
+                    group,
+                    training,
+                    surroundings.device,
+                    progress,
+                    None if targets is None else targets.training.read(),
+                    snapshots=surroundings.cache / "snapshots",
+                    tracker=None if surroundings.tracker is None else ArmTracker(surroundings.tracker, name),
+                )
+                keep(stack, folder, facts)
+    saes: dict[int, Sae] = {}
+    for seed in seeds:
+        read = find_seed(folder, seed)
+        if read is None:
+            raise GatekitError("runner.sae_cache", f"the SAE of seed {seed} cannot be read back from the cache")
+        saes[seed] = read
+    stack = stack_of(saes, training)
+    if surroundings.device.startswith("cuda"):
+        moved = {key: value.to(surroundings.device) for key, value in stack.parameters.items()}
+        stack = replace(stack, parameters=moved)
+    checkpoints = tuple(publish(folder, seeds, surroundings.artifacts / name))
+    return TrainedSaes(name, inputs, targets, sae, stack, checkpoints)
+
+
+def datasets_json(source: Source) -> list[Json]:
+    """Return the texts as a protocol's datasets."""
+    return [
+        {"name": f"sae-probes:{tokens.name}-texts", "sha256": tokens.texts_sha256, "rows": len(tokens.texts)}
+        for tokens in (source.training, source.held_out)
+    ]
+
+
+def inputs_json(arms: Sequence[Activations]) -> list[Json]:
+    """Return what the numbers were computed from, by digest: texts, models and stored activations, each once."""
+    source = arms[0].source
+    entries = [
+        ("tokenizer", source.files.tokenizer_digest, 0),
+        ("texts:sae-probes-files", source.corpus.source_sha256, 0),
+        ("texts:in-no-registered-dataset", source.corpus.sha256, len(source.corpus.texts)),
+        ("texts:training", source.training.texts_sha256, len(source.training.texts)),
+        ("texts:held-out", source.held_out.texts_sha256, len(source.held_out.texts)),
+    ]
+    for arm in arms:
+        entries.append((f"model:{arm.model.name}", arm.model.digest, 0))
+        for store, words in ((arm.training, "training"), (arm.held_out, "held-out")):
+            entries.append((f"activations:{arm.model.name}:{arm.hook}:{words}", store.sha256, store.rows))
+    return [{"name": name, "sha256": digest, "rows": rows} for name, digest, rows in dict.fromkeys(entries)]
+
+
+def artifacts_json(arms: Sequence[TrainedSaes], surroundings: Surroundings) -> list[Json]:
+    """Return the checkpoints of every arm as a summary's artifacts."""
+    return [
+        {
+            "name": f"{arm.name.replace('_', '-')}:seed-{saved.seed}",
+            "sha256": saved.sha256,
+            "bytes": saved.bytes,
+            "uri": saved.path.relative_to(surroundings.artifacts).as_posix(),
+        }
+        for arm in arms
+        for saved in arm.checkpoints
+    ]

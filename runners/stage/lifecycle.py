@@ -1,0 +1,285 @@
+"""The life of a run, the same for every runner: read, refuse early, measure, and leave a whole summary or a failed one.
+
+An interrupted or broken run writes a summary with status `failed` and the reason, so that the gate sees that
+something was tried; where an `ok` summary of the same configuration already stands, that one stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gatekit.errors import GatekitError, UsageError
+from gatekit.exit_codes import ExitCode, worst
+from runners import provenance, summary_writing
+from runners.config import bases_of, read_config
+from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
+from runners.stage.judging import check, select_and_check
+from runners.summary_writing import Json, Measured
+
+if TYPE_CHECKING:
+    from runners.tracking import Service, Tracker
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a stage needs beside its configuration; none of it may change a number, except the device."""
+
+    device: str
+    cache: Path
+    """For activations, shared by runs."""
+    artifacts: Path
+    """For checkpoints of this run."""
+    tracker: Tracker | None = None
+    """Takes the curves of training."""
+
+
+def one_cell(config: Any) -> Sequence[tuple[str, Any]]:
+    """Return the configuration itself as the only cell, whose summary lies in the output folder."""
+    return [("", config)]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One runner."""
+
+    kind: str
+    """Of its summaries, and its name on the command line."""
+    title: str
+    config: type[Any]
+    """Dataclass with at least `threads`."""
+    smoke_config: Path
+    shrink: Callable[[Any, Any], Any]
+    """(configuration, smoke configuration) -> the configuration's subject at the smoke configuration's size."""
+    check: Callable[[Any], None]
+    """Raises GatekitError for values that do not go together."""
+    recorded: Callable[[Any], Json]
+    """The plain form without absolute paths."""
+    needs_network: Callable[[Any], bool]
+    planned: Callable[[Any], tuple[Json, Json]]
+    """Subject and protocol as far as they are known before measuring."""
+    measure: Callable[[Any, Surroundings], Measured]
+    """Imports torch; called once the environment is prepared."""
+    cells: Callable[[Any], Sequence[tuple[str, Any]]] = one_cell
+    """configuration -> (folder name, configuration) of every summary: a sweep writes one for each of its subjects."""
+    parts: Callable[[Any], Sequence[tuple[str, Stage, Any]]] | None = None
+    """configuration -> (folder name, stage, configuration) of every summary, for a runner that runs several stages;
+    it measures nothing itself."""
+    judged: Callable[[str], bool] = lambda _: True
+    """folder name -> whether `--policy` judges this summary; those that only serve a search claim nothing."""
+
+
+class _Interrupted(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.number = number
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into an exception while the block runs, and give the old handlers back after it."""
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        raise _Interrupted(number)
+
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One summary to be: where it goes and what it measures."""
+
+    name: str
+    stage: Stage
+    path: Path
+    config: Any
+    recorded: Json
+
+
+def _cells(stage: Stage, config: Any, out: Path) -> list[_Cell]:
+    """Return every summary to be, having made sure that there is a place for it."""
+    parts = [(name, stage, cell) for name, cell in stage.cells(config)] if stage.parts is None else stage.parts(config)
+    cells = []
+    for name, part, cell in parts:
+        recorded = part.recorded(cell)
+        path = out / name / f"{part.kind}.json"
+        summary_writing.check_place(path, recorded)
+        cells.append(_Cell(name, part, path, cell, recorded))
+    return cells
+
+
+def run_stage(stage: Stage, argv: Sequence[str]) -> int:
+    """Run one stage from its command line and return the exit code.
+
+    0 done; 4 the configuration or an input is refused; 64 the command line is wrong; 70 the run failed; 130 and 143
+    interrupted by SIGINT and SIGTERM. With `--policy`, a run that is done exits as `gatekit check` does on its
+    summaries; where there are several, with the code that matters most. With `--select` too, it exits as
+    `gatekit select` on all of them, or as `gatekit check` on the one selected.
+    """
+    try:
+        arguments = _parse(stage, argv)
+        config = _configuration(stage, arguments)
+        cells = _cells(stage, config, Path(arguments.out))
+    except GatekitError as error:
+        return _complain(error)
+    # Everything below is measured under this state of the code, whatever is committed while it runs.
+    git = provenance.git_state()
+    described = Path(arguments.config) if arguments.config else stage.smoke_config
+    digests = provenance.source_digests(described, *bases_of(described))
+    prepare_environment(offline=not stage.needs_network(config))
+    code = ExitCode.PASS
+    # Artifacts need a folder of their own in the shared cache, and where there may be several cells.
+    several = arguments.artifacts is None or stage.parts is not None or stage.cells is not one_cell
+    for cell in cells:
+        ended = _run_cell(cell, [stage.kind, *argv], arguments, git, digests, several)
+        if ended > 128:
+            return ended
+        code = worst([code, ExitCode(ended)])
+    if code is not ExitCode.PASS or arguments.policy is None:
+        return int(code)
+    if arguments.select is not None:
+        return int(select_and_check(arguments.policy, [arguments.out, *arguments.beside], arguments.select))
+    judged = dict.fromkeys(cell.path.parent for cell in cells if stage.judged(cell.name))
+    return int(worst([check(arguments.policy, folder) for folder in judged]))
+
+
+def _run_cell(
+    cell: _Cell,
+    command: Sequence[str],
+    arguments: argparse.Namespace,
+    git: provenance.GitState,
+    digests: Mapping[str, dict[str, str]],
+    several: bool,
+) -> int:
+    """Measure one cell, write its summary and return its exit code."""
+    stage, path, config = cell.stage, cell.path, cell.config
+    started = provenance.utc_now()
+    producer: Json = {
+        "command": ["python", "-m", "runners", *map(provenance.shown_argument, command)],
+        "config": cell.recorded,
+        "config_sha256": summary_writing.config_digest(cell.recorded),
+        "git": {"commit": git.commit, "dirty": git.dirty},
+        "packages": provenance.package_versions(),
+        "device": arguments.device,
+        "determinism": {},
+        "started": started,
+        "finished": started,
+    }
+
+    def failed(reason: str) -> None:
+        subject, protocol = stage.planned(config)
+        ended = {**producer, "finished": provenance.utc_now()}
+        try:
+            written = summary_writing.write_failed(path, stage.kind, ended, subject, protocol, reason)
+            outcome = "failed summary" if written else "older summary kept"
+        except GatekitError as error:
+            # No summary is as blocking as a failed one; the first reason is the one to show.
+            outcome = f"no summary ({error})"
+        sys.stderr.write(f"{stage.kind}: {reason}; {outcome} at {path}\n")
+
+    try:
+        with _interruptible():
+            device = choose_device(arguments.device)
+            producer["determinism"] = fix_arithmetic(config.threads)
+            producer["device"] = describe_device(device)
+            cache = Path(arguments.cache) if arguments.cache else default_cache()
+            artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
+            artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
+            measured = _measured(stage, config, Surroundings(device, cache, artifacts), arguments.track)
+        producer["finished"] = provenance.utc_now()
+        producer["sources"] = provenance.used_sources(digests)
+        digest = summary_writing.write_measured(path, stage.kind, producer, measured)
+    except _Interrupted as interrupted:
+        failed(str(interrupted))
+        return 128 + interrupted.number
+    except GatekitError as error:
+        failed(str(error))
+        return int(error.exit_code)
+    except Exception as error:
+        traceback.print_exc()
+        failed(f"{type(error).__name__}: {error}".split("\n")[0])
+        return int(ExitCode.INTERNAL)
+    sys.stderr.write(f"{stage.kind}: wrote {path} (sha256 {digest})\n")
+    return int(ExitCode.PASS)
+
+
+def _measured(stage: Stage, config: Any, surroundings: Surroundings, service: Service | None) -> Measured:
+    """Measure one cell, and name the run of a tracking service among its artifacts where there is one."""
+    if service is None:
+        return stage.measure(config, surroundings)
+    from runners.tracking import artifact_json, log_of, tracking
+
+    folder = surroundings.artifacts / "tracking"
+    with tracking(service, folder, stage.kind, surroundings.artifacts.name) as tracker:
+        measured = stage.measure(config, dataclasses.replace(surroundings, tracker=tracker))
+        uri = tracker.uri
+    return dataclasses.replace(measured, artifacts=[*measured.artifacts, artifact_json(uri, log_of(folder))])
+
+
+def default_cache() -> Path:
+    """Return the user's cache folder for gatekit, as the XDG base directory specification has it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekit"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"see python -m runners {self.prog.split()[-1]} --help")
+
+
+def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog=f"python -m runners {stage.kind}", description=stage.title, allow_abbrev=False)
+    parser.add_argument("--config", help="YAML file; may be left out with --smoke")
+    parser.add_argument("--out", required=True, help="folder of the summary; nothing else is written there")
+    parser.add_argument("--smoke", action="store_true", help="same code and subject at the smallest useful size")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--cache", help="folder of activations that runs share (default: the user's cache)")
+    parser.add_argument("--artifacts", help="folder of this run's checkpoints (default: inside the cache)")
+    parser.add_argument("--track", choices=("wandb", "tensorboard"), help="send the curves of training there")
+    parser.add_argument("--policy", help="judge the summaries by this policy and exit as gatekit check does")
+    parser.add_argument("--select", metavar="DIR", help="with --policy: choose by its selection, and judge that alone")
+    parser.add_argument(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="with --select: other runners' evidence; repeatable",
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.select is not None and arguments.policy is None:
+        raise UsageError("--select without --policy", "give the policy whose selection chooses")
+    if arguments.beside and arguments.select is None:
+        raise UsageError("--beside without --select", "give --select DIR, or leave it out")
+    if arguments.config is None and not arguments.smoke:
+        raise UsageError("no configuration", "give --config FILE or --smoke")
+    return arguments
+
+
+def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
+    small = read_config(stage.smoke_config, stage.config) if arguments.smoke else None
+    config = read_config(Path(arguments.config), stage.config) if arguments.config else small
+    if arguments.config and small is not None:
+        config = stage.shrink(config, small)
+    stage.check(config)
+    return config
+
+
+def _complain(error: GatekitError) -> int:
+    sys.stderr.write(f"{error}\n")
+    location = error.location
+    if location is not None and location.source_line is not None:
+        sys.stderr.write(f"    {location.source_line}\n    {' ' * ((location.column or 1) - 1)}^\n")
+    return int(error.exit_code)

@@ -1,0 +1,69 @@
+"""What all stages on the SAEs of a language model have in common as stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runners.stage.lifecycle import Stage, Surroundings
+from runners.stage.sae_subject import (
+    check_saes,
+    needs_network,
+    plain_without_paths,
+    planned_subject,
+    shrink_saes,
+)
+from runners.summary_writing import Json, Measured
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+
+def sae_stage(
+    kind: str,
+    title: str,
+    config: type[Any],
+    protocol: Callable[[Any], Json],
+    measure: Callable[[Any, Surroundings], Measured],
+    *,
+    subject: Callable[[Any], Json] = planned_subject,
+    check: Callable[[Any], None] = check_saes,
+    shrink: Callable[[Any, Any], Any] = shrink_saes,
+    recorded: Callable[[Any], Json] = plain_without_paths,
+    network: Callable[[Any], bool] = needs_network,
+    **others: Any,
+) -> Stage:
+    """Return the stage of this name.
+
+    Its smoke configuration is `runners/configs/KIND/smoke.yaml`.
+
+    Args:
+        kind: of its summaries, and its name on the command line.
+        title: what it measures.
+        config: with the fields of `SaeConfig`.
+        protocol: what a summary that measured nothing says of the protocol.
+        measure: as `Stage.measure`.
+        subject: the same of the subject.
+        check: as `Stage.check`.
+        shrink: as `Stage.shrink`.
+        recorded: as `Stage.recorded`.
+        network: as `Stage.needs_network`.
+        others: further fields of `Stage`.
+    """
+
+    def planned(configured: Any) -> tuple[Json, Json]:
+        return subject(configured), protocol(configured)
+
+    return Stage(
+        kind=kind,
+        title=title,
+        config=config,
+        smoke_config=CONFIGS / kind / "smoke.yaml",
+        shrink=shrink,
+        check=check,
+        recorded=recorded,
+        needs_network=network,
+        planned=planned,
+        measure=measure,
+        **others,
+    )

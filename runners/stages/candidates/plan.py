@@ -1,0 +1,116 @@
+"""Runner `candidates`: everything that a release policy asks for, measured on the same SAEs, for several architectures.
+
+For every architecture the stages random_model, transcoder, ood, saebench and cebench run one after the other on SAEs
+that are trained once, and each writes its own summary, `OUT/ARCHITECTURE/KIND.json`. All five are then about one
+subject, which is what a joint gate needs; `gatekit select` chooses among the architectures.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from gatekit.errors import GatekitError
+from runners.benchmarks.saebench_plan import ProbingPlan
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stage.lifecycle import Stage, Surroundings, run_stage
+from runners.stage.sae_subject import needs_network, plain_without_paths, planned_subject, shrink_saes
+from runners.stages.cebench import plan as cebench
+from runners.stages.ood import plan as ood
+from runners.stages.random_model import plan as random_model
+from runners.stages.saebench import plan as saebench
+from runners.stages.transcoder import plan as transcoder
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+STAGES = (random_model.STAGE, transcoder.STAGE, ood.STAGE, saebench.STAGE, cebench.STAGE)
+"""In the order in which they run: the first trains, the others find the SAEs trained."""
+
+
+@dataclass(frozen=True)
+class CandidatesConfig:
+    """What the stages share, and the block of each."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    """The first architecture; `architectures` names the others."""
+    training: TrainingPlan
+    controls: random_model.ControlPlan
+    transcoder: transcoder.TranscoderPlan
+    shift: ood.ShiftPlan
+    probing: ProbingPlan
+    baseline: saebench.BaselinePlan
+    scoring: cebench.ScoringPlan
+    architectures: tuple[ArchitecturePlan, ...] | None = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def parts(config: CandidatesConfig) -> Sequence[tuple[str, Stage, Any]]:
+    """Return folder, stage and configuration of every summary."""
+    found = []
+    for plan in (config.sae, *(config.architectures or ())):
+        candidate = dataclasses.replace(config, sae=plan)
+        for stage in STAGES:
+            shared = {member.name for member in fields(stage.config)} & {member.name for member in fields(config)}
+            block = stage.config(**{name: getattr(candidate, name) for name in shared})
+            found.append((plan.label, stage, block))
+    return found
+
+
+def check(config: CandidatesConfig) -> None:
+    """Refuse what any of the stages refuses, and two architectures of one name.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    labels = [plan.label for plan in (config.sae, *(config.architectures or ()))]
+    if len(set(labels)) < len(labels):
+        raise GatekitError("config.together", "two architectures have one name")
+    for _, stage, block in parts(config):
+        stage.check(block)
+
+
+def shrink(config: CandidatesConfig, small: CandidatesConfig) -> CandidatesConfig:
+    """Return the configuration's model and hook at the smoke configuration's size."""
+    blocks = ("controls", "transcoder", "shift", "probing", "scoring", "architectures")
+    return dataclasses.replace(
+        shrink_saes(config, small), subject=small.subject, **{name: getattr(small, name) for name in blocks}
+    )
+
+
+def planned(config: CandidatesConfig) -> tuple[Json, Json]:
+    """Return the subject that the parts share; each part has a protocol of its own."""
+    return planned_subject(config), {}
+
+
+def _measure(config: CandidatesConfig, surroundings: Surroundings) -> Measured:
+    raise NotImplementedError("its parts measure")
+
+
+STAGE = Stage(
+    kind="candidates",
+    title="random_model, transcoder, ood, saebench and cebench on the same SAEs, for every architecture",
+    config=CandidatesConfig,
+    smoke_config=Path(__file__).resolve().parents[2] / "configs" / "candidates" / "smoke.yaml",
+    shrink=shrink,
+    check=check,
+    recorded=plain_without_paths,
+    needs_network=needs_network,
+    planned=planned,
+    measure=_measure,
+    parts=parts,
+)

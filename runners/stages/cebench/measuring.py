@@ -1,0 +1,239 @@
+"""The measuring half of the runner `cebench`: the same stories through the SAEs of every seed and of the baseline.
+
+Activations of the stories' tokens are stored once for each model; latents are computed chunk by chunk, and only their
+mean over each story is kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import torch
+
+from gatekit.errors import GatekitError
+from runners.arms.sae_arms import Side, arm_from_disk, subject_on_disk, trained_side, untrained_side
+from runners.arms.trained_saes import (
+    Activations,
+    artifacts_json,
+    collect,
+    datasets_json,
+    inputs_json,
+    open_source,
+    reinitialised,
+    train,
+)
+from runners.benchmarks.cebench import Conditions, PairMeans, PairScores, ceiling, check_matched, score_pairs
+from runners.benchmarks.saebench import Arm, pooled
+from runners.progress import Progress, showing
+from runners.stage.lifecycle import Surroundings
+from runners.stages.cebench.plan import KIND, CeBenchConfig, PairPlan, protocol_of
+from runners.subjects.language_model import tokenize
+from runners.subjects.story_pairs import StoryPairs, fetch_pairs, labelled_pairs, read_pairs
+from runners.subjects.text_corpus import sae_probes_folder
+from runners.subjects.text_store import TextStore, store_texts
+from runners.summary_writing import Json, Measured, measurement
+
+SCORES = ("contrastive", "independence", "interpretability")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """SAEs on all pairs."""
+
+    scores: tuple[PairScores, ...]
+    """One per seed."""
+    conditions: Conditions
+
+
+def measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
+    """Run the whole protocol and return what the summary says.
+
+    Raises:
+        GatekitError: model, hook, texts or pairs are not what the configuration says, an SAE was trained on a story, or
+            the baseline is no match.
+    """
+    source = open_source(config, surroundings.device)
+    pairs = open_pairs(config.scoring.pairs)
+    shared = {text.sha256 for text in source.training.texts} & set(pairs.stories.digests)
+    if shared:
+        raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} of the stories")
+    inputs = collect(source, config, surroundings)
+    candidate = trained_side(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
+    baseline, their_inputs = _baseline(config, inputs, candidate, surroundings)
+    our_stories, their_stories = (_store(config, each, pairs, surroundings) for each in (inputs, their_inputs))
+    different = {arm.sha256 for arm in (*candidate.arms, *baseline.arms)}
+    with showing("scoring story pairs", len(different), "SAEs") as progress:
+        ours, theirs = (
+            score_side(config, name, side, pairs, stories, surroundings.device, progress.advance)
+            for name, side, stories in (
+                ("the candidate", candidate, our_stories),
+                ("the baseline", baseline, their_stories),
+            )
+        )
+    check_matched(ours.conditions, theirs.conditions, config.scoring.baseline.l0_band)
+    check_varying(theirs)
+    # A file may be called anything; names in a summary have no spaces and no letters beyond ASCII.
+    name = re.sub(r"[^A-Za-z0-9_.:/+@=-]", "-", f"pairs:{pairs.name}")[:128]
+    dataset = {"name": name, "sha256": pairs.sha256, "rows": len(pairs.pairs)}
+    stores = {inputs.model.name: our_stories.store, their_inputs.model.name: their_stories.store}
+    activations = [
+        {"name": f"activations:{name}:{config.subject.hook}:stories", "sha256": store.sha256, "rows": store.rows}
+        for name, store in stores.items()
+    ]
+    trained = [side.trained for side in (candidate, baseline) if side.trained is not None]
+    if candidate.subject is None:
+        raise ValueError("the candidate has no subject")
+    return Measured(
+        subject=candidate.subject,
+        protocol=protocol_of(config, [*datasets_json(source), dataset], baseline.subject),
+        measurements=_measurements(config, ours, theirs),
+        inputs=[*inputs_json([arm.inputs for arm in trained]), dataset, *activations],
+        artifacts=artifacts_json(trained, surroundings),
+    )
+
+
+def open_pairs(plan: PairPlan) -> StoryPairs:
+    """Read, fetch or make the pairs."""
+    if plan.source == "labelled":
+        return labelled_pairs(sae_probes_folder(), plan.rows, plan.seed or 0, plan.datasets)
+    if plan.source == "file":
+        return read_pairs(Path(str(plan.name)), plan.rows, plan.subject_column)
+    return fetch_pairs(str(plan.name), plan.revision, str(plan.split), plan.rows, plan.subject_column)
+
+
+def _baseline(
+    config: CeBenchConfig, inputs: Activations, candidate: Side, surroundings: Surroundings
+) -> tuple[Side, Activations]:
+    """Return the baseline's SAEs, one per seed, and the activations that they are used on."""
+    plan = config.scoring.baseline
+
+    def trained(on: Activations, control: str | None) -> Side:
+        shape = config.sae if control is None else dataclasses.replace(config.sae, control=control)
+        return trained_side(config, train(on, shape, config.training, config.seeds, surroundings, plan.kind))
+
+    match plan.kind:
+        case "random_model":
+            twin = collect(reinitialised(inputs.source, plan.random_model_seed or 0), config, surroundings)
+            return trained(twin, None), twin
+        case "random_sae":
+            return trained(inputs, "frozen_decoder"), inputs
+        case "public_sae":
+            arm = arm_from_disk(config, Path(str(plan.folder)), "public")
+            return Side((arm,) * len(config.seeds), subject_on_disk(config, inputs, [arm], (0,))), inputs
+    if candidate.trained is None:
+        raise ValueError("no state before training")
+    return untrained_side(config, candidate.trained), inputs
+
+
+def _store(config: CeBenchConfig, inputs: Activations, pairs: StoryPairs, surroundings: Surroundings) -> TextStore:
+    limit, stories = config.subject.max_tokens_per_text, pairs.stories
+
+    def show() -> AbstractContextManager[Progress]:
+        tokens = sum(len(text.kept) for text in tokenize(inputs.model, stories.texts, stories.digests, limit))
+        return showing(f"{inputs.model.name}: activations of stories", tokens, "tokens")
+
+    return store_texts(inputs.model, inputs.hook, stories, "tokens", limit, surroundings.cache, show)
+
+
+def score_side(
+    config: CeBenchConfig,
+    name: str,
+    side: Side,
+    pairs: StoryPairs,
+    stories: TextStore,
+    device: str,
+    advance: Callable[[int], None],
+) -> Scored:
+    """Score the SAEs of one side on all pairs.
+
+    Args:
+        config: of the stage.
+        name: of the side, for people.
+        side: its SAEs.
+        pairs: in order.
+        stories: token activations of all first and then all second stories.
+        device: to encode on.
+        advance: told of every SAE.
+    """
+    found: dict[str, tuple[PairScores, float]] = {}
+    for arm in side.arms:
+        # One public SAE stands for every seed.
+        if arm.sha256 not in found:
+            means, l0 = pair_means(arm, stories, device)
+            found[arm.sha256] = score_pairs(means, config.scoring.formula), l0
+            advance(1)
+    sides = [found[arm.sha256] for arm in side.arms]
+    conditions = Conditions(
+        name=name,
+        hook=str(side.subject["hook"]) if side.subject else config.subject.hook,
+        d_sae=side.arms[0].sae.architecture.d_sae,
+        pairs_sha256=pairs.sha256,
+        pairs=len(sides[0][0].contrastive),
+        l0=tuple(l0 for _, l0 in sides),
+    )
+    return Scored(tuple(scores for scores, _ in sides), conditions)
+
+
+def pair_means(arm: Arm, stories: TextStore, device: str) -> tuple[PairMeans, float]:
+    """Return the mean latents of every pair and the mean number of active latents per token, over all tokens."""
+    active = 0
+
+    def counted(rows: torch.Tensor) -> torch.Tensor:
+        nonlocal active
+        latents = arm.sae.encode(rows)
+        active += int((latents > 0).sum())
+        return latents
+
+    means = pooled(stories, counted, device)
+    counts = stories.starts[1:] - stories.starts[:-1]
+    half = len(counts) // 2
+    tokens = counts.reshape(2, half).T
+    return PairMeans(means[:half], means[half:], tokens), active / int(stories.starts[-1])
+
+
+def check_varying(baseline: Scored) -> None:
+    """Refuse a baseline whose latents say nothing on some pair: against its score of 0 anything would win.
+
+    Raises:
+        GatekitError: `benchmark.flat_baseline`.
+    """
+    flat = sum(int(scores.flat.sum()) for scores in baseline.scores)
+    if flat:
+        raise GatekitError(
+            "benchmark.flat_baseline",
+            f"on {flat} of its pairs and seeds the baseline's latents do not vary, and its score there is 0",
+            remedy="take a baseline that is alive, or longer stories",
+        )
+
+
+def _measurements(config: CeBenchConfig, ours: Scored, theirs: Scored) -> Json:
+    pairs = range(config.scoring.pairs.rows)
+    keys = {
+        "seed": [seed for seed in config.seeds for _ in pairs],
+        "row": [row for _ in config.seeds for row in pairs],
+    }
+    highest = ceiling(ours.conditions.d_sae)
+    found: Json = {}
+    for name in SCORES:
+        mine, other = ([float(v) for each in side.scores for v in getattr(each, name)] for side in (ours, theirs))
+        found[name] = measurement(KIND, name, keys, _written(mine))
+        found[f"{name}_delta"] = measurement(KIND, f"{name}_delta", keys, _written(mine), _written(other))
+        normalised = (_written([value / highest for value in side]) for side in (mine, other))
+        found[f"{name}_normalised_delta"] = measurement(KIND, f"{name}_normalised_delta", keys, *normalised)
+    by_seed = {"seed": list(config.seeds)}
+    flat = [fmean(scores.flat.tolist()) for scores in ours.scores]
+    found["flat_pairs"] = measurement(KIND, "flat_pairs", by_seed, flat)
+    found["l0"] = measurement(KIND, "l0", by_seed, ours.conditions.l0)
+    found["baseline_l0"] = measurement(KIND, "baseline_l0", by_seed, theirs.conditions.l0)
+    return found
+
+
+def _written(values: Sequence[float]) -> list[float]:
+    """Return values to seven significant digits: they are computed from single precision, and rows are many."""
+    return [float(f"{value:.7g}") for value in values]

@@ -1,0 +1,229 @@
+"""Runner `cebench`: does one latent stand out between contrasting stories, further than in a matched baseline?
+
+What the result establishes: over the pairs and seeds measured, the largest z-score among the SAE's latents (see
+`runners.benchmarks.cebench`) is larger (or not) than that of a baseline of the same width and sparsity on the same
+pairs at the same hook. What it does not: that the latents that stand out mean what the stories contrast; nor anything
+about another width, whose ceiling is another.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from gatekit.errors import GatekitError
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.sae_stage import sae_stage
+from runners.stage.sae_subject import (
+    check_saes,
+    needs_network,
+    plain_without_paths,
+    shrink_saes,
+    training_settings,
+)
+from runners.stage.selection import SelectionPlan, selection_json
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+KIND = "cebench"
+
+_MOST_VALUES = 800_000
+"""Of all columns of a summary together; the gate reads a million JSON values."""
+_COLUMNS_PER_PAIR = 33
+"""Three scores alone, three differences and three normalised ones, with seed, row and baseline each."""
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """Which stories are contrasted."""
+
+    source: Literal["labelled", "file", "hub"]
+    """`labelled`: texts of one registered dataset with opposite labels; `file` and `hub`: the published columns."""
+    rows: Annotated[int, Bounds(2, 1_000_000)]
+    """Pairs, exactly; the first ones of a file."""
+    seed: Annotated[int, Bounds(0, 4294967295)] | None = None
+    """Of the order in which labelled texts are paired."""
+    datasets: tuple[str, ...] | None = None
+    """Of labelled texts; null takes all that sae-probes registers."""
+    name: str | None = None
+    """Path of the file, or `owner/name` on the hub."""
+    revision: str | None = None
+    """Commit or tag on the hub."""
+    split: str | None = None
+    """On the hub."""
+    subject_column: str = "subject"
+
+
+BASELINES = {
+    "random_model": "SAEs of the same shape and training on the re-initialised model, same stories",
+    "random_sae": "SAEs of the same shape and training whose decoder stays as it was drawn",
+    "untrained": "the same SAEs before the first step",
+    "public_sae": "one SAE from disk, the same for every seed",
+}
+
+
+@dataclass(frozen=True)
+class BaselinePlan:
+    """What the scores are compared with."""
+
+    kind: Literal["random_model", "random_sae", "untrained", "public_sae"]
+    l0_band: Annotated[float, Bounds(1.0, 100.0)]
+    """The baseline's mean active latents per token lie within this factor of the candidate's."""
+    random_model_seed: Annotated[int, Bounds(0, 4294967295)] | None = None
+    """Of the re-initialised model's weights."""
+    folder: str | None = None
+    """Of a SAELens checkpoint."""
+
+
+@dataclass(frozen=True)
+class ScoringPlan:
+    """Formula, pairs and baseline."""
+
+    formula: Literal["paper", "upstream_2025_05"]
+    pairs: PairPlan
+    baseline: BaselinePlan
+    network: bool
+    """Whether pairs may be fetched."""
+
+
+@dataclass(frozen=True)
+class CeBenchConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    training: TrainingPlan
+    scoring: ScoringPlan
+    selection: SelectionPlan | None = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def check(config: CeBenchConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    check_saes(config)
+    pairs, baseline = config.scoring.pairs, config.scoring.baseline
+    needed = {"labelled": {"seed"}, "file": {"name"}, "hub": {"name", "split"}}[pairs.source]
+    allowed = needed | {"labelled": {"datasets"}, "file": set(), "hub": {"revision"}}[pairs.source]
+    given = {name for name in ("seed", "datasets", "name", "revision", "split") if getattr(pairs, name) is not None}
+    wanted = {"random_model": "random_model_seed", "public_sae": "folder"}.get(baseline.kind)
+    stated = {name for name in ("random_model_seed", "folder") if getattr(baseline, name) is not None}
+    values = pairs.rows * len(config.seeds) * _COLUMNS_PER_PAIR
+    faults = {
+        f"pairs from '{pairs.source}' need {_listed(needed - given)}": bool(needed - given),
+        f"pairs from '{pairs.source}' have no {_listed(given - allowed)}": bool(given - allowed),
+        f"the baseline '{baseline.kind}' needs {_listed({wanted or ''})}": wanted is not None and wanted not in stated,
+        f"the baseline '{baseline.kind}' has no {_listed(stated - {wanted or ''})}": bool(stated - {wanted}),
+        "pairs from the hub need 'network: true'": pairs.source == "hub" and not config.scoring.network,
+        "a z-score over latents needs two of them": config.sae.width < 2,
+        f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone": config.sae.architecture
+        in ("route", "transcoder"),
+        f"{pairs.rows} pairs and {len(config.seeds)} seeds are {values:,} values, more than the {_MOST_VALUES:,} "
+        "that a summary holds": values > _MOST_VALUES,
+    }
+    for fault, present in faults.items():
+        if present:
+            raise GatekitError("config.together", fault)
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(f"'{name}'" for name in sorted(names))
+
+
+def shrink(config: CeBenchConfig, small: CeBenchConfig) -> CeBenchConfig:
+    """Return the configuration's model, hook, formula and baseline at the smoke configuration's size.
+
+    A public SAE has a width of its own, which the small SAEs have not; its place is taken by the smoke baseline.
+    """
+    scoring = config.scoring
+    pairs = dataclasses.replace(scoring.pairs, rows=min(scoring.pairs.rows, small.scoring.pairs.rows))
+    baseline = small.scoring.baseline if scoring.baseline.kind == "public_sae" else scoring.baseline
+    return dataclasses.replace(
+        shrink_saes(config, small), scoring=dataclasses.replace(scoring, pairs=pairs, baseline=baseline)
+    )
+
+
+def recorded(config: CeBenchConfig) -> Json:
+    """Return the plain form with every path cut to its last part."""
+    plain = plain_without_paths(config)
+    scoring = plain["scoring"]
+    if scoring["pairs"]["source"] == "file":
+        scoring["pairs"]["name"] = Path(scoring["pairs"]["name"]).resolve().name
+    if scoring["baseline"]["folder"] is not None:
+        scoring["baseline"]["folder"] = Path(scoring["baseline"]["folder"]).resolve().name
+    return plain
+
+
+def protocol_of(config: CeBenchConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared.
+
+    The formula is part of the name: scores by two formulas are two benchmarks.
+    """
+    scoring = config.scoring
+    return {
+        "name": f"cebench/1:{scoring.formula}",
+        "seeds": list(config.seeds),
+        "rows": scoring.pairs.rows,
+        "datasets": list(datasets),
+        "ks": [],
+        "baseline": {"kind": scoring.baseline.kind, "subject": baseline},
+        "selection": selection_json(config.selection),
+        "settings": {
+            "formula": scoring.formula,
+            "baseline": BASELINES[scoring.baseline.kind],
+            "i2": "mean of I1 over the pairs" if scoring.formula == "paper" else "0",
+            "z": "over latents, unbiased standard deviation; 0 where a distance does not vary",
+            "ceiling": "(d_sae - 1) / sqrt(d_sae)",
+            "story_latents": "mean over the tokens that the tokeniser did not add",
+            "pairs": "texts of one registered dataset with opposite labels, not written as pairs"
+            if scoring.pairs.source == "labelled"
+            else "story1 and story2 of each row, first rows",
+            "pairs_seed": scoring.pairs.seed,
+            "pairs_in_training_texts": 0,
+            "l0_band": scoring.baseline.l0_band,
+            "random_model_seed": scoring.baseline.random_model_seed,
+            **training_settings(config),
+        },
+    }
+
+
+def _needs_network(config: CeBenchConfig) -> bool:
+    return needs_network(config) or config.scoring.network
+
+
+def _measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
+    # Imported here: it brings torch, which a plan does not need.
+    from runners.stages.cebench.measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = sae_stage(
+    KIND,
+    "CE-Bench: how far one latent stands out between contrasting stories, against a matched baseline",
+    CeBenchConfig,
+    lambda config: protocol_of(config, (), None),
+    _measure,
+    check=check,
+    shrink=shrink,
+    recorded=recorded,
+    network=_needs_network,
+)

@@ -1,0 +1,5 @@
+"""The runner `consistency`: what it plans and what it measures."""
+
+from runners.stages.consistency.plan import STAGE, main
+
+__all__ = ["STAGE", "main"]

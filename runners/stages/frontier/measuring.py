@@ -1,0 +1,41 @@
+"""The measuring half of the runner `frontier`: one architecture, brought to the wanted L0, trained and scored."""
+
+from __future__ import annotations
+
+from runners.arms.sae_scores import score_saes
+from runners.arms.sparsity_search import at_wanted_l0
+from runners.arms.trained_saes import (
+    artifacts_json,
+    collect,
+    collect_layers,
+    inputs_json,
+    open_source,
+    train,
+)
+from runners.stage.lifecycle import Surroundings
+from runners.stages.frontier.plan import KIND, FrontierConfig, protocol_of
+from runners.summary_writing import Measured
+
+
+def measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
+    """Run one architecture and return what its summary says.
+
+    Raises:
+        GatekitError: model, hook, texts or datasets are not what the configuration says, or the architecture cannot be
+            brought to the wanted L0.
+    """
+    source = open_source(config, surroundings.device)
+    if config.sae.architecture == "route":
+        inputs = collect_layers(source, config, surroundings, config.route_hooks)
+    else:
+        inputs = collect(source, config, surroundings)
+    plan = at_wanted_l0(inputs, config.sae, config.training, config.sparsity, surroundings)
+    trained = train(inputs, plan, config.training, config.seeds, surroundings, "model")
+    scores = score_saes(config, trained, surroundings)
+    return Measured(
+        subject=trained.subject(config),
+        protocol=protocol_of(config, scores.datasets),
+        measurements=scores.measurements(KIND),
+        inputs=[*inputs_json([inputs]), *scores.inputs],
+        artifacts=artifacts_json([trained], surroundings),
+    )

@@ -1,0 +1,155 @@
+"""Runner `frontier`: what does each architecture reach at equal data, equal steps and equal sparsity?
+
+One summary per architecture: reconstruction, sparsity, dead latents, agreement across seeds beside chance, and sparse
+probes beside the dense one, all of the same SAEs. Architectures with k have the wanted L0 by construction; for the
+others the price of sparsity is searched on a seed that no comparison uses, and where no price gives the wanted L0 the
+architecture's summary says so and holds no number.
+
+What the result establishes: how the architectures compare on this hook at this budget. What it does not: how they would
+after longer training, where those that learn slowly gain most; `steps` stands in the protocol.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from gatekit.errors import GatekitError
+from runners.arms.sparsity_search import SparsityPlan
+from runners.benchmarks.saebench_plan import ProbingPlan, check_probing, probing_settings
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.sae_stage import sae_stage
+from runners.stage.sae_subject import (
+    check_saes,
+    shrink_saes,
+    training_settings,
+)
+from runners.stage.selection import SelectionPlan, selection_json
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+KIND = "frontier"
+PROTOCOL = "frontier/1"
+
+
+@dataclass(frozen=True)
+class FrontierConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    """The first architecture; `architectures` names the others."""
+    training: TrainingPlan
+    sparsity: SparsityPlan
+    gaussian_draws: Annotated[int, Bounds(1, 1000)]
+    """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
+    probing: ProbingPlan
+    route_hooks: tuple[str, ...]
+    """Layers that a RouteSAE picks from; the subject's own hook is one of them."""
+    architectures: tuple[ArchitecturePlan, ...] | None = None
+    """None is one cell alone; every cell of a sweep is recorded as such a configuration."""
+    selection: SelectionPlan | None = None
+    """Of a cell: the cells that it was looked at with."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def cells(config: FrontierConfig) -> Sequence[tuple[str, FrontierConfig]]:
+    """Return folder and configuration of every architecture."""
+    if config.architectures is None:
+        return [("", config)]
+    plans = [config.sae, *config.architectures]
+    selection = SelectionPlan(len(plans), config.seeds)
+    return [
+        (plan.label, dataclasses.replace(config, sae=plan, architectures=None, selection=selection)) for plan in plans
+    ]
+
+
+def check(config: FrontierConfig) -> None:
+    """Refuse values that do not go together, for any architecture.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    found = cells(config)
+    names = [name for name, _ in found]
+    faults = {
+        "two architectures have one name": len(set(names)) < len(names),
+        "the sparsity's seed is one of 'seeds'": config.sparsity.seed in config.seeds,
+        "'route_hooks' lacks the subject's own hook": config.subject.hook not in config.route_hooks,
+        "'route_hooks' names one hook twice": len(set(config.route_hooks)) < len(config.route_hooks),
+        "transcoders reconstruct another space and have a runner of their own": any(
+            cell.sae.architecture == "transcoder" for _, cell in found
+        ),
+    }
+    for fault, present in faults.items():
+        if present:
+            raise GatekitError("config.together", fault)
+    for _, cell in found:
+        check_saes(cell)
+        check_probing(cell.probing, cell.sae.width)
+
+
+def shrink(config: FrontierConfig, small: FrontierConfig) -> FrontierConfig:
+    """Return the configuration's model, hook and layers at the smoke configuration's size and architectures."""
+    return dataclasses.replace(
+        shrink_saes(config, small),
+        sparsity=small.sparsity,
+        probing=small.probing,
+        architectures=small.architectures,
+        selection=None,
+    )
+
+
+def protocol_of(config: FrontierConfig, datasets: Sequence[Json]) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared."""
+    return {
+        "name": PROTOCOL,
+        "seeds": list(config.seeds),
+        "rows": config.texts.held_out_tokens,
+        "datasets": list(datasets),
+        "ks": list(config.probing.ks),
+        "baseline": {"kind": "dense_probe", "subject": None},
+        "selection": selection_json(config.selection),
+        "settings": {
+            "target_l0": config.sparsity.target_l0,
+            "l0_tolerance": config.sparsity.tolerance,
+            "l0_seed": config.sparsity.seed,
+            "gaussian_draws": config.gaussian_draws,
+            "baseline": "a dense probe for probes; Gaussian dictionaries of the same shape for agreement",
+            **probing_settings(config.probing),
+            **training_settings(config),
+        },
+    }
+
+
+def _measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
+    # Imported here: it brings torch, which a plan does not need.
+    from runners.stages.frontier.measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = sae_stage(
+    KIND,
+    "architectures at equal data, steps and L0: reconstruction, agreement across seeds, sparse probes",
+    FrontierConfig,
+    lambda config: protocol_of(config, ()),
+    _measure,
+    check=check,
+    shrink=shrink,
+    cells=cells,
+)

@@ -1,0 +1,5 @@
+"""The runner `known_circuit`: what it plans and what it measures."""
+
+from runners.stages.known_circuit.plan import STAGE, main
+
+__all__ = ["STAGE", "main"]

@@ -1,0 +1,285 @@
+"""The measuring half of the runner `known_circuit`: latents as functions of (a, b), seed by seed, beside controls.
+
+| arm | its latents |
+|---|---|
+| trained | SAEs trained on the transformer's activations: the candidate |
+| random model | the same seeds, pairs and training on the re-initialised transformer: the control |
+| untrained | the trained arm's SAEs before the first step, on the transformer's activations |
+| shuffled | the trained arm's latents with the numbers relabelled: same values, sums and frequencies mean nothing |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gatekit.errors import GatekitError
+from runners.digests import sequence_sha256, tensors_sha256
+from runners.metrics.circuits import (
+    LatentFrequencies,
+    frequency_shares,
+    key_frequencies,
+    latent_frequencies,
+    projection_r2,
+    recovered,
+    relabelled,
+    single_frequency,
+    top_frequencies,
+)
+from runners.metrics.reconstruction import measure_reconstruction
+from runners.progress import showing
+from runners.saes.checkpoint import SavedCheckpoint, save_stack
+from runners.saes.topk import TopK
+from runners.saes.training import SaeStack, train_stack
+from runners.seeding import generator
+from runners.stage.lifecycle import Surroundings
+from runners.stages.known_circuit.plan import KIND, KnownCircuitConfig, protocol_of, subject_of
+from runners.subjects import modular_addition as addition
+from runners.subjects.modular_addition import AdditionModel, PairSplit
+from runners.subjects.modular_addition_training import train_addition
+from runners.summary_writing import Json, Measured, measurement
+
+LEARNT = 0.99
+"""Share of its own test pairs that a transformer must answer right to count as having learnt to add."""
+
+_ROWS_PER_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """All pairs through a stack of SAEs, on the CPU."""
+
+    reconstructions: torch.Tensor
+    """(seeds, p * p, width)."""
+    latents: np.ndarray
+    """(seeds, p * p, d_sae)."""
+
+    @property
+    def dead_fraction(self) -> list[float]:
+        """Fraction of latents that are active on no pair at all."""
+        dead: list[float] = (1.0 - (self.latents > 0).any(axis=1).mean(axis=1)).tolist()
+        return dead
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """One model's activations on all pairs, and the SAEs trained on some of them."""
+
+    model: AdditionModel
+    rows: np.ndarray
+    """(p * p, width) float32."""
+    stack: SaeStack
+    coded: _Coded
+    checkpoints: list[SavedCheckpoint]
+
+    @property
+    def checkpoint_entries(self) -> list[Json]:
+        return [{"seed": saved.seed, "sha256": saved.sha256} for saved in self.checkpoints]
+
+
+def measure(config: KnownCircuitConfig, surroundings: Surroundings) -> Measured:
+    """Run the whole protocol and return what the summary says.
+
+    Raises:
+        GatekitError: the transformer is not what the configuration says, has not learnt to add, or has no key
+            frequency, so that there is no circuit to look for.
+    """
+    model, artifacts = _transformer(config, surroundings)
+    shares = frequency_shares(addition.embedding(model))
+    key = key_frequencies(shares, config.circuit.key_multiple)
+    if not key:
+        raise GatekitError(
+            "subject.no_circuit", f"no frequency has {config.circuit.key_multiple:g} times the mean share"
+        )
+    split = addition.split_pairs(model.p, config.pairs.train_fraction, "pairs for SAEs", config.pairs.seed)
+    trained = _arm("model", model, split, config, surroundings)
+    twin = addition.reinitialised(model, config.circuit.random_model_seed)
+    control = _arm("random_model", twin, split, config, surroundings)
+    datasets = [
+        {"name": f"modular-addition:{name}-pairs", "sha256": _rows_sha256(rows), "rows": len(rows)}
+        for name, rows in (("training", split.train), ("held-out", split.test))
+    ]
+    inputs = list(datasets)
+    for label, arm in (("model", trained), ("random-model", control)):
+        digest = tensors_sha256({"rows": torch.from_numpy(arm.rows)})
+        inputs.append({"name": f"model:{arm.model.name}", "sha256": arm.model.digest, "rows": 0})
+        inputs.append({"name": f"activations:{label}", "sha256": digest, "rows": len(arm.rows)})
+        artifacts += [
+            {
+                "name": f"{label}:seed-{saved.seed}",
+                "sha256": saved.sha256,
+                "bytes": saved.bytes,
+                "uri": saved.path.relative_to(surroundings.artifacts).as_posix(),
+            }
+            for saved in arm.checkpoints
+        ]
+    baseline = subject_of(config, control.model.name, control.model.digest, control.checkpoint_entries)
+    return Measured(
+        subject=subject_of(config, model.name, model.digest, trained.checkpoint_entries),
+        protocol=protocol_of(config, datasets, baseline, key),
+        measurements=_measurements(config, trained, control, split, key),
+        inputs=inputs,
+        artifacts=artifacts,
+    )
+
+
+def _transformer(config: KnownCircuitConfig, surroundings: Surroundings) -> tuple[AdditionModel, list[Json]]:
+    """Return the transformer, and what was written of it."""
+    plan = config.transformer
+    recipe = addition.Recipe(plan.p, plan.train_fraction, plan.seed, plan.steps)
+    artifacts: list[Json] = []
+    if plan.weights == "committed":
+        committed = addition.COMMITTED.get(plan.p)
+        if committed is None or committed.recipe != recipe:
+            known = ", ".join(str(each.recipe) for each in addition.COMMITTED.values())
+            raise GatekitError("subject.not_committed", f"no weights ship for {recipe}", remedy=f"there are {known}")
+        model = addition.load_committed(committed, surroundings.device)
+    else:
+        with showing("training the transformer", recipe.steps, "steps") as progress:
+            model = train_addition(recipe, surroundings.device, progress).model
+        path = surroundings.artifacts / "transformer.safetensors"
+        digest = addition.save_weights(model, path)
+        artifacts.append({"name": "transformer", "sha256": digest, "bytes": path.stat().st_size, "uri": path.name})
+    right = addition.accuracy(model, addition.trained_pairs(recipe).test)
+    if right < LEARNT:
+        raise GatekitError(
+            "subject.not_learnt",
+            f"the transformer answers {right:.3f} of the pairs that it never saw",
+            remedy="train it for more steps",
+        )
+    return model, artifacts
+
+
+def _arm(
+    name: str, model: AdditionModel, split: PairSplit, config: KnownCircuitConfig, surroundings: Surroundings
+) -> _Arm:
+    plan, sae, training = config.transformer, config.sae, config.training
+    rows = addition.activations(model, plan.hook, plan.position)
+    if rows.shape[1] != plan.d_model:
+        raise GatekitError(
+            "runner.d_model", f"'{plan.hook}' is {rows.shape[1]} wide; the configuration says {plan.d_model}"
+        )
+    architecture = TopK(plan.d_model, sae.d_sae, sae.k, sae.auxiliary_k)
+    total = training.steps * training.batch_tokens * len(config.seeds)
+    with showing(f"{name.replace('_', ' ')}: training", total, "pairs") as progress:
+        stack = train_stack(
+            architecture, rows[split.train.numpy()], config.seeds, training, surroundings.device, progress
+        )
+    facts = {"model": model.name, "model_digest": model.digest, "hook": plan.hook, "position": plan.position}
+    saved = save_stack(stack, surroundings.artifacts / name, facts)
+    return _Arm(model, rows, stack, _code(stack, rows, surroundings.device), saved)
+
+
+def untrained(stack: SaeStack, rows: np.ndarray) -> SaeStack:
+    """Return a stack as it was before its first step.
+
+    Args:
+        stack: TopK SAEs that started at the mean of `rows`.
+        rows: (rows, width) that it was trained on.
+
+    Raises:
+        ValueError: what is drawn here are not the decoders that its training began with.
+    """
+    centre = torch.from_numpy(rows.astype(np.float64).mean(axis=0) * stack.scale).float()
+    drawn = [stack.architecture.initial(generator("sae initial weights", seed), centre) for seed in stack.seeds]
+    parameters = {
+        name: torch.stack([each[name] for each in drawn]).to(stack.initial_decoders.device) for name in drawn[0]
+    }
+    if not torch.equal(parameters["W_dec"], stack.initial_decoders):
+        raise ValueError("the untrained SAEs are not those that training began with")
+    return dataclasses.replace(stack, parameters=parameters)
+
+
+def _code(stack: SaeStack, rows: np.ndarray, device: str) -> _Coded:
+    parts = [stack.reconstruct(chunk.to(device)) for chunk in torch.from_numpy(rows).split(_ROWS_PER_CHUNK)]
+    return _Coded(
+        torch.cat([restored.cpu() for restored, _ in parts], dim=1),
+        torch.cat([latents.cpu() for _, latents in parts], dim=1).numpy(),
+    )
+
+
+def _measurements(
+    config: KnownCircuitConfig, trained: _Arm, control: _Arm, split: PairSplit, key: Sequence[int]
+) -> Json:
+    p, seeds, cut = trained.model.p, config.seeds, config.circuit.purity_cut
+    start = untrained(trained.stack, trained.rows[split.train.numpy()])
+    before = _code(start, trained.rows, trained.model.device)
+    orders = [_permutation(p, seed) for seed in seeds]
+    arms = {
+        "": list(trained.coded.latents),
+        "_above_control": list(control.coded.latents),
+        "_above_untrained": list(before.latents),
+        "_above_shuffled": [
+            relabelled(latents, p, order) for latents, order in zip(trained.coded.latents, orders, strict=True)
+        ],
+    }
+    found: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {}
+    scored: dict[str, dict[str, list[float]]] = {}
+    with showing("frequencies of latents", len(arms) * len(seeds), "SAEs") as progress:
+        for arm, stacks in arms.items():
+            rows = []
+            for latents in stacks:
+                rows.append(_scores(latent_frequencies(latents, p), key, cut))
+                progress.advance(1)
+            scored[arm] = {name: [row[name] for row in rows] for name in rows[0]}
+    for arm in arms:
+        for name, values in scored[""].items():
+            found[f"{name}{arm}"] = (values, scored[arm][name] if arm else None)
+
+    table = addition.embedding(trained.model)
+    twins = [addition.embedding(addition.reinitialised(trained.model, seed)) for seed in seeds]
+    ours = [projection_r2(table, key)] * len(seeds)
+    found["embedding_r2_above_control"] = (ours, [_top_r2(twin, len(key)) for twin in twins])
+    found["embedding_r2_above_shuffled"] = (ours, [_top_r2(relabelled(table, p, order), len(key)) for order in orders])
+
+    kept = _answers_kept(config, trained.model, trained.coded, split.test)
+    found["answers_kept"] = (kept, None)
+    found["answers_kept_above_untrained"] = (kept, _answers_kept(config, trained.model, before, split.test))
+    reconstruction = measure_reconstruction(
+        trained.stack.reconstruct, trained.rows[split.test.numpy()], trained.model.device
+    )
+    found["r2"] = (reconstruction.r2, None)
+    found["l0"] = (reconstruction.l0, None)
+    found["dead_fraction"] = (trained.coded.dead_fraction, None)
+    return {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in found.items()}
+
+
+def _scores(found: LatentFrequencies, key: Sequence[int], cut: float) -> dict[str, float]:
+    """Return one SAE's scores; an SAE without a live latent scores 0."""
+    live = found.varies
+    count = max(1, int(live.sum()))
+    return {
+        "latent_purity": float(found.purity[live].sum() / count),
+        "single_frequency_fraction": float(single_frequency(found, cut).sum() / count),
+        "key_frequencies_recovered": len(recovered(found, key, cut)) / len(key),
+        # A share is at most 1; the rounding of two sums is not.
+        "sum_share": min(1.0, float(found.families[live, 2].sum() / count)),
+    }
+
+
+def _top_r2(table: np.ndarray, count: int) -> float:
+    """Return the score of a table's own best frequencies: controls choose theirs as the candidate does."""
+    return projection_r2(table, top_frequencies(frequency_shares(table), count))
+
+
+def _answers_kept(
+    config: KnownCircuitConfig, model: AdditionModel, coded: _Coded, held_out: torch.Tensor
+) -> list[float]:
+    plan = config.transformer
+    return [
+        addition.accuracy(model, held_out, (plan.hook, plan.position, restored[held_out]))
+        for restored in coded.reconstructions
+    ]
+
+
+def _permutation(p: int, seed: int) -> np.ndarray:
+    order: np.ndarray = torch.randperm(p, generator=generator("relabelled numbers", seed)).numpy()
+    return order
+
+
+def _rows_sha256(rows: torch.Tensor) -> str:
+    return sequence_sha256(str(row) for row in rows.tolist())

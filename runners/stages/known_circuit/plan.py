@@ -1,0 +1,207 @@
+"""Runner `known_circuit`: do SAEs find the circuit of a model whose circuit is known?
+
+The subject is one transformer on modular addition, which adds by rotating on circles of a few key frequencies
+(Nanda et al., 2301.05217); the candidates are SAEs of several seeds on one of its hooks.
+
+What the result establishes: how concentrated this transformer's embedding is on few frequencies; how much of what each
+latent computes, as a function of the two numbers, lies on one frequency; which of the key frequencies have a latent of
+their own; each beside what chance, an untrained SAE, SAEs on a re-initialised transformer and a relabelling of the
+numbers give. What it does not: anything about other transformers, whose bound would need several of them, or that an
+SAE whose latents stand for sums instead of frequencies is a wrong description of the model.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from gatekit.errors import GatekitError
+from runners.config import Bounds, plain
+from runners.saes.plan import SaePlan, TrainingPlan
+from runners.stage.lifecycle import Stage, Surroundings, run_stage
+from runners.stage.selection import SelectionPlan, selection_json
+from runners.summary_writing import Json, Measured
+
+KIND = "known_circuit"
+PROTOCOL = "known_circuit/1"
+
+
+@dataclass(frozen=True)
+class TransformerPlan:
+    """The transformer and the hook."""
+
+    weights: Literal["committed", "trained"]
+    """Those that ship with the package, or trained by this run; the recipe below is that of either."""
+    p: Annotated[int, Bounds(3, 1001)]
+    train_fraction: Annotated[float, Bounds(0.01, 0.99)]
+    seed: Annotated[int, Bounds(0, 4294967295)]
+    steps: Annotated[int, Bounds(1, 10_000_000)]
+    hook: str
+    position: Literal["a", "b", "equals"]
+    d_model: Annotated[int, Bounds(1, 1_000_000)]
+    """Width at the hook; stated so that a wrong hook is an error and not a guess."""
+
+
+@dataclass(frozen=True)
+class PairPlan:
+    """Which of all pairs the SAEs train on; the transformer's own split is another one."""
+
+    train_fraction: Annotated[float, Bounds(0.01, 0.99)]
+    seed: Annotated[int, Bounds(0, 4294967295)]
+
+
+@dataclass(frozen=True)
+class CircuitPlan:
+    """What counts as part of the circuit."""
+
+    key_multiple: Annotated[float, Bounds(1.0, 1000.0)]
+    """A frequency is a key one from this many times the mean share of the embedding's variance."""
+    purity_cut: Annotated[float, Bounds(0.0, 1.0)]
+    """A latent is single-frequency from this share of its variance on one frequency."""
+    random_model_seed: Annotated[int, Bounds(0, 4294967295)]
+    """Of the re-initialised transformer that the control's SAEs are trained on."""
+
+
+@dataclass(frozen=True)
+class KnownCircuitConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    transformer: TransformerPlan
+    pairs: PairPlan
+    sae: SaePlan
+    training: TrainingPlan
+    circuit: CircuitPlan
+    selection: SelectionPlan
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def check(config: KnownCircuitConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    sae, selection = config.sae, config.selection
+    rows = round(config.pairs.train_fraction * config.transformer.p**2)
+    faults = {
+        "'seeds' must be at least two, different and in increasing order": len(config.seeds) < 2
+        or list(config.seeds) != sorted(set(config.seeds)),
+        f"p={config.transformer.p} is even, and its largest frequency has one dimension": config.transformer.p % 2 == 0,
+        f"k={sae.k} exceeds d_sae={sae.d_sae}": sae.k > sae.d_sae,
+        f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.d_sae}": sae.auxiliary_k > sae.d_sae,
+        f"batch_tokens={config.training.batch_tokens} exceeds the {rows} training pairs": config.training.batch_tokens
+        > rows,
+        "the untrained control starts at the mean, and so must the SAEs": config.training.centre != "mean",
+        "a choice among several candidates names the seeds that it looked at": (selection.candidates > 1)
+        != (selection.seeds is not None),
+    }
+    for fault, present in faults.items():
+        if present:
+            raise GatekitError("config.together", fault)
+
+
+def shrink(config: KnownCircuitConfig, small: KnownCircuitConfig) -> KnownCircuitConfig:
+    """Return the configuration's hook and circuit on the smoke configuration's transformer, SAEs and training.
+
+    The transformer too, because training one until it generalises takes minutes at least.
+    """
+    ours = config.transformer
+    transformer = dataclasses.replace(small.transformer, hook=ours.hook, position=ours.position, d_model=ours.d_model)
+    return dataclasses.replace(
+        config, seeds=small.seeds, transformer=transformer, sae=small.sae, training=small.training
+    )
+
+
+def subject_of(config: KnownCircuitConfig, name: str, digest: str | None, checkpoints: Sequence[Json] = ()) -> Json:
+    """Return a summary's subject: the SAEs of every seed on one transformer."""
+    return {
+        "model": {"name": name, "digest": digest},
+        "hook": config.transformer.hook,
+        "d_model": config.transformer.d_model,
+        "architecture": config.sae.architecture,
+        "d_sae": config.sae.d_sae,
+        "k": config.sae.k,
+        "checkpoints": list(checkpoints),
+    }
+
+
+def protocol_of(
+    config: KnownCircuitConfig, datasets: Sequence[Json], baseline: Json | None, key: Sequence[int] = ()
+) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared.
+
+    Args:
+        config: of the run.
+        datasets: the pairs, by digest.
+        baseline: subject of the control's SAEs.
+        key: the key frequencies that this transformer was found to use.
+    """
+    transformer, circuit = config.transformer, config.circuit
+    return {
+        "name": PROTOCOL,
+        "seeds": list(config.seeds),
+        "rows": transformer.p**2,
+        "datasets": list(datasets),
+        "ks": [],
+        "baseline": {"kind": "random_model", "subject": baseline},
+        "selection": selection_json(config.selection),
+        "settings": {
+            "modulus": transformer.p,
+            "position": transformer.position,
+            "transformer_train_fraction": transformer.train_fraction,
+            "transformer_seed": transformer.seed,
+            "transformer_steps": transformer.steps,
+            "frequencies": "1 .. (p - 1) / 2, conjugates merged, constant left out",
+            "key_frequencies": ", ".join(map(str, key)),
+            "key_multiple": circuit.key_multiple,
+            "embedding_chance": 2 * len(key) / (transformer.p - 1),
+            "purity_cut": circuit.purity_cut,
+            "purity_functions": "cosine and sine of k a, k b, k (a + b); the best k; mean over live latents",
+            "random_model_seed": circuit.random_model_seed,
+            "random_model_initialisation": "TransformerLens",
+            "shuffled": "numbers relabelled at random, a permutation per seed",
+            "untrained": "the same SAEs before the first step",
+            "pairs_train_fraction": config.pairs.train_fraction,
+            "pairs_seed": config.pairs.seed,
+            "activation_precision": "float32",
+            **dataclasses.asdict(config.training),
+            "auxiliary_k": config.sae.auxiliary_k,
+        },
+    }
+
+
+def planned(config: KnownCircuitConfig) -> tuple[Json, Json]:
+    """Return subject and protocol of a run that has measured nothing yet."""
+    name = f"modular-addition-{config.transformer.p}-seed-{config.transformer.seed}"
+    return subject_of(config, name, None), protocol_of(config, (), None)
+
+
+def _measure(config: KnownCircuitConfig, surroundings: Surroundings) -> Measured:
+    from runners.stages.known_circuit.measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = Stage(
+    kind=KIND,
+    title="what SAEs find of the circuit of a transformer that adds modulo p",
+    config=KnownCircuitConfig,
+    smoke_config=Path(__file__).resolve().parents[2] / "configs" / "known_circuit" / "smoke.yaml",
+    shrink=shrink,
+    check=check,
+    recorded=plain,
+    needs_network=lambda _: False,
+    planned=planned,
+    measure=_measure,
+)

@@ -1,0 +1,153 @@
+"""The measuring half of the runner `layer_routing`: choose on the search seeds, compare on the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from gatekit.errors import GatekitError
+from runners.arms.sparsity_search import at_wanted_l0
+from runners.arms.trained_saes import (
+    Activations,
+    TrainedSaes,
+    artifacts_json,
+    collect,
+    datasets_json,
+    inputs_json,
+    open_source,
+    train,
+)
+from runners.digests import sequence_sha256
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.stage.lifecycle import Surroundings
+from runners.stage.sae_subject import subject_json
+from runners.stages.layer_routing.plan import KIND, LayerRoutingConfig, plans, protocol_of
+from runners.subjects.layered_store import HOOKS_SEPARATOR
+from runners.summary_writing import Json, Measured, measurement
+
+Scores = Mapping[tuple[str, str], float]
+"""(hook, label of the architecture) -> mean score over the search seeds."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An architecture for every layer, by label, in order of hooks."""
+
+    routed: tuple[str, ...]
+    uniform: str
+
+
+def assign(scores: Scores, hooks: Sequence[str], labels: Sequence[str]) -> Assignment:
+    """Return the best architecture of each layer and the best on average over layers; the first one where equal.
+
+    Raises:
+        GatekitError: `routing.uniform`: one architecture is the best at every layer.
+    """
+    routed = tuple(max(labels, key=lambda label: scores[hook, label]) for hook in hooks)
+    uniform = max(labels, key=lambda label: fmean(scores[hook, label] for hook in hooks))
+    if set(routed) == {uniform}:
+        raise GatekitError(
+            "routing.uniform", f"'{uniform}' is the best at every layer: there is no routed assignment to compare"
+        )
+    return Assignment(routed, uniform)
+
+
+def measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
+    """Run the whole protocol and return what the summary says.
+
+    Raises:
+        GatekitError: model, hooks or texts are not what the configuration says, the architectures differ in size, no
+            price gives one of them the wanted L0, or one is the best everywhere.
+    """
+    _check_sizes(config)
+    source = open_source(config, surroundings.device)
+    inputs = {hook: collect(source, config, surroundings, hook) for hook in config.routing.hooks}
+    shaped = {
+        (hook, plan.label): at_wanted_l0(layer, plan, config.training, config.sparsity, surroundings)
+        for hook, layer in inputs.items()
+        for plan in plans(config)
+    }
+    labels = [plan.label for plan in plans(config)]
+    scores = {
+        (hook, label): fmean(
+            _saes(config, layer, shaped[hook, label], config.routing.search_seeds, surroundings)
+            .reconstruction(surroundings.device)
+            .r2
+        )
+        for hook, layer in inputs.items()
+        for label in labels
+    }
+    choice = assign(scores, config.routing.hooks, labels)
+    arms = {
+        (hook, label): _saes(config, inputs[hook], shaped[hook, label], config.seeds, surroundings)
+        for hook, routed in zip(config.routing.hooks, choice.routed, strict=True)
+        for label in {routed, choice.uniform}
+    }
+    routed = [arms[hook, label] for hook, label in zip(config.routing.hooks, choice.routed, strict=True)]
+    uniform = [arms[hook, choice.uniform] for hook in config.routing.hooks]
+    places = {hook: place for place, hook in enumerate(config.routing.hooks)}
+    said = {f"search_r2_{places[hook]}_{label}": score for (hook, label), score in scores.items()}
+    chosen = {f"routed_{place}": label for place, label in enumerate(choice.routed)}
+    return Measured(
+        subject=_subject(config, routed, "layerwise"),
+        protocol=protocol_of(
+            config,
+            datasets_json(source),
+            _subject(config, uniform, choice.uniform),
+            {"hooks": ", ".join(places), **chosen, "uniform": choice.uniform, **said},
+        ),
+        measurements=_measurements(config, routed, uniform, surroundings.device),
+        inputs=inputs_json(list(inputs.values())),
+        artifacts=artifacts_json(list(arms.values()), surroundings),
+    )
+
+
+def _check_sizes(config: LayerRoutingConfig) -> None:
+    sizes = {
+        plan.label: sum(math.prod(shape) for shape in plan.build(config.subject.d_model).shapes().values())
+        for plan in plans(config)
+    }
+    smallest, largest = min(sizes.values()), max(sizes.values())
+    if largest - smallest > config.routing.parameter_tolerance * largest:
+        said = ", ".join(f"{label} {size:,}" for label, size in sizes.items())
+        raise GatekitError("routing.parameters", f"the architectures differ in number of parameters: {said}")
+
+
+def _saes(
+    config: LayerRoutingConfig,
+    layer: Activations,
+    plan: ArchitecturePlan,
+    seeds: Sequence[int],
+    surroundings: Surroundings,
+) -> TrainedSaes:
+    purpose = "search" if seeds == config.routing.search_seeds else "compared"
+    return train(layer, plan, config.training, seeds, surroundings, f"{purpose}_{layer.hook}_{plan.label}")
+
+
+def _subject(config: LayerRoutingConfig, layers: Sequence[TrainedSaes], architecture: str) -> Json:
+    """Return SAEs of several layers as one subject; a seed's checkpoint is the digest of its layers' checkpoints."""
+    model = layers[0].inputs.model
+    entries = [
+        {"seed": seed, "sha256": sequence_sha256(layer.checkpoints[place].sha256 for layer in layers)}
+        for place, seed in enumerate(config.seeds)
+    ]
+    hook = HOOKS_SEPARATOR.join(layer.inputs.hook for layer in layers)
+    return {**subject_json(config, model.name, model.digest, entries, hook=hook), "architecture": architecture}
+
+
+def _measurements(
+    config: LayerRoutingConfig, routed: Sequence[TrainedSaes], uniform: Sequence[TrainedSaes], device: str
+) -> Json:
+    ours, theirs = ([layer.reconstruction(device) for layer in layers] for layers in (routed, uniform))
+    keys = {"seed": config.seeds}
+
+    def mean(side: Sequence[object], name: str) -> list[float]:
+        return [fmean(values) for values in zip(*(getattr(layer, name) for layer in side), strict=True)]
+
+    found = {name: measurement(KIND, name, keys, mean(ours, name)) for name in ("r2", "l0", "dead_fraction")}
+    for name in ("r2", "l0"):
+        compared = f"{name}_above_uniform"
+        found[compared] = measurement(KIND, compared, keys, mean(ours, name), mean(theirs, name))
+    return found

@@ -1,0 +1,151 @@
+"""Runner `layer_routing`: is the best architecture of each layer better than one architecture everywhere?
+
+All architectures have as many parameters per layer, within a stated tolerance, and one L0. On search seeds every
+architecture is trained at every layer; the routed assignment takes each layer's best, the uniform one the best on
+average. Both are then trained on other seeds, and only those seeds are compared, so that having chosen costs nothing.
+
+What the result establishes: whether choosing by layer gained anything on seeds that the choice never saw. What it does
+not: that the chosen architectures differ for a reason; where all layers choose alike there is nothing to compare, and
+the summary says so.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from gatekit.errors import GatekitError
+from runners.arms.sparsity_search import SparsityPlan
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.sae_stage import sae_stage
+from runners.stage.sae_subject import (
+    check_saes,
+    shrink_saes,
+    training_settings,
+)
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+KIND = "layer_routing"
+PROTOCOL = "layer_routing/1"
+
+
+@dataclass(frozen=True)
+class RoutingPlan:
+    """What is assigned to what."""
+
+    hooks: tuple[str, ...]
+    """One per layer."""
+    architectures: tuple[ArchitecturePlan, ...]
+    """Beside the configuration's own `sae`."""
+    search_seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    """On which assignments are chosen; none of `seeds`."""
+    parameter_tolerance: Annotated[float, Bounds(0.0, 1.0)]
+    """Largest difference in number of parameters, as a fraction of the largest."""
+
+
+@dataclass(frozen=True)
+class LayerRoutingConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    training: TrainingPlan
+    sparsity: SparsityPlan
+    routing: RoutingPlan
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def plans(config: LayerRoutingConfig) -> tuple[ArchitecturePlan, ...]:
+    """Return all architectures."""
+    return (config.sae, *config.routing.architectures)
+
+
+def check(config: LayerRoutingConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    routing, labels = config.routing, [plan.label for plan in plans(config)]
+    faults = {
+        "'hooks' must be at least two, each once": len(routing.hooks) < 2
+        or len(set(routing.hooks)) < len(routing.hooks),
+        "'hooks' lacks the subject's own": config.subject.hook not in routing.hooks,
+        "there must be two architectures at least, each under a name of its own": len(labels) < 2
+        or len(set(labels)) < len(labels),
+        "'search_seeds' must be different, and none of 'seeds'": len(set(routing.search_seeds) | set(config.seeds))
+        < len(routing.search_seeds) + len(config.seeds),
+        "the sparsity's seed is one of the seeds": config.sparsity.seed in (*routing.search_seeds, *config.seeds),
+        "an architecture must read one hook and reconstruct it": bool({"route", "transcoder"} & set(labels)),
+    }
+    for fault, present in faults.items():
+        if present:
+            raise GatekitError("config.together", fault)
+    for plan in plans(config):
+        check_saes(dataclasses.replace(config, sae=plan))
+
+
+def shrink(config: LayerRoutingConfig, small: LayerRoutingConfig) -> LayerRoutingConfig:
+    """Return the configuration's model at the smoke configuration's size, layers and architectures."""
+    return dataclasses.replace(
+        shrink_saes(config, small), subject=small.subject, sparsity=small.sparsity, routing=small.routing
+    )
+
+
+def protocol_of(config: LayerRoutingConfig, datasets: Sequence[Json], baseline: Json | None, choice: Json) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared."""
+    routing = config.routing
+    return {
+        "name": PROTOCOL,
+        "seeds": list(config.seeds),
+        "rows": config.texts.held_out_tokens,
+        "datasets": list(datasets),
+        "ks": [],
+        "baseline": {"kind": "matched_sae", "subject": baseline},
+        "selection": {
+            "candidates": len(plans(config)) ** len(routing.hooks),
+            "seeds": list(routing.search_seeds),
+        },
+        "settings": {
+            "target_l0": config.sparsity.target_l0,
+            "l0_tolerance": config.sparsity.tolerance,
+            "parameter_tolerance": routing.parameter_tolerance,
+            "chosen_by": "mean r2 on held-out rows over the search seeds",
+            "score": "r2 on held-out rows, mean over layers",
+            **choice,
+            **training_settings(config),
+        },
+    }
+
+
+def _measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
+    # Imported here: it brings torch, which a plan does not need.
+    from runners.stages.layer_routing.measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = sae_stage(
+    KIND,
+    "the best architecture of each layer against one architecture everywhere, at equal parameters",
+    LayerRoutingConfig,
+    lambda config: protocol_of(config, (), None, {}),
+    _measure,
+    check=check,
+    shrink=shrink,
+)

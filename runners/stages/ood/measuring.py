@@ -1,0 +1,205 @@
+"""The measuring half of the runner `ood`: every SAE and the dense probe, fitted once and tested on both sides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+
+import torch
+
+from gatekit.errors import GatekitError
+from runners.arms.sae_arms import Side, trained_side
+from runners.arms.trained_saes import Activations, artifacts_json, collect, inputs_json, open_source, train
+from runners.benchmarks.ood import ShiftedProbe, probe_activations, probe_latents, relative_drop
+from runners.benchmarks.saebench import Arm, encoder_key, pooled
+from runners.benchmarks.saebench_cache import remembered, surrounding_key
+from runners.digests import file_sha256
+from runners.progress import Silent, showing
+from runners.stage.lifecycle import Surroundings
+from runners.stages.ood.plan import ALL, KIND, OodConfig, ShiftPlan, protocol_of
+from runners.subjects.shifted_texts import ShiftedTexts, datasets_with_shift, read_longer, read_shifted
+from runners.subjects.text_corpus import sae_probes_folder
+from runners.subjects.text_store import TextStore, store_texts
+from runners.summary_writing import Json, Measured, measurement
+
+LEAST_DATASETS = 2
+"""One dataset has no spread over datasets to bound anything with."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One dataset with its activations on both sides of the shift."""
+
+    texts: ShiftedTexts
+    inside: TextStore
+    shifted: TextStore
+
+    @property
+    def name(self) -> str:
+        """As summaries have names: without spaces."""
+        return self.texts.name.replace(" ", "-")
+
+
+def measure(config: OodConfig, surroundings: Surroundings) -> Measured:
+    """Run the whole protocol and return what the summary says.
+
+    Raises:
+        GatekitError: model, hook, texts or datasets are not what the configuration says, an SAE was trained on a text
+            that it is probed on, a probe cannot be trained, or fewer than two datasets are left.
+    """
+    source = open_source(config, surroundings.device)
+    inputs = collect(source, config, surroundings)
+    side = trained_side(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
+    if side.trained is None or side.subject is None:
+        raise ValueError("the SAEs were not trained here")
+    slices = _slices(config, inputs, surroundings)
+    dense: dict[str, ShiftedProbe] = {}
+    sparse: dict[tuple[str, str], ShiftedProbe] = {}
+    left_out: list[str] = []
+    with showing("probing", len(slices) * (len(side.arms) + 1), "SAEs on datasets") as progress:
+        for each in slices:
+            found = _remembered(config, each, None, surroundings)
+            progress.advance(1)
+            if found.validation_auc < config.shift.least_dense_auc:
+                left_out.append(each.name)
+                progress.advance(len(side.arms))
+                continue
+            dense[each.name] = found
+            for arm in side.arms:
+                sparse[each.name, arm.name] = _remembered(config, each, arm, surroundings)
+                progress.advance(1)
+    if len(dense) < LEAST_DATASETS:
+        raise GatekitError(
+            "benchmark.too_few",
+            f"the dense probe reaches {config.shift.least_dense_auc:g} on {len(dense)} of {len(slices)} datasets; "
+            f"{LEAST_DATASETS} are needed",
+            remedy="name other datasets, or another hook",
+        )
+    kept = [each for each in slices if each.name in dense]
+    datasets = [
+        {"name": s.name, "sha256": s.texts.sha256, "rows": len(s.texts.inside.texts) + len(s.texts.shifted.texts)}
+        for s in kept
+    ]
+    return Measured(
+        subject=side.subject,
+        protocol=protocol_of(config, datasets, left_out, sum(each.texts.left_out for each in kept)),
+        measurements=_measurements(config, side, dense, sparse),
+        inputs=[*inputs_json([inputs]), *(entry for each in kept for entry in _inputs(each))],
+        artifacts=[*artifacts_json([side.trained], surroundings), _table(dense, sparse, surroundings)],
+    )
+
+
+def _slices(config: OodConfig, inputs: Activations, surroundings: Surroundings) -> list[Slice]:
+    plan, folder = config.shift, sae_probes_folder()
+    shifted = datasets_with_shift(folder) if plan.shifted == (ALL,) else plan.shifted or ()
+    read = [read_shifted(folder, name, plan.rows, plan.test_fraction, plan.seed) for name in shifted]
+    read += [read_longer(folder, name, plan.rows, plan.test_fraction, plan.seed) for name in plan.longer or ()]
+    trained_on = {text.sha256 for text in inputs.source.training.texts}
+    for texts in read:
+        shared = trained_on & {*texts.inside.digests, *texts.shifted.digests}
+        if shared:
+            raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{texts.name}'")
+    with showing(f"{inputs.model.name}: activations of texts", len(read), "datasets") as progress:
+        slices = []
+        for texts in read:
+            stores = [
+                store_texts(
+                    inputs.model,
+                    inputs.hook,
+                    labelled,
+                    "tokens" if plan.pooling == "mean" else "last",
+                    plan.max_tokens,
+                    surroundings.cache,
+                    lambda: nullcontext(Silent()),
+                )
+                for labelled in (texts.inside, texts.shifted)
+            ]
+            slices.append(Slice(texts, *stores))
+            progress.advance(1)
+    return slices
+
+
+def _remembered(config: OodConfig, each: Slice, arm: Arm | None, surroundings: Surroundings) -> ShiftedProbe:
+    """Return the probe of one SAE, or the dense one, from the cache where equal code made it from equal input."""
+    plan = config.shift
+    sparse = None if arm is None else {**encoder_key(arm), "ks": list(plan.ks), "penalty": plan.penalty}
+    key = {
+        **surrounding_key(surroundings.device, [__name__]),
+        "texts": each.texts.sha256,
+        "activations": [each.inside.store.sha256, each.shifted.store.sha256],
+        "seed": plan.seed,
+        "probe": sparse or "dense",
+    }
+
+    def compute() -> Json:
+        try:
+            return asdict(_probe(plan, each, arm, surroundings.device))
+        except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            label = "dense probe" if arm is None else arm.name
+            message = f"{each.name}, {label}: {type(error).__name__}: {error}"
+            raise GatekitError("benchmark.failed", message) from error
+
+    found = remembered(surroundings.cache / "shifted_probes", key, compute)
+    return ShiftedProbe(**{**found, "latents": tuple(found["latents"])})
+
+
+def _probe(plan: ShiftPlan, each: Slice, arm: Arm | None, device: str) -> ShiftedProbe:
+    def identity(rows: torch.Tensor) -> torch.Tensor:
+        return rows
+
+    encode = identity if arm is None else arm.sae.encode
+    inside, shifted = (pooled(store, encode, device) for store in (each.inside, each.shifted))
+    if arm is None:
+        return probe_activations(inside, shifted, each.texts, plan.seed)
+    return probe_latents(inside, shifted, each.texts, plan.ks, plan.penalty, plan.seed)
+
+
+def _measurements(
+    config: OodConfig, side: Side, dense: Mapping[str, ShiftedProbe], sparse: Mapping[tuple[str, str], ShiftedProbe]
+) -> Json:
+    cells = [(seed, arm, name) for seed, arm in zip(config.seeds, side.arms, strict=True) for name in dense]
+    keys = {"seed": [seed for seed, _, _ in cells], "dataset": [name for _, _, name in cells]}
+    ours = [sparse[name, arm.name] for _, arm, name in cells]
+    theirs = [dense[name] for _, _, name in cells]
+    drops, their_drops = ([probe.drop for probe in each] for each in (ours, theirs))
+    relative = [relative_drop(probe) for probe in ours]
+    inside, their_inside = ([probe.id_auc for probe in each] for each in (ours, theirs))
+    outside, their_outside = ([probe.ood_auc for probe in each] for each in (ours, theirs))
+    entries: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
+        "auc_drop": (drops, None),
+        "auc_drop_capped": ([max(0.0, drop) for drop in drops], None),
+        "relative_drop": (relative, None),
+        "relative_drop_capped": ([max(0.0, drop) for drop in relative], None),
+        "auc_drop_above_baseline": (drops, their_drops),
+        "baseline_auc_drop": (their_drops, None),
+        "baseline_relative_drop": ([relative_drop(probe) for probe in theirs], None),
+        "id_auc": (inside, None),
+        "id_auc_delta": (inside, their_inside),
+        "ood_auc": (outside, None),
+        "ood_auc_delta": (outside, their_outside),
+    }
+    return {name: measurement(KIND, name, keys, *values) for name, values in entries.items()}
+
+
+def _inputs(each: Slice) -> list[Json]:
+    parts = [
+        *((f"texts:{each.name}:{part}", digest, rows) for part, (digest, rows) in each.texts.parts.items()),
+        (f"activations:{each.name}:inside", each.inside.store.sha256, each.inside.store.rows),
+        (f"activations:{each.name}:shifted", each.shifted.store.sha256, each.shifted.store.rows),
+    ]
+    return [{"name": name, "sha256": digest, "rows": rows} for name, digest, rows in parts]
+
+
+def _table(
+    dense: Mapping[str, ShiftedProbe], sparse: Mapping[tuple[str, str], ShiftedProbe], surroundings: Surroundings
+) -> Json:
+    """Write every probe with its k and latents, and return the file as an artifact."""
+    found: dict[str, Json] = {name: {"dense": asdict(probe)} for name, probe in dense.items()}
+    for (name, arm), probe in sparse.items():
+        found[name][arm] = asdict(probe)
+    path = surroundings.artifacts / "shifted_probes.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return {"name": "probes", "sha256": file_sha256(path), "bytes": path.stat().st_size, "uri": path.name}

@@ -1,0 +1,162 @@
+"""Runner `ood`: how much of its probing quality does an SAE lose on shifted texts?
+
+What the result establishes: over the seeds and datasets measured, how far the AUC of sparse probes falls from held-out
+texts of the distribution that they were fitted on to shifted texts, in absolute terms, as a share of the advantage over
+chance, and beside the dense probe's own fall on the same texts. What it does not: how they would fare under another
+shift, nor that a probe which loses little was good before; `id_auc` says that.
+
+Whether a dataset takes part is decided by the dense probe's validation AUC inside the rows that are fitted on, where
+neither a test row nor the SAE has a say: where the model itself does not hold the label, every drop is near 0 and would
+only dilute the others.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from gatekit.errors import GatekitError
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.sae_stage import sae_stage
+from runners.stage.sae_subject import (
+    check_saes,
+    shrink_saes,
+    training_settings,
+)
+from runners.stage.selection import SelectionPlan, selection_json
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+KIND = "ood"
+PROTOCOL = "ood/1"
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class ShiftPlan:
+    """Datasets, their shifts, and probes."""
+
+    shifted: tuple[str, ...] | None
+    """Datasets with a shifted test set in sae-probes, or `all` alone: those whose shifted set is sound."""
+    longer: tuple[str, ...] | None
+    """Registered datasets whose longer half of texts counts as shifted."""
+    least_dense_auc: Annotated[float, Bounds(0.5, 1.0)]
+    """Of the dense probe, by validation inside the rows that are fitted on; a dataset below it does not take part."""
+    rows: Annotated[int, Bounds(8, 1_000_000)]
+    """In distribution, at most, as many of either class."""
+    test_fraction: Annotated[float, Bounds(0.05, 0.95)]
+    """Of the rows in distribution."""
+    max_tokens: Annotated[int, Bounds(3, 1_000_000)]
+    """Of each text, special tokens included."""
+    pooling: Literal["last", "mean"]
+    """Latents of the last token of a text, or the mean of the latents of all its tokens."""
+    ks: Annotated[tuple[int, ...], Bounds(1, 1_000_000)]
+    """Probe sizes; which of them is tested is decided by validation inside the rows that are fitted on."""
+    penalty: Literal["l1", "l2"]
+    """Of the sparse probes; dense ones have l2."""
+    seed: Annotated[int, Bounds(0, 4294967295)]
+    """Of rows, split and probes; the same for every SAE."""
+
+
+@dataclass(frozen=True)
+class OodConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    training: TrainingPlan
+    shift: ShiftPlan
+    selection: SelectionPlan | None = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def check(config: OodConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    check_saes(config)
+    plan = config.shift
+    shifted, longer = plan.shifted or (), plan.longer or ()
+    faults = {
+        "no dataset: give 'shifted' or 'longer'": not shifted and not longer,
+        "'shifted' or 'longer' names a dataset twice": any(len(set(each)) < len(each) for each in (shifted, longer)),
+        "'all' stands alone, and for 'shifted' only": (ALL in shifted and len(shifted) > 1) or ALL in longer,
+        "'ks' must be different and in increasing order": list(plan.ks) != sorted(set(plan.ks)),
+        f"a probe of {max(plan.ks)} latents exceeds d_sae={config.sae.width}": max(plan.ks) > config.sae.width,
+        f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone": config.sae.architecture
+        in ("route", "transcoder"),
+    }
+    for fault, present in faults.items():
+        if present:
+            raise GatekitError("config.together", fault)
+
+
+def shrink(config: OodConfig, small: OodConfig) -> OodConfig:
+    """Return the configuration's model and hook at the smoke configuration's size, datasets and probes."""
+    return dataclasses.replace(shrink_saes(config, small), shift=small.shift)
+
+
+def protocol_of(config: OodConfig, datasets: Sequence[Json], left_out: Sequence[str], not_shifted: int) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared."""
+    plan = config.shift
+    return {
+        "name": PROTOCOL,
+        "seeds": list(config.seeds),
+        "rows": plan.rows,
+        "datasets": list(datasets),
+        "ks": list(plan.ks),
+        "baseline": {"kind": "dense_probe", "subject": None},
+        "selection": selection_json(config.selection),
+        "settings": {
+            "baseline": "logistic regression on all of the model's activations, fitted and tested on the same rows",
+            "left_out_below_least_dense_auc": " ".join(left_out) or None,
+            "least_dense_auc": plan.least_dense_auc,
+            "test_fraction": plan.test_fraction,
+            "probe_max_tokens": plan.max_tokens,
+            "pooling": f"{plan.pooling} of the tokens that the tokeniser did not add",
+            "probe_penalty": plan.penalty,
+            "probe_seed": plan.seed,
+            "dense_penalty": "l2",
+            "k_by": "validation AUC inside the rows that are fitted on, the smaller k where equal",
+            "relative_drop": "of AUC - 0.5; where that is 0.05 or less, 1 or the drop over 0.05, whichever is more",
+            "capped": "a drop below 0 counts as 0",
+            "texts_in_sae_training": 0,
+            "texts_in_two_parts": 0,
+            "shifted_texts_dropped_as_not_shifted": not_shifted,
+            **training_settings(config),
+        },
+    }
+
+
+def _measure(config: OodConfig, surroundings: Surroundings) -> Measured:
+    # Imported here: it brings torch, which a plan does not need.
+    from runners.stages.ood.measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = sae_stage(
+    KIND,
+    "sparse probes on shifted texts: what is lost out of distribution, beside the dense probe's loss",
+    OodConfig,
+    lambda config: protocol_of(config, (), (), 0),
+    _measure,
+    check=check,
+    shrink=shrink,
+)

@@ -1,0 +1,5 @@
+"""The runner `random_model`: what it plans and what it measures."""
+
+from runners.stages.random_model.plan import STAGE, main
+
+__all__ = ["STAGE", "main"]

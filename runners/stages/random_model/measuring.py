@@ -1,0 +1,161 @@
+"""The measuring half of the runner `random_model`: arms of equal shape, scored pair of seeds by pair of seeds.
+
+| arm | its decoders |
+|---|---|
+| trained | SAEs trained on the model's activations: the candidate |
+| random model | the same seeds, texts and training on the re-initialised model: the control |
+| untrained | the trained arm's decoders before the first step; its live latents are the trained arm's |
+| extra controls | the same seeds, texts and training on the model, with a part held or shared |
+| gaussian | rows drawn from a normal distribution; their score is what chance gives at this shape |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gatekit.errors import GatekitError
+from runners.arms.trained_saes import (
+    TrainedSaes,
+    artifacts_json,
+    collect,
+    datasets_json,
+    inputs_json,
+    open_source,
+    reinitialised,
+    train,
+)
+from runners.metrics.chance import BesideChance, score_beside_chance
+from runners.metrics.consistency import mean_row_cosine
+from runners.metrics.reconstruction import Reconstruction
+from runners.progress import showing
+from runners.stage.lifecycle import Surroundings
+from runners.stages.random_model.plan import KIND, RandomModelConfig, protocol_of
+from runners.summary_writing import Json, Measured, measurement
+
+Columns = tuple[Sequence[float], Sequence[float] | None]
+"""Candidate and baseline of one measure."""
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """An arm and how it did."""
+
+    held_out: Reconstruction
+    agreement: BesideChance
+
+
+def measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
+    """Run the whole protocol and return what the summary says.
+
+    Raises:
+        GatekitError: model, hook or texts are not what the configuration says, or an extra control controls nothing.
+    """
+    source = open_source(config, surroundings.device)
+    activations = collect(source, config, surroundings)
+    trained = train(activations, config.sae, config.training, config.seeds, surroundings, "model")
+    twin = collect(reinitialised(source, config.controls.random_model_seed), config, surroundings)
+    random_model = train(twin, config.sae, config.training, config.seeds, surroundings, "random_model")
+    extra = {
+        name: train(
+            activations,
+            dataclasses.replace(config.sae, control=name),
+            config.training,
+            config.seeds,
+            surroundings,
+            name,
+        )
+        for name in config.controls.extra_controls
+    }
+    for name, arm in extra.items():
+        if np.array_equal(arm.decoders, trained.decoders):
+            raise GatekitError(
+                "runner.control",
+                f"'{name}' held nothing: it arrived at the candidate's own weights",
+                remedy="train longer, or leave it out of 'extra_controls'",
+            )
+    arms = [trained, random_model, *extra.values()]
+    return Measured(
+        subject=trained.subject(config),
+        protocol=protocol_of(config, datasets_json(source), random_model.subject(config)),
+        measurements=_measurements(config, trained, {"control": random_model, **extra}, surroundings.device),
+        inputs=inputs_json([activations, twin]),
+        artifacts=artifacts_json(arms, surroundings),
+    )
+
+
+def _measurements(
+    config: RandomModelConfig, trained: TrainedSaes, controls: dict[str, TrainedSaes], device: str
+) -> Json:
+    seeds, d_model, draws = config.seeds, config.subject.d_model, config.controls.gaussian_draws
+    pairs = len(seeds) * (len(seeds) - 1) // 2
+    with showing("matching latents", pairs * (1 + draws) * (2 + len(controls)), "pairs") as progress:
+
+        def scored(arm: TrainedSaes) -> _Scored:
+            held_out = arm.reconstruction(device)
+            cut = config.controls.matched_cosine
+            return _Scored(
+                held_out, score_beside_chance(arm.decoders, held_out.live, seeds, d_model, draws, progress, cut)
+            )
+
+        candidate = scored(trained)
+        others = {name: scored(arm) for name, arm in controls.items()}
+        untrained = score_beside_chance(
+            trained.initial_decoders, candidate.held_out.live, seeds, d_model, draws, progress
+        )
+    ours, held_out = candidate.agreement, candidate.held_out
+    theirs = {**{name: other.agreement for name, other in others.items()}, "untrained": untrained}
+    entries: dict[str, Columns] = {}
+    for name in ("pw_mcc", "mmcs"):
+        entries[name] = (getattr(ours.scores, name), None)
+        entries[f"{name}_live"] = (getattr(ours.scores, f"{name}_live"), None)
+        entries[f"{name}_above_gaussian"] = (getattr(ours.scores, name), getattr(ours.floor, name))
+    for other, agreement in theirs.items():
+        entries |= _above("pw_mcc", other, ours, agreement)
+    for other in ("control", "untrained"):
+        entries |= _above("mmcs", other, ours, theirs[other])
+    entries["pw_mcc_chance_corrected"] = (ours.corrected("pw_mcc"), None)
+    entries["pw_mcc_live_chance_corrected"] = (ours.corrected("pw_mcc_live"), None)
+    entries["pw_mcc_live_above_gaussian"] = (ours.scores.pw_mcc_live, ours.floor.pw_mcc_live)
+    entries["matched_fraction"] = (ours.scores.matched_fraction, None)
+    entries["matched_fraction_above_control"] = (
+        ours.scores.matched_fraction,
+        theirs["control"].scores.matched_fraction,
+    )
+    entries["similarity_at_init"] = (untrained.scores.pw_mcc, None)
+    entries["matching_shortfall"] = (_shortfall([ours, *theirs.values()]), None)
+    by_pair = {"seed_a": [a for a, _ in ours.scores.pairs], "seed_b": [b for _, b in ours.scores.pairs]}
+    found = {name: measurement(KIND, name, by_pair, *values) for name, values in entries.items()}
+
+    moved = [
+        mean_row_cosine(after, before, d_model)
+        for after, before in zip(trained.decoders, trained.initial_decoders, strict=True)
+    ]
+    per_seed: dict[str, Columns] = {
+        "r2": (held_out.r2, None),
+        "l0": (held_out.l0, None),
+        "dead_fraction": (held_out.dead_fraction, None),
+        "similarity_to_init": (moved, None),
+        **{f"r2_above_{name}": (held_out.r2, other.held_out.r2) for name, other in others.items()},
+    }
+    return found | {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in per_seed.items()}
+
+
+def _above(name: str, other: str, ours: BesideChance, theirs: BesideChance) -> dict[str, Columns]:
+    """Return one score beside one control's: as it is, over live latents, and both corrected for chance."""
+    live = f"{name}_live"
+    return {
+        f"{name}_above_{other}": (getattr(ours.scores, name), getattr(theirs.scores, name)),
+        f"{name}_chance_corrected_above_{other}": (ours.corrected(name), theirs.corrected(name)),
+        f"{live}_above_{other}": (getattr(ours.scores, live), getattr(theirs.scores, live)),
+        f"{live}_chance_corrected_above_{other}": (ours.corrected(live), theirs.corrected(live)),
+    }
+
+
+def _shortfall(arms: Sequence[BesideChance]) -> list[float]:
+    """Return for every pair of seeds what any of its scores may lack of the best matching's."""
+    columns = [scores.shortfall for arm in arms for scores in (arm.scores, arm.floor)]
+    return [max(of_pair) for of_pair in zip(*columns, strict=True)]

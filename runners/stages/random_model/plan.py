@@ -1,0 +1,123 @@
+"""Runner `random_model`: do SAEs of different seeds agree more on the trained model than on a random one?
+
+What the result establishes: over the seeds measured, SAEs trained on this hook of the model agree more (or not) across
+seeds than SAEs trained in the same way on a re-initialised twin, than themselves before training, and than Gaussian
+dictionaries of the same shape; with `extra_controls`, also than SAEs with a part held as it was drawn, and how much
+more SAEs would agree if all seeds had one initialisation. Every comparison of PW-MCC stands beside the same corrected
+for chance, over live latents, and both. What it does not: that agreeing latents mean anything, or that longer training
+would not change the comparison; `steps` and `train_tokens` stand in the protocol because both sides of it move with
+them.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from gatekit.errors import GatekitError
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.sae_stage import sae_stage
+from runners.stage.sae_subject import (
+    check_saes,
+    training_settings,
+)
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+KIND = "random_model"
+PROTOCOL = "random_model/1"
+ExtraControl = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"]
+
+
+@dataclass(frozen=True)
+class ControlPlan:
+    """What the trained SAEs are compared with."""
+
+    random_model_seed: Annotated[int, Bounds(0, 4294967295)]
+    """Of the re-initialised model's weights."""
+    gaussian_draws: Annotated[int, Bounds(1, 1000)]
+    """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
+    matched_cosine: Annotated[float, Bounds(-1.0, 1.0)]
+    """Cosine from which two matched latents count as the same."""
+    extra_controls: tuple[ExtraControl, ...] = ()
+    """Further arms on the real model (see `runners.saes.controls`), each as long in training as the candidate."""
+
+
+@dataclass(frozen=True)
+class RandomModelConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    training: TrainingPlan
+    controls: ControlPlan
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def check(config: RandomModelConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    check_saes(config)
+    extra = config.controls.extra_controls
+    if len(set(extra)) != len(extra):
+        raise GatekitError("config.together", "'extra_controls' names one of them twice")
+    if extra and config.sae.control is not None:
+        raise GatekitError("config.together", "'extra_controls' are controls of an SAE that is none itself")
+
+
+def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared."""
+    return {
+        "name": PROTOCOL,
+        "seeds": list(config.seeds),
+        "rows": config.texts.held_out_tokens,
+        "datasets": list(datasets),
+        "ks": [],
+        "baseline": {"kind": "random_model", "subject": baseline},
+        # The configuration names one candidate; whoever picks it among several says so in the policy's evidence.
+        "selection": {"candidates": 1, "seeds": []},
+        "settings": {
+            "random_model_seed": config.controls.random_model_seed,
+            "random_model_initialisation": "the model class's own",
+            "gaussian_draws": config.controls.gaussian_draws,
+            "matched_cosine": config.controls.matched_cosine,
+            "pw_mcc": "signed cosine, Hungarian one to one, all latents",
+            "pw_mcc_live": "divided by the larger number of live latents",
+            "mmcs": "mean of maximum |cosine|, both directions averaged",
+            "chance_floor": "Gaussian dictionaries of the same shape, same pair of seeds",
+            **training_settings(config),
+        },
+    }
+
+
+def _measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
+    # Imported here: it brings torch, which a plan does not need.
+    from runners.stages.random_model.measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs across seeds on a model, against the same on a re-initialised one",
+    RandomModelConfig,
+    lambda config: protocol_of(config, (), None),
+    _measure,
+    check=check,
+)

@@ -1,0 +1,111 @@
+"""Runner `stability`: how does agreement across seeds come about, and do latents that look alike do alike?
+
+Every seed's decoder is kept at five points of its training (before the first step, after 1/8, 1/4, 1/2 and all of
+it), and pairs of seeds are scored at each. At the end latents are matched twice, by the cosine of their decoder rows
+and by the effect that ablating them has on the reconstruction of held-out rows.
+
+What the result establishes: whether seeds agreed from the start (a shared initialisation) or came to agree by
+training, and when; and whether matched directions are also active together. What it does not: that longer training
+would not bring more agreement or less, since the learning rate falls to zero at the end of this one; or that ablation
+has like effects on the rest of the model, since it is measured at the hook only.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from gatekit.errors import GatekitError
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.sae_stage import sae_stage
+from runners.stage.sae_subject import (
+    check_saes,
+    training_settings,
+)
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+KIND = "stability"
+PROTOCOL = "stability/1"
+EIGHTHS = {"1_8": 1, "1_4": 2, "1_2": 4}
+"""Points between the start and the end, as measures name them, in eighths of the training."""
+
+
+@dataclass(frozen=True)
+class StabilityConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    training: TrainingPlan
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def check(config: StabilityConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    check_saes(config)
+    if config.training.steps < 8:
+        raise GatekitError("config.together", f"{config.training.steps} steps cannot be looked at after an eighth")
+
+
+def points(config: StabilityConfig) -> dict[str, int]:
+    """Return the steps done at each point between start and end, by its name."""
+    return {name: config.training.steps * eighths // 8 for name, eighths in EIGHTHS.items()}
+
+
+def protocol_of(config: StabilityConfig, datasets: Sequence[Json]) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared."""
+    from runners.metrics.consistency import METHOD
+
+    return {
+        "name": PROTOCOL,
+        "seeds": list(config.seeds),
+        "rows": config.texts.held_out_tokens,
+        "datasets": list(datasets),
+        "ks": [],
+        "baseline": {"kind": "untrained", "subject": None},
+        # The configuration names one candidate; whoever picks it among several says so in the policy's evidence.
+        "selection": {"candidates": 1, "seeds": []},
+        "settings": {
+            "points": "0, 1/8, 1/4, 1/2 and all of the steps",
+            "pw_mcc": "signed cosine of decoder rows, all latents",
+            "pw_mcc_live": "divided by the larger number of live latents",
+            "functional_pw_mcc": "cosine of ablation effects over all held-out rows, live latents",
+            "matching": METHOD,
+            **training_settings(config),
+        },
+    }
+
+
+def _measure(config: StabilityConfig, surroundings: Surroundings) -> Measured:
+    # Imported here: it brings torch, which a plan does not need.
+    from runners.stages.stability.measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs across seeds along their training, and of what their latents do",
+    StabilityConfig,
+    lambda config: protocol_of(config, ()),
+    _measure,
+    check=check,
+)

@@ -1,0 +1,129 @@
+"""Training SAEs while their decoders are kept at some points, once: beside the cached SAEs lie their trajectories."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from gatekit.errors import GatekitError
+from runners.arms.trained_saes import Activations, TrainedSaes, train
+from runners.progress import showing
+from runners.saes.architecture import Parameters
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.saes.sae_cache import cache_folder, find_seed, keep
+from runners.saes.training import SaeStack, train_stack
+from runners.stage.lifecycle import Surroundings
+
+START = "start."
+"""Prefix of the names under which a trajectory's file holds the parameters before the first step."""
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """SAEs of every seed, and where they came from; axis 0 of every tensor is the seed."""
+
+    saes: TrainedSaes
+    start: Parameters
+    """All parameters before the first step."""
+    decoders: Mapping[int, torch.Tensor]
+    """Steps done -> (seeds, d_sae, d_out) rows, for the points asked for."""
+
+
+def train_watched(
+    inputs: Activations,
+    sae: ArchitecturePlan,
+    training: TrainingPlan,
+    seeds: Sequence[int],
+    surroundings: Surroundings,
+    points: Sequence[int],
+) -> Trajectories:
+    """Train one SAE per seed and keep its decoder after each of `points` steps, or take both from the cache.
+
+    Raises:
+        GatekitError: `config.together`: the architecture cannot be built; `runner.trajectory`: an SAE of the cache is
+            not where training arrives.
+    """
+    architecture = sae.build(inputs.training.d_model, layers=getattr(inputs.training, "layers", None))
+    folder = cache_folder(surroundings.cache, architecture, training, [inputs.training.sha256], surroundings.device)
+    wanted = {f"{point}" for point in points} | {START + name for name in architecture.shapes()}
+    missing = [seed for seed in seeds if not wanted <= set(_read(folder, seed))]
+    if missing:
+        rows, device = inputs.training.read(), surroundings.device
+        groups = [missing] if device.startswith("cuda") else [[seed] for seed in missing]
+        facts = {"model": inputs.model.name, "model_digest": inputs.model.digest, "hook": inputs.hook}
+        total = training.steps * training.batch_tokens * len(missing)
+        with showing("model: training, watched", total, "tokens") as progress:
+            for group in groups:
+                watch = _Watch(points)
+                stack = train_stack(architecture, rows, group, training, device, progress, observe=watch.observe)
+                _keep_or_compare(stack, folder, facts)
+                for seed in group:
+                    _write(folder, seed, watch.seen[seed])
+    saes = train(inputs, sae, training, seeds, surroundings, "model")
+    found = [_read(folder, seed) for seed in seeds]
+    joined = {name: torch.stack([each[name] for each in found]) for name in sorted(wanted)}
+    return Trajectories(
+        saes,
+        {name: joined[START + name].to(surroundings.device) for name in architecture.shapes()},
+        {point: joined[f"{point}"] for point in points},
+    )
+
+
+def _keep_or_compare(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> None:
+    """Put SAEs into the cache, or hold those that it has to the weights that training arrived at."""
+    known = {seed: find_seed(folder, seed) for seed in stack.seeds}
+    for place, (seed, sae) in enumerate(known.items()):
+        if sae is not None and not torch.equal(sae.parameters["W_dec"], stack.parameters["W_dec"][place].cpu()):
+            raise GatekitError(
+                "runner.trajectory",
+                f"training seed {seed} again gave other weights than the cache holds",
+                remedy="give another --cache",
+            )
+    if None in known.values():
+        keep(stack, folder, facts)
+
+
+class _Watch:
+    """Keeps what training shows of it at the start and at some points."""
+
+    def __init__(self, points: Sequence[int]) -> None:
+        self._points = frozenset(points)
+        self.seen: dict[int, dict[str, torch.Tensor]] = {}
+
+    def observe(self, done: int, seeds: tuple[int, ...], parameters: Parameters) -> None:
+        for place, seed in enumerate(seeds):
+            kept = self.seen.setdefault(seed, {})
+            if done == 0:
+                kept |= {START + name: _copy(value[place]) for name, value in parameters.items()}
+            if done in self._points:
+                kept[f"{done}"] = _copy(parameters["W_dec"][place])
+
+
+def _copy(value: torch.Tensor) -> torch.Tensor:
+    return value.detach().to("cpu", copy=True).contiguous()
+
+
+def _path(folder: Path, seed: int) -> Path:
+    return folder / f"trajectory_{seed}.safetensors"
+
+
+def _read(folder: Path, seed: int) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(_path(folder, seed))
+    except (FileNotFoundError, SafetensorError):
+        # A file that is not whole is made again.
+        return {}
+
+
+def _write(folder: Path, seed: int, kept: Mapping[str, torch.Tensor]) -> None:
+    path = _path(folder, seed)
+    building = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(dict(kept), building)
+    os.replace(building, path)

@@ -1,0 +1,150 @@
+"""The measuring half of the runner `transcoder`: two arms of one shape, decoding into one space.
+
+| arm | reads | reconstructs |
+|---|---|---|
+| SAE: the candidate | the subject's hook | the same |
+| transcoder: the control | `input_hook` | the subject's hook |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gatekit.errors import GatekitError
+from runners.arms.scored_arms import ScoredArm, score_arms
+from runners.arms.trained_saes import (
+    Source,
+    TrainedSaes,
+    artifacts_json,
+    collect,
+    datasets_json,
+    inputs_json,
+    open_source,
+    train,
+)
+from runners.metrics.lower_bounds import lower_bound_over_pairs
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.stage.lifecycle import Surroundings
+from runners.stage.selection import SelectionPlan
+from runners.stages.transcoder.plan import KIND, SEARCH_CONFIDENCE, TranscoderConfig, conditions, protocol_of
+from runners.summary_writing import Json, Measured, measurement
+
+_log = logging.getLogger(__name__)
+
+PARAMETER_TOLERANCE = 1e-4
+"""Of parameters, arithmetic and tokens, as a fraction: what still counts as equal."""
+
+
+def measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
+    """Run one condition, or search a sweep and confirm its best, and return what the summary says.
+
+    Raises:
+        GatekitError: model, hooks or texts are not what the configuration says, or the arms are not matched.
+    """
+    source = open_source(config, surroundings.device)
+    searched: Json = {}
+    if config.sweep is not None:
+        name, config = _chosen(config, source, surroundings)
+        searched = {
+            "search_chose": name,
+            "search_criterion": f"largest {SEARCH_CONFIDENCE} lower bound of sae_minus_transcoder_chance_corrected",
+        }
+    sae, transcoder = arms = _compared(config, source, surroundings)
+    trained = [arm.trained for arm in arms]
+    return Measured(
+        subject=sae.trained.subject(config),
+        protocol=protocol_of(
+            config, datasets_json(source), transcoder.trained.subject(config), matched_compute(arms) | searched
+        ),
+        measurements=_measurements(config.seeds, sae, transcoder),
+        inputs=inputs_json([arm.inputs for arm in trained]),
+        artifacts=artifacts_json(trained, surroundings),
+    )
+
+
+def _chosen(config: TranscoderConfig, source: Source, surroundings: Surroundings) -> tuple[str, TranscoderConfig]:
+    """Return name and configuration of the best condition on the search's seeds, to be run on the others."""
+    assert config.sweep is not None
+    bounds: dict[str, float] = {}
+    found = dict(conditions(config))
+    for name, condition in found.items():
+        # Checkpoints of the search lie with the summaries of its conditions.
+        with TemporaryDirectory() as folder:
+            sae, transcoder = _compared(condition, source, dataclasses.replace(surroundings, artifacts=Path(folder)))
+        differences = [
+            ours - theirs
+            for ours, theirs in zip(
+                sae.agreement.corrected("pw_mcc"), transcoder.agreement.corrected("pw_mcc"), strict=True
+            )
+        ]
+        bounds[name] = lower_bound_over_pairs(sae.agreement.scores.pairs, differences, SEARCH_CONFIDENCE)
+        _log.info("%s: lower bound %.4f", name, bounds[name])
+    best = max(bounds, key=bounds.__getitem__)
+    selection = SelectionPlan(len(found), config.seeds)
+    return best, dataclasses.replace(found[best], seeds=config.sweep.confirmation_seeds, selection=selection)
+
+
+def _compared(config: TranscoderConfig, source: Source, surroundings: Surroundings) -> tuple[ScoredArm, ScoredArm]:
+    """Train and score the SAEs and the transcoders of one condition."""
+    shape = config.sae
+    plan = ArchitecturePlan("transcoder", d_sae=shape.width, k=shape.active, auxiliary_k=shape.auxiliary_k or 0)
+    ours, theirs = (collect(source, config, surroundings, hook) for hook in (None, config.transcoder.input_hook))
+    saes = train(ours, shape, config.training, config.seeds, surroundings, "model")
+    transcoders = train(theirs, plan, config.training, config.seeds, surroundings, "transcoder", ours)
+    found = score_arms(
+        [saes, transcoders], config.subject.d_model, config.transcoder.gaussian_draws, surroundings.device
+    )
+    return found[0], found[1]
+
+
+def matched_compute(arms: tuple[ScoredArm, ScoredArm]) -> Json:
+    """Return what either arm took.
+
+    Raises:
+        GatekitError: it is not the same for both.
+    """
+    sae, transcoder = (_compute(arm.trained) for arm in arms)
+    # Another architecture may have a parameter more, a threshold; anything that could buy capacity is refused.
+    if any(abs(sae[name] - transcoder[name]) > PARAMETER_TOLERANCE * sae[name] for name in sae):
+        raise GatekitError("transcoder.unmatched", f"the SAE took {sae}, the transcoder {transcoder}")
+    return sae
+
+
+def _compute(trained: TrainedSaes) -> Json:
+    """Return what one seed has of parameters, and what it takes to run and to train it."""
+    shapes = {name: value.shape[1:] for name, value in trained.stack.parameters.items()}
+    d_in, d_sae = shapes["W_enc"]
+    d_out, k, plan = shapes["W_dec"][1], trained.plan.active or d_sae, trained.stack.plan
+    return {
+        "parameters_per_seed": sum(shape.numel() for shape in shapes.values()),
+        "forward_flops_per_token": 2 * d_in * d_sae + 2 * k * d_out,
+        "training_tokens_per_seed": plan.steps * plan.batch_tokens if plan else 0,
+    }
+
+
+def _measurements(seeds: Sequence[int], sae: ScoredArm, transcoder: ScoredArm) -> Json:
+    ours, theirs = sae.agreement, transcoder.agreement
+    per_pair: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
+        "sae_minus_transcoder": (ours.scores.pw_mcc, theirs.scores.pw_mcc),
+        "sae_minus_transcoder_live": (ours.scores.pw_mcc_live, theirs.scores.pw_mcc_live),
+        "sae_minus_transcoder_mmcs": (ours.scores.mmcs, theirs.scores.mmcs),
+        "pw_mcc": (ours.scores.pw_mcc, None),
+        "pw_mcc_live": (ours.scores.pw_mcc_live, None),
+    }
+    for name in ("pw_mcc", "pw_mcc_live"):
+        corrected = (ours.corrected(name), theirs.corrected(name))
+        per_pair[f"sae_minus_transcoder{name.removeprefix('pw_mcc')}_chance_corrected"] = corrected
+        per_pair[f"{name}_chance_corrected"] = (corrected[0], None)
+    per_seed: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
+        "r2_minus_transcoder": (sae.held_out.r2, transcoder.held_out.r2),
+        "dead_fraction_minus_transcoder": (sae.held_out.dead_fraction, transcoder.held_out.dead_fraction),
+        "r2": (sae.held_out.r2, None),
+        "l0": (sae.held_out.l0, None),
+        "dead_fraction": (sae.held_out.dead_fraction, None),
+    }
+    measured = {name: measurement(KIND, name, sae.pair_keys, *values) for name, values in per_pair.items()}
+    return measured | {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in per_seed.items()}

@@ -1,0 +1,202 @@
+"""Runner `transcoder`: is the SAE as reproducible as a transcoder of matched capacity, compute and data?
+
+Both decode into the space of the subject's hook, so that their decoders can be compared by the same score. The SAE
+reads that hook itself; the transcoder reads another one, earlier in the model. Widths, number of parameters, steps,
+batches, texts and the order of rows are the same for both, and so are the decoders that they start from. Transcoders
+keep the k largest latents of each token; SAEs of another architecture are matched in latents and in active latents.
+
+What the result establishes: how far SAEs of different seeds agree beside transcoders of the same seeds, and how well
+both explain the same rows. It is a difference SAE minus transcoder: an SAE that agrees more raises it. What it does
+not: that the difference comes from what is read; the SAE's encoder starts as its decoder's transpose and is centred,
+the transcoder's starts on its own and is not, as each is published. With `input_hook` set to the subject's own hook,
+that part of the difference is measured alone.
+
+Importing this module is cheap; torch is imported when the run starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Annotated
+
+from gatekit.errors import GatekitError
+from runners.config import Bounds
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.stage.chance_plan import agreement_settings
+from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.sae_stage import sae_stage
+from runners.stage.sae_subject import (
+    check_saes,
+    shrink_saes,
+    training_settings,
+)
+from runners.stage.selection import SelectionPlan, selection_json
+from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.summary_writing import Json, Measured
+
+KIND = "transcoder"
+PROTOCOL = "transcoder/1"
+CONFIRMED = "confirmed"
+"""Folder of the summary of the condition that was chosen, on seeds that the choice did not see."""
+SEARCH_CONFIDENCE = 0.95
+"""Of the one-sided bounds that conditions are ranked by."""
+
+
+@dataclass(frozen=True)
+class TranscoderPlan:
+    """What the SAE is compared with."""
+
+    input_hook: str
+    """What the transcoder reads; as wide as the subject's hook."""
+    gaussian_draws: Annotated[int, Bounds(1, 1000)]
+    """Gaussian dictionaries per seed, for what chance gives at this shape."""
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """All combinations are measured on the configuration's seeds; the best by lower bound again on others."""
+
+    d_saes: Annotated[tuple[int, ...], Bounds(1, 10_000_000)]
+    ks: Annotated[tuple[int, ...], Bounds(1, 10_000_000)]
+    steps: Annotated[tuple[int, ...], Bounds(1, 100_000_000)]
+    learning_rates: Annotated[tuple[float, ...], Bounds(1e-8, 1.0)]
+    confirmation_seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    """None of them among the configuration's seeds."""
+
+
+@dataclass(frozen=True)
+class TranscoderConfig:
+    """Everything that determines the observations, on one device."""
+
+    threads: Annotated[int, Bounds(1, 1024)]
+    seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    training: TrainingPlan
+    transcoder: TranscoderPlan
+    sweep: SweepPlan | None = None
+    """None is one condition alone; every condition of a sweep is recorded as such a configuration."""
+    selection: SelectionPlan | None = None
+    """Of a condition: those that it was looked at with."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+def conditions(config: TranscoderConfig) -> list[tuple[str, TranscoderConfig]]:
+    """Return name and configuration of every condition of a sweep, on the seeds of the search."""
+    sweep, sae = config.sweep, config.sae
+    if sweep is None:
+        return []
+    grid = list(product(sweep.d_saes, sweep.ks, sweep.steps, sweep.learning_rates))
+    found = []
+    for d_sae, k, steps, rate in grid:
+        auxiliary_k = None if sae.auxiliary_k is None else min(sae.auxiliary_k, d_sae)
+        condition = dataclasses.replace(
+            config,
+            sae=dataclasses.replace(sae, d_sae=d_sae, k=k, auxiliary_k=auxiliary_k),
+            training=dataclasses.replace(config.training, steps=steps, learning_rate=rate),
+            sweep=None,
+            selection=SelectionPlan(len(grid), config.seeds),
+        )
+        found.append((f"d_sae-{d_sae}-k-{k}-steps-{steps}-rate-{rate:g}", condition))
+    return found
+
+
+def cells(config: TranscoderConfig) -> Sequence[tuple[str, TranscoderConfig]]:
+    """Return folder and configuration of every summary: the conditions of a sweep, and the confirmation at its end."""
+    return [*conditions(config), (CONFIRMED, config)] if config.sweep else [("", config)]
+
+
+def check(config: TranscoderConfig) -> None:
+    """Refuse values that do not go together, in any condition.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    sweep = config.sweep
+    faults = {
+        f"transcoders are TopK ones with as many latents active, which '{config.sae.label}' does not fix": (
+            config.sae.active is None or config.sae.architecture == "route"
+        ),
+        f"a sweep varies d_sae and k, which '{config.sae.label}' has not": sweep is not None
+        and None in (config.sae.d_sae, config.sae.k),
+    }
+    if sweep is not None:
+        again, found = sweep.confirmation_seeds, conditions(config)
+        faults |= {
+            "a sweep needs at least two different conditions": len(found) < 2 or len(dict(found)) != len(found),
+            "a sweep needs at least three seeds to search on; fewer have no bound": len(config.seeds) < 3,
+            "'confirmation_seeds' must be at least two, different and in increasing order": len(again) < 2
+            or list(again) != sorted(set(again)),
+            "a seed that was searched on cannot confirm": bool(set(again) & set(config.seeds)),
+            "a sweep states the selection of its conditions itself; leave it out": config.selection is not None,
+        }
+    for fault, present in faults.items():
+        if present:
+            raise GatekitError("config.together", fault)
+    for _, condition in conditions(config) or [("", config)]:
+        check_saes(condition)
+
+
+def shrink(config: TranscoderConfig, small: TranscoderConfig) -> TranscoderConfig:
+    """Return the configuration's model and hooks at the smoke configuration's size, as one condition."""
+    return dataclasses.replace(shrink_saes(config, small), sweep=None, selection=None)
+
+
+def protocol_of(
+    config: TranscoderConfig, datasets: Sequence[Json], baseline: Json | None, compute: Json | None = None
+) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared.
+
+    Args:
+        config: of one condition.
+        datasets: the texts, by digest.
+        baseline: subject of the transcoders.
+        compute: what training either took, and how a searched condition was found.
+    """
+    return {
+        "name": PROTOCOL,
+        "seeds": list(config.seeds),
+        "rows": config.texts.held_out_tokens,
+        "datasets": list(datasets),
+        "ks": [],
+        "baseline": {"kind": "transcoder", "subject": baseline},
+        "selection": selection_json(config.selection),
+        "settings": {
+            "input_hook": config.transcoder.input_hook,
+            "target_hook": config.subject.hook,
+            "sae_encoder": "starts as the decoder's transpose; input centred by b_dec",
+            "transcoder_encoder": "starts apart from the decoder; input not centred",
+            **agreement_settings(config.transcoder.gaussian_draws),
+            **(compute or {}),
+            **training_settings(config),
+        },
+    }
+
+
+def _measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
+    # Imported here: it brings torch, which a plan does not need.
+    from runners.stages.transcoder.measuring import measure
+
+    return measure(config, surroundings)
+
+
+STAGE = sae_stage(
+    KIND,
+    "agreement of SAEs across seeds, against transcoders of matched capacity, compute and data",
+    TranscoderConfig,
+    lambda config: protocol_of(config, (), None),
+    _measure,
+    check=check,
+    shrink=shrink,
+    cells=cells,
+    judged=lambda name: name in ("", CONFIRMED),
+)
