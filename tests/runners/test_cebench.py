@@ -241,11 +241,11 @@ def test_values_that_do_not_go_together_are_refused(tmp_path, before, after, mes
         cebench.check(read_config(path, cebench.CeBenchConfig))
 
 
-@pytest.mark.parametrize("name", ["cebench", "cebench_demo", "cebench_smoke"])
+@pytest.mark.parametrize("name", ["full", "demo", "smoke"])
 def test_the_configurations_that_we_ship_are_sound_and_name_the_subject_of_random_model(name):
-    configs = Path(cebench.__file__).parents[1] / "configs"
-    config = read_config(configs / f"{name}.yaml", cebench.CeBenchConfig)
+    configs = cebench.STAGE.smoke_config.parents[1]
+    config = read_config(configs / "cebench" / f"{name}.yaml", cebench.CeBenchConfig)
     cebench.check(config)
-    other = read_config(configs / f"{name.replace('cebench', 'random_model')}.yaml", RandomModelConfig)
+    other = read_config(configs / "random_model" / f"{name}.yaml", RandomModelConfig)
     for part in ("threads", "seeds", "subject", "texts", "sae", "training"):
         assert getattr(config, part) == getattr(other, part)

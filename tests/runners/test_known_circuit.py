@@ -228,9 +228,7 @@ def test_values_that_do_not_go_together_are_refused_before_the_run(run, tmp_path
     assert not (tmp_path / "out" / "known_circuit.json").exists()
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "runners" / "configs").glob("known_circuit*.yaml")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", sorted(known_circuit.STAGE.smoke_config.parent.glob("*.yaml")), ids=lambda p: p.stem)
 def test_the_configurations_that_ship_are_valid(path):
     config = read_config(path, known_circuit.KnownCircuitConfig)
     known_circuit.check(config)
@@ -241,8 +239,8 @@ def test_the_configurations_that_ship_are_valid(path):
 
 
 def test_the_smoke_size_of_a_configuration_trains_no_transformer_and_keeps_its_hook():
-    small = read_config(ROOT / "runners" / "configs" / "known_circuit" / "smoke.yaml", known_circuit.KnownCircuitConfig)
-    large = read_config(ROOT / "runners" / "configs" / "known_circuit_113.yaml", known_circuit.KnownCircuitConfig)
+    small = read_config(known_circuit.STAGE.smoke_config, known_circuit.KnownCircuitConfig)
+    large = read_config(known_circuit.STAGE.smoke_config.with_name("113.yaml"), known_circuit.KnownCircuitConfig)
     changed = dataclasses.replace(large, transformer=dataclasses.replace(large.transformer, hook="hook_embed"))
     shrunk = known_circuit.shrink(changed, small)
     assert (shrunk.transformer.weights, shrunk.transformer.p) == ("committed", 53)

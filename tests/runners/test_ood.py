@@ -253,11 +253,11 @@ def test_values_that_do_not_go_together_are_refused(tmp_path, before, after, mes
         ood.check(read_config(path, ood.OodConfig))
 
 
-@pytest.mark.parametrize("name", ["ood", "ood_demo", "ood_smoke"])
+@pytest.mark.parametrize("name", ["full", "demo", "smoke"])
 def test_the_configurations_that_we_ship_are_sound_and_name_the_subject_of_random_model(name):
-    configs = Path(ood.__file__).parents[1] / "configs"
-    config = read_config(configs / f"{name}.yaml", ood.OodConfig)
+    configs = ood.STAGE.smoke_config.parents[1]
+    config = read_config(configs / "ood" / f"{name}.yaml", ood.OodConfig)
     ood.check(config)
-    other = read_config(configs / f"{name.replace('ood', 'random_model')}.yaml", RandomModelConfig)
+    other = read_config(configs / "random_model" / f"{name}.yaml", RandomModelConfig)
     for part in ("threads", "seeds", "subject", "texts", "sae", "training"):
         assert getattr(config, part) == getattr(other, part)

@@ -311,14 +311,14 @@ def test_an_unknown_dataset_fails_the_run_and_names_the_nearest(run, capsys):
 
 
 def test_the_shipped_configurations_share_their_saes_with_random_model():
-    root = Path(saebench.__file__).parents[1] / "configs"
+    root = saebench.STAGE.smoke_config.parents[1]
     from runners.stages.random_model.plan import RandomModelConfig
 
-    for suffix in ("", "_demo", "_smoke"):
-        ours = read_config(root / f"saebench{suffix}.yaml", saebench.SaebenchConfig)
-        theirs = read_config(root / f"random_model{suffix}.yaml", RandomModelConfig)
-        for name in ("threads", "seeds", "subject", "texts", "sae", "training"):
-            assert getattr(ours, name) == getattr(theirs, name)
+    for name in ("full.yaml", "demo.yaml", "smoke.yaml"):
+        ours = read_config(root / "saebench" / name, saebench.SaebenchConfig)
+        theirs = read_config(root / "random_model" / name, RandomModelConfig)
+        for member in ("threads", "seeds", "subject", "texts", "sae", "training"):
+            assert getattr(ours, member) == getattr(theirs, member)
         saebench.check(ours)
 
 
