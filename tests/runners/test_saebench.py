@@ -326,7 +326,7 @@ def test_the_shipped_configurations_share_their_saes_with_random_model():
 @pytest.mark.parametrize("after", [1, 4, 9])
 def test_a_killed_run_goes_on_to_the_numbers_of_an_undisturbed_one(done, run, tmp_path, after):
     command = [sys.executable, "-m", "runners", "saebench", *arguments(tmp_path, TINY, "killed", "cache")]
-    process = subprocess.Popen(command, cwd=Path(saebench.__file__).parents[2], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=Path(saebench.__file__).parents[3], stderr=subprocess.DEVNULL)
     entries = tmp_path / "cache" / "probing"
     while process.poll() is None and len(list(entries.glob("*.json"))) < after:
         time.sleep(0.02)

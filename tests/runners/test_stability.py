@@ -178,7 +178,7 @@ def test_the_configurations_of_the_repository_are_sound():
 
 @pytest.mark.slow
 def test_the_smoke_size_runs_from_the_command_line_to_a_verdict(tmp_path):
-    root = Path(stability.__file__).parents[2]
+    root = Path(stability.__file__).parents[3]
     command = [sys.executable, "-m", "runners", "stability", "--smoke", "--out", str(tmp_path / "out")]
     command += ["--cache", str(tmp_path / "cache"), "--policy", str(root / "policies" / "stability.yaml")]
     ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
