@@ -131,8 +131,11 @@ def read(folder: Path) -> Sae:
         tensors["threshold"] = tensors.pop("topk_threshold")
     stored_as = str(tensors["W_dec"].dtype).removeprefix("torch.") if "W_dec" in tensors else None
     parameters = _canonical(config_path, path, config, architecture, checked(path, tensors, architecture.shapes()))
-    if facts.normalisation in ("layer_norm", "constant_norm_rescale"):
-        architecture = PerToken(architecture, facts.normalisation)
+    match facts.normalisation:
+        case "layer_norm":
+            architecture = PerToken(architecture, "layer_norm")
+        case "constant_norm_rescale":
+            architecture = PerToken(architecture, "constant_norm_rescale")
     return Sae(
         architecture,
         parameters,

@@ -4,8 +4,10 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -17,6 +19,7 @@ collect_ignore_glob = [] if find_spec("torch") else ["test_*.py"]
 
 if find_spec("torch"):
     import torch
+    from safetensors.torch import load_file
 
 
 @pytest.fixture
@@ -55,8 +58,44 @@ def peer() -> Callable[[str], Any]:
             if spec is None or spec.submodule_search_locations is None:
                 pytest.skip(f"{package} is not installed")
             stand_in = ModuleType(package)
-            stand_in.__path__ = list(spec.submodule_search_locations)
+            stand_in.__path__, stand_in.__spec__ = list(spec.submodule_search_locations), spec
             sys.modules[package] = stand_in
         return import_module(module)
 
     return load
+
+
+@pytest.fixture
+def sae_lens_reads(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Return a function that reads a repository's files, lying in a folder here, as SAELens reads them from the Hub."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import sae_lens
+        from sae_lens.loading import pretrained_sae_loaders as loaders
+
+    def read(loader: str, repository: Path, repo_id: str, folder: str, **overrides: Any) -> Any:
+        def local(repo_id: str = "", filename: str = "", subfolder: str | None = None, **others: Any) -> str:
+            path = repository / (subfolder or "") / filename
+            if not path.is_file():
+                response = MagicMock(status_code=404)
+                raise loaders.EntryNotFoundError(str(path), response)
+            return str(path)
+
+        monkeypatch.setattr(loaders, "hf_hub_download", local)
+        monkeypatch.setattr(
+            loaders,
+            "get_safetensors_tensor_shapes",
+            lambda _, name: {key: list(value.shape) for key, value in load_file(repository / name).items()},
+        )
+        config, tensors, _ = getattr(loaders, loader)(repo_id, folder, "cpu", False, overrides)
+        config = loaders.handle_config_defaulting(config)
+        config["dtype"] = "float32"
+        config_class = sae_lens.SAE.get_sae_config_class_for_architecture(config["architecture"])
+        settings = config_class.from_dict(config)
+        sae = sae_lens.SAE.get_sae_class_for_architecture(settings.architecture())(settings)
+        sae.load_state_dict(tensors)
+        return sae
+
+    return read
