@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from gatekit.evidence import provenance
+from gatekit.evidence.provenance import GitState
 from runners.code_digest import ROOT, source_of
 from runners.sources import counts, module_name
 
@@ -31,38 +29,12 @@ MEASURING_PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
-class GitState:
-    """The repository that the running code lies in; None where it lies in none."""
-
-    commit: str | None
-    dirty: bool | None
-
-
 def git_state() -> GitState:
-    """Return the commit and whether tracked files, or untracked code, differ from it; take it when the run STARTS.
-
-    Untracked files elsewhere (outputs, notes) change no number and do not count.
-    """
-    root = Path(__file__).resolve().parents[1]
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=60)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout if done.returncode == 0 else None
-
-    top = git("rev-parse", "--show-toplevel")
-    commit = git("rev-parse", "HEAD")
+    """Return the commit of this code and whether anything differs from it; take it when the run STARTS."""
     # An installed copy may lie inside somebody else's repository, whose commit says nothing about this code.
-    if top is None or commit is None or git("ls-files", "--error-unmatch", __file__) is None:
+    if provenance.git(ROOT, "ls-files", "--error-unmatch", __file__) is None:
         return GitState(None, None)
-    tracked = git("status", "--porcelain", "--untracked-files=no")
-    untracked = git("ls-files", "--others", "--exclude-standard", "--", "runners", "gatekit", "schemas")
-    if tracked is None or untracked is None:
-        return GitState(commit.strip(), None)
-    return GitState(commit.strip(), bool(tracked.strip() or untracked.strip()))
+    return provenance.git_state(ROOT, ["runners", "gatekit", "schemas"])
 
 
 def source_digests(*others: Path) -> dict[str, dict[str, str]]:
@@ -97,22 +69,6 @@ def used_sources(digests: Mapping[str, dict[str, str]]) -> list[dict[str, str]]:
     return [entry for path, entry in digests.items() if path in loaded or not path.endswith(".py")]
 
 
-def utc_now() -> str:
-    """Return the time in UTC, RFC 3339, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def package_versions(names: Iterable[str] = MEASURING_PACKAGES) -> dict[str, str]:
     """Return the version of each installed package among `names`."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def shown_argument(argument: str) -> str:
-    """Return a command-line argument as the summary shows it: an absolute path is cut to its last part."""
-    return Path(argument).name if Path(argument).is_absolute() else argument
+    return provenance.package_versions(names)

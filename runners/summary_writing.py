@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence import summary_parts
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.kinds import measures
 from gatekit.evidence.strict_json import read_json
@@ -53,20 +53,10 @@ def measurement(
     contract = measures(kind)[name]
     if contract.compares != (baseline is not None):
         raise ValueError(f"{name} {'needs' if contract.compares else 'takes no'} baseline")
-    columns: Json = {column: list(values) for column, values in keys.items()}
-    columns["candidate"] = [float(value) for value in candidate]
-    total = math.fsum(columns["candidate"])
+    columns: Json = {**keys, "candidate": [float(value) for value in candidate]}
     if baseline is not None:
         columns["baseline"] = [float(value) for value in baseline]
-        total -= math.fsum(columns["baseline"])
-    return {
-        "unit": contract.unit,
-        "direction": contract.direction,
-        "range": [contract.low, contract.high],
-        "design": contract.design,
-        "columns": columns,
-        "aggregates": {"estimate": total / len(columns["candidate"])},
-    }
+    return summary_parts.observed(contract, columns)
 
 
 def check_place(path: Path, config: Mapping[str, Any]) -> None:
@@ -102,10 +92,14 @@ def check_place(path: Path, config: Mapping[str, Any]) -> None:
 
 def write_measured(path: Path, kind: str, producer: Json, measured: Measured) -> str:
     """Write the summary of a completed run whole and return the digest of its bytes."""
-    document = _document(kind, "ok", producer, measured.subject, measured.protocol)
-    document["producer"]["inputs"] = measured.inputs
-    document["measurements"] = measured.measurements
-    document["artifacts"] = measured.artifacts
+    document = summary_parts.summary(
+        kind,
+        subject=measured.subject,
+        producer={**producer, "inputs": measured.inputs},
+        protocol=measured.protocol,
+        measurements=measured.measurements,
+        artifacts=measured.artifacts,
+    )
     return write_summary(document, str(path))
 
 
@@ -113,20 +107,13 @@ def write_failed(path: Path, kind: str, producer: Json, subject: Json, protocol:
     """Write a `failed` summary and say whether it was written: an `ok` one of the same configuration is left alone."""
     if path.exists() and read_json(str(path)).value.get("status") == "ok":
         return False
-    document = _document(kind, "failed", producer, subject, protocol)
-    document["reason"] = reason[:2000]
+    document = summary_parts.summary(
+        kind,
+        subject=subject,
+        producer={"inputs": [], **producer},
+        protocol=protocol,
+        status="failed",
+        reason=reason[:2000],
+    )
     write_summary(document, str(path))
     return True
-
-
-def _document(kind: str, status: str, producer: Json, subject: Json, protocol: Json) -> Json:
-    return {
-        "schema": "gatekit.summary/1",
-        "kind": kind,
-        "status": status,
-        "subject": subject,
-        "producer": {"inputs": [], **producer},
-        "protocol": protocol,
-        "measurements": {},
-        "artifacts": [],
-    }

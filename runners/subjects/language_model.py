@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.canonical import weights_sha256
 from runners.digests import file_sha256, sequence_sha256, tensors_sha256
 from runners.seeding import derive_seed
 
@@ -106,7 +107,7 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
     return ModelFiles(
         name=folder.resolve().name if source == "folder" else name,
         folder=folder,
-        digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in weights),
+        digest=weights_sha256(folder),
         tokenizer_digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in texts),
     )
 
