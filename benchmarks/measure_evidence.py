@@ -36,33 +36,32 @@ class Row:
     folder: str
     """Below evidence/, where its summaries lie, or the folders of them."""
     runner: str
-    config: str
-    """Name of the configuration, without folder and ending."""
+    config: str = "default"
+    """Name of the configuration of that runner."""
     holds: tuple[str, ...] = ()
     """Folders of summaries where there are several, for the table."""
 
     @property
     def arguments(self) -> list[str]:
         """The runner's command line without `--out`."""
-        (path,) = (ROOT / "runners" / "configs").rglob(f"{self.config}.yaml")
-        return [self.runner, "--config", path.relative_to(ROOT).as_posix()]
+        return [self.runner, "--config", f"runners/configs/{self.runner}/{self.config}.yaml"]
 
 
 # The quick ones first: what is wrong shows early. Then those that train the SAEs of saes_demo.yaml, those of
 # saes_half.yaml, and the longest; within a group trained SAEs are found in the cache.
 ROWS = (
-    Row("modular_addition", "known_circuit", "known_circuit"),
-    Row("stability", "stability", "stability"),
-    Row("minilm", "candidates", "candidates", ("minilm/topk", "minilm/batch_topk")),
-    Row("controls/topk", "random_model", "random_model_controls"),
-    Row("controls/transcoder_untied", "transcoder", "transcoder_untied"),
-    Row("frontier", "frontier", "frontier", ("frontier/*",)),
-    Row("ablation", "ablation", "ablation", ("ablation/*",)),
-    Row("adaptive_l0", "adaptive_l0", "adaptive_l0"),
-    Row("adaptive_l0_k4", "adaptive_l0", "adaptive_l0_k4"),
-    Row("scaling", "scaling", "scaling", ("scaling/*",)),
-    Row("layer_routing", "layer_routing", "layer_routing"),
-    Row("consistency", "consistency", "consistency", ("consistency/*",)),
+    Row("modular_addition", "known_circuit"),
+    Row("stability", "stability"),
+    Row("minilm", "candidates", holds=("minilm/topk", "minilm/batch_topk")),
+    Row("controls/topk", "random_model", "controls"),
+    Row("controls/transcoder_untied", "transcoder", "untied"),
+    Row("frontier", "frontier", holds=("frontier/*",)),
+    Row("ablation", "ablation", holds=("ablation/*",)),
+    Row("adaptive_l0", "adaptive_l0"),
+    Row("adaptive_l0_k4", "adaptive_l0", "k4"),
+    Row("scaling", "scaling", holds=("scaling/*",)),
+    Row("layer_routing", "layer_routing"),
+    Row("consistency", "consistency", holds=("consistency/*",)),
 )
 
 

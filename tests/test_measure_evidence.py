@@ -35,7 +35,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def repository(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tool, "ROOT", tmp_path)
-    monkeypatch.setattr(tool, "ROWS", (tool.Row("one", "stability", "stability"), tool.Row("two", "x", "x")))
+    monkeypatch.setattr(tool, "ROWS", (tool.Row("one", "stability"), tool.Row("two", "scaling")))
     monkeypatch.setattr(tool, "why_measure", lambda folder, check=tool.why_measure: check(folder, tmp_path))
     monkeypatch.setattr(tool, "git_state", lambda: tool_state("c0ffee", False))
     return tmp_path
@@ -66,6 +66,10 @@ def measuring(calls: list[str], root: Path, wrong: str | None = None) -> Callabl
 
 def test_the_table_in_the_readme_is_what_is_run(tool: ModuleType) -> None:
     assert tool.table() in (ROOT / "evidence" / "README.md").read_text(), "measure_evidence.py --table prints it"
+
+
+def test_every_configuration_that_is_run_is_there(tool: ModuleType) -> None:
+    assert all((ROOT / row.arguments[-1]).is_file() for row in tool.ROWS)
 
 
 def test_every_committed_summary_belongs_to_one_run(tool: ModuleType) -> None:
