@@ -7,6 +7,7 @@ function. It is imported when it is called. Nothing here imports torch.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from inspect import getdoc
@@ -83,7 +84,8 @@ def _title(claimants: tuple[Plugin, ...]) -> str:
         main = _main(plugin)
     except GatekitError as error:
         return f"broken: {error}"
-    described = main if ":" in plugin.value else load(plugin)
+    # A package may take its `main` from a module of its own that says more of it.
+    described = main if ":" in plugin.value else sys.modules.get(getattr(main, "__module__", ""), main)
     title = (getdoc(described) or "").split("\n")[0].removeprefix(f"Runner `{plugin.name}`: ")
     missing = _missing(plugin)
     return f"{title} (needs {missing}, which is not installed)" if missing else title

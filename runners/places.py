@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -79,17 +79,22 @@ def derived(config: C, places: Mapping[str, Location | None] | None = None, /, *
 
 
 def taking(config: C, source: Any, *names: str) -> C:
-    """Return the configuration with these fields of another one of its kind, and their places."""
+    """Return the configuration with these fields of another one, and their places.
+
+    One that was made in Python and stands nowhere itself stands where the other one does.
+    """
     taken = _noted(source)
     made = derived(config, **{name: getattr(source, name) for name in names})
     kept = {key: place for key, place in _noted(made).items() if key.partition("[")[0] not in names}
-    note(made, kept | {key: place for key, place in taken.items() if key.partition("[")[0] in names})
+    brought = {key: place for key, place in taken.items() if key.partition("[")[0] in names}
+    itself = {ITSELF: taken[ITSELF]} if ITSELF in taken else {}
+    note(made, itself | kept | brought)
     return made
 
 
 def config_error(
     config: object,
-    key: str,
+    key: str | tuple[str, ...],
     message: str,
     remedy: str | None = None,
     *,
@@ -100,21 +105,37 @@ def config_error(
 
     Args:
         config: of the run, or of a cell.
-        key: as of `place_of`.
+        key: as of `place_of`; where values do not go together, the one at fault and then the others, whose places are
+            told where they stand on another line.
         message: as of GatekitError.
         remedy: as of GatekitError.
         error_id: as of GatekitError.
         exit_code: as of GatekitError.
     """
-    return GatekitError(error_id, message, place_of(config, key), remedy, exit_code)
+    first, *others = (key,) if isinstance(key, str) else key
+    place = place_of(config, first)
+    beside = [f"'{other}' stands at {at}" for other in others if (at := _on_another_line(config, other, place))]
+    return GatekitError(error_id, message, place, "; ".join([*filter(None, [remedy]), *beside]) or None, exit_code)
 
 
-def refuse_first(config: object, *faults: tuple[str, str, bool]) -> None:
+def _on_another_line(config: object, key: str, place: Location | None) -> Location | None:
+    other = place_of(config, key)
+    if other is None or place is None or (other.path, other.line) == (place.path, place.line):
+        return None
+    return other
+
+
+def first_repeat(values: Sequence[object]) -> int | None:
+    """Return the place of the first value that stood before, or None where all are different."""
+    return next((place for place, value in enumerate(values) if value in values[:place]), None)
+
+
+def refuse_first(config: object, *faults: tuple[str | tuple[str, ...], str, bool]) -> None:
     """Refuse the first fault that is present.
 
     Args:
         config: of the run, or of a cell.
-        faults: (key, message, whether it is present).
+        faults: (key or keys as of `config_error`, message, whether it is present).
 
     Raises:
         GatekitError: `config.together`, at the key's place.

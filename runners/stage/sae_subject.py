@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from gatekit.errors import GatekitError
 from runners.config import plain
+from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
@@ -63,29 +63,60 @@ def check_saes(config: SaeConfig, least_seeds: int = 2) -> None:
         GatekitError: `config.together`.
     """
     sae, texts, training, seeds = config.sae, config.texts, config.training, config.seeds
-    faults = {
-        f"'seeds' must be at least {least_seeds}, different and in increasing order": len(seeds) < least_seeds
-        or list(seeds) != sorted(set(seeds)),
-        "'sae' gives no number of latents": sae.width < 1,
-        f"k={sae.active} exceeds d_sae={sae.width}": (sae.active or 0) > sae.width,
-        f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.width}": (sae.auxiliary_k or 0) > sae.width,
-        f"batch_tokens={training.batch_tokens} exceeds train_tokens={texts.train_tokens}": training.batch_tokens
-        > texts.train_tokens,
-        "'revision' is for hub models only": config.subject.model.revision is not None
-        and config.subject.model.source != "hub",
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+    active, width = active_key(sae), width_key(sae)
+    refuse_first(
+        config,
+        (
+            "seeds",
+            f"'seeds' must be at least {least_seeds}, different and in increasing order",
+            len(seeds) < least_seeds or list(seeds) != sorted(set(seeds)),
+        ),
+        ("sae", "'sae' gives no number of latents", sae.width < 1),
+        ((active, width), f"k={sae.active} exceeds d_sae={sae.width}", (sae.active or 0) > sae.width),
+        (
+            ("sae.auxiliary_k", width),
+            f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.width}",
+            (sae.auxiliary_k or 0) > sae.width,
+        ),
+        (
+            ("training.batch_tokens", "texts.train_tokens"),
+            f"batch_tokens={training.batch_tokens} exceeds train_tokens={texts.train_tokens}",
+            training.batch_tokens > texts.train_tokens,
+        ),
+        (
+            "subject.model.revision",
+            "'revision' is for hub models only",
+            config.subject.model.revision is not None and config.subject.model.source != "hub",
+        ),
+    )
+
+
+def width_key(sae: ArchitecturePlan) -> str:
+    """Return the key of a configuration that gives the number of latents."""
+    return "sae.widths" if sae.d_sae is None and sae.widths is not None else "sae.d_sae"
+
+
+def active_key(sae: ArchitecturePlan) -> str:
+    """Return the key of a configuration that gives the number of active latents."""
+    return "sae.levels" if sae.k is None and sae.levels is not None else "sae.k"
+
+
+def architecture_key(place: int | None, block: str = "") -> str:
+    """Return the key of an architecture among a configuration's own `sae` and then those of its `architectures`.
+
+    Args:
+        place: 0 is `sae`; None too.
+        block: that `architectures` stands in.
+    """
+    if not place:
+        return "sae"
+    return f"{block}.architectures[{place - 1}]" if block else f"architectures[{place - 1}]"
 
 
 def shrink_saes(config: C, small: Any) -> C:
     """Return the configuration's model and hook at the smoke configuration's seeds, tokens, shape and training."""
-    texts = dataclasses.replace(
-        config.texts, train_tokens=small.texts.train_tokens, held_out_tokens=small.texts.held_out_tokens
-    )
-    shrunk: C = dataclasses.replace(config, seeds=small.seeds, texts=texts, sae=small.sae, training=small.training)
-    return shrunk
+    texts = taking(config.texts, small.texts, "train_tokens", "held_out_tokens")
+    return taking(derived(config, texts=texts), small, "seeds", "sae", "training")
 
 
 def plain_without_paths(config: Any) -> Json:

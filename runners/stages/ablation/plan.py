@@ -14,13 +14,13 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from gatekit.errors import GatekitError
+from gatekit.errors import Location
 from runners.config import Bounds
+from runners.places import config_error, derived, place_of, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import ChancePlan, agreement_settings
@@ -78,21 +78,23 @@ def cells(config: AblationConfig) -> Sequence[tuple[str, AblationConfig]]:
     sae, sweep = config.sae, config.sweep
     if sweep is None or sae.d_sae is None or sae.k is None:
         return [("", config)]
+    # Each shape with the places of what it varies.
     own = (sae.d_sae, sae.k, config.training.steps)
-    shapes = [
-        *((own[0], k, own[2]) for k in sweep.ks),
-        *((d_sae, *own[1:]) for d_sae in sweep.d_saes),
-        *((*own[:2], steps) for steps in sweep.steps),
-    ]
-    shapes = list(dict.fromkeys(shapes))
+    shapes: dict[tuple[int, int, int], dict[str, Location | None]] = {}
+    for place, k in enumerate(sweep.ks):
+        shapes.setdefault((own[0], k, own[2]), {"k": place_of(sweep, f"ks[{place}]")})
+    for place, d_sae in enumerate(sweep.d_saes):
+        shapes.setdefault((d_sae, *own[1:]), {"d_sae": place_of(sweep, f"d_saes[{place}]")})
+    for place, steps in enumerate(sweep.steps):
+        shapes.setdefault((*own[:2], steps), {"steps": place_of(sweep, f"steps[{place}]")})
     selection = SelectionPlan(len(shapes), config.seeds) if len(shapes) > 1 else None
     found = []
-    for d_sae, k, steps in shapes:
+    for (d_sae, k, steps), varied in shapes.items():
         auxiliary_k = None if sae.auxiliary_k is None else min(sae.auxiliary_k, d_sae)
-        cell = dataclasses.replace(
+        cell = derived(
             config,
-            sae=dataclasses.replace(sae, d_sae=d_sae, k=k, auxiliary_k=auxiliary_k),
-            training=dataclasses.replace(config.training, steps=steps),
+            sae=derived(sae, varied, d_sae=d_sae, k=k, auxiliary_k=auxiliary_k),
+            training=derived(config.training, varied, steps=steps),
             sweep=None,
             selection=selection,
         )
@@ -108,20 +110,25 @@ def check(config: AblationConfig) -> None:
     """
     sae, sweep = config.sae, config.sweep
     if sweep is not None:
-        own = {"ks": sae.k, "d_saes": sae.d_sae, "steps": config.training.steps}
-        for name, value in own.items():
+        own = {
+            "ks": ("sae.k", sae.k),
+            "d_saes": ("sae.d_sae", sae.d_sae),
+            "steps": ("training.steps", config.training.steps),
+        }
+        for name, (key, value) in own.items():
             if value not in getattr(sweep, name):
                 message = f"'{name}' lacks {value}, which the rest of the sweep is run at"
-                raise GatekitError("config.together", message)
+                raise config_error(config, (f"sweep.{name}", key), message)
         if config.selection is not None:
-            raise GatekitError("config.together", "a sweep states the selection of its cells itself; leave it out")
+            message = "a sweep states the selection of its cells itself; leave it out"
+            raise config_error(config, "selection", message)
     for _, cell in cells(config):
         check_saes(cell)
 
 
 def shrink(config: AblationConfig, small: AblationConfig) -> AblationConfig:
     """Return the configuration's model and hook at the smoke configuration's size and with its sweep."""
-    return dataclasses.replace(shrink_saes(config, small), sweep=small.sweep, selection=None)
+    return derived(taking(shrink_saes(config, small), small, "sweep"), selection=None)
 
 
 def protocol_of(config: AblationConfig, datasets: Sequence[Json]) -> Json:

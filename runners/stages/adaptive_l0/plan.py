@@ -14,13 +14,12 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
+from runners.places import derived, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import ChancePlan, agreement_settings
@@ -77,7 +76,9 @@ def main(argv: Sequence[str]) -> int:
 
 def with_k(config: AdaptiveL0Config, k: int | None) -> AdaptiveL0Config:
     """Return the configuration with another k; None where it is not known yet."""
-    return dataclasses.replace(config, sae=dataclasses.replace(config.sae, k=k))
+    ks = config.search.ks
+    places = {"k": place_of(config, f"search.ks[{ks.index(k)}]")} if k in ks else None
+    return derived(config, sae=derived(config.sae, places, k=k))
 
 
 def check(config: AdaptiveL0Config) -> None:
@@ -88,22 +89,28 @@ def check(config: AdaptiveL0Config) -> None:
     """
     search, own = config.search, config.sae.k
     chosen_from, looked_at = len(search.ks), search.seeds or ()
-    faults = {
-        "the control has no k to be compared with": own is None,
-        "'ks' must be different and in increasing order": list(search.ks) != sorted(set(search.ks)),
-        f"the only candidate is the control's own k={own}": search.ks == (own,),
-        "several candidates need seeds to search on and an r2 floor; one needs neither": {
-            search.seeds is not None,
-            search.r2_floor is not None,
-        }
-        != {chosen_from > 1},
-        "the search's seeds must be at least three, different and in increasing order": chosen_from > 1
-        and (len(looked_at) < 3 or list(looked_at) != sorted(set(looked_at))),
-        "a seed that was searched on cannot confirm": bool(set(looked_at) & set(config.seeds)),
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+    stated = {search.seeds is not None, search.r2_floor is not None}
+    refuse_first(
+        config,
+        ("sae", "the control has no k to be compared with", own is None),
+        ("search.ks", "'ks' must be different and in increasing order", list(search.ks) != sorted(set(search.ks))),
+        (("search.ks", "sae.k"), f"the only candidate is the control's own k={own}", search.ks == (own,)),
+        (
+            "search",
+            "several candidates need seeds to search on and an r2 floor; one needs neither",
+            stated != {chosen_from > 1},
+        ),
+        (
+            "search.seeds",
+            "the search's seeds must be at least three, different and in increasing order",
+            chosen_from > 1 and (len(looked_at) < 3 or list(looked_at) != sorted(set(looked_at))),
+        ),
+        (
+            ("search.seeds", "seeds"),
+            "a seed that was searched on cannot confirm",
+            bool(set(looked_at) & set(config.seeds)),
+        ),
+    )
     check_saes(config)
     for k in search.ks:
         check_saes(with_k(config, k))
@@ -111,7 +118,7 @@ def check(config: AdaptiveL0Config) -> None:
 
 def shrink(config: AdaptiveL0Config, small: AdaptiveL0Config) -> AdaptiveL0Config:
     """Return the configuration's model and hook at the smoke configuration's size and with its search."""
-    return dataclasses.replace(shrink_saes(config, small), search=small.search)
+    return taking(shrink_saes(config, small), small, "search")
 
 
 def protocol_of(

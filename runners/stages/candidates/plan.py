@@ -9,19 +9,18 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from gatekit.errors import GatekitError
 from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.config import Bounds
+from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Stage, Surroundings, run_stage
-from runners.stage.sae_subject import needs_network, plain_without_paths, planned_subject, shrink_saes
+from runners.stage.sae_subject import architecture_key, needs_network, plain_without_paths, planned_subject, shrink_saes
 from runners.stages.cebench import plan as cebench
 from runners.stages.ood import plan as ood
 from runners.stages.random_model import plan as random_model
@@ -63,10 +62,11 @@ def parts(config: CandidatesConfig) -> Sequence[tuple[str, Stage, Any]]:
     """Return folder, stage and configuration of every summary."""
     found = []
     for plan in (config.sae, *(config.architectures or ())):
-        candidate = dataclasses.replace(config, sae=plan)
+        candidate = derived(config, sae=plan)
         for stage in STAGES:
             shared = {member.name for member in fields(stage.config)} & {member.name for member in fields(config)}
             block = stage.config(**{name: getattr(candidate, name) for name in shared})
+            block = taking(block, candidate, *sorted(shared))
             found.append((plan.label, stage, block))
     return found
 
@@ -78,8 +78,8 @@ def check(config: CandidatesConfig) -> None:
         GatekitError: `config.together`.
     """
     labels = [plan.label for plan in (config.sae, *(config.architectures or ()))]
-    if len(set(labels)) < len(labels):
-        raise GatekitError("config.together", "two architectures have one name")
+    repeat = first_repeat(labels)
+    refuse_first(config, (architecture_key(repeat), "two architectures have one name", repeat is not None))
     for _, stage, block in parts(config):
         stage.check(block)
 
@@ -87,9 +87,7 @@ def check(config: CandidatesConfig) -> None:
 def shrink(config: CandidatesConfig, small: CandidatesConfig) -> CandidatesConfig:
     """Return the configuration's model and hook at the smoke configuration's size."""
     blocks = ("controls", "transcoder", "shift", "probing", "scoring", "architectures")
-    return dataclasses.replace(
-        shrink_saes(config, small), subject=small.subject, **{name: getattr(small, name) for name in blocks}
-    )
+    return taking(shrink_saes(config, small), small, "subject", *blocks)
 
 
 def planned(config: CandidatesConfig) -> tuple[Json, Json]:

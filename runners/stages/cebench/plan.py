@@ -10,14 +10,13 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
+from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
@@ -28,6 +27,7 @@ from runners.stage.sae_subject import (
     plain_without_paths,
     shrink_saes,
     training_settings,
+    width_key,
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
@@ -127,21 +127,43 @@ def check(config: CeBenchConfig) -> None:
     wanted = {"random_model": "random_model_seed", "public_sae": "folder"}.get(baseline.kind)
     stated = {name for name in ("random_model_seed", "folder") if getattr(baseline, name) is not None}
     values = pairs.rows * len(config.seeds) * _COLUMNS_PER_PAIR
-    faults = {
-        f"pairs from '{pairs.source}' need {_listed(needed - given)}": bool(needed - given),
-        f"pairs from '{pairs.source}' have no {_listed(given - allowed)}": bool(given - allowed),
-        f"the baseline '{baseline.kind}' needs {_listed({wanted or ''})}": wanted is not None and wanted not in stated,
-        f"the baseline '{baseline.kind}' has no {_listed(stated - {wanted or ''})}": bool(stated - {wanted}),
-        "pairs from the hub need 'network: true'": pairs.source == "hub" and not config.scoring.network,
-        "a z-score over latents needs two of them": config.sae.width < 2,
-        f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone": config.sae.architecture
-        in ("route", "transcoder"),
-        f"{pairs.rows} pairs and {len(config.seeds)} seeds are {values:,} values, more than the {_MOST_VALUES:,} "
-        "that a summary holds": values > _MOST_VALUES,
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+    needs, surplus = needed - given, given - allowed
+    refuse_first(
+        config,
+        ("scoring.pairs", f"pairs from '{pairs.source}' need {_listed(needs)}", bool(needs)),
+        (
+            f"scoring.pairs.{min(surplus, default='source')}",
+            f"pairs from '{pairs.source}' have no {_listed(surplus)}",
+            bool(surplus),
+        ),
+        (
+            "scoring.baseline",
+            f"the baseline '{baseline.kind}' needs {_listed({wanted or ''})}",
+            wanted is not None and wanted not in stated,
+        ),
+        (
+            f"scoring.baseline.{min(stated - {wanted}, default='kind')}",
+            f"the baseline '{baseline.kind}' has no {_listed(stated - {wanted or ''})}",
+            bool(stated - {wanted}),
+        ),
+        (
+            ("scoring.network", "scoring.pairs.source"),
+            "pairs from the hub need 'network: true'",
+            pairs.source == "hub" and not config.scoring.network,
+        ),
+        (width_key(config.sae), "a z-score over latents needs two of them", config.sae.width < 2),
+        (
+            "sae.architecture",
+            f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone",
+            config.sae.architecture in ("route", "transcoder"),
+        ),
+        (
+            ("scoring.pairs.rows", "seeds"),
+            f"{pairs.rows} pairs and {len(config.seeds)} seeds are {values:,} values, more than the {_MOST_VALUES:,} "
+            "that a summary holds",
+            values > _MOST_VALUES,
+        ),
+    )
 
 
 def _listed(names: set[str]) -> str:
@@ -154,11 +176,10 @@ def shrink(config: CeBenchConfig, small: CeBenchConfig) -> CeBenchConfig:
     A public SAE has a width of its own, which the small SAEs have not; its place is taken by the smoke baseline.
     """
     scoring = config.scoring
-    pairs = dataclasses.replace(scoring.pairs, rows=min(scoring.pairs.rows, small.scoring.pairs.rows))
+    fewer = small.scoring.pairs.rows < scoring.pairs.rows
+    pairs = taking(scoring.pairs, small.scoring.pairs, "rows") if fewer else scoring.pairs
     baseline = small.scoring.baseline if scoring.baseline.kind == "public_sae" else scoring.baseline
-    return dataclasses.replace(
-        shrink_saes(config, small), scoring=dataclasses.replace(scoring, pairs=pairs, baseline=baseline)
-    )
+    return derived(shrink_saes(config, small), scoring=derived(scoring, pairs=pairs, baseline=baseline))
 
 
 def recorded(config: CeBenchConfig) -> Json:

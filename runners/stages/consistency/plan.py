@@ -25,8 +25,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
+from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
@@ -116,7 +116,7 @@ def cells_of(config: ConsistencyConfig) -> list[tuple[str, ConsistencyConfig]]:
     plan = config.alignment
     points = [CellPlan(version, weight) for version in plan.versions for weight in plan.weights]
     chosen = points if config.cell is None else [config.cell]
-    return [(point.name, replace(config, cell=point)) for point in chosen]
+    return [(point.name, derived(config, cell=point)) for point in chosen]
 
 
 def point_of(config: ConsistencyConfig) -> CellPlan:
@@ -130,36 +130,57 @@ def _check(config: ConsistencyConfig) -> None:
     check_saes(config)
     plan, references, search = config.alignment, config.references, config.search_seeds
     trained = [*config.seeds, *references.seeds, references.shared]
-    points = {point for _, point in cells_of(replace(config, cell=None))}
-    faults = {
-        "'references.seeds' needs one seed for each of 'seeds'": len(references.seeds) != len(config.seeds),
-        "a reference's seed must be none of 'seeds', and no other reference's": len(set(trained)) != len(trained),
-        "'search_seeds' must be some of 'seeds', different and in increasing order": not set(search)
-        <= set(config.seeds)
-        or list(search) != sorted(set(search)),
-        "'alignment.versions' names a version twice": len(set(plan.versions)) != len(plan.versions),
-        "'alignment.weights' must be different and in increasing order": list(plan.weights)
-        != sorted(set(plan.weights)),
-        "'cell' is no point of 'alignment'": config.cell is not None and config not in points,
-        "'sae.control' must be left out: a part that is held cannot be aligned": config.sae.control is not None,
-        f"an SAE of architecture '{config.sae.architecture}' cannot be published in SAELens' format": (
-            config.sae.architecture in ("route", "transcoder")
+    points = {point for _, point in cells_of(derived(config, cell=None))}
+    repeat, taken = first_repeat(plan.versions), first_repeat(trained)
+    refuse_first(
+        config,
+        (
+            ("references.seeds", "seeds"),
+            "'references.seeds' needs one seed for each of 'seeds'",
+            len(references.seeds) != len(config.seeds),
         ),
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+        (
+            _trained_key(config, taken),
+            "a reference's seed must be none of 'seeds', and no other reference's",
+            taken is not None,
+        ),
+        (
+            ("search_seeds", "seeds"),
+            "'search_seeds' must be some of 'seeds', different and in increasing order",
+            not set(search) <= set(config.seeds) or list(search) != sorted(set(search)),
+        ),
+        (f"alignment.versions[{repeat}]", "'alignment.versions' names a version twice", repeat is not None),
+        (
+            "alignment.weights",
+            "'alignment.weights' must be different and in increasing order",
+            list(plan.weights) != sorted(set(plan.weights)),
+        ),
+        ("cell", "'cell' is no point of 'alignment'", config.cell is not None and config not in points),
+        (
+            "sae.control",
+            "'sae.control' must be left out: a part that is held cannot be aligned",
+            config.sae.control is not None,
+        ),
+        (
+            "sae.architecture",
+            f"an SAE of architecture '{config.sae.architecture}' cannot be published in SAELens' format",
+            config.sae.architecture in ("route", "transcoder"),
+        ),
+    )
+
+
+def _trained_key(config: ConsistencyConfig, place: int | None) -> str:
+    """Return where the seed at this place of all that are trained stands: the judged ones, references, the shared."""
+    own = len(config.seeds)
+    if place is None or place < own:
+        return "seeds"
+    reference = place - own
+    return f"references.seeds[{reference}]" if reference < len(config.references.seeds) else "references.shared"
 
 
 def _shrink(config: ConsistencyConfig, small: ConsistencyConfig) -> ConsistencyConfig:
     shrunk: ConsistencyConfig = shrink_saes(config, small)
-    return replace(
-        shrunk,
-        alignment=small.alignment,
-        references=small.references,
-        search_seeds=small.search_seeds,
-        cell=None,
-    )
+    return derived(taking(shrunk, small, "alignment", "references", "search_seeds"), cell=None)
 
 
 def protocol_of(config: ConsistencyConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:

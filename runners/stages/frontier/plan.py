@@ -13,20 +13,20 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from gatekit.errors import GatekitError
 from runners.arms.sparsity_search import SparsityPlan
 from runners.benchmarks.saebench_plan import ProbingPlan, check_probing, probing_settings
 from runners.config import Bounds
+from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
+    architecture_key,
     check_saes,
     shrink_saes,
     training_settings,
@@ -73,9 +73,7 @@ def cells(config: FrontierConfig) -> Sequence[tuple[str, FrontierConfig]]:
         return [("", config)]
     plans = [config.sae, *config.architectures]
     selection = SelectionPlan(len(plans), config.seeds)
-    return [
-        (plan.label, dataclasses.replace(config, sae=plan, architectures=None, selection=selection)) for plan in plans
-    ]
+    return [(plan.label, derived(config, sae=plan, architectures=None, selection=selection)) for plan in plans]
 
 
 def check(config: FrontierConfig) -> None:
@@ -85,19 +83,24 @@ def check(config: FrontierConfig) -> None:
         GatekitError: `config.together`.
     """
     found = cells(config)
-    names = [name for name, _ in found]
-    faults = {
-        "two architectures have one name": len(set(names)) < len(names),
-        "the sparsity's seed is one of 'seeds'": config.sparsity.seed in config.seeds,
-        "'route_hooks' lacks the subject's own hook": config.subject.hook not in config.route_hooks,
-        "'route_hooks' names one hook twice": len(set(config.route_hooks)) < len(config.route_hooks),
-        "transcoders reconstruct another space and have a runner of their own": any(
-            cell.sae.architecture == "transcoder" for _, cell in found
+    repeat, hook_again = first_repeat([name for name, _ in found]), first_repeat(config.route_hooks)
+    transcoders = [place for place, (_, cell) in enumerate(found) if cell.sae.architecture == "transcoder"]
+    refuse_first(
+        config,
+        (architecture_key(repeat), "two architectures have one name", repeat is not None),
+        ("sparsity.seed", "the sparsity's seed is one of 'seeds'", config.sparsity.seed in config.seeds),
+        (
+            ("route_hooks", "subject.hook"),
+            "'route_hooks' lacks the subject's own hook",
+            config.subject.hook not in config.route_hooks,
         ),
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+        (f"route_hooks[{hook_again}]", "'route_hooks' names one hook twice", hook_again is not None),
+        (
+            architecture_key(transcoders[0] if transcoders else None),
+            "transcoders reconstruct another space and have a runner of their own",
+            bool(transcoders),
+        ),
+    )
     for _, cell in found:
         check_saes(cell)
         check_probing(cell.probing, cell.sae.width)
@@ -105,11 +108,8 @@ def check(config: FrontierConfig) -> None:
 
 def shrink(config: FrontierConfig, small: FrontierConfig) -> FrontierConfig:
     """Return the configuration's model, hook and layers at the smoke configuration's size and architectures."""
-    return dataclasses.replace(
-        shrink_saes(config, small),
-        sparsity=small.sparsity,
-        probing=small.probing,
-        architectures=small.architectures,
+    return derived(
+        taking(shrink_saes(config, small), small, "sparsity", "probing", "architectures"),
         selection=None,
     )
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds, plain
+from runners.places import derived, refuse_first, taking
 from runners.saes.plan import SaePlan, TrainingPlan
 from runners.stage.lifecycle import Stage, Surroundings, run_stage
 from runners.stage.selection import SelectionPlan, selection_json
@@ -94,21 +94,41 @@ def check(config: KnownCircuitConfig) -> None:
     """
     sae, selection = config.sae, config.selection
     rows = round(config.pairs.train_fraction * config.transformer.p**2)
-    faults = {
-        "'seeds' must be at least two, different and in increasing order": len(config.seeds) < 2
-        or list(config.seeds) != sorted(set(config.seeds)),
-        f"p={config.transformer.p} is even, and its largest frequency has one dimension": config.transformer.p % 2 == 0,
-        f"k={sae.k} exceeds d_sae={sae.d_sae}": sae.k > sae.d_sae,
-        f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.d_sae}": sae.auxiliary_k > sae.d_sae,
-        f"batch_tokens={config.training.batch_tokens} exceeds the {rows} training pairs": config.training.batch_tokens
-        > rows,
-        "the untrained control starts at the mean, and so must the SAEs": config.training.centre != "mean",
-        "a choice among several candidates names the seeds that it looked at": (selection.candidates > 1)
-        != (selection.seeds is not None),
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+    training = config.training
+    refuse_first(
+        config,
+        (
+            "seeds",
+            "'seeds' must be at least two, different and in increasing order",
+            len(config.seeds) < 2 or list(config.seeds) != sorted(set(config.seeds)),
+        ),
+        (
+            "transformer.p",
+            f"p={config.transformer.p} is even, and its largest frequency has one dimension",
+            config.transformer.p % 2 == 0,
+        ),
+        (("sae.k", "sae.d_sae"), f"k={sae.k} exceeds d_sae={sae.d_sae}", sae.k > sae.d_sae),
+        (
+            ("sae.auxiliary_k", "sae.d_sae"),
+            f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.d_sae}",
+            sae.auxiliary_k > sae.d_sae,
+        ),
+        (
+            ("training.batch_tokens", "pairs.train_fraction"),
+            f"batch_tokens={training.batch_tokens} exceeds the {rows} training pairs",
+            training.batch_tokens > rows,
+        ),
+        (
+            "training.centre",
+            "the untrained control starts at the mean, and so must the SAEs",
+            training.centre != "mean",
+        ),
+        (
+            "selection",
+            "a choice among several candidates names the seeds that it looked at",
+            (selection.candidates > 1) != (selection.seeds is not None),
+        ),
+    )
 
 
 def shrink(config: KnownCircuitConfig, small: KnownCircuitConfig) -> KnownCircuitConfig:
@@ -117,10 +137,8 @@ def shrink(config: KnownCircuitConfig, small: KnownCircuitConfig) -> KnownCircui
     The transformer too, because training one until it generalises takes minutes at least.
     """
     ours = config.transformer
-    transformer = dataclasses.replace(small.transformer, hook=ours.hook, position=ours.position, d_model=ours.d_model)
-    return dataclasses.replace(
-        config, seeds=small.seeds, transformer=transformer, sae=small.sae, training=small.training
-    )
+    transformer = taking(small.transformer, ours, "hook", "position", "d_model")
+    return derived(taking(config, small, "seeds", "sae", "training"), transformer=transformer)
 
 
 def subject_of(config: KnownCircuitConfig, name: str, digest: str | None, checkpoints: Sequence[Json] = ()) -> Json:

@@ -13,19 +13,19 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from gatekit.errors import GatekitError
 from runners.arms.sparsity_search import SparsityPlan
 from runners.config import Bounds
+from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
+    architecture_key,
     check_saes,
     shrink_saes,
     training_settings,
@@ -82,29 +82,48 @@ def check(config: LayerRoutingConfig) -> None:
         GatekitError: `config.together`.
     """
     routing, labels = config.routing, [plan.label for plan in plans(config)]
-    faults = {
-        "'hooks' must be at least two, each once": len(routing.hooks) < 2
-        or len(set(routing.hooks)) < len(routing.hooks),
-        "'hooks' lacks the subject's own": config.subject.hook not in routing.hooks,
-        "there must be two architectures at least, each under a name of its own": len(labels) < 2
-        or len(set(labels)) < len(labels),
-        "'search_seeds' must be different, and none of 'seeds'": len(set(routing.search_seeds) | set(config.seeds))
-        < len(routing.search_seeds) + len(config.seeds),
-        "the sparsity's seed is one of the seeds": config.sparsity.seed in (*routing.search_seeds, *config.seeds),
-        "an architecture must read one hook and reconstruct it": bool({"route", "transcoder"} & set(labels)),
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+    hook_again, repeat = first_repeat(routing.hooks), first_repeat(labels)
+    several = [place for place, label in enumerate(labels) if label in ("route", "transcoder")]
+    refuse_first(
+        config,
+        (
+            "routing.hooks" if hook_again is None else f"routing.hooks[{hook_again}]",
+            "'hooks' must be at least two, each once",
+            len(routing.hooks) < 2 or hook_again is not None,
+        ),
+        (
+            ("routing.hooks", "subject.hook"),
+            "'hooks' lacks the subject's own",
+            config.subject.hook not in routing.hooks,
+        ),
+        (
+            "routing.architectures" if repeat is None else architecture_key(repeat, "routing"),
+            "there must be two architectures at least, each under a name of its own",
+            len(labels) < 2 or repeat is not None,
+        ),
+        (
+            ("routing.search_seeds", "seeds"),
+            "'search_seeds' must be different, and none of 'seeds'",
+            len(set(routing.search_seeds) | set(config.seeds)) < len(routing.search_seeds) + len(config.seeds),
+        ),
+        (
+            "sparsity.seed",
+            "the sparsity's seed is one of the seeds",
+            config.sparsity.seed in (*routing.search_seeds, *config.seeds),
+        ),
+        (
+            architecture_key(several[0] if several else None, "routing"),
+            "an architecture must read one hook and reconstruct it",
+            bool(several),
+        ),
+    )
     for plan in plans(config):
-        check_saes(dataclasses.replace(config, sae=plan))
+        check_saes(derived(config, sae=plan))
 
 
 def shrink(config: LayerRoutingConfig, small: LayerRoutingConfig) -> LayerRoutingConfig:
     """Return the configuration's model at the smoke configuration's size, layers and architectures."""
-    return dataclasses.replace(
-        shrink_saes(config, small), subject=small.subject, sparsity=small.sparsity, routing=small.routing
-    )
+    return taking(shrink_saes(config, small), small, "subject", "sparsity", "routing")
 
 
 def protocol_of(config: LayerRoutingConfig, datasets: Sequence[Json], baseline: Json | None, choice: Json) -> Json:

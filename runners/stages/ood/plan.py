@@ -14,13 +14,12 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
+from runners.places import first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
@@ -29,6 +28,7 @@ from runners.stage.sae_subject import (
     check_saes,
     shrink_saes,
     training_settings,
+    width_key,
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
@@ -93,23 +93,34 @@ def check(config: OodConfig) -> None:
     check_saes(config)
     plan = config.shift
     shifted, longer = plan.shifted or (), plan.longer or ()
-    faults = {
-        "no dataset: give 'shifted' or 'longer'": not shifted and not longer,
-        "'shifted' or 'longer' names a dataset twice": any(len(set(each)) < len(each) for each in (shifted, longer)),
-        "'all' stands alone, and for 'shifted' only": (ALL in shifted and len(shifted) > 1) or ALL in longer,
-        "'ks' must be different and in increasing order": list(plan.ks) != sorted(set(plan.ks)),
-        f"a probe of {max(plan.ks)} latents exceeds d_sae={config.sae.width}": max(plan.ks) > config.sae.width,
-        f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone": config.sae.architecture
-        in ("route", "transcoder"),
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+    twice = {name: first_repeat(each) for name, each in (("shifted", shifted), ("longer", longer))}
+    key = next((f"shift.{name}[{place}]" for name, place in twice.items() if place is not None), "shift")
+    refuse_first(
+        config,
+        ("shift", "no dataset: give 'shifted' or 'longer'", not shifted and not longer),
+        (key, "'shifted' or 'longer' names a dataset twice", key != "shift"),
+        (
+            "shift.longer" if ALL in longer else "shift.shifted",
+            "'all' stands alone, and for 'shifted' only",
+            (ALL in shifted and len(shifted) > 1) or ALL in longer,
+        ),
+        ("shift.ks", "'ks' must be different and in increasing order", list(plan.ks) != sorted(set(plan.ks))),
+        (
+            ("shift.ks", width_key(config.sae)),
+            f"a probe of {max(plan.ks)} latents exceeds d_sae={config.sae.width}",
+            max(plan.ks) > config.sae.width,
+        ),
+        (
+            "sae.architecture",
+            f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone",
+            config.sae.architecture in ("route", "transcoder"),
+        ),
+    )
 
 
 def shrink(config: OodConfig, small: OodConfig) -> OodConfig:
     """Return the configuration's model and hook at the smoke configuration's size, datasets and probes."""
-    return dataclasses.replace(shrink_saes(config, small), shift=small.shift)
+    return taking(shrink_saes(config, small), small, "shift")
 
 
 def protocol_of(config: OodConfig, datasets: Sequence[Json], left_out: Sequence[str], not_shifted: int) -> Json:

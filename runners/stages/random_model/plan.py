@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
+from runners.places import first_repeat, refuse_first
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
@@ -75,10 +75,16 @@ def check(config: RandomModelConfig) -> None:
     """
     check_saes(config)
     extra = config.controls.extra_controls
-    if len(set(extra)) != len(extra):
-        raise GatekitError("config.together", "'extra_controls' names one of them twice")
-    if extra and config.sae.control is not None:
-        raise GatekitError("config.together", "'extra_controls' are controls of an SAE that is none itself")
+    repeat = first_repeat(extra)
+    refuse_first(
+        config,
+        (f"controls.extra_controls[{repeat}]", "'extra_controls' names one of them twice", repeat is not None),
+        (
+            ("controls.extra_controls", "sae.control"),
+            "'extra_controls' are controls of an SAE that is none itself",
+            bool(extra) and config.sae.control is not None,
+        ),
+    )
 
 
 def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:

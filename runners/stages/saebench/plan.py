@@ -12,15 +12,14 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from gatekit.errors import GatekitError
 from runners.benchmarks.saebench_plan import CorePlan, ProbingPlan, check_probing, core_settings, probing_settings
 from runners.config import Bounds
+from runners.places import refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
@@ -88,24 +87,36 @@ def check(config: SaebenchConfig) -> None:
     check_saes(config, least_seeds=1)
     check_probing(config.probing, config.sae.width)
     baseline, given = config.baseline, config.checkpoints is not None
-    faults = {
-        "'checkpoint' belongs to the baseline public_sae": (baseline.kind == "public_sae")
-        != (baseline.checkpoint is not None),
-        "'checkpoints' must be as many as 'seeds'": len(config.checkpoints or config.seeds) != len(config.seeds),
-        "SAEs from disk have no state before training to compare with": given and baseline.kind == "untrained",
-        f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone": config.sae.architecture
-        in ("route", "transcoder"),
-    }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+    refuse_first(
+        config,
+        (
+            "baseline" if baseline.checkpoint is None else "baseline.checkpoint",
+            "'checkpoint' belongs to the baseline public_sae",
+            (baseline.kind == "public_sae") != (baseline.checkpoint is not None),
+        ),
+        (
+            ("checkpoints", "seeds"),
+            "'checkpoints' must be as many as 'seeds'",
+            len(config.checkpoints or config.seeds) != len(config.seeds),
+        ),
+        (
+            ("baseline.kind", "checkpoints"),
+            "SAEs from disk have no state before training to compare with",
+            given and baseline.kind == "untrained",
+        ),
+        (
+            "sae.architecture",
+            f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone",
+            config.sae.architecture in ("route", "transcoder"),
+        ),
+    )
 
 
 def shrink(config: SaebenchConfig, small: SaebenchConfig) -> SaebenchConfig:
     """Return the configuration's subject and baseline at the smoke configuration's size; SAEs from disk stay."""
     if config.checkpoints is None:
-        return dataclasses.replace(shrink_saes(config, small), probing=small.probing, core=small.core)
-    return dataclasses.replace(config, texts=small.texts, probing=small.probing, core=small.core)
+        return taking(shrink_saes(config, small), small, "probing", "core")
+    return taking(config, small, "texts", "probing", "core")
 
 
 def recorded(config: SaebenchConfig) -> Json:

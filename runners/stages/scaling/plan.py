@@ -17,15 +17,14 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated
 
-from gatekit.errors import GatekitError
 from runners.benchmarks.saebench_plan import ProbingPlan, check_probing, probing_settings
 from runners.config import Bounds
+from runners.places import derived, first_repeat, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
@@ -89,14 +88,18 @@ def at(config: ScalingConfig, place: tuple[int, ...]) -> ScalingConfig:
     steps = max(1, round(grid.passes * grid.train_tokens[tokens] / config.training.batch_tokens))
     auxiliary_k = config.sae.auxiliary_k
     d_sae = grid.d_saes[width]
-    return dataclasses.replace(
+    at_latents = {"d_sae": place_of(grid, f"d_saes[{width}]")}
+    least_auxiliary = None if auxiliary_k is None else min(auxiliary_k, d_sae)
+    return derived(
         config,
-        subject=dataclasses.replace(config.subject, hook=grid.hooks[hook]),
-        texts=dataclasses.replace(config.texts, train_tokens=grid.train_tokens[tokens]),
-        sae=dataclasses.replace(
-            config.sae, d_sae=d_sae, auxiliary_k=None if auxiliary_k is None else min(auxiliary_k, d_sae)
+        subject=derived(config.subject, {"hook": place_of(grid, f"hooks[{hook}]")}, hook=grid.hooks[hook]),
+        texts=derived(
+            config.texts,
+            {"train_tokens": place_of(grid, f"train_tokens[{tokens}]")},
+            train_tokens=grid.train_tokens[tokens],
         ),
-        training=dataclasses.replace(config.training, steps=steps),
+        sae=derived(config.sae, at_latents, d_sae=d_sae, auxiliary_k=least_auxiliary),
+        training=derived(config.training, {"steps": place_of(grid, "passes")}, steps=steps),
         cell=place,
     )
 
@@ -118,12 +121,21 @@ def check(config: ScalingConfig) -> None:
     grid = config.grid
     axes = {"train_tokens": grid.train_tokens, "hooks": grid.hooks, "d_saes": grid.d_saes}
     for name, axis in axes.items():
-        if len(set(axis)) < len(axis):
-            raise GatekitError("config.together", f"'{name}' has a value twice")
-    if config.sae.d_sae is None:
-        raise GatekitError("config.together", f"architecture '{config.sae.architecture}' has no 'd_sae' to vary")
-    if config.cell is not None and config.cell not in places(config):
-        raise GatekitError("config.together", f"the grid has no cell {list(config.cell)}")
+        repeat = first_repeat(axis)
+        refuse_first(config, (f"grid.{name}[{repeat}]", f"'{name}' has a value twice", repeat is not None))
+    refuse_first(
+        config,
+        (
+            "sae.architecture",
+            f"architecture '{config.sae.architecture}' has no 'd_sae' to vary",
+            config.sae.d_sae is None,
+        ),
+        (
+            "cell",
+            f"the grid has no cell {list(config.cell or ())}",
+            config.cell is not None and config.cell not in places(config),
+        ),
+    )
     for place in places(config):
         cell = at(config, place)
         check_saes(cell)
@@ -132,9 +144,7 @@ def check(config: ScalingConfig) -> None:
 
 def shrink(config: ScalingConfig, small: ScalingConfig) -> ScalingConfig:
     """Return the configuration's model at the smoke configuration's size and grid."""
-    return dataclasses.replace(
-        shrink_saes(config, small), subject=small.subject, grid=small.grid, probing=small.probing, cell=None
-    )
+    return derived(taking(shrink_saes(config, small), small, "subject", "grid", "probing"), cell=None)
 
 
 def protocol_of(config: ScalingConfig, datasets: Sequence[Json]) -> Json:

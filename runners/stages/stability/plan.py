@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
+from runners.places import config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
@@ -62,7 +62,8 @@ def check(config: StabilityConfig) -> None:
     """
     check_saes(config)
     if config.training.steps < 8:
-        raise GatekitError("config.together", f"{config.training.steps} steps cannot be looked at after an eighth")
+        message = f"{config.training.steps} steps cannot be looked at after an eighth"
+        raise config_error(config, "training.steps", message)
 
 
 def points(config: StabilityConfig) -> dict[str, int]:

@@ -16,14 +16,13 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated
 
-from gatekit.errors import GatekitError
 from runners.config import Bounds
+from runners.places import derived, place_of, refuse_first
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import agreement_settings
@@ -95,14 +94,20 @@ def conditions(config: TranscoderConfig) -> list[tuple[str, TranscoderConfig]]:
     sweep, sae = config.sweep, config.sae
     if sweep is None:
         return []
-    grid = list(product(sweep.d_saes, sweep.ks, sweep.steps, sweep.learning_rates))
+    axes = (sweep.d_saes, sweep.ks, sweep.steps, sweep.learning_rates)
+    grid = list(product(*map(enumerate, axes)))
     found = []
-    for d_sae, k, steps, rate in grid:
+    for (i, d_sae), (j, k), (m, steps), (n, rate) in grid:
         auxiliary_k = None if sae.auxiliary_k is None else min(sae.auxiliary_k, d_sae)
-        condition = dataclasses.replace(
+        shape_places = {"d_sae": place_of(sweep, f"d_saes[{i}]"), "k": place_of(sweep, f"ks[{j}]")}
+        training_places = {
+            "steps": place_of(sweep, f"steps[{m}]"),
+            "learning_rate": place_of(sweep, f"learning_rates[{n}]"),
+        }
+        condition = derived(
             config,
-            sae=dataclasses.replace(sae, d_sae=d_sae, k=k, auxiliary_k=auxiliary_k),
-            training=dataclasses.replace(config.training, steps=steps, learning_rate=rate),
+            sae=derived(sae, shape_places, d_sae=d_sae, k=k, auxiliary_k=auxiliary_k),
+            training=derived(config.training, training_places, steps=steps, learning_rate=rate),
             sweep=None,
             selection=SelectionPlan(len(grid), config.seeds),
         )
@@ -122,33 +127,57 @@ def check(config: TranscoderConfig) -> None:
         GatekitError: `config.together`.
     """
     sweep = config.sweep
-    faults = {
-        f"transcoders are TopK ones with as many latents active, which '{config.sae.label}' does not fix": (
-            config.sae.active is None or config.sae.architecture == "route"
+    label = config.sae.label
+    refuse_first(
+        config,
+        (
+            "sae.architecture",
+            f"transcoders are TopK ones with as many latents active, which '{label}' does not fix",
+            config.sae.active is None or config.sae.architecture == "route",
         ),
-        f"a sweep varies d_sae and k, which '{config.sae.label}' has not": sweep is not None
-        and None in (config.sae.d_sae, config.sae.k),
-    }
+        (
+            ("sweep", "sae"),
+            f"a sweep varies d_sae and k, which '{label}' has not",
+            sweep is not None and None in (config.sae.d_sae, config.sae.k),
+        ),
+    )
     if sweep is not None:
         again, found = sweep.confirmation_seeds, conditions(config)
-        faults |= {
-            "a sweep needs at least two different conditions": len(found) < 2 or len(dict(found)) != len(found),
-            "a sweep needs at least three seeds to search on; fewer have no bound": len(config.seeds) < 3,
-            "'confirmation_seeds' must be at least two, different and in increasing order": len(again) < 2
-            or list(again) != sorted(set(again)),
-            "a seed that was searched on cannot confirm": bool(set(again) & set(config.seeds)),
-            "a sweep states the selection of its conditions itself; leave it out": config.selection is not None,
-        }
-    for fault, present in faults.items():
-        if present:
-            raise GatekitError("config.together", fault)
+        refuse_first(
+            config,
+            (
+                "sweep",
+                "a sweep needs at least two different conditions",
+                len(found) < 2 or len(dict(found)) != len(found),
+            ),
+            (
+                "seeds",
+                "a sweep needs at least three seeds to search on; fewer have no bound",
+                len(config.seeds) < 3,
+            ),
+            (
+                "sweep.confirmation_seeds",
+                "'confirmation_seeds' must be at least two, different and in increasing order",
+                len(again) < 2 or list(again) != sorted(set(again)),
+            ),
+            (
+                ("sweep.confirmation_seeds", "seeds"),
+                "a seed that was searched on cannot confirm",
+                bool(set(again) & set(config.seeds)),
+            ),
+            (
+                "selection",
+                "a sweep states the selection of its conditions itself; leave it out",
+                config.selection is not None,
+            ),
+        )
     for _, condition in conditions(config) or [("", config)]:
         check_saes(condition)
 
 
 def shrink(config: TranscoderConfig, small: TranscoderConfig) -> TranscoderConfig:
     """Return the configuration's model and hooks at the smoke configuration's size, as one condition."""
-    return dataclasses.replace(shrink_saes(config, small), sweep=None, selection=None)
+    return derived(shrink_saes(config, small), sweep=None, selection=None)
 
 
 def protocol_of(
