@@ -162,6 +162,9 @@ class _Description:
         wrong = next((ours for ours, theirs in named.items() if not isinstance(theirs, str)), None)
         if wrong is not None:
             self.refuse("tensors", f"'{wrong}' under 'tensors' is {named[wrong]!r} and no name")
+        missing = next((ours for ours in ("W_enc", "W_dec") if ours not in named), None)
+        if missing is not None:
+            self.refuse("tensors", f"no '{missing}' under 'tensors'")
         return named
 
     def unused(self) -> list[str]:
@@ -181,10 +184,8 @@ class _Description:
 def _built(description: _Description, weights: Path, tensors: Parameters) -> tuple[Architecture, Parameters]:
     """Return the architecture that the description names, and its parameters in our form."""
     for name in ("W_enc", "W_dec"):
-        if name not in tensors or tensors[name].ndim != 2:
-            description.refuse(
-                "tensors", f"'{name}' is no matrix" if name in tensors else f"no '{name}' under 'tensors'"
-            )
+        if tensors[name].ndim != 2:
+            description.refuse("tensors", f"'{name}' is no matrix")
     (d_in, d_sae), d_out = tensors["W_enc"].shape, tensors["W_dec"].shape[1]
     architecture = _architecture(description, d_in, d_sae, d_out, "W_skip" in tensors)
     shapes = architecture.shapes()
