@@ -7,9 +7,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gatekit.evidence import provenance
-from gatekit.evidence.provenance import GitState
+from gatekit.evidence.provenance import GitState, shown_argument, utc_now
 from runners.code_digest import ROOT, source_of
 from runners.sources import counts, module_name
+
+__all__ = [
+    "MEASURING_PACKAGES",
+    "GitState",
+    "git_state",
+    "package_versions",
+    "shown_argument",
+    "source_digests",
+    "used_sources",
+    "utc_now",
+]
 
 MEASURING_PACKAGES = (
     "gatekit-sae",

@@ -54,6 +54,7 @@ def test_runners_import_nothing_of_gatekit_but_errors_exit_codes_and_evidence():
     # One formula for what a file of code or a model is called, and for what a run says of itself, wherever it is named.
     shared = {
         ("circuit_tracer.py", "gatekit.evidence.strict_yaml"),
+        ("described.py", "gatekit.evidence.strict_yaml"),
         ("code_digest.py", "gatekit.evidence.source_digest"),
         ("language_model.py", "gatekit.evidence.canonical"),
         ("provenance.py", "gatekit.evidence"),
