@@ -240,31 +240,36 @@ def _plain(value: Any) -> Any:
     return value.item()
 
 
+_BEFORE_LEVELS = {
+    "per_seed": "",
+    "per_seed_pair": " with seed ",
+    "per_seed_dataset": " on dataset ",
+    "per_seed_row": " on row ",
+}
+_LISTED = 50
+"""So many absent levels of one seed are named; a table of a million rows can lack most of them."""
+
+
 def _gaps(
     what: str, design: str, there: Mapping[Key, Any], seeds: Sequence[int], levels: Sequence[int | str]
 ) -> list[str]:
-    """Return one phrase per seed that lacks observations."""
+    """Return one phrase per seed that lacks observations; a seed that has none at all is named without its levels."""
     ordered = sorted(seeds)
+    seen = {part for key in there for part in (key if design == "per_seed_pair" else key[:1])}
     found = []
     for place, seed in enumerate(ordered):
-        if design == "per_seed":
-            absent: list[int | str] | None = None if (seed,) in there else []
-        elif design == "per_seed_pair":
-            # Each pair is named once, with its smaller seed; a seed that has no pair at all is named alone.
-            if len(ordered) > 1 and not any(seed in key for key in there):
-                found.append(f"seed {seed} has no {what}")
-                continue
-            later = [other for other in ordered[place + 1 :] if any(other in key for key in there)]
-            absent = [other for other in later if (seed, other) not in there] or None
-        else:
-            absent = [level for level in levels if (seed, level) not in there] or None
-            if absent is not None and len(absent) == len(levels) and len(levels) > 1:
-                absent = []
-        if absent is None:
+        if seed not in seen:
+            found.append(f"seed {seed} has no {what}")
             continue
-        word = {"per_seed_pair": " with seed ", "per_seed_dataset": " on dataset ", "per_seed_row": " on row "}
-        listed = word.get(design, "") + ", ".join(map(str, absent)) if absent else ""
-        found.append(f"seed {seed} has no {what}{listed}")
+        if design == "per_seed_pair":
+            # Each pair is named once, with its smaller seed, and a seed that was named alone not again.
+            levels = [other for other in ordered[place + 1 :] if other in seen]
+        elif design == "per_seed":
+            levels = []
+        absent = [str(level) for level in levels if (seed, level) not in there]
+        if absent:
+            more = f" and {len(absent) - _LISTED} more" if len(absent) > _LISTED else ""
+            found.append(f"seed {seed} has no {what}{_BEFORE_LEVELS[design]}{', '.join(absent[:_LISTED])}{more}")
     return found
 
 

@@ -205,6 +205,18 @@ def test_missing_pairs_are_named_by_their_seeds() -> None:
     assert built.missing() == ["seed 0 has no value of pw_mcc with seed 2", "seed 3 has no value of pw_mcc"]
 
 
+def test_many_missing_rows_are_counted(tmp_path: Path) -> None:
+    built = builder("cebench", baseline="none")
+    for row in range(100):
+        built.observe("interpretability", seed=0, row=row, value=1)
+    for seed in (1, 2):
+        built.observe("interpretability", seed=seed, row=99, value=1)
+    first, second = built.missing()
+    assert first.startswith("seed 1 has no value of interpretability on row 0, 1, 2, ")
+    assert first.endswith(", 48, 49 and 49 more")
+    assert second == first.replace("seed 1", "seed 2")
+
+
 def test_what_contradicts_itself_is_refused_as_the_gate_would(tmp_path: Path) -> None:
     built = builder()
     for seed in SEEDS:

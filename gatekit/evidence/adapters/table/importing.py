@@ -132,7 +132,7 @@ def _observe(draft: SummaryDraft, table: Table, measure: str | None) -> None:
     for row in table.rows:
         for name in values:
             baseline = f"{name}{BASELINE}" if f"{name}{BASELINE}" in names else None
-            _take(draft, row, name, name, baseline, control=False)
+            _take(draft, row, row.cells, name, name, baseline, control=False)
 
 
 def _measure_columns(draft: SummaryDraft, table: Table) -> list[str]:
@@ -162,34 +162,44 @@ def _default_measure(draft: SummaryDraft, table: Table, measure: str | None) -> 
 
 
 def _observe_row(draft: SummaryDraft, row: Row, default: str | None) -> None:
-    name = default if default is not None else row.cells.get("measure")
+    cells = row.cells
+    name = default if default is not None else cells.get("measure")
     if name is None:
         raise refuse("empty_cell", "the cell of measure is empty", row.place("measure"))
-    group = row.cells.get("group", GROUPS[0])
+    group = cells.get("group", GROUPS[0])
     if group not in GROUPS:
         raise refuse("group", f"the group is {' or '.join(GROUPS)}, not {str(group)[:40]!r}", row.place("group"))
-    _take(draft, row, name, "value", "baseline", control=group == "control")
+    _take(draft, row, cells, name, "value", "baseline", control=group == "control")
 
 
-def _take(draft: SummaryDraft, row: Row, measure: Any, value: str, baseline: str | None, *, control: bool) -> None:
+def _take(
+    draft: SummaryDraft,
+    row: Row,
+    cells: Mapping[str, Any],
+    measure: Any,
+    value: str,
+    baseline: str | None,
+    *,
+    control: bool,
+) -> None:
     """Take one observation of a row, and give every error its place.
 
     Args:
         draft: what takes it.
         row: where it stands.
+        cells: of the row, without the empty ones.
         measure: its name, as the row has it.
         value: column of the value.
         baseline: column of the paired control; None where the table has none.
         control: whether the row is of a control group that is not paired.
     """
-    cells = row.cells
     columns = {"value": value, "baseline": baseline or value}
     if value not in cells:
         raise refuse("empty_cell", f"the cell of {value} is empty", row.place(value))
     try:
-        keys = {name: cells[name] if name == "dataset" else _number(row, name) for name in KEYS if name in cells}
-        number = _number(row, value)
-        paired = _number(row, baseline) if baseline is not None and baseline in cells else None
+        keys = {name: cells[name] if name == "dataset" else _number(row, cells, name) for name in KEYS if name in cells}
+        number = _number(row, cells, value)
+        paired = _number(row, cells, baseline) if baseline is not None and baseline in cells else None
         if not control:
             draft.observe(measure, keys, number, paired)
         elif paired is None:
@@ -201,8 +211,8 @@ def _take(draft: SummaryDraft, row: Row, measure: Any, value: str, baseline: str
         raise GatekitError(error.error_id, error.message, place, error.remedy) from None
 
 
-def _number(row: Row, column: str) -> Any:
+def _number(row: Row, cells: Mapping[str, Any], column: str) -> Any:
     try:
-        return number_in(row.cells[column])
+        return number_in(cells[column])
     except ValueError as error:
         raise refuse("not_a_number", f"{column}: {error}", row.place(column)) from None
