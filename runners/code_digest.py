@@ -69,7 +69,7 @@ def needed_modules(modules: Iterable[str], root: Path = ROOT) -> dict[str, Path]
 
 def _module_file(name: str, root: Path) -> Path | None:
     top, _, rest = name.partition(".")
-    folder = root / top if top == "runners" else _package_folder(top)
+    folder = root / top if top == "runners" else package_folder(top)
     if folder is None:
         return None
     if folder.is_file():
@@ -79,7 +79,7 @@ def _module_file(name: str, root: Path) -> Path | None:
 
 
 @cache
-def _package_folder(top: str) -> Path | None:
+def package_folder(top: str) -> Path | None:
     """Return the folder of a package, or the file of a module, that Python knows by this name."""
     try:
         spec = find_spec(top)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +20,9 @@ By = Literal["syntax_tree", "bytes"]
 
 LARGEST = 1 << 20
 """Bytes of Python that are parsed; a longer file has no syntax tree digest, so that nothing can make a gate slow."""
+
+SOURCE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}){0,15}")
+"""A path that evidence can name, as the schema says it."""
 
 _FORM = "gatekit.syntax_tree/1"
 _UNSAID = frozenset({"ctx", "kind", "type_comment", "type_ignores"})

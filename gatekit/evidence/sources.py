@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.canonical import sha256_file
-from gatekit.evidence.schemas import schema
-from gatekit.evidence.source_digest import LARGEST, rule_for, source_entry
+from gatekit.evidence.source_digest import LARGEST, SOURCE_PATH, rule_for, source_entry
 
 
 def source_entries(paths: Sequence[str], root: str = ".") -> list[dict[str, str]]:
@@ -34,7 +32,7 @@ def source_entries(paths: Sequence[str], root: str = ".") -> list[dict[str, str]
         if os.path.islink(path) or not os.path.isfile(path):
             what = "is a folder: name its files" if os.path.isdir(path) else "is not a regular file"
             raise UsageError(f"the source '{path}' {what}")
-        if not re.fullmatch(_pattern(), relative):
+        if not SOURCE_PATH.fullmatch(relative):
             raise UsageError(
                 f"the source '{path}' has a name that evidence cannot hold",
                 "letters, digits and . _ + - only, and no part may start with a dot",
@@ -52,10 +50,3 @@ def _entry(relative: str, path: str) -> dict[str, str]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise GatekitError("digest.unreadable", f"the file cannot be read: {reason}", Location(path)) from None
-
-
-def _pattern() -> str:
-    pattern: str = schema("summary")["$defs"]["producer"]["properties"]["sources"]["items"]["properties"]["path"][
-        "pattern"
-    ]
-    return pattern

@@ -139,7 +139,11 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     # Everything below is measured under this state of the code, whatever is committed while it runs.
     git = provenance.git_state()
     described = Path(arguments.config) if arguments.config else stage.smoke_config
-    digests = provenance.source_digests(described, *bases_of(described))
+    package = stage.config.__module__.partition(".")[0]
+    try:
+        digests = provenance.source_digests(described, *bases_of(described), package=package)
+    except GatekitError as error:
+        return _complain(error)
     prepare_environment(offline=not stage.needs_network(config))
     code = ExitCode.PASS
     # Artifacts need a folder of their own in the shared cache, and where there may be several cells.

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from gatekit.evidence import source_digest
-from gatekit.evidence.source_digest import LARGEST, rule_for, source_entry, source_sha256, syntax_tree_sha256
+from gatekit.evidence.schemas import schema
+from gatekit.evidence.source_digest import (
+    LARGEST,
+    SOURCE_PATH,
+    rule_for,
+    source_entry,
+    source_sha256,
+    syntax_tree_sha256,
+)
 
 PLAIN = """
 import math
@@ -150,6 +158,11 @@ def test_a_warning_about_the_file_stops_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(digest(r"x = '\d'")) == 64
+
+
+def test_the_paths_that_can_be_named_are_those_of_the_schema() -> None:
+    entry = schema("summary")["$defs"]["producer"]["properties"]["sources"]["items"]
+    assert f"^{SOURCE_PATH.pattern}$" == entry["properties"]["path"]["pattern"]
 
 
 def test_only_python_is_digested_by_its_syntax_tree() -> None:

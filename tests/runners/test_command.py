@@ -59,6 +59,7 @@ def test_runners_import_nothing_of_gatekit_but_errors_exit_codes_and_evidence():
         ("language_model.py", "gatekit.evidence.canonical"),
         ("provenance.py", "gatekit.evidence"),
         ("provenance.py", "gatekit.evidence.provenance"),
+        ("provenance.py", "gatekit.evidence.source_digest"),
     }
     for path in sorted((ROOT / "runners").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

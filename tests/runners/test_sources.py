@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import builders
 import pytest
 from runners_tree import MODULES, ROOT, add_architecture, copied, edit, say_more
 
+from gatekit.errors import GatekitError
 from gatekit.evidence import Summary, read_summary
 from gatekit.evidence.source_digest import syntax_tree_sha256
 from gatekit.evidence.staleness import changed_sources, work_tree_digest
@@ -108,3 +111,39 @@ def test_a_file_outside_the_repository_is_no_source(tmp_path: Path) -> None:
     outside = tmp_path / "config.yaml"
     outside.write_text("threads: 2\n")
     assert not any(path.endswith("config.yaml") for path in provenance.source_digests(outside))
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a runner and a configuration of its own, where gatekit is an installed copy."""
+    package = tmp_path / "lab_runners_of_this_test"
+    package.mkdir()
+    for name in ("__init__", "measuring", "unused", "a script"):
+        (package / f"{name}.py").write_text(f"NAME = {name!r}\n")
+    (tmp_path / "config.yaml").write_text("threads: 2\n")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(provenance, "_is_checkout", lambda: False)
+    return tmp_path
+
+
+def test_a_runner_in_a_repository_of_its_own_names_the_files_of_that_repository(lab: Path) -> None:
+    digests = provenance.source_digests(Path("config.yaml"), package="lab_runners_of_this_test")
+    importlib.import_module("lab_runners_of_this_test.measuring")
+    found = [entry["path"] for entry in provenance.used_sources(digests)]
+    package = "lab_runners_of_this_test"
+    assert found == ["config.yaml", f"{package}/__init__.py", f"{package}/measuring.py"]
+
+
+def test_an_environment_inside_a_repository_is_not_of_it(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = lab / ".venv" / "lib" / "site-packages"
+    shutil.copytree(ROOT / "runners" / "metrics", installed / "runners" / "metrics")
+    monkeypatch.setattr(provenance, "ROOT", installed)
+    assert list(provenance.source_digests(Path("config.yaml"))) == ["config.yaml"]
+
+
+def test_a_source_that_a_summary_cannot_name_is_refused_before_anything_is_measured(lab: Path) -> None:
+    (lab / "my config.yaml").write_text("threads: 2\n")
+    with pytest.raises(GatekitError, match=r"my config\.yaml.*cannot name this file"):
+        provenance.source_digests(Path("my config.yaml"))
