@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from gatekit.errors import GatekitError
 from runners.arms.trained_saes import Activations, TrainedSaes
 from runners.benchmarks.saebench import Arm
 from runners.digests import file_sha256, tensors_sha256
+from runners.places import config_error
 from runners.saes.normalisation import scaled_centre
 from runners.saes.sae import Sae
 from runners.seeding import generator
@@ -52,21 +52,28 @@ def untrained_side(config: SaeConfig, trained: TrainedSaes) -> Side:
     return Side(tuple(arms), None)
 
 
-def arm_from_disk(config: SaeConfig, folder: Path, name: str) -> Arm:
+def arm_from_disk(config: SaeConfig, key: str, folder: Path, name: str) -> Arm:
     """Return one SAE from a folder in SAELens' format.
 
+    Args:
+        config: of the stage.
+        key: of the configuration, that names the folder.
+        folder: with weights and settings.
+        name: of the arm.
+
     Raises:
-        GatekitError: `runner.d_model`, or as `runners.saes.formats.sae_lens.read`.
+        GatekitError: `runner.checkpoints`: there is no such folder; `runner.d_model`: it reads another width; or
+            as `runners.saes.formats.sae_lens.read`.
     """
+    if not folder.is_dir():
+        raise config_error(config, key, f"there is no folder '{folder.name}'", error_id="runner.checkpoints")
     # Imported here: it brings every architecture, and evidence depends on what was imported for it.
     from runners.saes.formats import sae_lens
 
     sae = sae_lens.read(folder)
     if sae.architecture.d_in != config.subject.d_model:
-        raise GatekitError(
-            "runner.d_model",
-            f"{folder.name} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}",
-        )
+        message = f"{folder.name} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}"
+        raise config_error(config, (key, "subject.d_model"), message, error_id="runner.d_model")
     return Arm(name, sae, file_sha256(folder / sae_lens.WEIGHTS))
 
 

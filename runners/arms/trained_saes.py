@@ -11,6 +11,7 @@ import numpy as np
 
 from gatekit.errors import GatekitError
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
+from runners.places import caused_by, config_error
 from runners.progress import showing
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.checkpoint import SavedCheckpoint
@@ -30,6 +31,10 @@ from runners.tracking import ArmTracker
 
 if TYPE_CHECKING:
     from runners.subjects.layered_store import LayeredStore
+
+
+SUBJECT_HOOK = "subject.hook"
+"""Key of the hook in every configuration."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,8 @@ def open_source(config: SaeConfig, device: str) -> Source:
 # The cells of a sweep differ in their SAEs only: model and texts, some ten seconds' work, are opened once for them.
 @lru_cache(maxsize=1)
 def _opened(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
-    files = find_model(plan.model.source, plan.model.name, plan.model.revision)
+    with caused_by(plan, "model.name"):
+        files = find_model(plan.model.source, plan.model.name, plan.model.revision)
     corpus = read_corpus(sae_probes_folder())
     model = load(files, device)
     training, held_out = draw_token_sets(
@@ -128,6 +134,7 @@ def _opened(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
         texts.held_out_tokens,
         texts.train_tokens,
         plan.max_tokens_per_text,
+        texts,
     )
     return Source(files, model, corpus, training, held_out)
 
@@ -137,34 +144,56 @@ def reinitialised(source: Source, seed: int) -> Source:
     return replace(source, model=load_reinitialised(source.files, source.model, seed))
 
 
-def collect(source: Source, config: SaeConfig, surroundings: Surroundings, hook: str | None = None) -> Activations:
-    """Compute the activations at a hook, by default the configuration's, or open the stores that have them.
+def collect(
+    source: Source,
+    config: SaeConfig,
+    surroundings: Surroundings,
+    hook: str | None = None,
+    key: str = SUBJECT_HOOK,
+) -> Activations:
+    """Compute the activations at a hook, or open the stores that have them.
+
+    Args:
+        source: model and texts.
+        config: of the stage.
+        surroundings: device and cache.
+        hook: by default the configuration's.
+        key: of the configuration, that names the hook.
 
     Raises:
         GatekitError: the hook does not exist or is not as wide as the configuration says.
     """
     place = hook or config.subject.hook
     stores = []
-    for tokens in (source.training, source.held_out):
-        show = partial(showing, f"{source.model.name}: {tokens.name} activations", tokens.rows, "tokens")
-        stores.append(store_activations(source.model, place, tokens, surroundings.cache, show))
-    if stores[0].d_model != config.subject.d_model:
-        raise GatekitError(
-            "runner.d_model",
-            f"'{place}' is {stores[0].d_model} wide; the configuration says {config.subject.d_model}",
-        )
+    with caused_by(config, key):
+        for tokens in (source.training, source.held_out):
+            show = partial(showing, f"{source.model.name}: {tokens.name} activations", tokens.rows, "tokens")
+            stores.append(store_activations(source.model, place, tokens, surroundings.cache, show))
+    width, stated = stores[0].d_model, config.subject.d_model
+    if width != stated:
+        message = f"'{place}' is {width} wide; the configuration says {stated}"
+        raise config_error(config, ("subject.d_model", key), message, error_id="runner.d_model")
     return Activations(source, place, *stores)
 
 
-def collect_layers(source: Source, config: SaeConfig, surroundings: Surroundings, hooks: Sequence[str]) -> Activations:
+def collect_layers(
+    source: Source, config: SaeConfig, surroundings: Surroundings, hooks: Sequence[str], key: str
+) -> Activations:
     """Compute the activations at several hooks, to be read side by side.
+
+    Args:
+        source: model and texts.
+        config: of the stage.
+        surroundings: device and cache.
+        hooks: in the order of the layers.
+        key: of the configuration, that lists the hooks.
 
     Raises:
         GatekitError: as `collect`.
     """
     from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredStore
 
-    found = [collect(source, config, surroundings, hook) for hook in hooks]
+    found = [collect(source, config, surroundings, hook, f"{key}[{place}]") for place, hook in enumerate(hooks)]
     stores = [
         LayeredStore(tuple(store for store in column if not isinstance(store, LayeredStore)))
         for column in zip(*((each.training, each.held_out) for each in found), strict=True)

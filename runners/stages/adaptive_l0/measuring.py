@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
 from runners.arms.scored_arms import ScoredArm, score_arms
 from runners.arms.trained_saes import (
@@ -28,6 +27,7 @@ from runners.arms.trained_saes import (
     train,
 )
 from runners.metrics.lower_bounds import lower_bound_over_pairs, lower_bound_over_seeds
+from runners.places import config_error
 from runners.stage.lifecycle import Surroundings
 from runners.stages.adaptive_l0.plan import KIND, AdaptiveL0Config, SearchPlan, protocol_of, with_k
 from runners.summary_writing import Json, Measured, measurement
@@ -60,7 +60,7 @@ def measure(config: AdaptiveL0Config, surroundings: Surroundings) -> Measured:
     search = config.search
     found = {} if len(search.ks) == 1 else _searched(config, activations, surroundings)
     chosen = choose(found, search, config.sae.k) if found else search.ks[0]
-    plans = {"model": dataclasses.replace(config.sae, k=chosen), "control": config.sae}
+    plans = {"model": with_k(config, chosen).sae, "control": config.sae}
     arms = [train(activations, plan, config.training, config.seeds, surroundings, name) for name, plan in plans.items()]
     candidate, control = score_arms(arms, config.subject.d_model, config.chance.gaussian_draws, surroundings.device)
     return Measured(
@@ -84,11 +84,11 @@ def choose(found: Mapping[int, Searched], search: SearchPlan, control_k: int | N
     eligible = [k for k, entry in found.items() if entry.r2_lower >= floor]
     if not eligible:
         message = f"no k has an r2 bound of {floor:g} or more ({seen})"
-        raise GatekitError("adaptive_l0.floor", message, exit_code=ExitCode.INCONCLUSIVE)
+        raise config_error(search, "r2_floor", message, error_id="adaptive_l0.floor", exit_code=ExitCode.INCONCLUSIVE)
     best = max(eligible, key=lambda k: found[k].lower)
     if best == control_k:
         message = f"the search chose the control's own k={best}, so there is nothing to confirm ({seen})"
-        raise GatekitError("adaptive_l0.control", message, exit_code=ExitCode.INCONCLUSIVE)
+        raise config_error(search, "ks", message, error_id="adaptive_l0.control", exit_code=ExitCode.INCONCLUSIVE)
     return best
 
 

@@ -6,7 +6,6 @@ mean over each story is kept.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -30,9 +29,11 @@ from runners.arms.trained_saes import (
 )
 from runners.benchmarks.cebench import Conditions, PairMeans, PairScores, ceiling, check_matched, score_pairs
 from runners.benchmarks.saebench import Arm, pooled
+from runners.places import caused_by, config_error, derived
 from runners.progress import Progress, showing
 from runners.stage.lifecycle import Surroundings
 from runners.stages.cebench.plan import KIND, CeBenchConfig, PairPlan, protocol_of
+from runners.subjects.labelled_texts import read_labelled, registered_datasets
 from runners.subjects.language_model import tokenize
 from runners.subjects.story_pairs import StoryPairs, fetch_pairs, labelled_pairs, read_pairs
 from runners.subjects.text_corpus import sae_probes_folder
@@ -60,13 +61,16 @@ def measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
     """
     source = open_source(config, surroundings.device)
     pairs = open_pairs(config.scoring.pairs)
+    where = "scoring.pairs"
     shared = {text.sha256 for text in source.training.texts} & set(pairs.stories.digests)
     if shared:
-        raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} of the stories")
+        message = f"the SAEs were trained on {len(shared)} of the stories"
+        raise config_error(config, where, message, error_id="benchmark.leak")
     inputs = collect(source, config, surroundings)
     candidate = trained_side(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
     baseline, their_inputs = _baseline(config, inputs, candidate, surroundings)
-    our_stories, their_stories = (_store(config, each, pairs, surroundings) for each in (inputs, their_inputs))
+    with caused_by(config, where):
+        our_stories, their_stories = (_store(config, each, pairs, surroundings) for each in (inputs, their_inputs))
     different = {arm.sha256 for arm in (*candidate.arms, *baseline.arms)}
     with showing("scoring story pairs", len(different), "SAEs") as progress:
         ours, theirs = (
@@ -76,8 +80,9 @@ def measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
                 ("the baseline", baseline, their_stories),
             )
         )
-    check_matched(ours.conditions, theirs.conditions, config.scoring.baseline.l0_band)
-    check_varying(theirs)
+    with caused_by(config, "scoring.baseline"):
+        check_matched(ours.conditions, theirs.conditions, config.scoring.baseline.l0_band)
+        check_varying(theirs)
     # A file may be called anything; names in a summary have no spaces and no letters beyond ASCII.
     name = re.sub(r"[^A-Za-z0-9_.:/+@=-]", "-", f"pairs:{pairs.name}")[:128]
     dataset = {"name": name, "sha256": pairs.sha256, "rows": len(pairs.pairs)}
@@ -99,12 +104,27 @@ def measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
 
 
 def open_pairs(plan: PairPlan) -> StoryPairs:
-    """Read, fetch or make the pairs."""
+    """Read, fetch or make the pairs.
+
+    Raises:
+        GatekitError: there are none of that name, or too few.
+    """
     if plan.source == "labelled":
-        return labelled_pairs(sae_probes_folder(), plan.rows, plan.seed or 0, plan.datasets)
+        folder = sae_probes_folder()
+        registered = registered_datasets(folder)
+        for place, name in enumerate(plan.datasets or ()):
+            if name not in registered:
+                with caused_by(plan, f"datasets[{place}]"):
+                    read_labelled(folder, name)
+        with caused_by(plan, "rows"):
+            return labelled_pairs(folder, plan.rows, plan.seed or 0, plan.datasets)
     if plan.source == "file":
-        return read_pairs(Path(str(plan.name)), plan.rows, plan.subject_column)
-    return fetch_pairs(str(plan.name), plan.revision, str(plan.split), plan.rows, plan.subject_column)
+        path = Path(str(plan.name))
+        if not path.is_file():
+            raise config_error(plan, "name", f"there is no file '{path.name}'", error_id="pairs.file")
+        return read_pairs(path, plan.rows, plan.subject_column)
+    with caused_by(plan, "name"):
+        return fetch_pairs(str(plan.name), plan.revision, str(plan.split), plan.rows, plan.subject_column)
 
 
 def _baseline(
@@ -114,7 +134,7 @@ def _baseline(
     plan = config.scoring.baseline
 
     def trained(on: Activations, control: str | None) -> Side:
-        shape = config.sae if control is None else dataclasses.replace(config.sae, control=control)
+        shape = config.sae if control is None else derived(config.sae, control=control)
         return trained_side(config, train(on, shape, config.training, config.seeds, surroundings, plan.kind))
 
     match plan.kind:
@@ -124,7 +144,7 @@ def _baseline(
         case "random_sae":
             return trained(inputs, "frozen_decoder"), inputs
         case "public_sae":
-            arm = arm_from_disk(config, Path(str(plan.folder)), "public")
+            arm = arm_from_disk(config, "scoring.baseline.folder", Path(str(plan.folder)), "public")
             return Side((arm,) * len(config.seeds), subject_on_disk(config, inputs, [arm], (0,))), inputs
     if candidate.trained is None:
         raise ValueError("no state before training")

@@ -10,6 +10,7 @@ import torch
 
 from runners.arms.trained_saes import Activations, TrainedSaes, collect, open_source, train
 from runners.digests import file_sha256
+from runners.places import caused_by
 from runners.saes.alignment import Aligned, AlignmentVersion
 from runners.saes.architecture import Architecture
 from runners.saes.architecture_plan import ArchitecturePlan
@@ -129,13 +130,15 @@ def train_arms(config: ConsistencyConfig, surroundings: Surroundings) -> Arms:
         return _train_toward(config, inputs, targets, surroundings, name, copies)
 
     trained = toward(own, "aligned")
+    with caused_by(config, "sae.architecture"):
+        aligned = _published(trained, surroundings)
     return Arms(
         references=references,
         shared_reference=shared_reference,
         control=plain(config.seeds, "control"),
         longer=plain(config.seeds, "longer_training", times=2),
         trained=trained,
-        aligned=_published(trained, surroundings),
+        aligned=aligned,
         shared=toward(everywhere, "aligned_to_shared_reference"),
         copying=toward(own, "copying", copies=True),
     )

@@ -26,7 +26,7 @@ def measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
     """
     source = open_source(config, surroundings.device)
     if config.sae.architecture == "route":
-        inputs = collect_layers(source, config, surroundings, config.route_hooks)
+        inputs = collect_layers(source, config, surroundings, config.route_hooks, "route_hooks")
     else:
         inputs = collect(source, config, surroundings)
     plan = at_wanted_l0(inputs, config.sae, config.training, config.sparsity, surroundings)

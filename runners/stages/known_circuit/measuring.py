@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gatekit.errors import GatekitError
 from runners.digests import sequence_sha256, tensors_sha256
 from runners.metrics.circuits import (
     LatentFrequencies,
@@ -31,6 +30,7 @@ from runners.metrics.circuits import (
     top_frequencies,
 )
 from runners.metrics.reconstruction import measure_reconstruction
+from runners.places import caused_by, config_error
 from runners.progress import showing
 from runners.saes.checkpoint import SavedCheckpoint, save_stack
 from runners.saes.topk import TopK
@@ -92,9 +92,8 @@ def measure(config: KnownCircuitConfig, surroundings: Surroundings) -> Measured:
     shares = frequency_shares(addition.embedding(model))
     key = key_frequencies(shares, config.circuit.key_multiple)
     if not key:
-        raise GatekitError(
-            "subject.no_circuit", f"no frequency has {config.circuit.key_multiple:g} times the mean share"
-        )
+        message = f"no frequency has {config.circuit.key_multiple:g} times the mean share"
+        raise config_error(config, "circuit.key_multiple", message, error_id="subject.no_circuit")
     split = addition.split_pairs(model.p, config.pairs.train_fraction, "pairs for SAEs", config.pairs.seed)
     trained = _arm("model", model, split, config, surroundings)
     twin = addition.reinitialised(model, config.circuit.random_model_seed)
@@ -136,7 +135,8 @@ def _transformer(config: KnownCircuitConfig, surroundings: Surroundings) -> tupl
         committed = addition.COMMITTED.get(plan.p)
         if committed is None or committed.recipe != recipe:
             known = ", ".join(str(each.recipe) for each in addition.COMMITTED.values())
-            raise GatekitError("subject.not_committed", f"no weights ship for {recipe}", remedy=f"there are {known}")
+            message, remedy = f"no weights ship for {recipe}", f"there are {known}"
+            raise config_error(plan, "weights", message, remedy, error_id="subject.not_committed")
         model = addition.load_committed(committed, surroundings.device)
     else:
         with showing("training the transformer", recipe.steps, "steps") as progress:
@@ -146,11 +146,8 @@ def _transformer(config: KnownCircuitConfig, surroundings: Surroundings) -> tupl
         artifacts.append({"name": "transformer", "sha256": digest, "bytes": path.stat().st_size, "uri": path.name})
     right = addition.accuracy(model, addition.trained_pairs(recipe).test)
     if right < LEARNT:
-        raise GatekitError(
-            "subject.not_learnt",
-            f"the transformer answers {right:.3f} of the pairs that it never saw",
-            remedy="train it for more steps",
-        )
+        message = f"the transformer answers {right:.3f} of the pairs that it never saw"
+        raise config_error(plan, "steps", message, "train it for more steps", error_id="subject.not_learnt")
     return model, artifacts
 
 
@@ -158,11 +155,11 @@ def _arm(
     name: str, model: AdditionModel, split: PairSplit, config: KnownCircuitConfig, surroundings: Surroundings
 ) -> _Arm:
     plan, sae, training = config.transformer, config.sae, config.training
-    rows = addition.activations(model, plan.hook, plan.position)
+    with caused_by(plan, "hook"):
+        rows = addition.activations(model, plan.hook, plan.position)
     if rows.shape[1] != plan.d_model:
-        raise GatekitError(
-            "runner.d_model", f"'{plan.hook}' is {rows.shape[1]} wide; the configuration says {plan.d_model}"
-        )
+        message = f"'{plan.hook}' is {rows.shape[1]} wide; the configuration says {plan.d_model}"
+        raise config_error(plan, ("d_model", "hook"), message, error_id="runner.d_model")
     architecture = TopK(plan.d_model, sae.d_sae, sae.k, sae.auxiliary_k)
     total = training.steps * training.batch_tokens * len(config.seeds)
     with showing(f"{name.replace('_', ' ')}: training", total, "pairs") as progress:

@@ -20,6 +20,7 @@ from runners.arms.trained_saes import (
     train,
 )
 from runners.digests import sequence_sha256
+from runners.places import caused_by, config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.stage.lifecycle import Surroundings
 from runners.stage.sae_subject import subject_json
@@ -63,7 +64,10 @@ def measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
     """
     _check_sizes(config)
     source = open_source(config, surroundings.device)
-    inputs = {hook: collect(source, config, surroundings, hook) for hook in config.routing.hooks}
+    inputs = {
+        hook: collect(source, config, surroundings, hook, f"routing.hooks[{place}]")
+        for place, hook in enumerate(config.routing.hooks)
+    }
     shaped = {
         (hook, plan.label): at_wanted_l0(layer, plan, config.training, config.sparsity, surroundings)
         for hook, layer in inputs.items()
@@ -79,7 +83,8 @@ def measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
         for hook, layer in inputs.items()
         for label in labels
     }
-    choice = assign(scores, config.routing.hooks, labels)
+    with caused_by(config, "routing.architectures"):
+        choice = assign(scores, config.routing.hooks, labels)
     arms = {
         (hook, label): _saes(config, inputs[hook], shaped[hook, label], config.seeds, surroundings)
         for hook, routed in zip(config.routing.hooks, choice.routed, strict=True)
@@ -112,7 +117,9 @@ def _check_sizes(config: LayerRoutingConfig) -> None:
     smallest, largest = min(sizes.values()), max(sizes.values())
     if largest - smallest > config.routing.parameter_tolerance * largest:
         said = ", ".join(f"{label} {size:,}" for label, size in sizes.items())
-        raise GatekitError("routing.parameters", f"the architectures differ in number of parameters: {said}")
+        message = f"the architectures differ in number of parameters: {said}"
+        keys = ("routing.architectures", "routing.parameter_tolerance")
+        raise config_error(config, keys, message, error_id="routing.parameters")
 
 
 def _saes(

@@ -16,6 +16,7 @@ from runners.benchmarks.ood import ShiftedProbe, probe_activations, probe_latent
 from runners.benchmarks.saebench import Arm, encoder_key, pooled
 from runners.benchmarks.saebench_cache import remembered, surrounding_key
 from runners.digests import file_sha256
+from runners.places import caused_by, config_error, place_of
 from runners.progress import Silent, showing
 from runners.stage.lifecycle import Surroundings
 from runners.stages.ood.plan import ALL, KIND, OodConfig, ShiftPlan, protocol_of
@@ -35,6 +36,8 @@ class Slice:
     texts: ShiftedTexts
     inside: TextStore
     shifted: TextStore
+    key: str
+    """Of the plan, that names the dataset."""
 
     @property
     def name(self) -> str:
@@ -71,12 +74,12 @@ def measure(config: OodConfig, surroundings: Surroundings) -> Measured:
                 sparse[each.name, arm.name] = _remembered(config, each, arm, surroundings)
                 progress.advance(1)
     if len(dense) < LEAST_DATASETS:
-        raise GatekitError(
-            "benchmark.too_few",
+        message = (
             f"the dense probe reaches {config.shift.least_dense_auc:g} on {len(dense)} of {len(slices)} datasets; "
-            f"{LEAST_DATASETS} are needed",
-            remedy="name other datasets, or another hook",
+            f"{LEAST_DATASETS} are needed"
         )
+        remedy = "name other datasets, or another hook"
+        raise config_error(config, "shift.least_dense_auc", message, remedy, error_id="benchmark.too_few")
     kept = [each for each in slices if each.name in dense]
     datasets = [
         {"name": s.name, "sha256": s.texts.sha256, "rows": len(s.texts.inside.texts) + len(s.texts.shifted.texts)}
@@ -93,30 +96,36 @@ def measure(config: OodConfig, surroundings: Surroundings) -> Measured:
 
 def _slices(config: OodConfig, inputs: Activations, surroundings: Surroundings) -> list[Slice]:
     plan, folder = config.shift, sae_probes_folder()
-    shifted = datasets_with_shift(folder) if plan.shifted == (ALL,) else plan.shifted or ()
-    read = [read_shifted(folder, name, plan.rows, plan.test_fraction, plan.seed) for name in shifted]
-    read += [read_longer(folder, name, plan.rows, plan.test_fraction, plan.seed) for name in plan.longer or ()]
+    takes_all = plan.shifted == (ALL,)
+    shifted = datasets_with_shift(folder) if takes_all else plan.shifted or ()
+    named = [(read_shifted, name, "shifted" if takes_all else f"shifted[{i}]") for i, name in enumerate(shifted)]
+    named += [(read_longer, name, f"longer[{i}]") for i, name in enumerate(plan.longer or ())]
     trained_on = {text.sha256 for text in inputs.source.training.texts}
-    for texts in read:
-        shared = trained_on & {*texts.inside.digests, *texts.shifted.digests}
-        if shared:
-            raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{texts.name}'")
+    read = []
+    for read_texts, name, key in named:
+        with caused_by(plan, key):
+            texts = read_texts(folder, name, plan.rows, plan.test_fraction, plan.seed)
+            shared = trained_on & {*texts.inside.digests, *texts.shifted.digests}
+            if shared:
+                raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{texts.name}'")
+        read.append((texts, key))
     with showing(f"{inputs.model.name}: activations of texts", len(read), "datasets") as progress:
         slices = []
-        for texts in read:
-            stores = [
-                store_texts(
-                    inputs.model,
-                    inputs.hook,
-                    labelled,
-                    "tokens" if plan.pooling == "mean" else "last",
-                    plan.max_tokens,
-                    surroundings.cache,
-                    lambda: nullcontext(Silent()),
-                )
-                for labelled in (texts.inside, texts.shifted)
-            ]
-            slices.append(Slice(texts, *stores))
+        for texts, key in read:
+            with caused_by(plan, key):
+                stores = [
+                    store_texts(
+                        inputs.model,
+                        inputs.hook,
+                        labelled,
+                        "tokens" if plan.pooling == "mean" else "last",
+                        plan.max_tokens,
+                        surroundings.cache,
+                        lambda: nullcontext(Silent()),
+                    )
+                    for labelled in (texts.inside, texts.shifted)
+                ]
+            slices.append(Slice(texts, *stores, key))
             progress.advance(1)
     return slices
 
@@ -139,7 +148,7 @@ def _remembered(config: OodConfig, each: Slice, arm: Arm | None, surroundings: S
         except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
             label = "dense probe" if arm is None else arm.name
             message = f"{each.name}, {label}: {type(error).__name__}: {error}"
-            raise GatekitError("benchmark.failed", message) from error
+            raise GatekitError("benchmark.failed", message, place_of(plan, each.key)) from error
 
     found = remembered(surroundings.cache / "shifted_probes", key, compute)
     return ShiftedProbe(**{**found, "latents": tuple(found["latents"])})

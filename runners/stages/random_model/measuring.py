@@ -11,13 +11,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gatekit.errors import GatekitError
 from runners.arms.trained_saes import (
     TrainedSaes,
     artifacts_json,
@@ -31,6 +29,7 @@ from runners.arms.trained_saes import (
 from runners.metrics.chance import BesideChance, score_beside_chance
 from runners.metrics.consistency import mean_row_cosine
 from runners.metrics.reconstruction import Reconstruction
+from runners.places import config_error, derived
 from runners.progress import showing
 from runners.stage.lifecycle import Surroundings
 from runners.stages.random_model.plan import KIND, RandomModelConfig, protocol_of
@@ -62,7 +61,7 @@ def measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
     extra = {
         name: train(
             activations,
-            dataclasses.replace(config.sae, control=name),
+            derived(config.sae, control=name),
             config.training,
             config.seeds,
             surroundings,
@@ -70,12 +69,14 @@ def measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
         )
         for name in config.controls.extra_controls
     }
-    for name, arm in extra.items():
+    for place, (name, arm) in enumerate(extra.items()):
         if np.array_equal(arm.decoders, trained.decoders):
-            raise GatekitError(
-                "runner.control",
+            raise config_error(
+                config,
+                f"controls.extra_controls[{place}]",
                 f"'{name}' held nothing: it arrived at the candidate's own weights",
-                remedy="train longer, or leave it out of 'extra_controls'",
+                "train longer, or leave it out of 'extra_controls'",
+                error_id="runner.control",
             )
     arms = [trained, random_model, *extra.values()]
     return Measured(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from gatekit.errors import GatekitError
 from runners.arms.sae_arms import Side, arm_from_disk, subject_on_disk, trained_side, untrained_side
 from runners.arms.trained_saes import (
+    SUBJECT_HOOK,
     Activations,
     artifacts_json,
     collect,
@@ -25,10 +25,12 @@ from runners.benchmarks.saebench_core import MEASURES, CoreResult, measure_core,
 from runners.benchmarks.saebench_output import write_probing_result
 from runners.digests import file_sha256
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
+from runners.places import caused_by, config_error, derived
 from runners.progress import showing
 from runners.saes.architecture import describe
 from runners.saes.sae import Sae
 from runners.stage.lifecycle import Surroundings
+from runners.stage.sae_subject import width_key
 from runners.stages.saebench.plan import KIND, SaebenchConfig, protocol_of
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, Measured, measurement
@@ -100,15 +102,16 @@ def _candidate(config: SaebenchConfig, inputs: Activations, surroundings: Surrou
     if config.checkpoints is None:
         return trained_side(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
     arms = []
-    for seed, folder in zip(config.seeds, config.checkpoints, strict=True):
-        arms.append(arm_from_disk(config, Path(folder), f"seed-{seed}"))
-        if arms[-1].sae.architecture.d_sae != config.sae.width:
-            width = arms[-1].sae.architecture.d_sae
-            raise GatekitError(
-                "runner.d_sae", f"{Path(folder).name} has {width} latents; the configuration says {config.sae.width}"
-            )
+    for place, (seed, folder) in enumerate(zip(config.seeds, config.checkpoints, strict=True)):
+        key = f"checkpoints[{place}]"
+        arms.append(arm_from_disk(config, key, Path(folder), f"seed-{seed}"))
+        width = arms[-1].sae.architecture.d_sae
+        if width != config.sae.width:
+            message = f"{Path(folder).name} has {width} latents; the configuration says {config.sae.width}"
+            raise config_error(config, (key, width_key(config.sae)), message, error_id="runner.d_sae")
     if len({str(describe(arm.sae.architecture)) for arm in arms}) > 1:
-        raise GatekitError("runner.checkpoints", "the checkpoints are not of one architecture and shape")
+        message = "the checkpoints are not of one architecture and shape"
+        raise config_error(config, "checkpoints", message, error_id="runner.checkpoints")
     return Side(tuple(arms), subject_on_disk(config, inputs, arms, config.seeds))
 
 
@@ -119,10 +122,10 @@ def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, surr
                 raise ValueError("no state before training")
             return untrained_side(config, candidate.trained)
         case "random_sae":
-            plan = dataclasses.replace(config.sae, control="frozen_decoder")
+            plan = derived(config.sae, control="frozen_decoder")
             return trained_side(config, train(inputs, plan, config.training, config.seeds, surroundings, "random_sae"))
         case "public_sae":
-            arm = arm_from_disk(config, Path(str(config.baseline.checkpoint)), "public")
+            arm = arm_from_disk(config, "baseline.checkpoint", Path(str(config.baseline.checkpoint)), "public")
             return Side((arm,) * len(config.seeds), subject_on_disk(config, inputs, [arm], (0,)))
     return Side((), None)
 
@@ -176,16 +179,17 @@ def _core(
     found = {}
     with showing("SAEBench core", len(config.seeds), "SAEs") as progress:
         for seed, arm, reconstruction in zip(config.seeds, candidate.arms, held_out, strict=True):
-            found[f"saebench-core:seed-{seed}"] = measure_core(
-                inputs.model,
-                config.subject.hook,
-                arm.sae,
-                inputs.source.held_out,
-                config.core,
-                reconstruction.r2[0],
-                f"core_seed_{seed}",
-                surroundings.artifacts / "saebench",
-            )
+            with caused_by(config, SUBJECT_HOOK):
+                found[f"saebench-core:seed-{seed}"] = measure_core(
+                    inputs.model,
+                    config.subject.hook,
+                    arm.sae,
+                    inputs.source.held_out,
+                    config.core,
+                    reconstruction.r2[0],
+                    f"core_seed_{seed}",
+                    surroundings.artifacts / "saebench",
+                )
             progress.advance(1)
     return None, found
 

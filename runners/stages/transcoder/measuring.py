@@ -27,6 +27,7 @@ from runners.arms.trained_saes import (
     train,
 )
 from runners.metrics.lower_bounds import lower_bound_over_pairs
+from runners.places import caused_by, derived, place_of, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.stage.lifecycle import Surroundings
 from runners.stage.selection import SelectionPlan
@@ -54,12 +55,12 @@ def measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
             "search_criterion": f"largest {SEARCH_CONFIDENCE} lower bound of sae_minus_transcoder_chance_corrected",
         }
     sae, transcoder = arms = _compared(config, source, surroundings)
+    with caused_by(config, "sae"):
+        compute = matched_compute(arms)
     trained = [arm.trained for arm in arms]
     return Measured(
         subject=sae.trained.subject(config),
-        protocol=protocol_of(
-            config, datasets_json(source), transcoder.trained.subject(config), matched_compute(arms) | searched
-        ),
+        protocol=protocol_of(config, datasets_json(source), transcoder.trained.subject(config), compute | searched),
         measurements=_measurements(config.seeds, sae, transcoder),
         inputs=inputs_json([arm.inputs for arm in trained]),
         artifacts=artifacts_json(trained, surroundings),
@@ -85,14 +86,17 @@ def _chosen(config: TranscoderConfig, source: Source, surroundings: Surroundings
         _log.info("%s: lower bound %.4f", name, bounds[name])
     best = max(bounds, key=bounds.__getitem__)
     selection = SelectionPlan(len(found), config.seeds)
-    return best, dataclasses.replace(found[best], seeds=config.sweep.confirmation_seeds, selection=selection)
+    places = {"seeds": place_of(config, "sweep.confirmation_seeds")}
+    return best, derived(found[best], places, seeds=config.sweep.confirmation_seeds, selection=selection)
 
 
 def _compared(config: TranscoderConfig, source: Source, surroundings: Surroundings) -> tuple[ScoredArm, ScoredArm]:
     """Train and score the SAEs and the transcoders of one condition."""
     shape = config.sae
     plan = ArchitecturePlan("transcoder", d_sae=shape.width, k=shape.active, auxiliary_k=shape.auxiliary_k or 0)
-    ours, theirs = (collect(source, config, surroundings, hook) for hook in (None, config.transcoder.input_hook))
+    plan = taking(plan, shape)  # It stands where the shape does that it is made of.
+    ours = collect(source, config, surroundings)
+    theirs = collect(source, config, surroundings, config.transcoder.input_hook, "transcoder.input_hook")
     saes = train(ours, shape, config.training, config.seeds, surroundings, "model")
     transcoders = train(theirs, plan, config.training, config.seeds, surroundings, "transcoder", ours)
     found = score_arms(
