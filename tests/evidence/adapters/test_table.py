@@ -17,6 +17,7 @@ from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import Summary, read_summary
 from gatekit.evidence.adapters import ImportOptions, import_summaries
 from gatekit.evidence.adapters.table.csv_table import parse_csv
+from gatekit.evidence.adapters.table.json_lines import parse_json_lines
 
 SUBJECT = """\
 model: {name: tiny, digest: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}
@@ -314,14 +315,18 @@ def test_every_number_comes_back_as_it_was_written(tmp_path: Path, data: st.Data
     writer.writerows([("value", "seed", "measure"), *((write(values[seed]), seed, "r2") for seed in seeds)])
     read = imported(tmp_path, stream.getvalue()).measurements["r2"]
     assert read.candidate == tuple(values)
+    lines = "\n".join(json.dumps({"value": values[seed], "seed": seed, "measure": "r2"}) for seed in seeds)
+    assert imported(tmp_path, lines, name="t.jsonl").measurements["r2"] == read
 
 
 @settings(deadline=None, max_examples=150)
 @given(st.one_of(st.binary(max_size=200), st.text(alphabet='seed,measurvl0.5\n\r"\0;=', max_size=80).map(str.encode)))
 def test_any_bytes_are_a_table_or_one_clear_error(data: bytes) -> None:
-    try:
-        table = parse_csv(data, "t.csv")
-    except GatekitError as error:
-        assert error.error_id.startswith("table.") and "\n" not in error.message
-    else:
-        assert all(set(row.cells) <= set(table.columns) and row.place(None).line for row in table.rows)
+    for parse in (parse_csv, parse_json_lines):
+        try:
+            table = parse(data, "t.csv")
+        except GatekitError as error:
+            assert error.error_id.startswith(("table.", "json.")) and "\n" not in error.message
+            assert error.location is not None and error.location.path == "t.csv"
+        else:
+            assert all(set(row.cells) <= set(table.columns) and row.place(None).line for row in table.rows)
