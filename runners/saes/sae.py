@@ -26,11 +26,19 @@ class Sae:
     """What else the checkpoint says: model, hook, training."""
     stated: StatedFacts = field(default_factory=StatedFacts)
     """The same in one form for all formats, as far as it bears on where and how the SAE may be used."""
+    subtracts_first: bool = False
+    """Subtract b_dec from inputs before they are multiplied, as other libraries do, and not from the product.
+
+    The same function, but where one coordinate of all inputs is large (hundreds, in residual streams), rounding differs
+    by 1e-4. SAEs that were trained here are evaluated in the order in which they were trained."""
 
     def encode(self, rows: torch.Tensor) -> torch.Tensor:
         """Return latents, (tokens, d_sae), of rows in the model's units: (tokens, d_in) or (tokens, layers, d_in)."""
         with torch.no_grad():
-            return self.architecture.encode(self.parameters, rows * factor_of(self.scale, rows.device))
+            x = rows * factor_of(self.scale, rows.device)
+            if self.subtracts_first:
+                return self.architecture.encode(self._without_b_dec(), x - self.parameters["b_dec"])
+            return self.architecture.encode(self.parameters, x)
 
     def reconstruct(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return reconstructions, (tokens, d_out), in the units of the targets, and latents.
@@ -38,7 +46,14 @@ class Sae:
         An SAE over several layers returns each token's chosen layer in scaled units (see `RouteSAE.chosen`).
         """
         with torch.no_grad():
+            if self.subtracts_first:
+                factor, b_dec = factor_of(self.scale, rows.device), self.parameters["b_dec"]
+                centred, latents = self.architecture.reconstruct(self._without_b_dec(), rows * factor - b_dec)
+                return (centred + b_dec) / factor, latents
             return reconstruct_rows(self.architecture, self.parameters, self.scale, self.target_scale, rows)
+
+    def _without_b_dec(self) -> Parameters:
+        return {**self.parameters, "b_dec": torch.zeros_like(self.parameters["b_dec"])}
 
 
 def reconstruct_rows(

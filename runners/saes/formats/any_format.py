@@ -19,6 +19,9 @@ from runners.saes.weights import checked, read_torch_object, refused
 
 GROUP = "gatekit.sae_formats"
 
+_CENTRED = frozenset({"relu", "topk", "batch_topk", "matryoshka", "hierarchical_topk", "jump_relu", "gated"})
+"""Architectures that subtract b_dec from their input, and add it to their output."""
+
 
 def read_sae(path: str | Path, format: str = "auto") -> Sae:
     """Read one SAE.
@@ -42,7 +45,12 @@ def read_sae(path: str | Path, format: str = "auto") -> Sae:
     sae = _read(chosen, path)
     architecture = sae.architecture
     stated = replace(sae.stated, format=chosen.name, d_in=architecture.d_in, d_sae=architecture.d_sae)
-    return replace(sae, parameters=checked(path, sae.parameters, architecture.shapes()), stated=stated)
+    return replace(
+        sae,
+        parameters=checked(path, sae.parameters, architecture.shapes()),
+        stated=stated,
+        subtracts_first=architecture.name in _CENTRED and chosen.name != "gatekit",
+    )
 
 
 def format_names() -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import torch
 
-from runners.saes.affine import decode, pre_activations
+from runners.saes.affine import decode
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes
 from runners.saes.given.read_only import refuse_training
 from runners.saes.kept_latents import Latents
@@ -53,10 +53,8 @@ class GroupMax:
 
     def encode(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """Return latents, (..., tokens, d_sae), at most one of each group positive and the others zero."""
-        if self.transcoder:
-            rectified = (x @ parameters["W_enc"] + parameters["b_enc"].unsqueeze(-2)).relu()
-        else:
-            rectified = pre_activations(parameters, x).relu()
+        centred = x if self.transcoder else x - parameters["b_dec"].unsqueeze(-2)
+        rectified = (centred @ parameters["W_enc"] + parameters["b_enc"].unsqueeze(-2)).relu()
         grouped = rectified.unflatten(-1, (self.k, -1))
         mask = torch.zeros_like(grouped).scatter(-1, grouped.argmax(dim=-1, keepdim=True), 1.0)
         return (grouped * mask).flatten(-2)

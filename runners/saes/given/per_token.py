@@ -37,6 +37,7 @@ class PerToken:
     frozen: ClassVar[frozenset[str]] = frozenset()
 
     base: Architecture
+    """One that subtracts b_dec from its input and adds it to its output."""
     kind: TokenNormalisation
 
     @property
@@ -61,13 +62,15 @@ class PerToken:
 
     def encode(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """Return latents, (..., tokens, d_sae)."""
-        return self.base.encode(parameters, self._normalised(x)[0])
+        without, b_dec = _apart(parameters)
+        return self.base.encode(without, self._normalised(x)[0] - b_dec)
 
     def reconstruct(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return reconstructions, (..., tokens, d_in), in the units of `x`, and the latents that they are made of."""
         normalised, centre, spread = self._normalised(x)
-        reconstruction, latents = self.base.reconstruct(parameters, normalised)
-        return reconstruction * spread + centre, latents
+        without, b_dec = _apart(parameters)
+        reconstruction, latents = self.base.reconstruct(without, normalised - b_dec)
+        return (reconstruction + b_dec) * spread + centre, latents
 
     def initial(self, generator: torch.Generator, b_dec: torch.Tensor) -> Parameters:  # noqa: ARG002 (protocol)
         """Raise ValueError."""
@@ -90,3 +93,9 @@ class PerToken:
         centred = x - centre
         spread = centred.std(dim=-1, keepdim=True)
         return centred / (spread + _EPSILON), centre, spread
+
+
+def _apart(parameters: Mapping[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Return parameters with b_dec at zero, and b_dec, (..., 1, d_in): subtracted first, less is lost by rounding."""
+    b_dec = parameters["b_dec"]
+    return {**parameters, "b_dec": torch.zeros_like(b_dec)}, b_dec.unsqueeze(-2)

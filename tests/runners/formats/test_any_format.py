@@ -179,3 +179,25 @@ def test_a_plug_in_that_cannot_be_loaded_does_not_disturb_our_own(
 )
 def test_a_broken_plug_in_is_one_line(points: dict[str, str], message: str, plug_in: Callable[..., Path]):
     assert message in str(refusal(plug_in(**points)))
+
+
+@pytest.mark.parametrize("on_input", [True, False])
+def test_a_coordinate_that_is_large_in_all_inputs_costs_no_digits(
+    on_input: bool, weights: Callable[..., Any], rows: torch.Tensor, tmp_path: Path
+):
+    tensors = weights(**PLAIN)
+    rows[:, 3] += 300.0
+    tensors["b_dec"][3] = 300.0
+    config = {"architecture": "standard", "d_in": D, "d_sae": F, "metadata": {"sae_lens_version": "6.0.0"}}
+    sae_lens_folder(tmp_path, tensors)
+    (tmp_path / "cfg.json").write_text(json.dumps({**config, "apply_b_dec_to_input": on_input}))
+    sae = read_sae(tmp_path)
+    exact = {name: value.double() for name, value in tensors.items()}
+    inputs = rows.double() - exact["b_dec"] if on_input else rows.double()
+    latents = (inputs @ exact["W_enc"] + exact["b_enc"]).clamp_min(0)
+    # Not subtracted, inputs of 300 are multiplied, and float32 carries their product to 300 times 6e-8.
+    tolerance = 3e-6 if on_input else 1e-4
+    torch.testing.assert_close(sae.encode(rows).double(), latents, rtol=1e-6, atol=tolerance)
+    reconstruction = latents @ exact["W_dec"] + exact["b_dec"]
+    torch.testing.assert_close(sae.reconstruct(rows)[0].double(), reconstruction, rtol=1e-6, atol=10 * tolerance)
+    assert torch.equal(sae.reconstruct(rows)[1], sae.encode(rows))
