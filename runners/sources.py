@@ -40,7 +40,7 @@ LEFT_OUT = {
     "runners.progress": "tells how far a run is",
     "runners.provenance": "tells who measured, when, and with what code",
     "runners.saes.architecture_options": "declares what a configuration may say; the values stand in the summary",
-    "runners.saes.registry": "finds an architecture by its name; the module found counts, and a test holds its name",
+    "runners.saes.registry": "finds an architecture, and the name of its price, by its name; the module found counts",
     "runners.sources": "this list",
     "runners.stage.judging": "asks gatekit about a summary that is already written",
     "runners.stage.lifecycle": "parses the command line and decides what becomes of a run that fails",

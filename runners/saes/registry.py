@@ -24,6 +24,9 @@ ARCHITECTURES = {
     "aligned": "runners.saes.alignment:Aligned",
 }
 
+PRICES = {"relu": "l1_coefficient", "gated": "l1_coefficient", "jump_relu": "l0_coefficient"}
+"""The option that decides an architecture's L0, where no k does."""
+
 WRAPPERS = frozenset({"control", "aligned"})
 """Around another architecture: held in part, or drawn to a reference. Stages set these up themselves."""
 

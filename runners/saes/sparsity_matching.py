@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from runners.places import config_error, derived
 from runners.saes.architecture_plan import ArchitecturePlan
-
-PRICES = {"relu": "l1_coefficient", "gated": "l1_coefficient", "jump_relu": "l0_coefficient"}
-"""Architecture -> the field that decides its L0."""
+from runners.saes.registry import PRICES
 
 UNMATCHED = "sparsity.unmatched"
 """Id of the error that no price was found."""
