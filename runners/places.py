@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from gatekit.errors import GatekitError, Location
@@ -114,15 +115,12 @@ def config_error(
     """
     first, *others = (key,) if isinstance(key, str) else key
     place = place_of(config, first)
-    beside = [f"'{other}' stands at {at}" for other in others if (at := _on_another_line(config, other, place))]
-    return GatekitError(error_id, message, place, "; ".join([*filter(None, [remedy]), *beside]) or None, exit_code)
-
-
-def _on_another_line(config: object, key: str, place: Location | None) -> Location | None:
-    other = place_of(config, key)
-    if other is None or place is None or (other.path, other.line) == (place.path, place.line):
-        return None
-    return other
+    remedies = [] if remedy is None else [remedy]
+    for other in others:
+        at = place_of(config, other)
+        if place is not None and at is not None and (at.path, at.line) != (place.path, place.line):
+            remedies.append(f"'{other}' stands at {Path(at.path).name}:{at.line}:{at.column}")
+    return GatekitError(error_id, message, place, "; ".join(remedies) or None, exit_code)
 
 
 def first_repeat(values: Sequence[object]) -> int | None:

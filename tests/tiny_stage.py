@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runners.stage.lifecycle import Stage
 
 SAES = """\
 threads: 1
@@ -49,3 +54,18 @@ def arguments(folder: Path, text: str, out: str = "out", cache: str = "cache", *
     config.write_text(text)
     paths = ("--out", str(folder / out), "--cache", str(folder / cache))
     return ["--config", str(config), *paths, "--device", "cpu", *more]
+
+
+def stage_of(name: str) -> Stage:
+    """Return the runner of this name."""
+    stage: Stage = import_module(f"runners.stages.{name}").STAGE
+    return stage
+
+
+def whole(stage: Stage) -> str:
+    """Return the stage's smoke configuration in one file, without its bases."""
+    from runners.config import bases_of
+
+    paths = [*bases_of(stage.smoke_config), stage.smoke_config]
+    lines = "".join(path.read_text() for path in paths).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(("#", "base:")))

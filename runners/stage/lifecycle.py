@@ -211,8 +211,8 @@ def _run_cell(
         failed(str(interrupted))
         return 128 + interrupted.number
     except GatekitError as error:
-        failed(str(error))
-        return int(error.exit_code)
+        failed(_reason(error))
+        return _complain(error)
     except Exception as error:
         traceback.print_exc()
         failed(f"{type(error).__name__}: {error}".split("\n")[0])
@@ -279,6 +279,14 @@ def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
         config = stage.shrink(config, small)
     stage.check(config)
     return config
+
+
+def _reason(error: GatekitError) -> str:
+    """Return an error as a summary states it: on any machine the same, so with no folder of this one."""
+    place = error.location
+    if place is not None:
+        place = dataclasses.replace(place, path=provenance.shown_argument(place.path))
+    return str(GatekitError(error.error_id, error.message, place, error.remedy))
 
 
 def _complain(error: GatekitError) -> int:

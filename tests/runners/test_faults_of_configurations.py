@@ -7,23 +7,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-from runners.config import bases_of
-from runners.stage.lifecycle import Stage
+from tiny_stage import stage_of, whole
 
 pytestmark = pytest.mark.runners
-
-
-def stage_of(name: str) -> Stage:
-    stage: Stage = import_module(f"runners.stages.{name}").STAGE
-    return stage
-
-
-def whole(stage: Stage) -> str:
-    """The stage's smoke configuration in one file, without its bases."""
-    paths = [*bases_of(stage.smoke_config), stage.smoke_config]
-    lines = "".join(path.read_text() for path in paths).splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(("#", "base:")))
 
 
 SAES = [
