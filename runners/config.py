@@ -52,10 +52,10 @@ def read_config(path: Path, shape: type[T]) -> T:
     reading, document = _load(path)
     parts = [(reading, document)]
     taken = {key: reading.at(*document.lc.key(key)) for key in document} if hasattr(document, "keys") else {}
-    for base in bases_of(path):
-        reading_base, base_document = _load(base)
+    for base, named_at in zip(bases_of(path), _places_of_bases(reading, document), strict=True):
+        reading_base, base_document = _load(base, named_at)
         if not hasattr(base_document, "keys") or BASE in base_document:
-            raise GatekitError("config.base", "a base is a mapping without a base of its own", Location(str(base)))
+            raise GatekitError("config.base", "a base is a mapping without a base of its own", reading_base.at(0, 0))
         for key in base_document:
             if key in taken:
                 raise GatekitError("config.base", f"'{key}' stands in {base.name} too", taken[key], "leave one out")
@@ -87,8 +87,20 @@ def bases_of(path: Path) -> tuple[Path, ...]:
     return tuple(path.parent / name for name in names)
 
 
-def _load(path: Path) -> tuple[_Reading, Any]:
-    """Return a file's YAML, with the positions that ruamel keeps on every node."""
+def _places_of_bases(reading: _Reading, document: Any) -> list[Location]:
+    """Return where each base is named, in the order of `bases_of`."""
+    if not hasattr(document, "keys") or BASE not in document:
+        return []
+    return reading.places_of_entries(document[BASE]) or [reading.at(*document.lc.value(BASE))]
+
+
+def _load(path: Path, named_at: Location | None = None) -> tuple[_Reading, Any]:
+    """Return a file's YAML, with the positions that ruamel keeps on every node.
+
+    Args:
+        path: of the file.
+        named_at: where another file names it.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -97,9 +109,10 @@ def _load(path: Path) -> tuple[_Reading, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise GatekitError(
-            "config.unreadable", f"the configuration cannot be read: {error}", Location(str(path))
-        ) from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        which = f"'{path.name}': " if named_at else ""
+        message = f"the configuration cannot be read: {which}{reason}"
+        raise GatekitError("config.unreadable", message, named_at or Location(str(path))) from None
     reading = _Reading(str(path), text.splitlines())
     try:
         return reading, reader.load(text)

@@ -241,11 +241,11 @@ def default_cache() -> Path:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, f"see python -m runners {self.prog.split()[-1]} --help")
+        raise UsageError(message, f"see {self.prog} --help")
 
 
 def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog=f"python -m runners {stage.kind}", description=stage.title, allow_abbrev=False)
+    parser = _Parser(prog=f"gatekit run {stage.kind}", description=stage.title, allow_abbrev=False)
     parser.add_argument("--config", help="YAML file; may be left out with --smoke")
     parser.add_argument("--out", required=True, help="folder of the summary; nothing else is written there")
     parser.add_argument("--smoke", action="store_true", help="same code and subject at the smallest useful size")

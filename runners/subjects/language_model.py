@@ -113,8 +113,21 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
 
 
 def load(files: ModelFiles, device: str) -> LanguageModel:
-    """Load the trained model."""
-    return _wrap(files, files.name, files.digest, _boot(files.folder, device), device)
+    """Load the trained model.
+
+    Raises:
+        GatekitError: `runner.model_unusable`: the libraries cannot read its files, or do not know its architecture.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        bridge = _boot(files.folder, device)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        # The libraries' messages go on for lines, and name folders of this machine.
+        said = str(error).split("\n")[0].replace(str(files.folder), files.folder.name)
+        message = f"the model '{files.name}' cannot be loaded: {type(error).__name__}: {said}"
+        raise GatekitError("runner.model_unusable", message, Location(str(files.folder))) from error
+    return _wrap(files, files.name, files.digest, bridge, device)
 
 
 def load_reinitialised(files: ModelFiles, trained: LanguageModel, seed: int) -> LanguageModel:

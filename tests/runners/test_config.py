@@ -143,7 +143,8 @@ def test_a_base_may_lie_in_a_folder_beside_the_configuration_s_own(tmp_path):
         ("threads: 1\n", "base: /etc/saes.yaml\n", "no file beside this one"),
         ("threads: 1\n", "base: [saes.yaml, 3]\n", "no file beside this one"),
         ("threads: 1\n", "base: [saes.yaml, saes.yaml]\n", "saes.yaml:1:1: 'threads' stands in saes.yaml too"),
-        ("threads: 1\n", "base: none.yaml\n", "the configuration cannot be read"),
+        ("threads: 1\n", "base: none.yaml\n", "run.yaml:1:7: the configuration cannot be read"),
+        ("threads: 1\n", "base: [saes.yaml, none.yaml]\n", "run.yaml:1:19: the configuration cannot be read"),
     ],
 )
 def test_a_base_that_does_not_fit_is_refused_where_it_stands(tmp_path, base, own, said):

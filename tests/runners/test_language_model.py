@@ -155,3 +155,26 @@ def test_a_decoder_only_model_in_a_local_folder_goes_the_same_way(causal_folder)
     twin, _ = at_hook(load_reinitialised(files, model, 0), TEXTS, "blocks.0.hook_resid_post")
     assert twin.shape == values.shape
     assert not torch.allclose(twin, values)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("config.json", b"{", "is not a valid JSON file"),
+        ("config.json", b'{"model_type": "zzz"}', "does not recognize this architecture"),
+        ("model.safetensors", b"xx", "SafetensorError"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_is_refused_with_its_folder(tmp_path, minilm_files, file, content, said):
+    import dataclasses
+    import shutil
+
+    folder = tmp_path / "broken"
+    shutil.copytree(minilm_files.folder, folder)
+    (folder / file).write_bytes(content)
+    with pytest.raises(GatekitError) as caught:
+        load(dataclasses.replace(minilm_files, folder=folder), "cpu")
+    assert caught.value.error_id == "runner.model_unusable"
+    assert said in caught.value.message
+    assert str(tmp_path) not in caught.value.message
+    assert str(caught.value.location) == str(folder)
