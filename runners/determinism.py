@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from gatekit.errors import UsageError
+
 
 def prepare_environment(*, offline: bool) -> None:
     """Set the variables that libraries read while they are imported; call before torch and transformer_lens.
@@ -49,11 +51,18 @@ def fix_arithmetic(threads: int) -> dict[str, str | int | bool]:
 
 
 def choose_device(name: str) -> str:
-    """Return the device to run on: `auto` is the first CUDA device where there is one, else the CPU."""
+    """Return the device to run on: `auto` is the first CUDA device where there is one, else the CPU.
+
+    Raises:
+        UsageError: CUDA is asked for, and there is no such device.
+    """
     import torch
 
+    has_cuda = torch.cuda.is_available()
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if has_cuda else "cpu"
+    if name == "cuda" and not has_cuda:
+        raise UsageError("--device cuda: there is no CUDA device here", "leave --device out, or give --device cpu")
     return name
 
 

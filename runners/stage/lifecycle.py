@@ -145,6 +145,10 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     except GatekitError as error:
         return _complain(error)
     prepare_environment(offline=not stage.needs_network(config))
+    try:
+        choose_device(arguments.device)  # before any cell: a wrong command line leaves no summary of a failed run
+    except UsageError as error:
+        return _complain(error)
     code = ExitCode.PASS
     # Artifacts need a folder of their own in the shared cache, and where there may be several cells.
     several = arguments.artifacts is None or stage.parts is not None or stage.cells is not one_cell

@@ -42,6 +42,16 @@ def test_another_projects_file_beside_the_package_is_not_ours(monkeypatch, tmp_p
     assert plugins.built_in("gatekit.runners") == in_checkout
 
 
+def test_cuda_where_there_is_none_is_a_wrong_command_line_and_leaves_no_summary(capfd, monkeypatch, tmp_path):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(["random_model", "--smoke", "--device", "cuda", "--out", str(tmp_path / "out")]) == 64
+    error = capfd.readouterr().err
+    assert error == "--device cuda: there is no CUDA device here; leave --device out, or give --device cpu [usage]\n"
+    assert list(tmp_path.rglob("*.json")) == []
+
+
 def test_importing_a_runner_loads_no_torch():
     code = "import sys, runners.stages.random_model.plan; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -139,6 +139,11 @@ FAULTS = {
     "known_circuit": [
         ([("k: 8,", "k: 80,")], "80,", "k=80 exceeds d_sae=64"),
         ([("p: 53", "p: 54")], "54", "p=54 is even"),
+        (
+            [("{train_fraction: 0.8", "{train_fraction: 0.99"), ("p: 53", "p: 3")],
+            "0.99",
+            "0.99 of 9 pairs leaves one side of the split empty",
+        ),
         ([("centre: mean", "centre: geometric_median")], "geometric_median", "starts at the mean"),
         (
             [("{candidates: 1, seeds: null}", "{candidates: 2, seeds: null}")],

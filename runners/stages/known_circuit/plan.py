@@ -107,6 +107,11 @@ def check(config: KnownCircuitConfig) -> None:
             f"p={config.transformer.p} is even, and its largest frequency has one dimension",
             config.transformer.p % 2 == 0,
         ),
+        (
+            "pairs.train_fraction",
+            f"{config.pairs.train_fraction:g} of {config.transformer.p**2} pairs leaves one side of the split empty",
+            not 0 < rows < config.transformer.p**2,
+        ),
         (("sae.k", "sae.d_sae"), f"k={sae.k} exceeds d_sae={sae.d_sae}", sae.k > sae.d_sae),
         (
             ("sae.auxiliary_k", "sae.d_sae"),
