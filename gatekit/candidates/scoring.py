@@ -9,7 +9,7 @@ from datetime import datetime
 
 from gatekit.candidates.pool import value_key, values_of
 from gatekit.evidence.summary import Summary
-from gatekit.gates.threshold import Setting, judge
+from gatekit.gates.threshold import EvaluationContext, judge
 from gatekit.policy.model import Policy, Score, Selection, Threshold
 
 DIGITS = 12
@@ -56,13 +56,13 @@ def read_values(policy: Policy, selection: Selection, summaries: Sequence[Summar
         now: aware UTC time for ages.
     """
     # How old evidence may be is a threshold's max_age; that files changed since is for `gatekit stale` to say.
-    setting = Setting(policy, summaries, (), 0, None, None, {}, now)
+    context = EvaluationContext(policy, summaries, (), 0, None, None, {}, now)
     scales = {value_key(score.value): score for score in selection.scores}
-    return [_read(rule, selection, scales.get(value_key(rule)), setting) for rule in values_of(selection)]
+    return [_read(rule, selection, scales.get(value_key(rule)), context) for rule in values_of(selection)]
 
 
-def _read(rule: Threshold, selection: Selection, scale: Score | None, setting: Setting) -> Value:
-    result = judge(rule, setting).result
+def _read(rule: Threshold, selection: Selection, scale: Score | None, context: EvaluationContext) -> Value:
+    result = judge(rule, context)[0]
     measured = result.measured
     value = None
     if measured is not None:

@@ -16,8 +16,10 @@ from gatekit.candidates.scoring import Value, dominates, read_values, weighted_m
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.effect import effect_of
 from gatekit.gates.evaluate import Signer, evaluate
 from gatekit.gates.verdict import GateResult, Outcome, ThresholdResult, thresholds_in
+from gatekit.policy.limits import sides
 from gatekit.policy.lint import lint
 from gatekit.policy.model import Policy, Selection
 
@@ -156,7 +158,7 @@ def _judge(
     values = tuple(read_values(policy, selection, summaries, now))
     standing = Standing.NOT_ELIGIBLE if reasons else Standing.NOT_RANKED
     if not reasons:
-        reasons = [f"{v.rule.kind} {v.rule.measure.name}: {v.reason}" for v in values if v.value is None]
+        reasons = [f"{effect_of(v.rule).name}: {v.reason}" for v in values if v.value is None]
     compared = Compared(
         candidate.subject, standing, None, None, values, gates, tuple(reasons), False, (), bool(infeasible)
     )
@@ -170,20 +172,17 @@ def _why(gate: GateResult) -> str:
 
 
 def _told(rule: ThresholdResult) -> str:
-    told = f"{rule.kind} {rule.measure}: {rule.reason}"
+    told = f"{rule.effect.name}: {rule.reason}"
     measured = rule.measured
     if measured is None:
         return told
     point = rule.bound == "point"
-    sides = (
-        ("at least", rule.low, measured.estimate if point else measured.lower),
-        ("at most", rule.high, measured.estimate if point else measured.upper),
-    )
-    numbers = [
-        f"{found:.4g}, asked for {words} {limit:g}"
-        for words, limit, found in sides
-        if limit is not None and found is not None
-    ]
+    lower, upper = (measured.estimate, measured.estimate) if point else (measured.lower, measured.upper)
+    numbers = []
+    for side in sides(rule.effect.limits):
+        found = side.bound(lower, upper)
+        if found is not None:
+            numbers.append(f"{found:.4g}, asked for {side.words} {side.limit:g}")
     return f"{told} ({'; '.join(numbers)})"
 
 

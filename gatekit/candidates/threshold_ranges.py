@@ -16,6 +16,9 @@ from gatekit.candidates.rivals import Rivals
 from gatekit.candidates.selecting import Compared, Selected
 from gatekit.gates.evaluate import combine
 from gatekit.gates.verdict import CombinedResult, GateResult, Outcome, RuleResult, ThresholdResult, thresholds_in
+from gatekit.policy.limits import margin, sides, with_side
+
+SideName = Literal["at_least", "at_most"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class ThresholdRange:
     gate: str
     kind: str
     measure: str
-    operator: Literal["at_least", "at_most"]
+    operator: SideName
     """`between` has both sides."""
     now: float
     low: float | None
@@ -37,12 +40,12 @@ def threshold_ranges(selected: Selected, rivals: Rivals) -> Iterator[ThresholdRa
     better = [candidate for candidate in selected.candidates if rivals.would_yield_to(candidate)]
     for position, gate in enumerate(rivals.winner.gates):
         for number, rule in enumerate(thresholds_in(gate.result)):
-            for operator, now in (("at_least", rule.low), ("at_most", rule.high)):
-                if now is None:
-                    continue
-                moved = _Moved(position, number, "at_least" if operator == "at_least" else "at_most")
-                low, high = _range(selected, rivals.winner, better, moved, now)
-                yield ThresholdRange(gate.name, rule.kind, rule.measure, moved.operator, now, low, high)
+            for side in sides(rule.effect.limits):
+                moved = _Moved(position, number, side.upper)
+                low, high = _range(selected, rivals.winner, better, moved, side.limit)
+                kind, measure = rule.effect.kind, rule.effect.measure
+                operator: SideName = "at_most" if side.upper else "at_least"
+                yield ThresholdRange(gate.name, kind, measure, operator, side.limit, low, high)
 
 
 @dataclass(frozen=True)
@@ -51,33 +54,42 @@ class _Moved:
 
     gate: int
     threshold: int
-    operator: Literal["at_least", "at_most"]
+    upper: bool
+    """Whether values pass below the limit that is moved."""
 
 
 def _range(
     selected: Selected, winner: Compared, better: Sequence[Compared], moved: _Moved, now: float
 ) -> tuple[float | None, float | None]:
-    bounds = {
-        _bound(list(thresholds_in(c.gates[moved.gate].result))[moved.threshold], moved) for c in selected.candidates
-    }
-    steps = sorted(bound for bound in bounds if bound is not None)
+    # Every candidate turns from passing to failing where the threshold crosses its own bound, and nowhere else.
+    bounds = [
+        _bound(list(thresholds_in(candidate.gates[moved.gate].result))[moved.threshold], moved)
+        for candidate in selected.candidates
+    ]
+    steps = sorted({bound for bound in bounds if bound is not None})
 
     def stands(limit: float) -> bool:
-        return _eligible(winner, moved, limit) and not any(_eligible(c, moved, limit) for c in better)
+        """Whether the winner would still be chosen: it passes, and nobody who would beat it does."""
+        return _eligible(winner, moved, limit) and not any(_eligible(other, moved, limit) for other in better)
 
-    # Between two steps nothing changes; a step belongs to the interval below it for at_least, above it for at_most.
-    below = [s for s in steps if (s < now if moved.operator == "at_least" else s <= now)]
-    above = [s for s in steps if (s >= now if moved.operator == "at_least" else s > now)]
+    # Between two steps nothing changes. A bound that equals the threshold passes, so a step belongs to the interval
+    # that lies below it when values must be above the threshold, and to the one above it otherwise.
+    if moved.upper:
+        below, above = [s for s in steps if s <= now], [s for s in steps if s > now]
+    else:
+        below, above = [s for s in steps if s < now], [s for s in steps if s >= now]
+    # Downwards from where the threshold is: the first interval in which the choice is another one ends the range.
     low: float | None = None
     for index in range(len(below) - 1, -1, -1):
-        inside = _inside(below[index - 1] if index else -math.inf, below[index], moved)
-        if not stands(inside):
+        reaches_from = below[index - 1] if index else -math.inf
+        if not stands(_inside(reaches_from, below[index], moved)):
             low = below[index]
             break
+    # And upwards likewise.
     high: float | None = None
     for index, step in enumerate(above):
-        inside = _inside(step, above[index + 1] if index + 1 < len(above) else math.inf, moved)
-        if not stands(inside):
+        reaches_to = above[index + 1] if index + 1 < len(above) else math.inf
+        if not stands(_inside(step, reaches_to, moved)):
             high = step
             break
     return low, high
@@ -85,7 +97,7 @@ def _range(
 
 def _inside(low: float, high: float, moved: _Moved) -> float:
     """Return a threshold between two steps: the step that belongs to the interval, or the infinity it reaches to."""
-    return high if moved.operator == "at_least" else low
+    return low if moved.upper else high
 
 
 def _bound(rule: ThresholdResult, moved: _Moved) -> float | None:
@@ -93,7 +105,7 @@ def _bound(rule: ThresholdResult, moved: _Moved) -> float | None:
         return None
     if rule.bound == "point":
         return rule.measured.estimate
-    return rule.measured.lower if moved.operator == "at_least" else rule.measured.upper
+    return rule.measured.upper if moved.upper else rule.measured.lower
 
 
 def _eligible(candidate: Compared, moved: _Moved, limit: float) -> bool:
@@ -107,6 +119,7 @@ def _eligible(candidate: Compared, moved: _Moved, limit: float) -> bool:
 
 
 def _outcome_of(gate: GateResult, moved: _Moved, limit: float) -> Outcome:
+    # Thresholds are numbered in the order of the file, which is the order in which the rule is walked.
     numbers = count()
 
     def outcome(rule: RuleResult) -> Outcome:
@@ -114,14 +127,11 @@ def _outcome_of(gate: GateResult, moved: _Moved, limit: float) -> Outcome:
             return combine(rule.operator == "all_of", [outcome(child) for child in rule.children])[0]
         if next(numbers) != moved.threshold or rule.measured is None:
             return rule.outcome
-        low = limit if moved.operator == "at_least" else rule.low
-        high = limit if moved.operator == "at_most" else rule.high
         measured = rule.measured
-        lower = measured.estimate if rule.bound == "point" else measured.lower
-        upper = measured.estimate if rule.bound == "point" else measured.upper
-        passes = (low is None or (lower is not None and lower >= low)) and (
-            high is None or (upper is not None and upper <= high)
-        )
+        point = rule.bound == "point"
+        lower, upper = (measured.estimate, measured.estimate) if point else (measured.lower, measured.upper)
+        limits = with_side(rule.effect.limits, moved.upper, limit)
+        passes = margin(limits, lower, upper) >= 0.0
         return Outcome.PASS if passes else Outcome.FAIL
 
     return outcome(gate.result)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from gatekit.cli.outlook import LEVELS, POWER, outlook
 from gatekit.evidence.summary import KEY_COLUMNS, Measurement, Summary
+from gatekit.gates.effect import effect_of
 from gatekit.gates.regression import difference_to
 from gatekit.gates.verdict import CombinedResult, EvidenceUsed, GateResult, RuleResult, ThresholdResult
 from gatekit.policy import Combined, Gate, Policy, Rule, Threshold
+from gatekit.policy.limits import exact, sides
 from gatekit.report import inert
-from gatekit.report.wording import OUTCOMES, exact, gate_marks, limit, number, outcome_words, rule_marks
+from gatekit.report.wording import OUTCOMES, UNREACHABLE, gate_marks, number, outcome_words, rule_marks, value_needed
 
 MOST_ROWS = 20
 """A longer table of observations is cut in the middle, and says so."""
@@ -50,7 +51,7 @@ def explanation(
     for index, (rule, judged) in enumerate(rules, start=1):
         yield ""
         label = f"{index}. " if len(rules) > 1 else ""
-        yield f"{label}{_name(rule)} {limit(judged)}: {OUTCOMES[judged.outcome]}"
+        yield f"{label}{judged.effect.name} {judged.effect.asks}: {OUTCOMES[judged.outcome]}"
         yield from _judgement(rule, judged, summaries, seen, now, width)
 
 
@@ -85,24 +86,14 @@ def _listed(rule: Combined, numbers: Iterator[int], indent: str, width: int) -> 
             yield from _listed(part, numbers, indent + "  ", width)
 
 
-def _name(rule: Threshold) -> str:
-    name = f"{rule.kind}.{rule.measure.name}"
-    return f"{name} minus the base branch's" if rule.operator == "not_worse_than" else name
-
-
 def _condition(rule: Threshold) -> str:
     """Return a threshold as a clause: "with one-sided confidence 0.95 over seeds, x.y is at least 0, ..."."""
-    name = _name(rule)
-    if rule.low is not None and rule.high is not None:
-        compared = f"is between {exact(rule.low)} and {exact(rule.high)}"
-    elif rule.low is not None:
-        compared = f"is at least {exact(rule.low)}"
-    else:
-        compared = f"is at most {exact(rule.high or 0.0)}"
+    effect = effect_of(rule)
+    compared = f"is {effect.clause}"
     if rule.point:
-        clause = f"the estimate of {name} itself, without a confidence bound, {compared}"
+        clause = f"the estimate of {effect.name} itself, without a confidence bound, {compared}"
     else:
-        clause = f"with one-sided confidence {rule.confidence:g} over {_factors(rule)}, {name} {compared}"
+        clause = f"with one-sided confidence {rule.confidence:g} over {_factors(rule)}, {effect.name} {compared}"
     if rule.min_seeds > 1:
         clause += f", on {rule.min_seeds} or more seeds"
     if rule.protocol is not None:
@@ -180,44 +171,27 @@ def _source(label: str, summary: Summary, seen: set[str], now: datetime, width: 
 def _numbers(rule: Threshold, judged: ThresholdResult) -> Iterator[tuple[str, str]]:
     measured = judged.measured
     if measured is None:
-        yield "threshold", limit(judged)
+        yield "threshold", judged.effect.asks
         return
     yield "estimate", number(measured.estimate)
     if rule.point:
         yield "bound", "none: the policy compares the estimate itself"
     else:
-        if rule.low is not None and measured.lower is not None:
-            yield "lower bound", number(measured.lower)
-        if rule.high is not None and measured.upper is not None:
-            yield "upper bound", number(measured.upper)
-    yield "threshold", limit(judged)
+        for side in sides(rule.limits):
+            bound = side.bound(measured.lower, measured.upper)
+            if bound is not None:
+                yield ("upper bound" if side.upper else "lower bound"), number(bound)
+    yield "threshold", judged.effect.asks
     yield "margin", number(measured.margin, signed=True)
     seeds = "an unstated number of seeds" if measured.n_seeds is None else f"{measured.n_seeds} seeds"
     yield "n", f"{seeds}, {'as reported' if judged.self_reported else f'{measured.n_observations} observations'}"
     confidence = "" if measured.confidence is None else f"; one-sided confidence {measured.confidence:g}"
     yield "method", measured.method + confidence
-    if measured.detectable is not None:
-        yield "power", _power(rule, measured.detectable)
-
-
-def _power(rule: Threshold, detectable: float) -> str:
-    """Return which true values would have passed with probability 0.8, as far as the measure can have them."""
-    # A difference to the base can be larger than the measure's own range.
-    against_base = rule.operator == "not_worse_than"
-    low, high = (-math.inf, math.inf) if against_base else rule.measure.effect_range
-    low = low if rule.low is None else rule.low + detectable
-    high = high if rule.high is None else rule.high - detectable
-    if low > high:
-        return (
-            f"no value that it can have would have passed with probability {POWER:g}: too few seeds for this threshold"
-        )
-    sides = []
-    if rule.low is not None:
-        sides.append(f"at least {number(low)}")
-    if rule.high is not None:
-        sides.append(f"at most {number(high)}")
-    what = "difference to base" if against_base else "value"
-    return f"a true {what} of {' and '.join(sides)} would have passed with probability {POWER:g}"
+    needed = value_needed(judged)
+    if needed == UNREACHABLE:
+        yield "power", f"{needed} would have passed with probability {POWER:g}: too few seeds for this threshold"
+    elif needed is not None:
+        yield "power", f"a true {judged.effect.noun} of {needed} would have passed with probability {POWER:g}"
 
 
 def _observations(measurement: Measurement) -> Iterator[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import assert_never
 
 from gatekit.evidence.summary import Measurement
 from gatekit.gates.bounds import interval
-from gatekit.gates.verdict import Measured, Outcome, ThresholdResult, Why
+from gatekit.gates.verdict import BoundedEstimate, Outcome, ThresholdResult, Why
+from gatekit.policy.limits import AtLeast, AtMost, Between, exact, margin, sides
 from gatekit.policy.model import Threshold
-from gatekit.report.wording import exact, number
+from gatekit.report.wording import number
 from gatekit.stats import Interval, seeds_needed, t_quantile
 
 POWER = 0.8
@@ -91,43 +93,42 @@ def outlook(rule: Threshold, result: ThresholdResult, measurement: Measurement |
 
 def _distance(rule: Threshold, estimate: float) -> float:
     """Return how far the estimate is on the passing side of the threshold."""
-    sides = []
-    if rule.low is not None:
-        sides.append(estimate - rule.low)
-    if rule.high is not None:
-        sides.append(rule.high - estimate)
-    return min(sides)
+    return margin(rule.limits, estimate, estimate)
 
 
-def _room(rule: Threshold, measured: Measured) -> list[str]:
+def _room(rule: Threshold, measured: BoundedEstimate) -> list[str]:
     what = "estimate" if rule.point else "bound"
     if measured.margin == 0.0:
         return [f"The {what} is exactly at the threshold: there is nothing to spare."]
-    margin = number(measured.margin)
-    if rule.low is not None and rule.high is not None:
-        return [f"The {what} is inside by {margin}: so far could the estimate move either way and still pass."]
-    down = rule.low is not None
-    limit = measured.estimate - measured.margin if down else measured.estimate + measured.margin
-    direction = "fall" if down else "rise"
+    spare = number(measured.margin)
+    match rule.limits:
+        case Between():
+            return [f"The {what} is inside by {spare}: so far could the estimate move either way and still pass."]
+        case AtLeast():
+            direction, limit = "fall", measured.estimate - measured.margin
+        case AtMost():
+            direction, limit = "rise", measured.estimate + measured.margin
+        case _:
+            assert_never(rule.limits)
     kept = "" if rule.point else ", at this spread,"
     return [
-        f"The {what} clears the threshold by {margin}: the estimate could{kept} {direction} from "
+        f"The {what} clears the threshold by {spare}: the estimate could{kept} {direction} from "
         f"{number(measured.estimate)} to {number(limit)} and still pass."
     ]
 
 
-def _wrong_side(rule: Threshold, measured: Measured, short: float) -> list[str]:
+def _wrong_side(rule: Threshold, measured: BoundedEstimate, short: float) -> list[str]:
     found = [
         f"No number of seeds changes this while the estimate stays at {number(measured.estimate)}: it is on the wrong "
         f"side of the threshold by {number(short)}."
     ]
-    below = rule.low is not None and measured.estimate < rule.low
+    side = min(sides(rule.limits), key=lambda side: side.inside(measured.estimate))
+    below = not side.upper
     other = measured.upper if below else measured.lower
     if other is None or rule.point:
         return found
     bound = f"the {'upper' if below else 'lower'} bound, {number(other)}, is on the"
-    confirmed = other < (rule.low or 0.0) if below else other > (rule.high or 0.0)
-    if confirmed:
+    if side.inside(other) < 0.0:
         found.append(f"Even {bound} wrong side: the evidence says that the threshold is not met.")
     else:
         found.append(

@@ -13,7 +13,8 @@ from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.evidence import find_summaries, read_summary
 from gatekit.evidence.kinds import measures
 from gatekit.gates.bounds import effective_confidence, interval
-from gatekit.report.wording import exact, number
+from gatekit.policy.limits import exact
+from gatekit.report.wording import number
 
 DESIGNS = ("per_seed", "per_seed_pair", "per_seed_dataset")
 SHOWN = (3, 5, 8, 10, 15, 20, 30, 50)

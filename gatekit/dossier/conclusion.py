@@ -10,14 +10,23 @@ gatekit's own hold nothing that Markdown or HTML would act on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 from gatekit.evidence.kinds import measures
 from gatekit.exit_codes import ExitCode
-from gatekit.gates.verdict import GateResult, Measured, Outcome, PolicyResult, ThresholdResult, Verdict, thresholds_in
-from gatekit.report.wording import exact, gate_marks, number, outcome_words, rule_marks
+from gatekit.gates.verdict import (
+    BoundedEstimate,
+    GateResult,
+    Outcome,
+    PolicyResult,
+    ThresholdResult,
+    Verdict,
+    thresholds_in,
+)
+from gatekit.policy.limits import exact, holds, sides
+from gatekit.report.wording import gate_marks, number, outcome_words, rule_marks
 
 MAY_CLAIM = "It may be claimed"
 """How every claim begins; in a dossier whose verdict is no pass these words do not occur."""
@@ -153,7 +162,7 @@ def _headline(verdict: Verdict, policy: PolicyResult, writing: Writing) -> str:
 
 
 def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, baselines: Mapping[str, str]) -> Said:
-    measure = measures(rule.kind).get(rule.measure)
+    measure = measures(rule.effect.kind).get(rule.effect.measure)
     baseline = None if rule.evidence is None else baselines.get(rule.evidence.sha256)
     meaning = [] if measure is None else [writing.own(measure.description)]
     # Where a description names its own control, the protocol's baseline is another one.
@@ -161,7 +170,7 @@ def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, bas
         meaning.append(f"Baseline: {writing.name(baseline)}.")
     may, may_not = _sentences(rule, why_no_claim, writing)
     undecided = rule.outcome is Outcome.INCONCLUSIVE or rule.measured is None
-    name = _name(rule, writing)
+    name = writing.name(rule.effect.name)
     reason = writing.text(rule.reason.removesuffix("."))
     return Said(
         name=name,
@@ -172,11 +181,6 @@ def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, bas
         open=f"Nothing can be said yet about {name}: {reason}." if undecided else None,
         marks=tuple(writing.text(mark) for mark in rule_marks(rule)),
     )
-
-
-def _name(rule: ThresholdResult, writing: Writing) -> str:
-    name = writing.name(f"{rule.kind}.{rule.measure}")
-    return f"the change of {name} since the base" if rule.against_base else name
 
 
 def _why_no_claim(rule: ThresholdResult, gate: GateResult, policy: PolicyResult, verdict: Verdict) -> str | None:
@@ -198,8 +202,9 @@ def _why_no_claim(rule: ThresholdResult, gate: GateResult, policy: PolicyResult,
 
 def _sentences(rule: ThresholdResult, why_no_claim: str | None, writing: Writing) -> tuple[list[str], list[str]]:
     """Return (what may be said, what may not be claimed)."""
-    measured, name = rule.measured, _name(rule, writing)
-    asked, missed = f"that {name} is {_asked(rule)}", f"that {name} is not {_asked(rule)}"
+    measured, name = rule.measured, writing.name(rule.effect.name)
+    asks = rule.effect.clause
+    asked, missed = f"that {name} is {asks}", f"that {name} is not {asks}"
     if rule.outcome is Outcome.INCONCLUSIVE or measured is None:
         return [], [f"{asked}."]
     estimate = _reported(rule, measured, writing)
@@ -210,49 +215,34 @@ def _sentences(rule: ThresholdResult, why_no_claim: str | None, writing: Writing
     opposite = _opposite(rule, measured)
     if opposite is not None:
         return [f"The opposite was found, {_confidently(measured)}: {name} is {opposite}. {estimate}"], [f"{asked}."]
-    if _meets(rule, measured.estimate):
+    if holds(rule.effect.limits, measured.estimate):
         weak = "The estimate is on the passing side, but the evidence is too weak: the bound is not."
         return [f"{weak} {estimate}"], [f"{asked}."]
     return [f"The estimate is on the failing side. {estimate}"], [f"{asked}.", f"{missed}: the bounds leave that open."]
 
 
-def _asked(rule: ThresholdResult) -> str:
-    if rule.operator == "at_least" and rule.low is not None:
-        return f"at least {exact(rule.low)}"
-    if rule.operator == "at_most" and rule.high is not None:
-        return f"at most {exact(rule.high)}"
-    return " and ".join(_sides(rule))
-
-
-def _sides(rule: ThresholdResult) -> Iterator[str]:
-    if rule.low is not None:
-        yield f"at least {exact(rule.low)}"
-    if rule.high is not None:
-        yield f"at most {exact(rule.high)}"
-
-
-def _confidently(measured: Measured) -> str:
+def _confidently(measured: BoundedEstimate) -> str:
     confidence = "unstated" if measured.confidence is None else f"{measured.confidence:.6g}"
     return f"with one-sided confidence {confidence}{_over(measured)}"
 
 
-def _over(measured: Measured) -> str:
+def _over(measured: BoundedEstimate) -> str:
     if measured.n_seeds is None:
         return ""
     return f" over {measured.n_seeds} seed{'s' * (measured.n_seeds != 1)}"
 
 
-def _bounded(rule: ThresholdResult, measured: Measured) -> str:
+def _bounded(rule: ThresholdResult, measured: BoundedEstimate) -> str:
     """Return what the compared bounds say, rounded so that it says no more."""
-    sides = []
-    if rule.low is not None and measured.lower is not None:
-        sides.append(f"at least {cautious(measured.lower, up=False)}")
-    if rule.high is not None and measured.upper is not None:
-        sides.append(f"at most {cautious(measured.upper, up=True)}")
-    return " and ".join(sides)
+    said = []
+    for side in sides(rule.effect.limits):
+        bound = side.bound(measured.lower, measured.upper)
+        if bound is not None:
+            said.append(f"{side.words} {cautious(bound, up=side.upper)}")
+    return " and ".join(said)
 
 
-def _reported(rule: ThresholdResult, measured: Measured, writing: Writing) -> str:
+def _reported(rule: ThresholdResult, measured: BoundedEstimate, writing: Writing) -> str:
     """Return the numbers as a sentence about these observations alone."""
     bounds = [
         f"{word} {cautious(bound, up=up)}"
@@ -260,22 +250,23 @@ def _reported(rule: ThresholdResult, measured: Measured, writing: Writing) -> st
         if bound is not None and rule.bound == "confidence"
     ]
     told = f", bounds: {', '.join(bounds)}" if bounds else ", no bound"
-    return f"Estimate {number(measured.estimate)}{told}; threshold: {_asked(rule)} ({writing.own(measured.method)})."
+    return (
+        f"Estimate {number(measured.estimate)}{told}; threshold: {rule.effect.clause} ({writing.own(measured.method)})."
+    )
 
 
-def _opposite(rule: ThresholdResult, measured: Measured) -> str | None:
+def _opposite(rule: ThresholdResult, measured: BoundedEstimate) -> str | None:
     """Return what the bound on the other side establishes against the threshold; None where it does not."""
     if rule.bound == "point" or rule.self_reported:
         return None
-    if rule.low is not None and measured.upper is not None and measured.upper < rule.low:
-        return f"at most {cautious(measured.upper, up=True)}, below {exact(rule.low)}"
-    if rule.high is not None and measured.lower is not None and measured.lower > rule.high:
-        return f"at least {cautious(measured.lower, up=False)}, above {exact(rule.high)}"
+    for side in sides(rule.effect.limits):
+        # The bound that this side is not compared with: for at_least the upper one, below which the truth lies.
+        other = measured.lower if side.upper else measured.upper
+        if other is not None and side.inside(other) < 0.0:
+            said = "at least" if side.upper else "at most"
+            beyond = "above" if side.upper else "below"
+            return f"{said} {cautious(other, up=not side.upper)}, {beyond} {exact(side.limit)}"
     return None
-
-
-def _meets(rule: ThresholdResult, estimate: float) -> bool:
-    return (rule.low is None or estimate >= rule.low) and (rule.high is None or estimate <= rule.high)
 
 
 def cautious(value: float, up: bool) -> str:

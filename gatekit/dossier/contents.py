@@ -128,13 +128,13 @@ def _datasets(judged: Judged) -> list[tuple[str, str, ThresholdResult, Measureme
     for policy in judged.verdict.policies:
         for rule in (rule for gate in policy.gates for rule in thresholds_in(gate.result)):
             summary = None if rule.evidence is None else by_digest.get(rule.evidence.sha256)
-            measurement = None if summary is None else summary.measurements.get(rule.measure)
+            measurement = None if summary is None else summary.measurements.get(rule.effect.measure)
             if measurement is None or measurement.design != "per_seed_dataset" or measurement.reported is not None:
                 continue
-            name = f"datasets-{rule.kind}-{rule.measure}"
+            name = f"datasets-{rule.effect.kind}-{rule.effect.measure}"
             if name in found and found[name][3] is not measurement:
                 name += f"-{rule.evidence.sha256[:12] if rule.evidence else ''}"
-            title = f"{rule.kind}.{rule.measure} on each dataset: every seed, and the mean over seeds"
+            title = f"{rule.effect.kind}.{rule.effect.measure} on each dataset: every seed, and the mean over seeds"
             found.setdefault(name, (name, title, rule, measurement))
     return list(found.values())
 

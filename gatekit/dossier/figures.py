@@ -17,6 +17,7 @@ from matplotlib.font_manager import findfont, get_font
 
 from gatekit.evidence.summary import Measurement
 from gatekit.gates.verdict import PolicyResult, ThresholdResult
+from gatekit.policy.limits import sides
 from gatekit.report import inert
 from gatekit.report.forest_plot import LEFT, NAMED, RIGHT, Scale, rows
 from gatekit.report.palette import LIGHT
@@ -81,10 +82,9 @@ def per_dataset(rule: ThresholdResult, measurement: Measurement) -> Figure:
     for place, name in enumerate(order):
         axes.plot(effects[name], [place] * len(effects[name]), ".", color=LIGHT["quiet"], markersize=4)
     axes.plot([means[name] for name in order], range(len(order)), "o", color=LIGHT["text"], markersize=5)
-    if not rule.against_base:
-        for limit in (rule.low, rule.high):
-            if limit is not None:
-                axes.axvline(limit, linestyle="--", color=LIGHT["fail"], linewidth=1)
+    if not rule.effect.against_base:
+        for side in sides(rule.effect.limits):
+            axes.axvline(side.limit, linestyle="--", color=LIGHT["fail"], linewidth=1)
     named = order if len(order) <= NAMED_DATASETS else []
     axes.set_yticks(range(len(named)), [label(name, 40) for name in named], fontsize=8)
     if not named:
@@ -94,7 +94,7 @@ def per_dataset(rule: ThresholdResult, measurement: Measurement) -> Figure:
         label(f"{measurement.unit}; large dots: mean over {len(measurement.seeds)} seeds; dashes: threshold")
     )
     better = "higher is better" if measurement.direction == "higher" else "lower is better"
-    axes.set_title(label(f"{rule.kind}.{rule.measure} per dataset ({better})"), fontsize=10)
+    axes.set_title(label(f"{rule.effect.kind}.{rule.effect.measure} per dataset ({better})"), fontsize=10)
     axes.grid(True, axis="x", linewidth=0.3)
     return figure
 

@@ -14,7 +14,7 @@ from gatekit import __version__
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
-from gatekit.gates.threshold import Setting, judge
+from gatekit.gates.threshold import EvaluationContext, judge
 from gatekit.gates.verdict import (
     CombinedResult,
     EvidenceRead,
@@ -117,10 +117,10 @@ def _policy(
     if policy.one_subject and len(subjects) > 1:
         listed = "; ".join(subject.words for subject in subjects.values())
         several = f"the evidence is about {len(subjects)} subjects ({listed}); name one under `subject:` in the policy"
-    setting = Setting(policy, mine, others, refused, several, base, stale, now)
+    context = EvaluationContext(policy, mine, others, refused, several, base, stale, now)
     gates = []
     for gate in policy.gates:
-        result, gate_errors = _rule(gate.rule, setting)
+        result, gate_errors = _rule(gate.rule, context)
         errors += gate_errors
         gates.append(_gate(gate, result, policy))
     notes = []
@@ -209,14 +209,13 @@ def _code(gates: Sequence[GateResult]) -> ExitCode:
     return ExitCode.PASS
 
 
-def _rule(rule: Rule, setting: Setting) -> tuple[RuleResult, list[GatekitError]]:
+def _rule(rule: Rule, context: EvaluationContext) -> tuple[RuleResult, list[GatekitError]]:
     if isinstance(rule, Threshold):
-        judged = judge(rule, setting)
-        return judged.result, list(judged.errors)
+        return judge(rule, context)
     children: list[RuleResult] = []
     errors: list[GatekitError] = []
     for part in rule.rules:
-        result, part_errors = _rule(part, setting)
+        result, part_errors = _rule(part, context)
         children.append(result)
         errors += part_errors
     if rule.operator == "first_of":

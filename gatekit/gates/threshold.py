@@ -6,28 +6,23 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import assert_never
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.bounds import effective_confidence, interval
+from gatekit.gates.effect import effect_of
 from gatekit.gates.regression import difference_to, find_base, why_no_base
-from gatekit.gates.verdict import EvidenceUsed, Measured, Outcome, ThresholdResult, Why
+from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
+from gatekit.policy.limits import holds, margin, sides
 from gatekit.policy.lint import Z_SCORES, infeasible
 from gatekit.policy.model import Policy, Threshold
 from gatekit.stats import Interval, minimum_detectable
 
-# What is compared in the end: not_worse_than is at_least or at_most on a difference.
-_OPERATORS: dict[str, Literal["at_least", "at_most", "between"]] = {
-    "at_least": "at_least",
-    "at_most": "at_most",
-    "between": "between",
-}
-
 
 @dataclass(frozen=True)
-class Setting:
-    """What every threshold of one policy is judged in."""
+class EvaluationContext:
+    """What every threshold of one policy is judged with."""
 
     policy: Policy
     summaries: Sequence[Summary]
@@ -45,36 +40,36 @@ class Setting:
     now: datetime
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A result, and what the evaluation found wrong with the policy for evidence of this shape."""
+def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult, list[GatekitError]]:
+    """Return the outcome of one threshold; anything that was not measured is inconclusive, never a pass.
 
-    result: ThresholdResult
-    errors: tuple[GatekitError, ...] = ()
-
-
-def judge(rule: Threshold, setting: Setting) -> Judged:
-    """Return the outcome of one threshold; anything that was not measured is inconclusive, never a pass."""
-    found = _find(rule, setting)
+    Also returned is what the evaluation found wrong with the policy for evidence of this shape.
+    """
+    found = _find(rule, context)
     if isinstance(found, ThresholdResult):
-        return Judged(found)
+        return found, []
     summary, measurement = found
     used = _used(summary)
 
-    def undecided(why: Why, reason: str) -> Judged:
-        return Judged(replace(_undecided(rule, why, reason), evidence=used, self_reported=is_reported))
+    def undecided(why: Why, reason: str) -> tuple[ThresholdResult, list[GatekitError]]:
+        return replace(_undecided(rule, why, reason), evidence=used, self_reported=is_reported), []
 
     is_reported = measurement.reported is not None
     base: Summary | None = None
-    if rule.operator == "not_worse_than":
-        base = find_base(rule, summary, setting.base)
-        difference = None if base is None else difference_to(measurement, base.measurements[rule.measure.name])
-        if difference is None:
-            return undecided(Why.NO_BASE, why_no_base(rule, base, setting.base))
-        measurement = difference
-    if summary.path in setting.stale:
-        return undecided(Why.STALE, f"{summary.path} {setting.stale[summary.path]}")
-    age = setting.now - summary.finished
+    match rule.against:
+        case "nothing":
+            pass
+        case "base":
+            base = find_base(rule, summary, context.base)
+            difference = None if base is None else difference_to(measurement, base.measurements[rule.measure.name])
+            if difference is None:
+                return undecided(Why.NO_BASE, why_no_base(rule, base, context.base))
+            measurement = difference
+        case _:
+            assert_never(rule.against)
+    if summary.path in context.stale:
+        return undecided(Why.STALE, f"{summary.path} {context.stale[summary.path]}")
+    age = context.now - summary.finished
     if rule.max_age is not None and age > rule.max_age:
         return undecided(Why.STALE, f"{summary.path} is {_days(age)} old; the policy allows {_days(rule.max_age)}")
     if is_reported and not rule.allow_reported:
@@ -96,14 +91,14 @@ def judge(rule: Threshold, setting: Setting) -> Judged:
         # Numbers whose squares overflow or vanish: finite observations, and still no bound.
         return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {error.message}")
     if not rule.point:
-        if (rule.low is not None and bounds.lower is None) or (rule.high is not None and bounds.upper is None):
+        if any(side.bound(bounds.lower, bounds.upper) is None for side in sides(rule.limits)):
             return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {bounds.method}")
         if bounds.confidence < confidence:
             return undecided(
                 Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
             )
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
-    return _with_notes(rule, result, summary, measurement, setting, candidates)
+    return _with_notes(rule, result, summary, measurement, context, candidates)
 
 
 def _seed_count(measurement: Measurement) -> int | None:
@@ -120,18 +115,18 @@ def _used(summary: Summary | None) -> EvidenceUsed | None:
     return EvidenceUsed(summary.path, summary.sha256, summary.subject.digest, summary.protocol.name)
 
 
-def _find(rule: Threshold, setting: Setting) -> tuple[Summary, Measurement] | ThresholdResult:
+def _find(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measurement] | ThresholdResult:
     name = rule.measure.name
-    of_kind = [s for s in setting.summaries if s.kind == rule.kind]
-    if setting.several_subjects is not None:
-        return _undecided(rule, Why.SEVERAL_SUBJECTS, setting.several_subjects)
+    of_kind = [s for s in context.summaries if s.kind == rule.kind]
+    if context.several_subjects is not None:
+        return _undecided(rule, Why.SEVERAL_SUBJECTS, context.several_subjects)
     if not of_kind:
-        elsewhere = min((s for s in setting.others if s.kind == rule.kind), key=lambda s: s.path, default=None)
+        elsewhere = min((s for s in context.others if s.kind == rule.kind), key=lambda s: s.path, default=None)
         if elsewhere is not None:
             reason = f"{elsewhere.path} measured another subject than the policy names: {elsewhere.subject.words}"
             return _undecided(rule, Why.ANOTHER_SUBJECT, reason)
-        files = f"{setting.refused} evidence file{'s' * (setting.refused != 1)}"
-        refused = f" could be read; {files} refused, see the errors" if setting.refused else ""
+        files = f"{context.refused} evidence file{'s' * (context.refused != 1)}"
+        refused = f" could be read; {files} refused, see the errors" if context.refused else ""
         return _undecided(rule, Why.MISSING, f"no {rule.kind} summary{refused}")
     usable = [s for s in of_kind if s.status == "ok" and name in s.measurements]
     if not usable:
@@ -159,37 +154,26 @@ def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
         outcome=Outcome.INCONCLUSIVE,
         why=why,
         reason=reason,
-        kind=rule.kind,
-        measure=rule.measure.name,
-        unit=rule.measure.unit,
-        operator=_OPERATORS.get(rule.operator) or ("at_most" if rule.low is None else "at_least"),
-        low=rule.low,
-        high=rule.high,
+        effect=effect_of(rule),
         bound="point" if rule.point else "confidence",
         self_reported=False,
         measured=None,
         evidence=None,
         notes=(),
         location=rule.location,
-        against_base=rule.operator == "not_worse_than",
     )
 
 
 def _compared(rule: Threshold, bounds: Interval) -> ThresholdResult:
     lower = bounds.estimate if rule.point else bounds.lower
     upper = bounds.estimate if rule.point else bounds.upper
-    margins = []
-    if rule.low is not None and lower is not None:
-        margins.append(lower - rule.low)
-    if rule.high is not None and upper is not None:
-        margins.append(rule.high - upper)
-    margin = min(margins, default=-math.inf)
+    distance = margin(rule.limits, lower, upper)
     # "pass iff": a NaN margin, should one ever come this far, is not a pass.
-    passes = margin >= 0.0
+    passes = distance >= 0.0
     return replace(
         _undecided(rule, Why.MEASURED, _sentence(rule, bounds, passes)),
         outcome=Outcome.PASS if passes else Outcome.FAIL,
-        measured=Measured(
+        measured=BoundedEstimate(
             estimate=bounds.estimate,
             lower=bounds.lower,
             upper=bounds.upper,
@@ -199,25 +183,28 @@ def _compared(rule: Threshold, bounds: Interval) -> ThresholdResult:
             n_seeds=bounds.n_seeds,
             n_observations=bounds.n_observations,
             method=bounds.method,
-            margin=margin,
+            margin=distance,
             detectable=None if rule.point else minimum_detectable(bounds),
         ),
     )
 
 
 def _sentence(rule: Threshold, bounds: Interval, passes: bool) -> str:
-    estimate = bounds.estimate
-    meets = (rule.low is None or estimate >= rule.low) and (rule.high is None or estimate <= rule.high)
     if passes:
         return "the estimate meets the threshold" if rule.point else "the bound meets the threshold"
-    if meets:
+    if holds(rule.limits, bounds.estimate):
         return "the estimate meets the threshold, but the bound does not: the evidence is too weak for it"
     return "the estimate does not meet the threshold"
 
 
 def _with_notes(
-    rule: Threshold, result: ThresholdResult, summary: Summary, measurement: Measurement, setting: Setting, k: int
-) -> Judged:
+    rule: Threshold,
+    result: ThresholdResult,
+    summary: Summary,
+    measurement: Measurement,
+    context: EvaluationContext,
+    k: int,
+) -> tuple[ThresholdResult, list[GatekitError]]:
     notes = []
     if summary.git_dirty:
         notes.append("measured with uncommitted changes in the repository")
@@ -226,10 +213,10 @@ def _with_notes(
     if k > 1 and rule.point:
         notes.append(f"best of {k} candidates on the same observations, and a point estimate does not pay for it")
     errors = infeasible(rule, summary.subject.d_sae, _baseline_mean(rule, measurement, summary))
-    if errors and setting.policy.legacy:
+    if errors and context.policy.legacy:
         notes += [error.message for error in errors]
         errors = []
-    return Judged(replace(result, notes=tuple(notes)), tuple(errors))
+    return replace(result, notes=tuple(notes)), errors
 
 
 def _baseline_mean(rule: Threshold, measurement: Measurement, summary: Summary) -> float | None:

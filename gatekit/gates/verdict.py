@@ -13,6 +13,7 @@ from typing import Literal
 
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
+from gatekit.gates.effect import Effect
 
 
 class Outcome(StrEnum):
@@ -53,8 +54,8 @@ class EvidenceUsed:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The numbers of one judged threshold."""
+class BoundedEstimate:
+    """The numbers of one judged threshold: the estimate of its effect, the bounds and how far they are from it."""
 
     estimate: float
     lower: float | None
@@ -80,24 +81,15 @@ class ThresholdResult:
     why: Why
     reason: str
     """One sentence for people."""
-    kind: str
-    """The kind of summary the rule reads."""
-    measure: str
-    unit: str
-    operator: Literal["at_least", "at_most", "between"]
-    low: float | None
-    """The threshold of at_least, or the lower one of between."""
-    high: float | None
-    """The threshold of at_most, or the upper one of between."""
+    effect: Effect
+    """What the rule is about and what it asks, with their words."""
     bound: Literal["confidence", "point"]
     """`point` compares the estimate itself and is weaker."""
     self_reported: bool
-    measured: Measured | None
+    measured: BoundedEstimate | None
     evidence: EvidenceUsed | None
     notes: tuple[str, ...]
     location: Location
-    against_base: bool = False
-    """The effect is the difference to the base branch's evidence (not_worse_than)."""
     base_evidence: EvidenceUsed | None = None
     """The base branch's file, where there was one."""
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from gatekit.evidence.kinds import Measure
+from gatekit.policy.limits import AtLeast, AtMost, Between, symbols
 from gatekit.policy.model import Combined, Gate, Policy, Score, Selection, SubjectFilter, Threshold, Waiver
 
 T = TypeVar("T")
@@ -146,6 +147,8 @@ def word(value: object) -> str:
         return f"{value:.12g}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(word, value)) + "]"
+    if isinstance(value, AtLeast | AtMost | Between):
+        return symbols(value)
     if isinstance(value, SubjectFilter):
         given = [field for field in fields(value) if getattr(value, field.name) is not None]
         return ", ".join(f"{field.name} {getattr(value, field.name)}" for field in given) or "any"

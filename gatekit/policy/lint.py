@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import assert_never
 
 from gatekit.errors import GatekitError
+from gatekit.policy.limits import better_operator, holds_for_all, sides
 from gatekit.policy.model import Gate, Policy, Score, Selection, Threshold, thresholds
 
 Z_SCORES = {"interpretability", "contrastive", "independence"}
@@ -40,7 +42,7 @@ def _selection(selection: Selection, gates: Sequence[Gate]) -> Iterable[GatekitE
     for score in selection.scores:
         yield from _scale(score)
     for gate in gates:
-        if gate.name in selection.eligibility and any(r.operator == "not_worse_than" for r in thresholds(gate.rule)):
+        if gate.name in selection.eligibility and any(r.against == "base" for r in thresholds(gate.rule)):
             yield GatekitError(
                 "policy.eligibility_base",
                 f"'{gate.name}' compares with a base branch, which a selection does not have: nothing would pass it",
@@ -77,36 +79,39 @@ _BEYOND = {"higher": "above", "lower": "below"}
 
 
 def _threshold(rule: Threshold) -> Iterable[GatekitError]:
-    low, high = rule.measure.effect_range
-    if rule.operator == "not_worse_than":
-        # A difference of two effects.
-        low, high = low - high, high - low
     name = f"{rule.kind} {rule.measure.name}"
-    for limit in (rule.low, rule.high):
-        if limit is not None and not low <= limit <= high:
+    low, high = _range(rule)
+    for side in sides(rule.limits):
+        if not low <= side.limit <= high:
             yield GatekitError(
                 "policy.out_of_range",
-                f"threshold {limit:g} is outside the range of {name}, [{low:g}, {high:g}]",
+                f"threshold {side.limit:g} is outside the range of {name}, [{low:g}, {high:g}]",
                 rule.limit_location,
             )
             return
-    never_fails = {
-        "at_least": rule.low == low,
-        "at_most": rule.high == high,
-        "between": (rule.low, rule.high) == (low, high),
-        "not_worse_than": rule.low == low or rule.high == high,
-    }
-    if never_fails[rule.operator]:
+    if holds_for_all(rule.limits, low, high):
         yield GatekitError("policy.cannot_fail", f"no value of {name} could fail this threshold", rule.limit_location)
     better = rule.measure.direction
-    if (rule.operator == "at_most" and better == "higher") or (rule.operator == "at_least" and better == "lower"):
-        right = "at_least" if better == "higher" else "at_most"
+    right = better_operator(rule.limits, better)
+    if right is not None:
         yield GatekitError(
             "policy.direction",
             f"{better} is better for {name}, so {rule.operator} rewards the worse",
             rule.limit_location,
             f"use {right}, or between",
         )
+
+
+def _range(rule: Threshold) -> tuple[float, float]:
+    """Return the smallest and the largest value that a threshold can be compared with."""
+    low, high = rule.measure.effect_range
+    match rule.against:
+        case "nothing":
+            return low, high
+        case "base":
+            # A difference of two effects.
+            return low - high, high - low
+    assert_never(rule.against)
 
 
 def infeasible(rule: Threshold, d_sae: int, baseline_mean: float | None) -> list[GatekitError]:
@@ -118,7 +123,7 @@ def infeasible(rule: Threshold, d_sae: int, baseline_mean: float | None) -> list
         baseline_mean: mean of the baseline's scores for a `_delta` measure; None when unknown, and then 0 is assumed,
             the smallest that it can be.
     """
-    if rule.kind != "cebench" or rule.low is None or rule.operator == "not_worse_than":
+    if rule.kind != "cebench" or rule.low is None or rule.against == "base":
         return []
     score = rule.measure.name.removesuffix("_delta")
     if score not in Z_SCORES:

@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
-from gatekit.evidence.kinds import Measure
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import KINDS
 from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 from gatekit.policy import fields
+from gatekit.policy.limits import Limits, natural_bound
 from gatekit.policy.model import (
     Combination,
     Combined,
     Gate,
     Level,
-    Operator,
     Policy,
     Rule,
     SignedBy,
@@ -25,6 +24,7 @@ from gatekit.policy.model import (
     Threshold,
     Waiver,
 )
+from gatekit.policy.operators import OPERATORS, OperatorValue
 from gatekit.policy.selection import selection_from
 from gatekit.policy.settings import SETTING_KEYS, Settings, measure_from, settings_from
 
@@ -32,7 +32,6 @@ POLICY_KEYS = (
     *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject"),
     *("signed_by", "gates", "selection", "waivers"),
 )
-OPERATORS: tuple[Operator, ...] = ("at_least", "at_most", "between", "not_worse_than")
 COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
 GATE_KEYS = ("required", "level", "description")
 THRESHOLD_KEYS = ("from", "measure", *OPERATORS, "bound", "protocol", *SETTING_KEYS)
@@ -177,17 +176,17 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], de
         raise fields.refusal(
             document, node, "one_threshold", f"a rule has exactly one of {', '.join(OPERATORS)}; this has {what}"
         )
-    operator = operators[0]
-    limit = given[operator]
-    low, high = _limits(document, limit, operator, measure)
+    operator = OPERATORS[operators[0]]
+    limit = given[operator.name]
+    limits = operator.read(OperatorValue(document, limit, measure))
     settings = settings_from(document, given, defaults)
     return Threshold(
         kind=kind,
         measure=measure,
-        operator=operator,
-        low=low,
-        high=high,
-        point="bound" in given and _is_point(document, given["bound"], operator),
+        operator=operator.name,
+        against=operator.against,
+        limits=limits,
+        point="bound" in given and _is_point(document, given["bound"], operator.name, limits),
         confidence=settings.confidence,
         min_seeds=settings.min_seeds,
         max_age=settings.max_age,
@@ -200,33 +199,11 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], de
     )
 
 
-def _limits(
-    document: YamlDocument, node: Node, operator: Operator, measure: Measure
-) -> tuple[float | None, float | None]:
-    if operator == "not_worse_than":
-        given = fields.mapping(document, node, operator, ("base",))
-        margin = fields.number(document, fields.required(document, node, given, "base", operator), "the margin to base")
-        if margin < 0:
-            raise fields.refusal(document, given["base"], "value", "the margin to base must be 0 or more")
-        return (-margin, None) if measure.direction == "higher" else (None, margin)
-    if operator == "at_least":
-        return fields.number(document, node, operator), None
-    if operator == "at_most":
-        return None, fields.number(document, node, operator)
-    items = fields.sequence(document, node, operator, at_least=2)
-    if len(items) != 2:
-        raise fields.refusal(document, node, "value", "between takes two numbers: [low, high]")
-    low, high = (fields.number(document, item, operator) for item in items)
-    if not low < high:
-        raise fields.refusal(document, node, "value", f"between [{low:g}, {high:g}] is empty: low must be below high")
-    return low, high
-
-
-def _is_point(document: YamlDocument, node: Node, operator: Operator) -> bool:
+def _is_point(document: YamlDocument, node: Node, operator: str, limits: Limits) -> bool:
     word = fields.choice(document, node, "bound", ["lower", "upper", "point"])
     if word == "point":
         return True
-    natural = {"at_least": "lower", "at_most": "upper"}.get(operator)
+    natural = natural_bound(limits)
     if word != natural:
         wanted = f"the {natural} bound" if natural else "both bounds"
         raise fields.refusal(

@@ -9,6 +9,8 @@ from typing import Literal
 
 from gatekit.errors import Location
 from gatekit.evidence.kinds import Measure
+from gatekit.policy.limits import Limits, ends
+from gatekit.policy.operators import Against
 
 DEFAULT_CONFIDENCE = 0.95
 """One-sided; what the field calls "95 %"."""
@@ -16,7 +18,6 @@ DEFAULT_MIN_SEEDS = 5
 """A one-sided 95 % gate at an effect of one standard deviation has power 0.32 at 3 seeds and 0.58 at 5: below five a
 pass is luck."""
 
-Operator = Literal["at_least", "at_most", "between", "not_worse_than"]
 Combination = Literal["all_of", "any_of", "first_of"]
 Level = Literal["enforce", "warn"]
 
@@ -27,14 +28,12 @@ class Threshold:
 
     kind: str
     measure: Measure
-    operator: Operator
-    low: float | None
-    """The threshold of at_least, or the lower one of between."""
-    high: float | None
-    """The threshold of at_most, or the upper one of between.
-
-    not_worse_than sets one of the two, for the difference to the base branch's evidence, from its margin and the
-    measure's direction."""
+    operator: str
+    """As the policy names it: a key of `gatekit.policy.operators.OPERATORS`."""
+    against: Against
+    """What the measurement's effect is compared with before `limits` are asked."""
+    limits: Limits
+    """Which values pass; of not_worse_than, which differences to the base branch's evidence."""
     point: bool
     """Compare the estimate itself instead of a bound: weaker, and only when written out."""
     confidence: float
@@ -49,6 +48,16 @@ class Threshold:
     location: Location
     limit_location: Location
     """Where the threshold itself stands."""
+
+    @property
+    def low(self) -> float | None:
+        """The smallest value that passes; None where there is no such end."""
+        return ends(self.limits)[0]
+
+    @property
+    def high(self) -> float | None:
+        """The largest value that passes; None where there is no such end."""
+        return ends(self.limits)[1]
 
 
 @dataclass(frozen=True)

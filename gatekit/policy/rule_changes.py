@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from gatekit.policy.changes import Change, Detail, bound_word, factors, field_changes, meaning, step
+from gatekit.policy.limits import sides
 from gatekit.policy.model import Combined, Gate, Rule, Threshold
 
 
@@ -84,8 +85,7 @@ def _threshold(old: Threshold, new: Threshold) -> list[Detail]:
         old,
         new,
         {
-            "low": lambda a, b: _limit(a, a.low, b.low, upwards=True),
-            "high": lambda a, b: _limit(a, a.high, b.high, upwards=False),
+            "limits": _limits,
             "point": lambda a, b: step("bound", bound_word(a), bound_word(b), tighter=not b.point),
             "confidence": lambda a, b: step("confidence", a.confidence, b.confidence, b.confidence > a.confidence),
             "min_seeds": lambda a, b: step("min_seeds", a.min_seeds, b.min_seeds, b.min_seeds > a.min_seeds),
@@ -101,10 +101,15 @@ def _threshold(old: Threshold, new: Threshold) -> list[Detail]:
     )
 
 
-def _limit(rule: Threshold, old: float | None, new: float | None, upwards: bool) -> list[Detail]:
-    """Compare one end of what passes: a lower end is tighter further up, an upper end further down."""
-    tighter = None if old is None or new is None else new > old if upwards else new < old
-    return step(f"{rule.measure.name} {rule.operator}", old, new, tighter)
+def _limits(old: Threshold, new: Threshold) -> list[Detail]:
+    """Compare end by end: a lower end is tighter further up, an upper end further down."""
+    name = f"{old.measure.name} {old.operator}"
+    details: list[Detail] = []
+    if type(old.limits) is type(new.limits):
+        for before, after in zip(sides(old.limits), sides(new.limits), strict=True):
+            details += step(name, before.limit, after.limit, tighter=before.inside(after.limit) > 0.0)
+    # Another form, or something in it beside its ends.
+    return details or step(name, old.limits, new.limits, tighter=None)
 
 
 def _is_shorter(old: Threshold, new: Threshold) -> bool:

@@ -8,6 +8,7 @@ from gatekit.errors import did_you_mean
 from gatekit.evidence.schemas import KINDS
 from gatekit.evidence.strict_yaml import Node, YamlDocument
 from gatekit.policy import fields
+from gatekit.policy.limits import AtLeast, AtMost
 from gatekit.policy.model import LegacySelection, Score, Selection, Threshold
 from gatekit.policy.settings import Settings, measure_from
 
@@ -96,8 +97,8 @@ def _value(
         kind=kind,
         measure=measure,
         operator="at_least" if higher else "at_most",
-        low=(low if limit is None else limit) if higher else None,
-        high=None if higher else (high if limit is None else limit),
+        against="nothing",
+        limits=AtLeast(low if limit is None else limit) if higher else AtMost(high if limit is None else limit),
         point=use == "point",
         confidence=defaults.confidence,
         min_seeds=defaults.min_seeds,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gatekit.gates.verdict import Outcome, PolicyResult, ThresholdResult, thresholds_in
+from gatekit.policy.limits import sides
 from gatekit.report import inert
 from gatekit.report.palette import LIGHT
 from gatekit.report.wording import OUTCOMES, cells, rule_name
@@ -74,7 +75,7 @@ def _row(gate: str, rule: ThresholdResult) -> Row:
         numbers = f"estimate {shown.estimate}, {bound}, {threshold}"
     bounded = measured if rule.bound == "confidence" else None
     lower, upper = (None, None) if bounded is None else (bounded.lower, bounded.upper)
-    sides = {"at_least": [lower], "at_most": [upper]}.get(rule.operator, [lower, upper])
+    compared = [side.bound(lower, upper) for side in sides(rule.effect.limits)]
     return Row(
         name=f"{gate}: {rule_name(rule, gate)}",
         outcome=rule.outcome,
@@ -82,9 +83,9 @@ def _row(gate: str, rule: ThresholdResult) -> Row:
         estimate=None if measured is None else measured.estimate,
         lower=lower,
         upper=upper,
-        compared=tuple(side for side in sides if side is not None),
-        low=rule.low,
-        high=rule.high,
+        compared=tuple(bound for bound in compared if bound is not None),
+        low=rule.effect.low,
+        high=rule.effect.high,
     )
 
 

@@ -126,7 +126,7 @@ def _numbers(rule: ThresholdResult) -> Iterator[str]:
     yield cell(text(COLUMNS[5]), text(value_needed(rule) or "-"))
     method = "" if measured is None else f'<span class="why">{text(measured.method)}</span>'
     yield cell("seeds", shown.n + method)
-    base = f"<br/>base: {_used(rule.base_evidence)}" if rule.against_base else ""
+    base = f"<br/>base: {_used(rule.base_evidence)}" if rule.effect.against_base else ""
     yield cell("evidence", _used(rule.evidence) + base, "wide")
 
 

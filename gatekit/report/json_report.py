@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from gatekit.gates.verdict import (
+    BoundedEstimate,
     EvidenceUsed,
     GateResult,
-    Measured,
     PolicyResult,
     RuleResult,
     ThresholdResult,
@@ -97,30 +97,37 @@ def _rule(rule: RuleResult) -> dict[str, Any]:
         "outcome": rule.outcome.value,
         "why": rule.why.value,
         "reason": text(rule.reason),
-        "operator": rule.operator,
         "location": location_value(rule.location),
     }
     if not isinstance(rule, ThresholdResult):
-        return {"type": "combined", **shared, "children": [_rule(child) for child in rule.children]}
+        return {
+            "type": "combined",
+            **shared,
+            "operator": rule.operator,
+            "children": [_rule(child) for child in rule.children],
+        }
     return {
         "type": "threshold",
         **shared,
-        "kind": text(rule.kind),
-        "measure": text(rule.measure),
-        "unit": text(rule.unit),
-        "low": rule.low,
-        "high": rule.high,
+        "operator": rule.effect.form,
+        "effect": text(rule.effect.name),
+        "asks": rule.effect.asks,
+        "kind": text(rule.effect.kind),
+        "measure": text(rule.effect.measure),
+        "unit": text(rule.effect.unit),
+        "low": rule.effect.low,
+        "high": rule.effect.high,
         "bound": rule.bound,
         "self_reported": rule.self_reported,
         "measured": None if rule.measured is None else _measured(rule.measured),
         "evidence": None if rule.evidence is None else _evidence(rule.evidence),
         "notes": [text(note) for note in rule.notes],
-        "against_base": rule.against_base,
+        "against_base": rule.effect.against_base,
         "base_evidence": None if rule.base_evidence is None else _evidence(rule.base_evidence),
     }
 
 
-def _measured(measured: Measured) -> dict[str, Any]:
+def _measured(measured: BoundedEstimate) -> dict[str, Any]:
     return {
         "estimate": measured.estimate,
         "lower": measured.lower,

@@ -154,7 +154,7 @@ def _rule(rule: RuleResult, indent: str) -> Iterator[str]:
         return
     row = cells(rule)
     yield (
-        f"{indent}{rule.kind}.{rule.measure}: {OUTCOMES[rule.outcome]}: estimate {row.estimate}, bound {row.bound}, "
+        f"{indent}{rule.effect.name}: {OUTCOMES[rule.outcome]}: estimate {row.estimate}, bound {row.bound}, "
         f"threshold {row.threshold}, margin {row.margin}, n {row.n}"
     )
     for sentence in [rule.reason, *rule_marks(rule)]:

@@ -134,7 +134,7 @@ def _rule_rows(rule: RuleResult, gate: str, outcome: str, depth: int) -> Iterato
             yield from _rule_rows(child, "", OUTCOMES[child.outcome], depth + 1)
         return
     row = cells(rule)
-    name = inert.markdown_code(f"{rule.kind}.{rule.measure}")
+    name = inert.markdown_code(rule.effect.name)
     # The operators of a threshold are text here, not the start of HTML.
     threshold = row.threshold.replace(">=", "&ge;").replace("<=", "&le;")
     yield row_of(gate, indent + name, row.estimate, row.bound, threshold, row.margin, row.n, outcome)
@@ -165,7 +165,7 @@ def _rule_remarks(rule: RuleResult, name: str, sentences: list[str], explain: bo
             if isinstance(child, CombinedResult):
                 label = OPERATORS[child.operator]
             else:
-                label = inert.markdown_code(f"{child.kind}.{child.measure}")
+                label = inert.markdown_code(child.effect.name)
             below += _rule_remarks(child, label, [], explain and shared is None, depth + 1)
     if sentences or below:
         said = f": {'; '.join(sentence(text) for text in sentences)}" if sentences else ""

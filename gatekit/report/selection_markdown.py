@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gatekit.candidates import Compared, Robustness, Selected
+from gatekit.gates.effect import effect_of
 from gatekit.report.inert import markdown_code as code
 from gatekit.report.inert import markdown_text as plain
 from gatekit.report.selection_wording import (
@@ -22,7 +23,7 @@ LONGEST = 1000
 
 def pareto(selected: Selected) -> str:
     """Return the table of all candidates: ranks, scores, values and whether each is on the Pareto front."""
-    axes = ", ".join(code(f"{axis.kind}.{axis.measure.name}") for axis in selected.selection.pareto)
+    axes = ", ".join(code(effect_of(axis).name) for axis in selected.selection.pareto)
     lines = [
         f"# Pareto table of policy {code(selected.policy.id)}",
         "",

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gatekit.candidates import Compared, Selected, Standing, Value
+from gatekit.gates.effect import effect_of
 from gatekit.policy.model import Threshold
 
 if TYPE_CHECKING:
@@ -119,4 +120,4 @@ def _color(candidate: Compared) -> str:
 def _named(axis: Threshold, left_out: Sequence[int]) -> str:
     better = "higher is better" if axis.measure.direction == "higher" else "lower is better"
     missing = f"\nnot measured: candidates {', '.join(map(str, left_out))}" if left_out else ""
-    return f"{axis.kind} {axis.measure.name} ({better}){missing}"
+    return f"{effect_of(axis).name} ({better}){missing}"

@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gatekit.candidates import Compared, Robustness, Selected, Stand, Standing, Value
+from gatekit.gates.effect import effect_of
+from gatekit.policy.limits import exact
 from gatekit.policy.model import Threshold
-from gatekit.report.wording import exact, number
+from gatekit.report.wording import number
 
 STANDINGS = {
     Standing.SELECTED: "selected",
@@ -43,7 +45,7 @@ def columns(selected: Selected) -> tuple[str, ...]:
 def column(rule: Threshold) -> str:
     """Return what a value is: `saebench.auc_delta >=` for a lower bound, `<=` for an upper, `~` for an estimate."""
     sign = "~" if rule.point else ">=" if rule.measure.direction == "higher" else "<="
-    return f"{rule.kind}.{rule.measure.name} {sign}"
+    return f"{effect_of(rule).name} {sign}"
 
 
 def rows(selected: Selected) -> list[Row]:
@@ -99,7 +101,7 @@ def why_selected(selected: Selected, winner: Compared, named: Named = str) -> li
         sentences.append("It is the only candidate that could be ranked, so nothing was weighed.")
     else:
         sentences.append(_lead(selected, winner, ranked[1], named))
-    axes = ", ".join(named(f"{axis.kind}.{axis.measure.name}") for axis in selected.selection.pareto)
+    axes = ", ".join(named(effect_of(axis).name) for axis in selected.selection.pareto)
     if winner.on_front:
         sentences.append(f"No ranked candidate is at least as good in all of {axes} and better in one.")
     else:
@@ -108,9 +110,7 @@ def why_selected(selected: Selected, winner: Compared, named: Named = str) -> li
     for value in winner.values:
         if value.clamped:
             end = "best" if value.score == 1.0 else "worst"
-            sentences.append(
-                f"Its {named(f'{value.rule.kind}.{value.rule.measure.name}')} lies beyond the scale's {end} end."
-            )
+            sentences.append(f"Its {named(effect_of(value.rule).name)} lies beyond the scale's {end} end.")
     return sentences
 
 
@@ -122,7 +122,7 @@ def _lead(selected: Selected, winner: Compared, second: Compared, named: Named) 
         share = score.weight / total * (pair[0] - pair[1])
         parts.append(f"{named(score.value.measure.name)} {number(share, signed=True)}")
     if winner.score == second.score:
-        ties = ", ".join(named(f"{tie.kind}.{tie.measure.name}") for tie in selected.selection.ties)
+        ties = ", ".join(named(effect_of(tie).name) for tie in selected.selection.ties)
         return f"{named(second.subject.words)} has the same score; {ties} decided."
     lead = (winner.score or 0.0) - (second.score or 0.0)
     return f"It leads {named(second.subject.words)} by {number(lead)}, of which {', '.join(parts)}."

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from gatekit.evidence.kinds import measures
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import (
+    BoundedEstimate,
     CombinedResult,
     GateResult,
-    Measured,
     Outcome,
     PolicyResult,
     RuleResult,
@@ -23,11 +23,14 @@ from gatekit.gates.verdict import (
     shared_reason,
     thresholds_in,
 )
+from gatekit.policy.limits import clause, meets_range, narrowed, sides
 
 POWER = 0.8
-"""The probability that `Measured.detectable` is stated for."""
+"""The probability that `BoundedEstimate.detectable` is stated for."""
 
 POWER_LEAD = f"would have passed with probability {POWER:g} at a true value of"
+
+UNREACHABLE = "no value that it can have"
 
 OUTCOMES = {Outcome.PASS: "pass", Outcome.FAIL: "FAIL", Outcome.INCONCLUSIVE: "inconclusive"}
 """A failure stands out in a column of passes, colour or not."""
@@ -48,11 +51,6 @@ def number(value: float, signed: bool = False) -> str:
     return sign + (f"{abs(value):.{max(0, 3 - exponent)}f}" if -4 <= exponent < 7 else scientific)
 
 
-def exact(value: float) -> str:
-    """Return a threshold as the policy wrote it: 0.1, not 0.1000."""
-    return "0" if value == 0.0 else f"{value:.12g}"
-
-
 @dataclass(frozen=True)
 class Cells:
     """One threshold's row; a dash stands for what was not measured."""
@@ -71,47 +69,35 @@ def cells(rule: ThresholdResult) -> Cells:
     """
     measured = rule.measured
     if measured is None:
-        return Cells("-", "-", limit(rule), "-", "-")
+        return Cells("-", "-", rule.effect.asks, "-", "-")
     signed = _is_difference(rule)
     return Cells(
         estimate=number(measured.estimate, signed),
         bound=_bound(rule, measured, signed),
-        threshold=limit(rule),
+        threshold=rule.effect.asks,
         margin=number(measured.margin, signed=True),
         n="-" if measured.n_seeds is None else str(measured.n_seeds),
     )
 
 
-def limit(rule: ThresholdResult) -> str:
-    """Return the threshold: `>= 0`, `<= 0.1`, `16 to 64`."""
-    if rule.operator == "at_least":
-        return ">= " + ("-" if rule.low is None else exact(rule.low))
-    if rule.operator == "at_most":
-        return "<= " + ("-" if rule.high is None else exact(rule.high))
-    return " to ".join("-" if side is None else exact(side) for side in (rule.low, rule.high))
-
-
 def _is_difference(rule: ThresholdResult) -> bool:
-    limits = [side for side in (rule.low, rule.high) if side is not None]
-    return any(side <= 0.0 for side in limits) or (rule.measured is not None and rule.measured.estimate < 0.0)
+    beyond_zero = any(side.limit <= 0.0 for side in sides(rule.effect.limits))
+    return beyond_zero or (rule.measured is not None and rule.measured.estimate < 0.0)
 
 
-def _bound(rule: ThresholdResult, measured: Measured, signed: bool) -> str:
+def _bound(rule: ThresholdResult, measured: BoundedEstimate, signed: bool) -> str:
     """Return the side of the interval that was compared; `point` where the policy compares the estimate itself."""
     if rule.bound == "point":
         return "point"
-    compared = {"at_least": [measured.lower], "at_most": [measured.upper]}.get(
-        rule.operator, [measured.lower, measured.upper]
-    )
+    compared = [side.bound(measured.lower, measured.upper) for side in sides(rule.effect.limits)]
     return " to ".join("-" if side is None else number(side, signed) for side in compared)
 
 
 def rule_name(rule: RuleResult, gate: str) -> str:
-    """Return what a rule is called inside its gate: the measurement, or how rules are combined."""
+    """Return what a rule is called inside its gate: its effect, or how rules are combined."""
     if isinstance(rule, CombinedResult):
         return OPERATORS[rule.operator]
-    name = rule.measure if rule.kind == gate else f"{rule.kind}.{rule.measure}"
-    return f"{name} - base" if rule.against_base else name
+    return rule.effect.name_in(gate)
 
 
 def outcome_words(gate: GateResult) -> str:
@@ -158,7 +144,7 @@ def explanation(rule: RuleResult) -> str:
     row = cells(rule)
     compared = f"estimate {row.estimate}" if rule.bound == "point" else f"bound {row.bound}"
     numbers = f" ({compared}, threshold {row.threshold})" if rule.measured is not None else ""
-    return f"{rule.kind}.{rule.measure}: {rule.reason}{numbers}"
+    return f"{rule.effect.name}: {rule.reason}{numbers}"
 
 
 def power(policy: PolicyResult) -> list[tuple[str, str]]:
@@ -167,8 +153,7 @@ def power(policy: PolicyResult) -> list[tuple[str, str]]:
     for rule in (rule for gate in policy.gates for rule in thresholds_in(gate.result)):
         needed = value_needed(rule)
         if needed is not None:
-            name = f"{rule.kind}.{rule.measure}" + (" (difference to base)" if rule.against_base else "")
-            stated.append((name, needed))
+            stated.append((rule.effect.name, needed))
     return list(dict.fromkeys(stated))
 
 
@@ -176,28 +161,13 @@ def value_needed(rule: ThresholdResult) -> str | None:
     """Return the true value that would have passed with probability `POWER`, in words; None where none is known."""
     if rule.measured is None or rule.measured.detectable is None:
         return None
-    distance, signed = rule.measured.detectable, _is_difference(rule)
-    if not _can_have(rule, distance):
-        return "no value that it can have"
-    if rule.operator == "at_least" and rule.low is not None:
-        return f"at least {number(rule.low + distance, signed)}"
-    if rule.operator == "at_most" and rule.high is not None:
-        return f"at most {number(rule.high - distance, signed)}"
-    return f"{number(distance)} or more inside {limit(rule)}"
-
-
-def _can_have(rule: ThresholdResult, distance: float) -> bool:
-    """Whether the measurement's range reaches so far beyond the threshold."""
-    measure = measures(rule.kind).get(rule.measure)
-    # A difference to the base can be larger than the measurement's own range.
-    if measure is None or rule.against_base:
-        return True
-    low, high = measure.effect_range
-    if rule.operator == "at_least" and rule.low is not None:
-        return rule.low + distance <= high
-    if rule.operator == "at_most" and rule.high is not None:
-        return rule.high - distance >= low
-    return rule.low is None or rule.high is None or 2 * distance <= rule.high - rule.low
+    inside = narrowed(rule.effect.limits, rule.measured.detectable)
+    measure = measures(rule.effect.kind).get(rule.effect.measure)
+    low, high = (-math.inf, math.inf) if measure is None else rule.effect.range(measure)
+    if inside is None or not meets_range(inside, low, high):
+        return UNREACHABLE
+    signed = _is_difference(rule)
+    return clause(inside, lambda value: number(value, signed))
 
 
 def headline(verdict: Verdict, named: Callable[[str], str] = str) -> str:

@@ -42,7 +42,7 @@ def confirmed(documents: Mapping[str, Any], text: str = pools.POLICY, value: Any
 def judged(found: Confirmed, measure: str) -> ThresholdResult:
     verdict = evaluate(found.policies, found.summaries, NOW)
     rules = [rule for gate in verdict.policies[0].gates for rule in thresholds_in(gate.result)]
-    return next(rule for rule in rules if rule.measure == measure)
+    return next(rule for rule in rules if rule.effect.measure == measure)
 
 
 def test_only_the_selected_subject_is_judged() -> None:

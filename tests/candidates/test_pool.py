@@ -59,7 +59,7 @@ def test_a_protocol_named_by_the_policy_is_the_one_that_is_read() -> None:
     selected = pools.choose(documents, text)
     assert selected.errors == ()
     assert pools.one(selected, "relu").reasons == (
-        "saebench auc_delta: no saebench summary follows protocol saebench/1",
+        "saebench.auc_delta: no saebench summary follows protocol saebench/1",
     )
 
 

@@ -17,6 +17,7 @@ from gatekit.candidates import Robustness, Stand, robustness, select
 from gatekit.candidates.rivals import weightings
 from gatekit.evidence import Summary
 from gatekit.evidence.summary import parse_time
+from gatekit.policy.limits import with_side
 from gatekit.policy.model import Combined, Policy, Rule, Selection, Threshold
 
 POINTS = pools.POLICY.replace("weight: 2}", "weight: 2, use: point}").replace("best: 1.0}", "best: 1.0, use: point}")
@@ -105,9 +106,7 @@ def moved(policy: Policy, stand: Stand, value: float) -> Policy:
         change: Callable[[Threshold], Threshold] = lambda rule: (  # noqa: E731
             rule
             if rule.measure.name != stand.measure
-            else replace(rule, low=value)
-            if stand.what == "at_least"
-            else replace(rule, high=value)
+            else replace(rule, limits=with_side(rule.limits, stand.what == "at_most", value))
         )
         gates = tuple(replace(g, rule=_rule(g.rule, change)) if g.name == stand.gate else g for g in policy.gates)
         return replace(policy, gates=gates)

@@ -74,7 +74,7 @@ def test_a_dense_candidate_is_not_ranked_however_well_it_scores() -> None:
     assert pools.names(selected) == ["topk"]
     assert (relu.standing, relu.rank, relu.score) == (Standing.NOT_ELIGIBLE, None, None)
     assert relu.reasons == (
-        "gate health fails: random_model l0: the estimate does not meet the threshold (650, asked for at most 64)",
+        "gate health fails: random_model.l0: the estimate does not meet the threshold (650, asked for at most 64)",
     )
 
 
@@ -102,7 +102,7 @@ def test_a_missing_value_is_named_and_never_scored() -> None:
     del documents["relu-saebench.json"]
     relu = pools.one(pools.choose(documents), "relu")
     assert (relu.standing, relu.score) == (Standing.NOT_RANKED, None)
-    assert relu.reasons == ("saebench auc_delta: no saebench summary",)
+    assert relu.reasons == ("saebench.auc_delta: no saebench summary",)
     assert relu.values[0].score is None
 
 

@@ -18,7 +18,7 @@ from gatekit.evidence.schemas import check
 from gatekit.evidence.strict_json import parse_json
 from gatekit.evidence.summary import Summary, parse_time, summary_from
 from gatekit.gates.evaluate import evaluate
-from gatekit.gates.verdict import CombinedResult, Measured, Outcome, ThresholdResult, Verdict
+from gatekit.gates.verdict import BoundedEstimate, CombinedResult, Outcome, ThresholdResult, Verdict
 from gatekit.policy import read_policy
 
 ROOT = Path(__file__).parents[2]
@@ -78,15 +78,15 @@ def passes(verdict: Verdict) -> dict[str, bool]:
     return {gate.name: gate.outcome is Outcome.PASS for gate in verdict.policies[0].gates}
 
 
-def measured(result, measure: str) -> Measured | None:
+def measured(result, measure: str) -> BoundedEstimate | None:
     """The numbers of the first judged threshold on a measure."""
     if isinstance(result, CombinedResult):
         found = [measured(child, measure) for child in result.children]
         return next((m for m in found if m is not None), None)
-    return result.measured if result.measure == measure else None
+    return result.measured if result.effect.measure == measure else None
 
 
-def numbers(verdict: Verdict, gate: str, measure: str) -> Measured:
+def numbers(verdict: Verdict, gate: str, measure: str) -> BoundedEstimate:
     result = next(g.result for g in verdict.policies[0].gates if g.name == gate)
     found = measured(result, measure)
     assert found is not None

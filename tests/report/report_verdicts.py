@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
+from gatekit.gates.effect import Effect
 from gatekit.gates.verdict import (
+    BoundedEstimate,
     CombinedResult,
     EvidenceRead,
     EvidenceUsed,
     GateResult,
-    Measured,
     Outcome,
     PolicyResult,
     RuleResult,
@@ -25,6 +26,7 @@ from gatekit.gates.verdict import (
     WaiverUsed,
     Why,
 )
+from gatekit.policy.limits import AtLeast, AtMost, Between, Limits
 
 PATH = "policies/release.yaml"
 WEAK = "the estimate meets the threshold, but the bound does not: the evidence is too weak for it"
@@ -52,13 +54,20 @@ def threshold(
 ) -> ThresholdResult:
     """A judged threshold whose bound is `edge`; `estimate=None` makes one that nothing was measured for."""
     low, high = limit
-    operator = "between" if None not in limit else ("at_least" if high is None else "at_most")
+    limits: Limits
+    if low is not None and high is not None:
+        limits = Between(low, high)
+    elif low is not None:
+        limits = AtLeast(low)
+    else:
+        assert high is not None
+        limits = AtMost(high)
     measured = None
     if estimate is not None:
         half = None if edge is None else abs(estimate - edge)
         above = math.inf if low is None else estimate - (half or 0.0) - low
         below = math.inf if high is None else high - estimate - (half or 0.0)
-        measured = Measured(
+        measured = BoundedEstimate(
             estimate=estimate,
             lower=None if half is None else estimate - half,
             upper=None if half is None else estimate + half,
@@ -75,12 +84,7 @@ def threshold(
         outcome=outcome,
         why=Why.MEASURED if measured else Why.MISSING,
         reason="the bound meets the threshold",
-        kind=kind,
-        measure=measure,
-        unit="cosine",
-        operator=operator,  # type: ignore[arg-type]
-        low=low,
-        high=high,
+        effect=Effect(kind, measure, "cosine", "value", limits),
         bound="confidence",
         self_reported=False,
         measured=measured,
@@ -366,9 +370,7 @@ def hostile(text: str) -> Verdict:
     rule = replace(
         FAILS,
         reason=text,
-        kind=text,
-        measure=text,
-        unit=text,
+        effect=replace(FAILS.effect, kind=text, measure=text, unit=text),
         notes=(text,),
         location=place,
         evidence=EvidenceUsed(text, "ab" * 32, text, text),

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
+from gatekit.gates.effect import Effect
+from gatekit.policy.limits import AtMost, exact
 from gatekit.report import FORMATS, render
 from gatekit.report.terminal import render as render_terminal
-from gatekit.report.wording import exact, number
+from gatekit.report.wording import number
 from tests.report.report_verdicts import FAILS, RANDOM_MODEL, VERDICTS, gate, hostile, hostile_text, policy, verdict
 
 
@@ -75,11 +77,12 @@ def test_a_waived_gate_that_passes_is_not_counted_among_the_required_ones() -> N
 
 
 def test_the_power_of_a_comparison_with_the_base_is_about_the_difference() -> None:
-    compared = replace(RANDOM_MODEL.result, kind="random_model", measure="l0", operator="at_most", low=None, high=3.0)
-    compared = replace(compared, measured=replace(RANDOM_MODEL.result.measured, detectable=5.0), against_base=True)
+    effect = Effect("random_model", "l0", "latents", "difference to base", AtMost(3.0))
+    measured = replace(RANDOM_MODEL.result.measured, detectable=5.0)
+    compared = replace(RANDOM_MODEL.result, effect=effect, measured=measured)
     rendered = render_terminal(verdict(policy(gate("g", compared))), width=120)
     # 3 - 5: an l0 cannot be -2, but the difference between two can.
-    assert "random_model.l0 (difference to base) at most -2.000" in rendered
+    assert "random_model.l0 - base at most -2.000" in rendered
 
 
 @pytest.mark.parametrize("name", VERDICTS)
@@ -97,7 +100,7 @@ def test_no_line_is_wider_than_asked_for_except_for_names_and_extra_words(name: 
 
 
 def test_a_name_wider_than_the_screen_is_shortened_visibly() -> None:
-    long = replace(FAILS, measure="m" * 300)
+    long = replace(FAILS, effect=replace(FAILS.effect, measure="m" * 300))
     rendered = render_terminal(verdict(policy(gate("g", long))), width=80)
     assert any(len(line) == 80 and line.endswith("mmm...") for line in rendered.splitlines())
 

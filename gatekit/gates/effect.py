@@ -1,0 +1,113 @@
+"""What a rule is about and what it asks, in words: the one place that says it for judging and for every report.
+
+A rule is about the effect of one measurement: its values, their difference to a baseline that was measured beside them,
+or the difference of either to the base branch's evidence. Everything here is raw text that may hold names which others
+chose; each format makes it inert for its own readers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from gatekit.evidence.kinds import Measure
+from gatekit.policy.limits import Form, Limits, clause, ends, form, symbols
+from gatekit.policy.model import Threshold
+
+About = Literal["value", "difference to baseline", "difference to base"]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What is compared, and with what."""
+
+    kind: str
+    """The kind of summary that the rule reads."""
+    measure: str
+    unit: str
+    about: About
+    """The value itself, its difference to the baseline of the same summary, or the effect's difference to the base
+    branch's evidence."""
+    limits: Limits
+    """Which values of the effect pass."""
+
+    @property
+    def name(self) -> str:
+        """What the effect is called: `saebench.auc`, `saebench.auc_delta`, `saebench.auc - base`."""
+        return self.name_in(None)
+
+    def name_in(self, gate: str | None) -> str:
+        """Return the name, without the kind inside a gate that is called like the kind."""
+        name = self.measure if self.kind == gate else f"{self.kind}.{self.measure}"
+        match self.about:
+            case "value" | "difference to baseline":
+                # The measure's own name says what it is compared with: auc_delta, sae_minus_transcoder.
+                return name
+            case "difference to base":
+                return f"{name} - base"
+        assert_never(self.about)
+
+    @property
+    def noun(self) -> str:
+        """What one number of it is called in a sentence: `value`, or `difference to base`."""
+        match self.about:
+            case "value" | "difference to baseline":
+                return "value"
+            case "difference to base":
+                return "difference to base"
+        assert_never(self.about)
+
+    @property
+    def asks(self) -> str:
+        """The threshold as a table has it: `>= 0`, `<= 0.1`, `16 to 64`."""
+        return symbols(self.limits)
+
+    @property
+    def clause(self) -> str:
+        """The threshold as a sentence has it: `at least 0`, `at most 0.1`, `between 16 and 64`."""
+        return clause(self.limits)
+
+    @property
+    def form(self) -> Form:
+        """The threshold's form as reports for machines name it: at_least, at_most, between."""
+        return form(self.limits)
+
+    @property
+    def against_base(self) -> bool:
+        """Whether the base branch's evidence is subtracted."""
+        return self.about == "difference to base"
+
+    @property
+    def low(self) -> float | None:
+        """The smallest value that passes; None where there is no such end."""
+        return ends(self.limits)[0]
+
+    @property
+    def high(self) -> float | None:
+        """The largest value that passes; None where there is no such end."""
+        return ends(self.limits)[1]
+
+    def range(self, measure: Measure) -> tuple[float, float]:
+        """Return the smallest and the largest value that the effect can have, as far as its measure tells.
+
+        A difference to the base is bounded by no range that a reader of the measure would expect, so it has none.
+        """
+        match self.about:
+            case "value" | "difference to baseline":
+                return measure.effect_range
+            case "difference to base":
+                return -math.inf, math.inf
+        assert_never(self.about)
+
+
+def effect_of(rule: Threshold) -> Effect:
+    """Return what a rule of a policy is about."""
+    match rule.against:
+        case "nothing":
+            about: About = "difference to baseline" if rule.measure.compares else "value"
+        case "base":
+            about = "difference to base"
+        case _:
+            assert_never(rule.against)
+    return Effect(rule.kind, rule.measure.name, rule.measure.unit, about, rule.limits)

@@ -1,0 +1,127 @@
+"""The operators of a rule: one entry each, with how its YAML is read and what the published schema says of it.
+
+An operator says two things: which values pass (`Limits`), and whose values these are (`Against`: the measurement's own
+effect's, or those of its difference to the base branch's). All the rest follows from these two. To add an operator, add
+an entry to `OPERATORS` and run `make schemas`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gatekit.evidence.kinds import Measure
+from gatekit.evidence.strict_yaml import Node, YamlDocument
+from gatekit.policy import fields
+from gatekit.policy.limits import AtLeast, AtMost, Between, Limits
+
+Against = Literal["nothing", "base"]
+"""What a measurement's effect is compared with before its limits are asked: nothing, or the base branch's evidence."""
+
+LARGEST = 1e300
+"""Of a number in a policy; beyond it sums of squares overflow."""
+NUMBER: Mapping[str, Any] = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+
+
+@dataclass(frozen=True)
+class OperatorValue:
+    """The value of an operator's key in a policy's file, and the measure that its rule is about."""
+
+    document: YamlDocument
+    node: Node
+    measure: Measure
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the policy language."""
+
+    name: str
+    """Its key in a rule."""
+    against: Against
+    read: Callable[[OperatorValue], Limits]
+    """From the key's value to what passes; raises a `policy.*` error at the node that is wrong."""
+    schema: Mapping[str, Any]
+    """JSON Schema of the key's value, with its description."""
+
+
+def _at_least(given: OperatorValue) -> Limits:
+    return AtLeast(fields.number(given.document, given.node, "at_least"))
+
+
+def _at_most(given: OperatorValue) -> Limits:
+    return AtMost(fields.number(given.document, given.node, "at_most"))
+
+
+def _between(given: OperatorValue) -> Limits:
+    document, node = given.document, given.node
+    items = fields.sequence(document, node, "between", at_least=2)
+    if len(items) != 2:
+        raise fields.refusal(document, node, "value", "between takes two numbers: [low, high]")
+    low, high = (fields.number(document, item, "between") for item in items)
+    if not low < high:
+        raise fields.refusal(document, node, "value", f"between [{low:g}, {high:g}] is empty: low must be below high")
+    return Between(low, high)
+
+
+def _not_worse_than(given: OperatorValue) -> Limits:
+    document, node = given.document, given.node
+    keys = fields.mapping(document, node, "not_worse_than", ("base",))
+    base = fields.required(document, node, keys, "base", "not_worse_than")
+    tolerated = fields.number(document, base, "the margin to base")
+    if tolerated < 0:
+        raise fields.refusal(document, base, "value", "the margin to base must be 0 or more")
+    return AtLeast(-tolerated) if given.measure.direction == "higher" else AtMost(tolerated)
+
+
+OPERATORS: Mapping[str, Operator] = {
+    operator.name: operator
+    for operator in (
+        Operator(
+            name="at_least",
+            against="nothing",
+            read=_at_least,
+            schema={"description": "The lower bound must reach this.", **NUMBER},
+        ),
+        Operator(
+            name="at_most",
+            against="nothing",
+            read=_at_most,
+            schema={"description": "The upper bound must not exceed this.", **NUMBER},
+        ),
+        Operator(
+            name="between",
+            against="nothing",
+            read=_between,
+            schema={
+                "description": "Lower and upper bound must lie in [low, high].",
+                "type": "array",
+                "minItems": 2,
+                "maxItems": 2,
+                "items": NUMBER,
+            },
+        ),
+        Operator(
+            name="not_worse_than",
+            against="base",
+            read=_not_worse_than,
+            schema={
+                "description": "The bound on the difference to the base branch's evidence, measured by the same "
+                "protocol, must stay within the margin: {base: 0.02}.",
+                "type": "object",
+                "required": ["base"],
+                "additionalProperties": False,
+                "properties": {
+                    "base": {
+                        "description": "How much worse is tolerated, in the measurement's unit; 0 or more.",
+                        "type": "number",
+                        "minimum": 0,
+                        "maximum": LARGEST,
+                    }
+                },
+            },
+        ),
+    )
+}
+"""By the key of a rule, in the order that errors name them."""
