@@ -88,7 +88,7 @@ def test_a_comparison_with_the_base_shows_both_files_and_the_difference(tmp_path
     builders.write(tmp_path / "base", {"r.json": builders.summary("random_model", {"r2": [0.81] * 5})})
     code, text, _ = explain("r2", "--base-evidence", "base", cwd=tmp_path)
     assert code == 0
-    assert "random_model.r2 minus the base branch's is at least -0.05" in text
+    assert "random_model.r2 - base is at least -0.05" in text
     assert "base base/r.json" in text
     assert "a true difference to base of at least " in text
     assert "seed candidate baseline difference 0 0.8000 0.8100 -0.01000" in text
