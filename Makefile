@@ -72,6 +72,10 @@ test-gate: $(GATE)  ## the gate's tests, where no torch is installed
 test-runners: $(RUNNERS)  ## the runners' tests, on the CPU and offline
 	$(OFFLINE) .venv-runners/bin/python -m pytest -m "not slow and not gpu" tests/runners
 
+.PHONY: format-peers
+format-peers: $(RUNNERS)  ## install the libraries that tests of checkpoint formats compare with; without them those are skipped
+	.venv-runners/bin/pip install -qq --no-deps -r requirements/formats-peers.txt
+
 .PHONY: test-slow
 test-slow: $(GATE) $(RUNNERS)  ## the slow tests of both
 	.venv/bin/python -m pytest -m "slow and not gpu and not runners" --ignore=tests/runners
