@@ -61,6 +61,10 @@ release-gate-strict: $(GATE)  ## policies/release.yaml against the best of the c
 evidence: $(RUNNERS)  ## measure again what is committed below evidence/ and not fresh; resumable; FOLDERS='stability scaling' for some
 	@$(OFFLINE) .venv-runners/bin/python benchmarks/measure_evidence.py $(FOLDERS)
 
+.PHONY: schemas
+schemas: $(GATE)  ## write schemas/*.schema.json from the tables of gatekit/kinds/
+	.venv/bin/python -m gatekit.kinds.publishing schemas
+
 .PHONY: test
 test: test-gate test-runners  ## every test but the slow ones and those that need a GPU
 

@@ -11,9 +11,9 @@ from typing import Any
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence import summary_parts
 from gatekit.evidence.canonical import sha256_of
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.strict_json import read_json
 from gatekit.evidence.writing import write_summary
+from gatekit.kinds import INSTALLED
 
 Json = dict[str, Any]
 
@@ -50,7 +50,7 @@ def measurement(
         candidate: one value per observation.
         baseline: the control's value for the same key, exactly where the measure compares.
     """
-    contract = measures(kind)[name]
+    contract = INSTALLED.measures(kind)[name]
     if contract.compares != (baseline is not None):
         raise ValueError(f"{name} {'needs' if contract.compares else 'takes no'} baseline")
     columns: Json = {**keys, "candidate": [float(value) for value in candidate]}

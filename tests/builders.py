@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gatekit.evidence import sha256_of
-from gatekit.evidence.kinds import measures
+from gatekit.kinds import INSTALLED
 
 Json = dict[str, Any]
 Values = Sequence[float]
@@ -86,7 +86,7 @@ def measurement(
     kind: str, name: str, candidate: Values, baseline: Values | None = None, seeds: Sequence[int] = SEEDS
 ) -> Json:
     """A measurement in its measure's own design; datasets and rows are as many as the values need."""
-    measure = measures(kind)[name]
+    measure = INSTALLED.measures(kind)[name]
     columns: dict[str, list[Any]] = {}
     if measure.design == "per_seed":
         columns["seed"] = list(seeds)
@@ -162,7 +162,7 @@ def summary(
     datasets: tuple[str, ...] = ()
     for name, given in observations.items():
         if isinstance(given, Mapping):
-            measure = measures(kind)[name]
+            measure = INSTALLED.measures(kind)[name]
             contract = {"unit": measure.unit, "direction": measure.direction, "range": [measure.low, measure.high]}
             measurements[name] = {**contract, "design": "reported", "reported": dict(given)}
             continue

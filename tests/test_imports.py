@@ -19,23 +19,29 @@ ALLOWED = {
     "plugins": {"errors"},
     # Apart from `cli`, because `python -m runners` is this module too, and runners must not import the command line.
     "runner_command": {"errors", "exit_codes", "plugins"},
-    "evidence": {"errors", "exit_codes", "plugins"},
+    "kinds": {"errors", "exit_codes", "plugins"},
+    "evidence": {"errors", "exit_codes", "plugins", "kinds"},
     "stats": {"errors"},
-    "policy": {"errors", "evidence"},
+    "policy": {"errors", "kinds", "evidence"},
     "repo": {"errors", "exit_codes"},
-    "gates": {"errors", "exit_codes", "evidence", "policy", "stats"},
-    "claims": {"errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates"},
-    "candidates": {"errors", "exit_codes", "evidence", "policy", "stats", "gates"},
-    "report": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "claims", "pull_request", "candidates"},
-    "pull_request": {"errors", "exit_codes", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"},
-    "signing": {"errors", "exit_codes", "evidence", "policy", "gates"},
-    "dossier": {
-        *("errors", "exit_codes", "evidence", "policy", "stats", "gates", "candidates", "report", "signing"),
+    "gates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats"},
+    "claims": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo", "gates"},
+    "candidates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates"},
+    "report": {
+        *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "claims", "pull_request"),
+        "candidates",
     },
-    "github": {"errors", "exit_codes", "evidence", "repo", "gates", "report"},
+    "pull_request": {
+        *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"),
+    },
+    "signing": {"errors", "exit_codes", "kinds", "evidence", "policy", "gates"},
+    "dossier": {
+        *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "candidates", "report", "signing"),
+    },
+    "github": {"errors", "exit_codes", "kinds", "evidence", "repo", "gates", "report"},
     "cli": {
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
-        *("pull_request", "signing", "github", "dossier", "plugins", "runner_command"),
+        *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command"),
     },
 }
 
@@ -74,10 +80,10 @@ def test_gatekit_never_imports_runners_or_torch() -> None:
 
 
 # `runner_command` is for `runners.__main__` alone: `python -m runners` is `gatekit run`, by the same code.
-RUNNERS_MAY_IMPORT = ("evidence", "errors", "exit_codes", "__version__")
+RUNNERS_MAY_IMPORT = ("kinds", "evidence", "errors", "exit_codes", "__version__")
 
 
-def test_runners_import_only_evidence_and_errors_of_gatekit() -> None:
+def test_runners_import_only_kinds_evidence_and_errors_of_gatekit() -> None:
     for path in sorted((ROOT / "runners").rglob("*.py")):
         for name in imported(path):
             if name.split(".")[0] == "gatekit":

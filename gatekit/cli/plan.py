@@ -11,8 +11,8 @@ import rich_click as click
 from gatekit.cli.outlook import LEVELS, spread
 from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.evidence import find_summaries, read_summary
-from gatekit.evidence.kinds import measures
 from gatekit.gates.bounds import effective_confidence, interval
+from gatekit.kinds import INSTALLED
 from gatekit.policy.limits import exact
 from gatekit.report.wording import number
 
@@ -152,7 +152,7 @@ def _from_pilot(
     if (threshold is None) == (effect is None):
         raise UsageError("--from needs either --threshold or --effect")
     if threshold is not None:
-        sign = 1.0 if measures(summary.kind)[name].direction == "higher" else -1.0
+        sign = 1.0 if INSTALLED.measures(summary.kind)[name].direction == "higher" else -1.0
         effect = sign * (bounds.estimate - threshold)
         if effect <= 0.0:
             raise UsageError(

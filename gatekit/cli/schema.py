@@ -6,8 +6,8 @@ import rich_click as click
 from click.shell_completion import CompletionItem
 
 from gatekit.errors import UsageError, did_you_mean
-from gatekit.evidence.kinds import Measure, measures
-from gatekit.evidence.schemas import KINDS, schema_names, schema_text
+from gatekit.evidence.schemas import schema_names, schema_text
+from gatekit.kinds import INSTALLED, Kind, MeasureSpec
 
 HEADINGS = ("measurement", "unit", "better", "range", "design", "minus baseline")
 
@@ -25,17 +25,19 @@ def command(kind: str | None, table: bool) -> None:
     Without KIND, list the names. A kind's schema refers to summary.schema.json beside it.
     """
     if table:
-        if kind not in KINDS:
-            near = did_you_mean(kind, KINDS) if kind is not None else None
+        found = INSTALLED.get(kind)
+        if found is None:
+            known = INSTALLED.names()
+            near = did_you_mean(kind, known) if kind is not None else None
             wrong = "--table needs a kind of summary" if kind is None else f"'{kind}' is no kind of summary"
-            raise UsageError(wrong, near or f"known: {', '.join(KINDS)}")
-        click.echo("\n".join(_table(kind)))
+            raise UsageError(wrong, near or f"known: {', '.join(known)}")
+        click.echo("\n".join(_table(found)))
         return
     click.echo("\n".join(schema_names()) if kind is None else schema_text(kind), nl=kind is None)
 
 
-def _table(kind: str) -> list[str]:
-    rows = [HEADINGS, *(_row(measure) for measure in measures(kind).values())]
+def _table(kind: Kind) -> list[str]:
+    rows = [HEADINGS, *(_row(measure) for measure in kind.measures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [
@@ -45,7 +47,7 @@ def _table(kind: str) -> list[str]:
     ]
 
 
-def _row(measure: Measure) -> tuple[str, ...]:
+def _row(measure: MeasureSpec) -> tuple[str, ...]:
     observed = f"{measure.low:.12g} to {measure.high:.12g}"
     compares = "yes" if measure.compares else "no"
     return measure.name, measure.unit, measure.direction, observed, measure.design, compares

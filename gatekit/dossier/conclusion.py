@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
-from gatekit.evidence.kinds import measures
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import (
     BoundedEstimate,
@@ -25,6 +24,7 @@ from gatekit.gates.verdict import (
     Verdict,
     thresholds_in,
 )
+from gatekit.kinds import INSTALLED
 from gatekit.policy.limits import exact, holds, sides
 from gatekit.report.wording import gate_marks, number, outcome_words, rule_marks
 
@@ -162,7 +162,7 @@ def _headline(verdict: Verdict, policy: PolicyResult, writing: Writing) -> str:
 
 
 def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, baselines: Mapping[str, str]) -> Said:
-    measure = measures(rule.effect.kind).get(rule.effect.measure)
+    measure = INSTALLED.measures(rule.effect.kind).get(rule.effect.measure)
     baseline = None if rule.evidence is None else baselines.get(rule.evidence.sha256)
     meaning = [] if measure is None else [writing.own(measure.description)]
     # Where a description names its own control, the protocol's baseline is another one.

@@ -14,6 +14,7 @@ from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.source_digest import rule_for
 from gatekit.evidence.summary import KEY_COLUMNS, parse_time, subject_from
+from gatekit.kinds import Kind, MeasureSpec
 
 AGGREGATE_TOLERANCE = 1e-9
 """Relative to the size of the numbers averaged: a double's rounding in a mean of a million values, and no more."""
@@ -21,7 +22,7 @@ AGGREGATE_TOLERANCE = 1e-9
 Refuse = Callable[[str, str, str], GatekitError]
 
 
-def check_document(document: Mapping[str, Any], path: str) -> None:
+def check_document(document: Mapping[str, Any], path: str, kind: Kind) -> None:
     """Refuse a schema-valid summary that is incomplete or contradicts itself.
 
     Raises:
@@ -39,23 +40,21 @@ def check_document(document: Mapping[str, Any], path: str) -> None:
     for name, measurement in measurements.items():
         pointer = f"/measurements/{name}"
         if measurement["design"] == "reported":
-            _check_reported(measurement, document["kind"], name, pointer, refuse)
+            _check_reported(measurement, kind.by_name[name], pointer, refuse)
         else:
             observed = True
             _check_observations(measurement, document, pointer, refuse)
-    _check_agreement(measurements, refuse)
-    _check_sparsity(document, refuse)
+    _check_agreement(measurements, kind, refuse)
+    _check_ceilings(document, kind, refuse)
     if observed or document["status"] != "ok":
         _check_identified(document["subject"], document["status"], refuse)
 
 
-def _check_agreement(measurements: Mapping[str, Any], refuse: Refuse) -> None:
+def _check_agreement(measurements: Mapping[str, Any], kind: Kind, refuse: Refuse) -> None:
     """What is measured alone and again beside its control is one quantity, and must have one value per key."""
     for name, compared in measurements.items():
-        alone = measurements.get(
-            name.removesuffix("_delta") if name.endswith("_delta") else name.partition("_above_")[0]
-        )
-        if alone is None or alone is compared or "columns" not in compared or "columns" not in alone:
+        alone = measurements.get(kind.by_name[name].difference_of or "")
+        if alone is None or "columns" not in compared or "columns" not in alone:
             continue
         values = _by_key(alone)
         for index, (key, value) in enumerate(_by_key(compared).items()):
@@ -75,16 +74,16 @@ def _by_key(measurement: Mapping[str, Any]) -> dict[tuple[Any, ...], float]:
     return dict(zip((tuple(sorted(key)) if pairs else key for key in keys), columns["candidate"], strict=True))
 
 
-def _check_sparsity(document: Mapping[str, Any], refuse: Refuse) -> None:
+def _check_ceilings(document: Mapping[str, Any], kind: Kind, refuse: Refuse) -> None:
     """No more latents can be active than there are."""
-    l0 = document["measurements"].get("l0")
-    if l0 is None or "columns" not in l0:
-        return
     most = document["subject"]["d_sae"]
-    for index, value in enumerate(l0["columns"]["candidate"]):
-        if value > most:
-            place = f"/measurements/l0/columns/candidate/{index}"
-            raise refuse("impossible", f"l0 {value} exceeds d_sae={most}, all that can be active", place)
+    for name, measurement in document["measurements"].items():
+        if kind.by_name[name].ceiling != "d_sae" or "columns" not in measurement:
+            continue
+        for index, value in enumerate(measurement["columns"]["candidate"]):
+            if value > most:
+                place = f"/measurements/{name}/columns/candidate/{index}"
+                raise refuse("impossible", f"{name} {value} exceeds d_sae={most}, all that can be active", place)
 
 
 def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
@@ -152,11 +151,9 @@ def _check_protocol(document: Mapping[str, Any], refuse: Refuse) -> None:
         raise refuse("self_baseline", "the baseline is the candidate itself", "/protocol/baseline/subject")
 
 
-def _check_reported(measurement: Mapping[str, Any], kind: str, name: str, pointer: str, refuse: Refuse) -> None:
-    from gatekit.evidence.kinds import measures
-
+def _check_reported(measurement: Mapping[str, Any], spec: MeasureSpec, pointer: str, refuse: Refuse) -> None:
     reported = measurement["reported"]
-    low, high = measures(kind)[name].effect_range
+    low, high = spec.effect_range
     for key in ("estimate", "lower", "upper"):
         value = reported[key]
         if value is not None and not low <= value <= high:

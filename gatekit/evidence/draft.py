@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gatekit.errors import GatekitError, UsageError, did_you_mean
+from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence import summary_parts
-from gatekit.evidence.kinds import Measure, measures
 from gatekit.evidence.observations import ObservationError, Observations
-from gatekit.evidence.schemas import KINDS, schema
 from gatekit.evidence.subject_file import SubjectFacts
+from gatekit.kinds import INSTALLED, MeasureSpec
 
 Json = dict[str, Any]
 
@@ -128,22 +127,18 @@ class SummaryDraft:
         return observed.pop() if len(observed) == 1 else None
 
 
-def measures_of(kind: str) -> Mapping[str, Measure]:
+def measures_of(kind: str) -> Mapping[str, MeasureSpec]:
     """Return the table of a kind.
 
     Raises:
         UsageError: there is none.
     """
-    if kind not in KINDS:
-        raise UsageError(f"no kind '{kind}'", did_you_mean(str(kind), KINDS) or f"known: {', '.join(KINDS)}")
-    return measures(kind)
+    return INSTALLED.named(kind).by_name
 
 
 def baselines_of(kind: str) -> list[str]:
-    """Return the baselines that a kind's protocol may have; empty where the kind does not say."""
-    protocol = schema(kind)["properties"].get("protocol", {}).get("properties", {})
-    allowed: list[str] = protocol.get("baseline", {}).get("properties", {}).get("kind", {}).get("enum", [])
-    return allowed
+    """Return the baselines that a kind's protocol may have."""
+    return list(INSTALLED.named(kind).baselines)
 
 
 def incomplete(missing: Sequence[str]) -> GatekitError:

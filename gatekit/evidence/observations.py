@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gatekit.errors import GatekitError, did_you_mean
-from gatekit.evidence.kinds import Measure
 from gatekit.evidence.summary import KEY_COLUMNS
+from gatekit.kinds import MeasureSpec
 
 LARGEST = {"seed": 2**32 - 1, "seed_a": 2**32 - 1, "seed_b": 2**32 - 1, "row": 10**12}
 """Per key column that holds integers."""
@@ -47,7 +47,7 @@ class Observations:
         datasets: the datasets of the protocol; None while they are not known.
     """
 
-    def __init__(self, measure: Measure, seeds: Iterable[int] | None, datasets: Iterable[str] | None) -> None:
+    def __init__(self, measure: MeasureSpec, seeds: Iterable[int] | None, datasets: Iterable[str] | None) -> None:
         self.measure = measure
         self.key_columns = KEY_COLUMNS[measure.design]
         self._seeds = None if seeds is None else frozenset(seeds)

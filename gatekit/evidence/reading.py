@@ -10,7 +10,7 @@ from pathlib import Path
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.listing import visible_files
-from gatekit.evidence.schemas import KINDS, check
+from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
 from gatekit.evidence.summary import Measurement, Summary, summary_from
 
@@ -81,10 +81,7 @@ def _summary(document: Document) -> Summary:
             Location(path, pointer=""),
             "import other tools' results with `gatekit import`, and keep other JSON out of the evidence folder",
         )
-    kind = value.get("kind")
-    # The kind's schema includes the summary's; an unknown kind is named by the summary's own enum.
-    check(kind if isinstance(kind, str) and kind in KINDS else "summary", value, path)
-    check_document(value, path)
+    check_document(value, path, check_summary(value, path))
     return summary_from(value, path, document.sha256)
 
 

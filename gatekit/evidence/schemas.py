@@ -7,7 +7,7 @@ inside the wheel as `gatekit/schemas/`; no `$ref` ever leaves that folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,21 +16,9 @@ import jsonschema_rs
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.complaints import words
+from gatekit.kinds import BUILT_IN, INSTALLED, Kind, Kinds
+from gatekit.kinds.schema import kind_schema
 
-KINDS = (
-    *(
-        "ablation",
-        "adaptive_l0",
-        "cebench",
-        "consistency",
-        "frontier",
-        "known_circuit",
-        "layer_routing",
-        "ood",
-        "random_model",
-    ),
-    *("saebench", "scaling", "stability", "transcoder"),
-)
 DOCUMENTS = ("candidate", "claims", "keys", "policy", "pull_request", "selection", "subject", "summary", "verdict")
 INCLUDED = ("summary", "verdict")
 """Schemas that others refer to."""
@@ -41,7 +29,7 @@ _SUFFIX = ".schema.json"
 
 def schema_names() -> tuple[str, ...]:
     """Return the names that `schema_text` takes: the document kinds, then the kinds of summary."""
-    return DOCUMENTS + KINDS
+    return DOCUMENTS + BUILT_IN
 
 
 def schema_text(name: str) -> str:
@@ -75,15 +63,25 @@ def _refuse_remote(uri: str) -> NoReturn:
     raise ValueError(f"a schema may not refer to {uri}")
 
 
-@cache
-def validator(name: str) -> jsonschema_rs.Draft202012Validator:
-    """Return the compiled validator of one schema; a reference that leaves the folder is refused."""
+def _compiled(name: str, whole: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
     resources = [(f"json-schema:///{other}{_SUFFIX}", schema(other)) for other in INCLUDED if other != name]
     return jsonschema_rs.Draft202012Validator(
-        schema(name),
+        whole,
         registry=jsonschema_rs.Registry(resources, retriever=_refuse_remote),
         retriever=_refuse_remote,
     )
+
+
+@cache
+def validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    """Return the compiled validator of one published schema; a reference that leaves the folder is refused."""
+    return _compiled(name, schema(name))
+
+
+@cache
+def kind_validator(kind: Kind) -> jsonschema_rs.Draft202012Validator:
+    """Return the compiled validator of the summaries of one kind, made from its table."""
+    return _compiled(kind.name, kind_schema(kind))
 
 
 def _pointer(path: list[str | int]) -> str:
@@ -91,12 +89,37 @@ def _pointer(path: list[str | int]) -> str:
 
 
 def check(name: str, value: Any, path: str) -> None:
-    """Refuse a document that does not follow its schema.
+    """Refuse a document that does not follow its published schema.
 
     Raises:
         GatekitError: `schema.KEYWORD` at the first offending place, in document order.
     """
-    compiled = validator(name)
+    _refuse_by(validator(name), value, path, lambda: schema(name))
+
+
+def check_summary(value: Any, path: str, kinds: Kinds = INSTALLED) -> Kind:
+    """Refuse a summary that does not follow the schema of its kind; return its kind.
+
+    Raises:
+        GatekitError: as `check`; `summary.kind`: there is no such kind.
+    """
+    kind = kinds.get(value.get("kind")) if isinstance(value, dict) else None
+    if kind is None:
+        check("summary", value, path)
+        raise _unknown_kind(value["kind"], path, kinds.names())
+    _refuse_by(kind_validator(kind), value, path, lambda: kind_schema(kind))
+    return kind
+
+
+def _unknown_kind(name: str, path: str, known: Sequence[str]) -> GatekitError:
+    remedy = did_you_mean(name, known) or f"write kinds/{name}.yaml, or use one of {', '.join(known)}"
+    message = f"there is no kind '{name}', so nothing says what its measurements mean"
+    return GatekitError("summary.kind", message, Location(path, pointer="/kind"), remedy)
+
+
+def _refuse_by(
+    compiled: jsonschema_rs.Draft202012Validator, value: Any, path: str, whole: Callable[[], dict[str, Any]]
+) -> None:
     if compiled.is_valid(value):
         return
     # The deepest complaint names the place itself; a condition (then, else) complains about what another fault caused.
@@ -104,9 +127,11 @@ def check(name: str, value: Any, path: str) -> None:
         compiled.iter_errors(value),
         key=lambda e: ("then" in e.schema_path or "else" in e.schema_path, -len(e.instance_path), str(e.instance_path)),
     )
-    kind = type(error.kind).__name__.removeprefix("ValidationErrorKind_").lower()
-    message, remedy = words(error, value, (schema(name), *(schema(other) for other in INCLUDED if other != name)))
-    raise GatekitError(f"schema.{kind}", message, Location(path, pointer=_pointer(list(error.instance_path))), remedy)
+    keyword = type(error.kind).__name__.removeprefix("ValidationErrorKind_").lower()
+    message, remedy = words(error, value, (whole(), *(schema(other) for other in INCLUDED)))
+    raise GatekitError(
+        f"schema.{keyword}", message, Location(path, pointer=_pointer(list(error.instance_path))), remedy
+    )
 
 
 def part_faults(

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
-from gatekit.evidence.kinds import Measure
+from gatekit.kinds import MeasureSpec
 
 Json = dict[str, Any]
 
 
-def contract(measure: Measure) -> Json:
+def contract(measure: MeasureSpec) -> Json:
     """Return what is fixed about every measurement of a measure, repeated in the file so that no unit is mistaken."""
     return {"unit": measure.unit, "direction": measure.direction, "range": [measure.low, measure.high]}
 
 
 def observed(
-    measure: Measure,
+    measure: MeasureSpec,
     columns: Mapping[str, Sequence[Any]],
     control: Mapping[str, Sequence[Any]] | None = None,
     *,

@@ -9,7 +9,7 @@ from typing import Any
 
 from gatekit.evidence.atomic import write_whole
 from gatekit.evidence.checks import check_document
-from gatekit.evidence.schemas import KINDS, check
+from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_json
 
 
@@ -24,9 +24,7 @@ def summary_bytes(document: Mapping[str, Any], path: str) -> bytes:
     """
     data = (_layout(document, "") + "\n").encode("utf-8")
     value = parse_json(data, path, SUMMARY_LIMITS).value
-    kind = value.get("kind")
-    check(kind if kind in KINDS else "summary", value, path)
-    check_document(value, path)
+    check_document(value, path, check_summary(value, path))
     return data
 
 

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from gatekit.evidence.kinds import Measure
+from gatekit.kinds import MeasureSpec
 from gatekit.policy.limits import Form, Limits, clause, ends, form, symbols
 from gatekit.policy.model import Threshold
 
@@ -88,7 +88,7 @@ class Effect:
         """The largest value that passes; None where there is no such end."""
         return ends(self.limits)[1]
 
-    def range(self, measure: Measure) -> tuple[float, float]:
+    def range(self, measure: MeasureSpec) -> tuple[float, float]:
         """Return the smallest and the largest value that the effect can have, as far as its measure tells.
 
         A difference to the base is bounded by no range that a reader of the measure would expect, so it has none.

@@ -15,7 +15,7 @@ from gatekit.gates.effect import effect_of
 from gatekit.gates.regression import difference_to, find_base, why_no_base
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
 from gatekit.policy.limits import holds, margin, sides
-from gatekit.policy.lint import Z_SCORES, infeasible
+from gatekit.policy.lint import infeasible
 from gatekit.policy.model import Policy, Threshold
 from gatekit.stats import Interval, minimum_detectable
 
@@ -222,8 +222,8 @@ def _with_notes(
 def _baseline_mean(rule: Threshold, measurement: Measurement, summary: Summary) -> float | None:
     if measurement.baseline is not None:
         return math.fsum(measurement.baseline) / len(measurement.baseline)
-    score = rule.measure.name.removesuffix("_delta")
-    stated = summary.protocol.settings.get(f"baseline_{score}") if score in Z_SCORES else None
+    score = rule.measure.difference_of or rule.measure.name
+    stated = summary.protocol.settings.get(f"baseline_{score}") if rule.measure.ceiling == "z_score" else None
     return stated if isinstance(stated, float | int) and not isinstance(stated, bool) else None
 
 

@@ -12,7 +12,7 @@ from dataclasses import Field, dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from gatekit.evidence.kinds import Measure
+from gatekit.kinds import MeasureSpec
 from gatekit.policy.limits import AtLeast, AtMost, Between, symbols
 from gatekit.policy.model import Combined, Gate, Policy, Score, Selection, SubjectFilter, Threshold, Waiver
 
@@ -52,7 +52,7 @@ WITHOUT_MEANING: dict[type, dict[str, str]] = {
     Waiver: {"location": _WHERE},
     Selection: {"location": _WHERE},
     Score: {"worst_location": _WHERE, "best_location": _WHERE},
-    Measure: {"description": "words for people"},
+    MeasureSpec: {"description": "words for people"},
 }
 """The only fields whose change is no change, each with the reason."""
 
@@ -152,6 +152,6 @@ def word(value: object) -> str:
     if isinstance(value, SubjectFilter):
         given = [field for field in fields(value) if getattr(value, field.name) is not None]
         return ", ".join(f"{field.name} {getattr(value, field.name)}" for field in given) or "any"
-    if isinstance(value, Measure):
-        return f"{value.kind}.{value.name}"
+    if isinstance(value, MeasureSpec):
+        return value.name
     return str(value)

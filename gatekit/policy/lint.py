@@ -11,8 +11,6 @@ from gatekit.errors import GatekitError
 from gatekit.policy.limits import better_operator, holds_for_all, sides
 from gatekit.policy.model import Gate, Policy, Score, Selection, Threshold, thresholds
 
-Z_SCORES = {"interpretability", "contrastive", "independence"}
-
 
 def z_ceiling(d_sae: int) -> float:
     """Return the largest z-score that one of `d_sae` values can have: (F - 1) / sqrt(F), with the unbiased deviation.
@@ -120,13 +118,10 @@ def infeasible(rule: Threshold, d_sae: int, baseline_mean: float | None) -> list
     Args:
         rule: the threshold.
         d_sae: number of latents of the candidate.
-        baseline_mean: mean of the baseline's scores for a `_delta` measure; None when unknown, and then 0 is assumed,
-            the smallest that it can be.
+        baseline_mean: mean of the baseline's scores for a measure that compares; None when unknown, and then 0 is
+            assumed, the smallest that it can be.
     """
-    if rule.kind != "cebench" or rule.low is None or rule.against == "base":
-        return []
-    score = rule.measure.name.removesuffix("_delta")
-    if score not in Z_SCORES:
+    if rule.measure.ceiling != "z_score" or rule.low is None or rule.against == "base":
         return []
     ceiling = z_ceiling(d_sae)
     best = ceiling - (baseline_mean or 0.0) if rule.measure.compares else ceiling

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.listing import visible_files
-from gatekit.evidence.schemas import KINDS
 from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
+from gatekit.kinds import INSTALLED
 from gatekit.policy import fields
 from gatekit.policy.limits import Limits, natural_bound
 from gatekit.policy.model import (
@@ -167,7 +167,7 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], de
     if not given:
         raise fields.refusal(document, node, "empty", "an empty rule would hold for anything")
     kind_node = fields.required(document, node, given, "from", "a rule")
-    kind = fields.choice(document, kind_node, "kind of summary", KINDS)
+    kind = fields.choice(document, kind_node, "kind of summary", INSTALLED.names())
     measure_node = fields.required(document, node, given, "measure", "a rule")
     measure = measure_from(document, measure_node, kind)
     operators = [key for key in OPERATORS if key in given]

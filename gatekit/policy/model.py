@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from gatekit.errors import Location
-from gatekit.evidence.kinds import Measure
+from gatekit.kinds import MeasureSpec
 from gatekit.policy.limits import Limits, ends
 from gatekit.policy.operators import Against
 
@@ -27,7 +27,7 @@ class Threshold:
     """A rule on one measurement of one kind of summary; every setting is resolved against the policy's defaults."""
 
     kind: str
-    measure: Measure
+    measure: MeasureSpec
     operator: str
     """As the policy names it: a key of `gatekit.policy.operators.OPERATORS`."""
     against: Against

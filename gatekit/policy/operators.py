@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gatekit.evidence.kinds import Measure
 from gatekit.evidence.strict_yaml import Node, YamlDocument
+from gatekit.kinds import MeasureSpec
 from gatekit.policy import fields
 from gatekit.policy.limits import AtLeast, AtMost, Between, Limits
 
@@ -30,7 +30,7 @@ class OperatorValue:
 
     document: YamlDocument
     node: Node
-    measure: Measure
+    measure: MeasureSpec
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gatekit.errors import did_you_mean
-from gatekit.evidence.schemas import KINDS
 from gatekit.evidence.strict_yaml import Node, YamlDocument
+from gatekit.kinds import INSTALLED
 from gatekit.policy import fields
 from gatekit.policy.limits import AtLeast, AtMost
 from gatekit.policy.model import LegacySelection, Score, Selection, Threshold
@@ -88,7 +88,7 @@ def _value(
 ) -> Threshold:
     """Return what is read, as a threshold at the worst end, so that a gate and a selection find one bound."""
     kind_node = fields.required(document, node, given, "from", "a value")
-    kind = fields.choice(document, kind_node, "kind of summary", KINDS)
+    kind = fields.choice(document, kind_node, "kind of summary", INSTALLED.names())
     measure = measure_from(document, fields.required(document, node, given, "measure", "a value"), kind)
     use = fields.choice(document, given["use"], "use", ["bound", "point"]) if "use" in given else "bound"
     higher = measure.direction == "higher"

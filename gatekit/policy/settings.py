@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from gatekit.errors import did_you_mean
-from gatekit.evidence.kinds import Measure, measures
 from gatekit.evidence.strict_yaml import Node, YamlDocument
+from gatekit.kinds import INSTALLED, MeasureSpec
 from gatekit.policy import fields
 from gatekit.policy.model import DEFAULT_CONFIDENCE, DEFAULT_MIN_SEEDS
 
@@ -53,10 +53,10 @@ def settings_from(document: YamlDocument, given: Mapping[str, Node], base: Setti
     )
 
 
-def measure_from(document: YamlDocument, node: Node, kind: str) -> Measure:
+def measure_from(document: YamlDocument, node: Node, kind: str) -> MeasureSpec:
     """Return the measure of a kind that a node names."""
     name = fields.text(document, node, "measure")
-    known = measures(kind)
+    known = INSTALLED.measures(kind)
     if name not in known:
         remedy = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
         raise fields.refusal(document, node, "unknown_measure", f"unknown measure '{name}' of {kind}", remedy)

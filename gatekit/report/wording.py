@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gatekit.evidence.kinds import measures
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import (
     BoundedEstimate,
@@ -23,6 +22,7 @@ from gatekit.gates.verdict import (
     shared_reason,
     thresholds_in,
 )
+from gatekit.kinds import INSTALLED
 from gatekit.policy.limits import clause, meets_range, narrowed, sides
 
 POWER = 0.8
@@ -162,7 +162,7 @@ def value_needed(rule: ThresholdResult) -> str | None:
     if rule.measured is None or rule.measured.detectable is None:
         return None
     inside = narrowed(rule.effect.limits, rule.measured.detectable)
-    measure = measures(rule.effect.kind).get(rule.effect.measure)
+    measure = INSTALLED.measures(rule.effect.kind).get(rule.effect.measure)
     low, high = (-math.inf, math.inf) if measure is None else rule.effect.range(measure)
     if inside is None or not meets_range(inside, low, high):
         return UNREACHABLE

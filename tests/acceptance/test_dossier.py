@@ -16,7 +16,7 @@ from candidates import pools
 from pytest_regressions.file_regression import FileRegressionFixture
 
 import gatekit as package
-from gatekit.evidence.kinds import measures
+from gatekit.kinds import INSTALLED
 
 NO_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None"
 INCONCLUSIVE = {
@@ -83,7 +83,7 @@ def test_the_readme_of_a_blocked_candidate_reads_as_recorded(
     text = text.replace(hashlib.sha256(RELEASE.encode()).hexdigest(), "SHA256")
     # What a measurement means is for its schema to say.
     for kind in ("random_model", "transcoder", "ood", "saebench", "cebench"):
-        for measure in measures(kind).values():
+        for measure in INSTALLED.measures(kind).values():
             text = text.replace(measure.description, "MEANING")
     file_regression.check(text, extension=".md", encoding="utf-8", newline="")
 

@@ -73,7 +73,7 @@ CASES: list[tuple[Any, bool, dict[str, Any]]] = [
     ({**GOOD, "scores": [{**SCORE, "weight": -1}]}, False, {}),
     ({**GOOD, "scores": [{**SCORE, "use": "mean"}]}, False, {}),
     ({**GOOD, "scores": [{**SCORE, "worst": True}]}, False, {}),
-    ({**GOOD, "scores": [{**SCORE, "from": "nothing"}]}, False, {}),
+    ({**GOOD, "scores": [{**SCORE, "from": "Nothing"}]}, False, {}),
     ({**GOOD, "scores": [{k: v for k, v in SCORE.items() if k != "best"}]}, False, {}),
     ({**GOOD, "pareto": []}, False, {}),
     ({**GOOD, "ties": [{**SCORE}]}, False, {}),

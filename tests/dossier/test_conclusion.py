@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from gatekit.dossier.conclusion import CARRIES, MAY_CLAIM, Said, cautious, conclude
 from gatekit.dossier.pages import Dossier, index, readme
-from gatekit.evidence.kinds import measures
-from gatekit.evidence.schemas import KINDS
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome, ThresholdResult, Verdict
+from gatekit.kinds import BUILT_IN, INSTALLED
 from tests.report.reading_html import read
 from tests.report.report_verdicts import (
     BETWEEN,
@@ -254,8 +253,8 @@ def test_a_bound_has_four_digits(value: float, up: bool, text: str) -> None:
 
 
 def test_gatekits_own_words_need_no_escaping_in_a_page() -> None:
-    for kind in KINDS:
-        for measure in measures(kind).values():
+    for kind in BUILT_IN:
+        for measure in INSTALLED.measures(kind).values():
             assert not re.search(r"[<>`\[\]*@]|://|www\.|\n", measure.description), measure.name
 
 

@@ -90,7 +90,9 @@ CASES = {
         (drop("/protocol/selection"), "/protocol"),
     ],
     "schema.maxproperties": [(setting("/status", "failed"), "/measurements")],
-    "schema.enum": [(setting("/kind", "accuracy"), "/kind"), (setting("/status", "fine"), "/status")],
+    "schema.enum": [(setting("/status", "fine"), "/status")],
+    "schema.anyof": [(setting("/kind", "Accuracy"), "/kind")],
+    "summary.kind": [(setting("/kind", "accuracy"), "/kind")],
     "schema.constant": [
         (setting("/measurements/r2/unit", "percent"), "/measurements/r2/unit"),
         (setting("/measurements/r2/direction", "lower"), "/measurements/r2/direction"),
@@ -241,10 +243,7 @@ def rename(path: str, new: str) -> Callable[[Json], None]:
         (rename("/subject/architecture", "architecure"), "did you mean 'architecture'?"),
         (
             setting("/kind", "randommodel"),
-            "kind 'randommodel' is not one of 'random_model', 'transcoder', 'ood', 'saebench', 'cebench', "
-            "'known_circuit', 'ablation', 'adaptive_l0', 'consistency', 'stability', 'frontier', 'scaling', "
-            "'layer_routing'; "
-            "did you mean 'random_model'?",
+            "there is no kind 'randommodel', so nothing says what its measurements mean; did you mean 'random_model'?",
         ),
         (
             setting("/subject/k", "32"),

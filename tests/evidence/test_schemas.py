@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.kinds import measures
-from gatekit.evidence.schemas import INCLUDED, KINDS, schema, schema_names, schema_text, validator
+from gatekit.evidence.schemas import INCLUDED, schema, schema_names, schema_text, validator
+from gatekit.kinds import BUILT_IN, INSTALLED
 
 RESOURCES = [(f"{name}.schema.json", referencing.Resource.from_contents(schema(name))) for name in INCLUDED]
 
@@ -103,9 +103,9 @@ def test_an_unknown_schema_names_the_nearest() -> None:
     assert caught.value.remedy == "did you mean 'random_model'?"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BUILT_IN)
 def test_every_measure_is_a_closed_contract(kind: str) -> None:
-    for measure in measures(kind).values():
+    for measure in INSTALLED.measures(kind).values():
         assert measure.description
         assert measure.unit
         assert measure.low < measure.high
@@ -140,5 +140,5 @@ def test_two_validators_agree_on_mutated_summaries(data: st.DataObject) -> None:
         del node[path[-1]]
     value = json.loads(json.dumps(document))
     kind = document.get("kind")
-    name = kind if isinstance(kind, str) and kind in KINDS else "summary"
+    name = kind if isinstance(kind, str) and kind in BUILT_IN else "summary"
     assert validator(name).is_valid(value) == oracle(name).is_valid(value)

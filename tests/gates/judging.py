@@ -12,7 +12,7 @@ import builders
 from gatekit.errors import GatekitError
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.checks import check_document
-from gatekit.evidence.schemas import KINDS, check
+from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import parse_json
 from gatekit.evidence.summary import parse_time, summary_from
 from gatekit.gates.evaluate import evaluate
@@ -31,9 +31,7 @@ def read(documents: Mapping[str, Any]) -> tuple[list[Summary], list[GatekitError
         try:
             value = document if isinstance(document, bytes) else json.dumps(document).encode()
             parsed = parse_json(value, name)
-            kind = parsed.value.get("kind") if isinstance(parsed.value, dict) else None
-            check(kind if kind in KINDS else "summary", parsed.value, name)
-            check_document(parsed.value, name)
+            check_document(parsed.value, name, check_summary(parsed.value, name))
             summaries.append(summary_from(parsed.value, name, parsed.sha256))
         except GatekitError as error:
             errors.append(error)

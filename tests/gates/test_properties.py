@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judging import NOW, outcomes, read, verdict
 
-from gatekit.evidence.kinds import measures
 from gatekit.gates.evaluate import evaluate
+from gatekit.kinds import INSTALLED
 from gatekit.policy import parse_policy
 from gatekit.stats import largest_safe_deviation
 
@@ -223,6 +223,6 @@ def test_worsening_an_observation_that_does_not_stand_out_never_turns_fail_into_
 
 def test_every_measure_has_a_direction_and_a_range() -> None:
     for kind in builders.BASELINES:
-        for measure in measures(kind).values():
+        for measure in INSTALLED.measures(kind).values():
             assert measure.direction in ("higher", "lower")
             assert measure.low < measure.high

@@ -10,8 +10,9 @@ import jsonschema
 import pytest
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.schemas import KINDS, schema
+from gatekit.evidence.schemas import schema
 from gatekit.evidence.strict_yaml import parse_yaml
+from gatekit.kinds import BUILT_IN
 from gatekit.policy import loading, model, parse_policy
 
 POLICIES = sorted(Path(__file__).parents[2].joinpath("policies").glob("*.yaml"))
@@ -75,7 +76,7 @@ CASES = [
     (with_rule(max_age="30 days"), False),
     (with_rule(generalize_over=["seed", "seed"]), False),
     (with_rule(generalize_over=["seed"]), True),
-    (with_rule(**{"from": "nothing"}), False),
+    (with_rule(**{"from": "Nothing"}), False),
     ({**GOOD, "gates": {"g": {"all_of": [RULE, {"any_of": [RULE]}]}}}, True),
     ({**GOOD, "gates": {"g": {"all_of": [RULE], "min_seeds": 3}}}, False),
     ({**GOOD, "gates": {"g": {"all_of": [RULE], "any_of": [RULE]}}}, False),
@@ -87,6 +88,11 @@ CASES = [
 @pytest.mark.parametrize(("value", "good"), CASES)
 def test_schema_and_loader_agree(value: dict, good: bool) -> None:
     assert (accepted_by_schema(value), accepted_by_loader(value)) == (good, good)
+
+
+def test_an_editor_accepts_a_kind_of_ones_own_and_the_loader_asks_for_its_table() -> None:
+    value = with_rule(**{"from": "nothing"})
+    assert (accepted_by_schema(value), accepted_by_loader(value)) == (True, False)
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
@@ -104,6 +110,6 @@ def test_keys_and_words_of_schema_and_loader_are_the_same() -> None:
     assert set(published["$defs"]["gate"]["properties"]) == rule | set(loading.GATE_KEYS)
     assert set(published["properties"]["subject"]["properties"]) == set(loading.SUBJECT_KEYS)
     assert set(published["properties"]["defaults"]["properties"]) == set(loading.SETTING_KEYS)
-    assert published["$defs"]["rule"]["properties"]["from"]["enum"] == sorted(KINDS)
+    assert published["$defs"]["rule"]["properties"]["from"]["anyOf"][0]["enum"] == sorted(BUILT_IN)
     assert str(model.DEFAULT_CONFIDENCE) in published["$defs"]["confidence"]["description"]
     assert str(model.DEFAULT_MIN_SEEDS) in published["$defs"]["min_seeds"]["description"]

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file
 from scipy.optimize import linear_sum_assignment
 from tiny_stage import SAES, arguments
 
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
 from runners.stages.ablation import plan as ablation
 
@@ -63,7 +63,7 @@ def test_the_gate_reads_every_summary_and_finds_every_measure_of_the_kind(done):
     for path in (done / "out").rglob("*.json"):
         summary = read_summary(str(path))
         assert summary.status == "ok"
-        assert set(summary.measurements) == set(measures("ablation"))
+        assert set(summary.measurements) == set(INSTALLED.measures("ablation"))
         assert summary.protocol.baseline_kind == "untrained"
 
 

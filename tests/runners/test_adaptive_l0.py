@@ -12,9 +12,9 @@ from scipy.optimize import linear_sum_assignment
 from tiny_stage import SAES, arguments
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
 from gatekit.exit_codes import ExitCode
+from gatekit.kinds import INSTALLED
 from gatekit.stats import per_seed_pair
 from runners.arms import trained_saes
 from runners.metrics.gaussian import gaussian_dictionaries
@@ -73,7 +73,7 @@ def matched(a: np.ndarray, b: np.ndarray) -> float:
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done):
     summary = read_summary(str(done / "out" / "adaptive_l0.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(measures("adaptive_l0"))
+    assert set(summary.measurements) == set(INSTALLED.measures("adaptive_l0"))
 
 
 def test_the_candidate_differs_from_the_control_in_k_only_and_both_stand_on_the_confirming_seeds(document):

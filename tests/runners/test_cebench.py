@@ -17,8 +17,8 @@ from tiny_external import PAIRS
 from topk_by_hand import topk_latents
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.config import read_config
 from runners.saes.formats import sae_lens
 from runners.saes.sae import Sae
@@ -57,7 +57,7 @@ def pairs() -> StoryPairs:
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done, folder):
     summary = read_summary(str(folder / "out" / "cebench.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(measures("cebench"))
+    assert set(summary.measurements) == set(INSTALLED.measures("cebench"))
     assert summary.protocol.baseline_subject.model_name.endswith("+reinitialised-0")
 
 

@@ -13,8 +13,8 @@ from safetensors.numpy import load_file
 from scipy.optimize import linear_sum_assignment
 from tiny_stage import SAES, arguments
 
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
 from runners.config import read_config
 from runners.stages.consistency import plan as consistency
@@ -89,7 +89,7 @@ def test_the_gate_reads_one_summary_per_cell_with_every_measure_of_the_kind(done
     for cell in CELLS:
         summary = read_summary(str(done / "out" / cell / "consistency.json"))
         assert summary.status == "ok"
-        assert set(summary.measurements) == set(measures("consistency"))
+        assert set(summary.measurements) == set(INSTALLED.measures("consistency"))
 
 
 @pytest.mark.parametrize("cell", CELLS)

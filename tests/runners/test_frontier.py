@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import load_file
 from tiny_stage import PROBING, SAES, arguments
 
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
 from runners.stages.frontier import plan as frontier
 
@@ -47,7 +47,7 @@ def document(done: Path, cell: str) -> dict[str, Any]:
 def test_every_architecture_has_a_summary_with_every_measure(done, cell):
     summary = read_summary(str(done / "out" / cell / "frontier.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(measures("frontier"))
+    assert set(summary.measurements) == set(INSTALLED.measures("frontier"))
 
 
 def test_an_architecture_that_cannot_have_the_wanted_sparsity_says_so_and_holds_no_number(done):

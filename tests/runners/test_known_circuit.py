@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from gatekit.policy import read_policy
 from runners.config import read_config
 from runners.metrics.circuits import fourier_basis, latent_frequencies
@@ -105,7 +105,7 @@ def latents_of(weights: dict[str, np.ndarray], rows: np.ndarray, k: int) -> np.n
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done):
     summary = read_summary(str(done / "out" / "known_circuit.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(measures("known_circuit"))
+    assert set(summary.measurements) == set(INSTALLED.measures("known_circuit"))
     assert summary.protocol.baseline_subject.model_name.endswith("+reinitialised-0")
 
 

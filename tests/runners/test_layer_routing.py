@@ -9,8 +9,8 @@ import pytest
 from tiny_stage import SAES, arguments
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.stages.layer_routing import plan as layer_routing
 from runners.stages.layer_routing.measuring import assign
 
@@ -66,7 +66,7 @@ def test_both_assignments_are_scored_as_means_over_layers_on_seeds_that_the_choi
     from runners.saes.checkpoint import load_sae
     from runners.subjects.activation_store import open_store
 
-    assert set(document["measurements"]) == set(measures("layer_routing"))
+    assert set(document["measurements"]) == set(INSTALLED.measures("layer_routing"))
     assert document["protocol"]["selection"] == {"candidates": 4, "seeds": [100]}
     stores = {}
     for manifest in (tmp_path / "cache" / "activations").glob("*/manifest.json"):

@@ -16,8 +16,8 @@ from tiny_external import OOD as TINY
 from topk_by_hand import topk_latents
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
 from runners.benchmarks import ood as benchmark
 from runners.benchmarks import probing
@@ -72,11 +72,11 @@ def test_the_relative_drop_is_a_share_of_the_advantage_and_never_small_without_o
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done, folder):
     summary = read_summary(str(folder / "out" / "ood.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(measures("ood"))
+    assert set(summary.measurements) == set(INSTALLED.measures("ood"))
 
 
 def test_every_dataset_is_observed_at_every_seed_and_the_dense_probe_is_the_same_for_all(done):
-    for measure in measures("ood"):
+    for measure in INSTALLED.measures("ood"):
         columns = done["measurements"][measure]["columns"]
         assert columns["seed"] == [seed for seed in range(5) for _ in NAMES]
         assert columns["dataset"] == NAMES * 5

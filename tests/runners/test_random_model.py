@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import load_file
 from tiny_stage import SAES, arguments
 
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
 from runners.stages.random_model import plan as random_model
 
@@ -64,8 +64,8 @@ def document(done) -> dict[str, Any]:
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done):
     summary = read_summary(str(done / "out" / "random_model.json"))
     assert summary.status == "ok"
-    extra = {name for name in measures("random_model") if name.endswith(EXTRA)}
-    assert set(summary.measurements) == set(measures("random_model")) - extra
+    extra = {name for name in INSTALLED.measures("random_model") if name.endswith(EXTRA)}
+    assert set(summary.measurements) == set(INSTALLED.measures("random_model")) - extra
     assert summary.protocol.baseline_subject.model_name.endswith("+reinitialised-0")
 
 
@@ -233,7 +233,7 @@ def with_extra(corpus, done) -> dict[str, Any]:
         text = TINY.replace("matched_cosine: 0.7}", f"matched_cosine: 0.7, extra_controls: [{names}]}}")
         assert random_model.main(arguments(done, text, "extra")) == 0
     summary = read_summary(str(done / "extra" / "random_model.json"))
-    assert set(summary.measurements) == set(measures("random_model"))
+    assert set(summary.measurements) == set(INSTALLED.measures("random_model"))
     parsed: dict[str, Any] = json.loads((done / "extra" / "random_model.json").read_text())
     return parsed
 

@@ -20,8 +20,8 @@ from tiny_stage import SAES, arguments
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.adapters import ImportOptions, import_summaries
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.benchmarks import probing
 from runners.benchmarks import saebench as bench
 from runners.benchmarks.saebench import Bench, probe_datasets
@@ -73,7 +73,7 @@ def test_the_gate_reads_the_summary_and_finds_every_measure_but_those_of_a_langu
     summary = read_summary(str(folder / "out" / "saebench.json"))
     assert summary.status == "ok"
     # SAEBench's mse is imported where somebody has it, and not measured here: it divides by the tokens twice.
-    assert set(measures("saebench")) - set(summary.measurements) == {*CORE, "mse"}
+    assert set(INSTALLED.measures("saebench")) - set(summary.measurements) == {*CORE, "mse"}
 
 
 def test_the_summary_says_why_the_core_evaluation_was_not_measured(done):

@@ -16,8 +16,8 @@ from scipy.optimize import linear_sum_assignment
 from tiny_stage import SAES, arguments
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
+from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
 from runners.config import read_config
 from runners.stages.stability import plan as stability
@@ -68,7 +68,7 @@ def matched(a: np.ndarray, b: np.ndarray) -> float:
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done):
     summary = read_summary(str(done / "out" / "stability.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(measures("stability"))
+    assert set(summary.measurements) == set(INSTALLED.measures("stability"))
     assert summary.protocol.baseline_kind == "untrained"
 
 

@@ -14,9 +14,9 @@ from sklearn.metrics import r2_score
 from tiny_stage import SAES, arguments
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.reading import read_summary
 from gatekit.exit_codes import ExitCode
+from gatekit.kinds import INSTALLED
 from gatekit.stats import per_seed_pair
 from runners.arms import trained_saes
 from runners.saes.architecture_plan import ArchitecturePlan
@@ -93,7 +93,7 @@ def matched(a: np.ndarray, b: np.ndarray) -> float:
 def test_the_gate_reads_the_summary_and_finds_every_measure_but_the_imported_one(done):
     summary = read_summary(str(done / "out" / "transcoder.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(measures("transcoder")) - {"mmcs_transcoder_minus_sae"}
+    assert set(summary.measurements) == set(INSTALLED.measures("transcoder")) - {"mmcs_transcoder_minus_sae"}
     assert summary.protocol.baseline_subject.architecture == "transcoder"
 
 
@@ -103,7 +103,7 @@ def test_the_candidate_is_the_sae_so_that_more_agreement_of_saes_raises_the_diff
     for arm, column in (("model", "candidate"), ("transcoder", "baseline")):
         expected = matched(weights[arm][1]["W_dec"], weights[arm][3]["W_dec"])
         assert columns[column][place] == pytest.approx(expected, abs=1e-6)
-    assert measures("transcoder")["sae_minus_transcoder"].direction == "higher"
+    assert INSTALLED.measures("transcoder")["sae_minus_transcoder"].direction == "higher"
 
 
 def test_both_arms_have_the_parameters_that_the_protocol_says(document, weights):

@@ -12,11 +12,11 @@ from typing import Any
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import summary_parts
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.strict_json import Document, read_json, value_pointer
 from gatekit.evidence.subject_file import read_subject_file
 from gatekit.evidence.summary import parse_time
+from gatekit.kinds import INSTALLED
 
 Json = dict[str, Any]
 
@@ -124,7 +124,7 @@ def reported(
     Raises:
         GatekitError: `adapter.range` at the source when a number cannot be this measure.
     """
-    measure = measures(kind)[name]
+    measure = INSTALLED.measures(kind)[name]
     low, high = measure.effect_range
     for value in (estimate, lower, upper):
         if value is not None and not low <= value <= high:
@@ -145,7 +145,7 @@ def reported(
 
 def observed(kind: str, name: str, columns: Mapping[str, Sequence[Any]]) -> Json:
     """A measurement with its observations, in the measure's own design."""
-    return summary_parts.observed(measures(kind)[name], columns, with_estimate=False)
+    return summary_parts.observed(INSTALLED.measures(kind)[name], columns, with_estimate=False)
 
 
 def summary_document(

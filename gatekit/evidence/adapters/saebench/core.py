@@ -18,7 +18,7 @@ from gatekit.evidence.adapters.saebench.measured import (
     versions,
 )
 from gatekit.evidence.adapters.saebench.sources import Source
-from gatekit.evidence.kinds import measures
+from gatekit.kinds import INSTALLED
 
 # Our measure, SAEBench's category and metric.
 METRICS = {
@@ -48,7 +48,7 @@ def core_result(source: Source) -> Measured:
         field = metrics.at(category, metric)
         if field.value is None:
             raise not_measured(field)
-        measure = measures("saebench")[name]
+        measure = INSTALLED.measures("saebench")[name]
         own[name] = Own(measured_number(field, measure.low, measure.high), field, field.source)
     alive = metrics.at("misc_metrics", "frac_alive")
     if alive.value is None:

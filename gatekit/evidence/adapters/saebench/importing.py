@@ -25,8 +25,8 @@ from gatekit.evidence.adapters.saebench.published_schemas import check_published
 from gatekit.evidence.adapters.saebench.raw_probes import raw_results
 from gatekit.evidence.adapters.saebench.sources import Source, read_sources
 from gatekit.evidence.canonical import sha256_of
-from gatekit.evidence.kinds import measures
 from gatekit.evidence.strict_json import Document
+from gatekit.kinds import INSTALLED
 
 EVALS = ("core", "sparse_probing", "sparse_probing_sae_probes")
 
@@ -104,9 +104,9 @@ def _observed(group: Sequence[Measured], subject: Json, subject_path: str, optio
     measurements = {}
     for name in sorted(first.values):
         columns: dict[str, list[int | str | float]] = {"seed": [], "candidate": []}
-        if measures("saebench")[name].design == "per_seed_dataset":
+        if INSTALLED.measures("saebench")[name].design == "per_seed_dataset":
             columns["dataset"] = []
-        if measures("saebench")[name].compares:
+        if INSTALLED.measures("saebench")[name].compares:
             columns["baseline"] = []
         for seed in seeds:
             for dataset, (candidate, baseline) in by_seed[seed].values[name].items():

@@ -1,0 +1,1 @@
+"""The kinds that gatekit itself measures, one module per table."""

@@ -1,0 +1,88 @@
+"""What a ood summary measures."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from gatekit.kinds.kind import Kind
+from gatekit.kinds.measure_spec import MeasureSpec
+from gatekit.kinds.rows import More, probe_score, row
+
+
+def _auc_drop(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
+    """What a probe loses when the texts shift."""
+    return row(name, description, "AUC", "lower", (-1, 1), "per_seed_dataset", **more)
+
+
+KIND = Kind(
+    name="ood",
+    description="How much probing quality is lost out of distribution?",
+    baselines=("dense_probe", "none", "unknown"),
+    measures=(
+        _auc_drop(
+            "auc_drop",
+            "In-distribution minus out-of-distribution test AUC of the SAE probe, per seed and dataset; absolute.",
+        ),
+        row(
+            "auc_drop_capped",
+            "auc_drop, with 0 for every drop below 0: a dataset on which the shift helps makes up for no other.",
+            "AUC",
+            "lower",
+            (0, 1),
+            "per_seed_dataset",
+            structural=True,
+        ),
+        row(
+            "relative_drop",
+            "auc_drop divided by the in-distribution advantage over chance (AUC - 0.5), per seed and dataset; where"
+            " that advantage is 0.05 or less there is nothing to keep, and the value is 1, or auc_drop / 0.05 if "
+            "that is more.",
+            "fraction of the in-distribution advantage",
+            "lower",
+            (-1e6, 1e6),
+            "per_seed_dataset",
+        ),
+        row(
+            "relative_drop_capped",
+            "relative_drop, with 0 for every drop below 0.",
+            "fraction of the in-distribution advantage",
+            "lower",
+            (0, 1e6),
+            "per_seed_dataset",
+            structural=True,
+        ),
+        _auc_drop(
+            "auc_drop_above_baseline",
+            "auc_drop minus the dense baseline's own drop on the same slices.",
+            difference_of="auc_drop",
+        ),
+        _auc_drop(
+            "baseline_auc_drop",
+            "As auc_drop, of the dense baseline: the same for every seed.",
+            structural=True,
+        ),
+        row(
+            "baseline_relative_drop",
+            "As relative_drop, of the dense baseline: the same for every seed.",
+            "fraction of the in-distribution advantage",
+            "lower",
+            (-1e6, 1e6),
+            "per_seed_dataset",
+            structural=True,
+        ),
+        probe_score("id_auc", "AUC", "Test AUC of the SAE probe in distribution, per seed and dataset."),
+        probe_score(
+            "id_auc_delta",
+            "AUC",
+            "id_auc minus the dense baseline's on the same rows.",
+            difference_of="id_auc",
+        ),
+        probe_score("ood_auc", "AUC", "AUC of the same SAE probe on the shifted texts, per seed and dataset."),
+        probe_score(
+            "ood_auc_delta",
+            "AUC",
+            "ood_auc minus the dense baseline's on the same rows.",
+            difference_of="ood_auc",
+        ),
+    ),
+)

@@ -1,0 +1,42 @@
+"""A kind: the table of what one runner or tool measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from gatekit.kinds.measure_spec import MeasureSpec
+
+Baseline = Literal[
+    "none",
+    "dense_probe",
+    "public_sae",
+    "random_sae",
+    "random_model",
+    "untrained",
+    "transcoder",
+    "matched_sae",
+    "unknown",
+]
+"""What a summary's baseline columns can hold; `unknown` where another tool does not say."""
+
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be measured under one name, and against which baselines."""
+
+    name: str
+    description: str
+    measures: tuple[MeasureSpec, ...]
+    """In the order in which people read them."""
+    baselines: tuple[Baseline, ...] = BASELINES
+    """What the protocol of a summary may name as its baseline."""
+    by_name: Mapping[str, MeasureSpec] = field(init=False, repr=False, compare=False)
+    """The same measures by their names."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", MappingProxyType({spec.name: spec for spec in self.measures}))

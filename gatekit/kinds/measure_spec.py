@@ -1,0 +1,53 @@
+"""One row of a kind's table: what a measure is, in which unit, which way is better, and which values it can take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["higher", "lower"]
+Design = Literal["per_seed", "per_seed_pair", "per_seed_dataset", "per_seed_row"]
+Lattice = Literal["d_sae", "live_latents", "rows", "key_frequencies"] | int
+"""What a value is a count over, divided by it: a number that is named here, or a fixed one."""
+Ceiling = Literal["d_sae", "z_score"]
+"""What the number of latents F sets as the largest value: F itself, or (F - 1) / sqrt(F), the most of one z-score."""
+
+
+@dataclass(frozen=True)
+class MeasureSpec:
+    """The contract of one measure; a measurement is a set of observations of it."""
+
+    name: str
+    description: str
+    unit: str
+    direction: Direction
+    range: tuple[float, float]
+    """Smallest and largest value that a candidate or baseline observation may take."""
+    design: Design
+    """The design of observations; `reported`, a number without observations, is accepted beside it."""
+    compares: bool = False
+    """True where the effect is candidate minus baseline; the baseline is required then, and refused otherwise."""
+    difference_of: str | None = None
+    """The measure of the same kind that holds the candidate's side alone: its values must be the same, key by key."""
+    structural: bool = False
+    """Equal values over all seeds are possible: l0 of a TopK SAE, or a share that may be 0 or 1 for every seed."""
+    lattice: Lattice | None = None
+    """What one observation is a share of, so that it can take few values; None where it may be any number."""
+    ceiling: Ceiling | None = None
+    """What limits one observation by the number of latents, within the range."""
+
+    @property
+    def low(self) -> float:
+        """Smallest value of one observation."""
+        return float(self.range[0])
+
+    @property
+    def high(self) -> float:
+        """Largest value of one observation."""
+        return float(self.range[1])
+
+    @property
+    def effect_range(self) -> tuple[float, float]:
+        """Smallest and largest effect: what a threshold must lie between."""
+        low, high = self.low, self.high
+        return (low - high, high - low) if self.compares else (low, high)
