@@ -55,7 +55,7 @@ def read(folder: Path) -> Sae:
     if not isinstance(trainer, dict):
         raise refused(config_path, "no 'trainer'")
     name = trainer.get("dict_class")
-    if name not in _READERS:
+    if not isinstance(name, str) or name not in _READERS:
         raise refused(config_path, f"'dict_class' is {name!r}; known: {', '.join(_READERS)}")
     d_in = whole_number(config_path, trainer, "activation_dim")
     d_sae = whole_number(config_path, trainer, "dict_size")

@@ -57,7 +57,9 @@ def read(folder: Path) -> Sae:
     if skip and not transcoder:
         raise refused(config_path, "a linear map of the input, but no 'hf_hook_point_out' that it leads to")
     if skip and _SKIP in tensors:
-        tensors["W_skip"] = tensors.pop(_SKIP).mT
+        tensors["W_skip"] = tensors.pop(_SKIP)
+        if tensors["W_skip"].ndim == 2:
+            tensors["W_skip"] = tensors["W_skip"].mT
     stored_as = str(tensors["W_dec"].dtype).removeprefix("torch.") if "W_dec" in tensors else None
     architecture, parameters = jump_relu(path, tensors, d_in, d_sae, transcoder=transcoder, skip=skip)
     return Sae(architecture, parameters, facts={"gemma_scope_2": config}, stated=replace(stated, stored_as=stored_as))

@@ -86,6 +86,8 @@ def read(path: Path) -> Sae:
 
 
 def _architecture(path: Path, activation: object, settings: object, d_in: int, d_sae: int) -> Architecture:
+    if activation == "ReLU" and settings:
+        raise refused(path, f"activation ReLU with the settings {settings!r} of another")
     if activation == "ReLU":
         return ReLU(d_in, d_sae, None)
     if activation != "TopK" or not isinstance(settings, Mapping):

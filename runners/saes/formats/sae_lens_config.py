@@ -72,9 +72,11 @@ def stated_facts(config_path: Path, stored: Mapping[str, Any], config: Mapping[s
     Raises:
         GatekitError: `checkpoint.invalid`: a statement of another type, or inputs by head at a hook that has none.
     """
-    metadata = stored if _is_flat(stored) else stored.get("metadata") or {}
+    metadata = stored.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise refused(config_path, f"'metadata' is {metadata!r} and no JSON object")
+    if _is_flat(stored):
+        metadata = {**stored, **metadata}
     settings = metadata.get("model_from_pretrained_kwargs") or {}
     if not isinstance(settings, dict):
         raise refused(config_path, f"'model_from_pretrained_kwargs' is {settings!r} and no JSON object")

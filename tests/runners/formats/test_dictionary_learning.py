@@ -127,3 +127,9 @@ def test_names_with_a_prefix_are_refused(weights: Callable[..., Weights], tmp_pa
     torch.save({f"_orig_mod.{name}": value for name, value in tensors.items()}, tmp_path / "ae.pt")
     with pytest.raises(GatekitError, match=r"ae\.pt: tensor '_orig_mod\.\S+' where the configuration says"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", [None, ["AutoEncoder"], {"a": 1}, "CrossCoder"])
+def test_a_class_that_is_none_is_refused(name: object, weights: Callable[..., Weights], tmp_path: Path):
+    with pytest.raises(GatekitError, match="'dict_class' is "):
+        read(saved(tmp_path, "AutoEncoder", weights, dict_class=name))

@@ -102,6 +102,7 @@ def test_the_published_folders_say_where_inputs_were_taken(
         ({"decoder.weight": None}, "no tensor 'decoder.weight'"),
         ({"decoder.weight": torch.ones(F, D)}, "'decoder.weight' of shape (40, 12) where the configuration says"),
         ({"pre_bias": torch.full((D,), torch.nan)}, "'pre_bias' is not finite"),
+        ({"activation": None}, "activation ReLU with the settings {'k': 4, 'postact_fn': 'ReLU'} of another"),
         ({"note": "hello"}, "'note' is str and no tensor"),
         ({"decoder.weight": None, "decoder.linear.weight": torch.ones(F, D)}, "and differs from it"),
     ],

@@ -219,6 +219,12 @@ def test_what_each_version_says_of_the_use_is_kept(
     assert stated.dataset == "some/texts"
 
 
+def test_a_file_without_a_version_still_says_of_which_model_it_is(weights: Draw, tmp_path: Path):
+    metadata = {name: value for name, value in METADATA.items() if name != "sae_lens_version"}
+    stated = read(written(tmp_path, {**SIX, "architecture": "standard", "metadata": metadata}, weights(**PLAIN))).stated
+    assert (stated.model, stated.hook) == ("gpt2", "blocks.3.hook_resid_post")
+
+
 def test_what_a_file_does_not_say_is_not_made_up(weights: Draw, tmp_path: Path):
     config = {**SIX, "architecture": "standard", "metadata": {"sae_lens_version": "6.0.0"}}
     stated = read(written(tmp_path, config, weights(**PLAIN))).stated
