@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -198,11 +199,15 @@ CASES = {
 
 
 @pytest.fixture(autouse=True)
-def opened_once(corpus: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def opened_once(corpus: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Spare every case the seconds that reading texts and loading the model take."""
     few = dataclasses.replace(corpus, texts=corpus.texts[:400])
     monkeypatch.setattr(trained_saes, "read_corpus", lambda _: few)
     monkeypatch.setattr(trained_saes, "load", lambda *_: minilm)
+    # What is remembered of the last opening must not reach other tests, nor theirs these.
+    trained_saes._opened.cache_clear()
+    yield
+    trained_saes._opened.cache_clear()
 
 
 @pytest.fixture(scope="module")
