@@ -190,7 +190,8 @@ def _run_cell(
 
     def failed(reason: str) -> None:
         subject, protocol = stage.planned(config)
-        ended = {**producer, "finished": provenance.utc_now()}
+        # That there is nothing to compare is a result too, and may change with the code.
+        ended = {**producer, "finished": provenance.utc_now(), "sources": provenance.used_sources(digests)}
         try:
             written = summary_writing.write_failed(path, stage.kind, ended, subject, protocol, reason)
             outcome = "failed summary" if written else "older summary kept"

@@ -100,6 +100,8 @@ def test_a_choice_that_is_uniform_is_a_failed_summary_with_the_reason(tmp_path: 
     assert layer_routing.main(arguments(tmp_path, TINY)) == 4
     failed = json.loads((tmp_path / "out" / "layer_routing.json").read_text())
     assert (failed["status"], failed["measurements"]) == ("failed", {})
+    named = {source["path"] for source in failed["producer"]["sources"]}
+    assert {"runners/stages/layer_routing/measuring.py", "runners/saes/training.py"} <= named
     assert "best at every layer" in failed["reason"]
 
 
