@@ -19,6 +19,8 @@ from runners.seeding import generator
 from runners.stage.sae_subject import SaeConfig, subject_json
 from runners.summary_writing import Json
 
+_TRANSCODERS = ("transcoder", "jump_relu_transcoder")
+
 
 @dataclass(frozen=True)
 class Side:
@@ -64,9 +66,9 @@ def arm_from_disk(config: SaeConfig, key: str, folder: Path, name: str, model: s
         model: name of the model that it is used on.
 
     Raises:
-        GatekitError: `runner.checkpoints`: there is no such folder; `runner.d_model`: it reads another width;
-            `runner.stated_use`: its files say that it belongs to another model or hook, or needs what is not done here;
-            or as `runners.saes.formats.any_format.read_sae`.
+        GatekitError: `runner.checkpoints`: there is no such folder, or a transcoder in it; `runner.d_model`: it reads
+            another width; `runner.stated_use`: its files say that it belongs to another model or hook, or needs what is
+            not done here; or as `runners.saes.formats.any_format.read_sae`.
     """
     if not folder.exists():
         raise config_error(config, key, f"there is no folder '{folder.name}'", error_id="runner.checkpoints")
@@ -75,6 +77,9 @@ def arm_from_disk(config: SaeConfig, key: str, folder: Path, name: str, model: s
     from runners.saes.formats.use import Use, contradictions
 
     sae = read_sae(folder)
+    if sae.architecture.name in _TRANSCODERS or getattr(sae.architecture, "transcoder", False):
+        message = f"{folder.name} is a transcoder; here an SAE is held against its own input"
+        raise config_error(config, key, message, error_id="runner.checkpoints")
     if sae.architecture.d_in != config.subject.d_model:
         message = f"{folder.name} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}"
         raise config_error(config, (key, "subject.d_model"), message, error_id="runner.d_model")

@@ -50,6 +50,8 @@ def why_not(files: ModelFiles, sae: Sae) -> str | None:
         return f"the model's files hold {held} and no causal language-model head, so there is no loss to recover"
     if not isinstance(sae.scale, float) or sae.target_scale is not None:
         return f"an SAE of architecture '{sae.architecture.name}' does not stand in for one hook"
+    if sae.architecture.name == "per_token":
+        return "SAEBench decodes latents alone, and this SAE needs each token's own mean and size for that"
     return None
 
 

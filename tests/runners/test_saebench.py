@@ -287,6 +287,22 @@ def test_an_sae_of_another_model_or_hook_is_refused_with_both_named(run, on_disk
     assert all(word in failed["reason"] for word in words)
 
 
+def test_a_transcoder_is_no_sae_whatever_its_files_leave_unsaid(run, tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    shapes = {"W_enc": (384, 48), "b_enc": (48,), "W_dec": (48, 384), "b_dec": (384,), "threshold": (48,)}
+    save_file({name: torch.ones(shape) for name, shape in shapes.items()}, tmp_path / "t.safetensors")
+    described = tmp_path / "t.yaml"
+    described.write_text(
+        "schema: gatekit.sae/1\nweights: t.safetensors\nactivation: jump_relu\nnormalisation: none\ntranscoder: true\n"
+        "tensors: {W_enc: W_enc, b_enc: b_enc, W_dec: W_dec, b_dec: b_dec, threshold: threshold}\n"
+    )
+    code, failed = run(TINY.replace("{kind: dense_probe}", f"{{kind: public_sae, checkpoint: {described}}}"))
+    assert (code, failed["status"]) == (4, "failed")
+    assert "t.yaml is a transcoder; here an SAE is held against its own input" in failed["reason"]
+
+
 @pytest.mark.slow
 def test_the_rows_and_the_split_of_sae_probes_are_probed_by_its_own_entry_points(done, run):
     text = TINY.replace(

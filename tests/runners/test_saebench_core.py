@@ -16,6 +16,7 @@ from runners.arms import trained_saes
 from runners.benchmarks.saebench_core import CoreResult, measure_core, why_not
 from runners.benchmarks.saebench_plan import CorePlan
 from runners.saes.batch_topk import BatchTopK
+from runners.saes.given.per_token import PerToken
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
 from runners.seeding import generator
@@ -160,6 +161,12 @@ def test_a_model_without_a_causal_head_is_refused_though_one_can_be_put_on_it(mi
     assert minilm.bridge.original_model.get_output_embeddings() is not None
     assert "BertModel and no causal" in str(why_not(minilm_files, sae))
     assert why_not(files, sae) is None
+
+
+def test_an_sae_that_normalises_each_token_cannot_be_decoded_from_latents_alone(files, sae):
+    assert why_not(files, sae) is None
+    normalised = Sae(PerToken(sae.architecture, "layer_norm"), sae.parameters)
+    assert "needs each token's own mean and size" in str(why_not(files, normalised))
 
 
 def test_too_few_held_out_tokens_are_refused(model, sae, tokens, tmp_path):
