@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence import summary_parts
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.strict_json import read_json
@@ -57,6 +57,20 @@ def measurement(
     if baseline is not None:
         columns["baseline"] = [float(value) for value in baseline]
     return summary_parts.observed(contract, columns)
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a kind that nobody defines before hours are spent on a summary that the gate could not read.
+
+    Raises:
+        GatekitError: `runner.kind`.
+    """
+    if kind not in INSTALLED:
+        known = INSTALLED.names()
+        remedy = did_you_mean(kind, known) or f"define it, or take one of {', '.join(known)}"
+        raise GatekitError(
+            "runner.kind", f"nobody defines '{kind}', the kind of this runner's summaries", remedy=remedy
+        )
 
 
 def check_place(path: Path, config: Mapping[str, Any]) -> None:

@@ -113,6 +113,8 @@ class _Cell:
 def _cells(stage: Stage, config: Any, out: Path) -> list[_Cell]:
     """Return every summary to be, having made sure that there is a place for it."""
     parts = [(name, stage, cell) for name, cell in stage.cells(config)] if stage.parts is None else stage.parts(config)
+    for kind in dict.fromkeys(part.kind for _, part, _ in parts):
+        summary_writing.check_kind(kind)
     cells = []
     for name, part, cell in parts:
         recorded = part.recorded(cell)

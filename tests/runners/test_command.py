@@ -52,12 +52,29 @@ def test_cuda_where_there_is_none_is_a_wrong_command_line_and_leaves_no_summary(
     assert list(tmp_path.rglob("*.json")) == []
 
 
+def test_a_runner_of_a_kind_that_nobody_defines_is_refused_before_it_measures(capfd, tmp_path):
+    import dataclasses
+
+    from runners.stage.lifecycle import run_stage
+    from runners.stages.random_model import STAGE
+
+    def measure(*_):
+        raise AssertionError("measured")
+
+    stage = dataclasses.replace(STAGE, kind="random_modle", measure=measure)
+    assert run_stage(stage, ["--smoke", "--out", str(tmp_path / "out")]) == 4
+    error = capfd.readouterr().err
+    assert error.startswith("nobody defines 'random_modle', the kind of this runner's summaries; did you mean")
+    assert len(error.splitlines()) == 1
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_importing_a_runner_loads_no_torch():
     code = "import sys, runners.stages.random_model.plan; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
-def test_runners_import_nothing_of_gatekit_but_errors_exit_codes_and_evidence():
+def test_runners_import_nothing_of_gatekit_but_errors_exit_codes_evidence_and_kinds():
     import ast
 
     allowed = {"gatekit.errors", "gatekit.exit_codes"}
@@ -79,7 +96,7 @@ def test_runners_import_nothing_of_gatekit_but_errors_exit_codes_and_evidence():
                 if path.name == "__main__.py" and name == "gatekit.runner_command":
                     continue  # `python -m runners` is `gatekit run`, by the same code
                 if name.split(".")[0] == "gatekit" and name not in allowed and (path.name, name) not in shared:
-                    assert name.startswith("gatekit.evidence"), (path, name)
+                    assert name.startswith(("gatekit.evidence", "gatekit.kinds")), (path, name)
                     assert path.name == "summary_writing.py", (path, name)
 
 

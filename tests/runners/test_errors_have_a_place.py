@@ -40,6 +40,7 @@ PLACED_BY_THE_CALLER = {
 
 NO_FILE_IS_AT_FAULT = {
     ("", "code_digest.py", "code.no_file"): "the code itself: a module that lies in no file cannot be digested",
+    ("", "summary_writing.py", "runner.kind"): "the runner's own code, or the package that should define the kind",
     ("", "tracking.py", "tracking.missing"): "the installation: --track asks for a package that is not there",
     ("arms", "trained_saes.py", "runner.sae_cache"): "the cache lost what was written to it a moment ago",
     (
