@@ -195,6 +195,8 @@ def _canonical(
             raise refused(config_path, "'apply_b_dec_to_input' is true of a transcoder, whose b_dec is no input's")
     elif not subtracted:
         parameters = centred(parameters)
+    if isinstance(architecture, BatchTopK | Matryoshka) and "rescale_acts_by_decoder_norm" not in config:
+        raise refused(config_path, "no 'rescale_acts_by_decoder_norm', whose default changed between versions")
     if isinstance(architecture, TopK | BatchTopK | Matryoshka) and flag(
         config_path, config, "rescale_acts_by_decoder_norm", False
     ):

@@ -171,7 +171,7 @@ def test_an_sae_saved_in_training_is_what_sae_lens_makes_of_it_at_the_end(
 
 
 def test_a_threshold_that_training_never_set_is_refused(weights: Draw, tmp_path: Path):
-    config = {**SIX, "architecture": "batchtopk", "k": 4.0}
+    config = {**SIX, "architecture": "batchtopk", "k": 4.0, "rescale_acts_by_decoder_norm": False}
     written(tmp_path, config, {**weights(**PLAIN), "topk_threshold": torch.tensor(0.0, dtype=torch.float64)})
     with pytest.raises(GatekitError, match=r"a threshold of 0\.0: training never set it"):
         read(tmp_path)
@@ -278,6 +278,7 @@ def test_a_normalised_token_leaves_the_architecture_with_its_k(name: str, weight
         ({"metadata": {**METADATA, "prepend_bos": 1}}, PLAIN, "'prepend_bos' is 1 and neither true nor false"),
         ({"metadata": {**METADATA, "context_size": "128"}}, PLAIN, "'context_size' is '128' and no whole number"),
         ({"architecture": "batchtopk", "k": 3.5}, {**PLAIN, "topk_threshold": ()}, "'k' is 3.5"),
+        ({"architecture": "batchtopk", "k": 3}, {**PLAIN, "topk_threshold": ()}, "no 'rescale_acts_by_decoder_norm'"),
         (
             {"architecture": "matryoshka_batchtopk", "k": 3, "matryoshka_widths": [20, 9]},
             {**PLAIN, "topk_threshold": ()},
