@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, did_you_mean
@@ -18,6 +19,9 @@ from runners.saes.sae import Sae
 from runners.saes.weights import checked, read_torch_object, refused
 
 GROUP = "gatekit.sae_formats"
+
+_LOOKED_AT = 200
+"""Files and folders below a folder that are looked at for a hint."""
 
 _CENTRED = frozenset({"relu", "topk", "batch_topk", "matryoshka", "hierarchical_topk", "jump_relu", "gated"})
 """Architectures that subtract b_dec from their input, and add it to their output."""
@@ -89,8 +93,22 @@ def _recognised(path: Path) -> SaeFormat:
         read_torch_object(path)
     known = "; ".join(f"{one.name}: {one.looks_for}" for one in (*OWN, *others))
     raise GatekitError(
-        "checkpoint.format", f"{_content(path)}, which no SAE format keeps; looked for {known}", Location(str(path))
+        "checkpoint.format",
+        f"{_content(path)}, which no SAE format keeps; looked for {known}",
+        Location(str(path)),
+        _nearby(path),
     )
+
+
+def _nearby(path: Path) -> str | None:
+    """Return where an SAE lies instead, if it is the file's own folder or a folder or file at most two levels below."""
+    if path.is_file():
+        return "name its folder" if any(own.recognises(path.parent) for own in OWN) else None
+    below = sorted(chain(path.glob("*"), path.glob("*/*")))[:_LOOKED_AT]
+    found = [inside for inside in below if any(own.recognises(inside) for own in OWN)]
+    names = [str(inside.relative_to(path)) for inside in found[:3]]
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return f"name what is meant of {', '.join(names)}{more}" if names else None
 
 
 def _content(path: Path) -> str:

@@ -70,6 +70,20 @@ def test_a_folder_of_two_formats_is_refused_with_both(weights: Callable[..., Any
     assert error.remedy == "name one as 'format'"
 
 
+def test_a_file_of_an_saes_folder_is_not_the_sae(weights: Callable[..., Any], tmp_path: Path):
+    folder = sae_lens_folder(tmp_path, weights(**PLAIN))
+    assert refusal(folder / "sae_weights.safetensors").remedy == "name its folder"
+
+
+def test_a_folder_of_saes_is_refused_with_their_names(weights: Callable[..., Any], tmp_path: Path):
+    for place in ("resid_3/trainer_0", "resid_3/trainer_1", "resid_4/trainer_0", "resid_5"):
+        (tmp_path / place).mkdir(parents=True)
+        sae_lens_folder(tmp_path / place, weights(**PLAIN))
+    error = refusal(tmp_path)
+    assert error.message.startswith("holds no weights and no configuration")
+    assert error.remedy == "name what is meant of resid_3/trainer_0, resid_3/trainer_1, resid_4/trainer_0 and 1 more"
+
+
 def test_an_unknown_name_is_refused_with_the_nearest(tmp_path: Path):
     assert refusal(tmp_path, "sealens").remedy == "did you mean 'sae_lens'?"
 
