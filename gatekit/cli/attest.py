@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from gatekit.cli.inputs import POLICIES, load_evidence, load_policies, the_time
-from gatekit.cli.writing import write_together
 from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.several_files import write_together
 from gatekit.exit_codes import ExitCode
 from gatekit.report import inert
 from gatekit.signing.statement import ROLES

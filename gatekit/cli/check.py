@@ -74,6 +74,6 @@ def command(
 
 
 def _for_people(verdict: Verdict, width: int, color: bool) -> str:
-    from gatekit.report.terminal import render
+    from gatekit.report.verdict.terminal import render
 
     return render(verdict, width, color)

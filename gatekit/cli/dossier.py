@@ -9,8 +9,8 @@ import rich_click as click
 
 from gatekit.cli.delivery import deliver
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_policies, the_time
-from gatekit.cli.writing import check_apart
 from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.several_files import check_apart
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Verdict
 from gatekit.report import inert
@@ -83,6 +83,6 @@ def command(
 
 
 def _show(verdict: Verdict) -> None:
-    from gatekit.report.terminal import render
+    from gatekit.report.verdict.terminal import render
 
     deliver([], lambda _: "", lambda width, color: render(verdict, width, color))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import rich_click as click
 from click.shell_completion import CompletionItem
 
-from gatekit.cli.explanation import explanation
 from gatekit.cli.inputs import load_evidence, load_policies, the_time
 from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, UsageError, did_you_mean
@@ -16,6 +15,7 @@ from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import evaluate
 from gatekit.policy import Gate, Policy
 from gatekit.report import inert
+from gatekit.report.explanation.terminal import explanation
 
 
 def _gates(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -10,8 +10,8 @@ import rich_click as click
 from click.shell_completion import CompletionItem
 
 from gatekit.cli.inputs import EVIDENCE
-from gatekit.cli.writing import write_together
 from gatekit.errors import UsageError
+from gatekit.evidence.several_files import write_together
 from gatekit.report import inert
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from gatekit.cli.writing import write_together
 from gatekit.evidence.schemas import schema_text
+from gatekit.evidence.several_files import write_together
 from gatekit.report import inert
 
 TEMPLATES = {

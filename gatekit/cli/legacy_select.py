@@ -10,15 +10,15 @@ import rich_click as click
 
 from gatekit import __version__
 from gatekit.candidates.legacy import CEBENCH, SAEBENCH, ResultFile, select_as_husai
-from gatekit.cli.writing import write_together
 from gatekit.errors import UsageError
 from gatekit.evidence import find_summaries
+from gatekit.evidence.several_files import write_together
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_json
 from gatekit.exit_codes import ExitCode
 from gatekit.policy import Policy
 from gatekit.report import inert
 from gatekit.report.json_values import written
-from gatekit.report.wording import number
+from gatekit.report.verdict.wording import number
 
 WARNING = "LEGACY: reproduces another system's choice, which depends on who else is compared; not for a release"
 

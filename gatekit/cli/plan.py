@@ -8,13 +8,13 @@ from typing import Any
 
 import rich_click as click
 
-from gatekit.cli.outlook import LEVELS, spread
 from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.evidence import find_summaries, read_summary
 from gatekit.gates.bounds import effective_confidence, interval
 from gatekit.kinds import INSTALLED
 from gatekit.policy.limits import exact
-from gatekit.report.wording import number
+from gatekit.report.explanation.outlook import LEVELS, spread
+from gatekit.report.verdict.wording import number
 
 DESIGNS = ("per_seed", "per_seed_pair", "per_seed_dataset")
 SHOWN = (3, 5, 8, 10, 15, 20, 30, 50)

@@ -38,7 +38,7 @@ def diff_command(before: str, after: str, evidence: tuple[str, ...], now: str | 
     when a policy or evidence is malformed.
     """
     from gatekit.pull_request.preview import flips
-    from gatekit.report.pull_request_terminal import policy_changes, text
+    from gatekit.report.pull_request.terminal import policy_changes, text
 
     time = the_time(now)
     old, old_errors = load_policies([before])

@@ -66,6 +66,6 @@ def command(
 
 
 def _for_people(verdict: PullRequestVerdict, width: int, color: bool) -> str:
-    from gatekit.report.pull_request_terminal import render
+    from gatekit.report.pull_request.terminal import render
 
     return render(verdict, width, color)

@@ -10,8 +10,8 @@ import rich_click as click
 
 from gatekit.cli.delivery import terminal_width
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_policies, the_time
-from gatekit.cli.writing import check_apart, write_together
 from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.several_files import check_apart, write_together
 from gatekit.exit_codes import ExitCode
 from gatekit.policy import Policy
 from gatekit.policy.model import LegacySelection, Selection
@@ -47,7 +47,7 @@ def command(
     """
     from gatekit.candidates import robustness, select
     from gatekit.cli.signatures import load_signers
-    from gatekit.report.selection_terminal import render
+    from gatekit.report.selection.terminal import render
 
     if out is not None:
         check_apart(Path(out), evidence or [EVIDENCE])
@@ -106,7 +106,7 @@ def _files(selected: Selected, winner: Compared, robust: Robustness) -> dict[str
     from gatekit.candidates import candidate_document, selection_document
     from gatekit.evidence.schemas import check
     from gatekit.report.json_values import written
-    from gatekit.report.selection_markdown import pareto, rationale
+    from gatekit.report.selection.markdown import pareto, rationale
 
     documents = {
         "candidate": candidate_document(selected, winner),
@@ -127,6 +127,6 @@ def _plots(selected: Selected) -> dict[str, bytes]:
 
     if find_spec("matplotlib") is None:
         return {}
-    from gatekit.report.selection_plot import draw
+    from gatekit.report.selection.plot import draw
 
     return draw(selected)

@@ -26,7 +26,7 @@ from gatekit.gates.verdict import (
 )
 from gatekit.kinds import INSTALLED
 from gatekit.policy.limits import exact, holds, sides
-from gatekit.report.wording import gate_marks, number, outcome_words, rule_marks
+from gatekit.report.verdict.wording import gate_marks, number, outcome_words, rule_marks
 
 MAY_CLAIM = "It may be claimed"
 """How every claim begins; in a dossier whose verdict is no pass these words do not occur."""

@@ -69,7 +69,7 @@ def _rerun(judged: Judged) -> str:
 
 
 def _selection(selected: Selected, robustness: Robustness) -> dict[str, bytes]:
-    from gatekit.report.selection_markdown import pareto, rationale
+    from gatekit.report.selection.markdown import pareto, rationale
 
     assert selected.winner is not None
     return {
@@ -104,7 +104,7 @@ def _plots(judged: Judged) -> tuple[tuple[Plot, ...], str | None]:
             left_out.append("plots/pareto")
         else:
             from gatekit.dossier.figures import settled
-            from gatekit.report.selection_plot import draw as draw_pareto
+            from gatekit.report.selection.plot import draw as draw_pareto
 
             with settled():
                 drawn = draw_pareto(judged.selected)

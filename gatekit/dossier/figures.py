@@ -21,7 +21,7 @@ from gatekit.policy.limits import sides
 from gatekit.report import inert
 from gatekit.report.forest_plot import LEFT, NAMED, RIGHT, Scale, rows
 from gatekit.report.palette import LIGHT
-from gatekit.report.wording import OUTCOMES
+from gatekit.report.verdict.wording import OUTCOMES
 
 FONT = "DejaVu Sans"
 """Comes with matplotlib, so no machine's own fonts change the picture."""

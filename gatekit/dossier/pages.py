@@ -11,12 +11,12 @@ from gatekit.dossier.conclusion import LIMITS, Conclusion, Said, Writing, conclu
 from gatekit.gates.verdict import PolicyResult, Verdict
 from gatekit.report import inert
 from gatekit.report.forest_plot import LEGEND, svg
-from gatekit.report.html import banner
 from gatekit.report.html_page import cell, code, error_item, heading, items, page, row, sentence, table, text
-from gatekit.report.markdown import error_item as markdown_error
-from gatekit.report.markdown import row_of
-from gatekit.report.markdown import sentence as markdown_sentence
-from gatekit.report.wording import headline
+from gatekit.report.verdict.html import banner
+from gatekit.report.verdict.markdown import error_item as markdown_error
+from gatekit.report.verdict.markdown import row_of
+from gatekit.report.verdict.markdown import sentence as markdown_sentence
+from gatekit.report.verdict.wording import headline
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 # A format's module is imported when the format is asked for: `gatekit check` starts without XML or hashing.
 FORMATS: dict[str, str] = {
-    "terminal": "gatekit.report.terminal",
-    "markdown": "gatekit.report.markdown",
-    "json": "gatekit.report.json_report",
-    "junit": "gatekit.report.junit",
-    "sarif": "gatekit.report.sarif",
-    "html": "gatekit.report.html",
+    "terminal": "gatekit.report.verdict.terminal",
+    "markdown": "gatekit.report.verdict.markdown",
+    "json": "gatekit.report.verdict.json",
+    "junit": "gatekit.report.verdict.junit",
+    "sarif": "gatekit.report.verdict.sarif",
+    "html": "gatekit.report.verdict.html",
 }
 
 PULL_REQUEST_FORMATS: dict[str, str] = {
-    "terminal": "gatekit.report.pull_request_terminal",
-    "markdown": "gatekit.report.pull_request_markdown",
-    "json": "gatekit.report.pull_request_json",
-    "html": "gatekit.report.pull_request_html",
+    "terminal": "gatekit.report.pull_request.terminal",
+    "markdown": "gatekit.report.pull_request.markdown",
+    "json": "gatekit.report.pull_request.json",
+    "html": "gatekit.report.pull_request.html",
 }
 
 

@@ -14,7 +14,7 @@ from gatekit.gates.verdict import Outcome, PolicyResult, ThresholdResult, thresh
 from gatekit.policy.limits import sides
 from gatekit.report import inert
 from gatekit.report.palette import LIGHT
-from gatekit.report.wording import OUTCOMES, cells, rule_name
+from gatekit.report.verdict.wording import OUTCOMES, cells, rule_name
 
 WIDTH = 420.0
 """Units of the picture; about as many as a phone has pixels, so that its text stays readable there."""

@@ -11,13 +11,13 @@ import pytest
 from scipy import stats
 
 from gatekit.cli.inputs import the_time
-from gatekit.cli.outlook import outlook, spread
 from gatekit.evidence import read_summary
 from gatekit.evidence.summary import Summary
 from gatekit.gates.bounds import interval
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Outcome, ThresholdResult, Why
 from gatekit.policy import Threshold, parse_policy
+from gatekit.report.explanation.outlook import outlook, spread
 
 
 def judged(

@@ -20,8 +20,8 @@ from gatekit.exit_codes import ExitCode
 from gatekit.github.judgement import read_report
 from gatekit.pull_request.verdict import EvidenceChange
 from gatekit.report import PULL_REQUEST_FORMATS, render_pull_request
-from gatekit.report.pull_request_markdown import render as render_markdown
-from gatekit.report.pull_request_terminal import render as render_terminal
+from gatekit.report.pull_request.markdown import render as render_markdown
+from gatekit.report.pull_request.terminal import render as render_terminal
 from tests.pull_request.verdicts import CHANGES, hostile, verdict
 from tests.report.report_verdicts import hostile_text
 from tests.report.test_inert import command_lines

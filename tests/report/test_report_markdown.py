@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from gatekit.exit_codes import ExitCode
 from gatekit.report import render
-from gatekit.report.markdown import render as render_markdown
+from gatekit.report.verdict.markdown import render as render_markdown
 from tests.report.report_verdicts import FAILS, RANDOM_MODEL, VERDICTS, gate, hostile, hostile_text, policy, verdict
 
 READER = MarkdownIt("commonmark").enable("table")

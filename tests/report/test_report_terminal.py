@@ -16,8 +16,8 @@ from gatekit.exit_codes import ExitCode
 from gatekit.gates.effect import Effect
 from gatekit.policy.limits import AtMost, exact
 from gatekit.report import FORMATS, render
-from gatekit.report.terminal import render as render_terminal
-from gatekit.report.wording import number
+from gatekit.report.verdict.terminal import render as render_terminal
+from gatekit.report.verdict.wording import number
 from tests.report.report_verdicts import FAILS, RANDOM_MODEL, VERDICTS, gate, hostile, hostile_text, policy, verdict
 
 
@@ -175,8 +175,8 @@ def test_an_unknown_format_is_a_usage_error_that_names_the_nearest() -> None:
 
 def test_the_terminal_report_imports_no_other_format_and_no_rich() -> None:
     code = (
-        "import sys; from gatekit.report import render; import gatekit.report.terminal; "
-        "print([m for m in ('rich', 'xml', 'numpy', 'gatekit.report.junit') if m in sys.modules])"
+        "import sys; from gatekit.report import render; import gatekit.report.verdict.terminal; "
+        "print([m for m in ('rich', 'xml', 'numpy', 'gatekit.report.verdict.junit') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from gatekit.claims.checking import Finding
 from gatekit.gates.verdict import WORDS
 from gatekit.pull_request.verdict import PullRequestVerdict
-from gatekit.report.html import banner, policy_section
 from gatekit.report.html_page import cell, code, error_item, heading, items, page, row, sentence, table, text
-from gatekit.report.pull_request_wording import (
+from gatekit.report.pull_request.wording import (
     ADVISORY,
     ALREADY,
     PREVIEW,
@@ -28,6 +27,7 @@ from gatekit.report.pull_request_wording import (
     outcome_of,
     state_of,
 )
+from gatekit.report.verdict.html import banner, policy_section
 
 
 def render(verdict: PullRequestVerdict) -> str:

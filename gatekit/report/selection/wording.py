@@ -12,7 +12,7 @@ from gatekit.candidates import Compared, Robustness, Selected, Stand, Standing, 
 from gatekit.gates.effect import effect_of
 from gatekit.policy.limits import exact
 from gatekit.policy.model import Threshold
-from gatekit.report.wording import number
+from gatekit.report.verdict.wording import number
 
 STANDINGS = {
     Standing.SELECTED: "selected",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gatekit.candidates import Robustness, Selected
 from gatekit.report import inert
-from gatekit.report.selection_wording import (
+from gatekit.report.selection.wording import (
     columns,
     grid_words,
     headline,
@@ -16,7 +16,7 @@ from gatekit.report.selection_wording import (
     what_gates_judge,
     why_selected,
 )
-from gatekit.report.terminal import error_lines, joined, wrapped
+from gatekit.report.verdict.terminal import error_lines, joined, wrapped
 
 INDENT = "  "
 

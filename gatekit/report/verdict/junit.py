@@ -15,7 +15,7 @@ from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS, CombinedResult, GateResult, Outcome, PolicyResult, RuleResult, Verdict
 from gatekit.report.inert import xml
-from gatekit.report.wording import (
+from gatekit.report.verdict.wording import (
     OPERATORS,
     OUTCOMES,
     cells,

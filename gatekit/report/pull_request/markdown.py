@@ -12,8 +12,7 @@ from gatekit.claims.checking import Finding
 from gatekit.gates.verdict import PolicyResult
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.report import inert
-from gatekit.report.markdown import DEFAULT_LIMIT, error_item, fitted, policy_blocks, row_of, sentence
-from gatekit.report.pull_request_wording import (
+from gatekit.report.pull_request.wording import (
     ADVISORY,
     ALREADY,
     PREVIEW,
@@ -33,6 +32,7 @@ from gatekit.report.pull_request_wording import (
     outcome_of,
     state_of,
 )
+from gatekit.report.verdict.markdown import DEFAULT_LIMIT, error_item, fitted, policy_blocks, row_of, sentence
 
 code = inert.markdown_code
 

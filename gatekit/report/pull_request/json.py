@@ -10,8 +10,8 @@ from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Detail
 from gatekit.pull_request.verdict import ClaimGate, PullRequestVerdict
-from gatekit.report import json_report
 from gatekit.report.json_values import error_value, location_or_null, text, text_or_null, time, tool, written
+from gatekit.report.verdict import json as json_report
 
 SCHEMA = "gatekit.pull_request/1"
 

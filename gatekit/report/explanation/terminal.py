@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from gatekit.cli.outlook import LEVELS, POWER, outlook
 from gatekit.evidence.summary import KEY_COLUMNS, Measurement, Summary
 from gatekit.gates.effect import effect_of
 from gatekit.gates.regression import difference_to
@@ -14,7 +13,16 @@ from gatekit.gates.verdict import CombinedResult, EvidenceUsed, GateResult, Rule
 from gatekit.policy import Combined, Gate, Policy, Rule, Threshold
 from gatekit.policy.limits import exact, sides
 from gatekit.report import inert
-from gatekit.report.wording import OUTCOMES, UNREACHABLE, gate_marks, number, outcome_words, rule_marks, value_needed
+from gatekit.report.explanation.outlook import LEVELS, POWER, outlook
+from gatekit.report.verdict.wording import (
+    OUTCOMES,
+    UNREACHABLE,
+    gate_marks,
+    number,
+    outcome_words,
+    rule_marks,
+    value_needed,
+)
 
 MOST_ROWS = 20
 """A longer table of observations is cut in the middle, and says so."""

@@ -13,7 +13,7 @@ from gatekit.gates.verdict import Outcome, PolicyResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change
 from gatekit.pull_request.verdict import ClaimGate, Flip, PullRequestVerdict
-from gatekit.report.wording import OUTCOMES
+from gatekit.report.verdict.wording import OUTCOMES
 
 SHOWN = 25
 """Rows of a list that people read; the JSON report has all."""

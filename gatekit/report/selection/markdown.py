@@ -8,7 +8,7 @@ from gatekit.candidates import Compared, Robustness, Selected
 from gatekit.gates.effect import effect_of
 from gatekit.report.inert import markdown_code as code
 from gatekit.report.inert import markdown_text as plain
-from gatekit.report.selection_wording import (
+from gatekit.report.selection.wording import (
     columns,
     grid_words,
     rows,

@@ -20,7 +20,7 @@ from gatekit.gates.verdict import (
     shared_reason,
 )
 from gatekit.report import inert
-from gatekit.report.wording import (
+from gatekit.report.verdict.wording import (
     OPERATORS,
     OUTCOMES,
     POWER_LEAD,

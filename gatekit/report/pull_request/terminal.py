@@ -10,7 +10,7 @@ from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.pull_request.verdict import Flip, PullRequestVerdict
 from gatekit.report import inert
-from gatekit.report.pull_request_wording import (
+from gatekit.report.pull_request.wording import (
     ALREADY,
     PREVIEW,
     SHOWN,
@@ -29,7 +29,7 @@ from gatekit.report.pull_request_wording import (
     outcome_of,
     state_of,
 )
-from gatekit.report.terminal import (
+from gatekit.report.verdict.terminal import (
     DEFAULT_WIDTH,
     INDENT,
     LONGEST,

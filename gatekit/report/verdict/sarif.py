@@ -18,7 +18,7 @@ from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import GateResult, Outcome, PolicyResult, Verdict
 from gatekit.report import inert
-from gatekit.report.wording import explanation, gate_marks, headline, outcome_words
+from gatekit.report.verdict.wording import explanation, gate_marks, headline, outcome_words
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

@@ -23,7 +23,7 @@ from gatekit.gates.verdict import (
 )
 from gatekit.report.forest_plot import LEGEND, svg, with_signs
 from gatekit.report.html_page import cell, code, error_item, heading, items, page, row, sentence, table, text
-from gatekit.report.wording import (
+from gatekit.report.verdict.wording import (
     OPERATORS,
     OUTCOMES,
     POWER,

@@ -16,7 +16,7 @@ from gatekit.gates.bounds import interval
 from gatekit.gates.verdict import BoundedEstimate, Outcome, ThresholdResult, Why
 from gatekit.policy.limits import AtLeast, AtMost, Between, exact, margin, sides
 from gatekit.policy.model import Threshold
-from gatekit.report.wording import number
+from gatekit.report.verdict.wording import number
 from gatekit.stats import Interval, seeds_needed, t_quantile
 
 POWER = 0.8

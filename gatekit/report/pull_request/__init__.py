@@ -1,0 +1,1 @@
+"""The verdict on a pull request, one module per format."""

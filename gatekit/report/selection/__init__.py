@@ -1,0 +1,1 @@
+"""The selection of a candidate, one module per format."""

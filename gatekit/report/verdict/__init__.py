@@ -1,0 +1,1 @@
+"""The verdict of `gatekit check`, one module per format."""
