@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from gatekit.candidates.confirming import confirm
-from gatekit.errors import GatekitError
+from gatekit.candidates.confirming import confirm, read_candidate
+from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.strict_json import Document
 from gatekit.evidence.summary import Summary
 from gatekit.gates.evaluate import Signer, evaluate
@@ -38,3 +38,29 @@ def judge_candidate(
     verdict = evaluate(confirmed.policies, confirmed.summaries, now, errors, advisory, base, signers)
     noted = tuple(replace(policy, notes=(*policy.notes, confirmed.note)) for policy in verdict.policies)
     return replace(verdict, policies=noted), confirmed.summaries
+
+
+def judge_candidate_file(
+    path: str,
+    policies: Sequence[Policy],
+    summaries: Sequence[Summary],
+    now: datetime,
+    errors: Sequence[GatekitError],
+    advisory: bool,
+    base: Sequence[Summary] | None,
+    signers: Mapping[str, frozenset[Signer]] | None,
+) -> Verdict:
+    """Return the verdict on a candidate file's subject; a file that does not hold is an error of the verdict.
+
+    The arguments after `path` are those of `gates.evaluate.evaluate`.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    try:
+        candidate = read_candidate(path)
+    except UsageError:
+        raise
+    except GatekitError as error:
+        return evaluate(policies, (), now, [*errors, error], advisory, base, signers)
+    return judge_candidate(candidate, policies, summaries, now, errors, advisory, base, signers)[0]

@@ -63,9 +63,9 @@ def command(
     if candidate is None:
         verdict = evaluate(loaded, summaries, time, errors, advisory, base, signers)
     else:
-        from gatekit.cli.candidate import judge_candidate
+        from gatekit.candidates.judging import judge_candidate_file
 
-        verdict = judge_candidate(candidate, loaded, summaries, time, errors, advisory, base, signers)
+        verdict = judge_candidate_file(candidate, loaded, summaries, time, errors, advisory, base, signers)
     if not summaries and not evidence_errors:
         remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)

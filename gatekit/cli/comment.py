@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import rich_click as click
@@ -15,8 +13,9 @@ from gatekit.exit_codes import ExitCode
 from gatekit.github import comment
 from gatekit.github.annotations import Annotation
 from gatekit.github.annotations import render as render_annotations
-from gatekit.github.api import Api, ApiError, api
-from gatekit.github.event import CommentEvent, FinishedRun, is_repository, read_comment_event
+from gatekit.github.api import ApiError, api
+from gatekit.github.comment_event import link_to_run, number_of_event
+from gatekit.github.event import is_repository, read_comment_event
 from gatekit.github.judgement import read_report
 from gatekit.report import inert
 
@@ -59,31 +58,14 @@ def command(report_path: str, identifier: str, mode: comment.Mode, markdown: str
         if text is not None:
             raise UsageError("--markdown in a workflow_run event", "leave it out: that file was made by the other run")
     try:
-        place = comment.Place(repository, _number(server, repository, event))
-        written = comment.body(identifier, report, text, _link(os.environ, repository, event.run))
+        place = comment.Place(repository, number_of_event(server, repository, event))
+        written = comment.body(identifier, report, text, link_to_run(os.environ, repository, event.run))
         passes = report.exit_code == ExitCode.PASS
         done = comment.publish(server, place, written, passes, mode, author)
     except ApiError as error:
         return _warn(f"no comment: {error.message}")
     click.echo(f"comment on {inert.terminal(repository)} pull request {place.number}: {inert.terminal(done)}")
     return ExitCode.PASS
-
-
-def _number(server: Api, repository: str, event: CommentEvent) -> int:
-    run = event.run
-    if run is not None:
-        return comment.retried(lambda: comment.number_of(server, repository, run))
-    assert event.number is not None, "an event that was read has a run or a number"
-    return event.number
-
-
-def _link(environment: Mapping[str, str], repository: str, run: FinishedRun | None) -> str | None:
-    """Return the address of the run that judged, made from its number alone."""
-    number = environment.get("GITHUB_RUN_ID", "") if run is None else run.id
-    server = environment.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
-    if not str(number).isdecimal() or not re.fullmatch(r"https?://[A-Za-z0-9.:-]+", server, re.ASCII):
-        return None
-    return f"{server}/{repository}/actions/runs/{number}"
 
 
 def _warn(message: str) -> int:
