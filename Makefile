@@ -62,8 +62,9 @@ evidence: $(RUNNERS)  ## measure again what is committed below evidence/ and not
 	@$(OFFLINE) .venv-runners/bin/python benchmarks/measure_evidence.py $(FOLDERS)
 
 .PHONY: schemas
-schemas: $(GATE)  ## write schemas/*.schema.json from the tables of gatekit/kinds/
+schemas: $(GATE)  ## write schemas/*.schema.json from the tables of gatekit/kinds/ and of gatekit/policy/operators.py
 	.venv/bin/python -m gatekit.kinds.publishing schemas
+	.venv/bin/python -m gatekit.policy.publishing schemas
 
 .PHONY: test
 test: test-gate test-runners  ## every test but the slow ones and those that need a GPU

@@ -26,8 +26,8 @@ from gatekit.gates.verdict import (
     Outcome,
     RuleResult,
     Verdict,
-    shared_reason,
     thresholds_in,
+    why_not,
 )
 from gatekit.policy import Policy
 
@@ -203,7 +203,7 @@ def _gates(claim: Claim, gates: Mapping[str, GateResult], stale: Mapping[str, st
             Finding(
                 "claims.gate_fails" if fails else "claims.gate_inconclusive",
                 f"claim '{claim.id}' is registered as supported, but gate '{name}' of policy '{claim.policy}' "
-                f"{'fails' if fails else 'is inconclusive'}: {_reason(gate.result)}",
+                f"{'fails' if fails else 'is inconclusive'}: {why_not(gate.result)}",
                 claim.status_location,
                 f"{_where_to_look(gate, stale)}; until it passes, the status is pending or not_supported",
                 ExitCode.BLOCKED if fails else ExitCode.INCONCLUSIVE,
@@ -212,11 +212,6 @@ def _gates(claim: Claim, gates: Mapping[str, GateResult], stale: Mapping[str, st
             )
         )
     return found
-
-
-def _reason(result: RuleResult) -> str:
-    shared = shared_reason(result)
-    return result.reason if shared is None else f"{result.reason}: {shared}"
 
 
 def _where_to_look(gate: GateResult, stale: Mapping[str, str]) -> str:

@@ -119,6 +119,14 @@ def shared_reason(rule: RuleResult) -> str | None:
     return reasons.pop() if len(deciding) > 1 and len(reasons) == 1 and every_one else None
 
 
+def why_not(rule: RuleResult) -> str:
+    """Return in one line why a rule does not pass, with what each threshold that decided is about and asks."""
+    if isinstance(rule, ThresholdResult):
+        return f"{rule.effect.name} {rule.effect.asks}: {rule.reason}"
+    deciding = [child for child in rule.children if child.outcome is not Outcome.PASS]
+    return "; ".join([rule.reason, *map(why_not, deciding)])
+
+
 def thresholds_in(rule: RuleResult) -> Iterator[ThresholdResult]:
     """Yield every threshold of a rule in the policy's order."""
     if isinstance(rule, ThresholdResult):

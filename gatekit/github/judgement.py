@@ -168,10 +168,19 @@ def _gates(report: _Report) -> Iterator[tuple[str, str, Annotation | None]]:
                 continue
             level: Level = "error" if enforced else "warning" if gate.get("level", str) == "warn" else "notice"
             what = "fails" if outcome == "fail" else "is inconclusive"
-            reason = gate.within("result").get("reason", str)
+            reason = _why(gate.within("result"))
             place = _place(gate, "location")
             remark = Annotation(level, f"{policy_id}/{name} {what}", reason, *place)
             yield full, outcome if enforced else "not enforced", remark
+
+
+def _why(rule: _Report) -> str:
+    """Return why a rule does not pass, with what it is about and asks; as `gatekit.gates.verdict.why_not` says it."""
+    reason = rule.get("reason", str)
+    if rule.value.get("type") != "combined":
+        return f"{rule.get('effect', str)} {rule.get('asks', str)}: {reason}"
+    parts = [_why(part) for part in rule.each("children") if part.get("outcome", str) != "pass"]
+    return "; ".join([reason, *parts])
 
 
 def _remark(fault: _Report, level: Level = "error") -> Annotation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -14,6 +15,8 @@ from gatekit.evidence.schemas import schema
 from gatekit.evidence.strict_yaml import parse_yaml
 from gatekit.kinds import BUILT_IN
 from gatekit.policy import loading, model, parse_policy
+from gatekit.policy.limits import Form
+from gatekit.policy.publishing import with_operators
 
 POLICIES = sorted(Path(__file__).parents[2].joinpath("policies").glob("*.yaml"))
 
@@ -113,3 +116,11 @@ def test_keys_and_words_of_schema_and_loader_are_the_same() -> None:
     assert published["$defs"]["rule"]["properties"]["from"]["anyOf"][0]["enum"] == sorted(BUILT_IN)
     assert str(model.DEFAULT_CONFIDENCE) in published["$defs"]["confidence"]["description"]
     assert str(model.DEFAULT_MIN_SEEDS) in published["$defs"]["min_seeds"]["description"]
+
+
+def test_the_published_operators_are_those_of_the_table() -> None:
+    file = Path(__file__).parents[2] / "schemas" / "policy.schema.json"
+    published = json.loads(file.read_text(encoding="utf-8"))
+    assert with_operators(published) == published, "run `make schemas`"
+    verdicts = schema("verdict")["$defs"]["threshold"]["properties"]["operator"]["enum"]
+    assert verdicts == list(get_args(Form))
