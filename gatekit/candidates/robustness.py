@@ -71,12 +71,14 @@ def _weights(selected: Selected, rivals: Rivals) -> Iterator[Stand]:
     """The lead has the sign of rest + weight * gap, where rest is what all other scores contribute."""
     scores = selected.selection.scores
     for index, score in enumerate(scores):
+        # A weight may be anything above 0; every rival narrows that to where it stays behind.
         low, high = 0.0, math.inf
         for lead in rivals.leads:
-            rest = math.fsum(
-                other.weight * gap for i, (other, gap) in enumerate(zip(scores, lead.gaps, strict=True)) if i != index
-            )
+            shares = [other.weight * gap for other, gap in zip(scores, lead.gaps, strict=True)]
+            rest = math.fsum(share for i, share in enumerate(shares) if i != index)
             gap = lead.gaps[index]
+            # rest + weight * gap crosses zero at weight = -rest / gap. Where the winner is better in this score, a
+            # smaller weight loses; where it is worse, a larger one does; where both are equal, no weight matters.
             if gap > 0.0:
                 low = max(low, -rest / gap)
             elif gap < 0.0:

@@ -30,17 +30,22 @@ def scale_range(
     Returns:
         (low, high); None where the end may move on without limit, or up to the other end of its scale.
     """
+    # `sign` turns the scale so that better is larger. One end stays; the other is `outwards` of it, at distance 1 / u.
     score = scores[index]
     sign = 1.0 if score.best > score.worst else -1.0
     fixed = score.best if end == "worst" else score.worst
     now = 1.0 / abs(score.best - score.worst)
     far, near = 0.0, math.inf  # in u: a wide scale, a narrow one
+    # The choice stands where the winner leads every rival: the narrowest of the intervals.
     for lead in leads:
         low, high = _stands(lead, scores, index, end, fixed, sign, now)
         far, near = max(far, low), min(near, high)
     outwards = -sign if end == "worst" else sign
-    ends = (fixed + outwards / far if far > 0.0 else None, fixed + outwards / near if math.isfinite(near) else None)
-    return (ends[1], ends[0]) if outwards > 0.0 else ends
+    # Back from u to the place of the end. The widest scale (smallest u) lies farthest out; u = 0 is out without limit,
+    # and an infinite u is the other end of the scale itself.
+    widest = fixed + outwards / far if far > 0.0 else None
+    narrowest = fixed + outwards / near if math.isfinite(near) else None
+    return (narrowest, widest) if outwards > 0.0 else (widest, narrowest)
 
 
 def _stands(
@@ -52,9 +57,11 @@ def _stands(
         sign * (fixed - value if end == "worst" else value - fixed)
         for value in (lead.own_values[index], lead.other_values[index])
     ]
+    # The other scores do not move: what they contribute to the lead is the same for every u.
     weights = [score.weight for score in scores]
     rest = [w * gap for i, (w, gap) in enumerate(zip(weights, lead.gaps, strict=True)) if i != index]
 
+    # Counted from the fixed end, a value's share of the scale is inward * u; beyond either end it is clamped.
     def place(inward: float, u: float) -> float:
         share = min(1.0, max(0.0, inward * u))
         return 1.0 - share if end == "worst" else share
@@ -63,11 +70,18 @@ def _stands(
         gap = place(inwards[0], u) - place(inwards[1], u)
         return math.fsum([*rest, weights[index] * gap]) / math.fsum(weights)
 
+    # A value reaches the moving end where inward * u = 1; there its place stops, or starts, to change with u. Between
+    # these breaks the lead is linear in u.
     breaks = sorted(1.0 / inward for inward in inwards if inward > 0.0 and math.isfinite(1.0 / inward))
+    # A lead within rounding of zero is a tie, and a tie is kept only by who comes first on the ties.
     least = -NOTHING if lead.ahead_on_ties else NOTHING
+    # Outwards (to smaller u, down to 0) and inwards (to larger u) from where the end is now. Beyond the last break
+    # inwards both values are clamped, so nothing changes any more.
+    wider = [u for u in reversed(breaks) if u < now]
+    narrower = [u for u in breaks if u > now]
     return (
-        _first_crossing(ahead, now, [*(u for u in reversed(breaks) if u < now), 0.0], least, 0.0),
-        _first_crossing(ahead, now, [u for u in breaks if u > now], least, math.inf),
+        _first_crossing(ahead, now, [*wider, 0.0], least, 0.0),
+        _first_crossing(ahead, now, narrower, least, math.inf),
     )
 
 
@@ -79,6 +93,11 @@ def _first_crossing(
     for node in nodes:
         a, b = ahead(before), ahead(node)
         if b <= least:
-            return before + (node - before) * max(0.0, a) / (max(0.0, a) - b) if b < 0.0 else node
+            if b >= 0.0:
+                # It ends in a tie that the winner loses: the choice turns at the node itself.
+                return node
+            # Where the line from a to b crosses zero; a lead that is already a tie crosses at once.
+            start = max(0.0, a)
+            return before + (node - before) * start / (start - b)
         before = node
     return otherwise

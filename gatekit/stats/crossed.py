@@ -52,6 +52,7 @@ def crossed(
         GatekitError: a (seed, level) is missing or repeated, generalize_over is empty or names something else, or a
             value is not a finite number.
     """
+    # A string is a collection of its letters, which nobody means.
     random_factors = frozenset([generalize_over] if isinstance(generalize_over, str) else generalize_over)
     if not random_factors or not random_factors <= FACTORS:
         raise GatekitError(
@@ -62,12 +63,18 @@ def crossed(
     n_seeds, n_levels = len(table.seed_means), len(table.level_means)
     count = n_seeds * n_levels
     estimate = table.estimate
-    sizes = {"seed": (n_seeds, "seed"), "level": (n_levels, level_name)}
-    single = [name for factor, (size, name) in sorted(sizes.items()) if factor in random_factors and size == 1]
-    if single:
-        method = f"one {single[-1]}, no bound"
+    # A factor that was drawn once says nothing about how its draws differ. Of two such factors the seed is named.
+    alone = None
+    if "seed" in random_factors and n_seeds == 1:
+        alone = "seed"
+    elif "level" in random_factors and n_levels == 1:
+        alone = level_name
+    if alone is not None:
+        method = f"one {alone}, no bound"
         return bounded(estimate, None, None, confidence, n_seeds=n_seeds, n_observations=count, method=method)
 
+    # MSA / (IJ) and MSB / (IJ): each the variance of the estimate over new draws of one factor, plus its share of the
+    # residual. Used together they count the residual twice, which is what keeps the coverage at few seeds.
     over_seeds = _variance_of_mean(table.seed_means, estimate)
     over_levels = _variance_of_mean(table.level_means, estimate)
     if random_factors == FACTORS:
@@ -105,6 +112,7 @@ def _complete_table(seeds: Sequence[Key], levels: Sequence[Key], values: Sequenc
     for seed, level, value in zip(of_row, of_column, column, strict=True):
         by_seed.setdefault(seed, []).append(value)
         by_level.setdefault(level, []).append(value)
+    # No (seed, level) occurs twice, so a table of this many cells is complete exactly when none is missing.
     missing = len(by_seed) * len(by_level) - len(column)
     if missing:
         raise GatekitError(
@@ -121,6 +129,7 @@ def _complete_table(seeds: Sequence[Key], levels: Sequence[Key], values: Sequenc
 
 def _variance_of_mean(means: Sequence[float], estimate: float) -> float:
     """Return MS / (IJ) of the factor with these marginal means; 0 for a single one."""
+    # MSA = J * sum of squares of the I seed means / (I - 1), so MSA / (IJ) is that sum / (I - 1) / I, without J.
     n = len(means)
     return sum_of_squares(means, estimate) / (n - 1) / n if n > 1 else 0.0
 

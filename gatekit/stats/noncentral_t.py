@@ -34,6 +34,8 @@ def noncentral_t_cdf(t: float, df: float, nc: float) -> float:
         raise GatekitError("stats.non_finite", f"the noncentral t distribution needs finite numbers: {t}, {df}, {nc}")
     if not df > 0.0:
         raise GatekitError("stats.degrees_of_freedom", f"degrees of freedom must be positive, not {df!r}")
+    # Panels start at the places where the integrand changes: its support, the peak of the weight at w = 0, and where
+    # Phi(t e^w - nc) leaves 0, is 1/2 and reaches 1. A panel that holds a whole step would miss it.
     low, high = _support(df)
     cuts = [low, high]
     if t != 0.0:
@@ -43,6 +45,7 @@ def noncentral_t_cdf(t: float, df: float, nc: float) -> float:
                 cuts.append(math.log(scale))
     cuts.append(0.0)
 
+    # Phi(x) = erfc(-x / sqrt 2) / 2: exact also where Phi is tiny, as 1 - erf(...) is not.
     def integrand(w: float) -> float:
         return _weight(w, df) * 0.5 * math.erfc((nc - t * math.exp(w)) * math.sqrt(0.5))
 
@@ -57,7 +60,8 @@ def noncentrality(t: float, df: float, p: float) -> float:
     """
     if not 0.0 < p < 1.0:
         raise GatekitError("stats.probability", f"a noncentrality needs a probability between 0 and 1, not {p!r}")
-    # The distribution function falls from 1 to 0 as nc grows.
+    # The distribution function falls from 1 to 0 as nc grows, and is near 1/2 at nc = t. From there a bracket is grown,
+    # by steps that double: downwards until P(T <= t) is at least p, then upwards until it is at most p.
     width = 1.0
     low = high = t
     while noncentral_t_cdf(t, df, low) < p:
@@ -77,6 +81,8 @@ def _support(df: float) -> tuple[float, float]:
     """Return the interval of w outside of which the weight is negligible."""
 
     def edge(direction: float) -> float:
+        # Away from the peak the weight only falls: step out until it is negligible, then halve back to the edge. The
+        # outer end is returned, so that nothing that counts is cut off.
         far = direction
         while _log_weight(far, df) > -_NEGLIGIBLE:
             far *= 2.0
@@ -104,6 +110,7 @@ def _total_weight(df: float) -> float:
 
 
 def _integrate_pieces(function: Callable[[float], float], cuts: list[float]) -> float:
+    # One rule per piece first: their sum is the scale that the error of every piece is measured against.
     pieces = list(itertools.pairwise(cuts))
     firsts = [_gauss(function, low, high) for low, high in pieces]
     scale = max(math.fsum(firsts), 1e-300)
@@ -126,6 +133,7 @@ def _refined(
 
 
 def _gauss(function: Callable[[float], float], low: float, high: float) -> float:
+    # The rule is symmetric: each positive node stands for itself and for its mirror image.
     centre, half = 0.5 * (low + high), 0.5 * (high - low)
     return half * math.fsum(
         weight * (function(centre - half * node) + function(centre + half * node)) for node, weight in _legendre()
@@ -135,14 +143,18 @@ def _gauss(function: Callable[[float], float], low: float, high: float) -> float
 @lru_cache(maxsize=1)
 def _legendre() -> tuple[tuple[float, float], ...]:
     """Return the positive nodes of the 20-point Gauss-Legendre rule with their weights."""
+    # The nodes are the roots of the Legendre polynomial of degree 20, found by Newton's method.
     rule = []
     for index in range(_NODES // 2):
+        # A classical first guess, near enough that Newton's method finds the root number `index` from above.
         x = math.cos(math.pi * (index + 0.75) / (_NODES + 0.5))
         slope = 1.0
         for _ in range(50):
+            # Bonnet's recursion, degree by degree: k P_k = (2k - 1) x P_(k-1) - (k - 1) P_(k-2).
             value, before = x, 1.0
             for degree in range(2, _NODES + 1):
                 value, before = ((2 * degree - 1) * x * value - (degree - 1) * before) / degree, value
+            # The derivative from the last two degrees: (x^2 - 1) P_n' = n (x P_n - P_(n-1)).
             slope = _NODES * (x * value - before) / (x * x - 1.0)
             step = value / slope
             x -= step

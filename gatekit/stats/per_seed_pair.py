@@ -104,6 +104,7 @@ class _Pairs:
 def _complete_pairs(seeds_a: Sequence[Key], seeds_b: Sequence[Key], values: Sequence[float]) -> _Pairs:
     column = checked_values("value", values)
     first, second = checked_keys("seed_a", seeds_a, len(column)), checked_keys("seed_b", seeds_b, len(column))
+    # Every pair's value belongs to both of its seeds.
     of_seed: dict[Key, list[float]] = {}
     for a, b, value in zip(first, second, column, strict=True):
         if a == b:
@@ -122,6 +123,8 @@ def _complete_pairs(seeds_a: Sequence[Key], seeds_b: Sequence[Key], values: Sequ
     estimate = mean(column)
     if n == 2:
         return _Pairs(estimate, None, n, 1)
-    # Leaving seed i out moves the mean by 2 (estimate - mean of its pairs) / (n - 2).
+    # Delete-one-seed jackknife, in closed form. Seed i has n - 1 pairs with mean m_i. Without them the mean of the rest
+    # is (n estimate - 2 m_i) / (n - 2), which differs from the estimate by 2 (estimate - m_i) / (n - 2). The jackknife
+    # variance is (n - 1) / n times the sum of the squares of these differences; the m_i average to the estimate.
     spread = sum_of_squares([mean(own) for own in of_seed.values()], estimate)
     return _Pairs(estimate, 4.0 * (n - 1) / (n * (n - 2) ** 2) * spread, n, len(column))

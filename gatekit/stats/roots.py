@@ -14,15 +14,20 @@ def root_of_decreasing(function: Callable[[float], float], low: float, high: flo
         high: where it is negative; returned when it is not.
         tolerance: stop when the bracket is this small relative to its ends.
     """
+    # Invariant: the function is positive at `low` and negative at `high`, so the root lies between them. at_low and
+    # at_high are its values there, or smaller ones on purpose: see below.
     at_low, at_high = function(low), function(high)
     if at_low <= 0.0:
         return low
     if at_high >= 0.0:
         return high
-    side = 0
+    side = 0  # which end moved in the step before: 1 the lower, -1 the upper
     for step in range(200):
         width = high - low
+        # Where the straight line between both ends crosses zero. Every fourth step takes the middle instead, so that
+        # the bracket shrinks at least by half in four steps, however curved the function is.
         middle = 0.5 * (low + high) if step % 4 == 3 else low + width * at_low / (at_low - at_high)
+        # The bracket is as small as asked for, or so small that no other double fits into it.
         if width <= tolerance * max(abs(low), abs(high)) or not low < middle < high:
             return middle
         value = function(middle)

@@ -47,7 +47,11 @@ def test_check_says_what_a_wrong_number_should_be_and_exits_2(tmp_path: Path) ->
     ("files", "code", "said"),
     [
         ({"claims.yaml": REGISTRY.replace("good]", "perfect]")}, 2, "gate 'perfect' of policy 'small' fails"),
-        ({"claims.yaml": REGISTRY.replace("good]", "measured_elsewhere]")}, 3, "is inconclusive: no ood summary"),
+        (
+            {"claims.yaml": REGISTRY.replace("good]", "measured_elsewhere]")},
+            3,
+            "is inconclusive: ood.auc_drop <= 0.1: no ood summary",
+        ),
         ({"README.md": README + value("evidence/none.json r2 n d", "5")}, 3, "no evidence at 'evidence/none.json'"),
         ({"README.md": README + value("oops")}, 4, "README.md:12:1: a value takes FILE MEASURE STATISTIC FORMAT"),
         ({"README.md": b"\xff"}, 4, "the document is not UTF-8"),
