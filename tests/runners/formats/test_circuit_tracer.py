@@ -76,6 +76,19 @@ def test_the_library_computes_the_same_from_the_same_file(
         close(sae.reconstruct(rows)[0], theirs(rows))
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_what_the_library_itself_saves_is_read(
+    name: str, weights: Draw, rows: torch.Tensor, peer: Callable[[str], Any], tmp_path: Path
+):
+    library = peer("circuit_tracer.transcoder.single_layer_transcoder")
+    path = saved(tmp_path, weights(**KINDS[name]))
+    settings = {"device": torch.device("cpu"), "lazy_encoder": False, "lazy_decoder": False}
+    theirs = library.load_relu_transcoder(str(path), 7, **settings)
+    theirs.to_safetensors(str(path))
+    with torch.no_grad():
+        close(read_sae(path).reconstruct(rows)[0], theirs(rows))
+
+
 def test_a_file_says_its_layer_and_the_configuration_its_hooks(weights: Draw, tmp_path: Path):
     sae = read_sae(saved(tmp_path, weights(**SHAPES)))
     assert sae.architecture == Transcoder(D, D, F, F, 0)

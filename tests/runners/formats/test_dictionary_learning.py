@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,55 @@ def test_latents_and_reconstruction_equal_the_library(
 def test_what_every_trainer_saves_is_read(trainer: str, weights: Callable[..., Weights], tmp_path: Path):
     sae = read(saved(tmp_path, TRAINERS[trainer], weights, trainer_class=trainer))
     assert (sae.architecture.d_in, sae.architecture.d_sae) == (D, F)
+
+
+# Where each trainer stands in the library, and every argument that one of them takes.
+MODULES = {
+    "StandardTrainer": "standard",
+    "StandardTrainerAprilUpdate": "standard",
+    "PAnnealTrainer": "p_anneal",
+    "GatedSAETrainer": "gdm",
+    "GatedAnnealTrainer": "gated_anneal",
+    "JumpReluTrainer": "jumprelu",
+    "TopKTrainer": "top_k",
+    "BatchTopKTrainer": "batch_top_k",
+    "MatryoshkaBatchTopKTrainer": "matryoshka_batch_top_k",
+}
+ARGUMENTS: dict[str, Any] = {
+    **{
+        "steps": 10,
+        "activation_dim": D,
+        "dict_size": F,
+        "layer": 8,
+        "lm_name": "m",
+        "submodule_name": "resid_post_layer_8",
+    },
+    **{"k": K, "group_fractions": [0.25, 0.75], "threshold_start_step": 1, "lr": 1e-3, "device": "cpu", "seed": 0},
+    **{"warmup_steps": 2, "sparsity_warmup_steps": 2, "decay_start": 8, "l1_penalty": 0.1, "resample_steps": None},
+    **{"sparsity_function": "Lp", "initial_sparsity_penalty": 0.1, "n_sparsity_updates": 2},
+    **{"p_start": 1, "p_end": 0.2, "anneal_start": 2, "anneal_end": 8},
+}
+
+
+@pytest.mark.parametrize("trainer", MODULES)
+def test_what_a_trainer_of_the_library_has_learned_is_read(
+    trainer: str, rows: torch.Tensor, peer: Callable[[str], Any], tmp_path: Path
+):
+    kind = getattr(peer(f"dictionary_learning.trainers.{MODULES[trainer]}"), trainer)
+    taken = inspect.signature(kind.__init__).parameters
+    torch.manual_seed(0)
+    learning = kind(**{name: value for name, value in ARGUMENTS.items() if name in taken})
+    for step in range(6):
+        learning.update(step, rows)
+    torch.save(learning.ae.state_dict(), tmp_path / "ae.pt")
+    (tmp_path / "config.json").write_text(json.dumps({"trainer": learning.config, "buffer": BUFFER}))
+    theirs = learning.ae
+    if learning.config["dict_class"] == "AutoEncoder":
+        theirs = type(theirs).from_pretrained(str(tmp_path / "ae.pt"))
+    sae = read(tmp_path)
+    with torch.no_grad():
+        torch.testing.assert_close(sae.encode(rows), theirs.encode(rows), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(sae.reconstruct(rows)[0], theirs(rows), rtol=1e-5, atol=1e-5)
 
 
 def test_what_the_configuration_says_of_the_use_is_kept(weights: Callable[..., Weights], tmp_path: Path):

@@ -67,6 +67,19 @@ def test_latents_and_reconstruction_equal_the_library(
         torch.testing.assert_close(reconstruction, theirs.sae_out, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", CODERS)
+def test_what_the_library_itself_saves_is_read(
+    name: str, weights: Callable[..., Weights], rows: torch.Tensor, peer: Callable[[str], Any], tmp_path: Path
+):
+    config = {key: value for key, value in {**CONFIG, **CODERS[name]}.items() if key != "d_in"}
+    coder = peer("sparsify.sparse_coder").SparseCoder(D, peer("sparsify.config").SparseCoderConfig(**config))
+    shapes = {**SHAPES, "W_skip": (D, D)} if config["skip_connection"] else SHAPES
+    coder.load_state_dict(weights(**shapes))
+    coder.save_to_disk(tmp_path)
+    with torch.no_grad():
+        torch.testing.assert_close(read(tmp_path).reconstruct(rows)[0], coder(rows).sae_out, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("transcode", [False, True])
 def test_groupmax_keeps_the_largest_of_each_group_by_hand(
     transcode: bool, weights: Callable[..., Weights], rows: torch.Tensor, tmp_path: Path
