@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gatekit.errors import GatekitError
+from runners.arrays import Floats
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
 from runners.places import caused_by, config_error
 from runners.progress import showing
-from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.architecture_plan import SaePlan
 from runners.saes.checkpoint import SavedCheckpoint
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import Sae
@@ -73,20 +72,20 @@ class TrainedSaes:
     inputs: Activations
     targets: Activations | None
     """What transcoders reconstruct; None where that is the inputs."""
-    plan: ArchitecturePlan
+    plan: SaePlan
     stack: SaeStack
     checkpoints: tuple[SavedCheckpoint, ...]
 
     @property
-    def decoders(self) -> np.ndarray:
+    def decoders(self) -> Floats:
         """(seeds, d_sae, d_out) rows."""
-        rows: np.ndarray = self.stack.parameters["W_dec"].cpu().numpy()
+        rows: Floats = self.stack.parameters["W_dec"].cpu().numpy()
         return rows
 
     @property
-    def initial_decoders(self) -> np.ndarray:
+    def initial_decoders(self) -> Floats:
         """(seeds, d_sae, d_out) rows before training."""
-        rows: np.ndarray = self.stack.initial_decoders.cpu().numpy()
+        rows: Floats = self.stack.initial_decoders.cpu().numpy()
         return rows
 
     def sae(self, place: int) -> Sae:
@@ -203,7 +202,7 @@ def collect_layers(
 
 def train(
     inputs: Activations,
-    sae: ArchitecturePlan,
+    sae: SaePlan,
     training: TrainingPlan,
     seeds: Sequence[int],
     surroundings: Surroundings,

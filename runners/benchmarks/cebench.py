@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 
 from gatekit.errors import GatekitError
+from runners.arrays import Flags, Floats, Integers
 
 Formula = Literal["paper", "upstream_2025_05"]
 
@@ -37,18 +38,18 @@ _PAIRS_PER_CHUNK = 256
 class PairMeans:
     """Mean latents of story pairs."""
 
-    first: np.ndarray
+    first: Floats
     """(pairs, d_sae): V1."""
-    second: np.ndarray
+    second: Floats
     """(pairs, d_sae): V2."""
-    tokens: np.ndarray
+    tokens: Integers
     """(pairs, 2): tokens of either story."""
 
-    def joint(self, start: int, stop: int) -> np.ndarray:
+    def joint(self, start: int, stop: int) -> Floats:
         """Return I1 of the pairs from `start` to `stop`, (pairs, d_sae) float64: every token counts once."""
         tokens = self.tokens[start:stop].astype(np.float64)
         weights = tokens / tokens.sum(axis=1, keepdims=True)
-        both: np.ndarray = weights[:, :1] * self.first[start:stop] + weights[:, 1:] * self.second[start:stop]
+        both: Floats = weights[:, :1] * self.first[start:stop] + weights[:, 1:] * self.second[start:stop]
         return both
 
 
@@ -56,10 +57,10 @@ class PairMeans:
 class PairScores:
     """Of every pair, (pairs,) float64."""
 
-    contrastive: np.ndarray
-    independence: np.ndarray
-    interpretability: np.ndarray
-    flat: np.ndarray
+    contrastive: Floats
+    independence: Floats
+    interpretability: Floats
+    flat: Flags
     """bool: a distance of the pair is the same at every latent; the score of that distance is then 0."""
 
 
@@ -99,10 +100,11 @@ def score_pairs(means: PairMeans, formula: Formula) -> PairScores:
             # Rounding can lift a lone latent's z above the ceiling by a few units in the last place.
             scores[place, start:stop] = np.minimum(found, highest)
             flat[start:stop] |= same
-    return PairScores(*scores, flat=flat)
+    contrastive, independence, interpretability = scores
+    return PairScores(contrastive, independence, interpretability, flat)
 
 
-def largest_z(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def largest_z(distances: Floats) -> tuple[Floats, Floats]:
     """Return each row's largest z, (pairs,), 0 where the row does not vary, and which rows these are.
 
     Args:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runners.arrays import Floats
 from runners.benchmarks.probing import Probe, chosen, dense_probe, sparse_probes
 from runners.subjects.labelled_texts import Split
 from runners.subjects.shifted_texts import ShiftedTexts
@@ -54,7 +55,7 @@ def relative_drop(probe: ShiftedProbe) -> float:
 
 
 def probe_latents(
-    inside: np.ndarray, shifted: np.ndarray, texts: ShiftedTexts, ks: Sequence[int], penalty: str, seed: int
+    inside: Floats, shifted: Floats, texts: ShiftedTexts, ks: Sequence[int], penalty: str, seed: int
 ) -> ShiftedProbe:
     """Fit sparse probes in distribution, choose k by validation inside the fitted rows, and test that one twice.
 
@@ -72,13 +73,13 @@ def probe_latents(
     return _twice(tested, again)
 
 
-def probe_activations(inside: np.ndarray, shifted: np.ndarray, texts: ShiftedTexts, seed: int) -> ShiftedProbe:
+def probe_activations(inside: Floats, shifted: Floats, texts: ShiftedTexts, seed: int) -> ShiftedProbe:
     """Fit the dense probe in distribution and test it twice; arguments as for `probe_latents`, d_model wide."""
     features, labels, ours, theirs = _joined(inside, shifted, texts)
     return _twice(dense_probe(features, labels, ours, seed), dense_probe(features, labels, theirs, seed))
 
 
-def _joined(inside: np.ndarray, shifted: np.ndarray, texts: ShiftedTexts) -> tuple[np.ndarray, list[int], Split, Split]:
+def _joined(inside: Floats, shifted: Floats, texts: ShiftedTexts) -> tuple[Floats, list[int], Split, Split]:
     """Return all rows, their labels, and the two splits: the same rows to fit on, and either side to test on."""
     beyond = np.arange(len(inside), len(inside) + len(shifted))
     labels = [*texts.inside.labels, *texts.shifted.labels]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from runners.arrays import Floats
 from runners.subjects.labelled_texts import Split
 
 
@@ -36,7 +37,7 @@ class Probe:
 
 
 def sparse_probes(
-    latents: np.ndarray, labels: Sequence[int], split: Split, ks: Sequence[int], penalty: str, seed: int
+    latents: Floats, labels: Sequence[int], split: Split, ks: Sequence[int], penalty: str, seed: int
 ) -> list[Probe]:
     """Train one logistic regression for each k on the k latents whose class means differ most.
 
@@ -59,7 +60,7 @@ def sparse_probes(
     ]
 
 
-def dense_probe(activations: np.ndarray, labels: Sequence[int], split: Split, seed: int) -> Probe:
+def dense_probe(activations: Floats, labels: Sequence[int], split: Split, seed: int) -> Probe:
     """Train a logistic regression on all of the model's activations, (rows, d_model) float32: sae-probes' baseline."""
     return _fitted(activations, np.asarray(labels), split, "l2", seed, k=activations.shape[1], latents=())
 
@@ -75,7 +76,7 @@ def outcome(candidate: float, baseline: float) -> float:
 
 
 def _fitted(
-    features: np.ndarray, y: np.ndarray, split: Split, penalty: str, seed: int, *, k: int, latents: tuple[int, ...]
+    features: Floats, y: Floats, split: Split, penalty: str, seed: int, *, k: int, latents: tuple[int, ...]
 ) -> Probe:
     with quiet():
         from sae_probes.utils_training import find_best_reg

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from gatekit.errors import GatekitError
+from runners.arrays import Floats
 from runners.benchmarks.probing import Probe, dense_probe, sparse_probes
 from runners.benchmarks.saebench_cache import Json, remembered, surrounding_key
 from runners.benchmarks.saebench_plan import ALL, ProbingPlan
@@ -24,6 +25,7 @@ from runners.places import caused_by, place_of
 from runners.progress import Progress, Silent
 from runners.saes.making import modules_of
 from runners.saes.sae import Sae
+from runners.subjects.activation_store import Pooling
 from runners.subjects.labelled_texts import LabelledTexts, read_as_filed, read_labelled, registered_datasets, split
 from runners.subjects.language_model import LanguageModel
 from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredTextStore, side_by_side
@@ -143,7 +145,7 @@ def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, Texts]:
     shared = bench.trained_on & set(labelled.digests)
     if shared:
         raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{name}'")
-    pooling = "tokens" if plan.pooling == "mean" else "last"
+    pooling: Pooling = "tokens" if plan.pooling == "mean" else "last"
     show = lambda: nullcontext(Silent())  # noqa: E731
     hooks = bench.hook.split(HOOKS_SEPARATOR)
     stores = [store_texts(bench.model, hook, labelled, pooling, plan.max_tokens, bench.cache, show) for hook in hooks]
@@ -196,7 +198,7 @@ def _probes(bench: Bench, labelled: LabelledTexts, store: Texts, arm: Arm | None
     return sparse_probes(features, labelled.labels, sides, plan.ks, plan.penalty, plan.seed)
 
 
-def pooled(store: Texts, encode: Callable[[torch.Tensor], torch.Tensor], device: str) -> np.ndarray:
+def pooled(store: Texts, encode: Callable[[torch.Tensor], torch.Tensor], device: str) -> Floats:
     """Return the mean of the encoded rows of each text, (texts, width) float32.
 
     Args:
@@ -216,5 +218,5 @@ def pooled(store: Texts, encode: Callable[[torch.Tensor], torch.Tensor], device:
         sums.index_add_(0, owners[start : start + _ROWS_PER_CHUNK], encoded)
     if sums is None:
         raise ValueError("no rows")
-    means: np.ndarray = (sums / torch.from_numpy(counts).unsqueeze(1)).float().numpy()
+    means: Floats = (sums / torch.from_numpy(counts).unsqueeze(1)).float().numpy()
     return means

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -101,11 +102,11 @@ def _folder(rows: torch.Tensor, name: str) -> Iterator[Path]:
         yield folder
 
 
-def _written(folder: Path, kind: str) -> list[dict[str, object]]:
+def _written(folder: Path, kind: str) -> list[dict[str, Any]]:
     (path,) = (folder / f"{kind}_{_MODEL}" / "normal_setting").glob("*.json")
-    entries: list[dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
+    entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return entries
 
 
-def _scores(entry: dict[str, object]) -> tuple[float, float, float, float]:
+def _scores(entry: dict[str, Any]) -> tuple[float, float, float, float]:
     return tuple(float(str(entry[name])) for name in ("val_auc", "test_auc", "test_acc", "test_f1"))  # type: ignore[return-value]

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Block = Callable[[int, int], np.ndarray]
+from runners.arrays import Floats, Integers
+
+Block = Callable[[int, int], Floats]
 """(start, stop) -> similarities of these rows with all columns, float32, finite."""
 
 TOLERANCE = 1e-6
@@ -33,9 +35,9 @@ _CHEAPEST = 1e-12
 class CandidateMatching:
     """A matching of every row to a column of its own."""
 
-    columns: np.ndarray
+    columns: Integers
     """(rows,) partner of each row."""
-    similarities: np.ndarray
+    similarities: Floats
     """(rows,) of each row with its partner, float64."""
     shortfall: float
     """What the sum of its similarities may lack of the best sum, at most, divided by the number of rows."""
@@ -45,9 +47,9 @@ class CandidateMatching:
 class _Pairs:
     """Candidate pairs, row by row, without repetition."""
 
-    rows: np.ndarray
-    columns: np.ndarray
-    values: np.ndarray
+    rows: Integers
+    columns: Integers
+    values: Floats
     """Similarities, float64."""
 
     def and_also(self, others: _Pairs, width: int) -> _Pairs:
@@ -95,7 +97,7 @@ def match_candidates(block: Block, rows: int, columns: int, candidates: int = 32
     return CandidateMatching(partners, similarities, float(shortfall))
 
 
-def _solve(pairs: _Pairs, rows: int, columns: int) -> np.ndarray:
+def _solve(pairs: _Pairs, rows: int, columns: int) -> Integers:
     """Return the place in `pairs` of every row's pair in the best matching among them."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
@@ -107,11 +109,11 @@ def _solve(pairs: _Pairs, rows: int, columns: int) -> np.ndarray:
     )
     order = np.argsort(matched_rows)
     wanted = np.arange(rows) * columns + partners[order]
-    places: np.ndarray = np.searchsorted(pairs.rows * columns + pairs.columns, wanted)
+    places: Integers = np.searchsorted(pairs.rows * columns + pairs.columns, wanted)
     return places
 
 
-def _prices(pairs: _Pairs, own: np.ndarray, columns: int) -> np.ndarray:
+def _prices(pairs: _Pairs, own: Integers, columns: int) -> Floats:
     """Return prices, (columns,) float32, at which no row gains by another candidate than its own, as far as found.
 
     Longest paths from column to column by Bellman and Ford: leaving column p(i) for column j gains row i
@@ -134,7 +136,7 @@ def _prices(pairs: _Pairs, own: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _survey(
-    prices: np.ndarray, block: Block, rows: int, columns: int, count: int, cuts: np.ndarray | None
+    prices: Floats, block: Block, rows: int, columns: int, count: int, cuts: Floats | None
 ) -> tuple[_Pairs, float]:
     """Look at all pairs: return those that leave a row more than its cut, and the sum of what the best one leaves.
 

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from statistics import fmean
 
-import numpy as np
-
+from runners.arrays import Flags, Floats
 from runners.metrics.consistency import chance_corrected
 from runners.metrics.gaussian import gaussian_dictionaries
 from runners.metrics.seed_pairs import PairScores, score_pairs
@@ -35,8 +34,8 @@ class BesideChance:
 
 
 def score_beside_chance(
-    decoders: np.ndarray,
-    live: np.ndarray,
+    decoders: Floats,
+    live: Flags,
     seeds: Sequence[int],
     d_model: int,
     draws: int,

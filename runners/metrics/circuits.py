@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runners.arrays import Flags, Floats, Integers
+
 FAMILIES = ("a", "b", "a + b")
 """What a latent at "=" may be a function of: one of the numbers, or their sum."""
 
@@ -30,7 +32,7 @@ def frequencies_of(p: int) -> range:
     return range(1, (p - 1) // 2 + 1)
 
 
-def fourier_basis(p: int, frequencies: Sequence[int] | None = None) -> np.ndarray:
+def fourier_basis(p: int, frequencies: Sequence[int] | None = None) -> Floats:
     """Return cosine and sine of each frequency, (2 * frequencies, p) float64 with orthonormal rows.
 
     Args:
@@ -49,11 +51,11 @@ def fourier_basis(p: int, frequencies: Sequence[int] | None = None) -> np.ndarra
         raise ValueError(f"a frequency is there twice: {chosen}")
     angles = 2 * np.pi * np.outer(chosen, np.arange(p)) / p
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    basis: np.ndarray = rows.reshape(2 * len(chosen), p) * np.sqrt(2 / p)
+    basis: Floats = rows.reshape(2 * len(chosen), p) * np.sqrt(2 / p)
     return basis
 
 
-def frequency_shares(table: np.ndarray) -> np.ndarray:
+def frequency_shares(table: Floats) -> Floats:
     """Return each frequency's share of the variance of a table over Z_p, ((p - 1) / 2,), summing to 1.
 
     Args:
@@ -70,11 +72,11 @@ def frequency_shares(table: np.ndarray) -> np.ndarray:
     if not (np.isfinite(total) and total > 0):
         raise ValueError("the table does not vary or is not finite")
     parts = np.square(fourier_basis(len(table)) @ free).sum(axis=1)
-    shares: np.ndarray = parts.reshape(-1, 2).sum(axis=1) / total
+    shares: Floats = parts.reshape(-1, 2).sum(axis=1) / total
     return shares
 
 
-def projection_r2(table: np.ndarray, frequencies: Sequence[int]) -> float:
+def projection_r2(table: Floats, frequencies: Sequence[int]) -> float:
     """Return the share of a table's variance, (p, width), that lies in the span of the frequencies: 1 - SSE / SST.
 
     Raises:
@@ -101,7 +103,7 @@ def chance_r2(p: int, count: int) -> float:
     return 2 * count / (p - 1)
 
 
-def key_frequencies(shares: np.ndarray, multiple: float) -> tuple[int, ...]:
+def key_frequencies(shares: Floats, multiple: float) -> tuple[int, ...]:
     """Return the frequencies whose share is at least `multiple` times the mean share, in increasing order.
 
     Estimated from the model at hand: which frequencies a model uses depends on its seed.
@@ -110,13 +112,13 @@ def key_frequencies(shares: np.ndarray, multiple: float) -> tuple[int, ...]:
     return tuple(int(k) for k in chosen)
 
 
-def top_frequencies(shares: np.ndarray, count: int) -> tuple[int, ...]:
+def top_frequencies(shares: Floats, count: int) -> tuple[int, ...]:
     """Return the `count` frequencies with the largest shares, in increasing order; of equal ones the lower."""
     order = np.argsort(-shares, kind="stable")[:count] + 1
     return tuple(sorted(int(k) for k in order))
 
 
-def relabelled(values: np.ndarray, p: int, permutation: np.ndarray) -> np.ndarray:
+def relabelled(values: Floats, p: int, permutation: Integers) -> Floats:
     """Return a table over numbers, (p, ...), or pairs, (p * p, ...), whose entry for x is the one of permutation[x].
 
     As a control: what was a function of one number still is, and sparsity and every statistic that knows nothing of
@@ -130,7 +132,7 @@ def relabelled(values: np.ndarray, p: int, permutation: np.ndarray) -> np.ndarra
     if len(values) not in (p, p * p):
         raise ValueError(f"{len(values)} rows are neither {p} numbers nor {p * p} pairs")
     rows = permutation if len(values) == p else (permutation[:, None] * p + permutation[None, :]).reshape(-1)
-    moved: np.ndarray = values[rows]
+    moved: Floats = values[rows]
     return moved
 
 
@@ -138,19 +140,19 @@ def relabelled(values: np.ndarray, p: int, permutation: np.ndarray) -> np.ndarra
 class LatentFrequencies:
     """What each latent is made of, over all pairs (a, b)."""
 
-    purity: np.ndarray
+    purity: Floats
     """(latents,) share of the latent's variance on its best frequency: on cosine and sine of k a, k b and k (a + b)
     together, six dimensions of p * p - 1. 1 for a latent of one frequency; 0 for one that does not vary."""
-    frequency: np.ndarray
+    frequency: Integers
     """(latents,) that frequency, 0 for a latent that does not vary."""
-    families: np.ndarray
+    families: Floats
     """(latents, 3) shares of the variance that are a function of a alone, of b alone, and of a + b alone, all
     frequencies; the rest belongs to other combinations, such as a - b."""
-    varies: np.ndarray
+    varies: Flags
     """(latents,) bool."""
 
 
-def latent_frequencies(values: np.ndarray, p: int) -> LatentFrequencies:
+def latent_frequencies(values: Floats, p: int) -> LatentFrequencies:
     """Analyse latents as functions of (a, b).
 
     Args:
@@ -188,9 +190,9 @@ def latent_frequencies(values: np.ndarray, p: int) -> LatentFrequencies:
     return LatentFrequencies(purity, frequency, families, varies)
 
 
-def single_frequency(found: LatentFrequencies, cut: float) -> np.ndarray:
+def single_frequency(found: LatentFrequencies, cut: float) -> Flags:
     """Return which latents count as single-frequency, (latents,) bool: those with a purity of at least `cut`."""
-    chosen: np.ndarray = found.varies & (found.purity >= cut)
+    chosen: Flags = found.varies & (found.purity >= cut)
     return chosen
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runners.arrays import Flags, Floats, Integers
 from runners.metrics.candidate_matching import TOLERANCE, Block, match_candidates, row_blocks
 
 METHOD = (
@@ -33,13 +34,13 @@ LARGEST_HELD = 16384
 class Matching:
     """A one-to-one matching of latents that maximises the sum of signed cosines."""
 
-    cosines: np.ndarray
+    cosines: Floats
     """(matched,) signed cosine of each matched pair; min(rows of a, rows of b) of them."""
     larger: int
     """Rows of the larger dictionary."""
-    rows: np.ndarray
+    rows: Integers
     """(matched,) rows of the first dictionary, in increasing order."""
-    columns: np.ndarray
+    columns: Integers
     """(matched,) their partners in the second."""
     shortfall: float = 0.0
     """What `mean` may lack of the best matching's, at most; 0 for a best matching."""
@@ -67,18 +68,18 @@ class Agreement:
 class Comparison:
     """The signed cosines of two dictionaries, held whole or computed when asked for."""
 
-    a: np.ndarray
+    a: Floats
     """(rows of a, d_model) of unit length."""
-    b: np.ndarray
+    b: Floats
     """(rows of b, d_model) of unit length."""
-    held: np.ndarray | None
+    held: Floats | None
 
-    def block(self, start: int, stop: int) -> np.ndarray:
+    def block(self, start: int, stop: int) -> Floats:
         """Return the cosines of rows start:stop of the first dictionary with all of the second."""
-        found: np.ndarray = self.a[start:stop] @ self.b.T if self.held is None else self.held[start:stop]
+        found: Floats = self.a[start:stop] @ self.b.T if self.held is None else self.held[start:stop]
         return found
 
-    def among(self, live_a: np.ndarray, live_b: np.ndarray) -> Comparison:
+    def among(self, live_a: Flags, live_b: Flags) -> Comparison:
         """Return the comparison of some latents only, given as bool (rows of a,) and (rows of b,)."""
         held = None if self.held is None else self.held[np.ix_(live_a, live_b)]
         return Comparison(self.a[live_a], self.b[live_b], held)
@@ -95,7 +96,7 @@ class Comparison:
         return Agreement(matching, _mmcs_by_blocks(self.block, len(self.a), len(self.b)))
 
 
-def compare(a: np.ndarray, b: np.ndarray, d_model: int) -> Comparison:
+def compare(a: Floats, b: Floats, d_model: int) -> Comparison:
     """Compare two dictionaries (latents, d_model); float64 up to 2048 latents, float32 above.
 
     Raises:
@@ -104,21 +105,22 @@ def compare(a: np.ndarray, b: np.ndarray, d_model: int) -> Comparison:
     """
     larger = max(len(a), len(b))
     precision = np.float64 if larger <= _LARGEST_DENSE else np.float32
-    rows_a, rows_b = (_unit_rows(each, d_model).astype(precision, copy=False) for each in (a, b))
+    rows_a: Floats = _unit_rows(a, d_model).astype(precision, copy=False)
+    rows_b: Floats = _unit_rows(b, d_model).astype(precision, copy=False)
     return Comparison(rows_a, rows_b, rows_a @ rows_b.T if larger <= LARGEST_HELD else None)
 
 
-def cosines(a: np.ndarray, b: np.ndarray, d_model: int) -> np.ndarray:
+def cosines(a: Floats, b: Floats, d_model: int) -> Floats:
     """Return signed cosines (rows of a, rows of b) float64 of two dictionaries (latents, d_model).
 
     Raises:
         ValueError: as for `compare`.
     """
-    product: np.ndarray = _unit_rows(a, d_model) @ _unit_rows(b, d_model).T
+    product: Floats = _unit_rows(a, d_model) @ _unit_rows(b, d_model).T
     return product
 
 
-def match(a: np.ndarray, b: np.ndarray, d_model: int) -> Matching:
+def match(a: Floats, b: Floats, d_model: int) -> Matching:
     """Match the latents of two dictionaries one to one, as in Song et al. 2505.20254.
 
     Dictionaries of different size are matched as far as the smaller one goes.
@@ -126,7 +128,7 @@ def match(a: np.ndarray, b: np.ndarray, d_model: int) -> Matching:
     return compare(a, b, d_model).agreement().matching
 
 
-def matching_of(similarity: np.ndarray) -> Matching:
+def matching_of(similarity: Floats) -> Matching:
     """Return the best matching by a matrix of signed cosines (rows of a, rows of b)."""
     rows, columns = similarity.shape
     if max(rows, columns) <= _LARGEST_DENSE:
@@ -157,7 +159,7 @@ def _match_by_blocks(block: Block, rows: int, columns: int) -> Matching:
     return Matching(found.similarities, columns, np.arange(rows), found.columns, shortfall)
 
 
-def _hungarian(similarity: np.ndarray) -> Matching:
+def _hungarian(similarity: Floats) -> Matching:
     from scipy.optimize import linear_sum_assignment
 
     # As costs in float64 the solver takes the matrix as it is; asked to maximise, it would make two copies.
@@ -179,12 +181,12 @@ def _turned(matching: Matching) -> Matching:
     )
 
 
-def pw_mcc(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
+def pw_mcc(a: Floats, b: Floats, d_model: int) -> float:
     """Return the mean signed cosine of matched latents of one pair (Song et al. 2505.20254)."""
     return match(a, b, d_model).mean
 
 
-def mmcs(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
+def mmcs(a: Floats, b: Floats, d_model: int) -> float:
     """Return the mean over latents of the largest |cosine| in the other dictionary, averaged over both directions.
 
     Not one to one: many latents may share a partner, and duplicates raise the score.
@@ -193,7 +195,7 @@ def mmcs(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
     return _mmcs_by_blocks(compared.block, len(a), len(b))
 
 
-def mmcs_of(similarity: np.ndarray) -> float:
+def mmcs_of(similarity: Floats) -> float:
     """MMCS of a matrix of signed cosines (rows of a, rows of b)."""
     return _mmcs_by_blocks(lambda start, stop: similarity[start:stop], *similarity.shape)
 
@@ -212,7 +214,7 @@ def chance_corrected(score: float, floor: float) -> float:
     return (score - floor) / (1 - floor)
 
 
-def mean_row_cosine(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
+def mean_row_cosine(a: Floats, b: Floats, d_model: int) -> float:
     """Return the mean cosine of each row of `a` with the row of `b` at the same place.
 
     Raises:
@@ -223,12 +225,12 @@ def mean_row_cosine(a: np.ndarray, b: np.ndarray, d_model: int) -> float:
     return min(1.0, float(np.einsum("fd,fd->f", _unit_rows(a, d_model), _unit_rows(b, d_model)).mean()))
 
 
-def _unit_rows(dictionary: np.ndarray, d_model: int) -> np.ndarray:
+def _unit_rows(dictionary: Floats, d_model: int) -> Floats:
     if dictionary.ndim != 2 or dictionary.shape[1] != d_model or not len(dictionary):
         raise ValueError(
             f"a dictionary of shape {dictionary.shape} is not (latents, d_model={d_model}); pass rows = latents"
         )
-    rows: np.ndarray = dictionary.astype(np.float64)
+    rows: Floats = dictionary.astype(np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or (norms == 0).any():
         raise ValueError("a dictionary row is zero or not finite and has no direction")

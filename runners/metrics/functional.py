@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runners.arrays import Floats, Integers
 from runners.metrics.candidate_matching import row_blocks
 from runners.metrics.consistency import LARGEST_HELD, Matching, compare, match_blocks, matching_of
 
@@ -31,18 +32,19 @@ _ROWS_PER_CHUNK = 2048
 class Effects:
     """The live latents of one SAE on some rows, scaled so that products are cosines."""
 
-    places: np.ndarray
+    places: Integers
     """(live,) their numbers in the SAE."""
     activations: Any
     """(rows, live) scipy.sparse.csc_array float64, each column of unit length."""
-    directions: np.ndarray
+    directions: Floats
     """(live, d_model) float64 decoder rows of unit length."""
 
-    def with_rows_of(self, other: Effects, start: int, stop: int) -> np.ndarray:
+    def with_rows_of(self, other: Effects, start: int, stop: int) -> Floats:
         """Return the cosines of effects of latents start:stop with all of another SAE's, float32; 0 if negative."""
         together = (self.activations[:, start:stop].T @ other.activations).toarray()
         cosines = together * (self.directions[start:stop] @ other.directions.T)
-        return np.maximum(cosines, 0.0).astype(np.float32)
+        rectified: Floats = np.maximum(cosines, 0.0).astype(np.float32)
+        return rectified
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class FunctionalScores:
     """What a matching's mean may lack of the best one's, at most; 0 up to 16384 live latents."""
 
 
-def latents_of(reconstruct: Reconstruct, rows: np.ndarray, device: str) -> list[Any]:
+def latents_of(reconstruct: Reconstruct, rows: Floats, device: str) -> list[Any]:
     """Return each seed's latents on `rows`, (rows, d_in), as a scipy.sparse.csr_array (rows, d_sae) float32."""
     import torch
     from scipy.sparse import csr_array, vstack
@@ -72,7 +74,7 @@ def latents_of(reconstruct: Reconstruct, rows: np.ndarray, device: str) -> list[
     return [vstack(of_seed, format="csr") for of_seed in zip(*parts, strict=True)]
 
 
-def effects(latents: Any, decoder: np.ndarray) -> Effects:
+def effects(latents: Any, decoder: Floats) -> Effects:
     """Return the effects of the latents that are active on some row.
 
     Args:
@@ -103,10 +105,10 @@ def match_effects(a: Effects, b: Effects) -> Matching:
     """
     shape = len(a.places), len(b.places)
 
-    def block(start: int, stop: int) -> np.ndarray:
+    def block(start: int, stop: int) -> Floats:
         return a.with_rows_of(b, start, stop)
 
-    def turned(start: int, stop: int) -> np.ndarray:
+    def turned(start: int, stop: int) -> Floats:
         return b.with_rows_of(a, start, stop)
 
     if max(shape) <= LARGEST_HELD:
@@ -148,7 +150,7 @@ def functional_scores(a: Effects, b: Effects) -> FunctionalScores:
 
 
 def score_functional_pairs(
-    latents: Sequence[Any], decoders: np.ndarray, pairs: Sequence[tuple[int, int]]
+    latents: Sequence[Any], decoders: Floats, pairs: Sequence[tuple[int, int]]
 ) -> list[FunctionalScores]:
     """Score pairs of a stack of SAEs.
 

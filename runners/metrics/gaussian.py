@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from runners.arrays import Floats
 from runners.seeding import generator
 
 
-def gaussian_dictionaries(seeds: Sequence[int], d_sae: int, d_model: int, draw: int) -> np.ndarray:
+def gaussian_dictionaries(seeds: Sequence[int], d_sae: int, d_model: int, draw: int) -> Floats:
     """Return one Gaussian dictionary per seed, (seeds, d_sae, d_model) float32, the `draw`-th of each seed."""
     import torch
 

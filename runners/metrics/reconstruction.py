@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from runners.arrays import Flags, Floats
+
 Reconstruct = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """(tokens, d_in) -> reconstructions (seeds, tokens, d_in) and latents (seeds, tokens, d_sae)."""
 
@@ -24,7 +26,7 @@ class Reconstruction:
     """Mean number of active latents per row."""
     mse: tuple[float, ...]
     """Mean over rows and dimensions, in the model's units."""
-    live: np.ndarray
+    live: Flags
     """(seeds, d_sae) bool: active on at least one row."""
 
     @property
@@ -34,7 +36,7 @@ class Reconstruction:
 
 
 def measure_reconstruction(
-    reconstruct: Reconstruct, rows: np.ndarray, device: str, targets: np.ndarray | None = None
+    reconstruct: Reconstruct, rows: Floats, device: str, targets: Floats | None = None
 ) -> Reconstruction:
     """Measure a stack of SAEs on held-out `rows`, (rows, d_in).
 
@@ -78,5 +80,5 @@ def measure_reconstruction(
     )
 
 
-def _on(device: str, rows: np.ndarray) -> torch.Tensor:
+def _on(device: str, rows: Floats) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(rows)).to(device).float()

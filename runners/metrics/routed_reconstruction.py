@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from runners.arrays import Floats
 from runners.metrics.reconstruction import Reconstruction
 from runners.saes.normalisation import factor_of
 from runners.saes.route import RouteSAE
@@ -17,7 +18,7 @@ from runners.saes.training import SaeStack
 _ROWS_PER_CHUNK = 2048
 
 
-def measure_routed(stack: SaeStack, rows: np.ndarray, device: str) -> Reconstruction:
+def measure_routed(stack: SaeStack, rows: Floats, device: str) -> Reconstruction:
     """Measure a stack of RouteSAEs on held-out rows, (rows, layers, d_in), in scaled units.
 
     Raises:
@@ -36,7 +37,7 @@ def measure_routed(stack: SaeStack, rows: np.ndarray, device: str) -> Reconstruc
     )
 
 
-def _one(stack: SaeStack, place: int, rows: np.ndarray, device: str) -> tuple[float, float, float, np.ndarray]:
+def _one(stack: SaeStack, place: int, rows: Floats, device: str) -> tuple[float, float, float, Floats]:
     architecture = stack.architecture
     assert isinstance(architecture, RouteSAE)
     parameters = {name: value[place].to(device) for name, value in stack.parameters.items()}

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
-
+from runners.arrays import Flags, Floats
 from runners.metrics.consistency import compare
 from runners.progress import Progress
 
@@ -29,12 +28,12 @@ class PairScores:
 
 
 def score_pairs(
-    decoders: np.ndarray,
+    decoders: Floats,
     seeds: Sequence[int],
     d_model: int,
     cut: float,
     progress: Progress,
-    live: np.ndarray | None = None,
+    live: Flags | None = None,
 ) -> PairScores:
     """Score all n(n-1)/2 pairs.
 

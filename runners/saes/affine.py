@@ -12,7 +12,8 @@ from runners.saes.architecture import Parameters, Shapes
 def unit_rows(generator: torch.Generator, rows: int, width: int) -> torch.Tensor:
     """Draw directions: Gaussian rows divided by their norm, (rows, width)."""
     drawn = torch.randn((rows, width), generator=generator)
-    return drawn / drawn.norm(dim=1, keepdim=True)
+    norms: torch.Tensor = drawn.norm(dim=1, keepdim=True)
+    return drawn / norms
 
 
 def tied_start(generator: torch.Generator, d_sae: int, b_dec: torch.Tensor) -> Parameters:

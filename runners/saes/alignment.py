@@ -136,7 +136,8 @@ class Aligned:
 
 def unit(rows: torch.Tensor) -> torch.Tensor:
     """Return rows divided by their norm."""
-    return rows / rows.norm(dim=-1, keepdim=True)
+    norms: torch.Tensor = rows.norm(dim=-1, keepdim=True)
+    return rows / norms
 
 
 def nearest_cosine(decoder: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -12,13 +12,16 @@ from typing import Annotated, Literal
 from runners.config import Bounds
 from runners.saes.registry import Configurable
 
+ControlKind = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"]
+"""Which part of an SAE is held or shared; `runners.saes.controls` says what each does."""
+
 
 @dataclass(frozen=True)
 class ArchitectureOptions:
     """The options of all architectures; each is null where its architecture has no such option."""
 
     architecture: Configurable
-    control: Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"] | None = None
+    control: ControlKind | None = None
     """Part of the SAE that is held or shared (see `runners.saes.controls`); null trains all of it."""
     d_sae: Annotated[int, Bounds(1, 10_000_000)] | None = None
     k: Annotated[int, Bounds(1, 10_000_000)] | None = None

@@ -5,13 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from runners.places import config_error
 from runners.saes.architecture_options import ArchitectureOptions
 
 if TYPE_CHECKING:
     from runners.saes.architecture import Architecture
+
+
+class SaePlan(Protocol):
+    """What an arm needs to know of the shape of its SAEs; `ArchitecturePlan` is the one that a configuration holds."""
+
+    @property
+    def label(self) -> str:
+        """What a summary calls the architecture."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Number of latents."""
+        ...
+
+    @property
+    def active(self) -> int | None:
+        """Latents active per token where the architecture fixes them, else None."""
+        ...
+
+    def build(self, d_in: int, d_out: int | None = None, layers: int | None = None) -> Architecture:
+        """Return the architecture for a subject of these widths; see `ArchitecturePlan.build`."""
+        ...
 
 
 @dataclass(frozen=True)

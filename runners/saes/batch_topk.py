@@ -19,6 +19,7 @@ import torch
 from runners.saes.affine import decode, normalise_rows, plain_shapes, pre_activations, tied_start
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term
 from runners.saes.auxk import auxiliary_terms, keep_largest
+from runners.saes.kept_latents import Latents, as_dense
 
 THRESHOLD_RATE = 0.01
 """Weight of a new batch in the moving average: it forgets within some hundred steps, as SAELens's does."""
@@ -68,16 +69,17 @@ class BatchTopK:
         auxk = auxiliary_terms(parameters["W_dec"], rectified, missing, batch, min(self.auxiliary_k, self.d_sae))
         return Objective(error, (Term("squared_error", 1.0, error), *auxk), latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:
         """Bring decoder rows back to unit length and let the threshold follow the batch."""
         normalise_rows(parameters["W_dec"])
-        follow_threshold(parameters["threshold"], latents)
+        follow_threshold(parameters["threshold"], as_dense(latents))
 
 
 def keep_largest_of_batch(rectified: torch.Tensor, k: int) -> torch.Tensor:
     """Return (..., tokens, d_sae) with all but the k x tokens largest of the batch set to zero."""
     tokens = rectified.shape[-2]
-    return keep_largest(rectified.flatten(-2), k * tokens).unflatten(-1, rectified.shape[-2:])
+    kept: torch.Tensor = keep_largest(rectified.flatten(-2), k * tokens).unflatten(-1, rectified.shape[-2:])
+    return kept
 
 
 def above(rectified: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:

@@ -16,15 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 
 from runners.saes.architecture import Architecture, Batch, Objective, Parameters, Shapes
+from runners.saes.architecture_options import ControlKind
 from runners.saes.kept_latents import Latents
 from runners.seeding import generator as derived
-
-ControlKind = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"]
 
 START = "W_dec_start"
 """Parameter that keeps a soft-frozen decoder's first rows, so that a checkpoint's reader can check the cosine."""

@@ -20,6 +20,7 @@ import torch
 
 from runners.saes.affine import decode, normalise_rows
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term, mean_squared_error, penalty_weight
+from runners.saes.kept_latents import Latents
 from runners.saes.relu import dense_start, weighted_l1
 
 
@@ -79,7 +80,7 @@ class Gated:
         )
         return Objective(error, terms, latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:  # noqa: ARG002 (protocol)
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:  # noqa: ARG002 (protocol)
         """Bring decoder rows back to unit length."""
         normalise_rows(parameters["W_dec"])
 

@@ -18,6 +18,7 @@ import torch
 from runners.saes.affine import decode, normalise_rows, plain_shapes, pre_activations, tied_start
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term
 from runners.saes.auxk import auxiliary_terms, keep_largest
+from runners.saes.kept_latents import Latents
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,6 @@ class HierarchicalTopK:
         auxk = auxiliary_terms(parameters["W_dec"], rectified, missing, batch, min(self.auxiliary_k, self.d_sae))
         return Objective(terms[-1].value, (*terms, *auxk), latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:  # noqa: ARG002 (protocol)
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:  # noqa: ARG002 (protocol)
         """Bring decoder rows back to unit length."""
         normalise_rows(parameters["W_dec"])

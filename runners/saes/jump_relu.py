@@ -26,6 +26,7 @@ import torch
 
 from runners.saes.affine import decode, normalise_rows, plain_shapes, pre_activations
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term, mean_squared_error, penalty_weight
+from runners.saes.kept_latents import Latents
 from runners.saes.relu import dense_start
 
 
@@ -65,7 +66,7 @@ class JumpReLU:
 
     def encode(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         """Return latents, (..., tokens, d_sae)."""
-        latents: torch.Tensor = _Jump.apply(pre_activations(parameters, x), parameters["threshold"], self.bandwidth)
+        latents: torch.Tensor = _Jump.apply(pre_activations(parameters, x), parameters["threshold"], self.bandwidth)  # type: ignore[no-untyped-call]
         return latents
 
     def reconstruct(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,13 +77,13 @@ class JumpReLU:
     def objective(self, parameters: Mapping[str, torch.Tensor], batch: Batch) -> Objective:
         """Return squared error plus the L0 penalty."""
         pre, threshold = pre_activations(parameters, batch.x), parameters["threshold"]
-        latents: torch.Tensor = _Jump.apply(pre, threshold, self.bandwidth)
+        latents: torch.Tensor = _Jump.apply(pre, threshold, self.bandwidth)  # type: ignore[no-untyped-call]
         error = mean_squared_error(batch.target, decode(parameters, latents))
-        counted = _Step.apply(pre, threshold, self.bandwidth).sum(dim=-1).mean(dim=-1)
+        counted = _Step.apply(pre, threshold, self.bandwidth).sum(dim=-1).mean(dim=-1)  # type: ignore[no-untyped-call]
         weight = penalty_weight(self.l0_coefficient, batch.progress, self.penalty_warmup)
         return Objective(error, (Term("squared_error", 1.0, error), Term("l0", weight, counted)), latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:  # noqa: ARG002 (protocol)
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:  # noqa: ARG002 (protocol)
         """Bring decoder rows back to unit length and thresholds back to zero from below."""
         normalise_rows(parameters["W_dec"])
         # Below zero a latent would pass negative values. Not clamped inside the graph: that would leave a threshold

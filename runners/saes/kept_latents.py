@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 
@@ -23,8 +24,13 @@ class KeptLatents:
         return zeros.scatter(-1, self.indices, self.values)
 
 
-Latents = torch.Tensor | KeptLatents
+Latents: TypeAlias = torch.Tensor | KeptLatents
 """Latents of a batch, (..., tokens, d_sae), whichever way they are held."""
+
+
+def as_dense(latents: Latents) -> torch.Tensor:
+    """Return latents, (..., tokens, d_sae), with their zeros written out."""
+    return latents if isinstance(latents, torch.Tensor) else latents.dense()
 
 
 def active_counts(latents: Latents) -> torch.Tensor:

@@ -19,6 +19,7 @@ from runners.saes.affine import decode, normalise_rows, plain_shapes, pre_activa
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term, mean_squared_error
 from runners.saes.auxk import auxiliary_terms
 from runners.saes.batch_topk import above, follow_threshold, keep_largest_of_batch
+from runners.saes.kept_latents import Latents, as_dense
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,10 @@ class Matryoshka:
         auxk = auxiliary_terms(parameters["W_dec"], rectified, missing, batch, min(self.auxiliary_k, self.d_sae))
         return Objective(errors[-1], (*terms, *auxk), latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:
         """Bring decoder rows back to unit length and let the threshold follow the batch."""
         normalise_rows(parameters["W_dec"])
-        follow_threshold(parameters["threshold"], latents)
+        follow_threshold(parameters["threshold"], as_dense(latents))
 
     def _nested(self, parameters: Mapping[str, torch.Tensor], latents: torch.Tensor) -> list[torch.Tensor]:
         """Return the reconstruction by each prefix; every latent is decoded once."""

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 import torch
 
+from runners.arrays import Floats
+
 Scale = float | tuple[float, ...]
 """One number, or one per layer."""
 
@@ -19,14 +21,14 @@ _ROWS_FOR_MEDIAN = 16384
 _ROWS_PER_READ = 65536
 
 
-def norm_scale(rows: np.ndarray) -> Scale:
+def norm_scale(rows: Floats) -> Scale:
     """Return sqrt(width) over the mean norm of the rows, (rows, width); one per layer of (rows, layers, width)."""
     if rows.ndim == 3:
         return tuple(_norm_scale(rows[:, layer]) for layer in range(rows.shape[1]))
     return _norm_scale(rows)
 
 
-def _norm_scale(rows: np.ndarray) -> float:
+def _norm_scale(rows: Floats) -> float:
     total = math.fsum(float(np.linalg.norm(chunk, axis=1).sum()) for chunk in _chunks(rows))
     return math.sqrt(rows.shape[1]) * len(rows) / total
 
@@ -38,16 +40,16 @@ def factor_of(scale: Scale, device: torch.device | str) -> float | torch.Tensor:
     return torch.tensor(scale, dtype=torch.float32, device=device).unsqueeze(-1)
 
 
-def centre_of(rows: np.ndarray, kind: Literal["mean", "geometric_median"]) -> np.ndarray:
+def centre_of(rows: Floats, kind: Literal["mean", "geometric_median"]) -> Floats:
     """Return the mean or the geometric median of the rows, (width,) float64.
 
     The geometric median is taken by Weiszfeld's iteration over at most 16,384 evenly spaced rows.
     """
     if kind == "mean":
-        mean: np.ndarray = sum(chunk.sum(axis=0) for chunk in _chunks(rows)) / len(rows)
+        mean: Floats = sum(chunk.sum(axis=0) for chunk in _chunks(rows)) / len(rows)
         return mean
     sample = rows[:: max(1, len(rows) // _ROWS_FOR_MEDIAN)][:_ROWS_FOR_MEDIAN].astype(np.float64)
-    centre: np.ndarray = sample.mean(axis=0)
+    centre: Floats = sample.mean(axis=0)
     for _ in range(100):
         # A row at the centre itself would weigh infinitely much.
         weights = 1.0 / np.maximum(np.linalg.norm(sample - centre, axis=1), 1e-9)
@@ -59,15 +61,15 @@ def centre_of(rows: np.ndarray, kind: Literal["mean", "geometric_median"]) -> np
     return centre
 
 
-def scaled_centre(rows: np.ndarray, kind: Literal["mean", "geometric_median"], scale: Scale) -> np.ndarray:
+def scaled_centre(rows: Floats, kind: Literal["mean", "geometric_median"], scale: Scale) -> Floats:
     """Return the centre of the scaled rows, (width,) float64; of several layers, the mean of their centres."""
     if isinstance(scale, float):
         return centre_of(rows, kind) * scale
-    mean: np.ndarray = np.mean([centre_of(rows[:, i], kind) * factor for i, factor in enumerate(scale)], axis=0)
+    mean: Floats = np.mean([centre_of(rows[:, i], kind) * factor for i, factor in enumerate(scale)], axis=0)
     return mean
 
 
-def scaled_variance(rows: np.ndarray, scale: Scale) -> float:
+def scaled_variance(rows: Floats, scale: Scale) -> float:
     """Return the variance of the scaled rows, summed over dimensions; of several layers, the mean of theirs."""
     if isinstance(scale, float):
         return scale**2 * _mean_squared_deviation(rows)
@@ -75,11 +77,11 @@ def scaled_variance(rows: np.ndarray, scale: Scale) -> float:
     return sum(layers) / len(layers)
 
 
-def _mean_squared_deviation(rows: np.ndarray) -> float:
+def _mean_squared_deviation(rows: Floats) -> float:
     """Return the variance summed over dimensions, float64."""
     mean = centre_of(rows, "mean")
     return math.fsum(float(np.square(chunk - mean).sum()) for chunk in _chunks(rows)) / len(rows)
 
 
-def _chunks(rows: np.ndarray) -> list[np.ndarray]:
+def _chunks(rows: Floats) -> list[Floats]:
     return [rows[start : start + _ROWS_PER_READ].astype(np.float64) for start in range(0, len(rows), _ROWS_PER_READ)]

@@ -19,6 +19,7 @@ import torch
 
 from runners.saes.affine import decode, normalise_rows, plain_shapes, pre_activations, tied_start
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term, mean_squared_error, penalty_weight
+from runners.saes.kept_latents import Latents
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,15 @@ class ReLU:
         weight = penalty_weight(self.l1_coefficient, batch.progress, self.penalty_warmup)
         return Objective(error, (Term("squared_error", 1.0, error), Term("l1", weight, penalty)), latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:  # noqa: ARG002 (protocol)
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:  # noqa: ARG002 (protocol)
         """Bring decoder rows back to unit length."""
         normalise_rows(parameters["W_dec"])
 
 
 def weighted_l1(latents: torch.Tensor, decoder: torch.Tensor) -> torch.Tensor:
     """Return sum_i z_i |W_dec,i|, mean over tokens: (...,)."""
-    return (latents * decoder.norm(dim=-1).unsqueeze(-2)).sum(dim=-1).mean(dim=-1)
+    norms: torch.Tensor = decoder.norm(dim=-1)
+    return (latents * norms.unsqueeze(-2)).sum(dim=-1).mean(dim=-1)
 
 
 def dense_start(generator: torch.Generator, d_sae: int, b_dec: torch.Tensor) -> Parameters:

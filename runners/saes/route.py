@@ -29,6 +29,7 @@ import torch
 from runners.saes.affine import decode, normalise_rows, plain_shapes, pre_activations, tied_start
 from runners.saes.architecture import Batch, Objective, Parameters, Shapes, Term
 from runners.saes.auxk import keep_largest
+from runners.saes.kept_latents import Latents
 
 INITIAL_LOGIT = 0.01
 """Size of the router's first logits for inputs of norm sqrt(d_in): no layer is preferred before anything is learned."""
@@ -49,7 +50,8 @@ class Routed:
 
     def entropy(self) -> torch.Tensor:
         """Return the entropy of the router in nats, mean over tokens: ln(layers) where it has learned nothing."""
-        return torch.special.entr(self.probabilities).sum(dim=-1).mean(dim=-1)
+        by_layer: torch.Tensor = torch.special.entr(self.probabilities)
+        return by_layer.sum(dim=-1).mean(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class RouteSAE:
         error = (routed.picked - restored).square().sum(dim=-1).mean(dim=-1)
         return Objective(error, (Term("relative_squared_error", 1.0, loss),), latents)
 
-    def after_step(self, parameters: Parameters, latents: torch.Tensor) -> None:  # noqa: ARG002 (protocol)
+    def after_step(self, parameters: Parameters, latents: Latents) -> None:  # noqa: ARG002 (protocol)
         """Bring decoder rows back to unit length."""
         normalise_rows(parameters["W_dec"])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
+from runners.arrays import Floats
 from runners.saes.architecture import Architecture, Batch, Parameters
 from runners.saes.gradient_step import Learned, Precision, step_gradients
 from runners.saes.kept_latents import active_counts
@@ -35,7 +35,7 @@ class TrainingData:
         return x, x if self.targets is None else self.targets[taken].to(device).float() * self.target_factor
 
 
-def resident(rows: np.ndarray, device: str) -> torch.Tensor:
+def resident(rows: Floats, device: str) -> torch.Tensor:
     """Return the rows on the device where they fit into half of its free memory, else mapped on the CPU."""
     tensor = torch.from_numpy(rows)
     if device.startswith("cuda"):

@@ -15,17 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from gatekit.errors import GatekitError, Location
+from runners.arrays import Floats
 from runners.digests import data_sha256, tensors_sha256
 
 SECONDS_BETWEEN = 60.0
 """Writing the state of a 512 x 8192 SAE, 100 MB, takes some tenths of a second."""
 
 
-def rows_sha256(rows: np.ndarray) -> str:
+def rows_sha256(rows: Floats) -> str:
     """Return the digest of the rows that are trained on: type, shape and bytes."""
     return tensors_sha256({"rows": torch.from_numpy(rows)})
 

@@ -74,7 +74,7 @@ class _EncoderGradient(torch.autograd.Function):
     """Pass values on and give the encoder their gradient."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         encoder: torch.Tensor,
         bias: torch.Tensor,  # noqa: ARG004 (named for its gradient)
@@ -87,7 +87,7 @@ class _EncoderGradient(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, of_kept: torch.Tensor, of_dead: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, of_kept: torch.Tensor, of_dead: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (encoder,) = ctx.saved_tensors
         chosen: _Chosen = ctx.chosen
         of_kept = torch.where(chosen.values > 0, of_kept, 0.0)
@@ -107,7 +107,7 @@ class _DecoderGradient(torch.autograd.Function):
     """Pass a reconstruction on and give the decoder its gradient; the values' is embedding_bag's own."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         reconstruction: torch.Tensor,
         decoder: torch.Tensor,  # noqa: ARG004 (named for its gradient)
@@ -120,7 +120,7 @@ class _DecoderGradient(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, of_rows: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, of_rows: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (values,) = ctx.saved_tensors
         return of_rows, ctx.pairs.sum(values, of_rows.contiguous()) if ctx.needs_input_grad[1] else None, None, None
 
@@ -176,7 +176,8 @@ def largest(values: torch.Tensor, k: int) -> torch.Tensor:
 def _decoded(values: torch.Tensor, indices: torch.Tensor, decoder: torch.Tensor, pairs: _Pairs) -> torch.Tensor:
     """Return the sum of values times decoder rows, (tokens, d_out), with gradients for values and decoder."""
     rows = functional.embedding_bag(indices, decoder.detach(), mode="sum", per_sample_weights=values)
-    return _DecoderGradient.apply(rows, decoder, values.detach(), pairs)
+    decoded: torch.Tensor = _DecoderGradient.apply(rows, decoder, values.detach(), pairs)  # type: ignore[no-untyped-call]
+    return decoded
 
 
 def topk_error(
@@ -209,7 +210,7 @@ def topk_error(
     numbers = dead.nonzero().squeeze(1) if takes_part else torch.empty(0, dtype=torch.long)
     centre = one["b_dec"] if centred else None
     chosen = _chosen(x, one["W_enc"], one["b_enc"], centre, k, numbers)
-    values, dead_values = _EncoderGradient.apply(one["W_enc"], one["b_enc"], centre, chosen)
+    values, dead_values = _EncoderGradient.apply(one["W_enc"], one["b_enc"], centre, chosen)  # type: ignore[no-untyped-call]
     reconstruction = _decoded(values, chosen.indices, one["W_dec"], chosen.pairs) + one["b_dec"]
     missing = target - (reconstruction if added is None else reconstruction + added)
     error = missing.square().sum(dim=-1).mean()

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from runners.arrays import Floats
 from runners.progress import Progress
 from runners.saes.architecture import Architecture, Parameters
 from runners.saes.gradient_step import Precision
@@ -65,12 +65,12 @@ class SaeStack:
 
 def train_stack(
     architecture: Architecture,
-    rows: np.ndarray,
+    rows: Floats,
     seeds: Sequence[int],
     plan: TrainingPlan,
     device: str,
     progress: Progress,
-    targets: np.ndarray | None = None,
+    targets: Floats | None = None,
     *,
     observe: Observe | None = None,
     snapshots: Path | None = None,

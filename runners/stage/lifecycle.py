@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.provenance import GitState, shown_argument, utc_now
 from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
 from runners.config import bases_of, read_config
@@ -171,15 +172,15 @@ def _run_cell(
     cell: _Cell,
     command: Sequence[str],
     arguments: argparse.Namespace,
-    git: provenance.GitState,
+    git: GitState,
     digests: Mapping[str, dict[str, str]],
     several: bool,
 ) -> int:
     """Measure one cell, write its summary and return its exit code."""
     stage, path, config = cell.stage, cell.path, cell.config
-    started = provenance.utc_now()
+    started = utc_now()
     producer: Json = {
-        "command": ["python", "-m", "runners", *map(provenance.shown_argument, command)],
+        "command": ["python", "-m", "runners", *map(shown_argument, command)],
         "config": cell.recorded,
         "config_sha256": summary_writing.config_digest(cell.recorded),
         "git": {"commit": git.commit, "dirty": git.dirty},
@@ -193,7 +194,7 @@ def _run_cell(
     def failed(reason: str) -> None:
         subject, protocol = stage.planned(config)
         # That there is nothing to compare is a result too, and may change with the code.
-        ended = {**producer, "finished": provenance.utc_now(), "sources": provenance.used_sources(digests)}
+        ended = {**producer, "finished": utc_now(), "sources": provenance.used_sources(digests)}
         try:
             written = summary_writing.write_failed(path, stage.kind, ended, subject, protocol, reason)
             outcome = "failed summary" if written else "older summary kept"
@@ -211,7 +212,7 @@ def _run_cell(
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
             artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
             measured = _measured(stage, config, Surroundings(device, cache, artifacts), arguments.track)
-        producer["finished"] = provenance.utc_now()
+        producer["finished"] = utc_now()
         producer["sources"] = provenance.used_sources(digests)
         digest = summary_writing.write_measured(path, stage.kind, producer, measured)
     except _Interrupted as interrupted:

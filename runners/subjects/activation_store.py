@@ -17,12 +17,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from gatekit.errors import GatekitError, Location
+from runners.arrays import Floats
 from runners.code_digest import code_sha256
 from runners.digests import data_sha256, sequence_sha256
 from runners.progress import Progress
@@ -47,9 +48,9 @@ class ActivationStore:
     rows: int
     d_model: int
 
-    def read(self) -> np.ndarray:
+    def read(self) -> Floats:
         """Map the rows, (rows, d_model) float16, without reading them; writes never reach the file."""
-        mapped: np.ndarray = np.load(self.path, mmap_mode="c", allow_pickle=False)
+        mapped: Floats = np.load(self.path, mmap_mode="c", allow_pickle=False)
         return mapped
 
 
@@ -131,7 +132,7 @@ def open_store(folder: Path) -> ActivationStore:
     return ActivationStore(path, manifest["sha256"], int(rows.shape[0]), int(rows.shape[1]))
 
 
-def _array_sha256(rows: np.ndarray) -> str:
+def _array_sha256(rows: Floats) -> str:
     digest = hashlib.sha256()
     step = max(1, _BYTES_PER_READ // max(1, rows[:1].nbytes))
     for start in range(0, len(rows), step):
@@ -152,7 +153,7 @@ def _compute(
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
-        rows: np.memmap | None = None
+        rows: np.memmap[Any, np.dtype[np.float16]] | None = None
         counts = [len(text.kept) if pooling == "tokens" else 1 for text in tokens.texts]
         first_row = np.cumsum([0, *counts])
         for batch in _batches(tokens.texts):

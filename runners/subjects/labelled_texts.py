@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from gatekit.errors import GatekitError, Location, did_you_mean
+from runners.arrays import Integers
 from runners.digests import sequence_sha256, text_sha256
 
 _REGISTER = "probing_datasets_MASTER.csv.zst"
@@ -44,8 +45,8 @@ class LabelledTexts:
 class Split:
     """Row numbers, in an order that owes nothing to the file's."""
 
-    train: np.ndarray
-    test: np.ndarray
+    train: Integers
+    test: Integers
 
 
 def registered_datasets(folder: Path) -> tuple[str, ...]:

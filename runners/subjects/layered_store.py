@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runners.arrays import Floats, Integers
 from runners.digests import sequence_sha256
 from runners.subjects.activation_store import ActivationStore
 from runners.subjects.labelled_texts import LabelledTexts
@@ -42,7 +43,7 @@ class LayeredStore:
         """Number of hooks."""
         return len(self.stores)
 
-    def read(self) -> np.ndarray:
+    def read(self) -> Floats:
         """Read all rows into memory, (rows, layers, d_model) float16."""
         return np.stack([store.read() for store in self.stores], axis=1)
 
@@ -53,13 +54,13 @@ class LayeredTextStore:
 
     labelled: LabelledTexts
     store: LayeredStore
-    starts: np.ndarray
+    starts: Integers
 
-    def rows(self) -> np.ndarray:
+    def rows(self) -> Floats:
         """Read all rows into memory, (rows, layers, d_model) float16."""
         return self.store.read()
 
-    def texts(self) -> Iterator[np.ndarray]:
+    def texts(self) -> Iterator[Floats]:
         """Yield each text's rows, (its rows, layers, d_model) float16."""
         rows = self.rows()
         for start, stop in zip(self.starts[:-1], self.starts[1:], strict=True):

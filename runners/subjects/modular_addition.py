@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from gatekit.errors import GatekitError, Location, did_you_mean
+from runners.arrays import Floats
 from runners.digests import file_sha256, tensors_sha256
 from runners.seeding import derive_seed, generator
 
@@ -244,7 +244,7 @@ def accuracy(
     return float((given[:, -1].argmax(dim=-1) == right).double().mean())
 
 
-def activations(model: AdditionModel, hook: str, position: Position) -> np.ndarray:
+def activations(model: AdditionModel, hook: str, position: Position) -> Floats:
     """Return the activations of all pairs at one hook and position, (p * p, width) float32, in order of rows.
 
     Raises:
@@ -262,13 +262,13 @@ def activations(model: AdditionModel, hook: str, position: Position) -> np.ndarr
             model.transformer.run_with_hooks(tokens.to(model.device), fwd_hooks=[(hook, catch)], return_type=None)
     if any(value.ndim != 3 or value.shape[1] != len(POSITIONS) for value in caught):
         raise GatekitError("runner.hook", f"'{hook}' does not hold one vector per position")
-    rows: np.ndarray = torch.cat([value[:, place] for value in caught]).float().cpu().numpy()
+    rows: Floats = torch.cat([value[:, place] for value in caught]).float().cpu().numpy()
     return rows
 
 
-def embedding(model: AdditionModel) -> np.ndarray:
+def embedding(model: AdditionModel) -> Floats:
     """Return the embedding of the numbers 0 .. p - 1, (p, d_model) float64; "=" is left out."""
-    rows: np.ndarray = model.transformer.W_E.detach()[: model.p].double().cpu().numpy()
+    rows: Floats = model.transformer.W_E.detach()[: model.p].double().cpu().numpy()
     return rows
 
 

@@ -151,11 +151,12 @@ def _first(paths: Sequence[Path], name: str, rows: int, subject_column: str) -> 
 
 
 def _pair(record: dict[str, Any], place: Location, subject_column: str) -> StoryPair:
-    values = [record.get(column) for column in (*STORIES, subject_column)]
-    if not all(isinstance(value, str) and value.strip() for value in values):
-        columns = ", ".join((*STORIES, subject_column))
-        raise GatekitError("pairs.file", f"{columns} must be texts that are not empty", place)
-    pair = StoryPair(values[0].strip(), values[1].strip(), values[2].strip())
+    columns = (*STORIES, subject_column)
+    given = [record.get(column) for column in columns]
+    values = [value.strip() for value in given if isinstance(value, str) and value.strip()]
+    if len(values) < len(columns):
+        raise GatekitError("pairs.file", f"{', '.join(columns)} must be texts that are not empty", place)
+    pair = StoryPair(*values)
     if pair.story1 == pair.story2:
         raise GatekitError("pairs.file", "the two stories are the same", place)
     return pair

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gatekit.errors import GatekitError
+from runners.arrays import Floats, Integers
 from runners.progress import Progress
 from runners.subjects.activation_store import ActivationStore, Pooling, TokenSet, store_activations
 from runners.subjects.labelled_texts import LabelledTexts
@@ -22,14 +23,14 @@ class TextStore:
 
     labelled: LabelledTexts
     store: ActivationStore
-    starts: np.ndarray
+    starts: Integers
     """(texts + 1,) int64: rows starts[i] to starts[i + 1] are those of text i; one each where texts are pooled."""
 
-    def rows(self) -> np.ndarray:
+    def rows(self) -> Floats:
         """Map all rows, (rows, d_model) float16: row i is text i where texts are pooled."""
         return self.store.read()
 
-    def texts(self) -> Iterator[np.ndarray]:
+    def texts(self) -> Iterator[Floats]:
         """Yield each text's rows, (its rows, d_model) float16."""
         rows = self.rows()
         for start, stop in zip(self.starts[:-1], self.starts[1:], strict=True):

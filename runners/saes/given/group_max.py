@@ -57,7 +57,8 @@ class GroupMax:
         rectified = (centred @ parameters["W_enc"] + parameters["b_enc"].unsqueeze(-2)).relu()
         grouped = rectified.unflatten(-1, (self.k, -1))
         mask = torch.zeros_like(grouped).scatter(-1, grouped.argmax(dim=-1, keepdim=True), 1.0)
-        return (grouped * mask).flatten(-2)
+        latents: torch.Tensor = (grouped * mask).flatten(-2)
+        return latents
 
     def reconstruct(self, parameters: Mapping[str, torch.Tensor], x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return reconstructions, (..., tokens, d_in), and the latents that they are made of."""

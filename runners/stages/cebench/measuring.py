@@ -31,6 +31,7 @@ from runners.benchmarks.cebench import Conditions, PairMeans, PairScores, ceilin
 from runners.benchmarks.saebench import Arm, pooled
 from runners.places import caused_by, config_error, derived
 from runners.progress import Progress, showing
+from runners.saes.architecture_options import ControlKind
 from runners.stage.lifecycle import Surroundings
 from runners.stages.cebench.plan import KIND, CeBenchConfig, PairPlan, protocol_of
 from runners.subjects.labelled_texts import read_labelled, registered_datasets
@@ -133,7 +134,7 @@ def _baseline(
     """Return the baseline's SAEs, one per seed, and the activations that they are used on."""
     plan = config.scoring.baseline
 
-    def trained(on: Activations, control: str | None) -> Side:
+    def trained(on: Activations, control: ControlKind | None) -> Side:
         shape = config.sae if control is None else derived(config.sae, control=control)
         return trained_side(config, train(on, shape, config.training, config.seeds, surroundings, plan.kind))
 

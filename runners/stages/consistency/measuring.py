@@ -19,6 +19,7 @@ from statistics import fmean
 import numpy as np
 
 from runners.arms.trained_saes import artifacts_json, datasets_json, inputs_json
+from runners.arrays import Flags, Floats
 from runners.metrics.consistency import chance_corrected, match
 from runners.metrics.gaussian import gaussian_dictionaries
 from runners.metrics.seed_pairs import PairScores, score_pairs
@@ -65,7 +66,7 @@ def _measurements(config: ConsistencyConfig, arms: Arms, device: str) -> Json:
     total = pairs * (6 + draws) + len(seeds) * (len(seeds) + 1)
     with showing("matching latents", total, "pairs") as progress:
 
-        def score(decoders: np.ndarray, live: np.ndarray | None = None) -> PairScores:
+        def score(decoders: Floats, live: Flags | None = None) -> PairScores:
             return score_pairs(decoders, seeds, d_model, config.scoring.matched_cosine, progress, live)
 
         ours = score(arms.aligned.decoders, aligned.live)
@@ -106,7 +107,7 @@ def _alignment(arms: Arms, d_model: int, progress: Progress) -> Entries:
     """Return PW-MCC of every seed with its own reference, beside its control's and its own with the others'."""
     references = arms.references.decoders
 
-    def agreement(decoder: np.ndarray, reference: np.ndarray) -> float:
+    def agreement(decoder: Floats, reference: Floats) -> float:
         progress.advance(1)
         return match(decoder, reference, d_model).mean
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from runners.arrays import Floats, Integers
 from runners.digests import sequence_sha256, tensors_sha256
 from runners.metrics.circuits import (
     LatentFrequencies,
@@ -55,7 +56,7 @@ class _Coded:
 
     reconstructions: torch.Tensor
     """(seeds, p * p, width)."""
-    latents: np.ndarray
+    latents: Floats
     """(seeds, p * p, d_sae)."""
 
     @property
@@ -70,7 +71,7 @@ class _Arm:
     """One model's activations on all pairs, and the SAEs trained on some of them."""
 
     model: AdditionModel
-    rows: np.ndarray
+    rows: Floats
     """(p * p, width) float32."""
     stack: SaeStack
     coded: _Coded
@@ -171,7 +172,7 @@ def _arm(
     return _Arm(model, rows, stack, _code(stack, rows, surroundings.device), saved)
 
 
-def untrained(stack: SaeStack, rows: np.ndarray) -> SaeStack:
+def untrained(stack: SaeStack, rows: Floats) -> SaeStack:
     """Return a stack as it was before its first step.
 
     Args:
@@ -191,7 +192,7 @@ def untrained(stack: SaeStack, rows: np.ndarray) -> SaeStack:
     return dataclasses.replace(stack, parameters=parameters)
 
 
-def _code(stack: SaeStack, rows: np.ndarray, device: str) -> _Coded:
+def _code(stack: SaeStack, rows: Floats, device: str) -> _Coded:
     parts = [stack.reconstruct(chunk.to(device)) for chunk in torch.from_numpy(rows).split(_ROWS_PER_CHUNK)]
     return _Coded(
         torch.cat([restored.cpu() for restored, _ in parts], dim=1),
@@ -258,7 +259,7 @@ def _scores(found: LatentFrequencies, key: Sequence[int], cut: float) -> dict[st
     }
 
 
-def _top_r2(table: np.ndarray, count: int) -> float:
+def _top_r2(table: Floats, count: int) -> float:
     """Return the score of a table's own best frequencies: controls choose theirs as the candidate does."""
     return projection_r2(table, top_frequencies(frequency_shares(table), count))
 
@@ -273,8 +274,8 @@ def _answers_kept(
     ]
 
 
-def _permutation(p: int, seed: int) -> np.ndarray:
-    order: np.ndarray = torch.randperm(p, generator=generator("relabelled numbers", seed)).numpy()
+def _permutation(p: int, seed: int) -> Integers:
+    order: Integers = torch.randperm(p, generator=generator("relabelled numbers", seed)).numpy()
     return order
 
 

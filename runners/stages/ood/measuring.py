@@ -169,7 +169,10 @@ def _measurements(
     config: OodConfig, side: Side, dense: Mapping[str, ShiftedProbe], sparse: Mapping[tuple[str, str], ShiftedProbe]
 ) -> Json:
     cells = [(seed, arm, name) for seed, arm in zip(config.seeds, side.arms, strict=True) for name in dense]
-    keys = {"seed": [seed for seed, _, _ in cells], "dataset": [name for _, _, name in cells]}
+    keys: dict[str, Sequence[int | str]] = {
+        "seed": [seed for seed, _, _ in cells],
+        "dataset": [name for _, _, name in cells],
+    }
     ours = [sparse[name, arm.name] for _, arm, name in cells]
     theirs = [dense[name] for _, _, name in cells]
     drops, their_drops = ([probe.drop for probe in each] for each in (ours, theirs))

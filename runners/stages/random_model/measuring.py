@@ -58,7 +58,7 @@ def measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
     trained = train(activations, config.sae, config.training, config.seeds, surroundings, "model")
     twin = collect(reinitialised(source, config.controls.random_model_seed), config, surroundings)
     random_model = train(twin, config.sae, config.training, config.seeds, surroundings, "random_model")
-    extra = {
+    extra: dict[str, TrainedSaes] = {
         name: train(
             activations,
             derived(config.sae, control=name),

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from runners.config import Bounds
 from runners.places import first_repeat, refuse_first
+from runners.saes.architecture_options import ControlKind
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import Surroundings, run_stage
@@ -32,7 +33,6 @@ from runners.summary_writing import Json, Measured
 
 KIND = "random_model"
 PROTOCOL = "random_model/1"
-ExtraControl = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ControlPlan:
     """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
     matched_cosine: Annotated[float, Bounds(-1.0, 1.0)]
     """Cosine from which two matched latents count as the same."""
-    extra_controls: tuple[ExtraControl, ...] = ()
+    extra_controls: tuple[ControlKind, ...] = ()
     """Further arms on the real model (see `runners.saes.controls`), each as long in training as the candidate."""
 
 

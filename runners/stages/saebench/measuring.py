@@ -135,7 +135,10 @@ def _probing_measurements(
     config: SaebenchConfig, candidate: Side, baseline: Side, probed: Mapping[str, Probed]
 ) -> Json:
     cells = [(seed, place, name) for place, seed in enumerate(config.seeds) for name in probed]
-    keys = {"seed": [seed for seed, _, _ in cells], "dataset": [label(name) for _, _, name in cells]}
+    keys: dict[str, Sequence[int | str]] = {
+        "seed": [seed for seed, _, _ in cells],
+        "dataset": [label(name) for _, _, name in cells],
+    }
     ours = [chosen(probed[name].arms[candidate.arms[place].name]) for _, place, name in cells]
     theirs = [_baseline_probe(baseline, place, probed[name]) for _, place, name in cells]
     found: Json = {}

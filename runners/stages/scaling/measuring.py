@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from runners.arms.sae_scores import Column, SaeScores, score_saes
 from runners.arms.trained_saes import TrainedSaes, artifacts_json, collect, inputs_json, open_source, train
+from runners.arrays import Floats
 from runners.stage.lifecycle import Surroundings
 from runners.stages.scaling.plan import KIND, ScalingConfig, at, places, protocol_of
 from runners.summary_writing import Measured
@@ -18,7 +20,7 @@ from runners.summary_writing import Measured
 COMPARED = {"by_pair": ("pw_mcc_chance_corrected",), "by_seed": ("r2",), "by_cell": ("auc",)}
 """Measures whose effects are given; raw agreement is not comparable across numbers of latents."""
 
-Values = np.ndarray
+Values: TypeAlias = Floats
 """(observations,) float64 of one cell, in the order of its keys, which is that of every other cell."""
 
 
@@ -35,7 +37,8 @@ def measure(config: ScalingConfig, surroundings: Surroundings) -> Measured:
     others = {each: _scores(at(config, each), surroundings.device, surroundings.cache) for each in places(config)}
     own = others[place]
     compared = {group: effects_of(group, place, others) for group in COMPARED}
-    scores = replace(own, **{group: {**getattr(own, group), **columns} for group, columns in compared.items()})
+    columns: dict[str, Any] = {group: {**getattr(own, group), **found} for group, found in compared.items()}
+    scores = replace(own, **columns)
     return Measured(
         subject=trained.subject(config),
         protocol=protocol_of(config, scores.datasets),

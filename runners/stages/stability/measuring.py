@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 import torch
 
 from runners.arms.trained_saes import artifacts_json, collect, datasets_json, inputs_json, open_source
+from runners.arrays import Flags, Floats
 from runners.metrics.consistency import mean_row_cosine
 from runners.metrics.functional import latents_of, score_functional_pairs
 from runners.metrics.seed_pairs import PairScores, score_pairs
@@ -59,7 +59,7 @@ def _measurements(config: StabilityConfig, watched: Trajectories, device: str) -
     pairs = len(seeds) * (len(seeds) - 1) // 2
     with showing("matching latents", pairs * len(path), "pairs") as progress:
 
-        def score(decoders: np.ndarray, live: np.ndarray | None = None) -> PairScores:
+        def score(decoders: Floats, live: Flags | None = None) -> PairScores:
             # No measure of this kind counts matches above a cut.
             return score_pairs(decoders, seeds, d_model, 1.0, progress, live)
 
