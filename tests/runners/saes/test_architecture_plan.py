@@ -8,9 +8,10 @@ import pytest
 
 from gatekit.errors import GatekitError
 from runners.config import read_config
+from runners.saes.architecture_options import ControlKind
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.batch_topk import BatchTopK
-from runners.saes.controls import Control, ControlKind
+from runners.saes.controls import Control
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
 from runners.saes.registry import ARCHITECTURES, WRAPPERS, architecture_class
