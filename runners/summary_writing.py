@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Measured:
+class RunResult:
     """What a stage hands over when it is done: the parts of a summary that only measuring can fill."""
 
     subject: Json
@@ -104,7 +104,7 @@ def check_place(path: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def write_measured(path: Path, kind: str, producer: Json, measured: Measured) -> str:
+def write_measured(path: Path, kind: str, producer: Json, measured: RunResult) -> str:
     """Write the summary of a completed run whole and return the digest of its bytes."""
     document = summary_parts.summary(
         kind,

@@ -13,7 +13,7 @@ from runners.benchmarks.saebench import Arm, Bench, Probed, dataset_names, probe
 from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.metrics.chance import score_beside_chance
 from runners.progress import showing
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, measurement
@@ -66,19 +66,19 @@ class SaeScores:
         }
 
 
-def score_saes(config: ScoredConfig, trained: TrainedSaes, surroundings: Surroundings) -> SaeScores:
+def score_saes(config: ScoredConfig, trained: TrainedSaes, environment: RunEnvironment) -> SaeScores:
     """Measure SAEs on the held-out texts and probe them.
 
     Raises:
         GatekitError: a dataset shares a text with the SAEs' training, or a probe cannot be trained.
     """
     seeds, draws = trained.stack.seeds, config.gaussian_draws
-    held_out = trained.reconstruction(surroundings.device)
+    held_out = trained.reconstruction(environment.device)
     with showing("matching latents", len(seeds) * (len(seeds) - 1) // 2 * (1 + draws), "pairs") as progress:
         width = config.subject.d_model
         found = score_beside_chance(trained.decoders, held_out.live, seeds, width, draws, progress)
     scores, floor = found.scores, found.floor
-    probed, dense = _probe(config, trained, surroundings)
+    probed, dense = _probe(config, trained, environment)
     keys = [(place, seed, name) for place, seed in enumerate(seeds) for name in probed]
     ours = [chosen(probed[name].arms[_arm_name(seed)]) for _, seed, name in keys]
     models = [dense[name].dense for _, _, name in keys]
@@ -123,7 +123,7 @@ def _arm_name(seed: int) -> str:
 
 
 def _probe(
-    config: ScoredConfig, trained: TrainedSaes, surroundings: Surroundings
+    config: ScoredConfig, trained: TrainedSaes, environment: RunEnvironment
 ) -> tuple[dict[str, Probed], dict[str, Probed]]:
     """Return the SAEs' probes and the model's own, which reads the subject's hook however many the SAEs read."""
     source = trained.inputs.source
@@ -136,8 +136,8 @@ def _probe(
         hook=trained.inputs.hook,
         plan=config.probing,
         folder=sae_probes_folder(),
-        cache=surroundings.cache,
-        device=surroundings.device,
+        cache=environment.cache,
+        device=environment.device,
         trained_on=frozenset(text.sha256 for text in source.training.texts),
     )
     with showing("probing", len(names) * (len(arms) + 1), "SAEs on datasets") as progress:

@@ -11,7 +11,7 @@ from runners.saes.plan import TrainingPlan
 
 if TYPE_CHECKING:
     from runners.arms.trained_saes import Activations
-    from runners.stage.lifecycle import Surroundings
+    from runners.stage.lifecycle import RunEnvironment
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def at_wanted_l0(
     plan: ArchitecturePlan,
     training: TrainingPlan,
     sparsity: SparsityPlan,
-    surroundings: Surroundings,
+    environment: RunEnvironment,
 ) -> ArchitecturePlan:
     """Return the plan at the price that gives the wanted L0; one with k comes back as it is.
 
@@ -42,7 +42,7 @@ def at_wanted_l0(
     from runners.saes.sparsity_matching import match_l0
 
     def measured(tried: ArchitecturePlan) -> float:
-        saes = train(inputs, tried, training, (sparsity.seed,), surroundings, "sparsity_search")
-        return saes.reconstruction(surroundings.device).l0[0]
+        saes = train(inputs, tried, training, (sparsity.seed,), environment, "sparsity_search")
+        return saes.reconstruction(environment.device).l0[0]
 
     return match_l0(plan, sparsity.target_l0, sparsity.tolerance, sparsity.trials, measured).plan

@@ -18,7 +18,7 @@ from runners.saes.plan import TrainingPlan
 from runners.saes.sae import Sae
 from runners.saes.sae_cache import cache_folder, find_seed, keep, publish, stack_of
 from runners.saes.training import SaeStack, train_stack
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig, subject_json
 from runners.subjects.activation_store import ActivationStore, TokenSet, store_activations
 from runners.subjects.language_model import LanguageModel, ModelFiles, find_model, load, load_reinitialised
@@ -146,7 +146,7 @@ def reinitialised(source: Source, seed: int) -> Source:
 def collect(
     source: Source,
     config: SaeConfig,
-    surroundings: Surroundings,
+    environment: RunEnvironment,
     hook: str | None = None,
     key: str = SUBJECT_HOOK,
 ) -> Activations:
@@ -155,7 +155,7 @@ def collect(
     Args:
         source: model and texts.
         config: of the stage.
-        surroundings: device and cache.
+        environment: device and cache.
         hook: by default the configuration's.
         key: of the configuration, that names the hook.
 
@@ -167,7 +167,7 @@ def collect(
     with caused_by(config, key):
         for tokens in (source.training, source.held_out):
             show = partial(showing, f"{source.model.name}: {tokens.name} activations", tokens.rows, "tokens")
-            stores.append(store_activations(source.model, place, tokens, surroundings.cache, show))
+            stores.append(store_activations(source.model, place, tokens, environment.cache, show))
     width, stated = stores[0].d_model, config.subject.d_model
     if width != stated:
         message = f"'{place}' is {width} wide; the configuration says {stated}"
@@ -176,14 +176,14 @@ def collect(
 
 
 def collect_layers(
-    source: Source, config: SaeConfig, surroundings: Surroundings, hooks: Sequence[str], key: str
+    source: Source, config: SaeConfig, environment: RunEnvironment, hooks: Sequence[str], key: str
 ) -> Activations:
     """Compute the activations at several hooks, to be read side by side.
 
     Args:
         source: model and texts.
         config: of the stage.
-        surroundings: device and cache.
+        environment: device and cache.
         hooks: in the order of the layers.
         key: of the configuration, that lists the hooks.
 
@@ -192,7 +192,7 @@ def collect_layers(
     """
     from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredStore
 
-    found = [collect(source, config, surroundings, hook, f"{key}[{place}]") for place, hook in enumerate(hooks)]
+    found = [collect(source, config, environment, hook, f"{key}[{place}]") for place, hook in enumerate(hooks)]
     stores = [
         LayeredStore(tuple(store for store in column if not isinstance(store, LayeredStore)))
         for column in zip(*((each.training, each.held_out) for each in found), strict=True)
@@ -205,7 +205,7 @@ def train(
     sae: SaePlan,
     training: TrainingPlan,
     seeds: Sequence[int],
-    surroundings: Surroundings,
+    environment: RunEnvironment,
     name: str,
     targets: Activations | None = None,
 ) -> TrainedSaes:
@@ -216,7 +216,7 @@ def train(
         sae: architecture and shape.
         training: how.
         seeds: of initial weights and of the order of rows.
-        surroundings: device, cache and artifacts.
+        environment: device, cache and artifacts.
         name: of the arm.
         targets: what transcoders reconstruct.
 
@@ -226,7 +226,7 @@ def train(
     d_out = None if targets is None else targets.training.d_model
     architecture = sae.build(inputs.training.d_model, d_out, getattr(inputs.training, "layers", None))
     stores = [store.training.sha256 for store in (inputs, targets) if store is not None]
-    folder = cache_folder(surroundings.cache, architecture, training, stores, surroundings.device)
+    folder = cache_folder(environment.cache, architecture, training, stores, environment.device)
     facts = {"model": inputs.model.name, "model_digest": inputs.model.digest, "hook": inputs.hook}
     found = {seed: find_seed(folder, seed) for seed in seeds}
     missing = [seed for seed, sae_found in found.items() if sae_found is None]
@@ -234,18 +234,18 @@ def train(
         tokens = training.steps * training.batch_tokens * len(missing)
         with showing(f"{name.replace('_', ' ')}: training", tokens, "tokens") as progress:
             # On the CPU seeds are trained one by one anyway: each is kept as soon as it is done.
-            groups = [missing] if surroundings.device.startswith("cuda") else [[seed] for seed in missing]
+            groups = [missing] if environment.device.startswith("cuda") else [[seed] for seed in missing]
             for group in groups:
                 stack = train_stack(
                     architecture,
                     inputs.training.read(),
                     group,
                     training,
-                    surroundings.device,
+                    environment.device,
                     progress,
                     None if targets is None else targets.training.read(),
-                    snapshots=surroundings.cache / "snapshots",
-                    tracker=None if surroundings.tracker is None else ArmTracker(surroundings.tracker, name),
+                    snapshots=environment.cache / "snapshots",
+                    tracker=None if environment.tracker is None else ArmTracker(environment.tracker, name),
                 )
                 keep(stack, folder, facts)
     saes: dict[int, Sae] = {}
@@ -255,10 +255,10 @@ def train(
             raise GatekitError("runner.sae_cache", f"the SAE of seed {seed} cannot be read back from the cache")
         saes[seed] = read
     stack = stack_of(saes, training)
-    if surroundings.device.startswith("cuda"):
-        moved = {key: value.to(surroundings.device) for key, value in stack.parameters.items()}
+    if environment.device.startswith("cuda"):
+        moved = {key: value.to(environment.device) for key, value in stack.parameters.items()}
         stack = replace(stack, parameters=moved)
-    checkpoints = tuple(publish(folder, seeds, surroundings.artifacts / name))
+    checkpoints = tuple(publish(folder, seeds, environment.artifacts / name))
     return TrainedSaes(name, inputs, targets, sae, stack, checkpoints)
 
 
@@ -287,14 +287,14 @@ def inputs_json(arms: Sequence[Activations]) -> list[Json]:
     return [{"name": name, "sha256": digest, "rows": rows} for name, digest, rows in dict.fromkeys(entries)]
 
 
-def artifacts_json(arms: Sequence[TrainedSaes], surroundings: Surroundings) -> list[Json]:
+def artifacts_json(arms: Sequence[TrainedSaes], environment: RunEnvironment) -> list[Json]:
     """Return the checkpoints of every arm as a summary's artifacts."""
     return [
         {
             "name": f"{arm.name.replace('_', '-')}:seed-{saved.seed}",
             "sha256": saved.sha256,
             "bytes": saved.bytes,
-            "uri": saved.path.relative_to(surroundings.artifacts).as_posix(),
+            "uri": saved.path.relative_to(environment.artifacts).as_posix(),
         }
         for arm in arms
         for saved in arm.checkpoints

@@ -25,14 +25,14 @@ from runners import provenance, summary_writing
 from runners.config import bases_of, read_config
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
 from runners.stage.judging import check, select_and_check
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 if TYPE_CHECKING:
     from runners.tracking import Service, Tracker
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunEnvironment:
     """What a stage needs beside its configuration; none of it may change a number, except the device."""
 
     device: str
@@ -68,7 +68,7 @@ class Stage:
     needs_network: Callable[[Any], bool]
     planned: Callable[[Any], tuple[Json, Json]]
     """Subject and protocol as far as they are known before measuring."""
-    measure: Callable[[Any, Surroundings], Measured]
+    measure: Callable[[Any, RunEnvironment], RunResult]
     """Imports torch; called once the environment is prepared."""
     cells: Callable[[Any], Sequence[tuple[str, Any]]] = one_cell
     """configuration -> (folder name, configuration) of every summary: a sweep writes one for each of its subjects."""
@@ -211,7 +211,7 @@ def _run_cell(
             cache = Path(arguments.cache) if arguments.cache else default_cache()
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
             artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
-            measured = _measured(stage, config, Surroundings(device, cache, artifacts), arguments.track)
+            measured = _measured(stage, config, RunEnvironment(device, cache, artifacts), arguments.track)
         producer["finished"] = utc_now()
         producer["sources"] = provenance.used_sources(digests)
         digest = summary_writing.write_measured(path, stage.kind, producer, measured)
@@ -229,15 +229,15 @@ def _run_cell(
     return int(ExitCode.PASS)
 
 
-def _measured(stage: Stage, config: Any, surroundings: Surroundings, service: Service | None) -> Measured:
+def _measured(stage: Stage, config: Any, environment: RunEnvironment, service: Service | None) -> RunResult:
     """Measure one cell, and name the run of a tracking service among its artifacts where there is one."""
     if service is None:
-        return stage.measure(config, surroundings)
+        return stage.measure(config, environment)
     from runners.tracking import artifact_json, log_of, tracking
 
-    folder = surroundings.artifacts / "tracking"
-    with tracking(service, folder, stage.kind, surroundings.artifacts.name) as tracker:
-        measured = stage.measure(config, dataclasses.replace(surroundings, tracker=tracker))
+    folder = environment.artifacts / "tracking"
+    with tracking(service, folder, stage.kind, environment.artifacts.name) as tracker:
+        measured = stage.measure(config, dataclasses.replace(environment, tracker=tracker))
         uri = tracker.uri
     return dataclasses.replace(measured, artifacts=[*measured.artifacts, artifact_json(uri, log_of(folder))])
 

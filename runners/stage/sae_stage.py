@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runners.stage.lifecycle import Stage, Surroundings
+from runners.stage.lifecycle import RunEnvironment, Stage
 from runners.stage.sae_subject import (
     check_saes,
     needs_network,
@@ -14,7 +14,7 @@ from runners.stage.sae_subject import (
     planned_subject,
     shrink_saes,
 )
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -24,7 +24,7 @@ def sae_stage(
     title: str,
     config: type[Any],
     protocol: Callable[[Any], Json],
-    measure: Callable[[Any, Surroundings], Measured],
+    measure: Callable[[Any, RunEnvironment], RunResult],
     *,
     subject: Callable[[Any], Json] = planned_subject,
     check: Callable[[Any], None] = check_saes,

@@ -23,26 +23,26 @@ from runners.arms.trained_saes import (
 )
 from runners.metrics.seed_pairs import score_pairs
 from runners.progress import showing
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.ablation.plan import KIND, AblationConfig, protocol_of
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 
-def measure(config: AblationConfig, surroundings: Surroundings) -> Measured:
+def measure(config: AblationConfig, environment: RunEnvironment) -> RunResult:
     """Run one cell and return what its summary says.
 
     Raises:
         GatekitError: model, hook or texts are not what the configuration says.
     """
-    source = open_source(config, surroundings.device)
-    activations = collect(source, config, surroundings)
-    trained = train(activations, config.sae, config.training, config.seeds, surroundings, "model")
-    return Measured(
+    source = open_source(config, environment.device)
+    activations = collect(source, config, environment)
+    trained = train(activations, config.sae, config.training, config.seeds, environment, "model")
+    return RunResult(
         subject=trained.subject(config),
         protocol=protocol_of(config, datasets_json(source)),
-        measurements=_measurements(config, trained, surroundings.device),
+        measurements=_measurements(config, trained, environment.device),
         inputs=inputs_json([activations]),
-        artifacts=artifacts_json([trained], surroundings),
+        artifacts=artifacts_json([trained], environment),
     )
 
 

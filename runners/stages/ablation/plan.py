@@ -24,7 +24,7 @@ from runners.places import config_error, derived, place_of, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import ChancePlan, agreement_settings
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -33,7 +33,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "ablation"
 PROTOCOL = "ablation/1"
@@ -149,11 +149,11 @@ def protocol_of(config: AblationConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
-def _measure(config: AblationConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: AblationConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.ablation.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

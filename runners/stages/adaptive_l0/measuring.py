@@ -28,9 +28,9 @@ from runners.arms.trained_saes import (
 )
 from runners.metrics.lower_bounds import lower_bound_over_pairs, lower_bound_over_seeds
 from runners.places import config_error
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.adaptive_l0.plan import KIND, AdaptiveL0Config, SearchPlan, protocol_of, with_k
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 
 @dataclass(frozen=True)
@@ -48,27 +48,27 @@ class Searched:
         return f"{self.estimate:.4f}, bound {self.lower:.4f}, r2 bound {self.r2_lower:.4f}"
 
 
-def measure(config: AdaptiveL0Config, surroundings: Surroundings) -> Measured:
+def measure(config: AdaptiveL0Config, environment: RunEnvironment) -> RunResult:
     """Search, confirm, and return what the summary says.
 
     Raises:
         GatekitError: model, hook or texts are not what the configuration says; or, with exit code 3, the search leaves
             nothing to confirm.
     """
-    source = open_source(config, surroundings.device)
-    activations = collect(source, config, surroundings)
+    source = open_source(config, environment.device)
+    activations = collect(source, config, environment)
     search = config.search
-    found = {} if len(search.ks) == 1 else _searched(config, activations, surroundings)
+    found = {} if len(search.ks) == 1 else _searched(config, activations, environment)
     chosen = choose(found, search, config.sae.k) if found else search.ks[0]
     plans = {"model": with_k(config, chosen).sae, "control": config.sae}
-    arms = [train(activations, plan, config.training, config.seeds, surroundings, name) for name, plan in plans.items()]
-    candidate, control = score_arms(arms, config.subject.d_model, config.chance.gaussian_draws, surroundings.device)
-    return Measured(
+    arms = [train(activations, plan, config.training, config.seeds, environment, name) for name, plan in plans.items()]
+    candidate, control = score_arms(arms, config.subject.d_model, config.chance.gaussian_draws, environment.device)
+    return RunResult(
         subject=candidate.trained.subject(config),
         protocol=protocol_of(config, datasets_json(source), control.trained.subject(config), _table(found)),
         measurements=_measurements(config.seeds, candidate, control),
         inputs=inputs_json([activations]),
-        artifacts=artifacts_json(arms, surroundings),
+        artifacts=artifacts_json(arms, environment),
     )
 
 
@@ -92,17 +92,17 @@ def choose(found: Mapping[int, Searched], search: SearchPlan, control_k: int | N
     return best
 
 
-def _searched(config: AdaptiveL0Config, activations: Activations, surroundings: Surroundings) -> dict[int, Searched]:
+def _searched(config: AdaptiveL0Config, activations: Activations, environment: RunEnvironment) -> dict[int, Searched]:
     """Train and score every candidate on the search's seeds."""
     search, seeds = config.search, config.search.seeds or ()
     with TemporaryDirectory() as folder:
         # Nothing is claimed of these SAEs, so their checkpoints are no artifacts; the cache keeps them.
-        scratch = dataclasses.replace(surroundings, artifacts=Path(folder))
+        scratch = dataclasses.replace(environment, artifacts=Path(folder))
         arms = [
             train(activations, with_k(config, k).sae, config.training, seeds, scratch, f"search_k_{k}")
             for k in search.ks
         ]
-    scored = score_arms(arms, config.subject.d_model, config.chance.gaussian_draws, surroundings.device)
+    scored = score_arms(arms, config.subject.d_model, config.chance.gaussian_draws, environment.device)
     found = {}
     for k, arm in zip(search.ks, scored, strict=True):
         corrected = arm.agreement.corrected("pw_mcc")

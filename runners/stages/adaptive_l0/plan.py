@@ -23,7 +23,7 @@ from runners.places import derived, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import ChancePlan, agreement_settings
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -33,7 +33,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "adaptive_l0"
 PROTOCOL = "adaptive_l0/1"
@@ -158,11 +158,11 @@ def _planned_subject(config: AdaptiveL0Config) -> Json:
     return planned_subject(with_k(config, ks[0] if len(ks) == 1 else None))
 
 
-def _measure(config: AdaptiveL0Config, surroundings: Surroundings) -> Measured:
+def _measure(config: AdaptiveL0Config, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.adaptive_l0.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

@@ -19,7 +19,7 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Stage, Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, Stage, run_stage
 from runners.stage.sae_subject import architecture_key, needs_network, plain_without_paths, planned_subject, shrink_saes
 from runners.stages.cebench import plan as cebench
 from runners.stages.ood import plan as ood
@@ -27,7 +27,7 @@ from runners.stages.random_model import plan as random_model
 from runners.stages.saebench import plan as saebench
 from runners.stages.transcoder import plan as transcoder
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 STAGES = (random_model.STAGE, transcoder.STAGE, ood.STAGE, saebench.STAGE, cebench.STAGE)
 """In the order in which they run: the first trains, the others find the SAEs trained."""
@@ -95,7 +95,7 @@ def planned(config: CandidatesConfig) -> tuple[Json, Json]:
     return planned_subject(config), {}
 
 
-def _measure(config: CandidatesConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: CandidatesConfig, environment: RunEnvironment) -> RunResult:
     raise NotImplementedError("its parts measure")
 
 

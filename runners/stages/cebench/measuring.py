@@ -32,14 +32,14 @@ from runners.benchmarks.saebench import Arm, pooled
 from runners.places import caused_by, config_error, derived
 from runners.progress import Progress, showing
 from runners.saes.architecture_options import ControlKind
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.cebench.plan import KIND, CeBenchConfig, PairPlan, protocol_of
 from runners.subjects.labelled_texts import read_labelled, registered_datasets
 from runners.subjects.language_model import tokenize
 from runners.subjects.story_pairs import StoryPairs, fetch_pairs, labelled_pairs, read_pairs
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import TextStore, store_texts
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 SCORES = ("contrastive", "independence", "interpretability")
 
@@ -53,29 +53,29 @@ class Scored:
     conditions: Conditions
 
 
-def measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
+def measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
     """Run the whole protocol and return what the summary says.
 
     Raises:
         GatekitError: model, hook, texts or pairs are not what the configuration says, an SAE was trained on a story, or
             the baseline is no match.
     """
-    source = open_source(config, surroundings.device)
+    source = open_source(config, environment.device)
     pairs = open_pairs(config.scoring.pairs)
     where = "scoring.pairs"
     shared = {text.sha256 for text in source.training.texts} & set(pairs.stories.digests)
     if shared:
         message = f"the SAEs were trained on {len(shared)} of the stories"
         raise config_error(config, where, message, error_id="benchmark.leak")
-    inputs = collect(source, config, surroundings)
-    candidate = trained_side(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
-    baseline, their_inputs = _baseline(config, inputs, candidate, surroundings)
+    inputs = collect(source, config, environment)
+    candidate = trained_side(config, train(inputs, config.sae, config.training, config.seeds, environment, "model"))
+    baseline, their_inputs = _baseline(config, inputs, candidate, environment)
     with caused_by(config, where):
-        our_stories, their_stories = (_store(config, each, pairs, surroundings) for each in (inputs, their_inputs))
+        our_stories, their_stories = (_store(config, each, pairs, environment) for each in (inputs, their_inputs))
     different = {arm.sha256 for arm in (*candidate.arms, *baseline.arms)}
     with showing("scoring story pairs", len(different), "SAEs") as progress:
         ours, theirs = (
-            score_side(config, name, side, pairs, stories, surroundings.device, progress.advance)
+            score_side(config, name, side, pairs, stories, environment.device, progress.advance)
             for name, side, stories in (
                 ("the candidate", candidate, our_stories),
                 ("the baseline", baseline, their_stories),
@@ -95,12 +95,12 @@ def measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
     trained = [side.trained for side in (candidate, baseline) if side.trained is not None]
     if candidate.subject is None:
         raise ValueError("the candidate has no subject")
-    return Measured(
+    return RunResult(
         subject=candidate.subject,
         protocol=protocol_of(config, [*datasets_json(source), dataset], baseline.subject),
         measurements=_measurements(config, ours, theirs),
         inputs=[*inputs_json([arm.inputs for arm in trained]), dataset, *activations],
-        artifacts=artifacts_json(trained, surroundings),
+        artifacts=artifacts_json(trained, environment),
     )
 
 
@@ -129,18 +129,18 @@ def open_pairs(plan: PairPlan) -> StoryPairs:
 
 
 def _baseline(
-    config: CeBenchConfig, inputs: Activations, candidate: Side, surroundings: Surroundings
+    config: CeBenchConfig, inputs: Activations, candidate: Side, environment: RunEnvironment
 ) -> tuple[Side, Activations]:
     """Return the baseline's SAEs, one per seed, and the activations that they are used on."""
     plan = config.scoring.baseline
 
     def trained(on: Activations, control: ControlKind | None) -> Side:
         shape = config.sae if control is None else derived(config.sae, control=control)
-        return trained_side(config, train(on, shape, config.training, config.seeds, surroundings, plan.kind))
+        return trained_side(config, train(on, shape, config.training, config.seeds, environment, plan.kind))
 
     match plan.kind:
         case "random_model":
-            twin = collect(reinitialised(inputs.source, plan.random_model_seed or 0), config, surroundings)
+            twin = collect(reinitialised(inputs.source, plan.random_model_seed or 0), config, environment)
             return trained(twin, None), twin
         case "random_sae":
             return trained(inputs, "frozen_decoder"), inputs
@@ -152,14 +152,14 @@ def _baseline(
     return untrained_side(config, candidate.trained), inputs
 
 
-def _store(config: CeBenchConfig, inputs: Activations, pairs: StoryPairs, surroundings: Surroundings) -> TextStore:
+def _store(config: CeBenchConfig, inputs: Activations, pairs: StoryPairs, environment: RunEnvironment) -> TextStore:
     limit, stories = config.subject.max_tokens_per_text, pairs.stories
 
     def show() -> AbstractContextManager[Progress]:
         tokens = sum(len(text.kept) for text in tokenize(inputs.model, stories.texts, stories.digests, limit))
         return showing(f"{inputs.model.name}: activations of stories", tokens, "tokens")
 
-    return store_texts(inputs.model, inputs.hook, stories, "tokens", limit, surroundings.cache, show)
+    return store_texts(inputs.model, inputs.hook, stories, "tokens", limit, environment.cache, show)
 
 
 def score_side(

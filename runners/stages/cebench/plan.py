@@ -19,7 +19,7 @@ from runners.config import Bounds
 from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -31,7 +31,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "cebench"
 
@@ -230,11 +230,11 @@ def _needs_network(config: CeBenchConfig) -> bool:
     return needs_network(config) or config.scoring.network
 
 
-def _measure(config: CeBenchConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.cebench.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

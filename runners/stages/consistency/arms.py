@@ -19,7 +19,7 @@ from runners.saes.controls import Control
 from runners.saes.formats import sae_lens
 from runners.saes.sae import Sae
 from runners.saes.training import SaeStack
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.consistency.plan import ConsistencyConfig, point_of
 from runners.summary_writing import Json
 
@@ -109,17 +109,17 @@ class Arms:
         return {**self.aligned.subject(config), **named}
 
 
-def train_arms(config: ConsistencyConfig, surroundings: Surroundings) -> Arms:
+def train_arms(config: ConsistencyConfig, environment: RunEnvironment) -> Arms:
     """Train what one cell compares, or take from the cache what was trained before.
 
     Raises:
         GatekitError: model, hook or texts are not what the configuration says.
     """
-    inputs = collect(open_source(config, surroundings.device), config, surroundings)
+    inputs = collect(open_source(config, environment.device), config, environment)
 
     def plain(seeds: Sequence[int], name: str, times: int = 1) -> TrainedSaes:
         training = replace(config.training, steps=times * config.training.steps)
-        return train(inputs, config.sae, training, seeds, surroundings, name)
+        return train(inputs, config.sae, training, seeds, environment, name)
 
     references = plain(config.references.seeds, "reference")
     shared_reference = plain((config.references.shared,), "shared_reference")
@@ -127,11 +127,11 @@ def train_arms(config: ConsistencyConfig, surroundings: Surroundings) -> Arms:
     own = [(references, place) for place in range(len(config.seeds))]
 
     def toward(targets: Sequence[tuple[TrainedSaes, int]], name: str, copies: bool = False) -> TrainedSaes:
-        return _train_toward(config, inputs, targets, surroundings, name, copies)
+        return _train_toward(config, inputs, targets, environment, name, copies)
 
     trained = toward(own, "aligned")
     with caused_by(config, "sae.architecture"):
-        aligned = _published(trained, surroundings)
+        aligned = _published(trained, environment)
     return Arms(
         references=references,
         shared_reference=shared_reference,
@@ -148,7 +148,7 @@ def _train_toward(
     config: ConsistencyConfig,
     inputs: Activations,
     targets: Sequence[tuple[TrainedSaes, int]],
-    surroundings: Surroundings,
+    environment: RunEnvironment,
     name: str,
     copies: bool,
 ) -> TrainedSaes:
@@ -168,7 +168,7 @@ def _train_toward(
             reference=arm.stack.parameters["W_dec"][place],
             reference_sha256=arm.checkpoints[place].sha256,
         )
-        alone.append(train(inputs, plan, config.training, (seed,), surroundings, name))
+        alone.append(train(inputs, plan, config.training, (seed,), environment, name))
     return _together(alone, config.sae.build(inputs.training.d_model))
 
 
@@ -186,7 +186,7 @@ def _together(alone: Sequence[TrainedSaes], base: Architecture) -> TrainedSaes:
     return replace(alone[0], stack=stack, checkpoints=tuple(saved for each in alone for saved in each.checkpoints))
 
 
-def _published(trained: TrainedSaes, surroundings: Surroundings) -> TrainedSaes:
+def _published(trained: TrainedSaes, environment: RunEnvironment) -> TrainedSaes:
     """Write every seed in SAELens' format, which knows no reference, and return what is read back.
 
     Other stages read these folders, so that a policy can judge what they measure together with this stage's summary;
@@ -195,13 +195,13 @@ def _published(trained: TrainedSaes, surroundings: Surroundings) -> TrainedSaes:
     name = f"{trained.name}_sae_lens"
     saes, checkpoints = [], []
     for place, seed in enumerate(trained.stack.seeds):
-        folder = surroundings.artifacts / name / f"seed_{seed}"
+        folder = environment.artifacts / name / f"seed_{seed}"
         sae_lens.write(trained.sae(place), folder, trained.inputs.model.name, trained.inputs.hook)
         saes.append(sae_lens.read(folder))
         path = folder / sae_lens.WEIGHTS
         checkpoints.append(SavedCheckpoint(seed, path, file_sha256(path), path.stat().st_size))
     listed = json.dumps([str(saved.path.parent) for saved in checkpoints])
-    (surroundings.artifacts / name / "checkpoints.yaml").write_text(f"checkpoints: {listed}\n", encoding="utf-8")
+    (environment.artifacts / name / "checkpoints.yaml").write_text(f"checkpoints: {listed}\n", encoding="utf-8")
     return replace(trained, name=name, stack=_stack_of(saes, trained.stack), checkpoints=tuple(checkpoints))
 
 

@@ -24,28 +24,28 @@ from runners.metrics.consistency import chance_corrected, match
 from runners.metrics.gaussian import gaussian_dictionaries
 from runners.metrics.seed_pairs import PairScores, score_pairs
 from runners.progress import Progress, showing
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.consistency.arms import Arms, train_arms
 from runners.stages.consistency.plan import KIND, ConsistencyConfig, protocol_of
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 Entries = dict[str, tuple[Sequence[float], Sequence[float] | None]]
 """Measure -> candidate and baseline, where it has one."""
 
 
-def measure(config: ConsistencyConfig, surroundings: Surroundings) -> Measured:
+def measure(config: ConsistencyConfig, environment: RunEnvironment) -> RunResult:
     """Measure one cell and return what its summary says.
 
     Raises:
         GatekitError: model, hook or texts are not what the configuration says.
     """
-    arms = train_arms(config, surroundings)
-    return Measured(
+    arms = train_arms(config, environment)
+    return RunResult(
         subject=arms.subject(config),
         protocol=protocol_of(config, datasets_json(arms.aligned.inputs.source), arms.control.subject(config)),
-        measurements=_measurements(config, arms, surroundings.device),
+        measurements=_measurements(config, arms, environment.device),
         inputs=inputs_json([arms.aligned.inputs]),
-        artifacts=artifacts_json(arms.all, surroundings),
+        artifacts=artifacts_json(arms.all, environment),
     )
 
 

@@ -29,7 +29,7 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -37,7 +37,7 @@ from runners.stage.sae_subject import (
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "consistency"
 PROTOCOL = "consistency/1"
@@ -215,11 +215,11 @@ def protocol_of(config: ConsistencyConfig, datasets: Sequence[Json], baseline: J
     }
 
 
-def _measure(config: ConsistencyConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: ConsistencyConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.consistency.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

@@ -12,30 +12,30 @@ from runners.arms.trained_saes import (
     open_source,
     train,
 )
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.frontier.plan import KIND, FrontierConfig, protocol_of
-from runners.summary_writing import Measured
+from runners.summary_writing import RunResult
 
 
-def measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
+def measure(config: FrontierConfig, environment: RunEnvironment) -> RunResult:
     """Run one architecture and return what its summary says.
 
     Raises:
         GatekitError: model, hook, texts or datasets are not what the configuration says, or the architecture cannot be
             brought to the wanted L0.
     """
-    source = open_source(config, surroundings.device)
+    source = open_source(config, environment.device)
     if config.sae.architecture == "route":
-        inputs = collect_layers(source, config, surroundings, config.route_hooks, "route_hooks")
+        inputs = collect_layers(source, config, environment, config.route_hooks, "route_hooks")
     else:
-        inputs = collect(source, config, surroundings)
-    plan = at_wanted_l0(inputs, config.sae, config.training, config.sparsity, surroundings)
-    trained = train(inputs, plan, config.training, config.seeds, surroundings, "model")
-    scores = score_saes(config, trained, surroundings)
-    return Measured(
+        inputs = collect(source, config, environment)
+    plan = at_wanted_l0(inputs, config.sae, config.training, config.sparsity, environment)
+    trained = train(inputs, plan, config.training, config.seeds, environment, "model")
+    scores = score_saes(config, trained, environment)
+    return RunResult(
         subject=trained.subject(config),
         protocol=protocol_of(config, scores.datasets),
         measurements=scores.measurements(KIND),
         inputs=[*inputs_json([inputs]), *scores.inputs],
-        artifacts=artifacts_json([trained], surroundings),
+        artifacts=artifacts_json([trained], environment),
     )

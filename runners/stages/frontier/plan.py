@@ -23,7 +23,7 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     architecture_key,
@@ -33,7 +33,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "frontier"
 PROTOCOL = "frontier/1"
@@ -136,11 +136,11 @@ def protocol_of(config: FrontierConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
-def _measure(config: FrontierConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: FrontierConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.frontier.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

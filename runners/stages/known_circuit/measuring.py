@@ -37,12 +37,12 @@ from runners.saes.checkpoint import SavedCheckpoint, save_stack
 from runners.saes.topk import TopK
 from runners.saes.training import SaeStack, train_stack
 from runners.seeding import generator
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.known_circuit.plan import KIND, KnownCircuitConfig, protocol_of, subject_of
 from runners.subjects import modular_addition as addition
 from runners.subjects.modular_addition import AdditionModel, PairSplit
 from runners.subjects.modular_addition_training import train_addition
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 LEARNT = 0.99
 """Share of its own test pairs that a transformer must answer right to count as having learnt to add."""
@@ -82,23 +82,23 @@ class _Arm:
         return [{"seed": saved.seed, "sha256": saved.sha256} for saved in self.checkpoints]
 
 
-def measure(config: KnownCircuitConfig, surroundings: Surroundings) -> Measured:
+def measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResult:
     """Run the whole protocol and return what the summary says.
 
     Raises:
         GatekitError: the transformer is not what the configuration says, has not learnt to add, or has no key
             frequency, so that there is no circuit to look for.
     """
-    model, artifacts = _transformer(config, surroundings)
+    model, artifacts = _transformer(config, environment)
     shares = frequency_shares(addition.embedding(model))
     key = key_frequencies(shares, config.circuit.key_multiple)
     if not key:
         message = f"no frequency has {config.circuit.key_multiple:g} times the mean share"
         raise config_error(config, "circuit.key_multiple", message, error_id="subject.no_circuit")
     split = addition.split_pairs(model.p, config.pairs.train_fraction, "pairs for SAEs", config.pairs.seed)
-    trained = _arm("model", model, split, config, surroundings)
+    trained = _arm("model", model, split, config, environment)
     twin = addition.reinitialised(model, config.circuit.random_model_seed)
-    control = _arm("random_model", twin, split, config, surroundings)
+    control = _arm("random_model", twin, split, config, environment)
     datasets = [
         {"name": f"modular-addition:{name}-pairs", "sha256": _rows_sha256(rows), "rows": len(rows)}
         for name, rows in (("training", split.train), ("held-out", split.test))
@@ -113,12 +113,12 @@ def measure(config: KnownCircuitConfig, surroundings: Surroundings) -> Measured:
                 "name": f"{label}:seed-{saved.seed}",
                 "sha256": saved.sha256,
                 "bytes": saved.bytes,
-                "uri": saved.path.relative_to(surroundings.artifacts).as_posix(),
+                "uri": saved.path.relative_to(environment.artifacts).as_posix(),
             }
             for saved in arm.checkpoints
         ]
     baseline = subject_of(config, control.model.name, control.model.digest, control.checkpoint_entries)
-    return Measured(
+    return RunResult(
         subject=subject_of(config, model.name, model.digest, trained.checkpoint_entries),
         protocol=protocol_of(config, datasets, baseline, key),
         measurements=_measurements(config, trained, control, split, key),
@@ -127,7 +127,7 @@ def measure(config: KnownCircuitConfig, surroundings: Surroundings) -> Measured:
     )
 
 
-def _transformer(config: KnownCircuitConfig, surroundings: Surroundings) -> tuple[AdditionModel, list[Json]]:
+def _transformer(config: KnownCircuitConfig, environment: RunEnvironment) -> tuple[AdditionModel, list[Json]]:
     """Return the transformer, and what was written of it."""
     plan = config.transformer
     recipe = addition.Recipe(plan.p, plan.train_fraction, plan.seed, plan.steps)
@@ -138,11 +138,11 @@ def _transformer(config: KnownCircuitConfig, surroundings: Surroundings) -> tupl
             known = ", ".join(str(each.recipe) for each in addition.COMMITTED.values())
             message, remedy = f"no weights ship for {recipe}", f"there are {known}"
             raise config_error(plan, "weights", message, remedy, error_id="subject.not_committed")
-        model = addition.load_committed(committed, surroundings.device)
+        model = addition.load_committed(committed, environment.device)
     else:
         with showing("training the transformer", recipe.steps, "steps") as progress:
-            model = train_addition(recipe, surroundings.device, progress).model
-        path = surroundings.artifacts / "transformer.safetensors"
+            model = train_addition(recipe, environment.device, progress).model
+        path = environment.artifacts / "transformer.safetensors"
         digest = addition.save_weights(model, path)
         artifacts.append({"name": "transformer", "sha256": digest, "bytes": path.stat().st_size, "uri": path.name})
     right = addition.accuracy(model, addition.trained_pairs(recipe).test)
@@ -153,7 +153,7 @@ def _transformer(config: KnownCircuitConfig, surroundings: Surroundings) -> tupl
 
 
 def _arm(
-    name: str, model: AdditionModel, split: PairSplit, config: KnownCircuitConfig, surroundings: Surroundings
+    name: str, model: AdditionModel, split: PairSplit, config: KnownCircuitConfig, environment: RunEnvironment
 ) -> _Arm:
     plan, sae, training = config.transformer, config.sae, config.training
     with caused_by(plan, "hook"):
@@ -165,11 +165,11 @@ def _arm(
     total = training.steps * training.batch_tokens * len(config.seeds)
     with showing(f"{name.replace('_', ' ')}: training", total, "pairs") as progress:
         stack = train_stack(
-            architecture, rows[split.train.numpy()], config.seeds, training, surroundings.device, progress
+            architecture, rows[split.train.numpy()], config.seeds, training, environment.device, progress
         )
     facts = {"model": model.name, "model_digest": model.digest, "hook": plan.hook, "position": plan.position}
-    saved = save_stack(stack, surroundings.artifacts / name, facts)
-    return _Arm(model, rows, stack, _code(stack, rows, surroundings.device), saved)
+    saved = save_stack(stack, environment.artifacts / name, facts)
+    return _Arm(model, rows, stack, _code(stack, rows, environment.device), saved)
 
 
 def untrained(stack: SaeStack, rows: Floats) -> SaeStack:

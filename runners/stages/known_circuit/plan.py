@@ -23,9 +23,9 @@ from typing import Annotated, Literal
 from runners.config import Bounds, plain
 from runners.places import derived, refuse_first, taking
 from runners.saes.plan import SaePlan, TrainingPlan
-from runners.stage.lifecycle import Stage, Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, Stage, run_stage
 from runners.stage.selection import SelectionPlan, selection_json
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "known_circuit"
 PROTOCOL = "known_circuit/1"
@@ -210,10 +210,10 @@ def planned(config: KnownCircuitConfig) -> tuple[Json, Json]:
     return subject_of(config, name, None), protocol_of(config, (), None)
 
 
-def _measure(config: KnownCircuitConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResult:
     from runners.stages.known_circuit.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = Stage(

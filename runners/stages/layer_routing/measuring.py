@@ -22,11 +22,11 @@ from runners.arms.trained_saes import (
 from runners.digests import sequence_sha256
 from runners.places import caused_by, config_error
 from runners.saes.architecture_plan import ArchitecturePlan
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import subject_json
 from runners.stages.layer_routing.plan import KIND, LayerRoutingConfig, plans, protocol_of
 from runners.subjects.layered_store import HOOKS_SEPARATOR
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 Scores = Mapping[tuple[str, str], float]
 """(hook, label of the architecture) -> mean score over the search seeds."""
@@ -55,7 +55,7 @@ def assign(scores: Scores, hooks: Sequence[str], labels: Sequence[str]) -> Assig
     return Assignment(routed, uniform)
 
 
-def measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
+def measure(config: LayerRoutingConfig, environment: RunEnvironment) -> RunResult:
     """Run the whole protocol and return what the summary says.
 
     Raises:
@@ -63,21 +63,21 @@ def measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
             price gives one of them the wanted L0, or one is the best everywhere.
     """
     _check_sizes(config)
-    source = open_source(config, surroundings.device)
+    source = open_source(config, environment.device)
     inputs = {
-        hook: collect(source, config, surroundings, hook, f"routing.hooks[{place}]")
+        hook: collect(source, config, environment, hook, f"routing.hooks[{place}]")
         for place, hook in enumerate(config.routing.hooks)
     }
     shaped = {
-        (hook, plan.label): at_wanted_l0(layer, plan, config.training, config.sparsity, surroundings)
+        (hook, plan.label): at_wanted_l0(layer, plan, config.training, config.sparsity, environment)
         for hook, layer in inputs.items()
         for plan in plans(config)
     }
     labels = [plan.label for plan in plans(config)]
     scores = {
         (hook, label): fmean(
-            _saes(config, layer, shaped[hook, label], config.routing.search_seeds, surroundings)
-            .reconstruction(surroundings.device)
+            _saes(config, layer, shaped[hook, label], config.routing.search_seeds, environment)
+            .reconstruction(environment.device)
             .r2
         )
         for hook, layer in inputs.items()
@@ -86,7 +86,7 @@ def measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
     with caused_by(config, "routing.architectures"):
         choice = assign(scores, config.routing.hooks, labels)
     arms = {
-        (hook, label): _saes(config, inputs[hook], shaped[hook, label], config.seeds, surroundings)
+        (hook, label): _saes(config, inputs[hook], shaped[hook, label], config.seeds, environment)
         for hook, routed in zip(config.routing.hooks, choice.routed, strict=True)
         for label in {routed, choice.uniform}
     }
@@ -95,7 +95,7 @@ def measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
     places = {hook: place for place, hook in enumerate(config.routing.hooks)}
     said = {f"search_r2_{places[hook]}_{label}": score for (hook, label), score in scores.items()}
     chosen = {f"routed_{place}": label for place, label in enumerate(choice.routed)}
-    return Measured(
+    return RunResult(
         subject=_subject(config, routed, "layerwise"),
         protocol=protocol_of(
             config,
@@ -103,9 +103,9 @@ def measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
             _subject(config, uniform, choice.uniform),
             {"hooks": ", ".join(places), **chosen, "uniform": choice.uniform, **said},
         ),
-        measurements=_measurements(config, routed, uniform, surroundings.device),
+        measurements=_measurements(config, routed, uniform, environment.device),
         inputs=inputs_json(list(inputs.values())),
-        artifacts=artifacts_json(list(arms.values()), surroundings),
+        artifacts=artifacts_json(list(arms.values()), environment),
     )
 
 
@@ -127,10 +127,10 @@ def _saes(
     layer: Activations,
     plan: ArchitecturePlan,
     seeds: Sequence[int],
-    surroundings: Surroundings,
+    environment: RunEnvironment,
 ) -> TrainedSaes:
     purpose = "search" if seeds == config.routing.search_seeds else "compared"
-    return train(layer, plan, config.training, seeds, surroundings, f"{purpose}_{layer.hook}_{plan.label}")
+    return train(layer, plan, config.training, seeds, environment, f"{purpose}_{layer.hook}_{plan.label}")
 
 
 def _subject(config: LayerRoutingConfig, layers: Sequence[TrainedSaes], architecture: str) -> Json:

@@ -22,7 +22,7 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     architecture_key,
@@ -31,7 +31,7 @@ from runners.stage.sae_subject import (
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "layer_routing"
 PROTOCOL = "layer_routing/1"
@@ -152,11 +152,11 @@ def protocol_of(config: LayerRoutingConfig, datasets: Sequence[Json], baseline: 
     }
 
 
-def _measure(config: LayerRoutingConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: LayerRoutingConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.layer_routing.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

@@ -18,12 +18,14 @@ from runners.benchmarks.saebench_cache import remembered, surrounding_key
 from runners.digests import file_sha256
 from runners.places import caused_by, config_error, place_of
 from runners.progress import Silent, showing
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.ood.plan import ALL, KIND, OodConfig, ShiftPlan, protocol_of
+from runners.subjects.activation_store import Pooling
+from runners.subjects.labelled_texts import LabelledTexts
 from runners.subjects.shifted_texts import ShiftedTexts, datasets_with_shift, read_longer, read_shifted
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import TextStore, store_texts
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 LEAST_DATASETS = 2
 """One dataset has no spread over datasets to bound anything with."""
@@ -45,25 +47,25 @@ class Slice:
         return self.texts.name.replace(" ", "-")
 
 
-def measure(config: OodConfig, surroundings: Surroundings) -> Measured:
+def measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
     """Run the whole protocol and return what the summary says.
 
     Raises:
         GatekitError: model, hook, texts or datasets are not what the configuration says, an SAE was trained on a text
             that it is probed on, a probe cannot be trained, or fewer than two datasets are left.
     """
-    source = open_source(config, surroundings.device)
-    inputs = collect(source, config, surroundings)
-    side = trained_side(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
+    source = open_source(config, environment.device)
+    inputs = collect(source, config, environment)
+    side = trained_side(config, train(inputs, config.sae, config.training, config.seeds, environment, "model"))
     if side.trained is None or side.subject is None:
         raise ValueError("the SAEs were not trained here")
-    slices = _slices(config, inputs, surroundings)
+    slices = _slices(config, inputs, environment)
     dense: dict[str, ShiftedProbe] = {}
     sparse: dict[tuple[str, str], ShiftedProbe] = {}
     left_out: list[str] = []
     with showing("probing", len(slices) * (len(side.arms) + 1), "SAEs on datasets") as progress:
         for each in slices:
-            found = _remembered(config, each, None, surroundings)
+            found = _remembered(config, each, None, environment)
             progress.advance(1)
             if found.validation_auc < config.shift.least_dense_auc:
                 left_out.append(each.name)
@@ -71,7 +73,7 @@ def measure(config: OodConfig, surroundings: Surroundings) -> Measured:
                 continue
             dense[each.name] = found
             for arm in side.arms:
-                sparse[each.name, arm.name] = _remembered(config, each, arm, surroundings)
+                sparse[each.name, arm.name] = _remembered(config, each, arm, environment)
                 progress.advance(1)
     if len(dense) < LEAST_DATASETS:
         message = (
@@ -85,16 +87,16 @@ def measure(config: OodConfig, surroundings: Surroundings) -> Measured:
         {"name": s.name, "sha256": s.texts.sha256, "rows": len(s.texts.inside.texts) + len(s.texts.shifted.texts)}
         for s in kept
     ]
-    return Measured(
+    return RunResult(
         subject=side.subject,
         protocol=protocol_of(config, datasets, left_out, sum(each.texts.left_out for each in kept)),
         measurements=_measurements(config, side, dense, sparse),
         inputs=[*inputs_json([inputs]), *(entry for each in kept for entry in _inputs(each))],
-        artifacts=[*artifacts_json([side.trained], surroundings), _table(dense, sparse, surroundings)],
+        artifacts=[*artifacts_json([side.trained], environment), _table(dense, sparse, environment)],
     )
 
 
-def _slices(config: OodConfig, inputs: Activations, surroundings: Surroundings) -> list[Slice]:
+def _slices(config: OodConfig, inputs: Activations, environment: RunEnvironment) -> list[Slice]:
     plan, folder = config.shift, sae_probes_folder()
     takes_all = plan.shifted == (ALL,)
     shifted = datasets_with_shift(folder) if takes_all else plan.shifted or ()
@@ -109,33 +111,27 @@ def _slices(config: OodConfig, inputs: Activations, surroundings: Surroundings) 
             if shared:
                 raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{texts.name}'")
         read.append((texts, key))
+    pooling: Pooling = "tokens" if plan.pooling == "mean" else "last"
+
+    def stored(labelled: LabelledTexts) -> TextStore:
+        show = lambda: nullcontext(Silent())  # noqa: E731
+        return store_texts(inputs.model, inputs.hook, labelled, pooling, plan.max_tokens, environment.cache, show)
+
+    slices = []
     with showing(f"{inputs.model.name}: activations of texts", len(read), "datasets") as progress:
-        slices = []
         for texts, key in read:
             with caused_by(plan, key):
-                stores = [
-                    store_texts(
-                        inputs.model,
-                        inputs.hook,
-                        labelled,
-                        "tokens" if plan.pooling == "mean" else "last",
-                        plan.max_tokens,
-                        surroundings.cache,
-                        lambda: nullcontext(Silent()),
-                    )
-                    for labelled in (texts.inside, texts.shifted)
-                ]
-            slices.append(Slice(texts, *stores, key))
+                slices.append(Slice(texts, stored(texts.inside), stored(texts.shifted), key))
             progress.advance(1)
     return slices
 
 
-def _remembered(config: OodConfig, each: Slice, arm: Arm | None, surroundings: Surroundings) -> ShiftedProbe:
+def _remembered(config: OodConfig, each: Slice, arm: Arm | None, environment: RunEnvironment) -> ShiftedProbe:
     """Return the probe of one SAE, or the dense one, from the cache where equal code made it from equal input."""
     plan = config.shift
     sparse = None if arm is None else {**encoder_key(arm), "ks": list(plan.ks), "penalty": plan.penalty}
     key = {
-        **surrounding_key(surroundings.device, [__name__]),
+        **surrounding_key(environment.device, [__name__]),
         "texts": each.texts.sha256,
         "activations": [each.inside.store.sha256, each.shifted.store.sha256],
         "seed": plan.seed,
@@ -144,13 +140,13 @@ def _remembered(config: OodConfig, each: Slice, arm: Arm | None, surroundings: S
 
     def compute() -> Json:
         try:
-            return asdict(_probe(plan, each, arm, surroundings.device))
+            return asdict(_probe(plan, each, arm, environment.device))
         except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
             label = "dense probe" if arm is None else arm.name
             message = f"{each.name}, {label}: {type(error).__name__}: {error}"
             raise GatekitError("benchmark.failed", message, place_of(plan, each.key)) from error
 
-    found = remembered(surroundings.cache / "shifted_probes", key, compute)
+    found = remembered(environment.cache / "shifted_probes", key, compute)
     return ShiftedProbe(**{**found, "latents": tuple(found["latents"])})
 
 
@@ -205,13 +201,13 @@ def _inputs(each: Slice) -> list[Json]:
 
 
 def _table(
-    dense: Mapping[str, ShiftedProbe], sparse: Mapping[tuple[str, str], ShiftedProbe], surroundings: Surroundings
+    dense: Mapping[str, ShiftedProbe], sparse: Mapping[tuple[str, str], ShiftedProbe], environment: RunEnvironment
 ) -> Json:
     """Write every probe with its k and latents, and return the file as an artifact."""
     found: dict[str, Json] = {name: {"dense": asdict(probe)} for name, probe in dense.items()}
     for (name, arm), probe in sparse.items():
         found[name][arm] = asdict(probe)
-    path = surroundings.artifacts / "shifted_probes.json"
+    path = environment.artifacts / "shifted_probes.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return {"name": "probes", "sha256": file_sha256(path), "bytes": path.stat().st_size, "uri": path.name}

@@ -22,7 +22,7 @@ from runners.config import Bounds
 from runners.places import first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -32,7 +32,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "ood"
 PROTOCOL = "ood/1"
@@ -155,11 +155,11 @@ def protocol_of(config: OodConfig, datasets: Sequence[Json], left_out: Sequence[
     }
 
 
-def _measure(config: OodConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.ood.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

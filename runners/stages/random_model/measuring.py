@@ -31,9 +31,9 @@ from runners.metrics.consistency import mean_row_cosine
 from runners.metrics.reconstruction import Reconstruction
 from runners.places import config_error, derived
 from runners.progress import showing
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.random_model.plan import KIND, RandomModelConfig, protocol_of
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 Columns = tuple[Sequence[float], Sequence[float] | None]
 """Candidate and baseline of one measure."""
@@ -47,24 +47,24 @@ class _Scored:
     agreement: BesideChance
 
 
-def measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
+def measure(config: RandomModelConfig, environment: RunEnvironment) -> RunResult:
     """Run the whole protocol and return what the summary says.
 
     Raises:
         GatekitError: model, hook or texts are not what the configuration says, or an extra control controls nothing.
     """
-    source = open_source(config, surroundings.device)
-    activations = collect(source, config, surroundings)
-    trained = train(activations, config.sae, config.training, config.seeds, surroundings, "model")
-    twin = collect(reinitialised(source, config.controls.random_model_seed), config, surroundings)
-    random_model = train(twin, config.sae, config.training, config.seeds, surroundings, "random_model")
+    source = open_source(config, environment.device)
+    activations = collect(source, config, environment)
+    trained = train(activations, config.sae, config.training, config.seeds, environment, "model")
+    twin = collect(reinitialised(source, config.controls.random_model_seed), config, environment)
+    random_model = train(twin, config.sae, config.training, config.seeds, environment, "random_model")
     extra: dict[str, TrainedSaes] = {
         name: train(
             activations,
             derived(config.sae, control=name),
             config.training,
             config.seeds,
-            surroundings,
+            environment,
             name,
         )
         for name in config.controls.extra_controls
@@ -79,12 +79,12 @@ def measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
                 error_id="runner.control",
             )
     arms = [trained, random_model, *extra.values()]
-    return Measured(
+    return RunResult(
         subject=trained.subject(config),
         protocol=protocol_of(config, datasets_json(source), random_model.subject(config)),
-        measurements=_measurements(config, trained, {"control": random_model, **extra}, surroundings.device),
+        measurements=_measurements(config, trained, {"control": random_model, **extra}, environment.device),
         inputs=inputs_json([activations, twin]),
-        artifacts=artifacts_json(arms, surroundings),
+        artifacts=artifacts_json(arms, environment),
     )
 
 

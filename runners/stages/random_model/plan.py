@@ -22,14 +22,14 @@ from runners.places import first_repeat, refuse_first
 from runners.saes.architecture_options import ControlKind
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "random_model"
 PROTOCOL = "random_model/1"
@@ -112,11 +112,11 @@ def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: J
     }
 
 
-def _measure(config: RandomModelConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: RandomModelConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.random_model.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

@@ -29,32 +29,32 @@ from runners.places import caused_by, config_error, derived
 from runners.progress import showing
 from runners.saes.architecture import describe
 from runners.saes.sae import Sae
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import width_key
 from runners.stages.saebench.plan import KIND, SaebenchConfig, protocol_of
 from runners.subjects.text_corpus import sae_probes_folder
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 
-def measure(config: SaebenchConfig, surroundings: Surroundings) -> Measured:
+def measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
     """Run the whole protocol and return what the summary says.
 
     Raises:
         GatekitError: model, hook, texts, datasets or checkpoints are not what the configuration says, a dataset shares
             a text with the SAEs' training, or a probe cannot be trained.
     """
-    source = open_source(config, surroundings.device)
-    inputs = collect(source, config, surroundings)
-    candidate = _candidate(config, inputs, surroundings)
-    baseline = _baseline(config, inputs, candidate, surroundings)
+    source = open_source(config, environment.device)
+    inputs = collect(source, config, environment)
+    candidate = _candidate(config, inputs, environment)
+    baseline = _baseline(config, inputs, candidate, environment)
     names = dataset_names(config.probing, sae_probes_folder())
     bench = Bench(
         model=source.model,
         hook=config.subject.hook,
         plan=config.probing,
         folder=sae_probes_folder(),
-        cache=surroundings.cache,
-        device=surroundings.device,
+        cache=environment.cache,
+        device=environment.device,
         trained_on=frozenset(text.sha256 for text in source.training.texts) if candidate.trained else frozenset(),
     )
     dense = config.baseline.kind == "dense_probe"
@@ -73,9 +73,9 @@ def measure(config: SaebenchConfig, surroundings: Surroundings) -> Measured:
         {"name": f"activations:{label(name)}", "sha256": found.activations_sha256, "rows": len(found.labelled.texts)}
         for name, found in probed.items()
     ]
-    held_out = [_reconstruction(arm.sae, inputs, surroundings.device) for arm in candidate.arms]
-    no_core, core = _core(config, inputs, candidate, held_out, surroundings)
-    files = {**_written(config, candidate, probed, surroundings), **{name: each.path for name, each in core.items()}}
+    held_out = [_reconstruction(arm.sae, inputs, environment.device) for arm in candidate.arms]
+    no_core, core = _core(config, inputs, candidate, held_out, environment)
+    files = {**_written(config, candidate, probed, environment), **{name: each.path for name, each in core.items()}}
     measurements = _probing_measurements(config, candidate, baseline, probed)
     per_seed = {
         "r2": [each.r2[0] for each in held_out],
@@ -84,12 +84,12 @@ def measure(config: SaebenchConfig, surroundings: Surroundings) -> Measured:
         **{measure: [each.scores[measure] for each in core.values()] for measure in MEASURES if core},
     }
     measurements |= {name: measurement(KIND, name, {"seed": config.seeds}, each) for name, each in per_seed.items()}
-    return Measured(
+    return RunResult(
         subject=subject,
         protocol=protocol_of(config, datasets, baseline.subject, no_core),
         measurements=measurements,
         inputs=[*inputs_json([inputs]), *activations],
-        artifacts=[*artifacts_json(sides, surroundings), *_files_json(files, surroundings)],
+        artifacts=[*artifacts_json(sides, environment), *_files_json(files, environment)],
     )
 
 
@@ -98,9 +98,9 @@ def label(dataset: str) -> str:
     return dataset.replace(" ", "-")
 
 
-def _candidate(config: SaebenchConfig, inputs: Activations, surroundings: Surroundings) -> Side:
+def _candidate(config: SaebenchConfig, inputs: Activations, environment: RunEnvironment) -> Side:
     if config.checkpoints is None:
-        return trained_side(config, train(inputs, config.sae, config.training, config.seeds, surroundings, "model"))
+        return trained_side(config, train(inputs, config.sae, config.training, config.seeds, environment, "model"))
     arms = []
     for place, (seed, folder) in enumerate(zip(config.seeds, config.checkpoints, strict=True)):
         key = f"checkpoints[{place}]"
@@ -115,7 +115,7 @@ def _candidate(config: SaebenchConfig, inputs: Activations, surroundings: Surrou
     return Side(tuple(arms), subject_on_disk(config, inputs, arms, config.seeds))
 
 
-def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, surroundings: Surroundings) -> Side:
+def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, environment: RunEnvironment) -> Side:
     match config.baseline.kind:
         case "untrained":
             if candidate.trained is None:
@@ -123,7 +123,7 @@ def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, surr
             return untrained_side(config, candidate.trained)
         case "random_sae":
             plan = derived(config.sae, control="frozen_decoder")
-            return trained_side(config, train(inputs, plan, config.training, config.seeds, surroundings, "random_sae"))
+            return trained_side(config, train(inputs, plan, config.training, config.seeds, environment, "random_sae"))
         case "public_sae":
             place = Path(str(config.baseline.checkpoint))
             arm = arm_from_disk(config, "baseline.checkpoint", place, "public", inputs.model.name)
@@ -172,7 +172,7 @@ def _core(
     inputs: Activations,
     candidate: Side,
     held_out: Sequence[Reconstruction],
-    surroundings: Surroundings,
+    environment: RunEnvironment,
 ) -> tuple[str | None, dict[str, CoreResult]]:
     """Return why core was not measured, or what it measured of every seed."""
     if config.core is None:
@@ -192,17 +192,17 @@ def _core(
                     config.core,
                     reconstruction.r2[0],
                     f"core_seed_{seed}",
-                    surroundings.artifacts / "saebench",
+                    environment.artifacts / "saebench",
                 )
             progress.advance(1)
     return None, found
 
 
 def _written(
-    config: SaebenchConfig, candidate: Side, probed: Mapping[str, Probed], surroundings: Surroundings
+    config: SaebenchConfig, candidate: Side, probed: Mapping[str, Probed], environment: RunEnvironment
 ) -> dict[str, Path]:
     """Write every probe, and one result file a seed as SAEBench writes it; return them by name."""
-    folder = surroundings.artifacts / "saebench"
+    folder = environment.artifacts / "saebench"
     folder.mkdir(parents=True, exist_ok=True)
     table = {
         name: {
@@ -220,13 +220,13 @@ def _written(
     return files
 
 
-def _files_json(files: Mapping[str, Path], surroundings: Surroundings) -> list[Json]:
+def _files_json(files: Mapping[str, Path], environment: RunEnvironment) -> list[Json]:
     return [
         {
             "name": name,
             "sha256": file_sha256(path),
             "bytes": path.stat().st_size,
-            "uri": path.relative_to(surroundings.artifacts).as_posix(),
+            "uri": path.relative_to(environment.artifacts).as_posix(),
         }
         for name, path in files.items()
     ]

@@ -13,9 +13,9 @@ import numpy as np
 from runners.arms.sae_scores import Column, SaeScores, score_saes
 from runners.arms.trained_saes import TrainedSaes, artifacts_json, collect, inputs_json, open_source, train
 from runners.arrays import Floats
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.scaling.plan import KIND, ScalingConfig, at, places, protocol_of
-from runners.summary_writing import Measured
+from runners.summary_writing import RunResult
 
 COMPARED = {"by_pair": ("pw_mcc_chance_corrected",), "by_seed": ("r2",), "by_cell": ("auc",)}
 """Measures whose effects are given; raw agreement is not comparable across numbers of latents."""
@@ -24,7 +24,7 @@ Values: TypeAlias = Floats
 """(observations,) float64 of one cell, in the order of its keys, which is that of every other cell."""
 
 
-def measure(config: ScalingConfig, surroundings: Surroundings) -> Measured:
+def measure(config: ScalingConfig, environment: RunEnvironment) -> RunResult:
     """Run one cell and return what its summary says.
 
     Raises:
@@ -33,33 +33,33 @@ def measure(config: ScalingConfig, surroundings: Surroundings) -> Measured:
     place = config.cell
     if place is None:
         raise ValueError("a sweep is measured cell by cell")
-    trained = _trained(config, surroundings)
-    others = {each: _scores(at(config, each), surroundings.device, surroundings.cache) for each in places(config)}
+    trained = _trained(config, environment)
+    others = {each: _scores(at(config, each), environment.device, environment.cache) for each in places(config)}
     own = others[place]
     compared = {group: effects_of(group, place, others) for group in COMPARED}
     columns: dict[str, Any] = {group: {**getattr(own, group), **found} for group, found in compared.items()}
     scores = replace(own, **columns)
-    return Measured(
+    return RunResult(
         subject=trained.subject(config),
         protocol=protocol_of(config, scores.datasets),
         measurements=scores.measurements(KIND),
         inputs=[*inputs_json([trained.inputs]), *scores.inputs],
-        artifacts=artifacts_json([trained], surroundings),
+        artifacts=artifacts_json([trained], environment),
     )
 
 
-def _trained(config: ScalingConfig, surroundings: Surroundings) -> TrainedSaes:
-    source = open_source(config, surroundings.device)
-    inputs = collect(source, config, surroundings)
-    return train(inputs, config.sae, config.training, config.seeds, surroundings, "model")
+def _trained(config: ScalingConfig, environment: RunEnvironment) -> TrainedSaes:
+    source = open_source(config, environment.device)
+    inputs = collect(source, config, environment)
+    return train(inputs, config.sae, config.training, config.seeds, environment, "model")
 
 
 @cache
 def _scores(config: ScalingConfig, device: str, folder: Path) -> SaeScores:
     """Score one cell once a process, however many cells are compared with it."""
     name = "-".join(map(str, config.cell or ()))
-    surroundings = Surroundings(device, folder, folder / "runs" / KIND / f"neighbour-{name}")
-    return score_saes(config, _trained(config, surroundings), surroundings)
+    environment = RunEnvironment(device, folder, folder / "runs" / KIND / f"neighbour-{name}")
+    return score_saes(config, _trained(config, environment), environment)
 
 
 def effects_of(group: str, place: tuple[int, ...], scores: Mapping[tuple[int, ...], SaeScores]) -> dict[str, Column]:

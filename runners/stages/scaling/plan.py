@@ -27,7 +27,7 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -36,7 +36,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "scaling"
 PROTOCOL = "scaling/1"
@@ -174,11 +174,11 @@ def protocol_of(config: ScalingConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
-def _measure(config: ScalingConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: ScalingConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.scaling.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

@@ -21,32 +21,32 @@ from runners.metrics.functional import latents_of, score_functional_pairs
 from runners.metrics.seed_pairs import PairScores, score_pairs
 from runners.progress import showing
 from runners.saes.sae import reconstruct_rows
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stages.stability.plan import KIND, StabilityConfig, points, protocol_of
 from runners.stages.stability.trajectories import Trajectories, train_watched
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 Columns = tuple[Sequence[float], Sequence[float] | None]
 """Candidate and baseline of one measure."""
 
 
-def measure(config: StabilityConfig, surroundings: Surroundings) -> Measured:
+def measure(config: StabilityConfig, environment: RunEnvironment) -> RunResult:
     """Run the whole protocol and return what the summary says.
 
     Raises:
         GatekitError: model, hook or texts are not what the configuration says.
     """
-    source = open_source(config, surroundings.device)
-    activations = collect(source, config, surroundings)
+    source = open_source(config, environment.device)
+    activations = collect(source, config, environment)
     watched = train_watched(
-        activations, config.sae, config.training, config.seeds, surroundings, list(points(config).values())
+        activations, config.sae, config.training, config.seeds, environment, list(points(config).values())
     )
-    return Measured(
+    return RunResult(
         subject=watched.saes.subject(config),
         protocol=protocol_of(config, datasets_json(source)),
-        measurements=_measurements(config, watched, surroundings.device),
+        measurements=_measurements(config, watched, environment.device),
         inputs=inputs_json([activations]),
-        artifacts=artifacts_json([watched.saes], surroundings),
+        artifacts=artifacts_json([watched.saes], environment),
     )
 
 

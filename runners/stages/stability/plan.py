@@ -22,14 +22,14 @@ from runners.config import Bounds
 from runners.places import config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "stability"
 PROTOCOL = "stability/1"
@@ -95,11 +95,11 @@ def protocol_of(config: StabilityConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
-def _measure(config: StabilityConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: StabilityConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.stability.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(

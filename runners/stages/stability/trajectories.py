@@ -19,7 +19,7 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae_cache import cache_folder, find_seed, keep
 from runners.saes.training import SaeStack, train_stack
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 
 START = "start."
 """Prefix of the names under which a trajectory's file holds the parameters before the first step."""
@@ -41,7 +41,7 @@ def train_watched(
     sae: ArchitecturePlan,
     training: TrainingPlan,
     seeds: Sequence[int],
-    surroundings: Surroundings,
+    environment: RunEnvironment,
     points: Sequence[int],
 ) -> Trajectories:
     """Train one SAE per seed and keep its decoder after each of `points` steps, or take both from the cache.
@@ -51,11 +51,11 @@ def train_watched(
             not where training arrives.
     """
     architecture = sae.build(inputs.training.d_model, layers=getattr(inputs.training, "layers", None))
-    folder = cache_folder(surroundings.cache, architecture, training, [inputs.training.sha256], surroundings.device)
+    folder = cache_folder(environment.cache, architecture, training, [inputs.training.sha256], environment.device)
     wanted = {f"{point}" for point in points} | {START + name for name in architecture.shapes()}
     missing = [seed for seed in seeds if not wanted <= set(_read(folder, seed))]
     if missing:
-        rows, device = inputs.training.read(), surroundings.device
+        rows, device = inputs.training.read(), environment.device
         groups = [missing] if device.startswith("cuda") else [[seed] for seed in missing]
         facts = {"model": inputs.model.name, "model_digest": inputs.model.digest, "hook": inputs.hook}
         total = training.steps * training.batch_tokens * len(missing)
@@ -66,12 +66,12 @@ def train_watched(
                 _keep_or_compare(stack, folder, facts)
                 for seed in group:
                     _write(folder, seed, watch.seen[seed])
-    saes = train(inputs, sae, training, seeds, surroundings, "model")
+    saes = train(inputs, sae, training, seeds, environment, "model")
     found = [_read(folder, seed) for seed in seeds]
     joined = {name: torch.stack([each[name] for each in found]) for name in sorted(wanted)}
     return Trajectories(
         saes,
-        {name: joined[START + name].to(surroundings.device) for name in architecture.shapes()},
+        {name: joined[START + name].to(environment.device) for name in architecture.shapes()},
         {point: joined[f"{point}"] for point in points},
     )
 

@@ -29,10 +29,10 @@ from runners.arms.trained_saes import (
 from runners.metrics.lower_bounds import lower_bound_over_pairs
 from runners.places import caused_by, derived, place_of, taking
 from runners.saes.architecture_plan import ArchitecturePlan
-from runners.stage.lifecycle import Surroundings
+from runners.stage.lifecycle import RunEnvironment
 from runners.stage.selection import SelectionPlan
 from runners.stages.transcoder.plan import KIND, SEARCH_CONFIDENCE, TranscoderConfig, conditions, protocol_of
-from runners.summary_writing import Json, Measured, measurement
+from runners.summary_writing import Json, RunResult, measurement
 
 _log = logging.getLogger(__name__)
 
@@ -40,34 +40,34 @@ PARAMETER_TOLERANCE = 1e-4
 """Of parameters, arithmetic and tokens, as a fraction: what still counts as equal."""
 
 
-def measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
+def measure(config: TranscoderConfig, environment: RunEnvironment) -> RunResult:
     """Run one condition, or search a sweep and confirm its best, and return what the summary says.
 
     Raises:
         GatekitError: model, hooks or texts are not what the configuration says, or the arms are not matched.
     """
-    source = open_source(config, surroundings.device)
+    source = open_source(config, environment.device)
     searched: Json = {}
     if config.sweep is not None:
-        name, config = _chosen(config, source, surroundings)
+        name, config = _chosen(config, source, environment)
         searched = {
             "search_chose": name,
             "search_criterion": f"largest {SEARCH_CONFIDENCE} lower bound of sae_minus_transcoder_chance_corrected",
         }
-    sae, transcoder = arms = _compared(config, source, surroundings)
+    sae, transcoder = arms = _compared(config, source, environment)
     with caused_by(config, "sae"):
         compute = matched_compute(arms)
     trained = [arm.trained for arm in arms]
-    return Measured(
+    return RunResult(
         subject=sae.trained.subject(config),
         protocol=protocol_of(config, datasets_json(source), transcoder.trained.subject(config), compute | searched),
         measurements=_measurements(config.seeds, sae, transcoder),
         inputs=inputs_json([arm.inputs for arm in trained]),
-        artifacts=artifacts_json(trained, surroundings),
+        artifacts=artifacts_json(trained, environment),
     )
 
 
-def _chosen(config: TranscoderConfig, source: Source, surroundings: Surroundings) -> tuple[str, TranscoderConfig]:
+def _chosen(config: TranscoderConfig, source: Source, environment: RunEnvironment) -> tuple[str, TranscoderConfig]:
     """Return name and configuration of the best condition on the search's seeds, to be run on the others."""
     assert config.sweep is not None
     bounds: dict[str, float] = {}
@@ -75,7 +75,7 @@ def _chosen(config: TranscoderConfig, source: Source, surroundings: Surroundings
     for name, condition in found.items():
         # Checkpoints of the search lie with the summaries of its conditions.
         with TemporaryDirectory() as folder:
-            sae, transcoder = _compared(condition, source, dataclasses.replace(surroundings, artifacts=Path(folder)))
+            sae, transcoder = _compared(condition, source, dataclasses.replace(environment, artifacts=Path(folder)))
         differences = [
             ours - theirs
             for ours, theirs in zip(
@@ -90,17 +90,17 @@ def _chosen(config: TranscoderConfig, source: Source, surroundings: Surroundings
     return best, derived(found[best], places, seeds=config.sweep.confirmation_seeds, selection=selection)
 
 
-def _compared(config: TranscoderConfig, source: Source, surroundings: Surroundings) -> tuple[ScoredArm, ScoredArm]:
+def _compared(config: TranscoderConfig, source: Source, environment: RunEnvironment) -> tuple[ScoredArm, ScoredArm]:
     """Train and score the SAEs and the transcoders of one condition."""
     shape = config.sae
     plan = ArchitecturePlan("transcoder", d_sae=shape.width, k=shape.active, auxiliary_k=shape.auxiliary_k or 0)
     plan = taking(plan, shape)  # It stands where the shape does that it is made of.
-    ours = collect(source, config, surroundings)
-    theirs = collect(source, config, surroundings, config.transcoder.input_hook, "transcoder.input_hook")
-    saes = train(ours, shape, config.training, config.seeds, surroundings, "model")
-    transcoders = train(theirs, plan, config.training, config.seeds, surroundings, "transcoder", ours)
+    ours = collect(source, config, environment)
+    theirs = collect(source, config, environment, config.transcoder.input_hook, "transcoder.input_hook")
+    saes = train(ours, shape, config.training, config.seeds, environment, "model")
+    transcoders = train(theirs, plan, config.training, config.seeds, environment, "transcoder", ours)
     found = score_arms(
-        [saes, transcoders], config.subject.d_model, config.transcoder.gaussian_draws, surroundings.device
+        [saes, transcoders], config.subject.d_model, config.transcoder.gaussian_draws, environment.device
     )
     return found[0], found[1]
 

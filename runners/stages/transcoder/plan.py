@@ -26,7 +26,7 @@ from runners.places import derived, place_of, refuse_first
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import agreement_settings
-from runners.stage.lifecycle import Surroundings, run_stage
+from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -35,7 +35,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, Measured
+from runners.summary_writing import Json, RunResult
 
 KIND = "transcoder"
 PROTOCOL = "transcoder/1"
@@ -211,11 +211,11 @@ def protocol_of(
     }
 
 
-def _measure(config: TranscoderConfig, surroundings: Surroundings) -> Measured:
+def _measure(config: TranscoderConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.transcoder.measuring import measure
 
-    return measure(config, surroundings)
+    return measure(config, environment)
 
 
 STAGE = sae_stage(
