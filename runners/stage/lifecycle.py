@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gatekit.errors import GatekitError, UsageError
-from gatekit.evidence.provenance import GitState, shown_argument, utc_now
 from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
 from runners.config import bases_of, read_config
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
+from runners.provenance import GitState, shown_argument, utc_now
 from runners.stage.judging import check, select_and_check
 from runners.summary_writing import Json, RunResult
 
@@ -293,7 +293,7 @@ def _reason(error: GatekitError) -> str:
     """Return an error as a summary states it: on any machine the same, so with no folder of this one."""
     place = error.location
     if place is not None:
-        place = dataclasses.replace(place, path=provenance.shown_argument(place.path))
+        place = dataclasses.replace(place, path=shown_argument(place.path))
     return str(GatekitError(error.error_id, error.message, place, error.remedy))
 
 
