@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from gatekit.kinds import MeasureSpec
-from gatekit.policy.limits import AtLeast, AtMost, Between, symbols
+from gatekit.policy.limits import Limits, symbols
 from gatekit.policy.model import Combined, Gate, Policy, Score, Selection, SubjectFilter, Threshold, Waiver
 
 T = TypeVar("T")
@@ -147,7 +147,7 @@ def word(value: object) -> str:
         return f"{value:.12g}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(word, value)) + "]"
-    if isinstance(value, AtLeast | AtMost | Between):
+    if isinstance(value, Limits):
         return symbols(value)
     if isinstance(value, SubjectFilter):
         given = [field for field in fields(value) if getattr(value, field.name) is not None]

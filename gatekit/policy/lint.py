@@ -121,7 +121,7 @@ def infeasible(rule: Threshold, d_sae: int, baseline_mean: float | None) -> list
         baseline_mean: mean of the baseline's scores for a measure that compares; None when unknown, and then 0 is
             assumed, the smallest that it can be.
     """
-    if rule.measure.ceiling != "z_score" or rule.low is None or rule.against == "base":
+    if rule.measure.ceiling != "z_score" or rule.low is None or rule.against != "nothing":
         return []
     ceiling = z_ceiling(d_sae)
     best = ceiling - (baseline_mean or 0.0) if rule.measure.compares else ceiling
