@@ -93,14 +93,16 @@ def confirm(
     confirmed = selection.confirm_seeds
     own = [s for s in summaries if s.subject.digest == value["subject_digest"]]
     words = f"best of {again.compared} by {path} (sha256 {document.sha256})"
+    judged = list(own)
     if confirmed is None:
         paid = "judged on the observations that selected it, at a confidence that pays for that"
     else:
+        judged = [on_seeds(summary, confirmed) for summary in own]
         seeds = ", ".join(map(str, confirmed))
         paid = f"judged on seeds {seeds}, which selected nothing; bounds over shared datasets or rows pay all the same"
     return Confirmed(
         policies=tuple(_paying(p, again.compared, confirmed is not None) for p in policies),
-        summaries=tuple(own if confirmed is None else (on_seeds(s, confirmed) for s in own)),
+        summaries=tuple(judged),
         note=f"candidate {value['words']}: {words}; {paid}",
     )
 

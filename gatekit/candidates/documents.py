@@ -11,7 +11,7 @@ from gatekit.candidates.robustness import Robustness, Stand
 from gatekit.candidates.scoring import Value
 from gatekit.candidates.selecting import Compared, Selected
 from gatekit.evidence.summary import Subject, Summary
-from gatekit.policy.model import Score, Threshold
+from gatekit.policy.model import Score, Selection, Threshold
 
 Json = dict[str, Any]
 
@@ -22,6 +22,19 @@ def candidate_document(selected: Selected, winner: Compared) -> Json:
     total = sum(score.weight for score in selection.scores)
     by_name = {_name(value.rule): value for value in winner.values if "score" in value.roles}
     ranked = [c for c in selected.candidates if c.rank is not None and c is not winner]
+    scores = []
+    for score in selection.scores:
+        value = by_name[_name(score.value)]
+        share = score.weight / total
+        scores.append({**_read(score.value), "value": value.value, "score": value.score, "weight": share})
+    runner_up = None
+    if ranked:
+        second = ranked[0]
+        runner_up = {
+            "subject_digest": second.subject.digest,
+            "words": second.subject.words,
+            "score": second.score,
+        }
     return {
         "schema": "gatekit.candidate/1",
         **_about(selected),
@@ -31,23 +44,9 @@ def candidate_document(selected: Selected, winner: Compared) -> Json:
         "selection": {"candidates": selected.compared, "seeds": list(selected.seeds)},
         "confirmation": None if selection.confirm_seeds is None else {"seeds": list(selection.confirm_seeds)},
         "score": winner.score,
-        "scores": [
-            {
-                **_read(score.value),
-                "value": by_name[_name(score.value)].value,
-                "score": by_name[_name(score.value)].score,
-                "weight": score.weight / total,
-            }
-            for score in selection.scores
-        ],
+        "scores": scores,
         "on_front": winner.on_front,
-        "runner_up": {
-            "subject_digest": ranked[0].subject.digest,
-            "words": ranked[0].subject.words,
-            "score": ranked[0].score,
-        }
-        if ranked
-        else None,
+        "runner_up": runner_up,
         "candidates": [_standing(candidate) for candidate in selected.candidates],
         "evidence": _evidence(selected.evidence),
     }
@@ -63,29 +62,34 @@ def selection_document(selected: Selected, winner: Compared, robust: Robustness)
         "selected": winner.subject.digest,
         "seeds": {"select": list(selected.seeds), "confirm": None if confirm is None else list(confirm)},
         "compared": selected.compared,
-        "settings": {
-            "scores": [_scale(score) for score in selection.scores],
-            "eligibility": list(selection.eligibility),
-            "pareto": [_read(value) for value in selection.pareto],
-            "ties": [_read(value) for value in selection.ties],
-            "may_differ": list(selection.may_differ),
-            "weight_grid": selection.weight_grid,
-        },
-        "candidates": [
-            {
-                **_standing(candidate),
-                "subject": subject_value(candidate.subject),
-                "dominated_by": list(candidate.dominated_by),
-                "gates": [
-                    {"gate": gate.name, "outcome": gate.outcome.value, "reason": gate.result.reason}
-                    for gate in candidate.gates
-                ],
-                "values": [_value(value) for value in candidate.values],
-            }
-            for candidate in selected.candidates
-        ],
+        "settings": _settings(selection),
+        "candidates": list(map(_candidate, selected.candidates)),
         "robustness": _robustness(robust),
         "evidence": _evidence(selected.evidence),
+    }
+
+
+def _settings(selection: Selection) -> Json:
+    return {
+        "scores": list(map(_scale, selection.scores)),
+        "eligibility": list(selection.eligibility),
+        "pareto": list(map(_read, selection.pareto)),
+        "ties": list(map(_read, selection.ties)),
+        "may_differ": list(selection.may_differ),
+        "weight_grid": selection.weight_grid,
+    }
+
+
+def _candidate(candidate: Compared) -> Json:
+    gates = [
+        {"gate": gate.name, "outcome": gate.outcome.value, "reason": gate.result.reason} for gate in candidate.gates
+    ]
+    return {
+        **_standing(candidate),
+        "subject": subject_value(candidate.subject),
+        "dominated_by": list(candidate.dominated_by),
+        "gates": gates,
+        "values": list(map(_value, candidate.values)),
     }
 
 
@@ -161,7 +165,7 @@ def _robustness(robust: Robustness) -> Json:
         return {**place, "now": item.now, "range": {"low": item.low, "high": item.high}}
 
     return {
-        "weights": [stand(item) for item in robust.weights],
+        "weights": list(map(stand, robust.weights)),
         "scales": [{**stand(item), "end": item.what} for item in robust.scales],
         "thresholds": [{**stand(item), "gate": item.gate, "operator": item.what} for item in robust.thresholds],
         "grid": {

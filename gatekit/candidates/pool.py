@@ -78,12 +78,12 @@ def _on(measurement: Measurement, wanted: frozenset[int]) -> Measurement:
     columns = 2 if measurement.design == "per_seed_pair" else 1
     rows = [i for i, key in enumerate(measurement.keys) if wanted.issuperset(key[:columns])]
     control_keys, control = measurement.baseline_keys, measurement.baseline_values
-    own = replace(
-        measurement,
-        keys=tuple(measurement.keys[i] for i in rows),
-        candidate=tuple(measurement.candidate[i] for i in rows),
-        baseline=None if measurement.baseline is None else tuple(measurement.baseline[i] for i in rows),
-    )
+    baseline = None
+    if measurement.baseline is not None:
+        baseline = tuple(measurement.baseline[i] for i in rows)
+    keys = tuple(measurement.keys[i] for i in rows)
+    candidate = tuple(measurement.candidate[i] for i in rows)
+    own = replace(measurement, keys=keys, candidate=candidate, baseline=baseline)
     if control_keys is None or control is None:
         return own
     others = [i for i, key in enumerate(control_keys) if wanted.issuperset(key[:columns])]

@@ -63,11 +63,10 @@ class Rivals:
         """Return scores, what they are of, and the values that break ties, turned so that more is better."""
         values = {value_key(value.rule): value for value in candidate.values}
         scored = [values[value_key(score.value)] for score in self._selected.selection.scores]
-        return (
-            tuple(v.score for v in scored if v.score is not None),
-            tuple(v.value for v in scored if v.value is not None),
-            tuple(values[value_key(tie)].goodness for tie in self._selected.selection.ties),
-        )
+        scores = tuple(v.score for v in scored if v.score is not None)
+        numbers = tuple(v.value for v in scored if v.value is not None)
+        ties = tuple(values[value_key(tie)].goodness for tie in self._selected.selection.ties)
+        return scores, numbers, ties
 
 
 def weightings(parts: int, steps: int) -> Iterator[tuple[int, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gatekit.candidates.pool import value_key, values_of
@@ -64,23 +64,31 @@ def read_values(policy: Policy, selection: Selection, summaries: Sequence[Summar
 def _read(rule: Threshold, selection: Selection, scale: Score | None, context: EvaluationContext) -> Value:
     result = judge(rule, context)[0]
     measured = result.measured
-    value = None
-    if measured is not None:
-        bound = measured.lower if rule.measure.direction == "higher" else measured.upper
-        value = measured.estimate if rule.point else bound
-    place = None if scale is None or value is None else on_scale(value, scale.worst, scale.best)
-    return Value(
+    found = Value(
         rule=rule,
         roles=_roles(rule, selection),
-        value=value,
-        estimate=None if measured is None else measured.estimate,
-        confidence=None if measured is None else measured.confidence,
-        n_seeds=None if measured is None else measured.n_seeds,
-        reason=None if value is not None else result.reason,
+        value=None,
+        estimate=None,
+        confidence=None,
+        n_seeds=None,
+        reason=result.reason,
         evidence=None if result.evidence is None else result.evidence.path,
-        score=None if place is None else min(1.0, max(0.0, place)),
-        clamped=place is not None and not 0.0 <= place <= 1.0,
+        score=None,
+        clamped=False,
     )
+    if measured is None:
+        return found
+    found = replace(found, estimate=measured.estimate, confidence=measured.confidence, n_seeds=measured.n_seeds)
+    # The cautious bound: the lower one where higher is better.
+    bound = measured.lower if rule.measure.direction == "higher" else measured.upper
+    value = measured.estimate if rule.point else bound
+    if value is None:
+        return found
+    found = replace(found, value=value, reason=None)
+    if scale is None:
+        return found
+    place = on_scale(value, scale.worst, scale.best)
+    return replace(found, score=min(1.0, max(0.0, place)), clamped=not 0.0 <= place <= 1.0)
 
 
 def _roles(rule: Threshold, selection: Selection) -> tuple[str, ...]:

@@ -165,28 +165,29 @@ def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
 
 
 def _compared(rule: Threshold, bounds: Interval) -> ThresholdResult:
-    lower = bounds.estimate if rule.point else bounds.lower
-    upper = bounds.estimate if rule.point else bounds.upper
-    distance = margin(rule.limits, lower, upper)
+    if rule.point:
+        distance = margin(rule.limits, bounds.estimate, bounds.estimate)
+        confidence, detectable = None, None
+    else:
+        distance = margin(rule.limits, bounds.lower, bounds.upper)
+        confidence, detectable = bounds.confidence, minimum_detectable(bounds)
     # "pass iff": a NaN margin, should one ever come this far, is not a pass.
     passes = distance >= 0.0
-    return replace(
-        _undecided(rule, Why.MEASURED, _sentence(rule, bounds, passes)),
-        outcome=Outcome.PASS if passes else Outcome.FAIL,
-        measured=BoundedEstimate(
-            estimate=bounds.estimate,
-            lower=bounds.lower,
-            upper=bounds.upper,
-            standard_error=bounds.standard_error,
-            df=bounds.df,
-            confidence=None if rule.point else bounds.confidence,
-            n_seeds=bounds.n_seeds,
-            n_observations=bounds.n_observations,
-            method=bounds.method,
-            margin=distance,
-            detectable=None if rule.point else minimum_detectable(bounds),
-        ),
+    measured = BoundedEstimate(
+        estimate=bounds.estimate,
+        lower=bounds.lower,
+        upper=bounds.upper,
+        standard_error=bounds.standard_error,
+        df=bounds.df,
+        confidence=confidence,
+        n_seeds=bounds.n_seeds,
+        n_observations=bounds.n_observations,
+        method=bounds.method,
+        margin=distance,
+        detectable=detectable,
     )
+    undecided = _undecided(rule, Why.MEASURED, _sentence(rule, bounds, passes))
+    return replace(undecided, outcome=Outcome.PASS if passes else Outcome.FAIL, measured=measured)
 
 
 def _sentence(rule: Threshold, bounds: Interval, passes: bool) -> str:

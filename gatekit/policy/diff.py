@@ -88,10 +88,9 @@ def diff_policy(base: Policy, head: Policy) -> PolicyDiff:
         # What could never pass because no gate counted can pass now, however strict the gate is.
         settings.append(Detail(Change.INCOMPARABLE, "the first gate that counts"))
     waivers = waiver_changes(base.waivers, head.waivers)
-    change = _overall(
-        [gate.change for gate in gates] + [detail.change for detail in settings] + [detail.change for detail in waivers]
-    )
-    return PolicyDiff(head.id, change, tuple(gates), tuple(settings), tuple(waivers))
+    changes = [gate.change for gate in gates]
+    changes += [detail.change for detail in (*settings, *waivers)]
+    return PolicyDiff(head.id, _overall(changes), tuple(gates), tuple(settings), tuple(waivers))
 
 
 def _counts(policy: Policy) -> bool:

@@ -92,7 +92,15 @@ def _policy_from(document: YamlDocument) -> Policy:
     if not named:
         raise fields.refusal(document, gates_node, "no_gates", "a policy without gates would pass anything")
     gates = tuple(_gate(document, key, node, defaults, legacy) for key, node in named)
-    waivers = fields.sequence(document, top["waivers"], "waivers", at_least=0) if "waivers" in top else ()
+    names = [gate.name for gate in gates]
+    waivers: list[Waiver] = []
+    if "waivers" in top:
+        listed = fields.sequence(document, top["waivers"], "waivers", at_least=0)
+        waivers = [_waiver(document, node, names) for node in listed]
+    signed_by = _signed_by(document, top["signed_by"]) if "signed_by" in top else None
+    selection = None
+    if "selection" in top:
+        selection = selection_from(document, top["selection"], defaults, names, legacy)
     policy_id = fields.required(document, root, top, "id", "the policy")
     return Policy(
         path=document.path,
@@ -102,12 +110,10 @@ def _policy_from(document: YamlDocument) -> Policy:
         legacy=legacy,
         one_subject="one_subject" not in top or fields.flag(document, top["one_subject"], "one_subject"),
         subject=_subject(document, top["subject"]) if "subject" in top else SubjectFilter(),
-        signed_by=_signed_by(document, top["signed_by"]) if "signed_by" in top else None,
+        signed_by=signed_by,
         gates=gates,
-        waivers=tuple(_waiver(document, node, [gate.name for gate in gates]) for node in waivers),
-        selection=selection_from(document, top["selection"], defaults, [gate.name for gate in gates], legacy)
-        if "selection" in top
-        else None,
+        waivers=tuple(waivers),
+        selection=selection,
     )
 
 

@@ -8,7 +8,7 @@ from gatekit.errors import did_you_mean
 from gatekit.evidence.strict_yaml import Node, YamlDocument
 from gatekit.kinds import INSTALLED
 from gatekit.policy import fields
-from gatekit.policy.limits import AtLeast, AtMost
+from gatekit.policy.limits import AtLeast, AtMost, Limits
 from gatekit.policy.model import LegacySelection, Score, Selection, Threshold
 from gatekit.policy.settings import Settings, measure_from
 
@@ -48,7 +48,13 @@ def selection_from(
     wanted = fields.required(document, node, given, "eligibility", "selection")
     listed = _values(document, given, "pareto", defaults)
     select, confirm = _seeds(document, given["seeds"]) if "seeds" in given else (None, None)
-    names = fields.sequence(document, given["may_differ"], "may_differ") if "may_differ" in given else ()
+    may_differ: list[str] = []
+    if "may_differ" in given:
+        names = fields.sequence(document, given["may_differ"], "may_differ")
+        may_differ = [fields.text(document, name, "setting", limit=128) for name in names]
+    weight_grid = DEFAULT_WEIGHT_GRID
+    if "weight_grid" in given:
+        weight_grid = fields.integer(document, given["weight_grid"], "weight_grid", 1, 100)
     _refuse_repeats(document, scores_node, [score.value for score in scores], "scores")
     return Selection(
         scores=scores,
@@ -57,10 +63,8 @@ def selection_from(
         ties=_values(document, given, "ties", defaults),
         select_seeds=select,
         confirm_seeds=confirm,
-        may_differ=tuple(fields.text(document, name, "setting", limit=128) for name in names),
-        weight_grid=fields.integer(document, given["weight_grid"], "weight_grid", 1, 100)
-        if "weight_grid" in given
-        else DEFAULT_WEIGHT_GRID,
+        may_differ=tuple(may_differ),
+        weight_grid=weight_grid,
         location=document.location(node),
     )
 
@@ -91,14 +95,19 @@ def _value(
     kind = fields.choice(document, kind_node, "kind of summary", INSTALLED.names())
     measure = measure_from(document, fields.required(document, node, given, "measure", "a value"), kind)
     use = fields.choice(document, given["use"], "use", ["bound", "point"]) if "use" in given else "bound"
-    higher = measure.direction == "higher"
     low, high = measure.effect_range
+    operator: str
+    limits: Limits
+    if measure.direction == "higher":
+        operator, limits = "at_least", AtLeast(low if limit is None else limit)
+    else:
+        operator, limits = "at_most", AtMost(high if limit is None else limit)
     return Threshold(
         kind=kind,
         measure=measure,
-        operator="at_least" if higher else "at_most",
+        operator=operator,
         against="nothing",
-        limits=AtLeast(low if limit is None else limit) if higher else AtMost(high if limit is None else limit),
+        limits=limits,
         point=use == "point",
         confidence=defaults.confidence,
         min_seeds=defaults.min_seeds,

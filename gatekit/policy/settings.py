@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gatekit.errors import did_you_mean
@@ -37,20 +37,19 @@ def settings_from(document: YamlDocument, given: Mapping[str, Node], base: Setti
         factors = tuple(fields.choice(document, item, "factor", FACTORS) for item in items)
         if len(set(factors)) != len(factors):
             raise fields.refusal(document, given["generalize_over"], "value", "generalize_over names a factor twice")
-    return Settings(
-        confidence=fields.confidence(document, given["confidence"]) if "confidence" in given else base.confidence,
-        min_seeds=fields.integer(document, given["min_seeds"], "min_seeds", 1, 10_000)
-        if "min_seeds" in given
-        else base.min_seeds,
-        max_age=fields.duration(document, given["max_age"], "max_age") if "max_age" in given else base.max_age,
-        allow_reported=fields.flag(document, given["allow_reported"], "allow_reported")
-        if "allow_reported" in given
-        else base.allow_reported,
-        generalize_over=factors,
-        selected_from=fields.integer(document, given["selected_from"], "selected_from", 1, 1_000_000)
-        if "selected_from" in given
-        else base.selected_from,
-    )
+    found = replace(base, generalize_over=factors)
+    if "confidence" in given:
+        found = replace(found, confidence=fields.confidence(document, given["confidence"]))
+    if "min_seeds" in given:
+        found = replace(found, min_seeds=fields.integer(document, given["min_seeds"], "min_seeds", 1, 10_000))
+    if "max_age" in given:
+        found = replace(found, max_age=fields.duration(document, given["max_age"], "max_age"))
+    if "allow_reported" in given:
+        found = replace(found, allow_reported=fields.flag(document, given["allow_reported"], "allow_reported"))
+    if "selected_from" in given:
+        chosen_from = fields.integer(document, given["selected_from"], "selected_from", 1, 1_000_000)
+        found = replace(found, selected_from=chosen_from)
+    return found
 
 
 def measure_from(document: YamlDocument, node: Node, kind: str) -> MeasureSpec:
