@@ -12,7 +12,6 @@ from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence.summary import KEY_COLUMNS, Measurement, Summary
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.bounds import effective_confidence, interval
-from gatekit.kinds import INSTALLED
 
 FACTORS = ("seed", "dataset", "row")
 """A printed bound generalises over all that its design has, as a policy's default does."""
@@ -47,7 +46,7 @@ def shown(binding: ValueBinding, summaries: Mapping[str, Summary]) -> Shown:
         raise _missing(binding, "run_failed", f"the run of {binding.file} {summary.status}: {summary.reason}")
     measurement = summary.measurements.get(binding.measure)
     if measurement is None:
-        known = INSTALLED.measures(summary.kind)
+        known = summary.table.by_name
         if binding.measure in known:
             raise _missing(binding, "not_measured", f"{binding.file} holds no {binding.measure}")
         remedy = did_you_mean(binding.measure, known) or f"known: {', '.join(sorted(known))}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from gatekit.cli.inputs import POLICIES, load_evidence, load_policies, the_time
+from gatekit.cli.inputs import POLICIES, load_evidence, load_kinds, load_policies, the_time
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.several_files import write_together
 from gatekit.exit_codes import ExitCode
@@ -119,7 +119,7 @@ def _evidence(paths: Sequence[str], now: datetime) -> list[Summary] | None:
     """Return the summaries, or None after saying why the gate would refuse them."""
     from gatekit.gates.evaluate import evaluate
 
-    summaries, errors = load_evidence(paths)
+    summaries, errors = load_evidence(paths, load_kinds())
     # Without a policy, what is left of the gate is what it refuses whatever the policy says.
     verdict = evaluate([], summaries, now, errors)
     for error in verdict.errors:
@@ -135,7 +135,7 @@ def _policies(paths: Sequence[str]) -> list[PolicyDigest]:
 
     if not paths and not os.path.isdir(POLICIES):
         return []
-    loaded, errors = load_policies(paths)
+    loaded, errors = load_policies(paths, load_kinds())
     if errors:
         raise errors[0]
     return [PolicyDigest(_name(policy.path), policy.sha256) for policy in loaded]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from gatekit.cli.delivery import complete_output, deliver, parse_outputs
-from gatekit.cli.inputs import load_evidence, load_policies, split_paths, the_time
+from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, split_paths, the_time
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Verdict
 from gatekit.report import FORMATS
@@ -55,9 +55,10 @@ def command(
     wanted = parse_outputs(outputs, FORMATS)
     time = the_time(now)
     more_policies, more_evidence = split_paths(paths)
-    loaded, policy_errors = load_policies([*policies, *more_policies])
-    summaries, evidence_errors = load_evidence([*evidence, *more_evidence])
-    base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
+    kinds = load_kinds()
+    loaded, policy_errors = load_policies([*policies, *more_policies], kinds)
+    summaries, evidence_errors = load_evidence([*evidence, *more_evidence], kinds)
+    base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers([*evidence, *more_evidence], summaries, loaded, keys, time)
     errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors]
     if candidate is None:

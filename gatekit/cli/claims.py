@@ -21,12 +21,13 @@ from gatekit.claims import (
     read_registry,
     rewrite,
 )
-from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_policies, the_time
+from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, load_policies, the_time
 from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.verdict import WORDS
+from gatekit.kinds import Kinds
 from gatekit.report import inert
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -43,6 +44,7 @@ class _Documents:
     registry: Registry
     root: str
     """The registry's folder, "" for the current one."""
+    kinds: Kinds
     documents: list[Document]
     errors: list[GatekitError]
 
@@ -136,7 +138,7 @@ def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
     from gatekit.evidence.atomic import write_whole
 
     read = _read(path)
-    summaries, errors = _summaries(read.root, evidence)
+    summaries, errors = _summaries(read.root, evidence, read.kinds)
     problems = [*read.errors, *errors]
     written = 0
     # Evidence that cannot be read or contradicts itself writes no numbers anywhere.
@@ -187,14 +189,14 @@ def _read(path: str) -> _Documents:
     registry = read_registry(path)
     root = os.path.dirname(path)
     documents, errors = read_documents(registry, root)
-    return _Documents(registry, root, documents, errors)
+    return _Documents(registry, root, load_kinds(root), documents, errors)
 
 
-def _summaries(root: str, evidence: Sequence[str]) -> tuple[dict[str, Summary], list[GatekitError]]:
+def _summaries(root: str, evidence: Sequence[str], kinds: Kinds) -> tuple[dict[str, Summary], list[GatekitError]]:
     """Read the evidence; bindings name it relative to the registry's folder."""
     default = os.path.join(root, EVIDENCE)
     paths = list(evidence) or ([default] if root and os.path.isdir(default) else [])
-    summaries, errors = load_evidence(paths) if paths or not root else ([], [])
+    summaries, errors = load_evidence(paths, kinds) if paths or not root else ([], [])
     return {PurePath(os.path.relpath(s.path, root or ".")).as_posix(): s for s in summaries}, errors
 
 
@@ -202,8 +204,8 @@ def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: s
     time = the_time(now)
     read = _read(path)
     default = [os.path.join(read.root, POLICIES)] if read.root else []
-    loaded, policy_errors = load_policies(list(policies) or default)
-    summaries, evidence_errors = _summaries(read.root, evidence)
+    loaded, policy_errors = load_policies(list(policies) or default, read.kinds)
+    summaries, evidence_errors = _summaries(read.root, evidence, read.kinds)
     # Only beside evidence/ of this folder: a registry elsewhere is read with its evidence, but not with its keys.
     signers, signature_errors = load_signers(evidence, list(summaries.values()), loaded, None, time)
     errors = [*read.errors, *policy_errors, *evidence_errors, *signature_errors]

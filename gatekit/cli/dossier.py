@@ -8,7 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from gatekit.cli.delivery import deliver
-from gatekit.cli.inputs import EVIDENCE, load_evidence, load_policies, the_time
+from gatekit.cli.inputs import EVIDENCE, load_evidence, load_kinds, load_policies, the_time
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.several_files import check_apart
 from gatekit.exit_codes import ExitCode
@@ -52,9 +52,10 @@ def command(
     check_apart(target, [*(evidence or [EVIDENCE]), *base_evidence])
     check_target(target)
     time = the_time(now)
-    loaded, policy_errors = load_policies(policies)
-    summaries, evidence_errors = load_evidence(evidence)
-    base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
+    kinds = load_kinds()
+    loaded, policy_errors = load_policies(policies, kinds)
+    summaries, evidence_errors = load_evidence(evidence, kinds)
+    base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers(evidence, summaries, loaded, keys, time)
     errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors]
     chosen = None
@@ -72,7 +73,7 @@ def command(
         earlier = f"; {inert.terminal(out)} is still the earlier one" if (target / MANIFEST).exists() else ""
         click.echo(f"gatekit: no dossier was written{earlier}", err=True)
         return verdict.exit_code
-    judged = judge_gathered(gather(loaded, summaries, base, chosen), verdict, time, signers)
+    judged = judge_gathered(gather(loaded, summaries, base, chosen, kinds), verdict, time, signers)
     files = contents(judged)
     write_folder(target, files)
     _show(judged.verdict)

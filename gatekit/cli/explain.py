@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import rich_click as click
 from click.shell_completion import CompletionItem
 
-from gatekit.cli.inputs import load_evidence, load_policies, the_time
+from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, the_time
 from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.exit_codes import ExitCode, worst
@@ -21,7 +21,7 @@ from gatekit.report.explanation.terminal import explanation
 def _gates(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a gate's name from policies/; whatever is wrong there is for the command itself to say."""
     try:
-        policies, _ = load_policies([])
+        policies, _ = load_policies([], load_kinds())
     except GatekitError:
         return []
     names = dict.fromkeys(gate.name for policy in policies for gate in policy.gates)
@@ -48,12 +48,13 @@ def command(
     explanation could be given, whatever the outcome; 4 when an input is refused.
     """
     time = the_time(now)
-    loaded, errors = load_policies(policies)
+    kinds = load_kinds()
+    loaded, errors = load_policies(policies, kinds)
     if errors:
         return _refuse(errors)
     policy, found = _choose(gate, loaded)
-    summaries, errors = load_evidence(evidence)
-    base, base_errors = load_evidence(base_evidence) if base_evidence else (None, [])
+    summaries, errors = load_evidence(evidence, kinds)
+    base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers(evidence, summaries, [policy], None, time)
     found_wrong = [*errors, *base_errors, *signature_errors]
     verdict = evaluate([policy], summaries, time, found_wrong, base=base, signers=signers)

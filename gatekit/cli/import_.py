@@ -9,7 +9,7 @@ from pathlib import Path
 import rich_click as click
 from click.shell_completion import CompletionItem
 
-from gatekit.cli.inputs import EVIDENCE
+from gatekit.cli.inputs import EVIDENCE, load_kinds
 from gatekit.errors import UsageError
 from gatekit.evidence.several_files import write_together
 from gatekit.report import inert
@@ -89,6 +89,7 @@ def command(
         sources=sources,
         kind=kind,
         measure=measure,
+        kinds=load_kinds(),
     )
     summaries = import_summaries(name, files, options)
     written = write_together(

@@ -44,6 +44,7 @@ def scaffold(folder: Path) -> dict[Path, bytes]:
     """Return the content of every file by its path under `folder`."""
     templates = files("gatekit") / "templates"
     found = {folder / place: (templates / name).read_bytes() for place, name in TEMPLATES.items()}
-    # Beside the policies, so that an editor completes and checks them without a network.
-    found[folder / "schemas" / "policy.schema.json"] = schema_text("policy").encode("utf-8")
+    # Beside policies/ and kinds/, so that an editor completes and checks both without a network.
+    for name in ("policy", "kind"):
+        found[folder / "schemas" / f"{name}.schema.json"] = schema_text(name).encode("utf-8")
     return found

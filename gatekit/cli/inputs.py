@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import Summary, find_summaries, read_summaries
 from gatekit.evidence.summary import parse_time
+from gatekit.kinds import FOLDER, INSTALLED, Kinds
 from gatekit.policy import Policy, find_policies, read_policies
 
 POLICIES = "policies"
@@ -29,7 +30,25 @@ def the_time(text: str | None) -> datetime:
         raise UsageError(f"--now '{text}' is not a UTC time", "write it as 2026-02-16T01:48:20Z") from None
 
 
-def load_policies(paths: Sequence[str]) -> tuple[list[Policy], list[GatekitError]]:
+def load_kinds(root: str = "") -> Kinds:
+    """Return the kinds that hold here: gatekit's, those of packages, and those in `kinds/`.
+
+    Args:
+        root: the folder that holds `kinds/`, "" for the current one.
+
+    Raises:
+        GatekitError: `yaml.*`, `kind.*`: a file in `kinds/` cannot be used.
+    """
+    folder = os.path.join(root, FOLDER)
+    if not os.path.lexists(folder):
+        return INSTALLED
+    # Reading YAML is paid for only where there is some.
+    from gatekit.evidence.kind_files import own_kinds
+
+    return own_kinds(folder)
+
+
+def load_policies(paths: Sequence[str], kinds: Kinds) -> tuple[list[Policy], list[GatekitError]]:
     """Read the named policies, or those in `policies/`.
 
     Raises:
@@ -38,14 +57,14 @@ def load_policies(paths: Sequence[str]) -> tuple[list[Policy], list[GatekitError
     if not paths and not os.path.isdir(POLICIES):
         remedy = "name one with --policy, or run `gatekit init`"
         raise UsageError("no policy: there is no policies/ folder here", remedy)
-    return read_policies(find_policies(list(paths) or [POLICIES]))
+    return read_policies(find_policies(list(paths) or [POLICIES]), kinds)
 
 
-def load_evidence(paths: Sequence[str]) -> tuple[list[Summary], list[GatekitError]]:
+def load_evidence(paths: Sequence[str], kinds: Kinds) -> tuple[list[Summary], list[GatekitError]]:
     """Read the named evidence, or what lies in `evidence/`; no evidence at all is left for the gates to say."""
     if not paths and not os.path.isdir(EVIDENCE):
         return [], []
-    return read_summaries(find_summaries(list(paths) or [EVIDENCE]))
+    return read_summaries(find_summaries(list(paths) or [EVIDENCE]), kinds)
 
 
 def split_paths(paths: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import PurePath
 
 import rich_click as click
 
-from gatekit.cli.inputs import load_policies, the_time
-from gatekit.errors import GatekitError
+from gatekit.cli.inputs import POLICIES, load_policies, the_time
+from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import Summary, find_summaries, read_summaries
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.kinds import FOLDER, INSTALLED, Kinds
 from gatekit.policy import lint, thresholds
 from gatekit.report import inert
 
@@ -21,15 +24,21 @@ from gatekit.report import inert
 def command(paths: tuple[str, ...], now: str | None) -> int:
     """Check policies without evidence: spelling, ranges, rules that cannot fail, expired waivers.
 
-    PATHS are policy files or folders; default policies/. A path that ends in .json is a summary, and is checked against
+    PATHS are policy files or folders; default policies/, and kinds/ where there is one. A file in a folder kinds/ is a
+    table of measures of your own. A path that ends in .json is a summary, and is checked against
     its schema and against itself. Exit 0 when all are sound, 4 when one is not.
     """
     time = the_time(now)
     evidence = [path for path in paths if path.endswith(".json")]
-    policies = [path for path in paths if path not in evidence]
-    errors = _summaries(evidence)
-    if policies or not evidence:
-        errors = _policies(policies, time) + errors
+    tables = [path for path in paths if _is_kind(path)]
+    policies = [path for path in paths if path not in evidence and path not in tables]
+    kinds, errors = _kinds(tables, told=bool(tables) or not paths)
+    wanted = policies or (not paths and (os.path.isdir(POLICIES) or not kinds.own))
+    # A broken table would make every rule about its measures look wrong too.
+    if not errors and wanted:
+        errors += _policies(policies, time, kinds)
+    if not errors:
+        errors += _summaries(evidence, kinds)
     for error in errors:
         click.echo(inert.terminal(str(error), limit=1000), err=True)
         if error.location is not None and error.location.source_line is not None:
@@ -37,8 +46,34 @@ def command(paths: tuple[str, ...], now: str | None) -> int:
     return worst([ExitCode.PASS, *(error.exit_code for error in errors)])
 
 
-def _policies(paths: Sequence[str], time: datetime) -> list[GatekitError]:
-    policies, errors = load_policies(paths)
+def _is_kind(path: str) -> bool:
+    """Whether an argument is a table of measures: the folder `kinds`, or a file in it."""
+    parts = PurePath(path).parts
+    return parts[-1:] == (FOLDER,) or (parts[-2:-1] == (FOLDER,) and path.endswith((".yaml", ".yml")))
+
+
+def _kinds(paths: Sequence[str], told: bool) -> tuple[Kinds, list[GatekitError]]:
+    """Read the kinds that hold here, print those that are sound if wanted, and return what is wrong with the others."""
+    folders = {os.path.normpath(path if PurePath(path).name == FOLDER else os.path.dirname(path)) for path in paths}
+    if len(folders) > 1:
+        raise UsageError(f"kinds of several repositories: {', '.join(sorted(folders))}", "check one at a time")
+    folder = next(iter(folders), FOLDER)
+    if not folders and not os.path.lexists(FOLDER):
+        return INSTALLED, []
+    for path in paths:
+        if not os.path.lexists(path):
+            raise UsageError(f"no kind at '{path}'")
+    from gatekit.evidence.kind_files import read_kinds
+
+    kinds, errors = read_kinds(folder)
+    for kind in kinds.own.values() if told else ():
+        path = f"{folder}/{kind.name}.yaml"
+        click.echo(f"{inert.terminal(path)}: sound: kind '{kind.name}', {_count(len(kind.measures), 'measure')}")
+    return kinds, errors
+
+
+def _policies(paths: Sequence[str], time: datetime, kinds: Kinds) -> list[GatekitError]:
+    policies, errors = load_policies(paths, kinds)
     for policy in policies:
         found = lint(policy, time)
         errors += found
@@ -51,8 +86,8 @@ def _policies(paths: Sequence[str], time: datetime) -> list[GatekitError]:
     return errors
 
 
-def _summaries(paths: Sequence[str]) -> list[GatekitError]:
-    summaries, errors = read_summaries(find_summaries(paths))
+def _summaries(paths: Sequence[str], kinds: Kinds) -> list[GatekitError]:
+    summaries, errors = read_summaries(find_summaries(paths), kinds)
     for summary in summaries:
         click.echo(f"{inert.terminal(summary.path)}: sound: {summary.kind} summary{_content(summary)}")
     return errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
+from gatekit.cli.inputs import load_kinds
 from gatekit.errors import GatekitError, UsageError
 from gatekit.report.explanation.seed_plan import SeedPlan, plan_from_pilot, plan_lines
 
@@ -52,7 +53,7 @@ def command(
             given = [f"--{name}" for name, value in {**spreads, "design": design}.items() if value is not None]
             if given:
                 raise UsageError(f"--from states the design and the spread; {' and '.join(given)} would contradict it")
-            plan = plan_from_pilot(pilot, measure, threshold, effect, paid, power)
+            plan = plan_from_pilot(pilot, measure, threshold, effect, paid, power, load_kinds())
         else:
             plan = _from_options(design or "per_seed", spreads, measure, threshold, effect, paid, power)
         lines = plan_lines(plan, candidates)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import rich_click as click
 
 from gatekit.cli.delivery import terminal_width
-from gatekit.cli.inputs import load_evidence, load_policies, the_time
+from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, the_time
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import evaluate
@@ -41,9 +41,10 @@ def diff_command(before: str, after: str, evidence: tuple[str, ...], now: str | 
     from gatekit.report.pull_request.terminal import policy_changes, text
 
     time = the_time(now)
-    old, old_errors = load_policies([before])
-    new, new_errors = load_policies([after])
-    summaries, evidence_errors = load_evidence(evidence) if evidence else ([], [])
+    kinds = load_kinds()
+    old, old_errors = load_policies([before], kinds)
+    new, new_errors = load_policies([after], kinds)
+    summaries, evidence_errors = load_evidence(evidence, kinds) if evidence else ([], [])
     errors = [*old_errors, *new_errors, *evidence_errors, *(error for policy in new for error in lint(policy, time))]
     if errors:
         return _refuse(errors)

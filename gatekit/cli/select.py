@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from gatekit.cli.delivery import terminal_width
-from gatekit.cli.inputs import EVIDENCE, load_evidence, load_policies, the_time
+from gatekit.cli.inputs import EVIDENCE, load_evidence, load_kinds, load_policies, the_time
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.several_files import check_apart, write_together
 from gatekit.exit_codes import ExitCode
+from gatekit.kinds import Kinds
 from gatekit.policy import Policy
 from gatekit.policy.model import LegacySelection, Selection
 from gatekit.report import inert
@@ -52,14 +53,15 @@ def command(
     if out is not None:
         check_apart(Path(out), evidence or [EVIDENCE])
     time = the_time(now)
-    policy, section, errors = _policy(policies)
+    kinds = load_kinds()
+    policy, section, errors = _policy(policies, kinds)
     if isinstance(section, LegacySelection):
         from gatekit.cli.legacy_select import select_legacy
 
         if errors:
             raise errors[0]
         return select_legacy(evidence, policy, out, replace)
-    summaries, evidence_errors = load_evidence(evidence)
+    summaries, evidence_errors = load_evidence(evidence, kinds)
     signers, signature_errors = load_signers(evidence, summaries, [policy], keys, time)
     selected = select(policy, section, summaries, time, [*errors, *evidence_errors, *signature_errors], signers)
     robust = robustness(selected)
@@ -79,14 +81,14 @@ def command(
     return selected.code
 
 
-def _policy(paths: Sequence[str]) -> tuple[Policy, Selection | LegacySelection, list[GatekitError]]:
+def _policy(paths: Sequence[str], kinds: Kinds) -> tuple[Policy, Selection | LegacySelection, list[GatekitError]]:
     """Return the one policy that selects.
 
     Raises:
         UsageError: none of the policies does, or several do.
         GatekitError: the only one cannot be read.
     """
-    loaded, errors = load_policies(paths)
+    loaded, errors = load_policies(paths, kinds)
     able = [policy for policy in loaded if policy.selection is not None]
     # A policy of the folder that reproduces another system is not what is meant by naming none.
     able = [policy for policy in able if not policy.legacy] or able if not paths else able

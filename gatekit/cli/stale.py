@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from gatekit.cli.inputs import load_evidence
+from gatekit.cli.inputs import load_evidence, load_kinds
 from gatekit.errors import UsageError
 from gatekit.evidence import Summary
 from gatekit.evidence.staleness import changed_sources, why_stale, work_tree_digest
@@ -30,7 +30,7 @@ def command(paths: tuple[str, ...], why: bool, root: str) -> int:
     """
     if not Path(root).is_dir():
         raise UsageError(f"--root '{root}' is no folder")
-    summaries, errors = load_evidence(paths)
+    summaries, errors = load_evidence(paths, load_kinds())
     digest_of = work_tree_digest(Path(root))
     counts = {"fresh": 0, "stale": 0, "unbound": 0}
     for summary in summaries:

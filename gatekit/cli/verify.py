@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import rich_click as click
 
-from gatekit.cli.inputs import EVIDENCE, load_policies, the_time
+from gatekit.cli.inputs import EVIDENCE, load_kinds, load_policies, the_time
 from gatekit.cli.signatures import KEYS, read_trusted_root
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import find_summaries
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.kinds import Kinds
 from gatekit.report import inert
 from gatekit.signing import Findings, KeyRing, SignedFile, judge, read_keys
 from gatekit.signing.discovery import find_attestations, read_attestations
@@ -55,17 +56,18 @@ def command(
     if not paths and not os.path.isdir(EVIDENCE):
         raise UsageError(f"there is no {EVIDENCE}/ folder here", "name the evidence")
     asked = [path for path in given if not is_attestation_name(path)]
+    kinds = load_kinds()
     errors: list[GatekitError] = []
     files = []
     for path in find_summaries(asked):
         try:
-            files.append(_file(path))
+            files.append(_file(path, kinds))
         except GatekitError as error:
             errors.append(error)
     found, unreadable = read_attestations(find_attestations([*given, *attestation]))
     digests = []
     if policies:
-        loaded, policy_errors = load_policies(policies)
+        loaded, policy_errors = load_policies(policies, kinds)
         digests = [policy.sha256 for policy in loaded]
         errors += policy_errors
     findings = judge(found, ring, files, time, digests, read_trusted_root(trusted_root))
@@ -98,7 +100,7 @@ def _believed(keys: str | None, identity: str | None, issuer: str | None) -> Key
     return read_keys(keys or KEYS)
 
 
-def _file(path: str) -> SignedFile:
+def _file(path: str, kinds: Kinds) -> SignedFile:
     """Return what a file is: a summary with its subject, a verdict, or bytes that somebody may still have signed."""
     import hashlib
 
@@ -113,14 +115,14 @@ def _file(path: str) -> SignedFile:
         schema = None
     if schema == "gatekit.verdict/1":
         return SignedFile(path, sha256, "verdict")
-    return SignedFile(path, sha256, "evidence", _subject(path, sha256))
+    return SignedFile(path, sha256, "evidence", _subject(path, sha256, kinds))
 
 
-def _subject(path: str, sha256: str) -> str | None:
+def _subject(path: str, sha256: str, kinds: Kinds) -> str | None:
     from gatekit.evidence import read_summary
 
     try:
-        summary = read_summary(path)
+        summary = read_summary(path, kinds)
     except GatekitError:
         return None
     return summary.subject.digest if summary.sha256 == sha256 else None

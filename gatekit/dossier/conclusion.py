@@ -24,7 +24,6 @@ from gatekit.gates.verdict import (
     Verdict,
     thresholds_in,
 )
-from gatekit.kinds import INSTALLED
 from gatekit.policy.limits import exact, holds, sides
 from gatekit.report.verdict.wording import gate_marks, number, outcome_words, rule_marks
 
@@ -162,11 +161,11 @@ def _headline(verdict: Verdict, policy: PolicyResult, writing: Writing) -> str:
 
 
 def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, baselines: Mapping[str, str]) -> Said:
-    measure = INSTALLED.measures(rule.effect.kind).get(rule.effect.measure)
+    description = rule.effect.spec.description
     baseline = None if rule.evidence is None else baselines.get(rule.evidence.sha256)
-    meaning = [] if measure is None else [writing.own(measure.description)]
+    meaning = [writing.own(description)]
     # Where a description names its own control, the protocol's baseline is another one.
-    if measure is not None and "baseline" in measure.description and baseline is not None:
+    if "baseline" in description and baseline is not None:
         meaning.append(f"Baseline: {writing.name(baseline)}.")
     may, may_not = _sentences(rule, why_no_claim, writing)
     undecided = rule.outcome is Outcome.INCONCLUSIVE or rule.measured is None

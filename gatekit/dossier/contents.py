@@ -13,6 +13,7 @@ from gatekit.dossier.judging import Judged
 from gatekit.dossier.pages import Dossier, Plot, forest_name, index, readme
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.verdict import PolicyResult, ThresholdResult, thresholds_in
+from gatekit.kinds import FOLDER as KINDS
 from gatekit.report import render
 from gatekit.report.forest_plot import svg as forest_svg
 from gatekit.report.json_values import text, time, tool, written
@@ -53,7 +54,12 @@ def _what(name: str) -> str:
     if ".dsse." in name or ".sigstore." in name:
         return "A signature over the summary of the same name"
     folder = name.partition("/")[0]
-    words = {POLICIES: "A policy", EVIDENCE: "A summary", BASE: "A summary of the base that was compared with"}
+    words = {
+        KINDS: "What can be measured under one name",
+        POLICIES: "A policy",
+        EVIDENCE: "A summary",
+        BASE: "A summary of the base that was compared with",
+    }
     return f"{words[folder]}, byte for byte as it was judged"
 
 

@@ -13,8 +13,11 @@ from hashlib import sha256
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.kind_files import parse_kind
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_regular_file
+from gatekit.evidence.strict_yaml import YAML_LIMITS
 from gatekit.evidence.summary import Summary
+from gatekit.kinds import FOLDER, Kind, Kinds
 from gatekit.policy.loading import parse_policy
 from gatekit.policy.model import Policy, thresholds
 from gatekit.signing.discovery import find_attestations, read_attestations
@@ -42,30 +45,42 @@ def gather(
     summaries: Sequence[Summary],
     base: Sequence[Summary] | None,
     candidate: Document | None,
+    kinds: Kinds,
 ) -> Gathered:
     """Read again what was judged and give it the dossier's names.
 
-    Of the evidence, what the policies' gates read is taken, and with a candidate what its selection read.
+    Of the evidence and of the repository's own kinds, what the policies' gates read is taken, and with a candidate what
+    its selection read.
 
     Raises:
         GatekitError: `dossier.changed`, a file is not what it was when it was judged.
     """
-    kinds = {rule.kind for policy in policies for gate in policy.gates for rule in thresholds(gate.rule)}
-    used = [s for s in summaries if s.kind in kinds]
+    read = {rule.kind for policy in policies for gate in policy.gates for rule in thresholds(gate.rule)}
+    used = [s for s in summaries if s.kind in read]
     if candidate is not None:
         used = _of_candidate(candidate.value, used, summaries)
     files: dict[str, bytes] = {}
+    for kind in sorted({summary.kind for summary in used} & kinds.own.keys()):
+        path = f"{FOLDER}/{kind}.yaml"
+        files[path] = _same_kind(path, kinds.own[kind])
     named_policies = []
     for policy in policies:
         name = f"{POLICIES}/{policy.id}.yaml"
         files[name] = _same_bytes(policy.path, policy.sha256)
-        named_policies.append(parse_policy(files[name], name))
+        named_policies.append(parse_policy(files[name], name, kinds))
     named = _copied(used, EVIDENCE, files)
-    named_base = None if base is None else tuple(_copied([s for s in base if s.kind in kinds], BASE, files))
+    named_base = None if base is None else tuple(_copied([s for s in base if s.kind in read], BASE, files))
     if candidate is not None:
         files[CANDIDATE] = _same_bytes(candidate.path, candidate.sha256)
         candidate = replace(candidate, path=CANDIDATE)
     return Gathered(tuple(named_policies), tuple(named), named_base, candidate, files)
+
+
+def _same_kind(path: str, kind: Kind) -> bytes:
+    data = read_regular_file(path, "yaml", YAML_LIMITS.size)
+    if parse_kind(data, path) != kind:
+        raise GatekitError("dossier.changed", "the kind changed while it was read", Location(path), "run it again")
+    return data
 
 
 def _of_candidate(stated: Any, used: Sequence[Summary], summaries: Sequence[Summary]) -> list[Summary]:

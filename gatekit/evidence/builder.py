@@ -25,12 +25,14 @@ from gatekit.evidence import provenance, summary_parts
 from gatekit.evidence.atomic import write_whole
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.draft import SummaryDraft, incomplete
+from gatekit.evidence.kind_files import own_kinds
 from gatekit.evidence.reading import read_summary
 from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.sources import source_entries
 from gatekit.evidence.subject_file import SubjectFacts, protocol_facts, read_subject_file, subject_facts
 from gatekit.evidence.summary import subject_from
 from gatekit.evidence.writing import summary_bytes
+from gatekit.kinds import FOLDER, Kinds
 
 PathLike = str | os.PathLike[str]
 
@@ -52,11 +54,13 @@ class SummaryBuilder:
         artifacts: `{name, sha256, bytes, uri}` of checkpoints and logs that live elsewhere.
         device: where it ran, such as "cpu" or "cuda: H100".
         determinism: flags that fix the arithmetic.
+        kinds: where the table is looked up; those of the repository (`kinds/*.yaml`) are found by themselves.
         parts: of the subject: `model`, `hook`, `d_model`, `architecture`, `d_sae`, `k`, `checkpoints`.
 
     Raises:
         UsageError: there is no such kind, or a source is not in the repository.
-        GatekitError: `subject.*`: a part of subject or protocol cannot be what it says.
+        GatekitError: `subject.*`: a part of subject or protocol cannot be what it says; `kind.*`: a table of the
+            repository cannot be used.
     """
 
     def __init__(
@@ -71,13 +75,15 @@ class SummaryBuilder:
         artifacts: Sequence[Mapping[str, Any]] = (),
         device: str = "unrecorded",
         determinism: Mapping[str, Any] | None = None,
+        kinds: Kinds | None = None,
         **parts: Any,
     ) -> None:
         started = provenance.utc_now()
         # Copies, because the caller's own objects may change while it measures.
         facts = _facts(deepcopy(subject), deepcopy(parts), deepcopy(protocol))
-        self._draft = SummaryDraft(kind, facts)
         root = provenance.repository_root(Path()) or Path.cwd()
+        self._kinds = kinds if kinds is not None else own_kinds(os.fspath(root / FOLDER))
+        self._draft = SummaryDraft(kind, facts, self._kinds)
         named = [os.fspath(source) for source in (*facts.sources, *sources, *_script(root))]
         entries = source_entries(named, os.fspath(root))
         git = provenance.git_state(root, [entry["path"] for entry in entries])
@@ -171,8 +177,8 @@ class SummaryBuilder:
         path = Path(place)
         if path.suffix != ".json":
             path = path / _file_name(document)
-        data = summary_bytes(document, os.fspath(path))
-        _check_place(path, document)
+        data = summary_bytes(document, os.fspath(path), self._kinds)
+        _check_place(path, document, self._kinds)
         write_whole(path, data)
         return path
 
@@ -224,7 +230,7 @@ def _file_name(document: Mapping[str, Any]) -> str:
     return f"{document['kind']}-{identity[:12]}.json"
 
 
-def _check_place(path: Path, document: Mapping[str, Any]) -> None:
+def _check_place(path: Path, document: Mapping[str, Any], kinds: Kinds) -> None:
     """Make the folder, and refuse to replace evidence on something else: it may be in use. A failed run is replaced.
 
     Raises:
@@ -237,7 +243,7 @@ def _check_place(path: Path, document: Mapping[str, Any]) -> None:
         raise GatekitError("output.unwritable", reason, Location(os.fspath(path.parent))) from None
     if not path.exists():
         return
-    there = read_summary(os.fspath(path))
+    there = read_summary(os.fspath(path), kinds)
     if there.status != "ok":
         return
     differs = {

@@ -9,7 +9,7 @@ from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence import summary_parts
 from gatekit.evidence.observations import ObservationError, Observations
 from gatekit.evidence.subject_file import SubjectFacts
-from gatekit.kinds import INSTALLED, MeasureSpec
+from gatekit.kinds import INSTALLED, Kinds
 
 Json = dict[str, Any]
 
@@ -22,15 +22,17 @@ class SummaryDraft:
     Args:
         kind: whose table says what can be measured.
         facts: subject and protocol as far as they were given.
+        kinds: where the table is looked up.
 
     Raises:
         UsageError: there is no such kind.
     """
 
-    def __init__(self, kind: str, facts: SubjectFacts) -> None:
+    def __init__(self, kind: str, facts: SubjectFacts, kinds: Kinds = INSTALLED) -> None:
         self.kind = kind
         self.facts = facts
-        self.table = measures_of(kind)
+        self.baselines = kinds.named(kind).baselines
+        self.table = kinds.named(kind).by_name
         datasets = facts.protocol.get("datasets")
         self._datasets = None if datasets is None else [item["name"] for item in datasets]
         self._observations: dict[str, Observations] = {}
@@ -113,7 +115,7 @@ class SummaryDraft:
 
     def _baseline(self, taken: Sequence[Observations]) -> Json | None:
         """Return the only baseline that there can be; None where the user has to say which."""
-        allowed = [name for name in baselines_of(self.kind) if name != "unknown"]
+        allowed = [name for name in self.baselines if name != "unknown"]
         if not any(one.measure.compares for one in taken) and (not allowed or "none" in allowed):
             return {"kind": "none", "subject": None}
         return {"kind": allowed[0], "subject": None} if len(allowed) == 1 else None
@@ -125,20 +127,6 @@ class SummaryDraft:
             return int(datasets[0]["rows"])
         observed = {len(one.rows) for one in taken if one.rows}
         return observed.pop() if len(observed) == 1 else None
-
-
-def measures_of(kind: str) -> Mapping[str, MeasureSpec]:
-    """Return the table of a kind.
-
-    Raises:
-        UsageError: there is none.
-    """
-    return INSTALLED.named(kind).by_name
-
-
-def baselines_of(kind: str) -> list[str]:
-    """Return the baselines that a kind's protocol may have."""
-    return list(INSTALLED.named(kind).baselines)
 
 
 def incomplete(missing: Sequence[str]) -> GatekitError:

@@ -13,6 +13,7 @@ from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
 from gatekit.evidence.summary import Measurement, Summary, summary_from
+from gatekit.kinds import INSTALLED, Kinds
 
 ATTESTATIONS = (".dsse.json", ".sigstore.json")
 """Signatures lie beside the summaries that they sign, and are not summaries."""
@@ -58,21 +59,21 @@ def is_summary_name(name: str) -> bool:
     return name.endswith(".json") and not name.endswith(ATTESTATIONS) and not name.startswith(".")
 
 
-def read_summary(path: str) -> Summary:
-    """Read and check one summary.
+def read_summary(path: str, kinds: Kinds = INSTALLED) -> Summary:
+    """Read and check one summary, by the tables of `kinds`.
 
     Raises:
         GatekitError: `json.*`, `schema.*` or `summary.*` with file and JSON pointer.
     """
-    return _summary(read_json(path, SUMMARY_LIMITS))
+    return _summary(read_json(path, SUMMARY_LIMITS), kinds)
 
 
-def parse_summary(data: bytes, name: str) -> Summary:
+def parse_summary(data: bytes, name: str, kinds: Kinds = INSTALLED) -> Summary:
     """Read a summary from bytes, as `read_summary` does from a file."""
-    return _summary(parse_json(data, name, SUMMARY_LIMITS))
+    return _summary(parse_json(data, name, SUMMARY_LIMITS), kinds)
 
 
-def _summary(document: Document) -> Summary:
+def _summary(document: Document, kinds: Kinds) -> Summary:
     path, value = document.path, document.value
     if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
         raise GatekitError(
@@ -81,17 +82,18 @@ def _summary(document: Document) -> Summary:
             Location(path, pointer=""),
             "import other tools' results with `gatekit import`, and keep other JSON out of the evidence folder",
         )
-    check_document(value, path, check_summary(value, path))
-    return summary_from(value, path, document.sha256)
+    kind = check_summary(value, path, kinds)
+    check_document(value, path, kind)
+    return summary_from(value, path, document.sha256, kind)
 
 
-def read_summaries(paths: Sequence[str]) -> tuple[list[Summary], list[GatekitError]]:
+def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list[Summary], list[GatekitError]]:
     """Read every file; what cannot be read is returned as errors beside what can, in the order of the paths."""
     summaries: list[Summary] = []
     errors: list[GatekitError] = []
     for path in paths:
         try:
-            summaries.append(read_summary(path))
+            summaries.append(read_summary(path, kinds))
         except GatekitError as error:
             errors.append(error)
     return summaries, errors + contradictions(summaries)

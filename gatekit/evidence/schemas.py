@@ -7,7 +7,7 @@ inside the wheel as `gatekit/schemas/`; no `$ref` ever leaves that folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +19,18 @@ from gatekit.evidence.complaints import words
 from gatekit.kinds import BUILT_IN, INSTALLED, Kind, Kinds
 from gatekit.kinds.schema import kind_schema
 
-DOCUMENTS = ("candidate", "claims", "keys", "policy", "pull_request", "selection", "subject", "summary", "verdict")
+DOCUMENTS = (
+    "candidate",
+    "claims",
+    "keys",
+    "kind",
+    "policy",
+    "pull_request",
+    "selection",
+    "subject",
+    "summary",
+    "verdict",
+)
 INCLUDED = ("summary", "verdict")
 """Schemas that others refer to."""
 
@@ -106,15 +117,10 @@ def check_summary(value: Any, path: str, kinds: Kinds = INSTALLED) -> Kind:
     kind = kinds.get(value.get("kind")) if isinstance(value, dict) else None
     if kind is None:
         check("summary", value, path)
-        raise _unknown_kind(value["kind"], path, kinds.names())
+        message = f"there is no kind '{value['kind']}', so nothing says what its measurements mean"
+        raise GatekitError("summary.kind", message, Location(path, pointer="/kind"), kinds.remedy(value["kind"]))
     _refuse_by(kind_validator(kind), value, path, lambda: kind_schema(kind))
     return kind
-
-
-def _unknown_kind(name: str, path: str, known: Sequence[str]) -> GatekitError:
-    remedy = did_you_mean(name, known) or f"write kinds/{name}.yaml, or use one of {', '.join(known)}"
-    message = f"there is no kind '{name}', so nothing says what its measurements mean"
-    return GatekitError("summary.kind", message, Location(path, pointer="/kind"), remedy)
 
 
 def _refuse_by(
@@ -132,6 +138,21 @@ def _refuse_by(
     raise GatekitError(
         f"schema.{keyword}", message, Location(path, pointer=_pointer(list(error.instance_path))), remedy
     )
+
+
+def document_faults(name: str, value: Any) -> Iterator[tuple[tuple[str | int, ...], str, str | None]]:
+    """Yield (path, message, remedy) for what a published schema refuses in plain data, deepest first.
+
+    The path of a key that is not known, or that no key can be called, ends at the key.
+    """
+    errors: Iterable[Any] = validator(name).iter_errors(value)
+    for error in sorted(errors, key=lambda e: (-len(e.instance_path), str(e.instance_path))):
+        at = tuple(error.instance_path)
+        message, remedy = words(error, value, (schema(name),))
+        if type(error.kind).__name__.endswith("PropertyNames"):
+            key = error.kind.error.instance
+            at, message = (*at, key), f"'{key}' is no name: lower-case letters, digits and underscores, a letter first"
+        yield (*at, *getattr(error.kind, "unexpected", [])[:1]), message, remedy
 
 
 def part_faults(

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.source_digest import By
+from gatekit.kinds import Kind
 
 Design = Literal["per_seed", "per_seed_pair", "per_seed_dataset", "per_seed_row", "reported"]
 
@@ -162,6 +163,8 @@ class Summary:
     sha256: str
     """sha256 of the file's bytes."""
     kind: str
+    table: Kind = field(repr=False)
+    """What can be measured of this kind, whether or not it was."""
     status: Literal["ok", "failed", "skipped"]
     reason: str | None
     subject: Subject
@@ -260,14 +263,15 @@ def _measurement_from(name: str, document: Mapping[str, Any]) -> Measurement:
     )
 
 
-def summary_from(document: Mapping[str, Any], path: str, sha256: str) -> Summary:
+def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind) -> Summary:
     """Build a Summary from JSON that passed the schema and `checks.check_document`."""
     producer = document["producer"]
     sources = producer.get("sources")
     return Summary(
         path=path,
         sha256=sha256,
-        kind=document["kind"],
+        kind=kind.name,
+        table=kind,
         status=document["status"],
         reason=document.get("reason"),
         subject=subject_from(document["subject"]),

@@ -11,9 +11,10 @@ from gatekit.evidence.atomic import write_whole
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_json
+from gatekit.kinds import INSTALLED, Kinds
 
 
-def summary_bytes(document: Mapping[str, Any], path: str) -> bytes:
+def summary_bytes(document: Mapping[str, Any], path: str, kinds: Kinds = INSTALLED) -> bytes:
     """Return the file form of a summary: UTF-8 JSON, keys sorted, one column per line.
 
     Equal documents give equal bytes. The bytes are read back through the strict reader before they are returned.
@@ -24,17 +25,17 @@ def summary_bytes(document: Mapping[str, Any], path: str) -> bytes:
     """
     data = (_layout(document, "") + "\n").encode("utf-8")
     value = parse_json(data, path, SUMMARY_LIMITS).value
-    check_document(value, path, check_summary(value, path))
+    check_document(value, path, check_summary(value, path, kinds))
     return data
 
 
-def write_summary(document: Mapping[str, Any], path: str) -> str:
+def write_summary(document: Mapping[str, Any], path: str, kinds: Kinds = INSTALLED) -> str:
     """Write a summary whole or not at all and return the sha256 of its bytes.
 
     Raises:
         GatekitError: the gate would refuse it, or the place cannot be written; any older file stays as it was.
     """
-    data = summary_bytes(document, path)
+    data = summary_bytes(document, path, kinds)
     write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 

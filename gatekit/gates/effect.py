@@ -24,13 +24,23 @@ class Effect:
 
     kind: str
     """The kind of summary that the rule reads."""
-    measure: str
-    unit: str
+    spec: MeasureSpec
+    """The measure that the rule reads."""
     about: About
     """The value itself, its difference to the baseline of the same summary, or the effect's difference to the base
     branch's evidence."""
     limits: Limits
     """Which values of the effect pass."""
+
+    @property
+    def measure(self) -> str:
+        """The measure's name."""
+        return self.spec.name
+
+    @property
+    def unit(self) -> str:
+        """The measure's unit."""
+        return self.spec.unit
 
     @property
     def name(self) -> str:
@@ -88,14 +98,15 @@ class Effect:
         """The largest value that passes; None where there is no such end."""
         return ends(self.limits)[1]
 
-    def range(self, measure: MeasureSpec) -> tuple[float, float]:
-        """Return the smallest and the largest value that the effect can have, as far as its measure tells.
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest value that the effect can have, as far as its measure tells.
 
         A difference to the base is bounded by no range that a reader of the measure would expect, so it has none.
         """
         match self.about:
             case "value" | "difference to baseline":
-                return measure.effect_range
+                return self.spec.effect_range
             case "difference to base":
                 return -math.inf, math.inf
         assert_never(self.about)
@@ -110,4 +121,4 @@ def effect_of(rule: Threshold) -> Effect:
             about = "difference to base"
         case _:
             assert_never(rule.against)
-    return Effect(rule.kind, rule.measure.name, rule.measure.unit, about, rule.limits)
+    return Effect(rule.kind, rule.measure, about, rule.limits)

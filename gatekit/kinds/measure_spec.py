@@ -13,6 +13,10 @@ Ceiling = Literal["d_sae", "z_score"]
 """What the number of latents F sets as the largest value: F itself, or (F - 1) / sqrt(F), the most of one z-score."""
 
 
+NO_UNIT = "1"
+"""The unit of a plain number, as dimensions are written."""
+
+
 @dataclass(frozen=True)
 class MeasureSpec:
     """The contract of one measure; a measurement is a set of observations of it."""

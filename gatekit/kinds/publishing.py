@@ -28,9 +28,12 @@ def published(folder: Path) -> dict[str, str]:
     summary["properties"]["kind"]["anyOf"][0]["enum"] = list(BUILT_IN)
     baseline = summary["$defs"]["protocol"]["properties"]["baseline"]["properties"]["kind"]
     baseline["enum"] = list(BASELINES)
+    kind = json.loads((folder / f"kind{SUFFIX}").read_text(encoding="utf-8"))
+    kind["properties"]["baselines"]["items"]["enum"] = list(BASELINES)
     policy = json.loads((folder / f"policy{SUFFIX}").read_text(encoding="utf-8"))
     policy["$defs"]["rule"]["properties"]["from"]["anyOf"][0]["enum"] = list(BUILT_IN)
-    return {**found, f"summary{SUFFIX}": _text(summary), f"policy{SUFFIX}": _text(policy)}
+    written = {"summary": summary, "kind": kind, "policy": policy}
+    return {**found, **{name + SUFFIX: _text(schema) for name, schema in written.items()}}
 
 
 def _text(schema: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
-from gatekit.kinds import INSTALLED
+from gatekit.kinds import INSTALLED, Kinds
 from gatekit.policy import fields
 from gatekit.policy.limits import Limits, natural_bound
 from gatekit.policy.model import (
@@ -26,7 +26,7 @@ from gatekit.policy.model import (
 )
 from gatekit.policy.operators import OPERATORS, OperatorValue
 from gatekit.policy.selection import selection_from
-from gatekit.policy.settings import SETTING_KEYS, Settings, measure_from, settings_from
+from gatekit.policy.settings import SETTING_KEYS, Settings, kind_from, measure_from, settings_from
 
 POLICY_KEYS = (
     *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject"),
@@ -63,21 +63,21 @@ def find_policies(paths: list[str]) -> list[str]:
     return sorted(found)
 
 
-def read_policy(path: str) -> Policy:
+def read_policy(path: str, kinds: Kinds = INSTALLED) -> Policy:
     """Read one policy file.
 
     Raises:
         GatekitError: `yaml.*` or `policy.*` with file, line and column.
     """
-    return _policy_from(read_yaml(path))
+    return _policy_from(read_yaml(path), kinds)
 
 
-def parse_policy(data: bytes, name: str) -> Policy:
+def parse_policy(data: bytes, name: str, kinds: Kinds = INSTALLED) -> Policy:
     """Read a policy from bytes, as `read_policy` does from a file."""
-    return _policy_from(parse_yaml(data, name))
+    return _policy_from(parse_yaml(data, name), kinds)
 
 
-def _policy_from(document: YamlDocument) -> Policy:
+def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
     root = document.root
     top = fields.mapping(document, root, "a policy", POLICY_KEYS)
     version = fields.required(document, root, top, "schema", "the policy")
@@ -91,7 +91,7 @@ def _policy_from(document: YamlDocument) -> Policy:
     named = fields.entries(document, gates_node, "gates")
     if not named:
         raise fields.refusal(document, gates_node, "no_gates", "a policy without gates would pass anything")
-    gates = tuple(_gate(document, key, node, defaults, legacy) for key, node in named)
+    gates = tuple(_gate(document, key, node, defaults, legacy, kinds) for key, node in named)
     names = [gate.name for gate in gates]
     waivers: list[Waiver] = []
     if "waivers" in top:
@@ -100,7 +100,7 @@ def _policy_from(document: YamlDocument) -> Policy:
     signed_by = _signed_by(document, top["signed_by"]) if "signed_by" in top else None
     selection = None
     if "selection" in top:
-        selection = selection_from(document, top["selection"], defaults, names, legacy)
+        selection = selection_from(document, top["selection"], defaults, names, legacy, kinds)
     policy_id = fields.required(document, root, top, "id", "the policy")
     return Policy(
         path=document.path,
@@ -117,11 +117,11 @@ def _policy_from(document: YamlDocument) -> Policy:
     )
 
 
-def _gate(document: YamlDocument, key: Node, node: Node, defaults: Settings, legacy: bool) -> Gate:
+def _gate(document: YamlDocument, key: Node, node: Node, defaults: Settings, legacy: bool, kinds: Kinds) -> Gate:
     name = fields.text(document, key, "gate name", NAME)
     fields_known = (*THRESHOLD_KEYS, *COMBINATIONS, *GATE_KEYS)
     given = fields.mapping(document, node, f"gate '{name}'", fields_known)
-    rule = _rule(document, node, {k: v for k, v in given.items() if k not in GATE_KEYS}, defaults, legacy, 1)
+    rule = _rule(document, node, {k: v for k, v in given.items() if k not in GATE_KEYS}, defaults, legacy, kinds, 1)
     level: Level = "enforce"
     if "level" in given and fields.choice(document, given["level"], "level", ["enforce", "warn"]) == "warn":
         level = "warn"
@@ -136,11 +136,17 @@ def _gate(document: YamlDocument, key: Node, node: Node, defaults: Settings, leg
 
 
 def _rule(
-    document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: Settings, legacy: bool, depth: int
+    document: YamlDocument,
+    node: Node,
+    given: Mapping[str, Node],
+    defaults: Settings,
+    legacy: bool,
+    kinds: Kinds,
+    depth: int,
 ) -> Rule:
     combinations = [key for key in COMBINATIONS if key in given]
     if not combinations:
-        return _threshold(document, node, given, defaults)
+        return _threshold(document, node, given, defaults, kinds)
     operator = combinations[0]
     others = [key for key in given if key != operator]
     if others:
@@ -162,18 +168,20 @@ def _rule(
     return Combined(
         operator=operator,
         rules=tuple(
-            _rule(document, part, fields.mapping(document, part, "a rule", known), defaults, legacy, depth + 1)
+            _rule(document, part, fields.mapping(document, part, "a rule", known), defaults, legacy, kinds, depth + 1)
             for part in parts
         ),
         location=document.location(node),
     )
 
 
-def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: Settings) -> Threshold:
+def _threshold(
+    document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: Settings, kinds: Kinds
+) -> Threshold:
     if not given:
         raise fields.refusal(document, node, "empty", "an empty rule would hold for anything")
     kind_node = fields.required(document, node, given, "from", "a rule")
-    kind = fields.choice(document, kind_node, "kind of summary", INSTALLED.names())
+    kind = kind_from(document, kind_node, kinds)
     measure_node = fields.required(document, node, given, "measure", "a rule")
     measure = measure_from(document, measure_node, kind)
     operators = [key for key in OPERATORS if key in given]
@@ -187,7 +195,7 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], de
     limits = operator.read(OperatorValue(document, limit, measure))
     settings = settings_from(document, given, defaults)
     return Threshold(
-        kind=kind,
+        kind=kind.name,
         measure=measure,
         operator=operator.name,
         against=operator.against,
@@ -272,13 +280,13 @@ def _waiver(document: YamlDocument, node: Node, gates: list[str]) -> Waiver:
     )
 
 
-def read_policies(paths: list[str]) -> tuple[list[Policy], list[GatekitError]]:
+def read_policies(paths: list[str], kinds: Kinds = INSTALLED) -> tuple[list[Policy], list[GatekitError]]:
     """Read every policy; two with one id are refused, because reports and comments are told apart by it."""
     policies: list[Policy] = []
     errors: list[GatekitError] = []
     for path in paths:
         try:
-            policies.append(read_policy(path))
+            policies.append(read_policy(path, kinds))
         except GatekitError as error:
             errors.append(error)
     return policies, errors + duplicate_ids(policies)

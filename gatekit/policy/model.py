@@ -201,3 +201,12 @@ def thresholds(rule: Rule) -> Iterator[Threshold]:
     else:
         for part in rule.rules:
             yield from thresholds(part)
+
+
+def kinds_read(policy: Policy) -> set[str]:
+    """Return the kinds of summary that a policy's gates and its selection read."""
+    found = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
+    if isinstance(policy.selection, Selection):
+        values = [score.value for score in policy.selection.scores]
+        found |= {value.kind for value in (*values, *policy.selection.pareto, *policy.selection.ties)}
+    return found

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from gatekit.errors import did_you_mean
 from gatekit.evidence.strict_yaml import Node, YamlDocument
-from gatekit.kinds import INSTALLED
+from gatekit.kinds import Kinds
 from gatekit.policy import fields
 from gatekit.policy.limits import AtLeast, AtMost, Limits
 from gatekit.policy.model import LegacySelection, Score, Selection, Threshold
-from gatekit.policy.settings import Settings, measure_from
+from gatekit.policy.settings import Settings, kind_from, measure_from
 
 SELECTION_KEYS = ("scores", "eligibility", "pareto", "ties", "seeds", "may_differ", "weight_grid")
 VALUE_KEYS = ("from", "measure", "use", "protocol")
@@ -24,7 +24,7 @@ MAX_SEED = 4_294_967_295
 
 
 def selection_from(
-    document: YamlDocument, node: Node, defaults: Settings, gates: Sequence[str], legacy: bool
+    document: YamlDocument, node: Node, defaults: Settings, gates: Sequence[str], legacy: bool, kinds: Kinds
 ) -> Selection | LegacySelection:
     """Return the section; the one with a `method` belongs to legacy policies alone.
 
@@ -34,6 +34,7 @@ def selection_from(
         defaults: the policy's, at which values are read.
         gates: names of the policy's gates.
         legacy: whether the policy says `legacy: true`.
+        kinds: where the tables of measures are looked up.
     """
     given = fields.mapping(document, node, "selection", (*SELECTION_KEYS, *LEGACY_KEYS))
     if "method" in given:
@@ -44,9 +45,9 @@ def selection_from(
             document, node, "legacy_selection", "a legacy policy selects by `method` alone: its fallbacks rank nothing"
         )
     scores_node = fields.required(document, node, given, "scores", "selection")
-    scores = tuple(_score(document, item, defaults) for item in fields.sequence(document, scores_node, "scores"))
+    scores = tuple(_score(document, item, defaults, kinds) for item in fields.sequence(document, scores_node, "scores"))
     wanted = fields.required(document, node, given, "eligibility", "selection")
-    listed = _values(document, given, "pareto", defaults)
+    listed = _values(document, given, "pareto", defaults, kinds)
     select, confirm = _seeds(document, given["seeds"]) if "seeds" in given else (None, None)
     may_differ: list[str] = []
     if "may_differ" in given:
@@ -60,7 +61,7 @@ def selection_from(
         scores=scores,
         eligibility=_eligibility(document, wanted, gates),
         pareto=listed or tuple(score.value for score in scores),
-        ties=_values(document, given, "ties", defaults),
+        ties=_values(document, given, "ties", defaults, kinds),
         select_seeds=select,
         confirm_seeds=confirm,
         may_differ=tuple(may_differ),
@@ -69,7 +70,7 @@ def selection_from(
     )
 
 
-def _score(document: YamlDocument, node: Node, defaults: Settings) -> Score:
+def _score(document: YamlDocument, node: Node, defaults: Settings, kinds: Kinds) -> Score:
     given = fields.mapping(document, node, "a score", SCORE_KEYS)
     worst_node = fields.required(document, node, given, "worst", "a score")
     best_node = fields.required(document, node, given, "best", "a score")
@@ -78,7 +79,7 @@ def _score(document: YamlDocument, node: Node, defaults: Settings) -> Score:
     if not 0.0 < weight <= MAX_WEIGHT:
         raise fields.refusal(document, given["weight"], "value", f"weight {weight:g} must be above 0, at most 1e6")
     return Score(
-        value=_value(document, node, given, defaults, worst),
+        value=_value(document, node, given, defaults, kinds, worst),
         worst=worst,
         best=fields.number(document, best_node, "best"),
         weight=weight,
@@ -88,11 +89,16 @@ def _score(document: YamlDocument, node: Node, defaults: Settings) -> Score:
 
 
 def _value(
-    document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: Settings, limit: float | None = None
+    document: YamlDocument,
+    node: Node,
+    given: Mapping[str, Node],
+    defaults: Settings,
+    kinds: Kinds,
+    limit: float | None = None,
 ) -> Threshold:
     """Return what is read, as a threshold at the worst end, so that a gate and a selection find one bound."""
     kind_node = fields.required(document, node, given, "from", "a value")
-    kind = fields.choice(document, kind_node, "kind of summary", INSTALLED.names())
+    kind = kind_from(document, kind_node, kinds)
     measure = measure_from(document, fields.required(document, node, given, "measure", "a value"), kind)
     use = fields.choice(document, given["use"], "use", ["bound", "point"]) if "use" in given else "bound"
     low, high = measure.effect_range
@@ -103,7 +109,7 @@ def _value(
     else:
         operator, limits = "at_most", AtMost(high if limit is None else limit)
     return Threshold(
-        kind=kind,
+        kind=kind.name,
         measure=measure,
         operator=operator,
         against="nothing",
@@ -121,11 +127,15 @@ def _value(
     )
 
 
-def _values(document: YamlDocument, given: Mapping[str, Node], key: str, defaults: Settings) -> tuple[Threshold, ...]:
+def _values(
+    document: YamlDocument, given: Mapping[str, Node], key: str, defaults: Settings, kinds: Kinds
+) -> tuple[Threshold, ...]:
     if key not in given:
         return ()
     items = fields.sequence(document, given[key], key)
-    found = [_value(document, item, fields.mapping(document, item, "a value", VALUE_KEYS), defaults) for item in items]
+    found = [
+        _value(document, item, fields.mapping(document, item, "a value", VALUE_KEYS), defaults, kinds) for item in items
+    ]
     _refuse_repeats(document, given[key], found, key)
     return tuple(found)
 

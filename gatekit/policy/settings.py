@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from gatekit.errors import did_you_mean
 from gatekit.evidence.strict_yaml import Node, YamlDocument
-from gatekit.kinds import INSTALLED, MeasureSpec
+from gatekit.kinds import Kind, Kinds, MeasureSpec
 from gatekit.policy import fields
 from gatekit.policy.model import DEFAULT_CONFIDENCE, DEFAULT_MIN_SEEDS
 
@@ -52,11 +52,20 @@ def settings_from(document: YamlDocument, given: Mapping[str, Node], base: Setti
     return found
 
 
-def measure_from(document: YamlDocument, node: Node, kind: str) -> MeasureSpec:
+def kind_from(document: YamlDocument, node: Node, kinds: Kinds) -> Kind:
+    """Return the kind of summary that a node names."""
+    name = fields.text(document, node, "kind of summary")
+    kind = kinds.get(name)
+    if kind is None:
+        raise fields.refusal(document, node, "value", f"unknown kind of summary '{name}'", kinds.remedy(name))
+    return kind
+
+
+def measure_from(document: YamlDocument, node: Node, kind: Kind) -> MeasureSpec:
     """Return the measure of a kind that a node names."""
     name = fields.text(document, node, "measure")
-    known = INSTALLED.measures(kind)
+    known = kind.by_name
     if name not in known:
         remedy = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
-        raise fields.refusal(document, node, "unknown_measure", f"unknown measure '{name}' of {kind}", remedy)
+        raise fields.refusal(document, node, "unknown_measure", f"unknown measure '{name}' of {kind.name}", remedy)
     return known[name]

@@ -20,6 +20,7 @@ from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import WORDS, Verdict
+from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, Reader, Side
@@ -29,7 +30,7 @@ from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange,
 from gatekit.repo import Repository, Sides, watched_errors
 from gatekit.repo.tree import changes
 
-WATCHED = (POLICIES, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
+WATCHED = (KINDS, POLICIES, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
 """Where a path that is a link, or that another system reads as another file, is refused."""
 
 APPROVAL_LABEL = "gatekit-approved"
@@ -96,7 +97,8 @@ def judge_pull_request(
     """
     base_tree, head_tree = sides.trees(repository)
     reader = Reader(repository)
-    base, head = reader.side(base_tree), reader.side(head_tree)
+    base = reader.side(base_tree)
+    head = reader.side(head_tree, base)
     errors = [*watched_errors(head_tree, WATCHED), *head.errors]
     base_signers, head_signers, unsound = change_signers(base, head, _effective(base, head), now)
     errors += unsound

@@ -11,9 +11,12 @@ from gatekit.claims.model import Registry
 from gatekit.claims.registry import parse_registry
 from gatekit.errors import GatekitError
 from gatekit.evidence import Summary, contradictions
+from gatekit.evidence.kind_files import is_kind_name, parse_kind, together
 from gatekit.evidence.reading import is_summary_name, parse_summary
 from gatekit.evidence.source_digest import LARGEST, By, source_sha256
 from gatekit.evidence.staleness import NO_DIGEST, why_stale
+from gatekit.kinds import FOLDER, Kind, Kinds
+from gatekit.kinds.changes import judging
 from gatekit.policy import Policy, duplicate_ids, parse_policy
 from gatekit.repo import Entry, Repository, Tree
 from gatekit.repo.tree import FILE_MODES
@@ -34,6 +37,10 @@ class Side:
     """Everything that one tree says; what could not be read is in `errors`."""
 
     tree: Tree
+    tables: Mapping[str, Kind]
+    """Name -> kind of every sound file in this tree's own kinds/."""
+    kinds: Kinds
+    """What its policies and evidence are read by: the base's tables, and what only this tree brings."""
     policies: tuple[Policy, ...]
     registry: Registry | None
     documents: tuple[Document, ...]
@@ -43,7 +50,7 @@ class Side:
     stale: Mapping[str, str]
     """Path of a summary -> why it is out of date with this tree."""
     unread: frozenset[str]
-    """Paths of policies and of the registry that are there but could not be read."""
+    """Paths of kinds, of policies and of the registry that are there but could not be read."""
     errors: tuple[GatekitError, ...]
 
 
@@ -53,16 +60,23 @@ class Reader:
     def __init__(self, repository: Repository) -> None:
         """Read from the objects of `repository`."""
         self._repository = repository
-        self._summaries: dict[tuple[str, str], Summary | GatekitError] = {}
+        self._summaries: dict[tuple[str, str], Summary] = {}
         self._trees: dict[str, str] = {}
         """Id of a blob -> digest of its syntax tree, or NO_DIGEST."""
 
-    def side(self, tree: Tree) -> Side:
-        """Read policies/, claims.yaml, the documents that it names, and evidence/ of one tree."""
+    def side(self, tree: Tree, base: Side | None = None) -> Side:
+        """Read kinds/, policies/, claims.yaml, the documents that it names, and evidence/ of one tree.
+
+        Args:
+            tree: what to read.
+            base: the other side, whose tables of measures judge this one too: a change does not say what the numbers
+                mean that it is judged by.
+        """
         errors: list[GatekitError] = []
+        tables, kinds = _kinds(tree, base, errors)
         # Like `gatekit check`: what lies in a folder below is no policy.
         names = [n for n in _files(tree, POLICIES, lambda n: n.endswith((".yaml", ".yml"))) if n.count("/") == 1]
-        policies = _parse_all(names, tree, parse_policy, errors)
+        policies = _parse_all(names, tree, lambda data, name: parse_policy(data, name, kinds), errors)
         registries = _parse_all(_files(tree, CLAIMS, lambda n: n == CLAIMS), tree, parse_registry, errors)
         unread = frozenset(error.location.path for error in errors if error.location is not None)
         errors += duplicate_ids(policies)
@@ -72,11 +86,13 @@ class Reader:
             names = registered_documents(registry, (e.path for e in tree.entries.values() if e.mode in FILE_MODES))
             errors += unmatched_patterns(registry, names)
             documents = _parse_all(names, tree, parse_document, errors)
-        summaries = self._read_summaries(tree, errors)
+        summaries = self._read_summaries(tree, kinds, errors)
         errors += contradictions(summaries)
         attested = tree.read_all(_files(tree, EVIDENCE, lambda n: n.endswith((".dsse.json", ".sigstore.json"))))
         return Side(
             tree=tree,
+            tables=tables,
+            kinds=kinds,
             policies=tuple(policies),
             registry=registry,
             documents=tuple(documents),
@@ -87,18 +103,18 @@ class Reader:
             errors=tuple(errors),
         )
 
-    def _read_summaries(self, tree: Tree, errors: list[GatekitError]) -> list[Summary]:
+    def _read_summaries(self, tree: Tree, kinds: Kinds, errors: list[GatekitError]) -> list[Summary]:
         paths = _files(tree, EVIDENCE, is_summary_name)
         oids = {path: tree.file(path).oid for path in paths}
         contents = tree.read_all([path for path in paths if (path, oids[path]) not in self._summaries])
         for path, data in contents.items():
+            # What one side refuses is read again on the other, which may bring the kind that was missing.
             try:
-                self._summaries[path, oids[path]] = parse_summary(data, path)
+                self._summaries[path, oids[path]] = parse_summary(data, path, kinds)
             except GatekitError as error:
-                self._summaries[path, oids[path]] = error
-        found = [self._summaries[path, oids[path]] for path in paths]
-        errors += [item for item in found if isinstance(item, GatekitError)]
-        return [item for item in found if isinstance(item, Summary)]
+                errors.append(error)
+        keys = [(path, oids[path]) for path in paths]
+        return [self._summaries[key] for key in keys if key in self._summaries]
 
     def _stale(self, tree: Tree, summaries: list[Summary]) -> dict[str, str]:
         wanted = {
@@ -134,6 +150,19 @@ class Reader:
             left -= size
         for oid, data in self._repository.blobs(wanted).items():
             self._trees[oid] = source_sha256(data, "syntax_tree") or NO_DIGEST
+
+
+def _kinds(tree: Tree, base: Side | None, errors: list[GatekitError]) -> tuple[dict[str, Kind], Kinds]:
+    """Return a tree's own tables, and the lookup that its policies and evidence are read by."""
+    paths = [path for path in _files(tree, FOLDER, is_kind_name) if path.count("/") == 1]
+    parsed = [(f"{FOLDER}/{kind.name}.yaml", kind) for kind in _parse_all(paths, tree, parse_kind, errors)]
+    own, taken = together(parsed)
+    errors += taken
+    tables = dict(own.own)
+    if base is None:
+        return tables, own
+    judge = {name: judging(kind, tables[name]) if name in tables else kind for name, kind in base.kinds.own.items()}
+    return tables, Kinds({**tables, **judge}.values())
 
 
 def _files(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gatekit.kinds import FOLDER
+from gatekit.kinds.changes import kind_changes
 from gatekit.policy import PolicyDiff
+from gatekit.policy.model import kinds_read
 from gatekit.pull_request.side import CLAIMS, Side
 from gatekit.repo.tree import changes
 
@@ -34,15 +37,17 @@ class TrustChange:
 
 
 def trust_changes(base: Side, head: Side, diffs: Sequence[PolicyDiff]) -> list[TrustChange]:
-    """Return every change that needs approval, in order of the paths, then the policies.
+    """Return every change that needs approval, in order of the paths, then the kinds, then the policies.
 
-    A tightened or added policy is none of them: it can only ask for more.
+    A tightened or added policy is none of them: it can only ask for more. Nor is an added kind or measure: nothing was
+    measured by it.
     """
     found = [
         TrustChange(path, change)
         for path, change in changes(base.tree, head.tree).items()
         if path.startswith(FOLDERS) or path in FILES
     ]
+    found += _kinds(base, head)
     rules = head.registry.rules if head.registry is not None else None
     if base.registry is not None and CLAIMS not in head.unread and rules != base.registry.rules:
         found.append(TrustChange(CLAIMS, "rules changed" if head.registry else "deleted"))
@@ -52,4 +57,18 @@ def trust_changes(base: Side, head: Side, diffs: Sequence[PolicyDiff]) -> list[T
         what = [f"gate {gate.name} {gate.change}" for gate in diff.gates if gate.name in diff.loosened_gates]
         what += [detail.what for detail in (*diff.settings, *diff.waivers) if detail.change != "tightened"]
         found.append(TrustChange(f"policy {diff.policy}", "; ".join(what) or str(diff.change)))
+    return found
+
+
+def _kinds(base: Side, head: Side) -> list[TrustChange]:
+    """Changes to what a number means, where there is a number or a rule about one."""
+    sides = (base, head)
+    used = {summary.kind for side in sides for summary in side.summaries}
+    used |= {kind for side in sides for policy in side.policies for kind in kinds_read(policy)}
+    found = []
+    for name, kind in base.tables.items():
+        path = f"{FOLDER}/{name}.yaml"
+        if name in used and path not in head.unread:
+            what = list(kind_changes(kind, head.tables.get(name)))
+            found += [TrustChange(path, "; ".join(what))] if what else []
     return found

@@ -26,6 +26,7 @@ from gatekit.gates.verdict import (
     WaiverUsed,
     Why,
 )
+from gatekit.kinds import INSTALLED, MeasureSpec
 from gatekit.policy.limits import AtLeast, AtMost, Between, Limits
 
 PATH = "policies/release.yaml"
@@ -84,7 +85,7 @@ def threshold(
         outcome=outcome,
         why=Why.MEASURED if measured else Why.MISSING,
         reason="the bound meets the threshold",
-        effect=Effect(kind, measure, "cosine", "value", limits),
+        effect=Effect(kind, spec(kind, measure), "value", limits),
         bound="confidence",
         self_reported=False,
         measured=measured,
@@ -93,6 +94,13 @@ def threshold(
         location=at(line, 9),
     )
     return replace(result, **changes)
+
+
+def spec(kind: str, measure: str) -> MeasureSpec:
+    """The measure, in cosines; one that no table knows, as names of others may be, is without limits."""
+    known = INSTALLED.measures(kind).get(measure)
+    unlimited = MeasureSpec(measure, "What is measured.", "cosine", "higher", (-math.inf, math.inf), "per_seed")
+    return unlimited if known is None else replace(known, unit="cosine")
 
 
 def combined(operator: str, *children: RuleResult, outcome: Outcome, reason: str, line: int = 12) -> CombinedResult:

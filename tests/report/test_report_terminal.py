@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.effect import Effect
+from gatekit.kinds import INSTALLED
 from gatekit.policy.limits import AtMost, exact
 from gatekit.report import FORMATS, render
 from gatekit.report.verdict.terminal import render as render_terminal
@@ -77,7 +78,7 @@ def test_a_waived_gate_that_passes_is_not_counted_among_the_required_ones() -> N
 
 
 def test_the_power_of_a_comparison_with_the_base_is_about_the_difference() -> None:
-    effect = Effect("random_model", "l0", "latents", "difference to base", AtMost(3.0))
+    effect = Effect("random_model", INSTALLED.measures("random_model")["l0"], "difference to base", AtMost(3.0))
     measured = replace(RANDOM_MODEL.result.measured, detectable=5.0)
     compared = replace(RANDOM_MODEL.result, effect=effect, measured=measured)
     rendered = render_terminal(verdict(policy(gate("g", compared))), width=120)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.sources import source_entries
 from gatekit.evidence.writing import summary_bytes
+from gatekit.kinds import INSTALLED, Kinds
 from gatekit.plugins import find, load, registered
 
 GROUP = "gatekit.adapters"
@@ -49,6 +50,8 @@ class ImportOptions:
     """What a table measures: the name of a kind. Only `table` takes it; other results say themselves what they are."""
     measure: str | None = None
     """The measure of a table that has only one and does not name it."""
+    kinds: Kinds = INSTALLED
+    """Where tables of measures are looked up."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) ->
     for imported in load_adapter(name)(paths, options):
         if not _FILE_NAME.fullmatch(imported.name):
             raise GatekitError("adapter.name", f"the adapter '{name}' proposes {imported.name!r} as a file name")
-        data = summary_bytes(_with_sources(imported.document, sources), imported.name)
+        data = summary_bytes(_with_sources(imported.document, sources), imported.name, options.kinds)
         if files.setdefault(imported.name, data) != data:
             raise GatekitError(
                 "adapter.name", "two different summaries have this name", Location(imported.name), "import them apart"

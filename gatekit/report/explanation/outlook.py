@@ -14,6 +14,7 @@ from typing import assert_never
 from gatekit.evidence.summary import Measurement
 from gatekit.gates.bounds import interval
 from gatekit.gates.verdict import BoundedEstimate, Outcome, ThresholdResult, Why
+from gatekit.kinds import BUILT_IN
 from gatekit.policy.limits import AtLeast, AtMost, Between, exact, margin, sides
 from gatekit.policy.model import Threshold
 from gatekit.report.verdict.wording import number
@@ -208,6 +209,8 @@ def _fewest(enough: Callable[[int], bool], now: int) -> int | None:
 def _missing(rule: Threshold, result: ThresholdResult) -> str:
     """Return what is missing and how to get it."""
     measure = f"`gatekit run {rule.kind}`, or `gatekit import` for another tool's results"
+    if rule.kind not in BUILT_IN:
+        measure = f"`gatekit import table results.csv --kind {rule.kind} --subject subject.yaml`, or a runner of yours"
     remedies = {
         Why.MISSING: f"Measure it ({measure}) and put the summary where `--evidence` finds it.",
         Why.RUN_FAILED: f"Mend what stopped the run and measure again ({measure}).",

@@ -9,7 +9,7 @@ from typing import Any
 from gatekit.errors import UsageError, did_you_mean
 from gatekit.evidence import find_summaries, read_summary
 from gatekit.gates.bounds import effective_confidence, interval
-from gatekit.kinds import INSTALLED
+from gatekit.kinds import Kinds
 from gatekit.policy.limits import exact
 from gatekit.report.explanation.outlook import LEVELS, spread
 from gatekit.report.verdict.wording import number
@@ -37,7 +37,13 @@ class SeedPlan:
 
 
 def plan_from_pilot(
-    path: str, name: str | None, threshold: float | None, effect: float | None, confidence: float, power: float
+    path: str,
+    name: str | None,
+    threshold: float | None,
+    effect: float | None,
+    confidence: float,
+    power: float,
+    kinds: Kinds,
 ) -> SeedPlan:
     """Take design and spread from a summary, and the effect from its estimate where a threshold is given.
 
@@ -48,7 +54,7 @@ def plan_from_pilot(
     paths = find_summaries([path])
     if len(paths) != 1:
         raise UsageError(f"--from takes one summary; '{path}' holds {len(paths)}")
-    summary = read_summary(paths[0])
+    summary = read_summary(paths[0], kinds)
     if name is None or name not in summary.measurements:
         known = list(summary.measurements)
         near = did_you_mean(name or "", known) or f"known: {', '.join(known) or 'none, the run failed'}"
@@ -60,7 +66,7 @@ def plan_from_pilot(
     if (threshold is None) == (effect is None):
         raise UsageError("--from needs either --threshold or --effect")
     if threshold is not None:
-        sign = 1.0 if INSTALLED.measures(summary.kind)[name].direction == "higher" else -1.0
+        sign = 1.0 if measurement.direction == "higher" else -1.0
         effect = sign * (bounds.estimate - threshold)
         if effect <= 0.0:
             raise UsageError(

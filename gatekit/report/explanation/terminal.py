@@ -10,6 +10,7 @@ from gatekit.evidence.summary import KEY_COLUMNS, Measurement, Summary
 from gatekit.gates.effect import effect_of
 from gatekit.gates.regression import difference_to
 from gatekit.gates.verdict import CombinedResult, EvidenceUsed, GateResult, RuleResult, ThresholdResult
+from gatekit.kinds.measure_spec import NO_UNIT
 from gatekit.policy import Combined, Gate, Policy, Rule, Threshold
 from gatekit.policy.limits import exact, sides
 from gatekit.report import inert
@@ -140,7 +141,9 @@ def _judgement(
     measure = rule.measure
     low, high = measure.effect_range
     yield from _row("measures", measure.description, width)
-    yield from _row("", f"In {measure.unit}, {exact(low)} to {exact(high)}; {measure.direction} is better.", width)
+    values = f"{exact(low)} to {exact(high)}"
+    unit = f"From {values}" if measure.unit == NO_UNIT else f"In {measure.unit}, {values}"
+    yield from _row("", f"{unit}; {measure.direction} is better.", width)
     yield from _row("policy", str(rule.limit_location), width)
     if rule.limit_location.source_line is not None:
         yield " " * 15 + rule.limit_location.source_line.strip()

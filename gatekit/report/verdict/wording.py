@@ -22,7 +22,6 @@ from gatekit.gates.verdict import (
     shared_reason,
     thresholds_in,
 )
-from gatekit.kinds import INSTALLED
 from gatekit.policy.limits import clause, meets_range, narrowed, sides
 
 POWER = 0.8
@@ -162,9 +161,7 @@ def value_needed(rule: ThresholdResult) -> str | None:
     if rule.measured is None or rule.measured.detectable is None:
         return None
     inside = narrowed(rule.effect.limits, rule.measured.detectable)
-    measure = INSTALLED.measures(rule.effect.kind).get(rule.effect.measure)
-    low, high = (-math.inf, math.inf) if measure is None else rule.effect.range(measure)
-    if inside is None or not meets_range(inside, low, high):
+    if inside is None or not meets_range(inside, *rule.effect.range):
         return UNREACHABLE
     signed = _is_difference(rule)
     return clause(inside, lambda value: number(value, signed))

@@ -55,7 +55,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
         if given:
             raise UsageError(f"a table has no use for {name}", "write it under protocol: in the subject file")
     facts = _facts(options, options.subject)
-    draft = SummaryDraft(options.kind, facts)
+    draft = SummaryDraft(options.kind, facts, options.kinds)
     tables = [_read(path) for path in paths]
     for table in tables:
         _observe(draft, table, options.measure)
