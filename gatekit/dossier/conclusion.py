@@ -50,7 +50,7 @@ class Writing:
     text: Callable[[str], str]
     """Running text."""
     own: Callable[[str], str]
-    """Words of gatekit's own that hold signs, such as what a measurement means."""
+    """Words of gatekit's own that hold signs, such as how a bound is made."""
 
 
 PLAIN = Writing(str, str, str)
@@ -163,7 +163,7 @@ def _headline(verdict: Verdict, policy: PolicyResult, writing: Writing) -> str:
 def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, baselines: Mapping[str, str]) -> Said:
     description = rule.effect.spec.description
     baseline = None if rule.evidence is None else baselines.get(rule.evidence.sha256)
-    meaning = [writing.own(description)]
+    meaning = [writing.text(description)]
     # Where a description names its own control, the protocol's baseline is another one.
     if "baseline" in description and baseline is not None:
         meaning.append(f"Baseline: {writing.name(baseline)}.")

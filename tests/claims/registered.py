@@ -13,6 +13,7 @@ import builders
 from gatekit.claims import Document, Registry, parse_document, parse_registry
 from gatekit.evidence import Summary
 from gatekit.evidence.summary import parse_time, summary_from
+from gatekit.kinds import INSTALLED
 from gatekit.policy import Policy, parse_policy
 
 FILE = "evidence/random_model.json"
@@ -77,7 +78,7 @@ def evidence(**measures: Any) -> dict[str, Any]:
 
 def summary(document: Mapping[str, Any], path: str = FILE) -> Summary:
     """A Summary as reading gives it, without a file."""
-    return summary_from(document, path, builders.digest(json.dumps(document)))
+    return summary_from(document, path, builders.digest(json.dumps(document)), INSTALLED.named(document["kind"]))
 
 
 def summaries(*others: Summary, **measures: Any) -> dict[str, Summary]:

@@ -31,8 +31,9 @@ def read(documents: Mapping[str, Any]) -> tuple[list[Summary], list[GatekitError
         try:
             value = document if isinstance(document, bytes) else json.dumps(document).encode()
             parsed = parse_json(value, name)
-            check_document(parsed.value, name, check_summary(parsed.value, name))
-            summaries.append(summary_from(parsed.value, name, parsed.sha256))
+            table = check_summary(parsed.value, name)
+            check_document(parsed.value, name, table)
+            summaries.append(summary_from(parsed.value, name, parsed.sha256, table))
         except GatekitError as error:
             errors.append(error)
     return summaries, errors + contradictions(summaries)

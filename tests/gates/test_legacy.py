@@ -59,8 +59,9 @@ def imported(run: str) -> list[Summary]:
     summaries = []
     for name, data in import_summaries("husai", [str(DATA / file) for file in RUNS[run]], options).items():
         parsed = parse_json(data, name)
-        check_document(parsed.value, name, check_summary(parsed.value, name))
-        summaries.append(summary_from(parsed.value, name, parsed.sha256))
+        table = check_summary(parsed.value, name)
+        check_document(parsed.value, name, table)
+        summaries.append(summary_from(parsed.value, name, parsed.sha256, table))
     assert contradictions(summaries) == []
     return summaries
 

@@ -16,7 +16,7 @@ from gatekit.exit_codes import ExitCode
 from gatekit.pull_request.verdict import PullRequestVerdict
 
 SCRIPT = b"print(1)\n"
-SOURCES = [{"path": "steer.txt", "sha256": sha256(SCRIPT).hexdigest()}]
+SOURCES = [{"path": "steer.txt", "sha256": sha256(SCRIPT).hexdigest(), "by": "bytes"}]
 """Bound to a file of the repository, without which the evidence would be stale."""
 TABLE, RULES, EVIDENCE = "kinds/steering.yaml", "policies/steering.yaml", "evidence/steering.json"
 

@@ -378,7 +378,9 @@ def hostile(text: str) -> Verdict:
     rule = replace(
         FAILS,
         reason=text,
-        effect=replace(FAILS.effect, kind=text, measure=text, unit=text),
+        effect=replace(
+            FAILS.effect, kind=text, spec=replace(FAILS.effect.spec, name=text, unit=text, description=text)
+        ),
         notes=(text,),
         location=place,
         evidence=EvidenceUsed(text, "ab" * 32, text, text),

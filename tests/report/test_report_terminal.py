@@ -101,7 +101,7 @@ def test_no_line_is_wider_than_asked_for_except_for_names_and_extra_words(name: 
 
 
 def test_a_name_wider_than_the_screen_is_shortened_visibly() -> None:
-    long = replace(FAILS, effect=replace(FAILS.effect, measure="m" * 300))
+    long = replace(FAILS, effect=replace(FAILS.effect, spec=replace(FAILS.effect.spec, name="m" * 300)))
     rendered = render_terminal(verdict(policy(gate("g", long))), width=80)
     assert any(len(line) == 80 and line.endswith("mmm...") for line in rendered.splitlines())
 
