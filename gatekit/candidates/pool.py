@@ -141,7 +141,7 @@ def _protocols(candidates: Sequence[Candidate], value: Threshold, may_differ: Se
             if differs is not None:
                 yield GatekitError(
                     "candidates.two_protocols",
-                    f"{value.kind} {name} was measured otherwise than in {first.path}: {differs}",
+                    f"{value.effect} was measured otherwise than in {first.path}: {differs}",
                     Location(summary.path, pointer="/protocol"),
                     "measure all candidates alike, name one with `protocol:` in the policy, or leave one out",
                 )

@@ -140,7 +140,7 @@ def _datasets(judged: Judged) -> list[tuple[str, str, ThresholdResult, Measureme
             name = f"datasets-{rule.effect.kind}-{rule.effect.measure}"
             if name in found and found[name][3] is not measurement:
                 name += f"-{rule.evidence.sha256[:12] if rule.evidence else ''}"
-            title = f"{rule.effect.kind}.{rule.effect.measure} on each dataset: every seed, and the mean over seeds"
+            title = f"{rule.effect.measurement} on each dataset: every seed, and the mean over seeds"
             found.setdefault(name, (name, title, rule, measurement))
     return list(found.values())
 

@@ -94,7 +94,7 @@ def per_dataset(rule: ThresholdResult, measurement: Measurement) -> Figure:
         label(f"{measurement.unit}; large dots: mean over {len(measurement.seeds)} seeds; dashes: threshold")
     )
     better = "higher is better" if measurement.direction == "higher" else "lower is better"
-    axes.set_title(label(f"{rule.effect.kind}.{rule.effect.measure} per dataset ({better})"), fontsize=10)
+    axes.set_title(label(f"{rule.effect.measurement} per dataset ({better})"), fontsize=10)
     axes.grid(True, axis="x", linewidth=0.3)
     return figure
 

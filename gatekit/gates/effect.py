@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from gatekit.kinds import MeasureSpec
-from gatekit.policy.limits import Form, Limits, clause, ends, form, symbols
+from gatekit.policy.limits import Form, Limits, clause, effect_name, ends, form, symbols
 from gatekit.policy.model import Threshold
 
 About = Literal["value", "difference to baseline", "difference to base"]
@@ -49,14 +49,12 @@ class Effect:
 
     def name_in(self, gate: str | None) -> str:
         """Return the name, without the kind inside a gate that is called like the kind."""
-        name = self.measure if self.kind == gate else f"{self.kind}.{self.measure}"
-        match self.about:
-            case "value" | "difference to baseline":
-                # The measure's own name says what it is compared with: auc_delta, sae_minus_transcoder.
-                return name
-            case "difference to base":
-                return f"{name} - base"
-        assert_never(self.about)
+        return effect_name(self.kind, self.measure, "base" if self.against_base else "nothing", gate)
+
+    @property
+    def measurement(self) -> str:
+        """The name of what was measured, before the base branch's evidence is subtracted."""
+        return effect_name(self.kind, self.measure, "nothing")
 
     @property
     def noun(self) -> str:

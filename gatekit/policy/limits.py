@@ -41,6 +41,29 @@ class Between:
 
 Limits = AtLeast | AtMost | Between
 
+Against = Literal["nothing", "base"]
+"""What a measurement's effect is compared with before its limits are asked: nothing, or the base branch's evidence."""
+
+
+def effect_name(kind: str, measure: str, against: Against, gate: str | None = None) -> str:
+    """Return what is compared with limits, in words: `saebench.auc_delta`, `saebench.auc - base`.
+
+    A measure whose values are differences to a baseline says so in its own name: auc_delta, sae_minus_transcoder.
+
+    Args:
+        kind: of the summary that is read.
+        measure: its measure.
+        against: what is subtracted.
+        gate: leave the kind out where the gate is called like it.
+    """
+    name = measure if kind == gate else f"{kind}.{measure}"
+    match against:
+        case "nothing":
+            return name
+        case "base":
+            return f"{name} - base"
+    assert_never(against)
+
 
 @dataclass(frozen=True)
 class Side:

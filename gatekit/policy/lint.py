@@ -59,7 +59,7 @@ def _selection(selection: Selection, gates: Sequence[Gate]) -> Iterable[GatekitE
 
 def _scale(score: Score) -> Iterable[GatekitError]:
     measure = score.value.measure
-    name = f"{score.value.kind} {measure.name}"
+    name = score.value.effect
     low, high = measure.effect_range
     for end, value, place in (
         ("worst", score.worst, score.worst_location),
@@ -77,7 +77,7 @@ _BEYOND = {"higher": "above", "lower": "below"}
 
 
 def _threshold(rule: Threshold) -> Iterable[GatekitError]:
-    name = f"{rule.kind} {rule.measure.name}"
+    name = rule.effect
     low, high = _range(rule)
     for side in sides(rule.limits):
         if not low <= side.limit <= high:

@@ -9,8 +9,7 @@ from typing import Literal
 
 from gatekit.errors import Location
 from gatekit.kinds import MeasureSpec
-from gatekit.policy.limits import Limits, ends
-from gatekit.policy.operators import Against
+from gatekit.policy.limits import Against, Limits, effect_name, ends
 
 DEFAULT_CONFIDENCE = 0.95
 """One-sided; what the field calls "95 %"."""
@@ -48,6 +47,11 @@ class Threshold:
     location: Location
     limit_location: Location
     """Where the threshold itself stands."""
+
+    @property
+    def effect(self) -> str:
+        """What the rule is about, as every report names it."""
+        return effect_name(self.kind, self.measure.name, self.against)
 
     @property
     def low(self) -> float | None:

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from gatekit.evidence.strict_yaml import Node, YamlDocument
 from gatekit.kinds import MeasureSpec
 from gatekit.policy import fields
-from gatekit.policy.limits import AtLeast, AtMost, Between, Limits
-
-Against = Literal["nothing", "base"]
-"""What a measurement's effect is compared with before its limits are asked: nothing, or the base branch's evidence."""
+from gatekit.policy.limits import Against, AtLeast, AtMost, Between, Limits
 
 LARGEST = 1e300
 """Of a number in a policy; beyond it sums of squares overflow."""

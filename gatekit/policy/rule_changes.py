@@ -76,7 +76,7 @@ def _key(rule: Rule) -> tuple[object, ...]:
 
 def _name(rule: Rule) -> str:
     if isinstance(rule, Threshold):
-        return f"{rule.kind} {rule.measure.name} {rule.operator}"
+        return f"{rule.effect} {rule.operator}"
     return f"{rule.operator} of {len(rule.rules)} rules"
 
 

@@ -141,7 +141,7 @@ def _values(
 
 
 def _refuse_repeats(document: YamlDocument, node: Node, values: Sequence[Threshold], what: str) -> None:
-    names = [f"{value.kind} {value.measure.name}" for value in values]
+    names = [value.effect for value in values]
     for name in names:
         if names.count(name) > 1:
             raise fields.refusal(document, node, "repeated_measure", f"{what} names {name} twice")

@@ -34,7 +34,7 @@ def test_two_protocols_for_a_value_are_an_error_that_names_both_files(changes: d
     (error,) = selected.errors
     assert (error.error_id, selected.code, selected.winner) == ("candidates.two_protocols", ExitCode.REFUSED, None)
     assert str(error.location) == "evidence/topk-saebench.json#/protocol"
-    assert error.message == f"saebench auc_delta was measured otherwise than in evidence/relu-saebench.json: {words}"
+    assert error.message == f"saebench.auc_delta was measured otherwise than in evidence/relu-saebench.json: {words}"
 
 
 def test_other_seeds_and_another_baseline_subject_are_the_same_protocol() -> None:

@@ -103,7 +103,7 @@ def test_schema_and_loader_agree(selection: Any, good: bool, top: dict[str, Any]
     [
         ({**GOOD, "eligibility": ["h"]}, {}, "policy.unknown_gate", "eligibility names no gate: 'h'"),
         ({**GOOD, "scores": [{**SCORE, "measure": "auc_dleta"}]}, {}, "policy.unknown_measure", "did you mean"),
-        ({**GOOD, "scores": [SCORE, SCORE]}, {}, "policy.repeated_measure", "saebench auc_delta twice"),
+        ({**GOOD, "scores": [SCORE, SCORE]}, {}, "policy.repeated_measure", "saebench.auc_delta twice"),
         ({**GOOD, "seeds": {"select": [1, 2], "confirm": [2]}}, {}, "policy.seeds_overlap", "seed 2 would confirm"),
         ({**GOOD, "paretto": []}, {}, "policy.unknown_key", "did you mean 'pareto'?"),
         (LEGACY, {}, "policy.legacy_selection", "who else is compared decides the order"),

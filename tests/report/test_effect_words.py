@@ -12,6 +12,7 @@ import builders
 import pytest
 from judging import HEAD, NOW, read
 
+import gatekit
 from gatekit.dossier.conclusion import conclude
 from gatekit.gates.effect import effect_of
 from gatekit.gates.evaluate import evaluate
@@ -99,3 +100,10 @@ def test_inside_a_gate_that_is_called_like_the_kind_the_kind_is_left_out() -> No
     (result,) = thresholds_in(judged("not_worse_than").policies[0].gates[0].result)
     assert result.effect.name_in("random_model") == "r2 - base"
     assert replace(result.effect, about="value").name_in("g") == "random_model.r2"
+
+
+def test_one_function_puts_the_name_of_an_effect_together() -> None:
+    package = Path(gatekit.__file__).parent
+    by_hand = re.compile(r"kind\}[. ]\{[a-z_.]*(measure|name)\b")
+    found = [path.relative_to(package).as_posix() for path in package.rglob("*.py") if by_hand.search(path.read_text())]
+    assert found == ["policy/limits.py"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gatekit.candidates import Compared, Robustness, Selected, Stand, Standing, Value
 from gatekit.gates.effect import effect_of
-from gatekit.policy.limits import exact
+from gatekit.policy.limits import effect_name, exact
 from gatekit.policy.model import Threshold
 from gatekit.report.verdict.wording import number
 
@@ -160,7 +160,7 @@ def _listed(seeds: Sequence[int]) -> str:
 
 def stand_words(stand: Stand) -> tuple[str, str, str]:
     """Return what a number of the policy is, its value, and the range in which the choice stands."""
-    name = f"{stand.kind}.{stand.measure}"
+    name = effect_name(stand.kind, stand.measure, "nothing")
     what = f"{stand.gate}: {name} {stand.what}" if stand.gate is not None else f"{stand.what} of {name}"
     if stand.low is None and stand.high is None:
         return what, exact(stand.now), "always"
