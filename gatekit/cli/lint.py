@@ -10,8 +10,9 @@ from pathlib import PurePath
 import rich_click as click
 
 from gatekit.cli.inputs import POLICIES, load_policies, the_time
-from gatekit.errors import GatekitError, UsageError
+from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import Summary, find_summaries, read_summaries
+from gatekit.evidence.subject_file import is_subject_file, read_subject_file
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.kinds import FOLDER, INSTALLED, Kinds
 from gatekit.policy import lint, thresholds
@@ -25,13 +26,14 @@ def command(paths: tuple[str, ...], now: str | None) -> int:
     """Check policies without evidence: spelling, ranges, rules that cannot fail, expired waivers.
 
     PATHS are policy files or folders; default policies/, and kinds/ where there is one. A file in a folder kinds/ is a
-    table of measures of your own. A path that ends in .json is a summary, and is checked against
-    its schema and against itself. Exit 0 when all are sound, 4 when one is not.
+    table of measures of your own, and a subject.yaml is what evidence is about. A path that ends in .json is a summary,
+    and is checked against its schema and against itself. Exit 0 when all are sound, 4 when one is not.
     """
     time = the_time(now)
     evidence = [path for path in paths if path.endswith(".json")]
     tables = [path for path in paths if _is_kind(path)]
-    policies = [path for path in paths if path not in evidence and path not in tables]
+    subjects = [path for path in paths if path not in tables and is_subject_file(path)]
+    policies = [path for path in paths if path not in (*evidence, *tables, *subjects)]
     kinds, errors = _kinds(tables, told=bool(tables) or not paths)
     wanted = policies or (not paths and (os.path.isdir(POLICIES) or not kinds.own))
     # A broken table would make every rule about its measures look wrong too.
@@ -39,11 +41,29 @@ def command(paths: tuple[str, ...], now: str | None) -> int:
         errors += _policies(policies, time, kinds)
     if not errors:
         errors += _summaries(evidence, kinds)
+    errors += _subjects(subjects)
     for error in errors:
         click.echo(inert.terminal(str(error), limit=1000), err=True)
         if error.location is not None and error.location.source_line is not None:
             click.echo(f"    {inert.terminal(error.location.source_line.strip())}", err=True)
     return worst([ExitCode.PASS, *(error.exit_code for error in errors)])
+
+
+def _subjects(paths: Sequence[str]) -> list[GatekitError]:
+    errors: list[GatekitError] = []
+    for path in paths:
+        try:
+            facts = read_subject_file(path)
+        except GatekitError as error:
+            errors.append(error)
+            continue
+        if facts.missing:
+            message = f"the subject is incomplete: missing {', '.join(facts.missing)}"
+            errors.append(GatekitError("subject.incomplete", message, Location(path)))
+        else:
+            seeds = _count(len(facts.seeds or ()), "seed")
+            click.echo(f"{inert.terminal(path)}: sound: subject, {seeds}")
+    return errors
 
 
 def _is_kind(path: str) -> bool:

@@ -71,6 +71,24 @@ def read_subject_file(path: str | os.PathLike[str]) -> SubjectFacts:
     return subject_facts(document.plain(), folder, lambda tokens: document.location(document.node_at(tokens, key=True)))
 
 
+def is_subject_file(path: str) -> bool:
+    """Whether a YAML file says that it is a subject, or has a subject's parts and does not say what it is.
+
+    A file that cannot be read is none; whoever reads it next says what is wrong with it.
+    """
+    if not path.endswith((".yaml", ".yml")) or not os.path.isfile(path):
+        return False
+    from gatekit.evidence.strict_yaml import read_yaml
+
+    try:
+        value = read_yaml(path).plain()
+    except GatekitError:
+        return False
+    return isinstance(value, dict) and (
+        value["schema"] == SCHEMA if "schema" in value else not {"model", "hook", "checkpoints"}.isdisjoint(value)
+    )
+
+
 def subject_facts(value: Any, folder: Path = Path(), place: Place = lambda _: None) -> SubjectFacts:
     """Check what is given and complete it: files become digests, a missing `k` means that there is none.
 

@@ -68,6 +68,21 @@ def test_a_fault_exits_4_with_its_place_and_line_and_writes_nothing(tmp_path: Pa
     assert not (folder / "evidence").exists()
 
 
+def test_a_subject_file_is_linted(tmp_path: Path) -> None:
+    folder = lab(tmp_path, "")
+    done = gatekit("lint", "subject.yaml", "policies", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "subject.yaml: sound: subject, 5 seeds\n" in done.stdout
+    assert "policies/mine.yaml: sound: policy 'mine'" in done.stdout
+    (folder / "subject.yaml").write_text(SUBJECT.replace("hook: blocks.1.hook_resid_post\n", ""))
+    done = gatekit("lint", "subject.yaml", cwd=folder)
+    assert done.returncode == 4
+    assert "subject.yaml: the subject is incomplete: missing subject.hook" in done.stderr
+    (folder / "subject.yaml").write_text(SUBJECT.replace("d_sae: 64", "d_sae: wide"))
+    done = gatekit("lint", "subject.yaml", cwd=folder)
+    assert (done.returncode, "subject.yaml:5:1: d_sae: " in done.stderr) == (4, True)
+
+
 def test_an_option_that_is_missing_or_misspelt_exits_64(tmp_path: Path) -> None:
     folder = lab(tmp_path, "0,r2,0.8\n")
     done = gatekit("import", "table", "results.csv", cwd=folder)
