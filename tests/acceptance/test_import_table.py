@@ -50,6 +50,25 @@ def test_a_table_goes_from_rows_to_a_verdict(tmp_path: Path) -> None:
     assert "measure.R has changed" in gatekit("stale", "--why", cwd=folder).stdout
 
 
+STEERING = """\
+schema: gatekit.kind/1
+measures:
+  success: {direction: higher, range: [0, 1]}
+"""
+
+
+def test_a_kind_of_the_repository_with_one_measure_needs_no_column_for_it(tmp_path: Path) -> None:
+    folder = lab(tmp_path, "")
+    (folder / "kinds").mkdir()
+    (folder / "kinds" / "steering.yaml").write_text(STEERING)
+    (folder / "results.csv").write_text("seed,value\n" + "".join(f"{seed},0.9{seed}\n" for seed in range(5)))
+    policy = POLICY.replace("random_model, measure: r2", "steering, measure: success")
+    (folder / "policies" / "mine.yaml").write_text(policy)
+    done = gatekit(*ARGUMENTS[:4], "steering", *ARGUMENTS[5:], cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert gatekit("check", "--now", "2026-03-02T00:00:00Z", cwd=folder).returncode == 0
+
+
 def test_importing_the_same_table_again_changes_nothing(tmp_path: Path) -> None:
     folder = lab(tmp_path, "".join(f"{seed},r2,0.8{seed}\n" for seed in range(5)))
     gatekit(*ARGUMENTS, cwd=folder)

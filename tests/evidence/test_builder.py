@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import SummaryBuilder, read_summary, source_entry
+from gatekit.evidence.kind_files import own_kinds
 from gatekit.evidence.observations import ObservationError
 
 REPO = Path(__file__).parents[2]
@@ -323,6 +324,55 @@ def test_importing_the_evidence_package_loads_no_builder_and_nothing_heavy() -> 
     names = ["gatekit.evidence.builder", "numpy", "scipy", "pyarrow", "ruamel.yaml", "importlib.metadata", "subprocess"]
     done = subprocess.run([sys.executable, "-I", "-c", code, *names], cwd=REPO, capture_output=True, text=True)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+STEERING = """\
+schema: gatekit.kind/1
+description: Does adding a latent's direction steer the model?
+baselines: [untrained]
+measures:
+  success: {description: Share of steered continuations., direction: higher, range: [0, 1], unit: share}
+  success_above_untrained: {direction: higher, range: [0, 1], unit: share, difference_of: success}
+"""
+
+
+def steering(folder: Path) -> str:
+    (folder / "kinds").mkdir(parents=True)
+    (folder / "kinds" / "steering.yaml").write_text(STEERING)
+    return str(folder / "kinds")
+
+
+def test_a_kind_of_the_repository_is_found_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steering(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    built = builder("steering")
+    for seed in SEEDS:
+        built.observe("success_above_untrained", seed=seed, value=0.5, baseline=seed / 10)
+    with pytest.raises(ObservationError, match="did you mean 'success'"):
+        built.observe("succes", seed=0, value=0.5)
+    read = read_summary(str(built.write("evidence")), own_kinds("kinds"))
+    assert read.measurements["success_above_untrained"].baseline == (0.0, 0.1, 0.2)
+    assert read.measurements["success_above_untrained"].unit == "share"
+    assert read.protocol.baseline_kind == "untrained"
+
+
+def test_kinds_can_be_handed_over(tmp_path: Path) -> None:
+    kinds = own_kinds(steering(tmp_path))
+    built = SummaryBuilder("steering", subject(), {"rows": 1}, kinds=kinds)
+    for seed in SEEDS:
+        built.observe("success", seed=seed, value=0.5)
+    assert read_summary(str(built.write(tmp_path / "a.json")), kinds).kind == "steering"
+    with pytest.raises(UsageError, match="no kind 'steering'"):
+        SummaryBuilder("steering", subject(), {"rows": 1})
+
+
+def test_a_broken_kind_of_the_repository_stops_the_builder_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (Path(steering(tmp_path)) / "broken.yaml").write_text("schema: gatekit.kind/1\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GatekitError, match="broken"):
+        builder("steering")
 
 
 KINDS = {
