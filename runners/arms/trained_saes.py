@@ -193,11 +193,10 @@ def collect_layers(
     from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredStore
 
     found = [collect(source, config, environment, hook, f"{key}[{place}]") for place, hook in enumerate(hooks)]
-    stores = [
-        LayeredStore(tuple(store for store in column if not isinstance(store, LayeredStore)))
-        for column in zip(*((each.training, each.held_out) for each in found), strict=True)
-    ]
-    return Activations(source, HOOKS_SEPARATOR.join(hooks), *stores)
+    training = [each.training for each in found if isinstance(each.training, ActivationStore)]
+    held_out = [each.held_out for each in found if isinstance(each.held_out, ActivationStore)]
+    name = HOOKS_SEPARATOR.join(hooks)
+    return Activations(source, name, LayeredStore(tuple(training)), LayeredStore(tuple(held_out)))
 
 
 def train(

@@ -111,12 +111,18 @@ def _by_k(probes: tuple[Probe, ...]) -> dict[int, dict[str, float]]:
 
 
 def _named(probes: tuple[Probe, ...]) -> dict[str, float]:
-    named = [probe for probe in probes if probe.k in _NAMED_KS]
-    return {name: value for probe in named for name, value in _prefixed(f"sae_top_{probe.k}", _metrics(probe)).items()}
+    named: dict[str, float] = {}
+    for probe in probes:
+        if probe.k in _NAMED_KS:
+            named |= _prefixed(f"sae_top_{probe.k}", _metrics(probe))
+    return named
 
 
 def _means(datasets: list[dict[int, dict[str, float]]]) -> dict[int, dict[str, float]]:
-    return {k: {metric: fmean(dataset[k][metric] for dataset in datasets) for metric in _METRICS} for k in datasets[0]}
+    means = {}
+    for k in datasets[0]:
+        means[k] = {metric: fmean(dataset[k][metric] for dataset in datasets) for metric in _METRICS}
+    return means
 
 
 def _dense_means(probed: Mapping[str, Probed]) -> dict[str, float]:

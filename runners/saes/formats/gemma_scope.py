@@ -100,13 +100,18 @@ def _stated_facts(folder: Path) -> tuple[StatedFacts, bool]:
         return StatedFacts(layer=layer, said_by=("folder name",) if layer is not None else ()), False
     size, tuned, kind = repository.groups()
     transcoder = kind == "transcoders"
+    suffix = "-it" if tuned == "it" else ""
+    hook, target_hook = None, None
+    if layer is not None:
+        hook = f"blocks.{layer}.{_HOOKS[kind]}"
+        target_hook = f"blocks.{layer}.hook_mlp_out" if transcoder else None
     return (
         StatedFacts(
             said_by=("folder name",),
-            model=f"gemma-2-{size}{'-it' if tuned == 'it' else ''}",
-            hook=None if layer is None else f"blocks.{layer}.{_HOOKS[kind]}",
+            model=f"gemma-2-{size}{suffix}",
+            hook=hook,
             module="model.embed_tokens" if "embedding" in parts else None,
-            target_hook=f"blocks.{layer}.hook_mlp_out" if transcoder and layer is not None else None,
+            target_hook=target_hook,
             layer=layer,
             flat_heads=kind == "att",
             normalisation="none",

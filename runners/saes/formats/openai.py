@@ -106,10 +106,13 @@ def _stated_facts(path: Path, normalisation: str, stored_as: str) -> StatedFacts
     places, parts = "|".join(_HOOKS), path.absolute().parts
     place = next((found for part in parts if (found := re.fullmatch(rf"({places})(?:_v\d\w*)?", part))), None)
     layer = int(path.stem) if place and path.stem.isdecimal() else None
+    hook = None
+    if place and layer is not None:
+        hook = f"blocks.{layer}.{_HOOKS[place[1]]}"
     return StatedFacts(
         said_by=("folder name",) if place else (),
         model="gpt2-small" if "gpt2-small" in parts else None,
-        hook=f"blocks.{layer}.{_HOOKS[place[1]]}" if place and layer is not None else None,
+        hook=hook,
         layer=layer,
         normalisation=normalisation,
         stored_as=stored_as,

@@ -86,7 +86,8 @@ def _stated_facts(folder: Path) -> StatedFacts:
     found = re.fullmatch(r"(?:\w+\.)*(?:layers|h)\.(\d+)(\..+)?", place.name)
     run_path = place.parent / "config.json"
     run = read_json(run_path) if run_path.is_file() else {}
-    said_by = (*(("folder name",) if found else ()), *((run_path.name,) if run else ()))
+    says = {"folder name": found is not None, run_path.name: bool(run)}
+    said_by = tuple(name for name, it_does in says.items() if it_does)
     return StatedFacts(
         said_by=said_by,
         model=said_text(run_path, run, "model"),

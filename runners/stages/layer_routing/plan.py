@@ -84,10 +84,11 @@ def check(config: LayerRoutingConfig) -> None:
     routing, labels = config.routing, [plan.label for plan in plans(config)]
     hook_again, repeat = first_repeat(routing.hooks), first_repeat(labels)
     several = [place for place, label in enumerate(labels) if label in ("route", "transcoder")]
+    hooks_key = "routing.hooks" if hook_again is None else f"routing.hooks[{hook_again}]"
     refuse_first(
         config,
         (
-            "routing.hooks" if hook_again is None else f"routing.hooks[{hook_again}]",
+            hooks_key,
             "'hooks' must be at least two, each once",
             len(routing.hooks) < 2 or hook_again is not None,
         ),

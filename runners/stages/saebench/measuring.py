@@ -81,8 +81,9 @@ def measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
         "r2": [each.r2[0] for each in held_out],
         "l0": [each.l0[0] for each in held_out],
         "dead_fraction": [each.dead_fraction[0] for each in held_out],
-        **{measure: [each.scores[measure] for each in core.values()] for measure in MEASURES if core},
     }
+    for measure in MEASURES if core else ():
+        per_seed[measure] = [each.scores[measure] for each in core.values()]
     measurements |= {name: measurement(KIND, name, {"seed": config.seeds}, each) for name, each in per_seed.items()}
     return RunResult(
         subject=subject,
@@ -204,13 +205,11 @@ def _written(
     """Write every probe, and one result file a seed as SAEBench writes it; return them by name."""
     folder = environment.artifacts / "saebench"
     folder.mkdir(parents=True, exist_ok=True)
-    table = {
-        name: {
-            "dense": None if found.dense is None else dataclasses.asdict(found.dense),
-            **{arm: [dataclasses.asdict(probe) for probe in probes] for arm, probes in found.arms.items()},
-        }
-        for name, found in probed.items()
-    }
+    table: dict[str, Json] = {}
+    for name, found in probed.items():
+        dense = None if found.dense is None else dataclasses.asdict(found.dense)
+        arms = {arm: [dataclasses.asdict(probe) for probe in probes] for arm, probes in found.arms.items()}
+        table[name] = {"dense": dense, **arms}
     files = {"probes": folder / "probes.json"}
     files["probes"].write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for seed, arm in zip(config.seeds, candidate.arms, strict=True):

@@ -78,13 +78,17 @@ def effects_of(group: str, place: tuple[int, ...], scores: Mapping[tuple[int, ..
         if moved:
             found[f"{name}_above_base"] = _column(values[place], values[base])
         if len(moved) == 1:
-            found[f"{name}_axis_effect"] = _column(
-                *(_mean_at(values, moved[0], value) for value in (place[moved[0]], 0))
-            )
+            axis = moved[0]
+            found[f"{name}_axis_effect"] = _column(_mean_at(values, axis, place[axis]), _mean_at(values, axis, 0))
         if len(moved) == 2:
-            earlier, later = (tuple(place[a] if a == axis else 0 for a in range(len(place))) for axis in moved)
+            earlier, later = (_only_at(place, axis) for axis in moved)
             found[f"{name}_interaction"] = _column(values[place] - values[earlier], values[later] - values[base])
     return found
+
+
+def _only_at(place: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """Return the cell that is moved from the base along one axis alone."""
+    return tuple(value if each == axis else 0 for each, value in enumerate(place))
 
 
 def _mean_at(values: Mapping[tuple[int, ...], Values], axis: int, value: int) -> Values:
