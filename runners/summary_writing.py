@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatekit.errors import GatekitError, Location, did_you_mean
+from gatekit.errors import GatekitError, Location
 from gatekit.evidence import summary_parts
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.strict_json import read_json
@@ -65,12 +65,9 @@ def check_kind(kind: str) -> None:
     Raises:
         GatekitError: `runner.kind`.
     """
-    if kind not in INSTALLED:
-        known = INSTALLED.names()
-        remedy = did_you_mean(kind, known) or f"define it, or take one of {', '.join(known)}"
-        raise GatekitError(
-            "runner.kind", f"nobody defines '{kind}', the kind of this runner's summaries", remedy=remedy
-        )
+    if INSTALLED.get(kind) is None:
+        message = f"nobody defines '{kind}', the kind of this runner's summaries"
+        raise GatekitError("runner.kind", message, remedy=INSTALLED.remedy(kind))
 
 
 def check_place(path: Path, config: Mapping[str, Any]) -> None:
