@@ -5,7 +5,7 @@ from __future__ import annotations
 from gatekit.candidates.confirming import Confirmed, confirm, read_candidate
 from gatekit.candidates.documents import candidate_document, selection_document
 from gatekit.candidates.judging import judge_candidate
-from gatekit.candidates.robustness import Robustness, Stand, robustness
+from gatekit.candidates.robustness import Robustness, StableRange, robustness
 from gatekit.candidates.scoring import Value
 from gatekit.candidates.selecting import Compared, Selected, Standing, select
 
@@ -14,7 +14,7 @@ __all__ = [
     "Confirmed",
     "Robustness",
     "Selected",
-    "Stand",
+    "StableRange",
     "Standing",
     "Value",
     "candidate_document",

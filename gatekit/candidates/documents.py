@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gatekit import __version__
-from gatekit.candidates.robustness import Robustness, Stand
+from gatekit.candidates.robustness import Robustness, StableRange
 from gatekit.candidates.scoring import Value
 from gatekit.candidates.selecting import Compared, Selected
 from gatekit.evidence.summary import Subject, Summary
@@ -160,7 +160,7 @@ def _value(value: Value) -> Json:
 
 
 def _robustness(robust: Robustness) -> Json:
-    def stand(item: Stand) -> Json:
+    def stand(item: StableRange) -> Json:
         place = {"from": item.kind, "measure": item.measure}
         return {**place, "now": item.now, "range": {"low": item.low, "high": item.high}}
 

@@ -18,8 +18,8 @@ from gatekit.candidates.threshold_ranges import threshold_ranges
 
 
 @dataclass(frozen=True)
-class Stand:
-    """One number of the policy, and the range in which the choice stands."""
+class StableRange:
+    """One number of the policy, and the range in which the same candidate is chosen."""
 
     kind: str
     measure: str
@@ -37,9 +37,9 @@ class Stand:
 class Robustness:
     """How far a choice depends on the policy's numbers."""
 
-    weights: tuple[Stand, ...]
-    scales: tuple[Stand, ...]
-    thresholds: tuple[Stand, ...]
+    weights: tuple[StableRange, ...]
+    scales: tuple[StableRange, ...]
+    thresholds: tuple[StableRange, ...]
     grid_steps: int
     grid_points: int
     """Weightings tried: all in multiples of 1 / grid_steps that add up to 1."""
@@ -58,7 +58,7 @@ def robustness(selected: Selected) -> Robustness | None:
         weights=tuple(_weights(selected, rivals)),
         scales=tuple(_scales(selected, rivals)),
         thresholds=tuple(
-            Stand(s.kind, s.measure, s.operator, s.gate, s.now, s.low, s.high)
+            StableRange(s.kind, s.measure, s.operator, s.gate, s.now, s.low, s.high)
             for s in threshold_ranges(selected, rivals)
         ),
         grid_steps=selected.selection.weight_grid,
@@ -67,7 +67,7 @@ def robustness(selected: Selected) -> Robustness | None:
     )
 
 
-def _weights(selected: Selected, rivals: Rivals) -> Iterator[Stand]:
+def _weights(selected: Selected, rivals: Rivals) -> Iterator[StableRange]:
     """The lead has the sign of rest + weight * gap, where rest is what all other scores contribute."""
     scores = selected.selection.scores
     for index, score in enumerate(scores):
@@ -83,7 +83,7 @@ def _weights(selected: Selected, rivals: Rivals) -> Iterator[Stand]:
                 low = max(low, -rest / gap)
             elif gap < 0.0:
                 high = min(high, -rest / gap)
-        yield Stand(
+        yield StableRange(
             score.value.kind,
             score.value.measure.name,
             "weight",
@@ -94,9 +94,9 @@ def _weights(selected: Selected, rivals: Rivals) -> Iterator[Stand]:
         )
 
 
-def _scales(selected: Selected, rivals: Rivals) -> Iterator[Stand]:
+def _scales(selected: Selected, rivals: Rivals) -> Iterator[StableRange]:
     for index, score in enumerate(selected.selection.scores):
         for end in ("worst", "best"):
             low, high = scale_range(selected.selection.scores, index, end, rivals.leads)
             now = score.worst if end == "worst" else score.best
-            yield Stand(score.value.kind, score.value.measure.name, end, None, now, low, high)
+            yield StableRange(score.value.kind, score.value.measure.name, end, None, now, low, high)

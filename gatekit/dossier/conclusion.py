@@ -57,7 +57,7 @@ PLAIN = Writing(str, str, str)
 
 
 @dataclass(frozen=True)
-class Said:
+class MeasurementStatement:
     """What may be said about one measurement."""
 
     name: str
@@ -74,7 +74,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class GateSaid:
+class GateStatement:
     """What may be said because of one gate."""
 
     name: str
@@ -83,7 +83,7 @@ class GateSaid:
     outcome: Outcome
     outcome_words: str
     marks: tuple[str, ...]
-    measurements: tuple[Said, ...]
+    measurements: tuple[MeasurementStatement, ...]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Conclusion:
     """What one policy of a verdict allows people to say."""
 
     headline: str
-    gates: tuple[GateSaid, ...]
+    gates: tuple[GateStatement, ...]
 
 
 def conclude(
@@ -109,7 +109,7 @@ def conclude(
         Conclusion(
             _headline(verdict, policy, writing),
             tuple(
-                GateSaid(
+                GateStatement(
                     name=writing.name(gate.name),
                     asks=None if gate.description is None else writing.text(gate.description.removesuffix(".")),
                     outcome=gate.outcome,
@@ -160,7 +160,9 @@ def _headline(verdict: Verdict, policy: PolicyResult, writing: Writing) -> str:
     return f"{CARRIES} what policy {name} asks of {subject}: {counted}.{besides}"
 
 
-def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, baselines: Mapping[str, str]) -> Said:
+def _said(
+    rule: ThresholdResult, why_no_claim: str | None, writing: Writing, baselines: Mapping[str, str]
+) -> MeasurementStatement:
     description = rule.effect.spec.description
     baseline = None if rule.evidence is None else baselines.get(rule.evidence.sha256)
     meaning = [writing.text(description)]
@@ -171,7 +173,7 @@ def _said(rule: ThresholdResult, why_no_claim: str | None, writing: Writing, bas
     undecided = rule.outcome is Outcome.INCONCLUSIVE or rule.measured is None
     name = writing.name(rule.effect.name)
     reason = writing.text(rule.reason.removesuffix("."))
-    return Said(
+    return MeasurementStatement(
         name=name,
         meaning=" ".join(meaning),
         outcome=rule.outcome,

@@ -9,7 +9,7 @@ from hashlib import sha256
 from gatekit.candidates import Robustness, Selected
 from gatekit.dossier.folder import MANIFEST, SCHEMA, SUMS, sums
 from gatekit.dossier.gathering import BASE, CANDIDATE, EVIDENCE, POLICIES
-from gatekit.dossier.judging import Judged
+from gatekit.dossier.judging import JudgedInputs
 from gatekit.dossier.pages import Dossier, Plot, forest_name, index, readme
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.verdict import PolicyResult, ThresholdResult, thresholds_in
@@ -21,7 +21,7 @@ from gatekit.report.json_values import text, time, tool, written
 NOT_INSTALLED = "matplotlib is not installed; `pip install 'gatekit-sae[plots]'` brings it"
 
 
-def contents(judged: Judged) -> dict[str, bytes]:
+def contents(judged: JudgedInputs) -> dict[str, bytes]:
     """Return content by path, SHA256SUMS and manifest.json included."""
     files = dict(judged.gathered.files)
     what = {name: _what(name) for name in files}
@@ -63,7 +63,7 @@ def _what(name: str) -> str:
     return f"{words[folder]}, byte for byte as it was judged"
 
 
-def _rerun(judged: Judged) -> str:
+def _rerun(judged: JudgedInputs) -> str:
     command = f"gatekit check --policy {POLICIES} --evidence {EVIDENCE}"
     if judged.gathered.base is not None:
         command += f" --base-evidence {BASE}"
@@ -84,7 +84,7 @@ def _selection(selected: Selected, robustness: Robustness) -> dict[str, bytes]:
     }
 
 
-def _plots(judged: Judged) -> tuple[tuple[Plot, ...], str | None]:
+def _plots(judged: JudgedInputs) -> tuple[tuple[Plot, ...], str | None]:
     """Return the pictures, and in one line which are missing and why."""
     plots, left_out = [], []
     draw_png = _matplotlib()
@@ -127,7 +127,7 @@ def _matplotlib() -> Callable[[PolicyResult], bytes] | None:
     return lambda policy: figures.png(partial(figures.forest, policy))
 
 
-def _datasets(judged: Judged) -> list[tuple[str, str, ThresholdResult, Measurement]]:
+def _datasets(judged: JudgedInputs) -> list[tuple[str, str, ThresholdResult, Measurement]]:
     """Return (name, title, threshold, measurement) for every judged measurement per dataset, each once."""
     by_digest = {summary.sha256: summary for summary in judged.summaries}
     found: dict[str, tuple[str, str, ThresholdResult, Measurement]] = {}
@@ -145,7 +145,7 @@ def _datasets(judged: Judged) -> list[tuple[str, str, ThresholdResult, Measureme
     return list(found.values())
 
 
-def _manifest(judged: Judged, files: Mapping[str, bytes], missing: str | None) -> str:
+def _manifest(judged: JudgedInputs, files: Mapping[str, bytes], missing: str | None) -> str:
     verdict, gathered = judged.verdict, judged.gathered
     return written(
         {

@@ -29,7 +29,7 @@ CANDIDATE = "selection/candidate.json"
 
 
 @dataclass(frozen=True)
-class Gathered:
+class DossierInputs:
     """The inputs of a verdict as the dossier holds them."""
 
     policies: tuple[Policy, ...]
@@ -46,7 +46,7 @@ def gather(
     base: Sequence[Summary] | None,
     candidate: Document | None,
     kinds: Kinds,
-) -> Gathered:
+) -> DossierInputs:
     """Read again what was judged and give it the dossier's names.
 
     Of the evidence and of the repository's own kinds, what the policies' gates read is taken, and with a candidate what
@@ -73,7 +73,7 @@ def gather(
     if candidate is not None:
         files[CANDIDATE] = _same_bytes(candidate.path, candidate.sha256)
         candidate = replace(candidate, path=CANDIDATE)
-    return Gathered(tuple(named_policies), tuple(named), named_base, candidate, files)
+    return DossierInputs(tuple(named_policies), tuple(named), named_base, candidate, files)
 
 
 def _same_kind(path: str, kind: Kind) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gatekit.candidates import Robustness, Selected, judge_candidate, robustness, select
-from gatekit.dossier.gathering import Gathered
+from gatekit.dossier.gathering import DossierInputs
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import Document
 from gatekit.evidence.summary import Summary, parse_time
@@ -20,11 +20,11 @@ Signers = Mapping[str, frozenset[Signer]]
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedInputs:
     """A verdict with what it was reached on."""
 
     verdict: Verdict
-    gathered: Gathered
+    gathered: DossierInputs
     summaries: tuple[Summary, ...]
     """What the gates judged: the gathered ones, or of a candidate those seeds that confirm."""
     selected: Selected | None = None
@@ -50,7 +50,7 @@ def judge(
     return judge_candidate(candidate, policies, summaries, now, errors, base=base, signers=signers)
 
 
-def judge_gathered(gathered: Gathered, first: Verdict, now: datetime, signers: Signers | None) -> Judged:
+def judge_gathered(gathered: DossierInputs, first: Verdict, now: datetime, signers: Signers | None) -> JudgedInputs:
     """Judge the copies, so that the dossier speaks of its own files.
 
     Args:
@@ -68,10 +68,10 @@ def judge_gathered(gathered: Gathered, first: Verdict, now: datetime, signers: S
         message = f"the copies give {verdict.word}, the originals {first.word}"
         raise GatekitError("dossier.differs", message, exit_code=ExitCode.INTERNAL)
     selected = None if gathered.candidate is None else _selected(gathered, gathered.candidate, signers)
-    return Judged(verdict, gathered, summaries, selected, None if selected is None else robustness(selected))
+    return JudgedInputs(verdict, gathered, summaries, selected, None if selected is None else robustness(selected))
 
 
-def _selected(gathered: Gathered, candidate: Document, signers: Signers | None) -> Selected:
+def _selected(gathered: DossierInputs, candidate: Document, signers: Signers | None) -> Selected:
     """Return the selection that the candidate came from; that it is the same was checked when it was confirmed."""
     stated = candidate.value
     assert isinstance(stated, dict)

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gatekit.dossier.conclusion import LIMITS, Conclusion, Said, Writing, conclude
+from gatekit.dossier.conclusion import LIMITS, Conclusion, MeasurementStatement, Writing, conclude
 from gatekit.gates.verdict import PolicyResult, Verdict
 from gatekit.report import inert
 from gatekit.report.forest_plot import LEGEND, svg
@@ -66,7 +66,7 @@ WHOLE = "says whether every file is as it was written"
 AGAIN = "gives the verdict again from the copies"
 
 
-def _told(said: Said) -> Iterator[tuple[str, str]]:
+def _told(said: MeasurementStatement) -> Iterator[tuple[str, str]]:
     """Yield (what may be done with it, finished sentence)."""
     for words in said.may:
         yield MAY, words

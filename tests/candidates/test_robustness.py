@@ -13,7 +13,7 @@ from candidates import pools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekit.candidates import Robustness, Stand, robustness, select
+from gatekit.candidates import Robustness, StableRange, robustness, select
 from gatekit.candidates.rivals import weightings
 from gatekit.evidence import Summary
 from gatekit.evidence.summary import parse_time
@@ -34,7 +34,7 @@ def robust(documents: dict[str, dict], text: str = POINTS) -> Robustness:
     return found
 
 
-def by_name(stands: tuple[Stand, ...]) -> dict[str, Stand]:
+def by_name(stands: tuple[StableRange, ...]) -> dict[str, StableRange]:
     return {f"{stand.measure} {stand.what}": stand for stand in stands}
 
 
@@ -99,7 +99,7 @@ def test_nothing_selected_has_no_range() -> None:
 # Each range against selecting again with the number moved.
 
 
-def moved(policy: Policy, stand: Stand, value: float) -> Policy:
+def moved(policy: Policy, stand: StableRange, value: float) -> Policy:
     """The policy with one of its numbers changed."""
     assert isinstance(policy.selection, Selection)
     if stand.gate is not None:
@@ -163,7 +163,7 @@ def test_selecting_again_agrees_inside_a_range_at_its_ends_and_beyond(
         return
     summaries, chosen = pools.read(documents), selected.winner.subject.digest
 
-    def chosen_at(stand: Stand, value: float) -> bool | None:
+    def chosen_at(stand: StableRange, value: float) -> bool | None:
         return still_chosen(moved(selected.policy, stand, value), summaries, chosen)
 
     for stand in (*found.weights, *found.scales, *found.thresholds):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekit.dossier.conclusion import CARRIES, MAY_CLAIM, Said, cautious, conclude
+from gatekit.dossier.conclusion import CARRIES, MAY_CLAIM, MeasurementStatement, cautious, conclude
 from gatekit.dossier.pages import Dossier, index, readme
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome, ThresholdResult, Verdict
@@ -46,7 +46,7 @@ def of(*gates: object, code: ExitCode = ExitCode.PASS, **changes: object) -> Ver
     return verdict(policy(*gates, code=code, **changes), code=code)  # type: ignore[arg-type]
 
 
-def said(rule: ThresholdResult, code: ExitCode = ExitCode.PASS, **changes: object) -> Said:
+def said(rule: ThresholdResult, code: ExitCode = ExitCode.PASS, **changes: object) -> MeasurementStatement:
     """What is said about one threshold, alone in its gate."""
     (conclusion,) = conclude(of(gate("g", rule, **changes), code=code))
     return conclusion.gates[0].measurements[0]

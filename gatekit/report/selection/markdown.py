@@ -11,8 +11,8 @@ from gatekit.report.inert import markdown_text as plain
 from gatekit.report.selection.wording import (
     columns,
     grid_words,
+    range_words,
     rows,
-    stand_words,
     stands,
     what_gates_judge,
     why_selected,
@@ -76,7 +76,7 @@ def _rationale(selected: Selected, winner: Compared, robust: Robustness) -> Iter
     yield ""
     yield from _table(
         ("number", "now", "the choice stands"),
-        [(code(what), now, within) for what, now, within in map(stand_words, stands(robust))],
+        [(code(what), now, within) for what, now, within in map(range_words, stands(robust))],
     )
     yield ""
     yield grid_words(robust)

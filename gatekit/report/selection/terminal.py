@@ -10,8 +10,8 @@ from gatekit.report.selection.wording import (
     columns,
     grid_words,
     headline,
+    range_words,
     rows,
-    stand_words,
     stands,
     what_gates_judge,
     why_selected,
@@ -50,7 +50,7 @@ def _lines(selected: Selected, robust: Robustness | None, width: int) -> Iterato
             yield from _wrapped(sentence, INDENT, width)
         yield ""
         yield f"{INDENT}the choice stands while this number alone stays in"
-        listed = [stand_words(stand) for stand in stands(robust)]
+        listed = [range_words(stand) for stand in stands(robust)]
         sizes = [max(len(row[i]) for row in listed) for i in range(2)]
         for what, now, within in listed:
             yield f"{INDENT * 2}{inert.terminal(what):<{sizes[0]}}  {now:>{sizes[1]}}  {within}"

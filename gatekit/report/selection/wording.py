@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gatekit.candidates import Compared, Robustness, Selected, Stand, Standing, Value
+from gatekit.candidates import Compared, Robustness, Selected, StableRange, Standing, Value
 from gatekit.gates.effect import effect_of
 from gatekit.policy.limits import effect_name, exact
 from gatekit.policy.model import Threshold
@@ -158,7 +158,7 @@ def _listed(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds)) if seeds else "none"
 
 
-def stand_words(stand: Stand) -> tuple[str, str, str]:
+def range_words(stand: StableRange) -> tuple[str, str, str]:
     """Return what a number of the policy is, its value, and the range in which the choice stands."""
     name = effect_name(stand.kind, stand.measure, "nothing")
     what = f"{stand.gate}: {name} {stand.what}" if stand.gate is not None else f"{stand.what} of {name}"
@@ -171,7 +171,7 @@ def stand_words(stand: Stand) -> tuple[str, str, str]:
     return what, exact(stand.now), f"{number(stand.low)} to {number(stand.high)}"
 
 
-def stands(robust: Robustness) -> list[Stand]:
+def stands(robust: Robustness) -> list[StableRange]:
     """Return all ranges in the order of the report."""
     return [*robust.weights, *robust.scales, *robust.thresholds]
 
