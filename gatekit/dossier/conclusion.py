@@ -165,7 +165,8 @@ def _said(
 ) -> MeasurementStatement:
     description = rule.effect.spec.description
     baseline = None if rule.evidence is None else baselines.get(rule.evidence.sha256)
-    meaning = [writing.text(description)]
+    # `text` leaves the full stop out, which a sentence before another one needs.
+    meaning = [f"{writing.text(description.removesuffix('.'))}."]
     # Where a description names its own control, the protocol's baseline is another one.
     if "baseline" in description and baseline is not None:
         meaning.append(f"Baseline: {writing.name(baseline)}.")

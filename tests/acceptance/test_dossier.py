@@ -17,6 +17,7 @@ from pytest_regressions.file_regression import FileRegressionFixture
 
 import gatekit as package
 from gatekit.kinds import INSTALLED
+from gatekit.report import inert
 
 NO_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None"
 INCONCLUSIVE = {
@@ -84,7 +85,7 @@ def test_the_readme_of_a_blocked_candidate_reads_as_recorded(
     # What a measurement means is for its schema to say.
     for kind in ("random_model", "transcoder", "ood", "saebench", "cebench"):
         for measure in INSTALLED.measures(kind).values():
-            text = text.replace(measure.description, "MEANING")
+            text = text.replace(inert.markdown_text(measure.description.removesuffix("."), None) + ".", "MEANING")
     file_regression.check(text, extension=".md", encoding="utf-8", newline="")
 
 
