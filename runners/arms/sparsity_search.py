@@ -42,7 +42,9 @@ def at_wanted_l0(
     from runners.saes.sparsity_matching import match_l0
 
     def measured(tried: ArchitecturePlan) -> float:
+        # One seed that no comparison uses: the price is fitted to its L0.
         saes = train(inputs, tried, training, (sparsity.seed,), environment, "sparsity_search")
+        # On held-out rows, where the comparison measures L0 too.
         return saes.reconstruction(environment.device).l0[0]
 
     return match_l0(plan, sparsity.target_l0, sparsity.tolerance, sparsity.trials, measured).plan

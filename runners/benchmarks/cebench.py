@@ -87,6 +87,7 @@ def score_pairs(means: PairMeans, formula: Formula) -> PairScores:
     pairs, d_sae = means.first.shape
     highest = ceiling(d_sae)
     chunks = [(start, min(start + _PAIRS_PER_CHUNK, pairs)) for start in range(0, pairs, _PAIRS_PER_CHUNK)]
+    # I2 as in the released code; the paper's takes a pass over all pairs before any of them can be scored.
     reference = np.zeros(d_sae)
     if formula == "paper":
         reference = np.sum([means.joint(*chunk).sum(axis=0) for chunk in chunks], axis=0) / pairs
@@ -95,10 +96,12 @@ def score_pairs(means: PairMeans, formula: Formula) -> PairScores:
     for start, stop in chunks:
         contrast = np.abs(means.first[start:stop].astype(np.float64) - means.second[start:stop])
         distance = np.abs(means.joint(start, stop) - reference)
+        # In the order of the table above.
         for place, each in enumerate((contrast, distance, contrast + distance)):
             found, same = largest_z(each)
             # Rounding can lift a lone latent's z above the ceiling by a few units in the last place.
             scores[place, start:stop] = np.minimum(found, highest)
+            # One flat distance of the three is enough: the pair's scores are then not all defined.
             flat[start:stop] |= same
     contrastive, independence, interpretability = scores
     return PairScores(contrastive, independence, interpretability, flat)
@@ -114,7 +117,9 @@ def largest_z(distances: Floats) -> tuple[Floats, Floats]:
     same = (largest == least)[:, 0]
     # Brought to [0, 1], which no z notices, because the squares of very small distances would vanish.
     shares = (distances - least) / np.where(largest == least, 1.0, largest - least)
+    # The 1.0 only keeps the division defined; rows that do not vary get 0 below.
     spread = np.where(same, 1.0, shares.std(axis=1, ddof=1))
+    # The largest share is 1 after the shift, so its z is (1 - mean) / spread.
     return np.where(same, 0.0, (1.0 - shares.mean(axis=1)) / spread), same
 
 
@@ -153,6 +158,7 @@ def check_matched(candidate: Conditions, baseline: Conditions, l0_band: float) -
         )
         if ours != theirs
     ]
+    # A single SAE, such as a published one, stands beside every seed of the candidate.
     others = baseline.l0 * len(candidate.l0) if len(baseline.l0) == 1 else baseline.l0
     if len(others) != len(candidate.l0):
         faults.append(f"SAEs {len(candidate.l0)} against {len(others)}")
@@ -160,6 +166,7 @@ def check_matched(candidate: Conditions, baseline: Conditions, l0_band: float) -
         faults += [
             f"L0 {ours:.4g} against {theirs:.4g}, not within a factor of {l0_band:g}"
             for ours, theirs in zip(candidate.l0, others, strict=True)
+            # Written with `not`, so that an L0 that is not a number is a fault too.
             if not 0 < ours <= theirs * l0_band or not theirs <= ours * l0_band
         ]
     if faults:

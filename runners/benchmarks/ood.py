@@ -69,6 +69,7 @@ def probe_latents(
     """
     features, labels, ours, theirs = _joined(inside, shifted, texts)
     tested = chosen(sparse_probes(features, labels, ours, ks, penalty, seed))
+    # k is settled before the shifted rows are looked at; only the probe with this k meets them.
     (again,) = sparse_probes(features, labels, theirs, [tested.k], penalty, seed)
     return _twice(tested, again)
 
@@ -81,6 +82,7 @@ def probe_activations(inside: Floats, shifted: Floats, texts: ShiftedTexts, seed
 
 def _joined(inside: Floats, shifted: Floats, texts: ShiftedTexts) -> tuple[Floats, list[int], Split, Split]:
     """Return all rows, their labels, and the two splits: the same rows to fit on, and either side to test on."""
+    # Shifted rows are appended, so their numbers begin where those in distribution end.
     beyond = np.arange(len(inside), len(inside) + len(shifted))
     labels = [*texts.inside.labels, *texts.shifted.labels]
     return np.concatenate([inside, shifted]), labels, texts.split, Split(train=texts.split.train, test=beyond)

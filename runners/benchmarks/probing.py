@@ -54,6 +54,7 @@ def sparse_probes(
 
         y = np.asarray(labels)
         training = torch.from_numpy(latents[split.train])
+        # Ranked once, on training rows alone: the latents of a smaller k are the first ones of a larger k.
         order = get_sorted_indices(training, torch.from_numpy(y[split.train]), mean_act_normalization).tolist()
     return [
         _fitted(latents[:, order[:k]], y, split, penalty, seed, k=k, latents=tuple(order[:k])) for k in sorted(set(ks))
@@ -62,11 +63,13 @@ def sparse_probes(
 
 def dense_probe(activations: Floats, labels: Sequence[int], split: Split, seed: int) -> Probe:
     """Train a logistic regression on all of the model's activations, (rows, d_model) float32: sae-probes' baseline."""
+    # The penalty is l2 whatever the sparse probes use, so that every configuration has the same baseline.
     return _fitted(activations, np.asarray(labels), split, "l2", seed, k=activations.shape[1], latents=())
 
 
 def chosen(probes: Sequence[Probe]) -> Probe:
     """Return the probe with the largest validation AUC, the one of fewest latents where several have it."""
+    # Of equal AUCs -k decides, and not the order in which the probes come.
     return max(probes, key=lambda probe: (probe.validation_auc, -probe.k))
 
 
@@ -81,6 +84,7 @@ def _fitted(
     with quiet():
         from sae_probes.utils_training import find_best_reg
 
+        # The strength of the penalty is chosen inside the training rows; the test rows are only scored.
         found = find_best_reg(
             X_train=features[split.train],
             y_train=y[split.train],
@@ -94,9 +98,11 @@ def _fitted(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold these products to one thread, where they are quickest and always add in one order, and warnings back.
+    """Run the block on one thread and without warnings.
 
-    A solver that stops at its 1,000th step is part of how sae-probes trains, and the penalty's argument is its to mend.
+    On one thread products of this size are quickest, and they always add in the same order. The warnings are about
+    solvers that stop at their 1,000th step, which is part of how sae-probes trains, and about how sae-probes states the
+    penalty, which only sae-probes can change.
     """
     from threadpoolctl import threadpool_limits
 

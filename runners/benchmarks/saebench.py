@@ -1,6 +1,6 @@
 """Sparse probing: every SAE and the dense baseline on the same rows of each dataset, each result remembered by content.
 
-A dataset is done arm by arm; an interrupted run goes on behind the last arm that was written. Whatever fails ends the
+A dataset is done arm by arm; an interrupted run goes on after the last arm that was written. Whatever fails ends the
 whole measurement: there is no mean over the datasets that happened to work.
 """
 
@@ -85,6 +85,7 @@ def dataset_names(plan: ProbingPlan, folder: Path) -> tuple[str, ...]:
         return registered
     for name in plan.datasets:
         if name not in registered:
+            # Reading it fails, and the error names the nearest known dataset and the place in the plan.
             with caused_by(plan, _key_of(plan, name)):
                 read_labelled(folder, name)
     return plan.datasets
@@ -118,11 +119,14 @@ def probe_datasets(
         key = _key(bench, labelled, store)
         done: dict[str, tuple[Probe, ...]] = {}
         model_probe = None
+        # None stands for the model itself, which is probed without an SAE.
         for arm in [*([None] if dense else []), *arms]:
             label = "dense probe" if arm is None else arm.name
             try:
                 with caused_by(bench.plan, _key_of(bench.plan, name)):
                     probes = _remembered_probes(bench, key, labelled, store, arm)
+            # What other packages raise when a probe cannot be trained. A `GatekitError` is none of these and passes as
+            # it is.
             except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
                 message = f"{name}, {label}: {type(error).__name__}: {error}"
                 place = place_of(bench.plan, _key_of(bench.plan, name))
@@ -142,6 +146,7 @@ def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, Texts]:
         labelled = read_labelled(bench.folder, name, rows=plan.rows, seed=plan.seed)
     else:
         labelled = read_as_filed(bench.folder, name)
+    # By the digest of each text, so that a text is found under any dataset's name.
     shared = bench.trained_on & set(labelled.digests)
     if shared:
         raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{name}'")
@@ -153,18 +158,20 @@ def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, Texts]:
 
 
 def _key(bench: Bench, labelled: LabelledTexts, store: Texts) -> Json:
+    # An entry repeats its key as JSON, which has lists where Python has tuples.
     plan = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(bench.plan).items()}
     return {
         **surrounding_key(bench.device, [__name__]),
         # The activations' digest stands for model, hook and texts.
         "activations": store.store.sha256,
         "dataset": labelled.sha256,
+        # The list of datasets decides no probe; ks and penalty decide sparse probes only, whose key has them.
         "plan": {name: value for name, value in plan.items() if name not in ("datasets", "ks", "penalty")},
     }
 
 
 def encoder_key(arm: Arm) -> Json:
-    """Return what an SAE's latents depend on beside the activations: its weights and the code of its architecture."""
+    """Return what an SAE's latents depend on besides the activations: its weights and the code of its architecture."""
     return {"sae": arm.sha256, "architecture_source": code_sha256(modules_of(arm.sae.architecture))}
 
 
@@ -208,12 +215,15 @@ def pooled(store: Texts, encode: Callable[[torch.Tensor], torch.Tensor], device:
     """
     rows = store.rows()
     counts = np.diff(store.starts)
+    # The number of the text that each row belongs to.
     owners = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
     sums: torch.Tensor | None = None
     for start in range(0, len(rows), _ROWS_PER_CHUNK):
         chunk = torch.from_numpy(np.ascontiguousarray(rows[start : start + _ROWS_PER_CHUNK]))
         with torch.no_grad():
+            # Added up on the CPU, where the order of additions is fixed.
             encoded = encode(chunk.to(device).float()).cpu()
+        # How wide the sums are is known once something is encoded.
         sums = encoded.new_zeros((len(counts), encoded.shape[1])) if sums is None else sums
         sums.index_add_(0, owners[start : start + _ROWS_PER_CHUNK], encoded)
     if sums is None:

@@ -1,4 +1,4 @@
-"""SAEBench `core` on a live model: what is lost of its predictions when the SAE's reconstruction stands in.
+"""SAEBench `core` on a live model: how much worse it predicts with the SAE's reconstruction in its activations' place.
 
 SAEBench's own functions measure and write; the model and the tokens are handed in, where SAEBench would fetch both by
 name. Of its numbers `explained_variance` is not used: it subtracts the square of a mean of squares, so that it depends
@@ -85,6 +85,7 @@ def measure_core(
             ablation.
     """
     rows = _packed(tokens, plan)
+    # SAEBench draws progress bars of its own on stderr; they would mix with ours.
     with quiet(), contextlib.redirect_stderr(io.StringIO()):
         from sae_bench.evals.core import main as core
         from sae_bench.evals.core.eval_config import CoreEvalConfig
@@ -93,6 +94,7 @@ def measure_core(
             model_name=model.name,
             batch_size_prompts=plan.batch_texts,
             n_eval_reconstruction_batches=plan.batches,
+            # As many as for reconstruction: both passes then see the same rows (`_Rows`).
             n_eval_sparsity_variance_batches=plan.batches,
             dataset=tokens.name,
             context_size=plan.context,
@@ -121,12 +123,14 @@ def measure_core(
             if not math.isfinite(value):
                 raise config_error(plan, "", f"{name}: {measure} is {value}", error_id="core.not_finite")
         folder.mkdir(parents=True, exist_ok=True)
+        # Some file systems allow no colon in a name.
         path = folder / f"{name.replace(':', '_')}_eval_results.json"
         result = {"eval_cfg": config, "metrics": metrics, "feature_metrics": features, "sae_set": "gatekit"}
         core.save_single_eval_result(
             {**result, "sae_id": name}, name, version("sae-lens"), version("sae-bench"), str(path), standing_in
         )
     document = json.loads(path.read_text(encoding="utf-8"))
+    # The field that SAEBench's format leaves free.
     document["eval_result_unstructured"] = {"r2": r2, "r2_is": "1 - SSE/SST about the mean of each dimension"}
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return CoreResult(scores, path)
@@ -139,6 +143,7 @@ def _packed(tokens: TokenSet, plan: CorePlan) -> torch.Tensor:
     if len(ids) < rows * plan.context:
         message = f"{rows} rows of {plan.context} tokens are asked for; {len(ids)} tokens are held out"
         raise config_error(plan, "batches", message, error_id="core.too_few_tokens")
+    # Tokens beyond the last row are left out.
     return ids[: rows * plan.context].view(rows, plan.context)
 
 
@@ -165,9 +170,11 @@ class _StandingIn:
     def __init__(self, sae: Sae, model: LanguageModel, hook: str, context: int) -> None:
         from sae_bench.custom_saes.custom_sae_config import CustomSAEConfig
 
+        # SAEBench hands over activations as the model has them; the scale is folded into the weights.
         self._sae = in_model_units(sae)
         parameters = {name: value.to(model.device) for name, value in self._sae.parameters.items()}
         self.W_enc, self.W_dec, self.b_dec = (parameters[name] for name in ("W_enc", "W_dec", "b_dec"))
+        # Gated SAEs call it b_mag; an SAE without any has zeros.
         self.b_enc = parameters.get("b_enc", parameters.get("b_mag", self.W_enc.new_zeros(self.W_enc.shape[1])))
         self.device, self.dtype = torch.device(model.device), torch.float32
         self.cfg: Any = CustomSAEConfig(
@@ -185,6 +192,7 @@ class _StandingIn:
         self.cfg.architecture_str = ""
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
+        # SAEBench encodes (texts, tokens, d_in); an SAE here takes rows.
         return self._sae.encode(x.flatten(0, -2)).view(*x.shape[:-1], -1)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:

@@ -56,6 +56,7 @@ class _Pairs:
         """Return these pairs and others, sorted by row and column."""
         rows = np.concatenate([self.rows, others.rows])
         columns = np.concatenate([self.columns, others.columns])
+        # One number for each pair, so that sorting by it sorts by row and then by column.
         _, places = np.unique(rows * width + columns, return_index=True)
         return _Pairs(rows[places], columns[places], np.concatenate([self.values, others.values])[places])
 
@@ -74,7 +75,7 @@ def match_candidates(block: Block, rows: int, columns: int, candidates: int = 32
         rows: number of them, at most that of the columns.
         columns: number of them.
         candidates: columns per row to begin with.
-        rounds: solutions at most; the bounds nearly always meet in the first or second.
+        rounds: how often the assignment is solved at most; the bounds nearly always meet in the first or second.
 
     Raises:
         ValueError: more rows than columns.
@@ -82,13 +83,16 @@ def match_candidates(block: Block, rows: int, columns: int, candidates: int = 32
     if not 0 < rows <= columns:
         raise ValueError(f"{rows} rows cannot each have one of {columns} columns")
     prices = np.zeros(columns, dtype=np.float32)
+    # At prices of zero the bound is the sum of the largest similarity of each row.
     pairs, bound = _survey(prices, block, rows, columns, candidates, None)
     for _ in range(rounds):
         own = _solve(pairs, rows, columns)
         partners, similarities = pairs.columns[own], pairs.values[own]
         prices = _prices(pairs, own, columns)
+        # What a row keeps after its partner's price. A pair that leaves the row more breaks the proof.
         kept = (similarities - prices[partners]).astype(np.float32)
         found, above = _survey(prices, block, rows, columns, candidates, kept)
+        # Every round's prices give a bound that holds, so the smallest one counts.
         bound = min(bound, above + prices.sum(dtype=np.float64))
         shortfall = max(0.0, (bound - similarities.sum()) / rows)
         if shortfall <= TOLERANCE:
@@ -107,6 +111,7 @@ def _solve(pairs: _Pairs, rows: int, columns: int) -> Integers:
     matched_rows, partners = min_weight_full_bipartite_matching(
         csr_array((costs, (pairs.rows, pairs.columns)), shape=(rows, columns))
     )
+    # The solver names rows and partners; a binary search in the sorted pairs turns each into its place there.
     order = np.argsort(matched_rows)
     wanted = np.arange(rows) * columns + partners[order]
     places: Integers = np.searchsorted(pairs.rows * columns + pairs.columns, wanted)
@@ -119,14 +124,17 @@ def _prices(pairs: _Pairs, own: Integers, columns: int) -> Floats:
     Longest paths from column to column by Bellman and Ford: leaving column p(i) for column j gains row i
     similarity_ij - similarity_ip(i). In the best matching no cycle gains, so the paths end.
     """
+    # Sorted by column, so that `reduceat` takes the largest value of each column in one pass.
     order = np.argsort(pairs.columns, kind="stable")
     by_column = pairs.columns[order]
     reached, starts = np.unique(by_column, return_index=True)
+    # For a candidate pair (i, j): the column that row i would leave, and what it would gain by taking j.
     left = pairs.columns[own][pairs.rows[order]]
     gain = (pairs.values - pairs.values[own][pairs.rows])[order]
     prices = np.zeros(columns)
     # Any prices bound the best sum; stopping early only loosens the bound.
     for _ in range(1000):
+        # The least price of each column at which no row gains by moving there, at the other prices as they are.
         raised = np.maximum.reduceat(prices[left] + gain, starts)
         higher = raised > prices[reached] + _CHEAPEST
         if not higher.any():
@@ -138,7 +146,9 @@ def _prices(pairs: _Pairs, own: Integers, columns: int) -> Floats:
 def _survey(
     prices: Floats, block: Block, rows: int, columns: int, count: int, cuts: Floats | None
 ) -> tuple[_Pairs, float]:
-    """Look at all pairs: return those that leave a row more than its cut, and the sum of what the best one leaves.
+    """Look at all pairs: return those that leave a row more than its cut, and the sum of each row's best.
+
+    What a pair leaves its row is its similarity minus the price of its column.
 
     Args:
         prices: (columns,) float32.
@@ -155,6 +165,8 @@ def _survey(
         left = similarity - prices
         total += float(left.max(axis=1).sum(dtype=np.float64))
         if cuts is None:
+            # The cut need not be exact, and ranking every column of every row would take longer: a sample's rank will
+            # do.
             sample = left[:, :: 1 if columns <= 64 * count else 8]
             rank = min(columns, max(1, count * sample.shape[1] // columns))
             chosen = left >= np.partition(sample, -rank, axis=1)[:, -rank, None]
@@ -169,6 +181,7 @@ def _survey(
         if diagonal is not None:
             # A column of its own for every row, so that there is always some matching.
             chosen[diagonal] = True
+        # Places count row by row, so the pairs come out sorted by row and then by column.
         places = np.flatnonzero(chosen)
         at_rows, at_columns = np.divmod(places, columns)
         parts.append((at_rows + start, at_columns, similarity.ravel()[places].astype(np.float64)))

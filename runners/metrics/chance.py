@@ -54,13 +54,16 @@ def score_beside_chance(
         cut: as in `score_pairs`.
     """
     chance = [gaussian_dictionaries(seeds, decoders.shape[1], d_model, draw) for draw in range(draws)]
+    # The floor gets the arm's own live flags, so that as many rows are matched with as many as in the arm.
     scored = [score_pairs(each, seeds, d_model, cut, progress, live) for each in (decoders, *chance)]
     return BesideChance(scored[0], _mean(scored[1:]))
 
 
 def _mean(drawn: Sequence[PairScores]) -> PairScores:
     """Return the mean over draws of every score, pair by pair."""
+    # The pairs of seeds are the same in every draw; only the scores are averaged.
     names = [member.name for member in fields(PairScores) if member.name != "pairs"]
+    # From one list of pairs for each draw to one list of draws for each pair.
     by_pair = {name: zip(*(getattr(each, name) for each in drawn), strict=True) for name in names}
     means = {name: tuple(fmean(values) for values in pairs) for name, pairs in by_pair.items()}
     return PairScores(pairs=drawn[0].pairs, **means)

@@ -50,7 +50,9 @@ def fourier_basis(p: int, frequencies: Sequence[int] | None = None) -> Floats:
     if len(set(chosen)) != len(chosen):
         raise ValueError(f"a frequency is there twice: {chosen}")
     angles = 2 * np.pi * np.outer(chosen, np.arange(p)) / p
+    # The cosine and sine of one frequency stand next to each other; `frequency_shares` adds them in pairs.
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    # On Z_p, p odd, each cosine and each sine has the squared length p / 2.
     basis: Floats = rows.reshape(2 * len(chosen), p) * np.sqrt(2 / p)
     return basis
 
@@ -87,6 +89,7 @@ def projection_r2(table: Floats, frequencies: Sequence[int]) -> float:
     total = float(np.square(free).sum())
     if not (np.isfinite(total) and total > 0):
         raise ValueError("the table does not vary or is not finite")
+    # The rows are orthonormal, so projecting takes two products and no least squares.
     return 1.0 - float(np.square(free - basis.T @ (basis @ free)).sum()) / total
 
 
@@ -108,6 +111,7 @@ def key_frequencies(shares: Floats, multiple: float) -> tuple[int, ...]:
 
     Estimated from the model at hand: which frequencies a model uses depends on its seed.
     """
+    # The first share is that of frequency 1: the constant has none.
     chosen = np.flatnonzero(shares >= multiple / len(shares)) + 1
     return tuple(int(k) for k in chosen)
 
@@ -131,6 +135,7 @@ def relabelled(values: Floats, p: int, permutation: Integers) -> Floats:
         raise ValueError(f"not a permutation of 0 .. {p - 1}")
     if len(values) not in (p, p * p):
         raise ValueError(f"{len(values)} rows are neither {p} numbers nor {p * p} pairs")
+    # For pairs both numbers are relabelled by the same permutation: row a * p + b becomes that of the new a and b.
     rows = permutation if len(values) == p else (permutation[:, None] * p + permutation[None, :]).reshape(-1)
     moved: Floats = values[rows]
     return moved
@@ -170,15 +175,18 @@ def latent_frequencies(values: Floats, p: int) -> LatentFrequencies:
     latents = values.shape[1]
     purity, families = np.zeros(latents), np.zeros((latents, len(FAMILIES)))
     frequency, varies = np.zeros(latents, dtype=np.int64), np.zeros(latents, dtype=bool)
+    # A few latents at a time: the complex transform of all would take several times their memory.
     for start in range(0, latents, _LATENTS_PER_CHUNK):
         chunk = slice(start, min(start + _LATENTS_PER_CHUNK, latents))
         table = values[:, chunk].astype(np.float64).reshape(p, p, -1)
         # A latent that has one value everywhere has no variance, only the rounding of its mean.
         varies[chunk] = table.max(axis=(0, 1)) > table.min(axis=(0, 1))
         free = table - table.mean(axis=(0, 1))
+        # Divided by p * p, powers sum to the sum of squares (Parseval), so a share cannot exceed 1.
         power = np.square(np.abs(np.fft.fft2(free, axes=(0, 1)))) / (p * p)
         total = np.square(free).sum(axis=(0, 1))
         # Real functions: the coefficients at k and -k have equal power, together that of cosine and sine of k.
+        # The coefficient (k, 0) belongs to functions of a alone, (0, k) to b alone, and (k, k) to a + b alone.
         shares = 2 * np.stack([power[known, 0], power[0, known], power[known, known]])
         shares /= np.where(varies[chunk], total, 1.0)
         by_frequency = shares.sum(axis=0)

@@ -5,7 +5,7 @@ Gaussian rows in 128 dimensions, 0.12 for 2048 in 768), so a score says somethin
 shape.
 
 Up to 2048 latents cosines are held in float64 and the Hungarian algorithm runs on them. Up to 16384 they are held in
-float32 (1 GiB) and matched as `runners.metrics.candidate_matching` has it, which proves its matching to be the best;
+float32 (1 GiB) and matched by `runners.metrics.candidate_matching`, which proves that its matching is the best;
 where it cannot, the Hungarian algorithm decides (2 GiB more). Above that cosines are computed block by block, and the
 matching found is reported with the most that it may lack of the best one (`Matching.shortfall`): a lower bound.
 """
@@ -81,6 +81,7 @@ class Comparison:
 
     def among(self, live_a: Flags, live_b: Flags) -> Comparison:
         """Return the comparison of some latents only, given as bool (rows of a,) and (rows of b,)."""
+        # Cosines that are held are cut out and not computed again.
         held = None if self.held is None else self.held[np.ix_(live_a, live_b)]
         return Comparison(self.a[live_a], self.b[live_b], held)
 
@@ -92,6 +93,7 @@ class Comparison:
         """Return both scores."""
         if self.held is not None:
             return Agreement(matching_of(self.held), mmcs_of(self.held))
+        # Too large to hold: cosines are computed again on every pass, which costs time instead of memory.
         matching = match_blocks(self.block, self.turned().block, len(self.a), len(self.b))
         return Agreement(matching, _mmcs_by_blocks(self.block, len(self.a), len(self.b)))
 
@@ -105,6 +107,7 @@ def compare(a: Floats, b: Floats, d_model: int) -> Comparison:
     """
     larger = max(len(a), len(b))
     precision = np.float64 if larger <= _LARGEST_DENSE else np.float32
+    # Lengths are computed in float64 at every size, so that float32 rounds once, at the end.
     rows_a: Floats = _unit_rows(a, d_model).astype(precision, copy=False)
     rows_b: Floats = _unit_rows(b, d_model).astype(precision, copy=False)
     return Comparison(rows_a, rows_b, rows_a @ rows_b.T if larger <= LARGEST_HELD else None)
@@ -134,8 +137,10 @@ def matching_of(similarity: Floats) -> Matching:
     if max(rows, columns) <= _LARGEST_DENSE:
         return _hungarian(similarity)
     if rows > columns:
+        # The search by candidates gives each row a column of its own, so rows must be the smaller side.
         return _turned(matching_of(similarity.T))
     found = _match_by_blocks(lambda start, stop: similarity[start:stop], rows, columns)
+    # Where the proof failed the slow solver decides, so that the score does not depend on where the search stopped.
     return found if found.shortfall == 0 else _hungarian(similarity)
 
 
@@ -155,6 +160,7 @@ def match_blocks(block: Block, turned: Block, rows: int, columns: int) -> Matchi
 
 def _match_by_blocks(block: Block, rows: int, columns: int) -> Matching:
     found = match_candidates(block, rows, columns)
+    # The search divides its shortfall by rows; a mean here is over the larger side, the columns.
     shortfall = 0.0 if found.shortfall <= TOLERANCE else found.shortfall * rows / columns
     return Matching(found.similarities, columns, np.arange(rows), found.columns, shortfall)
 
@@ -171,6 +177,7 @@ def _hungarian(similarity: Floats) -> Matching:
 
 def _turned(matching: Matching) -> Matching:
     """Return a matching of b with a as one of a with b."""
+    # The rows of a `Matching` are in increasing order; what were columns are the rows now.
     order = np.argsort(matching.columns)
     return Matching(
         matching.cosines[order],
@@ -204,6 +211,7 @@ def _mmcs_by_blocks(block: Block, rows: int, columns: int) -> float:
     of_rows, of_columns = 0.0, np.zeros(columns)
     for start, stop in row_blocks(rows, columns):
         size = np.abs(block(start, stop))
+        # A row is complete inside one block; the largest value of a column is known after the last block only.
         of_rows += float(size.max(axis=1).sum(dtype=np.float64))
         of_columns = np.maximum(of_columns, size.max(axis=0))
     return min(1.0, float((of_rows / rows + of_columns.mean()) / 2))
@@ -230,6 +238,7 @@ def _unit_rows(dictionary: Floats, d_model: int) -> Floats:
         raise ValueError(
             f"a dictionary of shape {dictionary.shape} is not (latents, d_model={d_model}); pass rows = latents"
         )
+    # A copy, so that the division below leaves the caller's dictionary as it is.
     rows: Floats = dictionary.astype(np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or (norms == 0).any():

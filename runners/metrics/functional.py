@@ -41,8 +41,10 @@ class Effects:
 
     def with_rows_of(self, other: Effects, start: int, stop: int) -> Floats:
         """Return the cosines of effects of latents start:stop with all of another SAE's, float32; 0 if negative."""
+        # The two factors of the formula above: cosines of activations, then cosines of directions.
         together = (self.activations[:, start:stop].T @ other.activations).toarray()
         cosines = together * (self.directions[start:stop] @ other.directions.T)
+        # An effect of the opposite direction is no match: it must not count for less than no partner at all.
         rectified: Floats = np.maximum(cosines, 0.0).astype(np.float32)
         return rectified
 
@@ -70,6 +72,7 @@ def latents_of(reconstruct: Reconstruct, rows: Floats, device: str) -> list[Any]
     for start in range(0, len(rows), _ROWS_PER_CHUNK):
         x = torch.from_numpy(np.ascontiguousarray(rows[start : start + _ROWS_PER_CHUNK])).to(device).float()
         _, latents = reconstruct(x)
+        # Made sparse chunk by chunk: dense latents of all rows at once may not fit.
         parts.append([csr_array(of_seed) for of_seed in latents.cpu().numpy()])
     return [vstack(of_seed, format="csr") for of_seed in zip(*parts, strict=True)]
 
@@ -90,6 +93,7 @@ def effects(latents: Any, decoder: Floats) -> Effects:
         raise ValueError(f"latents of shape {latents.shape} for a decoder of shape {decoder.shape}")
     columns = csc_array(latents.astype(np.float64))
     sizes = np.sqrt(columns.power(2).sum(axis=0))
+    # A latent that is active on no row has no effect, and no length to divide by.
     places = np.flatnonzero(sizes)
     directions = decoder[places].astype(np.float64)
     norms = np.linalg.norm(directions, axis=1, keepdims=True)
@@ -111,6 +115,7 @@ def match_effects(a: Effects, b: Effects) -> Matching:
     def turned(start: int, stop: int) -> Floats:
         return b.with_rows_of(a, start, stop)
 
+    # Held whole where it fits, because only then the matching is sure to be the best one.
     if max(shape) <= LARGEST_HELD:
         held = np.empty(shape, dtype=np.float32)
         for start, stop in row_blocks(*shape):
@@ -118,6 +123,8 @@ def match_effects(a: Effects, b: Effects) -> Matching:
         found = matching_of(held)
     else:
         found = match_blocks(block, turned, *shape)
+    # The solver gives a partner to every row, also where nothing is in common. Such pairs are dropped; `larger` still
+    # counts their latents, as 0.
     alike = found.cosines > 0
     return Matching(
         found.cosines[alike],
@@ -134,11 +141,13 @@ def functional_scores(a: Effects, b: Effects) -> FunctionalScores:
         return FunctionalScores(0.0, 0.0, 0.0)
     by_effect = match_effects(a, b)
     by_cosine = compare(a.directions, b.directions, a.directions.shape[1]).agreement().matching
+    # In the numbers of the SAEs: `by_cosine` counts live latents only.
     partner = dict(zip(by_effect.rows.tolist(), by_effect.columns.tolist(), strict=True))
     same = sum(
         partner.get(row) == column
         for row, column in zip(a.places[by_cosine.rows].tolist(), b.places[by_cosine.columns].tolist(), strict=True)
     )
+    # Only matched pairs are multiplied, which is the diagonal of the full product of activations.
     together = a.activations[:, by_cosine.rows].multiply(b.activations[:, by_cosine.columns]).sum(axis=0)
     alike = np.maximum(together * by_cosine.cosines, 0.0)
     return FunctionalScores(

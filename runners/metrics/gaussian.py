@@ -14,5 +14,6 @@ def gaussian_dictionaries(seeds: Sequence[int], d_sae: int, d_model: int, draw: 
     """Return one Gaussian dictionary per seed, (seeds, d_sae, d_model) float32, the `draw`-th of each seed."""
     import torch
 
+    # The draw is part of the purpose, so each draw has its own stream, whichever others are made.
     purpose = f"gaussian dictionary {draw}"
     return np.stack([torch.randn((d_sae, d_model), generator=generator(purpose, seed)).numpy() for seed in seeds])

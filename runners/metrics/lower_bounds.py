@@ -17,6 +17,7 @@ def lower_bound_over_seeds(values: Sequence[float], confidence: float) -> float:
     if n < 2:
         return -math.inf
     mean = fmean(values)
+    # The sample variance, divided once more by n: the squared standard error of the mean.
     variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n
     return mean - _t_quantile(n - 1, confidence) * math.sqrt(variance)
 
@@ -45,8 +46,10 @@ def lower_bound_over_pairs(pairs: Sequence[tuple[int, int]], values: Sequence[fl
     if n < 3:
         return -math.inf
     mean = fmean(values)
+    # The mean of the pairs that each seed takes part in: what leaving this seed out takes away.
     own = [fmean(value for pair, value in zip(pairs, values, strict=True) if seed in pair) for seed in seeds]
     moved = math.fsum((2 * (each - mean) / (n - 2)) ** 2 for each in own)
+    # The jackknife's variance of a mean is (n - 1) / n times the sum of the squared moves.
     return mean - _t_quantile(n - 1, confidence) * math.sqrt((n - 1) / n * moved)
 
 

@@ -59,6 +59,7 @@ def measure_reconstruction(
     spread = sum(float(np.square(chunk.astype(np.float64) - mean).sum()) for chunk in chunks)
     if not spread > 0:
         raise ValueError("the rows do not vary, so no share of their variance can be explained")
+    # One sum per seed, held on the device, so that no chunk waits for a copy to the CPU.
     squared_error: torch.Tensor | float = 0.0
     active: torch.Tensor | float = 0.0
     fired: torch.Tensor | None = None
@@ -66,6 +67,7 @@ def measure_reconstruction(
         x = _on(device, rows[start : start + _ROWS_PER_CHUNK])
         restored, latents = reconstruct(x)
         aim = x if targets is None else _on(device, chunk)
+        # float64 before squaring: in float32 a long sum would lose its small terms.
         squared_error = squared_error + (restored.double() - aim.double()).square().sum(dim=(1, 2))
         positive = latents > 0
         active = active + positive.sum(dim=(1, 2), dtype=torch.float64)

@@ -53,13 +53,16 @@ def score_pairs(
     for a, b in pairs:
         compared = compare(decoders[a], decoders[b], d_model)
         whole = compared.agreement()
+        # Where every latent is live, the live scores are those of the whole, and no second matching is needed.
         among_live = (whole.matching.mean, whole.mmcs)
         shortfall = whole.matching.shortfall
         if live is not None and not (live[a].all() and live[b].all()):
+            # A seed without a live latent has nothing that could agree; 0 keeps it in the mean instead of dropping it.
             among_live = (0.0, 0.0)
             if live[a].any() and live[b].any():
                 part = compared.among(live[a], live[b]).agreement()
                 among_live = (part.matching.mean, part.mmcs)
+                # One number answers for both matchings: the larger of the two errors.
                 shortfall = max(shortfall, part.matching.shortfall)
         rows.append((whole.matching.mean, whole.mmcs, whole.matching.fraction_at_least(cut), *among_live, shortfall))
         progress.advance(1)

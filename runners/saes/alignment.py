@@ -61,6 +61,7 @@ class Aligned:
             raise ValueError(f"update_interval={self.update_interval} is less than one step")
         if reference is not None and tuple(reference.shape) != self.base.shapes()["W_dec"]:
             raise ValueError(f"a reference of shape {tuple(reference.shape)} for {self.base.shapes()['W_dec']} rows")
+        # Set past the frozen dataclass: the rows are no field, so equality and description know the digest alone.
         object.__setattr__(self, "_rows", None if reference is None else unit(reference.detach().cpu().float()))
 
     @property
@@ -94,6 +95,7 @@ class Aligned:
         rows = torch.full_like(parameters["W_dec"], torch.nan) if held is None else held.clone()
         if self.from_reference:
             parameters["W_dec"] = rows.clone()
+            # An encoder of another shape, such as a transcoder's, cannot be the transpose and keeps its own start.
             if parameters["W_enc"].shape == rows.T.shape:
                 parameters["W_enc"] = rows.T.contiguous()
         parameters[REFERENCE] = rows
@@ -117,6 +119,7 @@ class Aligned:
     def objective(self, parameters: Mapping[str, torch.Tensor], batch: Batch) -> Objective:
         """Return the architecture's own loss and the alignment term."""
         own = self.base.objective(parameters, batch)
+        # Left out and not added as zero, so that training has the bits of the architecture's own.
         if self.weight == 0:
             return own
         agreement = nearest_cosine if self.version == "v1" else matched_cosine
@@ -130,6 +133,7 @@ class Aligned:
         if not self._assigns:
             return
         parameters[STEPS].add_(1)
+        # Seeds that are trained together have taken equally many steps; the largest stands for all.
         if int(parameters[STEPS].max()) % self.update_interval == 0:
             assign(parameters["W_dec"], parameters[REFERENCE])
 
@@ -147,6 +151,7 @@ def nearest_cosine(decoder: torch.Tensor, reference: torch.Tensor) -> torch.Tens
         cosines = rows @ reference.mT
         nearest = cosines.abs().argmax(dim=-1, keepdim=True)
         partners = reference.gather(-2, nearest.expand(*nearest.shape[:-1], reference.shape[-1]))
+    # The sign is free in v1: a latent may also come to point the opposite way.
     return (rows * partners).sum(dim=-1).abs().mean(dim=-1)
 
 
@@ -163,6 +168,7 @@ def assign(decoder: torch.Tensor, reference: torch.Tensor) -> None:
         reference: the same shape; unit rows, in any order.
     """
     with torch.no_grad():
+        # In float64 on the CPU, where the solver works; every seed is a problem of its own.
         cosines = (unit(decoder).double() @ reference.double().mT).cpu().numpy()
         flat = cosines.reshape(-1, *cosines.shape[-2:])
         # Rows come back in increasing order, so the columns are the order asked for.

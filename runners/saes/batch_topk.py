@@ -63,6 +63,8 @@ class BatchTopK:
     def objective(self, parameters: Mapping[str, torch.Tensor], batch: Batch) -> Objective:
         """Return squared error plus AuxK."""
         rectified = pre_activations(parameters, batch.x).relu()
+        # In training the batch decides what is kept; `encode` has the threshold instead, so that a token's latents do
+        # not depend on the tokens beside it.
         latents = keep_largest_of_batch(rectified, self.k)
         missing = batch.target - decode(parameters, latents)
         error = missing.square().sum(dim=-1).mean(dim=-1)
@@ -77,6 +79,7 @@ class BatchTopK:
 
 def keep_largest_of_batch(rectified: torch.Tensor, k: int) -> torch.Tensor:
     """Return (..., tokens, d_sae) with all but the k x tokens largest of the batch set to zero."""
+    # Tokens and latents become one axis, so that one token may keep more than k and another fewer.
     tokens = rectified.shape[-2]
     kept: torch.Tensor = keep_largest(rectified.flatten(-2), k * tokens).unflatten(-1, rectified.shape[-2:])
     return kept
@@ -93,6 +96,8 @@ def follow_threshold(threshold: torch.Tensor, latents: torch.Tensor) -> None:
     The first batch sets it: an average that starts at zero would let too much through after a short training. A batch
     without an active latent says nothing and changes nothing.
     """
+    # Infinite where no latent of the batch is active.
     smallest = torch.where(latents > 0, latents, torch.inf).amin(dim=(-2, -1))
+    # A threshold of zero has seen no batch yet.
     moved = torch.where(threshold == 0, smallest, threshold + THRESHOLD_RATE * (smallest - threshold))
     threshold.copy_(torch.where(torch.isfinite(smallest), moved, threshold))

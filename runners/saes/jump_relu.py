@@ -79,6 +79,7 @@ class JumpReLU:
         pre, threshold = pre_activations(parameters, batch.x), parameters["threshold"]
         latents: torch.Tensor = _Jump.apply(pre, threshold, self.bandwidth)  # type: ignore[no-untyped-call]
         error = mean_squared_error(batch.target, decode(parameters, latents))
+        # Not `(latents > 0)`, which has no gradient: `_Step` gives the count one with respect to theta.
         counted = _Step.apply(pre, threshold, self.bandwidth).sum(dim=-1).mean(dim=-1)  # type: ignore[no-untyped-call]
         weight = penalty_weight(self.l0_coefficient, batch.progress, self.penalty_warmup)
         return Objective(error, (Term("squared_error", 1.0, error), Term("l0", weight, counted)), latents)
@@ -109,6 +110,8 @@ class _Jump(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
         pre, threshold = ctx.saved_tensors
         (gradient,) = gradients
+        # Only tokens within half a bandwidth of theta tell how the error changes with it. A latent has one threshold
+        # for all tokens, hence the sum.
         near = (_kernel(pre, threshold, ctx.bandwidth) * gradient).sum(dim=-2)
         return (pre > threshold.unsqueeze(-2)) * gradient, -(threshold / ctx.bandwidth) * near, None
 
@@ -126,4 +129,5 @@ class _Step(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor, None]:
         pre, threshold = ctx.saved_tensors
         (gradient,) = gradients
+        # None for pi: the penalty moves thresholds only and pushes no pre-activation down.
         return None, -(1 / ctx.bandwidth) * (_kernel(pre, threshold, ctx.bandwidth) * gradient).sum(dim=-2), None

@@ -20,6 +20,7 @@ class KeptLatents:
 
     def dense(self) -> torch.Tensor:
         """Return (..., tokens, d_sae) with the zeros written out."""
+        # A row names no latent twice, so scattering overwrites nothing.
         zeros = self.values.new_zeros((*self.values.shape[:-1], self.d_sae))
         return zeros.scatter(-1, self.indices, self.values)
 
@@ -40,4 +41,5 @@ def active_counts(latents: Latents) -> torch.Tensor:
             return (latents > 0).sum(dim=-2)
         lead = latents.values.shape[:-2]
         counts = torch.zeros((*lead, latents.d_sae), dtype=torch.long, device=latents.values.device)
+        # A kept value may be zero after ReLU; such a latent is kept but not active, and adds 0.
         return counts.scatter_add_(-1, latents.indices.flatten(-2), (latents.values > 0).long().flatten(-2))

@@ -48,8 +48,10 @@ def centre_of(rows: Floats, kind: Literal["mean", "geometric_median"]) -> Floats
     if kind == "mean":
         mean: Floats = sum(chunk.sum(axis=0) for chunk in _chunks(rows)) / len(rows)
         return mean
+    # Evenly spaced, because rows that stand together tend to come from the same text.
     sample = rows[:: max(1, len(rows) // _ROWS_FOR_MEDIAN)][:_ROWS_FOR_MEDIAN].astype(np.float64)
     centre: Floats = sample.mean(axis=0)
+    # Weiszfeld: the next centre is the mean of the rows, each weighted by the inverse of its distance from the last.
     for _ in range(100):
         # A row at the centre itself would weigh infinitely much.
         weights = 1.0 / np.maximum(np.linalg.norm(sample - centre, axis=1), 1e-9)
@@ -79,6 +81,7 @@ def scaled_variance(rows: Floats, scale: Scale) -> float:
 
 def _mean_squared_deviation(rows: Floats) -> float:
     """Return the variance summed over dimensions, float64."""
+    # Two passes: the difference of two large sums would lose the variance of rows with a large mean.
     mean = centre_of(rows, "mean")
     return math.fsum(float(np.square(chunk - mean).sum()) for chunk in _chunks(rows)) / len(rows)
 

@@ -82,8 +82,10 @@ class RouteSAE:
 
     def initial(self, generator: torch.Generator, b_dec: torch.Tensor) -> Parameters:
         """Draw one SAE: tied unit directions, a router that is nearly indifferent, b_dec at the size of its inputs."""
+        # The scaled loss reconstructs p_i x_i, and an indifferent router has p_i = 1 / layers.
         share = 1 / self.layers if self.router_loss == "scaled" else 1.0
         parameters = tied_start(generator, self.d_sae, b_dec * share)
+        # The router reads the sum over layers, whose norm is about sqrt(d_in x layers) where layers are unrelated.
         size = INITIAL_LOGIT / (self.d_in * self.layers) ** 0.5
         parameters["W_router"] = size * torch.randn((self.d_in, self.layers), generator=generator)
         return parameters
@@ -104,6 +106,7 @@ class RouteSAE:
         routed = self.route(parameters, x)
         latents = self._latents(parameters, self._input(routed))
         decoded = decode(parameters, latents)
+        # The scaled dictionary saw the layer times its probability, which is undone here.
         return (decoded / routed.weight if self.router_loss == "scaled" else decoded), latents
 
     def objective(self, parameters: Mapping[str, torch.Tensor], batch: Batch) -> Objective:
@@ -114,6 +117,7 @@ class RouteSAE:
             latents = self._latents(parameters, taken)
             decoded = decode(parameters, latents)
             loss = _relative_error(taken, decoded).mean(dim=-1)
+            # For the reported error only, hence without a gradient and in the layer's own scale.
             restored = decoded.detach() / routed.weight.detach()
         else:
             # Tokens and layers are one axis for the dictionary.
@@ -121,7 +125,9 @@ class RouteSAE:
             every = self._latents(parameters, flat)
             decoded = decode(parameters, every)
             errors = _relative_error(flat, decoded).unflatten(-1, batch.x.shape[-3:-1])
+            # The router learns through the probabilities, the dictionary through the errors of all layers.
             loss = (routed.probabilities * errors).sum(dim=-1).mean(dim=-1)
+            # What counts as active is what the SAE would use after training: the picked layer's latents.
             latents = _of_layer(every.detach().unflatten(-2, batch.x.shape[-3:-1]), routed.layer)
             restored = _of_layer(decoded.detach().unflatten(-2, batch.x.shape[-3:-1]), routed.layer)
         error = (routed.picked - restored).square().sum(dim=-1).mean(dim=-1)
@@ -141,6 +147,7 @@ class RouteSAE:
 def _relative_error(target: torch.Tensor, reconstruction: torch.Tensor) -> torch.Tensor:
     """Return |x - x_hat|^2 / |x|^2 per token; a token without any activation has no relative error and counts zero."""
     size = target.square().sum(dim=-1)
+    # The 1.0 below only keeps the division defined; such a token's error is then set to zero.
     present = size > 0
     return (target - reconstruction).square().sum(dim=-1) / torch.where(present, size, 1.0) * present
 

@@ -1,4 +1,4 @@
-"""Seeds in training: what a step reads and changes, and the whole of it as tensors, so that it can go on later."""
+"""Seeds in training: one step of all of them at once, and their whole state as tensors, so that it can go on later."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class TrainingData:
 
     def batch(self, taken: torch.Tensor, device: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scaled inputs and targets of the row numbers `taken`, (seeds, tokens)."""
+        # Row numbers go to where the rows are, and only the batch goes to the device.
         taken = taken.to(self.inputs.device)
         x = self.inputs[taken].to(device).float() * self.input_factor
         return x, x if self.targets is None else self.targets[taken].to(device).float() * self.target_factor
@@ -39,6 +40,7 @@ def resident(rows: Floats, device: str) -> torch.Tensor:
     """Return the rows on the device where they fit into half of its free memory, else mapped on the CPU."""
     tensor = torch.from_numpy(rows)
     if device.startswith("cuda"):
+        # The other half is for weights, moments and what a step computes.
         free, _ = torch.cuda.mem_get_info()
         return tensor.to(device) if tensor.numel() * tensor.element_size() < free // 2 else tensor
     return tensor
@@ -89,6 +91,7 @@ class SeedGroup:
         self.seeds = seeds
         drawn = [architecture.initial(generator("sae initial weights", seed), b_dec) for seed in seeds]
         stacked = {name: torch.stack([each[name] for each in drawn]).to(device) for name in drawn[0]}
+        # A copy: training changes the weights in place.
         self.initial_decoders = stacked["W_dec"].clone()
         self._learned = Learned.of(stacked, architecture.frozen)
         # Fused: one pass over weights, gradients and moments instead of a dozen.
@@ -96,6 +99,7 @@ class SeedGroup:
         self._orders = [_RowOrder(len(data.inputs), generator("sae batches", seed)) for seed in seeds]
         self._idle_tokens = torch.zeros((len(seeds), architecture.d_sae), device=device)
         self._tail: list[torch.Tensor] = []
+        # Held on the device, so that a step waits for nothing; only `report` reads it.
         self._error = torch.full((len(seeds),), torch.nan, device=device)
         self._active = torch.zeros((len(seeds), architecture.d_sae), dtype=torch.long, device=device)
         self.steps_done = 0
@@ -107,6 +111,7 @@ class SeedGroup:
             torch.stack([order.take(plan.batch_tokens) for order in self._orders]), self._device
         )
         for group in self._optimizer.param_groups:
+            # A function of the step alone, so a state needs no schedule of its own to go on from.
             group["lr"] = plan.learning_rate * learning_rate_factor(self.steps_done, plan)
         dead = self._idle_tokens > plan.dead_after_tokens
         batch = Batch(x, target, dead, plan.auxiliary_coefficient, self.steps_done / plan.steps)
@@ -115,8 +120,10 @@ class SeedGroup:
         self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             self._error, self._active = objective.error.detach(), active_counts(objective.latents)
+            # Tokens since each latent was last active.
             self._idle_tokens = torch.where(self._active > 0, 0.0, self._idle_tokens + plan.batch_tokens)
             self._architecture.after_step(self._learned.parameters(), objective.latents)
+        # The loss of one batch is noise; the mean over the last tenth is what gets reported.
         if self.steps_done >= plan.steps - max(1, plan.steps // 10):
             self._tail.append(self._error / self._data.variance)
         self.steps_done += 1
@@ -159,6 +166,7 @@ class SeedGroup:
         """Go on from a state that a group of the same seeds, data and plan returned."""
         with torch.no_grad():
             for name, value in self._learned.stored.items():
+                # In place: the optimizer knows its parameters by identity.
                 value.copy_(tensors[f"stored.{name}"])
         self.steps_done = int(tensors["steps_done"])
         self._idle_tokens = tensors["idle_tokens"].to(self._device)
@@ -175,6 +183,7 @@ def learning_rate_factor(step: int, plan: TrainingPlan) -> float:
     """Return the factor on the learning rate: up, level, down; never zero."""
     rise = plan.warmup_fraction * plan.steps
     fall = plan.decay_fraction * plan.steps
+    # A ramp of less than one step is no ramp.
     up = (step + 1) / rise if rise >= 1 else 1.0
     down = (plan.steps - step) / fall if fall >= 1 else 1.0
     return min(1.0, up, down)

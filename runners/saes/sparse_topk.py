@@ -54,12 +54,14 @@ class _Pairs:
     def of(cls, indices: torch.Tensor, d_sae: int) -> _Pairs:
         flat = indices.flatten()
         starts = torch.zeros(d_sae + 1, dtype=torch.long)
+        # Counts summed up: the sorted pairs of latent j are those from starts[j] to starts[j + 1].
         torch.cumsum(torch.bincount(flat, minlength=d_sae), 0, out=starts[1:])
         # int32 sorts in half of the time.
         return cls(torch.argsort(flat.int(), stable=True), starts, indices.shape[-1])
 
     def sum(self, weights: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Return for each latent the sum of weights[t, j] x rows[t] over its pairs, (d_sae, width)."""
+        # The unsorted list holds k pairs per token, token by token, so a pair's place divided by k is its token.
         return functional.embedding_bag(
             self.order // self.k,
             rows,
@@ -83,6 +85,7 @@ class _EncoderGradient(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         ctx.save_for_backward(encoder)
         ctx.chosen = chosen
+        # Copies, because autograd ties what is returned to its graph, and `chosen` is kept for the backward pass.
         return chosen.values.clone(), chosen.dead_values.clone()
 
     @staticmethod
@@ -90,6 +93,7 @@ class _EncoderGradient(torch.autograd.Function):
     def backward(ctx: Any, of_kept: torch.Tensor, of_dead: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (encoder,) = ctx.saved_tensors
         chosen: _Chosen = ctx.chosen
+        # The gradient of ReLU: a kept latent that is zero passes none.
         of_kept = torch.where(chosen.values > 0, of_kept, 0.0)
         of_bias = torch.zeros_like(encoder[0])
         of_bias.index_add_(0, chosen.indices.flatten(), of_kept.flatten())
@@ -98,7 +102,11 @@ class _EncoderGradient(torch.autograd.Function):
             of_dead = torch.where(chosen.dead_values > 0, of_dead, 0.0)
             of_bias.index_add_(0, chosen.dead, of_dead.sum(dim=0))
             if of_encoder is not None:
+                # Every token has a value of every dead latent, so no pairs are needed: one dense product gives their
+                # rows.
                 of_encoder.index_add_(0, chosen.dead, of_dead.T @ chosen.x)
+        # The centre enters each pre-activation as minus itself times the encoder's column; summed over tokens, that is
+        # the gradient of the bias.
         of_centre = -(encoder @ of_bias) if ctx.needs_input_grad[2] else None
         return None if of_encoder is None else of_encoder.T, of_bias, of_centre, None
 
@@ -147,12 +155,14 @@ def _chosen(
     with torch.no_grad():
         x = x if centre is None else x - centre
         d_sae = encoder.shape[1]
+        # Rounded up; a block has one token at least.
         blocks = -(-len(x) * d_sae // BLOCK_VALUES)
         values, indices, of_dead = [], [], []
         for rows in x.tensor_split(min(blocks, len(x))):
             block = torch.addmm(bias, rows, encoder)
             indices.append(largest(block, k))
             values.append(block.gather(1, indices[-1]).relu_())
+            # Dead latents are picked from the same product before the block is dropped.
             of_dead.append(block.index_select(1, dead).relu_())
         chosen = torch.cat(indices)
         return _Chosen(x, torch.cat(values), chosen, _Pairs.of(chosen, d_sae), dead, torch.cat(of_dead))
@@ -168,6 +178,8 @@ def largest(values: torch.Tensor, k: int) -> torch.Tensor:
     if width < 16 * k or width % 4:
         return values.topk(k, dim=1, sorted=False).indices
     groups = width // 4
+    # Group g is made of the places g, g + groups, g + 2 groups and g + 3 groups: its maximum is taken over four
+    # contiguous stretches.
     best = largest(values.view(-1, 4, groups).amax(dim=1), k)
     members = (best.unsqueeze(1) + torch.arange(0, width, groups).unsqueeze(1)).flatten(1)
     return members.gather(1, values.gather(1, members).topk(k, dim=1, sorted=False).indices)
@@ -175,6 +187,7 @@ def largest(values: torch.Tensor, k: int) -> torch.Tensor:
 
 def _decoded(values: torch.Tensor, indices: torch.Tensor, decoder: torch.Tensor, pairs: _Pairs) -> torch.Tensor:
     """Return the sum of values times decoder rows, (tokens, d_out), with gradients for values and decoder."""
+    # Detached, because the decoder's gradient comes from `_DecoderGradient`, in a fixed order of tokens.
     rows = functional.embedding_bag(indices, decoder.detach(), mode="sum", per_sample_weights=values)
     decoded: torch.Tensor = _DecoderGradient.apply(rows, decoder, values.detach(), pairs)  # type: ignore[no-untyped-call]
     return decoded
@@ -202,11 +215,13 @@ def topk_error(
     one = {name: parameters[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec")}
     x, target, dead = batch.x, batch.target, batch.dead
     stacked = x.ndim == 3
+    # An axis of one seed is taken off here and put back on what is returned.
     if stacked:
         one = {name: value.squeeze(0) for name, value in one.items()}
         x, target, dead = x.squeeze(0), target.squeeze(0), dead.squeeze(0)
         added = None if added is None else added.squeeze(0)
     takes_part = batch.auxiliary_coefficient > 0 and auxiliary_k > 0
+    # Without AuxK no latent counts as dead, and nothing is gathered for it.
     numbers = dead.nonzero().squeeze(1) if takes_part else torch.empty(0, dtype=torch.long)
     centre = one["b_dec"] if centred else None
     chosen = _chosen(x, one["W_enc"], one["b_enc"], centre, k, numbers)
@@ -232,6 +247,7 @@ def _restored(dead_values: torch.Tensor, dead: torch.Tensor, decoder: torch.Tens
         return dead_values @ decoder[dead]
     kept = largest(dead_values.detach(), auxiliary_k)
     values = dead_values.gather(1, kept)
+    # Few more than take part: a dense product with zeros in it is as quick as gathering.
     if len(dead) <= DEAD_PER_KEPT * auxiliary_k:
         return torch.zeros_like(dead_values).scatter(1, kept, values) @ decoder[dead]
     return _decoded(values, dead[kept], decoder, _Pairs.of(dead[kept], len(decoder)))

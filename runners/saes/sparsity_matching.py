@@ -43,8 +43,9 @@ def match_l0(
 ) -> MatchedPlan:
     """Return the plan with the price at which its L0 lies within `tolerance` of `target`, as a fraction.
 
-    The logarithm of L0 falls with that of the price, nearly along a line; the next price is where the line through the
-    two trials that enclose the target, or the nearest two, meets it.
+    The logarithm of L0 falls as that of the price rises, nearly along a line. Once two trials enclose the target, the
+    next price is where the line through them meets it; before that, L0 is taken to be inversely proportional to the
+    price.
 
     Args:
         plan: with a first price.
@@ -57,6 +58,7 @@ def match_l0(
         GatekitError: `sparsity.unmatched`: no trial came near enough; each is named.
     """
     field = PRICES.get(plan.architecture)
+    # An architecture with k has its L0 by construction; there is nothing to search for.
     if field is None:
         return MatchedPlan(plan, ())
     price = getattr(plan, field)
@@ -76,6 +78,7 @@ def match_l0(
 
 
 def _next_price(done: list[Trial], target: float) -> float:
+    # L0 falls as the price rises, so these two trials enclose the target most closely.
     denser = max((trial for trial in done if trial.l0 > target), key=lambda trial: trial.price, default=None)
     sparser = min((trial for trial in done if trial.l0 <= target), key=lambda trial: trial.price, default=None)
     if denser is None or sparser is None:
@@ -84,6 +87,7 @@ def _next_price(done: list[Trial], target: float) -> float:
         # Without a bracket: as if L0 were inversely proportional to the price, but never far at once.
         factor = min(_LARGEST_STEP, max(1 / _LARGEST_STEP, max(only.l0, 1e-3) / target))
         return only.price * factor
+    # An L0 of 0 has no logarithm; a thousandth of a latent stands for it.
     span = math.log(denser.l0) - math.log(max(sparser.l0, 1e-3))
     part = (math.log(denser.l0) - math.log(target)) / span
     # Kept off the ends, where a price would be tried again.

@@ -1,10 +1,10 @@
 """Training several seeds of one shape: on a GPU together, as one stack of weights; on a CPU one after another.
 
 Each seed has its own initial weights and its own order of rows, and no reduction runs across seeds. On the CPU a stack
-gains no speed (one seed's products fill the cores), and a reduction over several seeds is split over threads otherwise
-than one over a single seed; so seeds are taken one by one there, and a seed has the same bits whoever is trained with
-it. On CUDA a batched product may be split differently for another number of seeds: equality holds there to float32
-rounding.
+gains no speed (one seed's products fill the cores), and a reduction over several seeds is split over threads
+differently from one over a single seed; so seeds are trained one by one there, and a seed has the same bits whichever
+seeds are trained with it. On CUDA a batched product may be split differently for another number of seeds: equality
+holds there to float32 rounding.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def train_stack(
         seeds: of initial weights and of the order of rows.
         plan: of the training.
         device: to train on.
-        progress: told of every step's tokens, and how the loss stands where it shows that.
+        progress: told the tokens of every step, and the loss where it shows one.
         targets: (rows, d_out) what a transcoder is to reconstruct; None where that is the inputs.
         observe: shown the parameters of every group of seeds before the first step and after each.
         snapshots: folder in which the state is kept while training lasts; the same call goes on from what it finds
@@ -109,6 +109,7 @@ def train_stack(
     aims, d_out = rows if targets is None else targets, architecture.shapes()["W_dec"][1]
     if len(aims) != len(rows) or aims.shape[-1] != d_out:
         raise ValueError(f"targets of shape {aims.shape} for {len(rows)} rows and d_out={d_out}")
+    # Inputs and targets are scaled each by their own norm: a transcoder's two sides may differ in size by far.
     scale = norm_scale(rows)
     aim_scale = scale if targets is None else norm_scale(targets)
     data = TrainingData(
@@ -118,11 +119,14 @@ def train_stack(
         target_factor=factor_of(aim_scale, device),
         variance=scaled_variance(aims, aim_scale),
     )
+    # Decoding starts at the centre of what is reconstructed, so that no latent must stand for it.
     b_dec = torch.from_numpy(scaled_centre(aims, plan.centre, aim_scale)).float()
+    # Together on a GPU, one by one on a CPU, for the reasons given at the top of this module.
     groups = [tuple(seeds)] if device.startswith("cuda") else [(seed,) for seed in seeds]
     files: list[SnapshotFile | None] = [None] * len(groups)
     if snapshots is not None:
         digests = tuple(rows_sha256(each) for each in (rows, targets) if each is not None)
+        # All that the bits depend on, so that no training goes on from the snapshot of another.
         known = {**making(architecture, plan, device), "precision": precision}
         files = [SnapshotFile(snapshots, TrainingIdentity(known, group, digests)) for group in groups]
     trained = [
@@ -131,6 +135,7 @@ def train_stack(
         )
         for group, file in zip(groups, files, strict=True)
     ]
+    # Only after the last group: an interrupted call needs those of the groups before it.
     for file in files:
         if file is not None:
             file.remove()
@@ -141,6 +146,7 @@ def train_stack(
         initial_decoders=torch.cat([group.initial_decoders for group in trained]),
         scale=scale,
         last_losses=tuple(loss for group in trained for loss in group.last_losses),
+        # Only where something else than the input is reconstructed: then its scale is another one.
         target_scale=aim_scale if targets is not None and isinstance(aim_scale, float) else None,
         plan=plan,
     )
@@ -163,6 +169,7 @@ def _trained(
     file: SnapshotFile | None,
     tracker: Tracker | None,
 ) -> _TrainedGroup:
+    # Each seed has its own batch, so a step takes as many tokens from every one.
     tokens = plan.batch_tokens * len(group.seeds)
     state = None if file is None else file.read()
     if state is not None:
@@ -174,6 +181,7 @@ def _trained(
         group.step()
         if observe is not None:
             observe(group.steps_done, group.seeds, group.view())
+        # A function and not its result: making a report waits for the device, and few are shown.
         progress.advance(tokens, lambda: group.report().words())
         if tracker is not None and (group.steps_done % STEPS_BETWEEN == 0 or group.steps_done == plan.steps):
             series = "seed-" + "-".join(map(str, group.seeds))

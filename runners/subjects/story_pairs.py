@@ -1,4 +1,4 @@
-"""Pairs of stories that differ in one subject: the published data set's columns, or stand-ins made of labelled texts.
+"""Pairs of stories that differ in one subject: the published dataset's columns, or stand-ins made of labelled texts.
 
 The published pairs were written to differ in one respect. A pair made here is two texts of one registered dataset with
 opposite labels: they differ in the label and in everything else, so a latent that stands out between them need not be
@@ -73,7 +73,7 @@ def read_pairs(path: Path, rows: int, subject_column: str = "subject") -> StoryP
 
 
 def fetch_pairs(name: str, revision: str | None, split: str, rows: int, subject_column: str = "subject") -> StoryPairs:
-    """Read the first `rows` pairs of one split of a data set on the hub, fetched by name.
+    """Read the first `rows` pairs of one split of a dataset on the hub, fetched by name.
 
     Args:
         name: `owner/name`.
@@ -83,7 +83,7 @@ def fetch_pairs(name: str, revision: str | None, split: str, rows: int, subject_
         subject_column: as in `read_pairs`.
 
     Raises:
-        GatekitError: `pairs.hub`: no such data set can be reached, or the split has no file; else as `read_pairs`.
+        GatekitError: `pairs.hub`: no such dataset can be reached, or the split has no file; else as `read_pairs`.
     """
     from huggingface_hub import snapshot_download
 

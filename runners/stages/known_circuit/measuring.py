@@ -97,6 +97,7 @@ def measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResul
         raise config_error(config, "circuit.key_multiple", message, error_id="subject.no_circuit")
     split = addition.split_pairs(model.p, config.pairs.train_fraction, "pairs for SAEs", config.pairs.seed)
     trained = _arm("model", model, split, config, environment)
+    # The control differs in the model only: the pairs, the seeds and the training are the same.
     twin = addition.reinitialised(model, config.circuit.random_model_seed)
     control = _arm("random_model", twin, split, config, environment)
     datasets = [
@@ -106,6 +107,7 @@ def measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResul
     inputs = list(datasets)
     for label, arm in (("model", trained), ("random-model", control)):
         digest = tensors_sha256({"rows": torch.from_numpy(arm.rows)})
+        # A model is named by its digest and has no rows.
         inputs.append({"name": f"model:{arm.model.name}", "sha256": arm.model.digest, "rows": 0})
         inputs.append({"name": f"activations:{label}", "sha256": digest, "rows": len(arm.rows)})
         artifacts += [
@@ -145,6 +147,7 @@ def _transformer(config: KnownCircuitConfig, environment: RunEnvironment) -> tup
         path = environment.artifacts / "transformer.safetensors"
         digest = addition.save_weights(model, path)
         artifacts.append({"name": "transformer", "sha256": digest, "bytes": path.stat().st_size, "uri": path.name})
+    # Asked of committed weights too: only a model that has learnt to add is sure to hold a circuit for it.
     right = addition.accuracy(model, addition.trained_pairs(recipe).test)
     if right < LEARNT:
         message = f"the transformer answers {right:.3f} of the pairs that it never saw"
@@ -163,6 +166,7 @@ def _arm(
         raise config_error(plan, ("d_model", "hook"), message, error_id="runner.d_model")
     architecture = TopK(plan.d_model, sae.d_sae, sae.k, sae.auxiliary_k)
     total = training.steps * training.batch_tokens * len(config.seeds)
+    # SAEs train on some of the pairs and are analysed on all, because frequencies are of functions on all pairs.
     with showing(f"{name.replace('_', ' ')}: training", total, "pairs") as progress:
         stack = train_stack(
             architecture, rows[split.train.numpy()], config.seeds, training, environment.device, progress
@@ -187,6 +191,7 @@ def untrained(stack: SaeStack, rows: Floats) -> SaeStack:
     parameters = {
         name: torch.stack([each[name] for each in drawn]).to(stack.initial_decoders.device) for name in drawn[0]
     }
+    # A stack keeps no encoder from before training. That the decoders agree shows that all was drawn as then.
     if not torch.equal(parameters["W_dec"], stack.initial_decoders):
         raise ValueError("the untrained SAEs are not those that training began with")
     return dataclasses.replace(stack, parameters=parameters)
@@ -206,7 +211,9 @@ def _measurements(
     p, seeds, cut = trained.model.p, config.seeds, config.circuit.purity_cut
     start = untrained(trained.stack, trained.rows[split.train.numpy()])
     before = _code(start, trained.rows, trained.model.device)
+    # One relabelling for each seed, so that this control varies over seeds as the others do.
     orders = [_permutation(p, seed) for seed in seeds]
+    # Keys end the names of measures; the candidate's scores stand alone, all others beside a control.
     arms = {
         "": list(trained.coded.latents),
         "_above_control": list(control.coded.latents),
@@ -230,10 +237,12 @@ def _measurements(
 
     table = addition.embedding(trained.model)
     twins = [addition.embedding(addition.reinitialised(trained.model, seed)) for seed in seeds]
+    # One model has one embedding: the candidate's value repeats, and only the controls vary over seeds.
     ours = [projection_r2(table, key)] * len(seeds)
     found["embedding_r2_above_control"] = (ours, [_top_r2(twin, len(key)) for twin in twins])
     found["embedding_r2_above_shuffled"] = (ours, [_top_r2(relabelled(table, p, order), len(key)) for order in orders])
 
+    # On pairs that no SAE was trained on, as r2 and L0 below.
     kept = _answers_kept(config, trained.model, trained.coded, split.test)
     found["answers_kept"] = (kept, None)
     found["answers_kept_above_untrained"] = (kept, _answers_kept(config, trained.model, before, split.test))
