@@ -21,12 +21,21 @@ _COMMAND = re.compile(r"^\$ (?P<typed>(?:.*\\\n)*.*)\n(?P<printed>(?:(?!\$ ).*\n
 
 
 def section(page: Path, heading: str) -> str:
-    """The text under a heading, up to the next heading of the same level or a higher one."""
+    """The text under a heading, up to the next heading of the same level or a higher one.
+
+    A comment in a fenced block starts with the same sign, and is no heading.
+    """
     level = len(heading) - len(heading.lstrip("#"))
     text = page.read_text(encoding="utf-8")
     start = text.index(f"\n{heading}\n") + len(heading) + 2
-    end = re.search(rf"^#{{1,{level}}} ", text[start:], re.MULTILINE)
-    return text[start : start + end.start()] if end else text[start:]
+    fenced = False
+    end = start
+    for line in text[start:].splitlines(keepends=True):
+        fenced ^= line.startswith("```")
+        if not fenced and re.match(rf"#{{1,{level}}} ", line):
+            break
+        end += len(line)
+    return text[start:end]
 
 
 def follow(text: str, folder: Path, env: Mapping[str, str] | None = None) -> None:

@@ -1,0 +1,1 @@
+"""What a lab measures of its own, for gatekit."""
