@@ -42,8 +42,8 @@ about two files of code. Two claims are `supported`, one is `pending`, because n
 {policy}```
 
 The base branch judges. Kinds, policies, schemas, keys and the rules of `claims.yaml` are read from the base, evidence
-and documents from the merge result, all of them from git objects. [github.md](github.md) sets this up in GitHub Actions;
-on a laptop it is
+and documents from the merge result, all of them from git objects. [github.md](github.md) sets this up in GitHub
+Actions; on a laptop it is
 
 ```
 gatekit pr --base main --head my-branch
