@@ -32,8 +32,25 @@ def published(folder: Path) -> dict[str, str]:
     kind["properties"]["baselines"]["items"]["enum"] = list(BASELINES)
     policy = json.loads((folder / f"policy{SUFFIX}").read_text(encoding="utf-8"))
     policy["$defs"]["rule"]["properties"]["from"]["anyOf"][0]["enum"] = list(BUILT_IN)
+    policy["$defs"]["measure_of_kind"] = _measure_of_kind(kinds)
+    for part in ("rule", "gate", "value"):
+        policy["$defs"][part]["allOf"] = [{"$ref": "#/$defs/measure_of_kind"}]
     written = {"summary": summary, "kind": kind, "policy": policy}
     return {**found, **{name + SUFFIX: _text(schema) for name, schema in written.items()}}
+
+
+def _measure_of_kind(kinds: Kinds) -> dict[str, Any]:
+    """Return what an editor needs to complete the measures of our kinds; those of another kind are for the loader."""
+    return {
+        "description": "The measures of each of gatekit's own kinds.",
+        "allOf": [
+            {
+                "if": {"properties": {"from": {"const": name}}, "required": ["from"]},
+                "then": {"properties": {"measure": {"enum": [spec.name for spec in kinds.named(name).measures]}}},
+            }
+            for name in BUILT_IN
+        ],
+    }
 
 
 def _text(schema: Mapping[str, Any]) -> str:
