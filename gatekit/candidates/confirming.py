@@ -83,13 +83,16 @@ def confirm(
     policy, selection = _policy(value, path, policies)
     used = _evidence(value, path, summaries)
     moment = _moment(value["now"], path, used, now)
+    # As of the time of the selection, so that evidence that has grown old since does not change who won.
     again = select(policy, selection, used, moment, signers=signers)
     if again.errors:
         raise again.errors[0]
     if again.winner is None:
         raise _refusal("differs", "from this evidence nothing is selected", path, "", "run `gatekit select` again")
     _same(value, candidate_document(again, again.winner), path)
+    # Last: evidence that was left out would make the number of candidates, and so the price, too small.
     _all_read(value, path, policy, selection, summaries)
+    # Seeds that selected nothing are judged at the plain confidence; without any, the bounds pay for the choice.
     confirmed = selection.confirm_seeds
     own = [s for s in summaries if s.subject.digest == value["subject_digest"]]
     words = f"best of {again.compared} by {path} (sha256 {document.sha256})"
@@ -121,11 +124,13 @@ def _policy(value: dict[str, Any], path: str, policies: Sequence[Policy]) -> tup
 
 def _evidence(value: dict[str, Any], path: str, summaries: Sequence[Summary]) -> list[Summary]:
     """Return the summaries that the candidate names, under the paths that it names them by."""
+    # By content: a summary may lie under another path than when it was compared.
     given = {summary.sha256: summary for summary in summaries}
     used = []
     for index, entry in enumerate(value["evidence"]):
         summary = given.get(entry["sha256"])
         if summary is None:
+            # Other bytes under the same path: the file has changed, and the message says so.
             at_path = next((s for s in summaries if s.path == entry["path"]), None)
             what = "has changed since the selection" if at_path is not None else "is not among the evidence given"
             raise _refusal(

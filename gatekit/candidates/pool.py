@@ -75,6 +75,7 @@ def on_seeds(summary: Summary, seeds: Iterable[int]) -> Summary:
 
 
 def _on(measurement: Measurement, wanted: frozenset[int]) -> Measurement:
+    # A pair stays only if both of its seeds do; elsewhere the first part of a key is the seed.
     columns = 2 if measurement.design == "per_seed_pair" else 1
     rows = [i for i, key in enumerate(measurement.keys) if wanted.issuperset(key[:columns])]
     control_keys, control = measurement.baseline_keys, measurement.baseline_values
@@ -99,6 +100,7 @@ def pool_errors(candidates: Sequence[Candidate], selection: Selection) -> list[G
     errors = list(_shared_checkpoints(candidates))
     for value in values_of(selection):
         errors += _protocols(candidates, value, selection.may_differ)
+    # Several values can lead to the same error; it is told once.
     return list({(error.message, str(error.location)): error for error in errors}.values())
 
 
@@ -107,6 +109,7 @@ def _shared_checkpoints(candidates: Sequence[Candidate]) -> Iterable[GatekitErro
     told: set[tuple[str, str]] = set()
     for candidate in sorted(candidates, key=lambda c: c.summaries[0].path):
         for checkpoint in candidate.subject.checkpoints:
+            # The first candidate that has a checkpoint owns it.
             other = first.setdefault(checkpoint.sha256, candidate)
             pair = (other.subject.digest, candidate.subject.digest)
             if other is candidate or pair in told:
@@ -135,6 +138,7 @@ def _protocols(candidates: Sequence[Candidate], value: Threshold, may_differ: Se
                 continue
             first, own = first or summary, own or summary
             differs = _difference(first.protocol, protocol, may_differ)
+            # Within one candidate even the baseline must agree, or two numbers would answer for one value.
             if differs is None and own.protocol.digest != protocol.digest:
                 differs = "the baseline or the selection"
                 first = own
@@ -150,6 +154,7 @@ def _protocols(candidates: Sequence[Candidate], value: Threshold, may_differ: Se
 
 def _difference(one: Protocol, other: Protocol, may_differ: Sequence[str]) -> str | None:
     """Return in words what makes two protocols incomparable, None when nothing does."""
+    # The policy may name settings that belong to a candidate, such as its learning rate, and not to the measuring.
     settings = [{k: v for k, v in p.settings.items() if k not in may_differ} for p in (one, other)]
     if one.alike == other.alike and settings[0] == settings[1]:
         return None

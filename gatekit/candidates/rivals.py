@@ -74,6 +74,7 @@ def weightings(parts: int, steps: int) -> Iterator[tuple[int, ...]]:
     if parts == 1:
         yield (steps,)
         return
+    # Whole steps and not fractions, so that every weighting is met exactly once.
     for share in range(steps + 1):
         for rest in weightings(parts - 1, steps - share):
             yield (share, *rest)

@@ -87,6 +87,7 @@ def _read(rule: Threshold, selection: Selection, scale: Score | None, context: E
     found = replace(found, value=value, reason=None)
     if scale is None:
         return found
+    # Beyond an end of the scale nothing more is won or lost, and the report marks it.
     place = on_scale(value, scale.worst, scale.best)
     return replace(found, score=min(1.0, max(0.0, place)), clamped=not 0.0 <= place <= 1.0)
 

@@ -121,6 +121,7 @@ def select(
         compared, own_errors = _judge(candidate, policy, selection, now, signers)
         judged.append(compared)
         found += own_errors
+    # Candidates judged by one policy repeat its errors; each is told once.
     found = list({(error.error_id, str(error)): error for error in found}.values())
     ranked = [] if found else _ranked([c for c in judged if not c.reasons], selection)
     front = _with_front(ranked, selection)
@@ -146,6 +147,7 @@ def _judge(
     signers: Mapping[str, frozenset[Signer]] | None,
 ) -> tuple[Compared, list[GatekitError]]:
     summaries = candidate.on(selection.select_seeds)
+    # The eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible.
     health = replace(
         policy, gates=tuple(g for g in policy.gates if g.name in selection.eligibility), waivers=(), selection=None
     )
@@ -157,6 +159,7 @@ def _judge(
     reasons += [error.message for error in infeasible]
     values = tuple(read_values(policy, selection, summaries, now))
     standing = Standing.NOT_ELIGIBLE if reasons else Standing.NOT_RANKED
+    # A missing value matters for those only that could be ranked.
     if not reasons:
         reasons = [f"{effect_of(v.rule).name}: {v.reason}" for v in values if v.value is None]
     compared = Compared(
@@ -189,6 +192,7 @@ def _told(rule: ThresholdResult) -> str:
 def _ranked(candidates: Sequence[Compared], selection: Selection) -> list[Compared]:
     """Return the candidates best first; each has a key of its own, so that who else is compared cannot reorder them."""
     keyed = sorted(((_key(c, selection), c) for c in candidates), key=lambda pair: (*pair[0], pair[1].subject.digest))
+    # Everybody with the best key: more than one is a tie, and nothing is selected.
     first = [c for key, c in keyed if key == keyed[0][0]]
     ranked = []
     for position, (key, candidate) in enumerate(keyed):
@@ -204,6 +208,7 @@ def _key(candidate: Compared, selection: Selection) -> tuple[float, ...]:
     values = {value_key(value.rule): value for value in candidate.values}
     scores = [values[value_key(score.value)].score for score in selection.scores]
     mean = weighted_mean([s for s in scores if s is not None], [score.weight for score in selection.scores])
+    # Negated, so that the smallest key is the best.
     return (-mean, *(-values[value_key(tie)].goodness for tie in selection.ties))
 
 

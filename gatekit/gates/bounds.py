@@ -47,6 +47,7 @@ def interval(measurement: Measurement, confidence: float, generalize_over: tuple
         r = measurement.reported
         return reported_interval(r.estimate, r.lower, r.upper, r.confidence or confidence, r.n_seeds or 1)
     effects = measurement.effects
+    # A key is a seed, a pair of seeds, or a seed with a dataset or row; of one part, first and second are the same.
     first = [key[0] for key in measurement.keys]
     second = [key[-1] for key in measurement.keys]
     if measurement.design in ("per_seed_dataset", "per_seed_row"):

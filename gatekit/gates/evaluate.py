@@ -76,6 +76,7 @@ def evaluate(
                     Location(summary.path, pointer="/producer/finished"),
                 )
             )
+    # Files of evidence are the ones whose errors point into JSON; each counts once, however many errors it has.
     refused = len({e.location.path for e in errors if e.location is not None and e.location.pointer is not None})
     results = []
     for policy in policies:
@@ -110,8 +111,11 @@ def _policy(
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
     relevant = [s for s in summaries if s.kind in kinds]
     mine = [s for s in relevant if matches(policy.subject, s)]
+    # Only evidence that this policy judges must be signed as this policy asks.
     errors += _unsigned(policy, mine, signers)
+    # Kept, so that a gate without evidence can say that another subject was measured.
     others = [s for s in relevant if not matches(policy.subject, s)]
+    # In the order of paths, so that messages do not depend on the order of arguments.
     subjects = {s.subject.digest: s.subject for s in sorted(mine, key=lambda s: s.path)}
     several = None
     if policy.one_subject and len(subjects) > 1:
@@ -158,6 +162,7 @@ def _unsigned(
     wanted = policy.signed_by
     errors = []
     for summary in summaries:
+        # A key counts when it has at least one of the wanted roles.
         keys = {s.key for s in signers.get(summary.sha256, frozenset()) if set(wanted.roles) & s.roles}
         if len(keys) < wanted.threshold:
             errors.append(
@@ -187,6 +192,7 @@ def matches(wanted: SubjectFilter, summary: Summary) -> bool:
 
 
 def _gate(gate: Gate, result: RuleResult, policy: Policy) -> GateResult:
+    # Only looked up here: a waiver that has expired, or is there twice, is an error of the linter.
     waiver = next((w for w in policy.waivers if w.gate == gate.name), None)
     return GateResult(
         name=gate.name,
@@ -229,6 +235,7 @@ def combine(need_all: bool, outcomes: Sequence[Outcome]) -> tuple[Outcome, str]:
     """Return the three-valued and/or, with counts in words: what is unknown decides unless something known has."""
     count = {outcome: outcomes.count(outcome) for outcome in Outcome}
     counted = ", ".join(f"{n} {outcome}" for outcome, n in count.items() if n)
+    # One failure settles `all_of`, one pass settles `any_of`; nothing unknown can change that.
     decisive = Outcome.FAIL if need_all else Outcome.PASS
     otherwise = Outcome.PASS if need_all else Outcome.FAIL
     if count[decisive]:
@@ -238,6 +245,7 @@ def combine(need_all: bool, outcomes: Sequence[Outcome]) -> tuple[Outcome, str]:
 
 def _first_of(children: Sequence[RuleResult]) -> tuple[Outcome, str]:
     for number, child in enumerate(children, 1):
+        # An alternative decides only where everything in it was measured, even if a part alone would settle it.
         if child.outcome is not Outcome.INCONCLUSIVE and not _holds_inconclusive(child):
             return child.outcome, f"decided by alternative {number} of {len(children)}: the first that was measured"
     return Outcome.INCONCLUSIVE, f"none of {len(children)} alternatives was measured"

@@ -46,12 +46,14 @@ def difference_to(head: Measurement, base: Measurement) -> Measurement | None:
     """
     if head.reported or base.reported or head.baseline_keys or base.baseline_keys or head.design != base.design:
         return None
+    # The order within a pair of seeds has no meaning.
     pairs = head.design == "per_seed_pair"
     head_keys = [tuple(sorted(key)) if pairs else key for key in head.keys]
     of_base = {tuple(sorted(key)) if pairs else key: v for key, v in zip(base.keys, base.effects, strict=True)}
     if set(head_keys) == set(of_base):
         matched = tuple(of_base[key] for key in head_keys)
         return replace(head, candidate=head.effects, baseline=matched)
+    # Other seeds, so nothing can be paired.
     if head.design not in ("per_seed", "per_seed_pair"):
         return None
     return replace(

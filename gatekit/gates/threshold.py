@@ -67,6 +67,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             measurement = difference
         case _:
             assert_never(rule.against)
+    # Reasons not to use the evidence at all come before any bound is computed from it.
     if summary.path in context.stale:
         return undecided(Why.STALE, f"{summary.path} {context.stale[summary.path]}")
     age = context.now - summary.finished
@@ -80,6 +81,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         )
     n_seeds = _seed_count(measurement)
     if base is not None and n_seeds is not None:
+        # A difference is known no better than its smaller side.
         n_seeds = min(n_seeds, len(base.measurements[rule.measure.name].seeds))
     if (n_seeds or 1) < rule.min_seeds:
         stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
@@ -121,6 +123,7 @@ def _find(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measure
     if context.several_subjects is not None:
         return _undecided(rule, Why.SEVERAL_SUBJECTS, context.several_subjects)
     if not of_kind:
+        # Said before files that could not be read: evidence that is there explains more.
         elsewhere = min((s for s in context.others if s.kind == rule.kind), key=lambda s: s.path, default=None)
         if elsewhere is not None:
             reason = f"{elsewhere.path} measured another subject than the policy names: {elsewhere.subject.words}"
@@ -139,6 +142,7 @@ def _find(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measure
         usable = [s for s in usable if s.protocol.name == rule.protocol]
         if not usable:
             return _undecided(rule, Why.MISSING, f"no {rule.kind} summary follows protocol {rule.protocol}")
+    # Two protocols or two subjects: choosing either would be choosing the result.
     protocols = {(s.protocol.digest, s.subject.digest): s for s in sorted(usable, key=lambda s: s.path)}
     if len(protocols) > 1:
         named = ", ".join(s.path for s in protocols.values())
@@ -215,6 +219,7 @@ def _with_notes(
         notes.append(f"best of {k} candidates on the same observations, and a point estimate does not pay for it")
     errors = infeasible(rule, summary.subject.d_sae, _baseline_mean(rule, measurement, summary))
     if errors and context.policy.legacy:
+        # A legacy policy reproduces rules as they were, those that nothing can meet included.
         notes += [error.message for error in errors]
         errors = []
     return replace(result, notes=tuple(notes)), errors

@@ -115,6 +115,7 @@ def shared_reason(rule: RuleResult) -> str | None:
         return None
     deciding = [child for child in rule.children if child.outcome is not Outcome.PASS]
     reasons = {child.reason for child in deciding if isinstance(child, ThresholdResult)}
+    # A combined child has reasons of its own further down; its sentence only counts them.
     every_one = all(isinstance(child, ThresholdResult) for child in deciding)
     return reasons.pop() if len(deciding) > 1 and len(reasons) == 1 and every_one else None
 

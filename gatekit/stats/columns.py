@@ -27,12 +27,14 @@ def checked_values(name: str, values: Sequence[float]) -> tuple[float, ...]:
         raise GatekitError("stats.empty", f"column '{name}' holds no observation", remedy="measure at least one seed")
     column = []
     for index, value in enumerate(values):
+        # A boolean is an integer to Python, and no measurement.
         if isinstance(value, bool) or not isinstance(value, int | float):
             kind = type(value).__name__
             raise GatekitError("stats.not_a_number", f"'{name}'[{index}] is a {kind}, not a number")
         try:
             number = float(value)
         except OverflowError:
+            # An integer too large for a double: refused below, as infinity is.
             number = math.inf
         if not math.isfinite(number):
             raise GatekitError("stats.non_finite", f"'{name}'[{index}] is {value}, not a finite number")
@@ -86,6 +88,7 @@ def mean(values: Sequence[float]) -> float:
     """
     count = len(values)
     first = _fsum(values) / count
+    # The residuals are summed exactly, so adding their mean corrects the quotient by what its rounding lost.
     return first + _fsum([*values, *[-first] * count]) / count
 
 

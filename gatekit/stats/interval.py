@@ -84,17 +84,21 @@ def bounded_two_sources(
     """
     confidence = checked_confidence(confidence)
     total = variances[0] + variances[1]
+    # Each source has a margin at its own degrees of freedom; independent margins add like the sides of a right angle.
     margins = [t_quantile(confidence, df) * math.sqrt(v) for v, df in zip(variances, dfs, strict=True)]
     margin = math.hypot(*margins)
+    # Without variance there is no ratio to invert; the smaller df promises least.
     df = _effective_df(margin / math.sqrt(total), confidence, min(dfs), max(dfs)) if total > 0.0 else min(dfs)
     return _around(estimate, margin, total, df, confidence, n_seeds, n_observations, method)
 
 
 def _effective_df(multiplier: float, confidence: float, low: float, high: float) -> float:
     """Return the df in [low, high] with t(confidence, df) = multiplier."""
+    # t falls as df rises, so the df lies between the two given; solved in log df, because df spans decades.
     log_df = root_of_decreasing(
         lambda u: confidence - t_cdf(multiplier, math.exp(u)), math.log(low), math.log(high), tolerance=1e-13
     )
+    # The root is found to a tolerance, and exp rounds: neither may leave the range.
     return min(max(math.exp(log_df), low), high)
 
 
@@ -112,6 +116,7 @@ def _around(
     if not (math.isfinite(lower) and math.isfinite(upper)):
         raise GatekitError("stats.overflow", "the observations are too large to be bounded", remedy="check their unit")
     if variance == 0.0:
+        # One checkpoint copied under several seeds looks like this, so the report says it.
         method += ", no variation at all"
     return Interval(estimate, lower, upper, math.sqrt(variance), df, confidence, n_seeds, n_observations, method)
 

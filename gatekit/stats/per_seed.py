@@ -27,6 +27,7 @@ def per_seed(seeds: Sequence[Key], values: Sequence[float], confidence: float) -
     estimate = mean(column)
     if n == 1:
         return bounded(estimate, None, None, confidence, n_seeds=1, n_observations=1, method="one seed, no bound")
+    # The sample variance, divided once more by n: the variance of the mean.
     variance = sum_of_squares(column, estimate) / (n - 1) / n
     return bounded(
         estimate, variance, n - 1.0, confidence, n_seeds=n, n_observations=n, method=f"Student t over {n} seeds"
@@ -95,6 +96,7 @@ def welch(
         # Shares instead of squares of variances, which could underflow.
         df = 1.0 / sum((v / total) ** 2 / (n - 1) for v, n in zip(variances, seeds, strict=True))
     else:
+        # Nothing varies: the ratio of the variances is unknown, and the smaller group's df is the cautious one.
         df = n_seeds - 1.0
     method = f"{name} over {seeds[0]} and {seeds[1]} seeds, unpaired"
     return bounded(estimate, total, df, confidence, n_seeds=n_seeds, n_observations=n_observations, method=method)

@@ -48,6 +48,7 @@ def minimum_detectable(interval: Interval, power: float = 0.8) -> float | None:
 @cache
 def _detectable_in_errors(confidence: float, df: float, power: float) -> float:
     """Return the distance in standard errors; gates of one policy share seeds and confidence, and so this."""
+    # The noncentral t that exceeds the critical value with probability `power` has 1 - power below it.
     return noncentrality(t_quantile(confidence, df), df, 1.0 - power)
 
 
@@ -135,18 +136,21 @@ def _power_function(
 
     def per_seed_pair(n: int) -> float:
         of_seeds = 4.0 * sd * sd / n
+        # The mean's true variance, and what the jackknife estimates on average: see `per_seed_pair`.
         variance = of_seeds + 2.0 * sd_pair**2 / (n * (n - 1))
         jackknife = of_seeds + 4.0 * sd_pair**2 / (n * (n - 2))
         return _power(effect, variance, t_quantile(confidence, n - 1.0) ** 2 * jackknife, n - 1.0)
 
     def per_seed_dataset(n: int) -> float:
         assert n_datasets is not None
+        # Each mean square of the table estimates its own factor's variance and the residual's.
         of_seeds, of_datasets, residual = sd**2 / n, sd_dataset**2 / n_datasets, sd_residual**2 / (n * n_datasets)
         dfs = (n - 1.0, n_datasets - 1.0)
         parts = [
             t_quantile(confidence, df) ** 2 * (v + residual) for v, df in zip((of_seeds, of_datasets), dfs, strict=True)
         ]
         margin = sum(parts)
+        # Satterthwaite: the chi-square with the mean and the variance of the sum of both parts.
         df = 1.0 / sum((part / margin) ** 2 / df for part, df in zip(parts, dfs, strict=True)) if margin else dfs[0]
         return _power(effect, of_seeds + of_datasets + residual, margin, df)
 
@@ -174,6 +178,7 @@ def _power(effect: float, variance: float, squared_margin: float, df: float) -> 
 
 def _smallest(power_of: Callable[[int], float], power: float, fewest: int) -> SeedsNeeded:
     """Return the smallest n whose power suffices; the power grows with n."""
+    # Doubled until the power suffices, then halved in between: few evaluations, each of which costs an integral.
     low, high = fewest - 1, fewest
     while (reached := power_of(high)) < power:
         if high == MOST_SEEDS:

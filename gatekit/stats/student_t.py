@@ -34,6 +34,7 @@ def t_quantile(p: float, df: float) -> float:
         return 0.0
     # The smaller of the two areas is the one known to full relative precision.
     upper_tail = min(p, 1.0 - p)
+    # Far out the tail is small and precise; near the middle the area between -t and t is.
     if upper_tail < 0.25:
         size = _solve(math.log(upper_tail), df, central=False)
     else:
@@ -67,25 +68,30 @@ def _solve(log_area: float, df: float, *, central: bool) -> float:
     In log t the logarithm of a power-law tail is a straight line, so the iteration is quick for one degree of freedom
     and for a million alike.
     """
+    # About where exp still gives a double that is neither zero nor infinite.
     low, high = -700.0, 700.0
     log_t = 0.0
     for _ in range(200):
         t = math.exp(log_t)
         tail, middle = _areas(t, df)
         area = middle if central else tail
+        # The tail underflowed, so t is far too large.
         if area <= 0.0:
             high, log_t = log_t, 0.5 * (low + log_t)
             continue
         gap = math.log(area) - log_area
+        # The central area grows with t and the tail falls, so the same gap means opposite directions.
         if (gap < 0.0) == central:
             low = log_t
         else:
             high = log_t
         density = math.exp(_log_density(t, df))
+        # The derivative of log area by log t.
         slope = 2.0 * density * t / area if central else -density * t / area
         step = gap / slope if slope else math.inf
         following = log_t - step
         if not low < following < high:
+            # A Newton step that leaves the bracket is replaced by bisection.
             following = 0.5 * (low + high)
         if abs(following - log_t) <= 4e-16 * max(1.0, abs(log_t)):
             return math.exp(following)
@@ -102,6 +108,7 @@ def _areas(t: float, df: float) -> tuple[float, float]:
     a = 0.5 * df
     log_x, log_y = _log_parts(t, df)
     x, y = math.exp(log_x), math.exp(log_y)
+    # The logarithm of x^a y^b / B(a, b) with b = 1/2, by which the fraction is multiplied.
     log_front = a * log_x + 0.5 * log_y + _log_gamma_ratio(a) - 0.5 * math.log(math.pi)
     # The fraction converges fast on its own side of the mean of the beta distribution.
     if x < (a + 1.0) / (a + 2.5):

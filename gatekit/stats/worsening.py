@@ -71,13 +71,17 @@ def lower_after_worsening(values: Sequence[float], confidence: float) -> float:
         return centre - critical * math.sqrt(variance / n), cap - centre <= safe * math.sqrt(variance)
 
     low, high = min(column), max(column)
+    # Caps closer than this differ by rounding only.
     nearest = 1e-15 * (high - low)
     best, safe_already = capped(high)
     while not safe_already and high - low > nearest:
         middle = 0.5 * (low + high)
+        # No double lies between the two any more.
         if not low < middle < high:
             break
         reached, stop = capped(middle)
         best = max(best, reached)
+        # The bound rises while the cap falls to the best one and falls after it, so the search can halve.
         low, high = (middle, high) if stop else (low, middle)
+    # With every observation capped at the smallest nothing varies, and the bound is that smallest one.
     return max(best, min(column))
