@@ -87,6 +87,8 @@ def select_as_husai(policy: Policy, files: Sequence[ResultFile]) -> Json:
     ranked = sorted(
         found, key=lambda c: (c["selection"]["is_pareto"], c["selection"]["joint_score"], *_external(c)), reverse=True
     )
+    kept_sizes = {name: len(rows) for name, rows in sorted(kept.items())}
+    dropped_sizes = {name: len(rows) for name, rows in sorted(groups.items()) if name not in kept}
     return {
         "counts": {
             "total_candidates": len(total),
@@ -99,8 +101,8 @@ def select_as_husai(policy: Policy, files: Sequence[ResultFile]) -> Json:
             "min_seeds_per_group": settings.min_seeds_per_group,
             "kept_group_count": len(kept),
             "dropped_group_count": len(groups) - len(kept),
-            "kept_groups": {name: len(rows) for name, rows in sorted(kept.items())},
-            "dropped_groups": {name: len(rows) for name, rows in sorted(groups.items()) if name not in kept},
+            "kept_groups": kept_sizes,
+            "dropped_groups": dropped_sizes,
         },
         "selected_candidate": ranked[0] if ranked else None,
         "pareto_front": front,
@@ -235,7 +237,11 @@ def _min_max(values: Sequence[float | None]) -> list[float | None]:
     if not known:
         return [None] * len(values)
     low, high = min(known), max(known)
-    return [None if v is None else 0.5 if high == low else (v - low) / (high - low) for v in values]
+
+    def scaled(value: float) -> float:
+        return 0.5 if high == low else (value - low) / (high - low)
+
+    return [None if value is None else scaled(value) for value in values]
 
 
 def _external(candidate: Json) -> tuple[float, float]:
@@ -258,8 +264,19 @@ def _grouped(name: str, rows: list[Json], settings: LegacySelection) -> Json:
         statistics = _statistics(values)
         metrics[metric] = statistics["ci95_low" if settings.use_lower_bound else "mean"]
         metrics |= {f"{metric}_{key}": value for key, value in statistics.items()}
+    shared = {key: best[key] for key in best if key not in ("metrics", "selection", "source", "condition_id")}
+    members = [
+        {
+            "seed": row["seed"],
+            "condition_id": row["condition_id"],
+            "checkpoint": row["checkpoint"],
+            "joint_score": row["selection"]["joint_score"],
+            "metrics": row["metrics"],
+        }
+        for row in sorted(rows, key=lambda row: str(row["condition_id"]))
+    ]
     return {
-        **{key: best[key] for key in best if key not in ("metrics", "selection", "source", "condition_id")},
+        **shared,
         "source": "grouped",
         "condition_id": name,
         "metrics": metrics,
@@ -272,16 +289,7 @@ def _grouped(name: str, rows: list[Json], settings: LegacySelection) -> Json:
         "group_id": name,
         "representative_condition_id": best["condition_id"],
         "seed_count": len(rows),
-        "seed_candidates": [
-            {
-                "seed": row["seed"],
-                "condition_id": row["condition_id"],
-                "checkpoint": row["checkpoint"],
-                "joint_score": row["selection"]["joint_score"],
-                "metrics": row["metrics"],
-            }
-            for row in sorted(rows, key=lambda row: str(row["condition_id"]))
-        ],
+        "seed_candidates": members,
     }
 
 

@@ -198,15 +198,18 @@ def _gates(claim: Claim, gates: Mapping[str, GateResult], stale: Mapping[str, st
         gate = gates.get(name)
         if gate is None or gate.outcome is Outcome.PASS:  # a gate that is not there was found by check_references
             continue
-        fails = gate.outcome is Outcome.FAIL
+        if gate.outcome is Outcome.FAIL:
+            error_id, verb, code = "claims.gate_fails", "fails", ExitCode.BLOCKED
+        else:
+            error_id, verb, code = "claims.gate_inconclusive", "is inconclusive", ExitCode.INCONCLUSIVE
         found.append(
             Finding(
-                "claims.gate_fails" if fails else "claims.gate_inconclusive",
+                error_id,
                 f"claim '{claim.id}' is registered as supported, but gate '{name}' of policy '{claim.policy}' "
-                f"{'fails' if fails else 'is inconclusive'}: {why_not(gate.result)}",
+                f"{verb}: {why_not(gate.result)}",
                 claim.status_location,
                 f"{_where_to_look(gate, stale)}; until it passes, the status is pending or not_supported",
-                ExitCode.BLOCKED if fails else ExitCode.INCONCLUSIVE,
+                code,
                 claim.id,
                 name,
             )

@@ -127,6 +127,8 @@ def _claim(document: YamlDocument, node: Node) -> Claim:
     places = fields.sequence(document, given["evidence"], "evidence") if "evidence" in given else ()
     evidence = tuple(_path(document, item, "evidence") for item in places)
     _refuse_doubles(document, places, evidence, "evidence")
+    gate_locations = tuple(map(document.location, gate_nodes))
+    evidence_locations = tuple(map(document.location, places))
     return Claim(
         id=fields.text(document, need("id"), "id", CLAIM_ID),
         sentence=sentence,
@@ -137,8 +139,8 @@ def _claim(document: YamlDocument, node: Node) -> Claim:
         location=document.location(need("id")),
         status_location=document.location(need("status")),
         policy_location=document.location(need("policy")),
-        gate_locations=tuple(document.location(item) for item in gate_nodes),
-        evidence_locations=tuple(document.location(item) for item in places),
+        gate_locations=gate_locations,
+        evidence_locations=evidence_locations,
     )
 
 

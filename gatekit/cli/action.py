@@ -103,15 +103,28 @@ def _set_outputs(environment: Mapping[str, str], code: int, report: Judgement | 
     path = environment.get("GITHUB_OUTPUT")
     if not path:
         return
+    # Every output is set, empty where there is nothing to say: a later step may read any of them.
     values = {
         "verdict": WORDS[ExitCode(code)].replace(" ", "-"),
         "exit-code": str(int(code)),
-        "head": (report.head if report and code == ExitCode.PASS else None) or "",
-        "failed-gates": outputs.names(report.failed if report else ()),
-        "inconclusive-gates": outputs.names(report.inconclusive if report else ()),
-        "loosened-gates": outputs.names(report.loosened if report else ()),
-        "output-dir": str(inputs.output_dir) if inputs else "",
-        "report-json": str(inputs.json) if inputs and report else "",
-        "report-md": str(inputs.markdown) if inputs and inputs.markdown.exists() else "",
+        "head": "",
+        "failed-gates": outputs.names(()),
+        "inconclusive-gates": outputs.names(()),
+        "loosened-gates": outputs.names(()),
+        "output-dir": "",
+        "report-json": "",
+        "report-md": "",
     }
+    if report:
+        values["failed-gates"] = outputs.names(report.failed)
+        values["inconclusive-gates"] = outputs.names(report.inconclusive)
+        values["loosened-gates"] = outputs.names(report.loosened)
+        if code == ExitCode.PASS:
+            values["head"] = report.head or ""
+    if inputs:
+        values["output-dir"] = str(inputs.output_dir)
+        if report:
+            values["report-json"] = str(inputs.json)
+        if inputs.markdown.exists():
+            values["report-md"] = str(inputs.markdown)
     outputs.append(path, outputs.render(values))

@@ -43,7 +43,7 @@ def _adapters(_context: click.Context, _parameter: click.Parameter, incomplete: 
 @click.option(
     "--datasets",
     metavar="FILE",
-    help="JSON with the data sets' [{name, sha256, rows}]. For instance --datasets datasets.json.",
+    help="JSON with the datasets' [{name, sha256, rows}]. For instance --datasets datasets.json.",
 )
 @click.option(
     "--source",

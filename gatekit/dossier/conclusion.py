@@ -104,26 +104,27 @@ def conclude(
         writing: how what others wrote is written.
         baselines: per sha256 of a summary, the kind of its baseline, which every comparison then names.
     """
-    baselines = baselines or {}
-    return tuple(
-        Conclusion(
-            _headline(verdict, policy, writing),
-            tuple(
-                GateStatement(
-                    name=writing.name(gate.name),
-                    asks=None if gate.description is None else writing.text(gate.description.removesuffix(".")),
-                    outcome=gate.outcome,
-                    outcome_words=outcome_words(gate),
-                    marks=tuple(writing.text(mark) for mark in gate_marks(gate)),
-                    measurements=tuple(
-                        _said(rule, _why_no_claim(rule, gate, policy, verdict), writing, baselines)
-                        for rule in thresholds_in(gate.result)
-                    ),
-                )
-                for gate in policy.gates
-            ),
-        )
-        for policy in verdict.policies
+    conclusions = []
+    for policy in verdict.policies:
+        gates = tuple(_gate_statement(gate, policy, verdict, writing, baselines or {}) for gate in policy.gates)
+        conclusions.append(Conclusion(_headline(verdict, policy, writing), gates))
+    return tuple(conclusions)
+
+
+def _gate_statement(
+    gate: GateResult, policy: PolicyResult, verdict: Verdict, writing: Writing, baselines: Mapping[str, str]
+) -> GateStatement:
+    measurements = [
+        _said(rule, _why_no_claim(rule, gate, policy, verdict), writing, baselines)
+        for rule in thresholds_in(gate.result)
+    ]
+    return GateStatement(
+        name=writing.name(gate.name),
+        asks=None if gate.description is None else writing.text(gate.description.removesuffix(".")),
+        outcome=gate.outcome,
+        outcome_words=outcome_words(gate),
+        marks=tuple(map(writing.text, gate_marks(gate))),
+        measurements=tuple(measurements),
     )
 
 

@@ -147,6 +147,13 @@ def _datasets(judged: JudgedInputs) -> list[tuple[str, str, ThresholdResult, Mea
 
 def _manifest(judged: JudgedInputs, files: Mapping[str, bytes], missing: str | None) -> str:
     verdict, gathered = judged.verdict, judged.gathered
+    policies = [{"path": p.path, "id": p.id, "sha256": p.sha256} for p in gathered.policies]
+    candidate = None
+    if gathered.candidate is not None:
+        candidate = {"path": gathered.candidate.path, "sha256": gathered.candidate.sha256}
+    entries = [
+        {"path": name, "sha256": sha256(data).hexdigest(), "bytes": len(data)} for name, data in sorted(files.items())
+    ]
     return written(
         {
             "schema": SCHEMA,
@@ -154,17 +161,12 @@ def _manifest(judged: JudgedInputs, files: Mapping[str, bytes], missing: str | N
             "now": time(verdict.now),
             "verdict": verdict.word,
             "exit_code": int(verdict.exit_code),
-            "policies": [{"path": p.path, "id": p.id, "sha256": p.sha256} for p in gathered.policies],
-            "candidate": None
-            if gathered.candidate is None
-            else {"path": gathered.candidate.path, "sha256": gathered.candidate.sha256},
-            "evidence": [_input(summary) for summary in gathered.summaries],
-            "base_evidence": None if gathered.base is None else [_input(summary) for summary in gathered.base],
+            "policies": policies,
+            "candidate": candidate,
+            "evidence": list(map(_input, gathered.summaries)),
+            "base_evidence": None if gathered.base is None else list(map(_input, gathered.base)),
             "missing_plots": missing,
-            "files": [
-                {"path": name, "sha256": sha256(data).hexdigest(), "bytes": len(data)}
-                for name, data in sorted(files.items())
-            ],
+            "files": entries,
         }
     )
 

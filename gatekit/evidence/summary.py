@@ -210,18 +210,19 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
     baseline, selection = document["baseline"], document["selection"]
     measured = {k: v for k, v in document.items() if k not in ("seeds", "selection", "baseline")}
     measured["baseline"] = baseline["kind"]
+    without_settings = {k: v for k, v in measured.items() if k != "settings"}
     return Protocol(
         name=document["name"],
-        seeds=tuple(int(seed) for seed in document["seeds"]),
+        seeds=tuple(map(int, document["seeds"])),
         rows=int(document["rows"]),
         datasets=tuple(dataset["name"] for dataset in document["datasets"]),
         baseline_kind=baseline["kind"],
         baseline_subject=None if baseline["subject"] is None else subject_from(baseline["subject"]),
-        selection=Selection(int(selection["candidates"]), tuple(int(seed) for seed in selection["seeds"])),
+        selection=Selection(int(selection["candidates"]), tuple(map(int, selection["seeds"]))),
         settings=document["settings"],
         digest=sha256_of(document),
         comparable=sha256_of(measured),
-        alike=sha256_of({k: v for k, v in measured.items() if k != "settings"}),
+        alike=sha256_of(without_settings),
     )
 
 
@@ -231,13 +232,20 @@ def _measurement_from(name: str, document: Mapping[str, Any]) -> Measurement:
     group = document.get("baseline_columns")
     reported = document.get("reported")
     keys: tuple[tuple[int | str, ...], ...] = ()
+    candidate: tuple[float, ...] = ()
+    baseline: tuple[float, ...] | None = None
     group_keys: tuple[tuple[int, ...], ...] | None = None
+    group_values: tuple[float, ...] | None = None
     if columns is not None:
         # A number such as 3.0 is an integer to JSON Schema; keys are compared as the integers they are.
         parts = [columns[key] if key == "dataset" else map(int, columns[key]) for key in KEY_COLUMNS[design]]
         keys = tuple(zip(*parts, strict=True))
+        candidate = tuple(map(float, columns["candidate"]))
+        if "baseline" in columns:
+            baseline = tuple(map(float, columns["baseline"]))
     if group is not None:
         group_keys = tuple(zip(*(map(int, group[key]) for key in KEY_COLUMNS[design]), strict=True))
+        group_values = tuple(map(float, group["value"]))
     return Measurement(
         name=name,
         unit=document["unit"],
@@ -246,27 +254,34 @@ def _measurement_from(name: str, document: Mapping[str, Any]) -> Measurement:
         high=float(document["range"][1]),
         design=design,
         keys=keys,
-        candidate=() if columns is None else tuple(map(float, columns["candidate"])),
-        baseline=None if columns is None or "baseline" not in columns else tuple(map(float, columns["baseline"])),
+        candidate=candidate,
+        baseline=baseline,
         baseline_keys=group_keys,
-        baseline_values=None if group is None else tuple(map(float, group["value"])),
-        reported=None
-        if reported is None
-        else Reported(
-            estimate=float(reported["estimate"]),
-            lower=None if reported["lower"] is None else float(reported["lower"]),
-            upper=None if reported["upper"] is None else float(reported["upper"]),
-            confidence=None if reported["confidence"] is None else float(reported["confidence"]),
-            n_seeds=None if reported["n_seeds"] is None else int(reported["n_seeds"]),
-            source=reported["source"],
-        ),
+        baseline_values=group_values,
+        reported=None if reported is None else _reported_from(reported),
+    )
+
+
+def _reported_from(document: Mapping[str, Any]) -> Reported:
+    def number(key: str) -> float | None:
+        return None if document[key] is None else float(document[key])
+
+    return Reported(
+        estimate=float(document["estimate"]),
+        lower=number("lower"),
+        upper=number("upper"),
+        confidence=number("confidence"),
+        n_seeds=None if document["n_seeds"] is None else int(document["n_seeds"]),
+        source=document["source"],
     )
 
 
 def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind) -> Summary:
     """Build a Summary from JSON that passed the schema and `checks.check_document`."""
     producer = document["producer"]
-    sources = producer.get("sources")
+    sources: dict[str, Source] | None = None
+    if producer.get("sources") is not None:
+        sources = {one["path"]: Source(one["sha256"], one.get("by")) for one in producer["sources"]}
     return Summary(
         path=path,
         sha256=sha256,
@@ -282,5 +297,5 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         git_commit=producer["git"]["commit"],
         git_dirty=producer["git"]["dirty"],
         device=producer["device"],
-        sources=None if sources is None else {one["path"]: Source(one["sha256"], one.get("by")) for one in sources},
+        sources=sources,
     )

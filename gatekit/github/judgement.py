@@ -202,12 +202,13 @@ def _trust(report: _Report) -> Iterator[Annotation]:
 
 def _place(report: _Report, key: str) -> tuple[str | None, int | None, int | None]:
     value = report.within(key).value
-    path, line, column = (value.get(part) for part in ("path", "line", "column"))
-    return (
-        path if isinstance(path, str) else None,
-        line if isinstance(line, int) else None,
-        column if isinstance(column, int) else None,
-    )
+
+    def number(part: str) -> int | None:
+        found = value.get(part)
+        return found if isinstance(found, int) else None
+
+    path = value.get("path")
+    return path if isinstance(path, str) else None, number("line"), number("column")
 
 
 def _invalid(path: Path, reason: str, pointer: str) -> GatekitError:

@@ -95,10 +95,10 @@ def _checks(rules: list[Json] | None, exports: Exports, names: Names) -> list[Ho
             "a pull request can pass against an older base and be merged into a newer one",
         ),
     }
-    holes = [
-        Hole(1, name, State.CLOSED if closed else State.OPEN, yes if closed else no, remedies[name])
-        for name, (closed, yes, no) in findings.items()
-    ]
+    holes = []
+    for name, (closed, yes, no) in findings.items():
+        state, why = (State.CLOSED, yes) if closed else (State.OPEN, no)
+        holes.append(Hole(1, name, state, why, remedies[name]))
     return [*holes, _bypass(rules, exports, remedies["bypass"])]
 
 

@@ -28,21 +28,22 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     if workflows is None:
         return [Hole(3, name, State.UNKNOWN, "no workflows were given", text) for name, text in remedies.items()]
     gates = [(name, job) for name, _, job in _jobs(workflows) if job.get("name") == names.check]
+    filtered = [f"{name} filters what it runs for" for name, _ in gates if _is_filtered(workflows[name])]
+    conditional = [f"its job in {name} has a condition" for name, job in gates if "if" in job]
+    self_hosted = [
+        f"{name}, job {key}"
+        for name, key, job in _jobs(workflows)
+        if _is_self_hosted(job) and set(_triggers(workflows[name])) != {"workflow_dispatch"}
+    ]
+    unpinned = [
+        f"{used} in {name}" for name, _, job in _jobs(workflows) for used in _uses(job) if not _PIN.fullmatch(used)
+    ]
     findings = {
         "one check of that name": [] if len(gates) == 1 else [f"{len(gates)} jobs are named '{names.check}'"],
-        "a gate that may not report": [
-            *(f"{name} filters what it runs for" for name, _ in gates if _is_filtered(workflows[name])),
-            *(f"its job in {name} has a condition" for name, job in gates if "if" in job),
-        ],
+        "a gate that may not report": [*filtered, *conditional],
         "privileged triggers": list(_privileged(workflows)),
-        "self-hosted machines": [
-            f"{name}, job {key}"
-            for name, key, job in _jobs(workflows)
-            if _is_self_hosted(job) and set(_triggers(workflows[name])) != {"workflow_dispatch"}
-        ],
-        "actions that can change": [
-            f"{used} in {name}" for name, _, job in _jobs(workflows) for used in _uses(job) if not _PIN.fullmatch(used)
-        ],
+        "self-hosted machines": self_hosted,
+        "actions that can change": unpinned,
     }
     return [
         Hole(3, name, State.OPEN if found else State.CLOSED, "; ".join(found[:5]) or "as it should be", remedies[name])

@@ -136,6 +136,8 @@ def judge_pull_request(
         codes.append(ExitCode.INCONCLUSIVE)
     if trust and not approved:
         codes.append(ExitCode.APPROVAL_NEEDED)
+    changed = tuple(flips(_only(judged, base.policies), preview)) if diffs else ()
+    remarks = tuple(finding for finding in new if finding.code is ExitCode.PASS)
     return PullRequestVerdict(
         version=__version__,
         now=now,
@@ -147,14 +149,14 @@ def judge_pull_request(
         claims=tuple(claims),
         claim_gates=_claim_gates(checked, blocking, asserted),
         policies=tuple(diffs),
-        flips=tuple(flips(_only(judged, base.policies), preview)) if diffs else (),
+        flips=changed,
         trust=tuple(trust),
         approval=approval,
         approved_by=approval if trust and approved else None,
         evidence=tuple(_evidence(base, head)),
         blocking=tuple(blocking),
         advisory=tuple(advisory),
-        remarks=tuple(finding for finding in new if finding.code is ExitCode.PASS),
+        remarks=remarks,
         judged=judged,
         preview=preview,
         errors=tuple(errors),

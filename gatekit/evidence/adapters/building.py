@@ -42,7 +42,7 @@ def read_subject(path: str) -> Json:
 
 
 def read_datasets(path: str) -> dict[str, Json]:
-    """Read the user's data set file: an array of `{name, sha256, rows}`; returned by name.
+    """Read the user's dataset file: an array of `{name, sha256, rows}`; returned by name.
 
     Raises:
         GatekitError: `json.*`, `adapter.datasets`.
@@ -93,7 +93,7 @@ def stated_time(finished: str | None) -> str | None:
 
 
 def named_datasets(names: Sequence[Field], rows: int = 0) -> list[Json]:
-    """Return data sets of which only the names are known: `sha256` is that of the name, and the settings must say so.
+    """Return datasets of which only the names are known: `sha256` is that of the name, and the settings must say so.
 
     Raises:
         GatekitError: `adapter.duplicate`: two names are one, as they stand or as labels.
@@ -102,7 +102,7 @@ def named_datasets(names: Sequence[Field], rows: int = 0) -> list[Json]:
     for field in names:
         label = field.label()
         if label in found:
-            raise field.refuse("duplicate", f"the data set '{label}' is there twice")
+            raise field.refuse("duplicate", f"the dataset '{label}' is there twice")
         found[label] = {"name": label, "sha256": hashlib.sha256(field.text().encode("utf-8")).hexdigest(), "rows": rows}
     return list(found.values())
 

@@ -42,7 +42,7 @@ class ImportOptions:
     k: int | None = None
     """Probe size, where a result holds several."""
     datasets: str | None = None
-    """Path to a JSON file with the data sets' `{name, sha256, rows}`, the digest over their content."""
+    """Path to a JSON file with the datasets' `{name, sha256, rows}`, the digest over their content."""
     sources: tuple[str, ...] = ()
     """Files below the current folder that the measurement depends on. `import_summaries` puts their digests into every
     summary as `producer.sources`; an adapter need not look at them."""

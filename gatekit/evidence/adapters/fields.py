@@ -98,13 +98,13 @@ class Field:
         return self._matching(_NAME, "a name (printable ASCII, no spaces, at most 128 characters)")
 
     def label(self) -> str:
-        """Return a data set's name as a summary can carry it: what a name may not hold becomes `_`.
+        """Return a dataset's name as a summary can carry it: what a name may not hold becomes `_`.
 
-        sae-probes calls data sets `131_temp_cat_Typical Time`.
+        sae-probes calls datasets `131_temp_cat_Typical Time`.
         """
         label = re.sub(r"[^A-Za-z0-9_.:/+@=-]", "_", self.text(), flags=re.ASCII)
         if not _NAME.fullmatch(label):
-            raise self.refuse("name", f"{self.text()[:80]!r} is not the name of a data set")
+            raise self.refuse("name", f"{self.text()[:80]!r} is not the name of a dataset")
         return label
 
     def identifier(self) -> str:

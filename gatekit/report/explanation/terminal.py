@@ -230,14 +230,18 @@ def _table(names: Sequence[str], columns: Sequence[Sequence[str]]) -> Iterator[s
     rows = list(zip(*columns, strict=True))
     hidden = len(rows) - MOST_ROWS
     shown = rows if hidden <= 0 else [*rows[: MOST_ROWS // 2], *rows[-MOST_ROWS // 2 :]]
-    # A data set's name has at most 128 characters; more than 40 would push the numbers off the screen.
-    cut = [tuple(cell if len(cell) <= 40 else f"{cell[:37]}..." for cell in row) for row in shown]
-    widths = [max(len(name), *(len(row[i]) for row in cut)) for i, name in enumerate(names)]
+    # A dataset's name has at most 128 characters; more than 40 would push the numbers off the screen.
+    cut = [tuple(map(_shortened, row)) for row in shown]
+    widths = [max(map(len, column)) for column in zip(names, *cut, strict=True)]
     yield "  " + "  ".join(name.rjust(size) for name, size in zip(names, widths, strict=True))
     for index, row in enumerate(cut):
         if hidden > 0 and index == MOST_ROWS // 2:
             yield f"  ... {hidden} more rows of {len(rows)} are not shown; they count all the same"
         yield "  " + "  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True))
+
+
+def _shortened(cell: str) -> str:
+    return cell if len(cell) <= 40 else f"{cell[:37]}..."
 
 
 def _row(name: str, text: str, width: int) -> list[str]:

@@ -9,7 +9,8 @@ from gatekit.claims.diff import ClaimChange
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Detail
-from gatekit.pull_request.verdict import ClaimGate, PullRequestVerdict
+from gatekit.pull_request.trust_root import TrustChange
+from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, Flip, PullRequestVerdict
 from gatekit.report.json_values import error_value, location_or_null, text, text_or_null, time, tool, written
 from gatekit.report.verdict import json as json_report
 
@@ -38,39 +39,45 @@ def document(verdict: PullRequestVerdict) -> dict[str, Any]:
         "base": verdict.base,
         "head": verdict.head,
         "result": verdict.result,
-        "notes": [text(note) for note in verdict.notes],
+        "notes": list(map(text, verdict.notes)),
         "registered": verdict.registered,
-        "claims": [_claim(change) for change in verdict.claims],
-        "claim_gates": [_claim_gate(gate) for gate in verdict.claim_gates],
-        "policy_changes": [_policy(diff) for diff in verdict.policies],
-        "flips": [
-            {
-                "policy": text(flip.policy),
-                "gate": text(flip.gate),
-                "before": None if flip.before is None else flip.before.value,
-                "after": None if flip.after is None else flip.after.value,
-            }
-            for flip in verdict.flips
-        ],
-        "trust": [{"path": text(change.path), "what": text(change.what)} for change in verdict.trust],
+        "claims": list(map(_claim, verdict.claims)),
+        "claim_gates": list(map(_claim_gate, verdict.claim_gates)),
+        "policy_changes": list(map(_policy, verdict.policies)),
+        "flips": list(map(_flip, verdict.flips)),
+        "trust": list(map(_trust, verdict.trust)),
         "approval": text(verdict.approval),
         "approved_by": text_or_null(verdict.approved_by),
-        "evidence": [
-            {"path": text(change.path), "change": change.change, "reason": text_or_null(change.reason)}
-            for change in verdict.evidence
-        ],
+        "evidence": list(map(_evidence, verdict.evidence)),
         "gates": {
-            "failed": [text(name) for name in verdict.gates(Outcome.FAIL)],
-            "inconclusive": [text(name) for name in verdict.gates(Outcome.INCONCLUSIVE)],
+            "failed": list(map(text, verdict.gates(Outcome.FAIL))),
+            "inconclusive": list(map(text, verdict.gates(Outcome.INCONCLUSIVE))),
         },
-        "loosened": [text(name) for name in verdict.loosened],
-        "blocking": [_finding(finding) for finding in verdict.blocking],
-        "advisory": [_finding(finding) for finding in verdict.advisory],
-        "remarks": [_finding(finding) for finding in verdict.remarks],
+        "loosened": list(map(text, verdict.loosened)),
+        "blocking": list(map(_finding, verdict.blocking)),
+        "advisory": list(map(_finding, verdict.advisory)),
+        "remarks": list(map(_finding, verdict.remarks)),
         "judged": None if verdict.judged is None else json_report.document(verdict.judged),
         "preview": None if verdict.preview is None else json_report.document(verdict.preview),
-        "errors": [error_value(error) for error in verdict.errors],
+        "errors": list(map(error_value, verdict.errors)),
     }
+
+
+def _flip(flip: Flip) -> dict[str, Any]:
+    return {
+        "policy": text(flip.policy),
+        "gate": text(flip.gate),
+        "before": None if flip.before is None else flip.before.value,
+        "after": None if flip.after is None else flip.after.value,
+    }
+
+
+def _trust(change: TrustChange) -> dict[str, Any]:
+    return {"path": text(change.path), "what": text(change.what)}
+
+
+def _evidence(change: EvidenceChange) -> dict[str, Any]:
+    return {"path": text(change.path), "change": change.change, "reason": text_or_null(change.reason)}
 
 
 def _claim(change: ClaimChange) -> dict[str, Any]:
@@ -99,15 +106,11 @@ def _policy(diff: PolicyDiff) -> dict[str, Any]:
         "change": diff.change.value,
         "needs_approval": diff.needs_approval,
         "gates": [
-            {
-                "gate": text(gate.name),
-                "change": gate.change.value,
-                "details": [_detail(detail) for detail in gate.details],
-            }
+            {"gate": text(gate.name), "change": gate.change.value, "details": list(map(_detail, gate.details))}
             for gate in diff.gates
         ],
-        "settings": [_detail(detail) for detail in diff.settings],
-        "waivers": [_detail(detail) for detail in diff.waivers],
+        "settings": list(map(_detail, diff.settings)),
+        "waivers": list(map(_detail, diff.waivers)),
     }
 
 

@@ -50,17 +50,21 @@ def column(rule: Threshold) -> str:
 
 def rows(selected: Selected) -> list[Row]:
     """Return one row per candidate, best first."""
-    return [
-        Row(
-            rank="-" if c.rank is None else str(c.rank),
-            candidate=c.subject.words,
-            score="-" if c.score is None else f"{c.score:.4f}",
-            front="-" if c.rank is None else "yes" if c.on_front else "no",
-            values=tuple(cell(value) for value in c.values),
-            standing=STANDINGS[c.standing],
-        )
-        for c in selected.candidates
-    ]
+    return list(map(_row, selected.candidates))
+
+
+def _row(candidate: Compared) -> Row:
+    rank = front = "-"
+    if candidate.rank is not None:
+        rank, front = str(candidate.rank), "yes" if candidate.on_front else "no"
+    return Row(
+        rank=rank,
+        candidate=candidate.subject.words,
+        score="-" if candidate.score is None else f"{candidate.score:.4f}",
+        front=front,
+        values=tuple(map(cell, candidate.values)),
+        standing=STANDINGS[candidate.standing],
+    )
 
 
 def cell(value: Value) -> str:

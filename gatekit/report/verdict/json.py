@@ -41,7 +41,7 @@ def document(verdict: Verdict) -> dict[str, Any]:
         "code": int(verdict.code),
         "advisory": verdict.advisory,
         "exit_code": int(verdict.exit_code),
-        "policies": [_policy(policy) for policy in verdict.policies],
+        "policies": list(map(_policy, verdict.policies)),
         "evidence": [
             {
                 "path": text(read.path),
@@ -52,7 +52,7 @@ def document(verdict: Verdict) -> dict[str, Any]:
             }
             for read in verdict.evidence
         ],
-        "errors": [error_value(error) for error in verdict.errors],
+        "errors": list(map(error_value, verdict.errors)),
     }
 
 
@@ -120,10 +120,10 @@ def _rule(rule: RuleResult) -> dict[str, Any]:
         "bound": rule.bound,
         "self_reported": rule.self_reported,
         "measured": None if rule.measured is None else _measured(rule.measured),
-        "evidence": None if rule.evidence is None else _evidence(rule.evidence),
-        "notes": [text(note) for note in rule.notes],
+        "evidence": _evidence(rule.evidence),
+        "notes": list(map(text, rule.notes)),
         "against_base": rule.effect.against_base,
-        "base_evidence": None if rule.base_evidence is None else _evidence(rule.base_evidence),
+        "base_evidence": _evidence(rule.base_evidence),
     }
 
 
@@ -143,7 +143,9 @@ def _measured(measured: BoundedEstimate) -> dict[str, Any]:
     }
 
 
-def _evidence(evidence: EvidenceUsed) -> dict[str, Any]:
+def _evidence(evidence: EvidenceUsed | None) -> dict[str, Any] | None:
+    if evidence is None:
+        return None
     return {
         "path": text(evidence.path),
         "sha256": evidence.sha256,

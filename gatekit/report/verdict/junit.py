@@ -163,13 +163,17 @@ def _rule(rule: RuleResult, indent: str) -> Iterator[str]:
 
 def _error(error: GatekitError) -> _Case:
     place = error.location
+    name, details, file, line = error.error_id, str(error), None, None
+    if place is not None:
+        name, file, line = f"{error.error_id} at {place}", place.path, place.line
+        details = "\n".join(filter(None, [details, place.source_line]))
     return _Case(
-        name=error.error_id if place is None else f"{error.error_id} at {place}",
+        name=name,
         suite="gatekit",
         result="error",
         type=error.error_id,
         message=error.message if error.remedy is None else f"{error.message}; {error.remedy}",
-        details="\n".join(filter(None, [str(error), place.source_line if place else None])),
-        file=None if place is None else place.path,
-        line=None if place is None else place.line,
+        details=details,
+        file=file,
+        line=line,
     )

@@ -166,8 +166,7 @@ def _rule_rows(rule: RuleResult, gate: str, label: str, depth: int, explain: boo
 
 
 def _table(rows: Sequence[_Row], width: int) -> Iterator[Line]:
-    widths = [max(len(row.cells[i]) for row in rows) if rows else 0 for i in range(len(HEADINGS))]
-    widths = [max(found, len(heading)) for found, heading in zip(widths, HEADINGS, strict=True)]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *(row.cells for row in rows), strict=True)]
     # What a few outcomes say in addition may stand beyond the edge rather than take room from every name.
     widths[-1] = len(OUTCOMES[Outcome.INCONCLUSIVE])
     names = max((len(_name(row)) for row in rows), default=0)

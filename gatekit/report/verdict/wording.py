@@ -188,14 +188,11 @@ def _because(verdict: Verdict, named: Callable[[str], str]) -> str:
     gates = [(policy, gate) for policy in verdict.policies for gate in policy.gates]
     if not gates:
         return "no gate was evaluated"
-    names = {
-        outcome: [
-            named(gate.name if len(verdict.policies) == 1 else f"{policy.id}/{gate.name}")
-            for policy, gate in gates
-            if gate.enforced and gate.outcome is outcome
-        ]
-        for outcome in Outcome
-    }
+    names: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
+    for policy, gate in gates:
+        if gate.enforced:
+            own = gate.name if len(verdict.policies) == 1 else f"{policy.id}/{gate.name}"
+            names[gate.outcome].append(named(own))
     because = []
     if names[Outcome.FAIL]:
         because.append(_listed(names[Outcome.FAIL], "fails", "fail"))

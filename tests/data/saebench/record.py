@@ -1,7 +1,7 @@
 """Makes the result files beside it: SAEBench 0.6 and sae-probes as released, on a two-layer model trained for a minute.
 
 Run in an empty folder, in the runners environment: `python record.py OUT`. Nothing is downloaded. What is replaced is
-where SAEBench would fetch a model or a data set; everything that measures and writes is its own code.
+where SAEBench would fetch a model or a dataset; everything that measures and writes is its own code.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ def test_rp1_reads_the_topk_saebench_summary(tmp_path: Path) -> None:
 
 
 def test_contradictory_duplicates_are_named_with_both_files(tmp_path: Path) -> None:
-    """Same checkpoint, same eight data sets, two deltas: the second run read a stale probe cache (D3)."""
+    """Same checkpoint, same eight datasets, two deltas: the second run read a stale probe cache (D3)."""
     summaries = imported(tmp_path / "a", SINGLE_SEED) + imported(tmp_path / "b", FRONTIER)
     found = {
         (Path(error.location.path).name.split("-")[2], error.message)
@@ -229,7 +229,7 @@ def test_a_record_carries_its_checkpoint_digest_and_delta(
 
 
 def test_eight_and_sixteen_data_sets_are_different_protocols(tmp_path: Path) -> None:
-    """D7: the selector compared means over eight data sets with means over sixteen."""
+    """D7: the selector compared means over eight datasets with means over sixteen."""
     frontier = next(s for s in imported(tmp_path, FRONTIER) if s.kind == "saebench")
     scaling = next(s for s in imported(tmp_path, SCALING) if s.kind == "saebench")
     assert (len(frontier.protocol.datasets), len(scaling.protocol.datasets)) == (8, 16)

@@ -207,7 +207,7 @@ def test_a_dense_mean_over_other_data_sets_is_not_reported(tmp_path: Path, subje
         path = tmp_path / f"{seed}.json"
         path.write_text(json.dumps(value))
         paths.append(f"{seed}={path}")
-    with pytest.raises(GatekitError, match="the mean over the data sets is") as refused:
+    with pytest.raises(GatekitError, match="the mean over the datasets is") as refused:
         import_summaries("saebench", paths[:1], ImportOptions(k=5))
     assert refused.value.error_id == "adapter.contradiction"
     observed = single(tmp_path, paths, subject=subject, k=5)

@@ -29,7 +29,9 @@ def sae_subject(summary: Field, trained: Trained) -> Json:
     config, meta = summary["config"], summary["sae_meta"]
     architecture = meta.get("architecture") or config.get("architecture_override")
     k = meta.get("k")
-    known = trained.seed is not None and trained.sha256 is not None
+    checkpoints = []
+    if trained.seed is not None and trained.sha256 is not None:
+        checkpoints = [{"seed": trained.seed, "sha256": trained.sha256}]
     return {
         "model": {"name": config["model_name"].name(), "digest": None},
         "hook": config["hook_name"].name(),
@@ -37,7 +39,7 @@ def sae_subject(summary: Field, trained: Trained) -> Json:
         "architecture": "unrecorded" if architecture is None else architecture.identifier(),
         "d_sae": meta["d_sae"].integer(1),
         "k": None if k is None else k.integer(1),
-        "checkpoints": [{"seed": trained.seed, "sha256": trained.sha256}] if known else [],
+        "checkpoints": checkpoints,
     }
 
 
@@ -66,7 +68,7 @@ def saebench_protocol(summary: Field, trained: Trained) -> Json:
     config = summary["config"]
     datasets = named_datasets(config["dataset_names"].items())
     if config["dataset_count"].integer(1) != len(datasets):
-        raise config["dataset_count"].refuse("contradiction", f"{len(datasets)} data sets are listed")
+        raise config["dataset_count"].refuse("contradiction", f"{len(datasets)} datasets are listed")
     return {
         "name": "husai.saebench",
         "seeds": [] if trained.seed is None else [trained.seed],
@@ -89,7 +91,7 @@ def saebench_protocol(summary: Field, trained: Trained) -> Json:
 
 
 def saebench_measurements(summary: Field) -> Json:
-    """Return the AUC of the best k and its difference from the dense probe's, means over data sets of one SAE."""
+    """Return the AUC of the best k and its difference from the dense probe's, means over datasets of one SAE."""
     result = summary["summary"]
     if (error := result.get("error")) is not None:
         raise error.refuse("failed_run", "the benchmark reports an error and no result")

@@ -1,4 +1,4 @@
-"""ood_stress_summary.json: two SAEBench runs of one SAE on two sets of data sets.
+"""ood_stress_summary.json: two SAEBench runs of one SAE on two groups of datasets.
 
 HUSAI's `ood_drop` subtracts (SAE minus dense probe) out of distribution from the same in distribution, so it is the
 drop beyond the dense probe's own: `auc_drop_above_baseline`. The SAE probe's own drop, `auc_drop`, is the difference of
@@ -75,7 +75,7 @@ def _protocol(file: Field, first: Field, second: Field) -> Json:
     for summary, key in ((first, "id"), (second, "ood")):
         stated = file.at("datasets", key)
         if stated.value != summary.at("config", "dataset_names").value:
-            raise stated.refuse("contradiction", "the run was made on other data sets")
+            raise stated.refuse("contradiction", "the run was made on other datasets")
     names = {dataset["name"] for dataset in inside["datasets"]}
     if shared := [dataset["name"] for dataset in outside["datasets"] if dataset["name"] in names]:
         raise file["datasets"].refuse("contradiction", f"'{shared[0]}' is in and out of distribution")
@@ -84,6 +84,7 @@ def _protocol(file: Field, first: Field, second: Field) -> Json:
         "dataset_count": len(inside["datasets"]) + len(outside["datasets"]),
         "id_dataset_count": len(inside["datasets"]),
         "ood_dataset_count": len(outside["datasets"]),
+        # Not worded anew: settings are part of the digest by which older imports are compared with newer ones.
         "split": "by data set; the domains last in the alphabet are out of distribution",
     }
     return {

@@ -83,7 +83,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
         UsageError: an option that none of the files needs.
     """
     if options.k is not None or options.datasets is not None:
-        raise UsageError("HUSAI results have their probe size and data sets fixed; drop the options for them")
+        raise UsageError("HUSAI results have their probe size and datasets fixed; drop the options for them")
     stated_time(options.finished)
     files = [root(read_json(path)) for path in paths]
     beside = [root(read_json(path)) for path in options.context]

@@ -37,7 +37,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
     Args:
         paths: `FILE` or `SEED=FILE`; baselines of raw sae-probes results without a seed.
         options: `subject` for observations; `k` where several probe sizes were run; `datasets` for digests over the
-            data sets' content; `finished` for raw sae-probes results, which state no time.
+            datasets' content; `finished` for raw sae-probes results, which state no time.
 
     Raises:
         GatekitError: `json.*`; `adapter.*` for files that do not fit together or hold no measurement.
@@ -95,7 +95,7 @@ def _with_digests(one: Measured, path: str) -> Measured:
 
 
 def _observed(group: Sequence[Measured], subject: Json, subject_path: str, options: ImportOptions) -> Imported:
-    """Return one summary with an observation per seed, or per seed and data set."""
+    """Return one summary with an observation per seed, or per seed and dataset."""
     by_seed = _by_seed(group, subject, subject_path)
     seeds = sorted(by_seed)
     first = by_seed[seeds[0]]

@@ -50,7 +50,7 @@ class Measured:
     protocol: Json
     """Everything but seeds and selection."""
     values: Mapping[str, Mapping[str, tuple[float, float | None]]]
-    """Measure -> data set -> (candidate, baseline); the data set is "" where a measure has none."""
+    """Measure -> dataset -> (candidate, baseline); the dataset is "" where a measure has none."""
     own: Mapping[str, Own]
     """Measure -> SAEBench's own number, for an import without observations."""
     millis: int | None
@@ -81,17 +81,25 @@ def shape_of(file: Field) -> Shape:
     place = config if config.get("hook_name") is not None or not config.has("metadata") else config["metadata"]
     k = config.get("k")
     architecture = config.get("architecture")
-    model, hook = place.get("model_name"), place.get("hook_name")
-    release, identifier = file.get("sae_lens_release_id"), file.get("sae_lens_id")
     return Shape(
-        model=None if model is None else model.name(),
-        hook=None if hook is None else hook.name(),
+        model=_name_in(place, "model_name"),
+        hook=_name_in(place, "hook_name"),
         d_model=config["d_in"].integer(1),
         d_sae=config["d_sae"].integer(1),
         k=None if k is None else k.integer(1),
         architecture=architecture.text() if architecture is not None and architecture.value else None,
-        name="/".join(part.text() for part in (release, identifier) if part is not None) or "unnamed",
+        name=_released_as(file) or "unnamed",
     )
+
+
+def _name_in(place: Field, key: str) -> str | None:
+    found = place.get(key)
+    return None if found is None else found.name()
+
+
+def _released_as(file: Field) -> str:
+    parts = (file.get("sae_lens_release_id"), file.get("sae_lens_id"))
+    return "/".join(part.text() for part in parts if part is not None)
 
 
 def seed_of(file: Field, given: int | None) -> int | None:
@@ -111,7 +119,7 @@ def versions(file: Field) -> dict[str, str]:
 
 
 def unpathed(name: Field) -> Field:
-    """Return the name of a data set without the folder where it lay: no path of a machine enters a summary."""
+    """Return the name of a dataset without the folder where it lay: no path of a machine enters a summary."""
     text = name.text()
     if text.startswith((".", "/", "~")):
         return Field(name.document, name.tokens, text.rstrip("/").rpartition("/")[2])

@@ -1,4 +1,4 @@
-"""Probing results, one entry per data set: SAEBench's own sparse probing, and its wrapper around sae-probes."""
+"""Probing results, one entry per dataset: SAEBench's own sparse probing, and its wrapper around sae-probes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Dialect:
     """Our measure, the metric's name in the file."""
     settings: tuple[str, ...]
     suffix: str
-    """What the eval appends to a data set's name in its details."""
+    """What the eval appends to a dataset's name in its details."""
 
 
 SPARSE_PROBING = Dialect(
@@ -71,16 +71,16 @@ def choose_k(ks: Sequence[int], wanted: int | None, at: Field) -> int:
 
 
 def probing_result(source: Source, dialect: Dialect, wanted_k: int | None, *, means_used: bool) -> Measured:
-    """Read a probing result: per data set the score of the k-sparse probe and of the dense probe.
+    """Read a probing result: per dataset the score of the k-sparse probe and of the dense probe.
 
     Args:
         source: the file.
         dialect: which of the two evals.
         wanted_k: probe size, None where only one was run.
-        means_used: SAEBench's means will be reported, so the dense probe's must cover the same data sets.
+        means_used: SAEBench's means will be reported, so the dense probe's must cover the same datasets.
 
     Raises:
-        GatekitError: a data set is missing, is there twice or was not planned (a stale cache); a metric is missing;
+        GatekitError: a dataset is missing, is there twice or was not planned (a stale cache); a metric is missing;
             the file's own mean is not the mean of its entries.
     """
     file = source.file
@@ -96,7 +96,7 @@ def probing_result(source: Source, dialect: Dialect, wanted_k: int | None, *, me
         cells = {name: _cell(detail, f"sae_top_{k}_{metric}", f"llm_{metric}") for name, detail in details.items()}
         if len({baseline is None for _, baseline in cells.values()}) > 1:
             without = next(name for name, (_, baseline) in cells.items() if baseline is None)
-            raise details[without].refuse("incomplete", f"no llm_{metric} here, though other data sets have one")
+            raise details[without].refuse("incomplete", f"no llm_{metric} here, though other datasets have one")
         compared = all(baseline is not None for _, baseline in cells.values())
         values[measure] = {name: (candidate, None) for name, (candidate, _) in cells.items()}
         own[measure] = _own_mean(file, "sae", f"sae_top_{k}_{metric}", [candidate for candidate, _ in cells.values()])
@@ -142,7 +142,7 @@ def _settings(config: Field, dialect: Dialect) -> Json:
 
 
 def _details(file: Field, planned: Sequence[str], dialect: Dialect) -> dict[str, Field]:
-    """Return the entry of every planned data set, and no other."""
+    """Return the entry of every planned dataset, and no other."""
     found: dict[str, Field] = {}
     for detail in file["eval_result_details"].items():
         field = detail["dataset_name"]
@@ -151,7 +151,7 @@ def _details(file: Field, planned: Sequence[str], dialect: Dialect) -> dict[str,
             raise field.refuse("name", f"expected a name that ends in '{dialect.suffix}'")
         name = name.removesuffix(dialect.suffix)
         if name in found:
-            raise field.refuse("duplicate", f"the data set '{name}' is there twice")
+            raise field.refuse("duplicate", f"the dataset '{name}' is there twice")
         if name not in planned:
             raise field.refuse("unplanned", f"'{name}' is not in eval_config.dataset_names: a stale results folder?")
         found[name] = detail
@@ -194,4 +194,4 @@ def _stated(file: Field, side: str, name: str) -> Field:
 def _same_mean(stated: Field, parts: Sequence[float]) -> None:
     mean = math.fsum(parts) / len(parts)
     if not abs(stated.number() - mean) <= 1e-9:
-        raise stated.refuse("contradiction", f"says {stated.value!r}, the mean over the data sets is {mean!r}")
+        raise stated.refuse("contradiction", f"says {stated.value!r}, the mean over the datasets is {mean!r}")

@@ -1,6 +1,6 @@
-"""What sae-probes writes itself: one array per data set, an entry per probe size, and a file per dense baseline.
+"""What sae-probes writes itself: one array per dataset, an entry per probe size, and a file per dense baseline.
 
-The files name the data set and the hook and nothing else: model, width and seed come from the user.
+The files name the dataset and the hook and nothing else: model, width and seed come from the user.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def raw_results(sources: Sequence[Source], wanted_k: int | None) -> list[Measure
     """Read sae-probes files: those with `SEED=` are an SAE's, those with a `method` are baselines of all seeds.
 
     Raises:
-        GatekitError: a data set is there twice, or has no baseline while others have one.
+        GatekitError: a dataset is there twice, or has no baseline while others have one.
     """
     baselines: dict[str, Field] = {}
     method = ""
@@ -104,16 +104,18 @@ def _measured(seed: int, members: Sequence[_Probed], baselines: dict[str, Field]
                 for name, score in scores.items()
             }
     used = [*cells.values(), *(baselines[name] for name in compared)]
+    documents = {field.document.sha256: field.document for field in used}
+    datasets = named_datasets([entry["dataset"] for entry in cells.values()])
     return Measured(
         kind="sae_probes",
         file=first,
-        documents=tuple(sorted({field.document.sha256: field.document for field in used}.values(), key=_order)),
+        documents=tuple(sorted(documents.values(), key=_order)),
         seed=seed,
         shape=Shape(None, members[0].hook, None, None, None, None, f"seed{seed}"),
         protocol={
             "name": "sae_probes.raw",
             "rows": 0,
-            "datasets": named_datasets([entry["dataset"] for entry in cells.values()]),
+            "datasets": datasets,
             "ks": [first["k"].integer(1)],
             "baseline": {"kind": "dense_probe" if compared else "none", "subject": None},
             "settings": {

@@ -21,7 +21,7 @@ class Source:
     """One file and the seed that the user gave it."""
 
     file: Field
-    """An object, or the array that sae-probes writes per data set."""
+    """An object, or the array that sae-probes writes per dataset."""
     seed: int | None
 
 
