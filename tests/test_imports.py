@@ -22,7 +22,7 @@ ALLOWED = {
     "kinds": {"errors", "exit_codes", "plugins"},
     "evidence": {"errors", "exit_codes", "plugins", "kinds"},
     "stats": {"errors"},
-    "policy": {"errors", "kinds", "evidence"},
+    "policy": {"errors", "exit_codes", "kinds", "evidence", "plugins"},
     "repo": {"errors", "exit_codes"},
     "gates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats"},
     "claims": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo", "gates"},
@@ -71,6 +71,11 @@ def test_inside_gatekit_imports_point_one_way() -> None:
                 if target != package and target not in ALLOWED[package]:
                     wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert wrong == []
+
+
+def test_gatekit_never_imports_the_plug_ins_that_come_with_it() -> None:
+    for path in sorted((ROOT / "gatekit").rglob("*.py")):
+        assert "gatekit_husai" not in {name.split(".")[0] for name in imported(path)}, path
 
 
 def test_gatekit_never_imports_runners_or_torch() -> None:

@@ -93,7 +93,7 @@ def test_an_editable_install_reads_the_schemas_of_the_checkout(tmp_path: Path) -
     assert texts == SCHEMAS
 
 
-def test_the_wheel_holds_the_two_packages_and_nothing_else(built: Path) -> None:
+def test_the_wheel_holds_the_three_packages_and_nothing_else(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = wheel.namelist()
     assert {name.split("/")[0].removesuffix(".dist-info").split("-")[0] for name in names} == {

@@ -68,7 +68,7 @@ def command(
 ) -> None:
     """Turn another tool's result FILES into summaries that the gate can read.
 
-    NAME is the tool: saebench, husai, or what another package adds; or `table` for a CSV, JSON lines or parquet file
+    NAME is the tool: saebench, or what a package adds; or `table` for a CSV, JSON lines or parquet file
     with an observation a row: `gatekit import table results.csv --kind KIND --subject subject.yaml`.
     Observations are imported as such; a number without observations is imported as reported, which a policy must allow.
     A file that does not record its seed is given as SEED=FILE: `gatekit import saebench --subject subject.json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,13 @@ import rich_click as click
 
 from gatekit.cli.delivery import terminal_width
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_kinds, load_policies, the_time
-from gatekit.errors import GatekitError, UsageError
+from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.several_files import check_apart, write_together
 from gatekit.exit_codes import ExitCode
 from gatekit.kinds import Kinds
 from gatekit.policy import Policy
-from gatekit.policy.model import LegacySelection, Selection
+from gatekit.policy.mode import ModeSelection, policy_mode
+from gatekit.policy.model import Selection
 from gatekit.report import inert
 
 if TYPE_CHECKING:
@@ -55,12 +56,14 @@ def command(
     time = the_time(now)
     kinds = load_kinds()
     policy, section, errors = _policy(policies, kinds)
-    if isinstance(section, LegacySelection):
-        from gatekit.cli.legacy_select import select_legacy
-
+    if isinstance(section, ModeSelection):
         if errors:
             raise errors[0]
-        return select_legacy(evidence, policy, out, replace)
+        choice = policy_mode(section.method, Location(policy.path)).choose(policy, evidence)
+        if out is not None and choice.files:
+            _write(out, dict(choice.files), replace)
+        click.echo("\n".join(choice.lines))
+        return choice.code
     summaries, evidence_errors = load_evidence(evidence, kinds)
     signers, signature_errors = load_signers(evidence, summaries, [policy], keys, time)
     selected = select(policy, section, summaries, time, [*errors, *evidence_errors, *signature_errors], signers)
@@ -69,8 +72,7 @@ def command(
     winner = selected.winner
     if out is not None and winner is not None and robust is not None and selected.code is ExitCode.PASS:
         files = _files(selected, winner, robust)
-        remedy = "--replace overwrites an earlier selection; or choose another --out"
-        write_together({Path(out) / name: data for name, data in files.items()}, replace, remedy)
+        _write(out, files, replace)
     click.echo(render(selected, robust, terminal_width()), nl=False)
     if files and out is not None:
         click.echo(f"{inert.terminal(out)}: {', '.join(files)}", err=True)
@@ -81,7 +83,7 @@ def command(
     return selected.code
 
 
-def _policy(paths: Sequence[str], kinds: Kinds) -> tuple[Policy, Selection | LegacySelection, list[GatekitError]]:
+def _policy(paths: Sequence[str], kinds: Kinds) -> tuple[Policy, Selection | ModeSelection, list[GatekitError]]:
     """Return the one policy that selects.
 
     Raises:
@@ -101,6 +103,11 @@ def _policy(paths: Sequence[str], kinds: Kinds) -> tuple[Policy, Selection | Leg
     section = able[0].selection
     assert section is not None
     return able[0], section, errors
+
+
+def _write(out: str, files: Mapping[str, bytes], replace: bool) -> None:
+    remedy = "--replace overwrites an earlier selection; or choose another --out"
+    write_together({Path(out) / name: data for name, data in files.items()}, replace, remedy)
 
 
 def _files(selected: Selected, winner: Compared, robust: Robustness) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from typing import Literal
 from gatekit.errors import Location
 from gatekit.kinds import MeasureSpec
 from gatekit.policy.limits import Against, Limits, effect_name, ends
+from gatekit.policy.mode import ModeSelection
 
 DEFAULT_CONFIDENCE = 0.95
 """One-sided; what the field calls "95 %"."""
@@ -165,20 +166,6 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class LegacySelection:
-    """HUSAI's selector, which scores against the pool at hand; only for policies with `legacy: true`."""
-
-    weight_saebench: float
-    weight_cebench: float
-    weight_train_ev: float
-    min_seeds_per_group: int
-    use_lower_bound: bool
-    """Score mean - 1.96 sd / sqrt(n) in place of the mean."""
-    require_both: bool
-    """Leave out what lacks one of the two external benchmarks."""
-
-
-@dataclass(frozen=True)
 class Policy:
     """One policy file."""
 
@@ -194,7 +181,7 @@ class Policy:
     signed_by: SignedBy | None
     gates: tuple[Gate, ...]
     waivers: tuple[Waiver, ...]
-    selection: Selection | LegacySelection | None = None
+    selection: Selection | ModeSelection | None = None
     """How a candidate is chosen, where `gatekit select` may choose one."""
 
 

@@ -9,14 +9,15 @@ from gatekit.evidence.strict_yaml import Node, YamlDocument
 from gatekit.kinds import Kinds
 from gatekit.policy import fields
 from gatekit.policy.limits import AtLeast, AtMost, Limits
-from gatekit.policy.model import LegacySelection, Score, Selection, Threshold
+from gatekit.policy.mode import ModeSelection, policy_mode
+from gatekit.policy.model import Score, Selection, Threshold
 from gatekit.policy.settings import Settings, kind_from, measure_from
 
 SELECTION_KEYS = ("scores", "eligibility", "pareto", "ties", "seeds", "may_differ", "weight_grid")
 VALUE_KEYS = ("from", "measure", "use", "protocol")
 SCORE_KEYS = (*VALUE_KEYS, "worst", "best", "weight")
-LEGACY_KEYS = ("method", "weights", "min_seeds_per_group", "uncertainty", "require_both")
-LEGACY_WEIGHTS = ("saebench", "cebench", "train_ev")
+METHOD = r"[a-z][a-z0-9_-]{0,63}"
+"""The form of a method's name, which is that of an entry point."""
 DEFAULT_WEIGHT_GRID = 10
 """Tenths: fine enough to see where a choice turns, and 66 weightings of three scores can still be read."""
 MAX_WEIGHT = 1e6
@@ -25,7 +26,7 @@ MAX_SEED = 4_294_967_295
 
 def selection_from(
     document: YamlDocument, node: Node, defaults: Settings, gates: Sequence[str], legacy: bool, kinds: Kinds
-) -> Selection | LegacySelection:
+) -> Selection | ModeSelection:
     """Return the section; the one with a `method` belongs to legacy policies alone.
 
     Args:
@@ -36,9 +37,9 @@ def selection_from(
         legacy: whether the policy says `legacy: true`.
         kinds: where the tables of measures are looked up.
     """
-    given = fields.mapping(document, node, "selection", (*SELECTION_KEYS, *LEGACY_KEYS))
-    if "method" in given:
-        return _legacy(document, node, legacy)
+    entries = {str(key.value): value for key, value in fields.entries(document, node, "selection")}
+    if "method" in entries:
+        return _by_method(document, node, entries, legacy)
     given = fields.mapping(document, node, "selection", SELECTION_KEYS)
     if legacy:
         raise fields.refusal(
@@ -183,8 +184,7 @@ def _seeds(document: YamlDocument, node: Node) -> tuple[tuple[int, ...], tuple[i
     return select, confirm
 
 
-def _legacy(document: YamlDocument, node: Node, legacy: bool) -> LegacySelection:
-    given = fields.mapping(document, node, "a legacy selection", LEGACY_KEYS)
+def _by_method(document: YamlDocument, node: Node, given: Mapping[str, Node], legacy: bool) -> ModeSelection:
     if not legacy:
         raise fields.refusal(
             document,
@@ -193,22 +193,7 @@ def _legacy(document: YamlDocument, node: Node, legacy: bool) -> LegacySelection
             "a selection by `method` scores against the pool: who else is compared decides the order",
             "use `scores` with fixed scales; only a policy with legacy: true may use it",
         )
-    fields.choice(document, given["method"], "method", ["husai"])
-    weights = fields.mapping(
-        document, fields.required(document, node, given, "weights", "a legacy selection"), "weights", LEGACY_WEIGHTS
-    )
-    shares = {
-        key: fields.number(document, fields.required(document, given["weights"], weights, key, "weights"), key)
-        for key in LEGACY_WEIGHTS
-    }
-    uncertainty = fields.required(document, node, given, "uncertainty", "a legacy selection")
-    minimum = fields.required(document, node, given, "min_seeds_per_group", "a legacy selection")
-    both = fields.required(document, node, given, "require_both", "a legacy selection")
-    return LegacySelection(
-        weight_saebench=shares["saebench"],
-        weight_cebench=shares["cebench"],
-        weight_train_ev=shares["train_ev"],
-        min_seeds_per_group=fields.integer(document, minimum, "min_seeds_per_group", 1, 10_000),
-        use_lower_bound=fields.choice(document, uncertainty, "uncertainty", ["point", "lcb"]) == "lcb",
-        require_both=fields.flag(document, both, "require_both"),
-    )
+    method = fields.text(document, given["method"], "method", METHOD)
+    mode = policy_mode(method, document.location(given["method"]))
+    fields.mapping(document, node, f"a selection by '{method}'", ("method", *mode.keys))
+    return ModeSelection(method, mode.read(document, node))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatekit.policy.changes import Change, Detail, bound_word, factors, field_changes, meaning, step
-from gatekit.policy.model import LegacySelection, Policy, Score, Selection, SignedBy, Threshold, Waiver
+from gatekit.policy.mode import ModeSelection
+from gatekit.policy.model import Policy, Score, Selection, SignedBy, Threshold, Waiver
 
 
 def setting_changes(old: Policy, new: Policy) -> list[Detail]:
@@ -39,14 +40,14 @@ def _signed_by(old: SignedBy | None, new: SignedBy | None) -> list[Detail]:
     return field_changes(old, new, {"roles": roles, "threshold": keys})
 
 
-def _selection(old: Selection | LegacySelection | None, new: Selection | LegacySelection | None) -> list[Detail]:
+def _selection(old: Selection | ModeSelection | None, new: Selection | ModeSelection | None) -> list[Detail]:
     """Any change: who is selected has no tighter or looser, and a choice made to fit must be seen."""
     if meaning(old) == meaning(new):
         return []
     if not isinstance(old, Selection) or not isinstance(new, Selection):
-        words = {type(None): "none", LegacySelection: "by another system's method", Selection: "by fixed scales"}
+        words = {type(None): "none", ModeSelection: "by another system's method", Selection: "by fixed scales"}
         if type(old) is type(new):
-            return [Detail(Change.INCOMPARABLE, "selection: settings of the legacy method changed")]
+            return [Detail(Change.INCOMPARABLE, "selection: settings of the other method changed")]
         return [Detail(Change.INCOMPARABLE, f"selection {words[type(old)]} -> {words[type(new)]}")]
 
     def values(name: str, words: Callable[[Any], str]) -> Callable[[Selection, Selection], list[Detail]]:

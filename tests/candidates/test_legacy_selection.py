@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from acceptance.console_script import gatekit
 
-from gatekit.candidates.legacy import ResultFile, select_as_husai
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_json
 from gatekit.policy import read_policy
-from gatekit.policy.model import LegacySelection, Policy
+from gatekit.policy.mode import ModeSelection
+from gatekit.policy.model import Policy
+from gatekit_husai.selecting import ResultFile, select_as_husai
+from gatekit_husai.settings import HusaiSettings
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "husai"
@@ -128,8 +130,9 @@ def test_the_selections_have_the_recorded_counts_winner_and_score(
 
 def with_settings(**changes: Any) -> Policy:
     policy = read_policy(str(POLICY))
-    assert isinstance(policy.selection, LegacySelection)
-    return replace(policy, selection=replace(policy.selection, **changes))
+    assert isinstance(policy.selection, ModeSelection)
+    assert isinstance(policy.selection.settings, HusaiSettings)
+    return replace(policy, selection=replace(policy.selection, settings=replace(policy.selection.settings, **changes)))
 
 
 def test_its_winner_changes_when_four_losers_are_removed() -> None:

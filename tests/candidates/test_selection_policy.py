@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,15 @@ import builders
 import jsonschema
 import pytest
 from candidates import pools
+from candidates.other_mode import OtherSettings
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.schemas import schema
 from gatekit.evidence.summary import parse_time
 from gatekit.policy import diff_policy, lint, parse_policy
 from gatekit.policy.diff import Change
-from gatekit.policy.model import LegacySelection, Selection
+from gatekit.policy.mode import ModeSelection
+from gatekit.policy.model import Selection
 from gatekit.policy.selection import SELECTION_KEYS
 
 NOW = parse_time(builders.NOW)
@@ -205,9 +209,27 @@ def test_a_change_of_a_legacy_selection_needs_approval() -> None:
         parse_policy(json.dumps(document({**LEGACY, "min_seeds_per_group": n}, legacy=True)).encode(), "p.yaml")
         for n in (3, 4)
     )
-    assert isinstance(one.selection, LegacySelection)
+    assert isinstance(one.selection, ModeSelection)
     assert diff_policy(one, other).change is Change.INCOMPARABLE
     assert diff_policy(one, one).change is Change.UNCHANGED
+
+
+def test_a_method_that_no_package_brings_is_one_error_at_its_place() -> None:
+    with pytest.raises(GatekitError) as caught:
+        parse_policy(json.dumps(document({**LEGACY, "method": "unheard_of"}, legacy=True)).encode(), "p.yaml")
+    assert caught.value.error_id == "policy.mode"
+    assert "no policy mode 'unheard_of'" in str(caught.value)
+    assert str(caught.value).startswith("p.yaml:1:")
+
+
+def test_a_mode_of_another_package_is_found_by_its_method_as_ours_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("best_name", "candidates.other_mode:MODE", "gatekit.policy_modes")
+    points = EntryPoints([point])
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **kwargs: points.select(**kwargs))
+    policy = parse_policy(json.dumps(document({"method": "best_name", "prefix": "a"}, legacy=True)).encode(), "p.yaml")
+    assert policy.selection == ModeSelection("best_name", OtherSettings("a"))
+    with pytest.raises(GatekitError, match="unknown key 'suffix' in a selection by 'best_name'"):
+        parse_policy(json.dumps(document({"method": "best_name", "suffix": "a"}, legacy=True)).encode(), "p.yaml")
 
 
 def test_the_example_of_the_page_is_a_sound_selection() -> None:

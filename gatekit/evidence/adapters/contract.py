@@ -23,9 +23,6 @@ WHAT = "adapter"
 OBSERVED_WITH_SUBJECT = frozenset({"saebench"})
 """Adapters that import observations only when the user says what was measured, and reported numbers otherwise."""
 
-SELF_DESCRIBED = frozenset({"husai", "saebench"})
-"""Adapters of results that say themselves what was measured: a kind or measure that the user names is refused."""
-
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,180}\.json", re.ASCII)
 
 
@@ -71,6 +68,16 @@ class Adapter(Protocol):
         """Return the summaries that the files hold; raise GatekitError rather than guess."""
 
 
+def refuse_kind(name: str, options: ImportOptions) -> None:
+    """Refuse a kind or a measure that the user names, for an adapter whose files say what was measured.
+
+    Raises:
+        UsageError: one is named.
+    """
+    if (options.kind, options.measure) != (None, None):
+        raise UsageError(f"{name} results say themselves what was measured", "leave --kind and --measure out")
+
+
 def adapter_names() -> tuple[str, ...]:
     """Return the names that `load_adapter` takes, sorted."""
     return tuple(registered(GROUP, WHAT))
@@ -101,8 +108,6 @@ def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) ->
     """
     if not paths:
         raise UsageError("no result files to import")
-    if name in SELF_DESCRIBED and (options.kind, options.measure) != (None, None):
-        raise UsageError(f"{name} results say themselves what was measured", "leave --kind and --measure out")
     sources = source_entries(options.sources)
     files: dict[str, bytes] = {}
     for imported in load_adapter(name)(paths, options):

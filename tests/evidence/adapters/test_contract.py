@@ -14,8 +14,8 @@ import pytest
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.adapters import Imported, ImportOptions, adapter_names, import_summaries, load_adapter
-from gatekit.evidence.adapters.husai import import_files as husai_adapter
 from gatekit.evidence.adapters.saebench import import_files as saebench_adapter
+from gatekit_husai.importing import import_files as husai_adapter
 
 RECORDED = (
     Path(__file__).parents[2] / "data/husai/phase4e_stress_gated_release/run_20260213T204120Z_release_policy.json"

@@ -17,7 +17,7 @@ from gatekit.evidence.adapters.building import (
     stated_time,
     summary_document,
 )
-from gatekit.evidence.adapters.contract import Imported, ImportOptions
+from gatekit.evidence.adapters.contract import Imported, ImportOptions, refuse_kind
 from gatekit.evidence.adapters.saebench.core import core_result
 from gatekit.evidence.adapters.saebench.measured import Measured, Shape
 from gatekit.evidence.adapters.saebench.probing import SAE_PROBES, SPARSE_PROBING, probing_result
@@ -43,6 +43,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
         GatekitError: `json.*`; `adapter.*` for files that do not fit together or hold no measurement.
         UsageError: an option is missing, or none of the files needs it.
     """
+    refuse_kind("saebench", options)
     if options.context:
         raise UsageError("SAEBench results need no other files for context")
     stated_time(options.finished)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
 from gatekit.evidence.adapters.contract import Imported
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.husai.context import Context
+from gatekit_husai.importing.context import Context
 
 # The file does not say what was compared; these are the defaults of the script behind it: five TopK SAEs on the
 # modulus-113 transformer against as many Gaussian dictionaries. No SAE was trained on a random model.

@@ -12,6 +12,6 @@ CE-Bench results, frontier and scaling results, the three-seed summary. Others a
 
 from __future__ import annotations
 
-from gatekit.evidence.adapters.husai.shapes import import_files
+from gatekit_husai.importing.shapes import import_files
 
 __all__ = ["import_files"]

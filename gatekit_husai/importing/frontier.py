@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
 from gatekit.evidence.adapters.contract import Imported
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.husai.context import Context, checkpoint_key, checkpoint_name, failed
-from gatekit.evidence.adapters.husai.external import (
+from gatekit_husai.importing.context import Context, checkpoint_key, checkpoint_name, failed
+from gatekit_husai.importing.external import (
     Trained,
     cebench_measurements,
     cebench_protocol,

@@ -11,8 +11,8 @@ from __future__ import annotations
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
 from gatekit.evidence.adapters.contract import Imported
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.husai.context import Context, checkpoint_key, close, failed
-from gatekit.evidence.adapters.husai.external import (
+from gatekit_husai.importing.context import Context, checkpoint_key, close, failed
+from gatekit_husai.importing.external import (
     sae_subject,
     saebench_measurements,
     saebench_protocol,

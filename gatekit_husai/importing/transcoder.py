@@ -9,8 +9,8 @@ from __future__ import annotations
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
 from gatekit.evidence.adapters.contract import Imported
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.husai.context import Context, close
-from gatekit.evidence.adapters.husai.release import ENDS_CONFIDENCE, ENDS_METHOD
+from gatekit_husai.importing.context import Context, close
+from gatekit_husai.importing.release import ENDS_CONFIDENCE, ENDS_METHOD
 
 MEASURE = "mmcs_transcoder_minus_sae"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gatekit.evidence.adapters.building import Json, file_name, named_datasets, reported, summary_document
 from gatekit.evidence.adapters.contract import Imported
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.husai.context import Context, checkpoint_name, close, public_subject
+from gatekit_husai.importing.context import Context, checkpoint_name, close, public_subject
 
 _SEED = re.compile(r"_seed(\d{1,10})$", re.ASCII)
 

@@ -15,7 +15,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
-from gatekit.policy.model import LegacySelection, Policy
+from gatekit.policy.mode import ModeSelection
+from gatekit.policy.model import Policy
+from gatekit_husai.settings import HusaiSettings
 
 Json = dict[str, Any]
 
@@ -50,8 +52,9 @@ def select_as_husai(policy: Policy, files: Sequence[ResultFile]) -> Json:
         GatekitError: `legacy.policy`: the policy is not a legacy one; `legacy.records`: a file has no records of a
             known kind.
     """
-    settings = policy.selection
-    if not policy.legacy or not isinstance(settings, LegacySelection):
+    selection = policy.selection
+    settings = selection.settings if isinstance(selection, ModeSelection) else None
+    if not policy.legacy or not isinstance(settings, HusaiSettings):
         message = "HUSAI's selector scores against the pool: only a policy with legacy: true may use it"
         raise GatekitError("legacy.policy", message, Location(policy.path))
     order: tuple[Callable[[ResultFile], list[Json] | None], ...] = (_frontier, _scaling, _assignment)
@@ -209,13 +212,13 @@ def _at(record: Any, *path: str) -> Any:
     return record
 
 
-def _is_eligible(candidate: Json, settings: LegacySelection) -> bool:
+def _is_eligible(candidate: Json, settings: HusaiSettings) -> bool:
     if settings.require_both and any(candidate["metrics"][name] is None for name in (SAEBENCH, CEBENCH)):
         return False
     return all(code in (None, 0) for code in candidate["returncodes"].values())
 
 
-def _score(candidates: Sequence[Json], settings: LegacySelection) -> None:
+def _score(candidates: Sequence[Json], settings: HusaiSettings) -> None:
     """Add joint scores, each metric scaled to [0, 1] by the smallest and largest of these very candidates."""
     weights = (settings.weight_saebench, settings.weight_cebench, settings.weight_train_ev)
     scaled = {name: _min_max([c["metrics"][name] for c in candidates]) for name in (SAEBENCH, CEBENCH, TRAIN_EV)}
@@ -255,7 +258,7 @@ def _dominates(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return one[0] >= other[0] and one[1] >= other[1] and one != other
 
 
-def _grouped(name: str, rows: list[Json], settings: LegacySelection) -> Json:
+def _grouped(name: str, rows: list[Json], settings: HusaiSettings) -> Json:
     """One group under the name that its rows share: bounds over rows, and the row that scored best to stand for it."""
     best = max(rows, key=lambda row: row["selection"]["joint_score"])
     metrics: Json = {}

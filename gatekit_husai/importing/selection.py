@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
 from gatekit.evidence.adapters.contract import Imported
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.husai.context import Context, checkpoint_key, failed
-from gatekit.evidence.adapters.husai.frontier import Evaluated, evaluated, pooled
+from gatekit_husai.importing.context import Context, checkpoint_key, failed
+from gatekit_husai.importing.frontier import Evaluated, evaluated, pooled
 
 NORMAL_CONFIDENCE = 0.975
 """One-sided, as HUSAI claims; with 3 to 5 seeds a normal quantile holds less often than that."""

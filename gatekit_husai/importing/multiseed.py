@@ -8,8 +8,8 @@ import statistics
 from gatekit.evidence.adapters.building import file_name, reported, summary_document
 from gatekit.evidence.adapters.contract import Imported
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.husai.context import Context, close
-from gatekit.evidence.adapters.husai.selection import BOUND_METHOD, NORMAL_CONFIDENCE
+from gatekit_husai.importing.context import Context, close
+from gatekit_husai.importing.selection import BOUND_METHOD, NORMAL_CONFIDENCE
 
 
 def import_multiseed(file: Field, context: Context) -> list[Imported]:

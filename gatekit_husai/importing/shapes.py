@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from gatekit.errors import UsageError
 from gatekit.evidence.adapters.building import stated_time
-from gatekit.evidence.adapters.contract import Imported, ImportOptions
+from gatekit.evidence.adapters.contract import Imported, ImportOptions, refuse_kind
 from gatekit.evidence.adapters.fields import Field, root
-from gatekit.evidence.adapters.husai.context import Context
-from gatekit.evidence.adapters.husai.external import import_cebench, import_cebench_results, import_saebench
-from gatekit.evidence.adapters.husai.frontier import import_frontier, import_scaling
-from gatekit.evidence.adapters.husai.multiseed import import_multiseed
-from gatekit.evidence.adapters.husai.ood import import_ood
-from gatekit.evidence.adapters.husai.release import import_release_policy
-from gatekit.evidence.adapters.husai.selection import import_candidate, import_selection
-from gatekit.evidence.adapters.husai.transcoder import import_stress, import_sweep
 from gatekit.evidence.strict_json import read_json
+from gatekit_husai.importing.context import Context
+from gatekit_husai.importing.external import import_cebench, import_cebench_results, import_saebench
+from gatekit_husai.importing.frontier import import_frontier, import_scaling
+from gatekit_husai.importing.multiseed import import_multiseed
+from gatekit_husai.importing.ood import import_ood
+from gatekit_husai.importing.release import import_release_policy
+from gatekit_husai.importing.selection import import_candidate, import_selection
+from gatekit_husai.importing.transcoder import import_stress, import_sweep
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
             unknown one, `adapter.*` for a value that is missing, of the wrong type or at odds with another.
         UsageError: an option that none of the files needs.
     """
+    refuse_kind("husai", options)
     if options.k is not None or options.datasets is not None:
         raise UsageError("HUSAI results have their probe size and datasets fixed; drop the options for them")
     stated_time(options.finished)
