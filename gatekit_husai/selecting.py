@@ -158,7 +158,16 @@ def _assignment(file: ResultFile) -> list[Json] | None:
         flat = {**(record.get("external_eval") or {}), "checkpoint": checkpoint, "seed": seed}
         flat["train_metrics"] = {"explained_variance": _at(record, "explained_variance", "mean")}
         name = f"assignv3_lambda{record['lambda_consistency']}_seed{seed}"
-        found.append(_candidate(file, index, "assignment", name, "topk", flat, config))
+        found.append(
+            {
+                **_candidate(file, index, "assignment", name, "topk", flat, config),
+                "assignment": {
+                    "lambda_consistency": record["lambda_consistency"],
+                    "internal_lcb": _at(record, "selection_metrics", "internal_lcb"),
+                    "ev_drop": _at(record, "selection_metrics", "ev_drop"),
+                },
+            }
+        )
     return found
 
 

@@ -64,11 +64,15 @@ def content(file: str) -> Any:
     return read_json(str(DATA / file), SUMMARY_LIMITS).value
 
 
+def names_of(run: str) -> list[str]:
+    """The names that the recorded run knew its files by."""
+    config: dict[str, list[str]] = recorded(run)["config"]
+    return config["frontier_results"] + config["scaling_results"] + config.get("assignment_results", [])
+
+
 def inputs(run: str) -> list[ResultFile]:
     """The files under the names that the recorded run knew them by."""
-    config = recorded(run)["config"]
-    names = config["frontier_results"] + config["scaling_results"] + config.get("assignment_results", [])
-    return [ResultFile(name, content(file)) for name, file in zip(names, RUNS[run][1], strict=True)]
+    return [ResultFile(name, content(file)) for name, file in zip(names_of(run), RUNS[run][1], strict=True)]
 
 
 def reproduced(run: str, policy: Policy | None = None) -> dict[str, Any]:
@@ -144,6 +148,25 @@ def test_its_groups_merge_five_runs_of_different_hyper_parameters() -> None:
     group = next(g for g in reproduced("SEL4")["ranked_candidates"] if g["group_id"] == "routed_topk")
     assert group["seed_count"] == 15
     assert {seed["seed"] for seed in group["seed_candidates"]} == {42, 123, 456}
+
+
+def test_an_assignment_group_says_the_lambda_the_bound_and_the_drop_of_the_row_that_stands_for_it() -> None:
+    """The 24 fields that the selection with two rows a group recorded beside those of SEL4: three for each group."""
+    found = reproduced("SEL4", with_settings(min_seeds_per_group=2))
+    groups = [group for group in found["ranked_candidates"] if group["group_id"].startswith("assignv3_")]
+    assert len([path for path, _ in leaves({key: found[key] for key in SECTIONS}) if "/assignment/" in path]) == 24
+    for group in groups:
+        record = content(RUNS["SEL4"][1][names_of("SEL4").index(group["source_results"])])["records"][
+            group["row_index"]
+        ]
+        assert group["assignment"] == {
+            "lambda_consistency": record["lambda_consistency"],
+            "internal_lcb": record["trained_pwmcc"]["ci95_low"] - record["random_pwmcc"]["ci95_high"],
+            "ev_drop": record["selection_metrics"]["ev_drop"],
+        }
+    others = [group for group in found["ranked_candidates"] if group not in groups]
+    assert others
+    assert not any("assignment" in group for group in others)
 
 
 def test_no_policy_but_a_legacy_one_may_use_it() -> None:
