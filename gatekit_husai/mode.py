@@ -9,7 +9,6 @@ from typing import Any
 from gatekit import __version__
 from gatekit.errors import UsageError
 from gatekit.evidence import find_summaries
-from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_json
 from gatekit.evidence.strict_yaml import Node, YamlDocument
 from gatekit.exit_codes import ExitCode
 from gatekit.policy.mode import ModeChoice
@@ -17,6 +16,7 @@ from gatekit.policy.model import Policy
 from gatekit.report import inert
 from gatekit.report.json_values import written
 from gatekit.report.verdict.wording import number
+from gatekit_husai.result_files import read_result
 from gatekit_husai.selecting import CEBENCH, SAEBENCH, ResultFile, select_as_husai
 from gatekit_husai.settings import KEYS, HusaiSettings, read_settings
 
@@ -46,7 +46,7 @@ class HusaiMode:
             remedy = "name its results.json files, in order"
             raise UsageError("a legacy selection needs HUSAI's own result files", remedy)
         files = dict.fromkeys(file for path in paths for file in find_summaries([path]))
-        read = [read_json(file, SUMMARY_LIMITS) for file in files]
+        read = [read_result(file) for file in files]
         found = select_as_husai(policy, [ResultFile(each.path, each.value) for each in read])
         selected = found["selected_candidate"] is not None
         document: dict[str, Any] = {

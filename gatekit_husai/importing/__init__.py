@@ -6,8 +6,9 @@ one is written, the time of writing as `started` and `finished`. Two worlds shar
 addition transformer and Pythia-70m; they come out as different subjects.
 
 Shapes imported: release_policy (random_model only; the rest of that file repeats other files), selected_candidate,
-selection_summary, ood_stress_summary, transcoder_stress_summary, transcoder sweep, SAEBench and CE-Bench summaries, raw
-CE-Bench results, frontier and scaling results, the three-seed summary. Others are refused by name, with the reason.
+selection_summary, assignment_v3, ood_stress_summary, transcoder_stress_summary, transcoder sweep, SAEBench and
+CE-Bench summaries, raw CE-Bench results, frontier and scaling results, the three-seed summary. Others are refused by
+name, with the reason.
 """
 
 from __future__ import annotations

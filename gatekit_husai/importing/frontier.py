@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
 from gatekit.evidence.adapters.contract import Imported
@@ -33,12 +33,21 @@ class Evaluated:
     measurements: Json
 
 
-def evaluated(record: Field, kind: str, context: Context) -> Evaluated | None:
-    """Return one benchmark of a record, or None when it was not run or failed."""
+def evaluated(record: Field, kind: str, context: Context, trained: Trained | None = None) -> Evaluated | None:
+    """Return one benchmark of a record, or None when it was not run or failed.
+
+    Args:
+        record: holds the benchmarks' summaries and return codes.
+        kind: `saebench` or `cebench`.
+        context: what else is at hand.
+        trained: the SAE, where the record itself does not say which seed it is.
+    """
     summary = record.get(kind)
     if summary is None or failed(record.get(f"{kind}_returncode")) is not None:
         return None
-    trained = _trained(record)
+    if trained is None:
+        own = Trained(record["seed"].seed(), None, checkpoint_name(record["checkpoint"]))
+        trained = trained_of(record, record["checkpoint"], own)
     if kind == "saebench":
         protocol, measurements = saebench_protocol(summary, trained), saebench_measurements(summary)
         training = record.get("train_metrics")
@@ -54,12 +63,12 @@ def evaluated(record: Field, kind: str, context: Context) -> Evaluated | None:
     return Evaluated(kind, record, summary, trained, subject, protocol, measurements)
 
 
-def _trained(record: Field) -> Trained:
+def trained_of(record: Field, checkpoint: Field, trained: Trained) -> Trained:
     """Return the SAE of a record; the digest that its CE-Bench summary states holds for its SAEBench summary too.
 
-    Both must have evaluated the record's own checkpoint.
+    Both must have evaluated this very checkpoint.
     """
-    own = checkpoint_key(record["checkpoint"])
+    own = checkpoint_key(checkpoint)
     digest = None
     for kind in BENCHMARKS:
         summary = record.get(kind)
@@ -69,8 +78,7 @@ def _trained(record: Field) -> Trained:
         if checkpoint_key(path) != own:
             raise path.refuse("contradiction", f"the record's checkpoint is {own}")
         digest = summary["config"].get("checkpoint_sha256") or digest
-    name = checkpoint_name(record["checkpoint"])
-    return Trained(record["seed"].seed(), None if digest is None else digest.sha256(), name)
+    return replace(trained, sha256=None if digest is None else digest.sha256())
 
 
 def import_frontier(file: Field, context: Context) -> list[Imported]:

@@ -9,7 +9,7 @@ from gatekit.errors import UsageError
 from gatekit.evidence.adapters.building import stated_time
 from gatekit.evidence.adapters.contract import Imported, ImportOptions, refuse_kind
 from gatekit.evidence.adapters.fields import Field, root
-from gatekit.evidence.strict_json import read_json
+from gatekit_husai.importing.assignment import import_assignment
 from gatekit_husai.importing.context import Context
 from gatekit_husai.importing.external import import_cebench, import_cebench_results, import_saebench
 from gatekit_husai.importing.frontier import import_frontier, import_scaling
@@ -18,6 +18,7 @@ from gatekit_husai.importing.ood import import_ood
 from gatekit_husai.importing.release import import_release_policy
 from gatekit_husai.importing.selection import import_candidate, import_selection
 from gatekit_husai.importing.transcoder import import_stress, import_sweep
+from gatekit_husai.result_files import read_result
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,6 @@ def _shape(name: str, keys: str, importer: Callable[[Field, Context], list[Impor
     return Shape(name, frozenset(keys.split()), importer)
 
 
-ASSIGNMENT = "its consistency is that of pairs trained towards one reference, which no measure here is"
-
 # The first that fits is taken: of two shapes that share keys, the one with more of them stands first.
 SHAPES = (
     _shape("release_policy", "thresholds metrics gates inputs", import_release_policy),
@@ -44,11 +43,7 @@ SHAPES = (
     _shape("ood_stress_summary", "id_result ood_result datasets", import_ood),
     _shape("transcoder_stress_summary", "transcoder sae transcoder_delta per_seed", import_stress),
     _shape("transcoder_sweep", "best_condition records gates", import_sweep),
-    _shape(
-        "assignment_v3",
-        "records acceptance",
-        ASSIGNMENT,
-    ),
+    _shape("assignment_v3", "records acceptance", import_assignment),
     _shape("frontier", "records aggregate config", import_frontier),
     _shape("scaling", "records aggregates config", import_scaling),
     _shape("custom_cebench_summary", "cebench_summary custom_metrics sae_meta config", import_cebench),
@@ -61,9 +56,7 @@ SHAPES = (
         "it does not record the SAE's width; import the results.json that it was made from",
     ),
     _shape(
-        "assignment_v2",
-        "results acceptance",
-        ASSIGNMENT,
+        "assignment_v2", "results acceptance", "version 3 is; this one says of no lambda which checkpoint stands for it"
     ),
     _shape("known_circuit", "transformer sae gates", "no kind of summary measures circuit recovery"),
 )
@@ -86,8 +79,8 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
     if options.k is not None or options.datasets is not None:
         raise UsageError("HUSAI results have their probe size and datasets fixed; drop the options for them")
     stated_time(options.finished)
-    files = [root(read_json(path)) for path in paths]
-    beside = [root(read_json(path)) for path in options.context]
+    files = [root(read_result(path)) for path in paths]
+    beside = [root(read_result(path)) for path in options.context]
     for file in beside:
         recognise(file)
     context = Context(options, [*files, *beside])

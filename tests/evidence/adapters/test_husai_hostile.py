@@ -26,6 +26,7 @@ FILES = {
     "stress": "cycle3_queue_final/transcoder_stress_summary_run_20260214T224242Z.json",
     "saebench": "phase4b_architecture_frontier_external/run_20260213T173707Z_topk_saebench_summary.json",
     "frontier": "phase4b_architecture_frontier_external/run_20260213T173707Z_results.json",
+    "assignment": "cycle5_external_push_run_20260215T232351Z/assignment/run_20260216T001059Z_results.json",
     "baseline": "phase4e_cebench_matched200/cebench_matched200_results.json",
 }
 ORIGINALS = {name: (HUSAI / path).read_bytes() for name, path in FILES.items()}
