@@ -98,6 +98,7 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(built: Path) -> Non
         names = wheel.namelist()
     assert {name.split("/")[0].removesuffix(".dist-info").split("-")[0] for name in names} == {
         "gatekit",
+        "gatekit_husai",
         "runners",
         "gatekit_sae",
     }
