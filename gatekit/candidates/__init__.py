@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from gatekit.candidates.confirming import Confirmed, confirm, read_candidate
+from gatekit.candidates.confirming import ConfirmedEvidence, confirm, read_candidate
 from gatekit.candidates.documents import candidate_document, selection_document
 from gatekit.candidates.judging import judge_candidate
 from gatekit.candidates.robustness import Robustness, StableRange, robustness
 from gatekit.candidates.scoring import Value
-from gatekit.candidates.selecting import Compared, Selected, Standing, select
+from gatekit.candidates.selecting import CandidateStatus, ComparedCandidate, SelectionResult, select
 
 __all__ = [
-    "Compared",
-    "Confirmed",
+    "CandidateStatus",
+    "ComparedCandidate",
+    "ConfirmedEvidence",
     "Robustness",
-    "Selected",
+    "SelectionResult",
     "StableRange",
-    "Standing",
     "Value",
     "candidate_document",
     "confirm",

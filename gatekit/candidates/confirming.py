@@ -28,7 +28,7 @@ SECOND_FACTORS = {"per_seed_dataset": "dataset", "per_seed_row": "row"}
 
 
 @dataclass(frozen=True)
-class Confirmed:
+class ConfirmedEvidence:
     """What the gates judge in place of all the evidence."""
 
     policies: tuple[Policy, ...]
@@ -65,7 +65,7 @@ def confirm(
     summaries: Sequence[Summary],
     now: datetime,
     signers: Mapping[str, frozenset[Signer]] | None = None,
-) -> Confirmed:
+) -> ConfirmedEvidence:
     """Return what the gates may judge about a candidate.
 
     Args:
@@ -103,7 +103,7 @@ def confirm(
         judged = [on_seeds(summary, confirmed) for summary in own]
         seeds = ", ".join(map(str, confirmed))
         paid = f"judged on seeds {seeds}, which selected nothing; bounds over shared datasets or rows pay all the same"
-    return Confirmed(
+    return ConfirmedEvidence(
         policies=tuple(_paying(p, again.compared, confirmed is not None) for p in policies),
         summaries=tuple(judged),
         note=f"candidate {value['words']}: {words}; {paid}",

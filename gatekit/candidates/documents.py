@@ -9,14 +9,14 @@ from typing import Any
 from gatekit import __version__
 from gatekit.candidates.robustness import Robustness, StableRange
 from gatekit.candidates.scoring import Value
-from gatekit.candidates.selecting import Compared, Selected
+from gatekit.candidates.selecting import ComparedCandidate, SelectionResult
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.policy.model import Score, Selection, Threshold
 
 Json = dict[str, Any]
 
 
-def candidate_document(selected: Selected, winner: Compared) -> Json:
+def candidate_document(selected: SelectionResult, winner: ComparedCandidate) -> Json:
     """Return candidate.json, which follows `schemas/candidate.schema.json`."""
     selection = selected.selection
     total = sum(score.weight for score in selection.scores)
@@ -52,7 +52,7 @@ def candidate_document(selected: Selected, winner: Compared) -> Json:
     }
 
 
-def selection_document(selected: Selected, winner: Compared, robust: Robustness) -> Json:
+def selection_document(selected: SelectionResult, winner: ComparedCandidate, robust: Robustness) -> Json:
     """Return selection.json, which follows `schemas/selection.schema.json`."""
     selection = selected.selection
     confirm = selection.confirm_seeds
@@ -80,7 +80,7 @@ def _settings(selection: Selection) -> Json:
     }
 
 
-def _candidate(candidate: Compared) -> Json:
+def _candidate(candidate: ComparedCandidate) -> Json:
     gates = [
         {"gate": gate.name, "outcome": gate.outcome.value, "reason": gate.result.reason} for gate in candidate.gates
     ]
@@ -106,7 +106,7 @@ def subject_value(subject: Subject) -> Json:
     }
 
 
-def _about(selected: Selected) -> Json:
+def _about(selected: SelectionResult) -> Json:
     policy = selected.policy
     return {
         "tool": {"name": "gatekit", "version": __version__},
@@ -132,7 +132,7 @@ def _scale(score: Score) -> Json:
     return {**_read(score.value), **numbers, "confidence": score.value.confidence}
 
 
-def _standing(candidate: Compared) -> Json:
+def _standing(candidate: ComparedCandidate) -> Json:
     return {
         "subject_digest": candidate.subject.digest,
         "words": candidate.subject.words,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from gatekit.candidates.pool import value_key
 from gatekit.candidates.scoring import weighted_mean
-from gatekit.candidates.selecting import Compared, Selected
+from gatekit.candidates.selecting import ComparedCandidate, SelectionResult
 
 
 @dataclass(frozen=True)
-class Lead:
+class LeadOverRival:
     """The winner against one rival, in the order of the policy's scores."""
 
     own: tuple[float, ...]
@@ -33,7 +33,7 @@ class Lead:
 class Rivals:
     """All leads of a winner. Each candidate's numbers are read once, for thousands of weightings."""
 
-    def __init__(self, selected: Selected, winner: Compared) -> None:
+    def __init__(self, selected: SelectionResult, winner: ComparedCandidate) -> None:
         self.winner = winner
         self._selected = selected
         self.leads = [self._lead(c) for c in selected.candidates if c.rank is not None and c is not winner]
@@ -46,7 +46,7 @@ class Rivals:
                 return False
         return True
 
-    def would_yield_to(self, candidate: Compared) -> bool:
+    def would_yield_to(self, candidate: ComparedCandidate) -> bool:
         """Whether a candidate, were it eligible, would keep the winner from being chosen, be it by a tie."""
         if candidate is self.winner or any(value.value is None for value in candidate.values):
             return False
@@ -55,11 +55,11 @@ class Rivals:
         own, other = weighted_mean(lead.own, weights), weighted_mean(lead.other, weights)
         return other > own or (other == own and not lead.ahead_on_ties)
 
-    def _lead(self, rival: Compared) -> Lead:
+    def _lead(self, rival: ComparedCandidate) -> LeadOverRival:
         own, other = self._numbers(self.winner), self._numbers(rival)
-        return Lead(own[0], other[0], own[1], other[1], own[2] > other[2])
+        return LeadOverRival(own[0], other[0], own[1], other[1], own[2] > other[2])
 
-    def _numbers(self, candidate: Compared) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    def _numbers(self, candidate: ComparedCandidate) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
         """Return scores, what they are of, and the values that break ties, turned so that more is better."""
         values = {value_key(value.rule): value for value in candidate.values}
         scored = [values[value_key(score.value)] for score in self._selected.selection.scores]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gatekit.candidates.rivals import Rivals, weightings
 from gatekit.candidates.scale_ranges import scale_range
-from gatekit.candidates.selecting import Selected
+from gatekit.candidates.selecting import SelectionResult
 from gatekit.candidates.threshold_ranges import threshold_ranges
 
 
@@ -47,7 +47,7 @@ class Robustness:
     """Those under which the choice is the same."""
 
 
-def robustness(selected: Selected) -> Robustness | None:
+def robustness(selected: SelectionResult) -> Robustness | None:
     """Return how far the choice stands; None when nothing was chosen."""
     winner = selected.winner
     if winner is None:
@@ -67,7 +67,7 @@ def robustness(selected: Selected) -> Robustness | None:
     )
 
 
-def _weights(selected: Selected, rivals: Rivals) -> Iterator[StableRange]:
+def _weights(selected: SelectionResult, rivals: Rivals) -> Iterator[StableRange]:
     """The lead has the sign of rest + weight * gap, where rest is what all other scores contribute."""
     scores = selected.selection.scores
     for index, score in enumerate(scores):
@@ -94,7 +94,7 @@ def _weights(selected: Selected, rivals: Rivals) -> Iterator[StableRange]:
         )
 
 
-def _scales(selected: Selected, rivals: Rivals) -> Iterator[StableRange]:
+def _scales(selected: SelectionResult, rivals: Rivals) -> Iterator[StableRange]:
     for index, score in enumerate(selected.selection.scores):
         for end in ("worst", "best"):
             low, high = scale_range(selected.selection.scores, index, end, rivals.leads)

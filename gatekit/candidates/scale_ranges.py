@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from gatekit.candidates.rivals import Lead
+from gatekit.candidates.rivals import LeadOverRival
 from gatekit.policy.model import Score
 
 NOTHING = 5e-13
@@ -17,7 +17,7 @@ NOTHING = 5e-13
 
 
 def scale_range(
-    scores: Sequence[Score], index: int, end: str, leads: Sequence[Lead]
+    scores: Sequence[Score], index: int, end: str, leads: Sequence[LeadOverRival]
 ) -> tuple[float | None, float | None]:
     """Return the lowest and highest place of one end of a scale between which the winner is chosen.
 
@@ -49,7 +49,7 @@ def scale_range(
 
 
 def _stands(
-    lead: Lead, scores: Sequence[Score], index: int, end: str, fixed: float, sign: float, now: float
+    lead: LeadOverRival, scores: Sequence[Score], index: int, end: str, fixed: float, sign: float, now: float
 ) -> tuple[float, float]:
     """Return the interval of u around `now` in which the winner keeps its lead over one rival."""
     # How far inside the scale a value lies, counted from the fixed end.

@@ -24,7 +24,7 @@ from gatekit.policy.lint import lint
 from gatekit.policy.model import Policy, Selection
 
 
-class Standing(StrEnum):
+class CandidateStatus(StrEnum):
     """What became of a candidate."""
 
     SELECTED = "selected"
@@ -37,11 +37,11 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedCandidate:
     """One candidate with everything that decided about it."""
 
     subject: Subject
-    standing: Standing
+    standing: CandidateStatus
     rank: int | None
     """1 is the best; equal scores that `ties` does not separate share a rank."""
     score: float | None
@@ -62,13 +62,13 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Selected:
+class SelectionResult:
     """The outcome of a selection."""
 
     policy: Policy
     selection: Selection
     now: datetime
-    candidates: tuple[Compared, ...]
+    candidates: tuple[ComparedCandidate, ...]
     """Best first, then what is not ranked, by digest."""
     compared: int
     """How many were compared; what a bound on the same observations pays for."""
@@ -79,9 +79,9 @@ class Selected:
     errors: tuple[GatekitError, ...]
 
     @property
-    def winner(self) -> Compared | None:
+    def winner(self) -> ComparedCandidate | None:
         """The selected candidate, None when there is none."""
-        return next((c for c in self.candidates if c.standing is Standing.SELECTED), None)
+        return next((c for c in self.candidates if c.standing is CandidateStatus.SELECTED), None)
 
     @property
     def code(self) -> ExitCode:
@@ -101,7 +101,7 @@ def select(
     now: datetime,
     errors: Sequence[GatekitError] = (),
     signers: Mapping[str, frozenset[Signer]] | None = None,
-) -> Selected:
+) -> SelectionResult:
     """Choose one of the candidates that the summaries are about.
 
     Args:
@@ -127,7 +127,7 @@ def select(
     front = _with_front(ranked, selection)
     rest = [c for c in judged if c.reasons]
     seeds = {seed for c in pool for s in c.on(selection.select_seeds) for seed in s.protocol.seeds}
-    return Selected(
+    return SelectionResult(
         policy=policy,
         selection=selection,
         now=now,
@@ -145,7 +145,7 @@ def _judge(
     selection: Selection,
     now: datetime,
     signers: Mapping[str, frozenset[Signer]] | None,
-) -> tuple[Compared, list[GatekitError]]:
+) -> tuple[ComparedCandidate, list[GatekitError]]:
     summaries = candidate.on(selection.select_seeds)
     # The eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible.
     health = replace(
@@ -158,11 +158,11 @@ def _judge(
     infeasible = [error for error in verdict.errors if error.error_id == "policy.infeasible"]
     reasons += [error.message for error in infeasible]
     values = tuple(read_values(policy, selection, summaries, now))
-    standing = Standing.NOT_ELIGIBLE if reasons else Standing.NOT_RANKED
+    standing = CandidateStatus.NOT_ELIGIBLE if reasons else CandidateStatus.NOT_RANKED
     # A missing value matters for those only that could be ranked.
     if not reasons:
         reasons = [f"{effect_of(v.rule).name}: {v.reason}" for v in values if v.value is None]
-    compared = Compared(
+    compared = ComparedCandidate(
         candidate.subject, standing, None, None, values, gates, tuple(reasons), False, (), bool(infeasible)
     )
     return compared, [error for error in verdict.errors if error not in infeasible]
@@ -189,7 +189,7 @@ def _told(rule: ThresholdResult) -> str:
     return f"{told} ({'; '.join(numbers)})"
 
 
-def _ranked(candidates: Sequence[Compared], selection: Selection) -> list[Compared]:
+def _ranked(candidates: Sequence[ComparedCandidate], selection: Selection) -> list[ComparedCandidate]:
     """Return the candidates best first; each has a key of its own, so that who else is compared cannot reorder them."""
     keyed = sorted(((_key(c, selection), c) for c in candidates), key=lambda pair: (*pair[0], pair[1].subject.digest))
     # Everybody with the best key: more than one is a tie, and nothing is selected.
@@ -197,14 +197,14 @@ def _ranked(candidates: Sequence[Compared], selection: Selection) -> list[Compar
     ranked = []
     for position, (key, candidate) in enumerate(keyed):
         rank = next(i for i, (other, _) in enumerate(keyed) if other == key) + 1
-        standing = Standing.RANKED
+        standing = CandidateStatus.RANKED
         if position < len(first):
-            standing = Standing.SELECTED if len(first) == 1 else Standing.TIED
+            standing = CandidateStatus.SELECTED if len(first) == 1 else CandidateStatus.TIED
         ranked.append(replace(candidate, standing=standing, rank=rank, score=-key[0]))
     return ranked
 
 
-def _key(candidate: Compared, selection: Selection) -> tuple[float, ...]:
+def _key(candidate: ComparedCandidate, selection: Selection) -> tuple[float, ...]:
     values = {value_key(value.rule): value for value in candidate.values}
     scores = [values[value_key(score.value)].score for score in selection.scores]
     mean = weighted_mean([s for s in scores if s is not None], [score.weight for score in selection.scores])
@@ -212,7 +212,7 @@ def _key(candidate: Compared, selection: Selection) -> tuple[float, ...]:
     return (-mean, *(-values[value_key(tie)].goodness for tie in selection.ties))
 
 
-def _with_front(ranked: Sequence[Compared], selection: Selection) -> list[Compared]:
+def _with_front(ranked: Sequence[ComparedCandidate], selection: Selection) -> list[ComparedCandidate]:
     points = {c.subject.digest: c.pareto_point(selection) for c in ranked}
     found = []
     for candidate in ranked:

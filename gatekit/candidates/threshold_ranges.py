@@ -13,7 +13,7 @@ from itertools import count
 from typing import Literal
 
 from gatekit.candidates.rivals import Rivals
-from gatekit.candidates.selecting import Compared, Selected
+from gatekit.candidates.selecting import ComparedCandidate, SelectionResult
 from gatekit.gates.evaluate import combine
 from gatekit.gates.verdict import CombinedResult, GateResult, Outcome, RuleResult, ThresholdResult, thresholds_in
 from gatekit.policy.limits import margin, sides, with_side
@@ -35,13 +35,13 @@ class ThresholdRange:
     high: float | None
 
 
-def threshold_ranges(selected: Selected, rivals: Rivals) -> Iterator[ThresholdRange]:
+def threshold_ranges(selected: SelectionResult, rivals: Rivals) -> Iterator[ThresholdRange]:
     """Yield every side of every threshold of the eligibility gates."""
     better = [candidate for candidate in selected.candidates if rivals.would_yield_to(candidate)]
     for position, gate in enumerate(rivals.winner.gates):
         for number, rule in enumerate(thresholds_in(gate.result)):
             for side in sides(rule.effect.limits):
-                moved = _Moved(position, number, side.upper)
+                moved = _MovedThreshold(position, number, side.upper)
                 low, high = _range(selected, rivals.winner, better, moved, side.limit)
                 kind, measure = rule.effect.kind, rule.effect.measure
                 operator: SideName = "at_most" if side.upper else "at_least"
@@ -49,7 +49,7 @@ def threshold_ranges(selected: Selected, rivals: Rivals) -> Iterator[ThresholdRa
 
 
 @dataclass(frozen=True)
-class _Moved:
+class _MovedThreshold:
     """Which side of which threshold of which gate is moved."""
 
     gate: int
@@ -59,7 +59,11 @@ class _Moved:
 
 
 def _range(
-    selected: Selected, winner: Compared, better: Sequence[Compared], moved: _Moved, now: float
+    selected: SelectionResult,
+    winner: ComparedCandidate,
+    better: Sequence[ComparedCandidate],
+    moved: _MovedThreshold,
+    now: float,
 ) -> tuple[float | None, float | None]:
     # Every candidate turns from passing to failing where the threshold crosses its own bound, and nowhere else.
     bounds = [
@@ -95,12 +99,12 @@ def _range(
     return low, high
 
 
-def _inside(low: float, high: float, moved: _Moved) -> float:
+def _inside(low: float, high: float, moved: _MovedThreshold) -> float:
     """Return a threshold between two steps: the step that belongs to the interval, or the infinity it reaches to."""
     return low if moved.upper else high
 
 
-def _bound(rule: ThresholdResult, moved: _Moved) -> float | None:
+def _bound(rule: ThresholdResult, moved: _MovedThreshold) -> float | None:
     if rule.measured is None:
         return None
     if rule.bound == "point":
@@ -108,7 +112,7 @@ def _bound(rule: ThresholdResult, moved: _Moved) -> float | None:
     return rule.measured.upper if moved.upper else rule.measured.lower
 
 
-def _eligible(candidate: Compared, moved: _Moved, limit: float) -> bool:
+def _eligible(candidate: ComparedCandidate, moved: _MovedThreshold, limit: float) -> bool:
     """Whether a candidate would pass every gate with one threshold moved."""
     if candidate.cannot_reach:
         return False
@@ -118,7 +122,7 @@ def _eligible(candidate: Compared, moved: _Moved, limit: float) -> bool:
     )
 
 
-def _outcome_of(gate: GateResult, moved: _Moved, limit: float) -> Outcome:
+def _outcome_of(gate: GateResult, moved: _MovedThreshold, limit: float) -> Outcome:
     # Thresholds are numbered in the order of the file, which is the order in which the rule is walked.
     numbers = count()
 

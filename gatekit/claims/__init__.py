@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from gatekit.claims.bindings import ClaimBlock, ValueBinding
-from gatekit.claims.checking import Checked, ClaimState, Finding, check
+from gatekit.claims.checking import CheckResult, ClaimState, Finding, check
 from gatekit.claims.diff import ClaimChange, claim_changes
-from gatekit.claims.documents import Document, parse_document, read_documents, registered_documents, unmatched_patterns
+from gatekit.claims.documents import (
+    ClaimsDocument,
+    parse_document,
+    read_documents,
+    registered_documents,
+    unmatched_patterns,
+)
 from gatekit.claims.model import Claim, Registry, Rules
 from gatekit.claims.registry import check_references, parse_registry, read_registry
 from gatekit.claims.rewriting import Rewriting, rewrite
@@ -13,12 +19,12 @@ from gatekit.claims.scanning import Stray, scan_language, scan_numbers
 from gatekit.claims.strays import find_strays
 
 __all__ = [
-    "Checked",
+    "CheckResult",
     "Claim",
     "ClaimBlock",
     "ClaimChange",
     "ClaimState",
-    "Document",
+    "ClaimsDocument",
     "Finding",
     "Registry",
     "Rewriting",

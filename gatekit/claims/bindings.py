@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gatekit.claims.paths import is_plain
-from gatekit.claims.statistic import Format, Malformed, Statistic, parse_format, parse_statistic
+from gatekit.claims.statistic import Format, Statistic, StatisticError, parse_format, parse_statistic
 from gatekit.errors import GatekitError, Location, did_you_mean
 
-Kind = Literal["claim", "value", "literal"]
+MarkerKind = Literal["claim", "value", "literal"]
 Span = tuple[int, int]
 """Offsets into a document's text, in characters, the end excluded."""
 
@@ -24,7 +24,7 @@ SLOT = "\ue000"
 LINE_END = re.compile(r"\r\n|\n|\r")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 CLAIM_ID = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)
-ARGUMENTS: dict[Kind, tuple[str, ...]] = {
+ARGUMENTS: dict[MarkerKind, tuple[str, ...]] = {
     "claim": ("ID",),
     "value": ("FILE", "MEASURE", "STATISTIC", "FORMAT"),
     "literal": (),
@@ -35,7 +35,7 @@ ARGUMENTS: dict[Kind, tuple[str, ...]] = {
 class Marker:
     """The opening or closing part of a block or binding."""
 
-    kind: Kind
+    kind: MarkerKind
     opens: bool
     arguments: tuple[str, ...]
     """As many as were written; of an end, what stands in it by mistake."""
@@ -76,7 +76,7 @@ class ClaimBlock:
     location: Location
 
 
-class Source:
+class DocumentText:
     """A document's text with its line starts."""
 
     def __init__(self, path: str, text: str) -> None:
@@ -122,7 +122,7 @@ class Bindings:
 
 
 @dataclass(frozen=True)
-class Reading:
+class FoundMarkers:
     """What a reader finds before markers are paired."""
 
     markers: tuple[Marker, ...]
@@ -134,7 +134,7 @@ class Reading:
 class _Assembly:
     """Pairs markers; keeps those that are open."""
 
-    def __init__(self, source: Source, syntax: Syntax) -> None:
+    def __init__(self, source: DocumentText, syntax: Syntax) -> None:
         self.source = source
         self.syntax = syntax
         self.open: list[Marker] = []
@@ -210,7 +210,7 @@ class _Assembly:
             return
         try:
             read_statistic, read_format = parse_statistic(statistic), parse_format(how)
-        except Malformed as error:
+        except StatisticError as error:
             self.refuse("value", str(error), start, error.remedy)
             return
         text = self.source.text[slice(*inside)]
@@ -253,7 +253,7 @@ class _Assembly:
         self.blocks[name] = ClaimBlock(name, sentence, inside, self.source.location(start))
 
 
-def assemble(source: Source, markers: Sequence[Marker], syntax: Syntax) -> Bindings:
+def assemble(source: DocumentText, markers: Sequence[Marker], syntax: Syntax) -> Bindings:
     """Return what the markers of a document, in the order of its text, bind."""
     assembly = _Assembly(source, syntax)
     for marker in markers:
@@ -271,7 +271,7 @@ def assemble(source: Source, markers: Sequence[Marker], syntax: Syntax) -> Bindi
     )
 
 
-def unknown_marker(source: Source, offset: int, name: str, prefix: str) -> GatekitError:
+def unknown_marker(source: DocumentText, offset: int, name: str, prefix: str) -> GatekitError:
     """Return (not raise) the error for a marker of no known kind; `prefix` is what its syntax puts before the kind."""
     known = [f"{prefix}{kind}" for kind in ARGUMENTS]
     remedy = did_you_mean(f"{prefix}{name}", known) or f"known: {', '.join(known)}"

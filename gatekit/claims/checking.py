@@ -12,7 +12,7 @@ from datetime import datetime
 
 from gatekit.claims import markdown
 from gatekit.claims.bindings import SLOT, ClaimBlock, ValueBinding
-from gatekit.claims.documents import Document
+from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.model import Claim, Registry
 from gatekit.claims.registry import check_references
 from gatekit.claims.values import shown
@@ -67,7 +67,7 @@ class ClaimState:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """The result of a check."""
 
     claims: tuple[ClaimState, ...]
@@ -84,7 +84,7 @@ class Checked:
 
 def check(
     registry: Registry,
-    documents: Sequence[Document],
+    documents: Sequence[ClaimsDocument],
     policies: Sequence[Policy],
     summaries: Mapping[str, Summary],
     now: datetime,
@@ -92,7 +92,7 @@ def check(
     stale: Mapping[str, str] | None = None,
     base: Sequence[Summary] | None = None,
     signers: Mapping[str, frozenset[Signer]] | None = None,
-) -> Checked:
+) -> CheckResult:
     """Check everything that the documents publish.
 
     Args:
@@ -138,7 +138,7 @@ def check(
             findings.append(
                 Finding("claims.unbound", message, state.claim.location, remedy, ExitCode.REFUSED, state.claim.id)
             )
-    return Checked(tuple(states), tuple(findings), sum(len(d.values) for d in documents), len(documents))
+    return CheckResult(tuple(states), tuple(findings), sum(len(d.values) for d in documents), len(documents))
 
 
 def registered_words(claim: Claim) -> str:
@@ -152,7 +152,7 @@ def _from_error(error: GatekitError, claim: str | None = None) -> Finding:
 
 def _judged(
     registry: Registry,
-    documents: Sequence[Document],
+    documents: Sequence[ClaimsDocument],
     summaries: Mapping[str, Summary],
     judge: Callable[[Claim], Verdict | None],
     stale: Mapping[str, str],

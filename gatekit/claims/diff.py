@@ -13,7 +13,7 @@ from typing import Literal
 
 from gatekit.claims.bindings import ValueBinding
 from gatekit.claims.checking import registered_words
-from gatekit.claims.documents import Document
+from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.model import STRENGTH, Claim, Registry
 from gatekit.claims.scanning import scan_numbers
 from gatekit.errors import Location
@@ -52,8 +52,8 @@ class ClaimChange:
 def claim_changes(
     base: Registry | None,
     head: Registry | None,
-    base_documents: Sequence[Document],
-    head_documents: Sequence[Document],
+    base_documents: Sequence[ClaimsDocument],
+    head_documents: Sequence[ClaimsDocument],
 ) -> list[ClaimChange]:
     """Return what changed, claims in the order of the head's registry, then numbers in the order of the documents.
 
@@ -124,7 +124,7 @@ def _evidence(claim: Claim) -> str:
 
 
 def _numbers(
-    claims: Sequence[Claim], base_documents: Sequence[Document], head_documents: Sequence[Document]
+    claims: Sequence[Claim], base_documents: Sequence[ClaimsDocument], head_documents: Sequence[ClaimsDocument]
 ) -> list[ClaimChange]:
     before = {document.path: document for document in base_documents}
     after = {document.path: document for document in head_documents}
@@ -134,7 +134,7 @@ def _numbers(
     return changes
 
 
-def _in_document(claims: Sequence[Claim], old: Document | None, new: Document | None) -> list[ClaimChange]:
+def _in_document(claims: Sequence[Claim], old: ClaimsDocument | None, new: ClaimsDocument | None) -> list[ClaimChange]:
     """Compare the bindings of one document; where they stand in it does not matter."""
     before = _by_place(old)
     after = _by_place(new)
@@ -154,7 +154,7 @@ def _in_document(claims: Sequence[Claim], old: Document | None, new: Document | 
     return changes
 
 
-def _by_place(document: Document | None) -> dict[str | None, list[ValueBinding]]:
+def _by_place(document: ClaimsDocument | None) -> dict[str | None, list[ValueBinding]]:
     """Return the bindings per claim in whose block they stand, None for those outside."""
     found: dict[str | None, list[ValueBinding]] = {}
     for binding in document.values if document is not None else ():
@@ -163,7 +163,7 @@ def _by_place(document: Document | None) -> dict[str | None, list[ValueBinding]]
 
 
 @dataclass(frozen=True)
-class _Paired:
+class _BindingPairs:
     pairs: list[tuple[ValueBinding, ValueBinding]]
     base: list[ValueBinding]
     """What is left of the base."""
@@ -172,7 +172,7 @@ class _Paired:
 
 def _paired(
     base: Iterable[ValueBinding], head: Iterable[ValueBinding], key: Callable[[ValueBinding], Hashable]
-) -> _Paired:
+) -> _BindingPairs:
     """Pair the bindings of equal keys, each once, first with first."""
     waiting: dict[Hashable, deque[ValueBinding]] = {}
     for binding in base:
@@ -185,7 +185,7 @@ def _paired(
         else:
             left.append(binding)
     rest = sorted((binding for queue in waiting.values() for binding in queue), key=lambda binding: binding.span)
-    return _Paired(pairs, rest, left)
+    return _BindingPairs(pairs, rest, left)
 
 
 def _number(claims: Sequence[Claim], binding: ValueBinding, message: str) -> ClaimChange:
@@ -201,7 +201,7 @@ def _stand_on(claims: Sequence[Claim], binding: ValueBinding) -> tuple[str, ...]
 
 
 def _unbound(
-    claims: Sequence[Claim], gone: Sequence[ValueBinding], old: Document | None, new: Document | None
+    claims: Sequence[Claim], gone: Sequence[ValueBinding], old: ClaimsDocument | None, new: ClaimsDocument | None
 ) -> list[ClaimChange]:
     """A binding that goes with its number withdraws it; where the number stays, it is only no longer checked."""
     if not gone:
@@ -219,7 +219,7 @@ def _unbound(
     return changes
 
 
-def _loose(document: Document | None) -> Counter[str]:
+def _loose(document: ClaimsDocument | None) -> Counter[str]:
     """Count the numbers of the prose that nothing is bound to."""
     if document is None:
         return Counter()

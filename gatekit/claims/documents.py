@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gatekit.claims import latex, markdown
-from gatekit.claims.bindings import ClaimBlock, Source, Span, ValueBinding, assemble
+from gatekit.claims.bindings import ClaimBlock, DocumentText, Span, ValueBinding, assemble
 from gatekit.claims.model import Registry
 from gatekit.claims.paths import find, matching
 from gatekit.errors import GatekitError, Location
@@ -23,7 +23,7 @@ _HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 
 
 @dataclass(frozen=True)
-class Document:
+class ClaimsDocument:
     """One document and everything in it that the registry and the evidence answer for."""
 
     path: str
@@ -38,12 +38,12 @@ class Document:
     """Markers that cannot be read; what could be read is there beside them."""
 
     @property
-    def source(self) -> Source:
+    def source(self) -> DocumentText:
         """The text with its line starts."""
-        return Source(self.path, self.text)
+        return DocumentText(self.path, self.text)
 
 
-def parse_document(data: bytes, name: str) -> Document:
+def parse_document(data: bytes, name: str) -> ClaimsDocument:
     """Read a document.
 
     Args:
@@ -54,13 +54,13 @@ def parse_document(data: bytes, name: str) -> Document:
         GatekitError: `document.size`, `document.bom`, `document.encoding` or `document.control_character`. Malformed
             markers are no such error: the document holds them in `errors`.
     """
-    source = Source(name, _decoded(data, name))
+    source = DocumentText(name, _decoded(data, name))
     is_latex = name.endswith(".tex")
     reader = latex if is_latex else markdown
     reading = reader.read(source)
     bindings = assemble(source, reading.markers, reader.SYNTAX)
     errors = sorted([*reading.errors, *bindings.errors], key=lambda e: _order(e.location))
-    return Document(
+    return ClaimsDocument(
         path=name,
         text=source.text,
         syntax="latex" if is_latex else "markdown",
@@ -87,7 +87,7 @@ def unmatched_patterns(registry: Registry, paths: Iterable[str]) -> list[Gatekit
     ]
 
 
-def read_documents(registry: Registry, root: str) -> tuple[list[Document], list[GatekitError]]:
+def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument], list[GatekitError]]:
     """Read the documents that the rules name from a folder; what cannot be read is returned as errors beside them.
 
     Args:
@@ -117,14 +117,14 @@ def _decoded(data: bytes, name: str) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = Source(name, data[: error.start].decode("utf-8"))
+        before = DocumentText(name, data[: error.start].decode("utf-8"))
         place = before.location(len(before.text))
         raise GatekitError("document.encoding", "the document is not UTF-8", place, "save it as UTF-8") from None
     found = _HIDDEN.search(text)
     if found is not None:
         message = f"control character U+{ord(found[0]):04X}"
         raise GatekitError(
-            "document.control_character", message, Source(name, text).location(found.start()), "remove it"
+            "document.control_character", message, DocumentText(name, text).location(found.start()), "remove it"
         )
     return text
 

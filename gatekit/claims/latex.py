@@ -11,11 +11,11 @@ from __future__ import annotations
 import difflib
 import re
 
-from gatekit.claims.bindings import Kind, Marker, Reading, Source, Span, Syntax, unknown_marker
+from gatekit.claims.bindings import DocumentText, FoundMarkers, Marker, MarkerKind, Span, Syntax, unknown_marker
 from gatekit.claims.markdown import MINUS
 from gatekit.errors import GatekitError
 
-MACROS: dict[str, tuple[Kind, int]] = {
+MACROS: dict[str, tuple[MarkerKind, int]] = {
     "gateclaim": ("claim", 1),
     "gatevalue": ("value", 4),
     "gateliteral": ("literal", 0),
@@ -34,7 +34,7 @@ _DEFINITION_WINDOW = 60
 """Characters before a macro in which the command that defines it would stand."""
 
 
-def read(source: Source) -> Reading:
+def read(source: DocumentText) -> FoundMarkers:
     """Find the markers and comments of a LaTeX document."""
     return _Reader(source).read()
 
@@ -42,16 +42,16 @@ def read(source: Source) -> Reading:
 class _Reader:
     """One pass over the text; keeps what has been found and which braces are open."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: DocumentText) -> None:
         self.source = source
         self.text = source.text
         self.markers: list[Marker] = []
         self.hidden: list[Span] = []
         self.errors: list[GatekitError] = []
-        self.open: list[Kind | None] = []
+        self.open: list[MarkerKind | None] = []
         """Per open brace: the marker whose typeset argument it starts, or None for a brace of any other kind."""
 
-    def read(self) -> Reading:
+    def read(self) -> FoundMarkers:
         at = 0
         while found := _TOKEN.search(self.text, at):
             at = found.end()
@@ -65,7 +65,7 @@ class _Reader:
                 kind = self.open.pop()
                 if kind is not None:
                     self.markers.append(Marker(kind, False, (), found.span()))
-        return Reading(tuple(self.markers), tuple(self.hidden), tuple(self.errors))
+        return FoundMarkers(tuple(self.markers), tuple(self.hidden), tuple(self.errors))
 
     def hide(self, pattern: re.Pattern[str], start: int) -> int:
         found = pattern.match(self.text, start)

@@ -14,7 +14,17 @@ from __future__ import annotations
 import bisect
 import re
 
-from gatekit.claims.bindings import ARGUMENTS, LINE_END, Kind, Marker, Reading, Source, Span, Syntax, unknown_marker
+from gatekit.claims.bindings import (
+    ARGUMENTS,
+    LINE_END,
+    DocumentText,
+    FoundMarkers,
+    Marker,
+    MarkerKind,
+    Span,
+    Syntax,
+    unknown_marker,
+)
 from gatekit.errors import GatekitError
 
 _EOL = r"(?>\r\n|\n|\r)"
@@ -44,7 +54,7 @@ _LONGEST_LEAD = 100
 """Characters before a comment that are looked at to see whether it starts a block."""
 
 
-def read(source: Source) -> Reading:
+def read(source: DocumentText) -> FoundMarkers:
     """Find the markers, code and comments of a Markdown document."""
     return _Reader(source).read()
 
@@ -52,7 +62,7 @@ def read(source: Source) -> Reading:
 class _Reader:
     """One pass over the text; keeps what has been found."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: DocumentText) -> None:
         self.source = source
         self.text = source.text
         self.markers: list[Marker] = []
@@ -66,7 +76,7 @@ class _Reader:
         for found in re.finditer("`+", self.text):
             self.ticks.setdefault(len(found[0]), []).append(found.start())
 
-    def read(self) -> Reading:
+    def read(self) -> FoundMarkers:
         at, line_starts, raw_until = 0, True, 0
         while at < len(self.text):
             if line_starts and at >= raw_until and _HTML_BLOCK.match(self.text, at):
@@ -96,7 +106,7 @@ class _Reader:
                 if comment_end is not None and starts_block:
                     # An HTML block (CommonMark 4.6, kind 2) reaches to the end of the line: no code spans in it.
                     raw_until = max(raw_until, self.line_end(at))
-        return Reading(tuple(self.markers), tuple(self.hidden), tuple(self.errors))
+        return FoundMarkers(tuple(self.markers), tuple(self.hidden), tuple(self.errors))
 
     def starts_block(self, offset: int) -> bool:
         """Whether only indentation, quote and list marks stand before this offset in its line."""
@@ -167,7 +177,7 @@ class _Reader:
         return found.end()
 
     def marker(self, found: re.Match[str], span: Span) -> None:
-        kinds: dict[str, Kind] = {kind: kind for kind in ARGUMENTS}
+        kinds: dict[str, MarkerKind] = {kind: kind for kind in ARGUMENTS}
         kind = kinds.get(found["name"])
         if kind is None:
             self.errors.append(unknown_marker(self.source, span[0], found["name"], "gatekit:"))

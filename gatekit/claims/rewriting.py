@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from gatekit.claims import latex, markdown
 from gatekit.claims.bindings import ValueBinding
-from gatekit.claims.documents import Document
+from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.values import shown
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Summary
 
 
 @dataclass(frozen=True)
-class Change:
+class NumberChange:
     """One number that the evidence replaces."""
 
     binding: ValueBinding
@@ -26,15 +26,15 @@ class Change:
 class Rewriting:
     """A document with every bound number taken from the evidence, or what keeps it from being rewritten."""
 
-    document: Document
+    document: ClaimsDocument
     data: bytes
     """The whole new content; the old one where nothing changes or something is wrong."""
-    changes: tuple[Change, ...]
+    changes: tuple[NumberChange, ...]
     errors: tuple[GatekitError, ...]
     """Markers that cannot be read and bindings that do not resolve; with any, the document stays as it is."""
 
 
-def rewrite(document: Document, summaries: Mapping[str, Summary]) -> Rewriting:
+def rewrite(document: ClaimsDocument, summaries: Mapping[str, Summary]) -> Rewriting:
     r"""Return the document with the evidence's numbers in it: whole, or not at all.
 
     Everything outside the printed numbers keeps every byte, line ends included; so does the space around a number, a
@@ -42,7 +42,7 @@ def rewrite(document: Document, summaries: Mapping[str, Summary]) -> Rewriting:
     """
     syntax = latex if document.syntax == "latex" else markdown
     errors = list(document.errors)
-    changes: list[Change] = []
+    changes: list[NumberChange] = []
     pieces: list[str] = []
     at = 0
     for binding in document.values:
@@ -56,7 +56,7 @@ def rewrite(document: Document, summaries: Mapping[str, Summary]) -> Rewriting:
         start, end = binding.span
         pieces += [document.text[at:start], syntax.dressed(document.text[start:end], text)]
         at = end
-        changes.append(Change(binding, text))
+        changes.append(NumberChange(binding, text))
     pieces.append(document.text[at:])
     if errors:
         return Rewriting(document, document.text.encode("utf-8"), (), tuple(errors))

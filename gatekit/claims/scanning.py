@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gatekit.claims.bindings import Span
-from gatekit.claims.documents import Document
+from gatekit.claims.documents import ClaimsDocument
 from gatekit.errors import Location
 
 
@@ -95,7 +95,7 @@ _LATEX_MASKS = (
 )
 
 
-def scan_numbers(document: Document) -> list[Stray]:
+def scan_numbers(document: ClaimsDocument) -> list[Stray]:
     """Return the decimals and percentages of the prose that no evidence is bound to, in the order of the text."""
     found = []
     prose = _blanked(document, [value.span for value in document.values])
@@ -108,7 +108,7 @@ def scan_numbers(document: Document) -> list[Stray]:
     return found
 
 
-def scan_language(document: Document) -> list[Stray]:
+def scan_language(document: ClaimsDocument) -> list[Stray]:
     """Return the claim language outside registered claims, in the order of the text."""
     prose = _blanked(document, [block.span for block in document.blocks])
     source = document.source
@@ -118,12 +118,12 @@ def scan_language(document: Document) -> list[Stray]:
     ]
 
 
-def prose_of(document: Document) -> str:
+def prose_of(document: ClaimsDocument) -> str:
     """Return the prose of a document without its bound numbers: as long as the document, the rest blank."""
     return _blanked(document, [value.span for value in document.values])
 
 
-def _blanked(document: Document, answered: Sequence[Span]) -> str:
+def _blanked(document: ClaimsDocument, answered: Sequence[Span]) -> str:
     """Return the text with everything that is not prose, or is answered for, as spaces; line ends stay."""
     text = document.text
     pieces, at = [], 0

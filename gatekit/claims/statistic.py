@@ -65,7 +65,7 @@ class Format:
     kind: Literal["f", "e", "%", "d"]
 
 
-class Malformed(ValueError):
+class StatisticError(ValueError):
     """A statistic or a format that cannot be read; the message says why, `remedy` what to write instead."""
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
@@ -77,7 +77,7 @@ def parse_statistic(text: str) -> Statistic:
     """Read a statistic.
 
     Raises:
-        Malformed: it is none.
+        StatisticError: it is none.
     """
     for aggregate in AGGREGATES:
         if text == aggregate:
@@ -93,18 +93,18 @@ def parse_statistic(text: str) -> Statistic:
                 return Observation(column, _key(found[2]))
     known = [*AGGREGATES, *SIDES, "obs[seed=0]", "baseline[seed=0]"]
     shown = name if found is None else f"{found[1]}[seed=0]"
-    raise Malformed(f"unknown statistic '{text}'", did_you_mean(shown, known) or f"known: {', '.join(known)}")
+    raise StatisticError(f"unknown statistic '{text}'", did_you_mean(shown, known) or f"known: {', '.join(known)}")
 
 
 def parse_format(text: str) -> Format:
     """Read a format.
 
     Raises:
-        Malformed: it is none.
+        StatisticError: it is none.
     """
     found = _FORMAT.fullmatch(text)
     if found is None:
-        raise Malformed(
+        raise StatisticError(
             f"unknown format '{text}'", "write for instance .3f, +.4f, .1%, .2e or d; , groups thousands as in ,.0f"
         )
     kinds: tuple[Literal["f", "e", "%", "d"], ...] = ("f", "e", "%", "d")
@@ -117,12 +117,14 @@ def render(value: float, how: Format) -> str:
     A negative number that rounds to zero keeps its sign: -0.00001 is `-0.0000`, because `+0.0000` would be wrong.
 
     Raises:
-        Malformed: `d`, and the number is not whole.
+        StatisticError: `d`, and the number is not whole.
     """
     value = value + 0.0  # turns -0.0 into 0.0
     if how.kind == "d":
         if value != int(value):
-            raise Malformed(f"{value!r} is not a whole number, so '{how.text}' cannot print it", "use .0f to round it")
+            raise StatisticError(
+                f"{value!r} is not a whole number, so '{how.text}' cannot print it", "use .0f to round it"
+            )
         return format(int(value), how.text)
     if how.kind == "%":
         # A float would be multiplied by 100 first, which rounds once more: 1.115 would become 112% at .0%.
@@ -133,7 +135,7 @@ def render(value: float, how: Format) -> str:
 def _confidence(text: str) -> float:
     value = float(text) if _CONFIDENCE.fullmatch(text) else 0.0
     if not 0.5 < value < 1.0:
-        raise Malformed(f"'{text}' is not a confidence above 0.5 and below 1", "for 95 % write @0.95")
+        raise StatisticError(f"'{text}' is not a confidence above 0.5 and below 1", "for 95 % write @0.95")
     return value
 
 
@@ -142,12 +144,14 @@ def _key(text: str) -> tuple[tuple[str, int | str], ...]:
     for part in text.split(","):
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise Malformed(f"'{part}' does not name an observation", "write for instance obs[seed=0,dataset=imdb]")
+            raise StatisticError(
+                f"'{part}' does not name an observation", "write for instance obs[seed=0,dataset=imdb]"
+            )
         if name not in KEYS:
-            raise Malformed(f"no column '{name}'", did_you_mean(name, KEYS) or f"known: {', '.join(KEYS)}")
+            raise StatisticError(f"no column '{name}'", did_you_mean(name, KEYS) or f"known: {', '.join(KEYS)}")
         if name in (other for other, _ in key):
-            raise Malformed(f"column '{name}' is given twice")
+            raise StatisticError(f"column '{name}' is given twice")
         if name != "dataset" and not _INTEGER.fullmatch(value):
-            raise Malformed(f"{name} '{value}' is not a whole number")
+            raise StatisticError(f"{name} '{value}' is not a whole number")
         key.append((name, value if name == "dataset" else int(value)))
     return tuple(key)

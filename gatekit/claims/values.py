@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gatekit.claims.bindings import ValueBinding
-from gatekit.claims.statistic import Bound, Malformed, Observation, render
+from gatekit.claims.statistic import Bound, Observation, StatisticError, render
 from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence.summary import KEY_COLUMNS, Measurement, Summary
 from gatekit.exit_codes import ExitCode
@@ -18,7 +18,7 @@ FACTORS = ("seed", "dataset", "row")
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExpectedText:
     """What a binding must show."""
 
     value: float
@@ -26,7 +26,7 @@ class Shown:
     """The value in the binding's format."""
 
 
-def shown(binding: ValueBinding, summaries: Mapping[str, Summary]) -> Shown:
+def shown(binding: ValueBinding, summaries: Mapping[str, Summary]) -> ExpectedText:
     """Return the number behind a binding.
 
     Args:
@@ -53,8 +53,8 @@ def shown(binding: ValueBinding, summaries: Mapping[str, Summary]) -> Shown:
         raise _refused(binding, "unknown_measure", f"unknown measure '{binding.measure}' of {summary.kind}", remedy)
     value = _value(binding, summary, measurement)
     try:
-        return Shown(value, render(value, binding.format))
-    except Malformed as error:
+        return ExpectedText(value, render(value, binding.format))
+    except StatisticError as error:
         raise _refused(binding, "format", str(error), error.remedy) from None
 
 

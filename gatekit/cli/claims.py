@@ -11,8 +11,8 @@ from typing import TypeVar
 import rich_click as click
 
 from gatekit.claims import (
-    Checked,
-    Document,
+    CheckResult,
+    ClaimsDocument,
     Finding,
     Registry,
     check,
@@ -45,7 +45,7 @@ class _Documents:
     root: str
     """The registry's folder, "" for the current one."""
     kinds: Kinds
-    documents: list[Document]
+    documents: list[ClaimsDocument]
     errors: list[GatekitError]
 
 
@@ -200,7 +200,7 @@ def _summaries(root: str, evidence: Sequence[str], kinds: Kinds) -> tuple[dict[s
     return {PurePath(os.path.relpath(s.path, root or ".")).as_posix(): s for s in summaries}, errors
 
 
-def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: str | None) -> Checked:
+def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: str | None) -> CheckResult:
     time = the_time(now)
     read = _read(path)
     default = [os.path.join(read.root, POLICIES)] if read.root else []

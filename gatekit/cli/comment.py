@@ -58,7 +58,7 @@ def command(report_path: str, identifier: str, mode: comment.Mode, markdown: str
         if text is not None:
             raise UsageError("--markdown in a workflow_run event", "leave it out: that file was made by the other run")
     try:
-        place = comment.Place(repository, number_of_event(server, repository, event))
+        place = comment.CommentPlace(repository, number_of_event(server, repository, event))
         written = comment.body(identifier, report, text, link_to_run(os.environ, repository, event.run))
         passes = report.exit_code == ExitCode.PASS
         done = comment.publish(server, place, written, passes, mode, author)

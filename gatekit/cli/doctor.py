@@ -8,7 +8,7 @@ import rich_click as click
 
 from gatekit.errors import UsageError
 from gatekit.github.doctor import diagnose, read_exports, read_workflows
-from gatekit.github.holes import Names, State, exit_code
+from gatekit.github.holes import HoleState, Names, exit_code
 from gatekit.report import inert
 
 GROUPS = {
@@ -18,7 +18,7 @@ GROUPS = {
     4: "4. the GPU runner",
     5: "5. the GPU machine",
 }
-WORDS = {State.OPEN: "OPEN", State.CLOSED: "closed", State.UNKNOWN: "unknown"}
+WORDS = {HoleState.OPEN: "OPEN", HoleState.CLOSED: "closed", HoleState.UNKNOWN: "unknown"}
 
 
 @click.command("doctor")
@@ -76,12 +76,12 @@ def command(
         click.echo(title)
         for hole in (hole for hole in holes if hole.setting == setting):
             click.echo(f"  {WORDS[hole.state]:<8} {inert.terminal(hole.name)}: {inert.terminal(hole.finding, 400)}")
-            if hole.state is not State.CLOSED:
+            if hole.state is not HoleState.CLOSED:
                 for line in textwrap.wrap(inert.terminal(hole.remedy, 600), 100):
                     click.echo(f"           {line}")
-    counts = {state: sum(hole.state is state for hole in holes) for state in State}
+    counts = {state: sum(hole.state is state for hole in holes) for state in HoleState}
     click.echo(
-        f"\n{counts[State.OPEN]} open, {counts[State.CLOSED]} closed, {counts[State.UNKNOWN]} unknown"
-        + (": nothing could be checked" if not counts[State.OPEN] + counts[State.CLOSED] else "")
+        f"\n{counts[HoleState.OPEN]} open, {counts[HoleState.CLOSED]} closed, {counts[HoleState.UNKNOWN]} unknown"
+        + (": nothing could be checked" if not counts[HoleState.OPEN] + counts[HoleState.CLOSED] else "")
     )
     return exit_code(holes)

@@ -20,7 +20,7 @@ from gatekit.policy.model import Selection
 from gatekit.report import inert
 
 if TYPE_CHECKING:
-    from gatekit.candidates import Compared, Robustness, Selected
+    from gatekit.candidates import ComparedCandidate, Robustness, SelectionResult
 
 PLOTS_MISSING = "no plots: matplotlib is not installed; `pip install 'gatekit-sae[plots]'` brings it"
 
@@ -110,7 +110,7 @@ def _write(out: str, files: Mapping[str, bytes], replace: bool) -> None:
     write_together({Path(out) / name: data for name, data in files.items()}, replace, remedy)
 
 
-def _files(selected: Selected, winner: Compared, robust: Robustness) -> dict[str, bytes]:
+def _files(selected: SelectionResult, winner: ComparedCandidate, robust: Robustness) -> dict[str, bytes]:
     """Return every file of a selection by name; all are made before any is written."""
     from gatekit.candidates import candidate_document, selection_document
     from gatekit.evidence.schemas import check
@@ -130,7 +130,7 @@ def _files(selected: Selected, winner: Compared, robust: Robustness) -> dict[str
     return files | _plots(selected)
 
 
-def _plots(selected: Selected) -> dict[str, bytes]:
+def _plots(selected: SelectionResult) -> dict[str, bytes]:
     """Return the plots; none where the library that draws them is not installed."""
     from importlib.util import find_spec
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 
-from gatekit.candidates import Robustness, Selected
+from gatekit.candidates import Robustness, SelectionResult
 from gatekit.dossier.folder import MANIFEST, SCHEMA, SUMS, sums
 from gatekit.dossier.gathering import BASE, CANDIDATE, EVIDENCE, POLICIES
 from gatekit.dossier.judging import JudgedInputs
@@ -74,7 +74,7 @@ def _rerun(judged: JudgedInputs) -> str:
     return f"{command} --now {time(judged.verdict.now)}"
 
 
-def _selection(selected: Selected, robustness: Robustness) -> dict[str, bytes]:
+def _selection(selected: SelectionResult, robustness: Robustness) -> dict[str, bytes]:
     from gatekit.report.selection.markdown import pareto, rationale
 
     assert selected.winner is not None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatekit.candidates import Robustness, Selected, judge_candidate, robustness, select
+from gatekit.candidates import Robustness, SelectionResult, judge_candidate, robustness, select
 from gatekit.dossier.gathering import DossierInputs
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import Document
@@ -27,7 +27,7 @@ class JudgedInputs:
     gathered: DossierInputs
     summaries: tuple[Summary, ...]
     """What the gates judged: the gathered ones, or of a candidate those seeds that confirm."""
-    selected: Selected | None = None
+    selected: SelectionResult | None = None
     """The selection made again, where a candidate was given."""
     robustness: Robustness | None = None
 
@@ -71,7 +71,7 @@ def judge_gathered(gathered: DossierInputs, first: Verdict, now: datetime, signe
     return JudgedInputs(verdict, gathered, summaries, selected, None if selected is None else robustness(selected))
 
 
-def _selected(gathered: DossierInputs, candidate: Document, signers: Signers | None) -> Selected:
+def _selected(gathered: DossierInputs, candidate: Document, signers: Signers | None) -> SelectionResult:
     """Return the selection that the candidate came from; that it is the same was checked when it was confirmed."""
     stated = candidate.value
     assert isinstance(stated, dict)

@@ -14,7 +14,7 @@ from gatekit.exit_codes import ExitCode
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFiles:
     """What became of each file."""
 
     new: tuple[Path, ...]
@@ -35,7 +35,7 @@ def check_apart(target: Path, inputs: Sequence[str]) -> None:
             raise UsageError(f"--out lies in the evidence folder '{folder}'", "name a place outside of it")
 
 
-def write_together(files: Mapping[Path, bytes], replace: bool, remedy: str) -> Written:
+def write_together(files: Mapping[Path, bytes], replace: bool, remedy: str) -> WrittenFiles:
     """Write every file or, where one cannot be written, leave everything as it was.
 
     Folders are made as needed. A file that is there with other content stops the whole, unless `replace`. A crash of
@@ -66,7 +66,7 @@ def write_together(files: Mapping[Path, bytes], replace: bool, remedy: str) -> W
     except BaseException:  # also a signal: the user should find all or nothing
         _take_back({path: before[path] for path in done}, made)
         raise
-    return Written(
+    return WrittenFiles(
         new=tuple(path for path in changed if before[path] is None),
         replaced=tuple(in_the_way),
         unchanged=tuple(path for path in files if path not in changed),

@@ -194,7 +194,7 @@ _AMBIGUOUS = re.compile(
 
 
 @dataclass
-class _Open:
+class _OpenNode:
     """A mapping or sequence whose end has not come yet."""
 
     line: int
@@ -218,7 +218,7 @@ class _Builder:
         self.name = name
         self.lines = lines
         self.limits = limits
-        self.open: list[_Open] = []
+        self.open: list[_OpenNode] = []
         self.root: Node | None = None
         self.documents = 0
         self.nodes = 0
@@ -296,7 +296,7 @@ class _Builder:
         if len(self.open) == self.limits.depth:
             self.refuse("depth", f"mappings and lists are nested deeper than {self.limits.depth}", mark)
         is_mapping = type(event).__name__ == "MappingStartEvent"
-        self.open.append(_Open(mark.line + 1, mark.column + 1, is_mapping))
+        self.open.append(_OpenNode(mark.line + 1, mark.column + 1, is_mapping))
 
     def add(self, node: Node) -> None:
         if not self.open:

@@ -72,7 +72,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Selection:
+class SubjectSelection:
     """How the subject was chosen: best of `candidates` on `seeds`."""
 
     candidates: int
@@ -89,7 +89,7 @@ class Protocol:
     datasets: tuple[str, ...]
     baseline_kind: str
     baseline_subject: Subject | None
-    selection: Selection
+    selection: SubjectSelection
     settings: Mapping[str, str | float | bool | None]
     digest: str
     comparable: str
@@ -218,7 +218,7 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
         datasets=tuple(dataset["name"] for dataset in document["datasets"]),
         baseline_kind=baseline["kind"],
         baseline_subject=None if baseline["subject"] is None else subject_from(baseline["subject"]),
-        selection=Selection(int(selection["candidates"]), tuple(map(int, selection["seeds"]))),
+        selection=SubjectSelection(int(selection["candidates"]), tuple(map(int, selection["seeds"]))),
         settings=document["settings"],
         digest=sha256_of(document),
         comparable=sha256_of(measured),

@@ -38,7 +38,7 @@ _STATE = re.compile(r"<!-- gatekit:state:([0-9a-f]{64}) -->")
 
 
 @dataclass(frozen=True)
-class Place:
+class CommentPlace:
     """The pull request to comment on."""
 
     repository: str
@@ -91,7 +91,7 @@ def body(identifier: str, report: Judgement, markdown: str | None, link: str | N
 
 def publish(
     api: Api,
-    place: Place,
+    place: CommentPlace,
     text: str,
     passes: bool,
     mode: Mode,
@@ -156,7 +156,7 @@ def number_of(api: Api, repository: str, run: FinishedRun) -> int:
     return found.pop()
 
 
-def _publish(api: Api, place: Place, text: str, passes: bool, mode: Mode, author: str) -> str:
+def _publish(api: Api, place: CommentPlace, text: str, passes: bool, mode: Mode, author: str) -> str:
     first_line = text.partition("\n")[0]
     mine = next(
         (

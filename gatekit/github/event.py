@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.strict_json import Document, JsonLimits, read_json, value_pointer
-from gatekit.repo import Repository, Sides, between, pull_request
+from gatekit.repo import BaseAndHead, Repository, between, pull_request
 
 EVENTS = ("pull_request", "merge_group")
 EVENT_LIMITS = JsonLimits(size=25 << 20, string=1 << 20)
@@ -127,7 +127,7 @@ def read_comment_event(environment: Mapping[str, str]) -> CommentEvent:
     return CommentEvent(number, None)
 
 
-def sides(repository: Repository, event: Event | None, base: str | None = None, head: str | None = None) -> Sides:
+def sides(repository: Repository, event: Event | None, base: str | None = None, head: str | None = None) -> BaseAndHead:
     """Return what to compare: the names that the user gives, and the event for those that are not given.
 
     Without an event, base must be given, and head is HEAD.

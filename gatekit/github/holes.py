@@ -27,7 +27,7 @@ TRUST_ROOT = (
 """One file for each part of what judges pull requests."""
 
 
-class State(StrEnum):
+class HoleState(StrEnum):
     """What is known about a hole."""
 
     OPEN = "open"
@@ -42,7 +42,7 @@ class Hole:
     setting: int
     """Which group of settings closes it, 1 to 5."""
     name: str
-    state: State
+    state: HoleState
     finding: str
     remedy: str
 
@@ -80,9 +80,9 @@ class Exports:
 def exit_code(holes: Iterable[Hole]) -> ExitCode:
     """Return BLOCKED when a hole is open, PASS when some are closed and none is open, else INCONCLUSIVE."""
     states = {hole.state for hole in holes}
-    if State.OPEN in states:
+    if HoleState.OPEN in states:
         return ExitCode.BLOCKED
-    return ExitCode.PASS if State.CLOSED in states else ExitCode.INCONCLUSIVE
+    return ExitCode.PASS if HoleState.CLOSED in states else ExitCode.INCONCLUSIVE
 
 
 def objects(value: Any) -> list[Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gatekit.github.holes import GPU_WORKFLOW, Exports, Hole, Json, Names, State, objects
+from gatekit.github.holes import GPU_WORKFLOW, Exports, Hole, HoleState, Json, Names, objects
 
 
 def machine_holes(exports: Exports, names: Names) -> list[Hole]:
@@ -13,7 +13,7 @@ def machine_holes(exports: Exports, names: Names) -> list[Hole]:
     host = Hole(
         5,
         "runner host",
-        State.UNKNOWN,
+        HoleState.UNKNOWN,
         "no export says how the GPU machine is set up",
         "one job per registration, a fresh container or VM as non-root, no docker socket, an egress allow-list, the "
         "GPU's memory cleared, keys under another user or elsewhere; docs/github.md has the list",
@@ -41,15 +41,17 @@ def _actions(given: Json) -> list[Hole]:
     holes = []
     for name, key, value, remedy in wanted:
         if key not in given:
-            holes.append(Hole(3, name, State.UNKNOWN, f"no export says what {key} is", remedy))
+            holes.append(Hole(3, name, HoleState.UNKNOWN, f"no export says what {key} is", remedy))
         else:
             same = given[key] == value and type(given[key]) is type(value)
-            holes.append(Hole(3, name, State.CLOSED if same else State.OPEN, f"{key} is {given[key]!r}", remedy))
+            holes.append(
+                Hole(3, name, HoleState.CLOSED if same else HoleState.OPEN, f"{key} is {given[key]!r}", remedy)
+            )
     protections = (
         "allow only the events and people that are needed, under Settings, Actions, Workflow execution protections"
     )
     holes.append(
-        Hole(3, "events", State.UNKNOWN, "no export that we know says which events may start a run", protections)
+        Hole(3, "events", HoleState.UNKNOWN, "no export that we know says which events may start a run", protections)
     )
     return holes
 
@@ -69,10 +71,10 @@ def _environments(exports: Exports, names: Names) -> list[Hole]:
         for part, remedy in wanted.items():
             title = f"environment {name}: {part}"
             if exports.environments is None:
-                holes.append(Hole(4, title, State.UNKNOWN, "no environments were given", remedy))
+                holes.append(Hole(4, title, HoleState.UNKNOWN, "no environments were given", remedy))
             elif not found:
                 holes.append(
-                    Hole(4, title, State.OPEN, "there is no such environment; GitHub makes an open one", remedy)
+                    Hole(4, title, HoleState.OPEN, "there is no such environment; GitHub makes an open one", remedy)
                 )
             else:
                 state, finding = _environment(found[0], part, exports.branch_policies.get(name), names.branch)
@@ -80,28 +82,28 @@ def _environments(exports: Exports, names: Names) -> list[Hole]:
     return holes
 
 
-def _environment(item: Json, part: str, policies: Sequence[Json] | None, branch: str) -> tuple[State, str]:
+def _environment(item: Json, part: str, policies: Sequence[Json] | None, branch: str) -> tuple[HoleState, str]:
     reviews = [r for r in objects(item.get("protection_rules")) if r.get("type") == "required_reviewers"]
     if part == "reviewers":
         closed = any(objects(rule.get("reviewers")) for rule in reviews)
-        return (State.CLOSED, "somebody has to approve") if closed else (State.OPEN, "nobody has to approve")
+        return (HoleState.CLOSED, "somebody has to approve") if closed else (HoleState.OPEN, "nobody has to approve")
     if part == "self-review":
         closed = any(rule.get("prevent_self_review") is True for rule in reviews)
-        return (State.CLOSED, "not by oneself") if closed else (State.OPEN, "one can approve one's own run")
+        return (HoleState.CLOSED, "not by oneself") if closed else (HoleState.OPEN, "one can approve one's own run")
     if part == "administrators":
         if "can_admins_bypass" not in item:
-            return State.UNKNOWN, "the export does not say whether administrators may bypass it"
+            return HoleState.UNKNOWN, "the export does not say whether administrators may bypass it"
         closed = item["can_admins_bypass"] is False
-        return (State.CLOSED, "nor they") if closed else (State.OPEN, "administrators may bypass it")
+        return (HoleState.CLOSED, "nor they") if closed else (HoleState.OPEN, "administrators may bypass it")
     allowed = item.get("deployment_branch_policy")
     if not isinstance(allowed, Mapping) or allowed.get("custom_branch_policies") is not True:
-        return State.OPEN, "more branches than one may use it"
+        return HoleState.OPEN, "more branches than one may use it"
     if policies is None:
-        return State.UNKNOWN, "the branches were not given; export them with GET .../deployment-branch-policies"
+        return HoleState.UNKNOWN, "the branches were not given; export them with GET .../deployment-branch-policies"
     found = [(policy.get("name"), policy.get("type", "branch")) for policy in policies]
     if found == [(branch, "branch")]:
-        return State.CLOSED, f"only {branch} may use it"
-    return State.OPEN, "another branch, a tag or a pattern may use it"
+        return HoleState.CLOSED, f"only {branch} may use it"
+    return HoleState.OPEN, "another branch, a tag or a pattern may use it"
 
 
 def _runners(exports: Exports, names: Names) -> list[Hole]:
@@ -111,14 +113,14 @@ def _runners(exports: Exports, names: Names) -> list[Hole]:
     holes = []
     if exports.runner_groups is None:
         why = "no runner groups were given"
-        holes.append(Hole(4, "runner group: repositories", State.UNKNOWN, why, group_remedy))
-        holes.append(Hole(4, "runner group: workflows", State.UNKNOWN, why, workflow_remedy))
+        holes.append(Hole(4, "runner group: repositories", HoleState.UNKNOWN, why, group_remedy))
+        holes.append(Hole(4, "runner group: workflows", HoleState.UNKNOWN, why, workflow_remedy))
     else:
         group = next((g for g in exports.runner_groups if g.get("name") == names.runner_group), {})
         missing = "" if group else f"there is no group '{names.runner_group}'; "
         selected = group.get("visibility") == "selected"
         finding = "only named repositories may use it" if selected else f"{missing}every repository may use the runners"
-        state = State.CLOSED if selected else State.OPEN
+        state = HoleState.CLOSED if selected else HoleState.OPEN
         holes.append(Hole(4, "runner group: repositories", state, finding, group_remedy))
         workflows = group.get("selected_workflows")
         end = f"/{GPU_WORKFLOW}@refs/heads/{names.branch}"
@@ -130,12 +132,14 @@ def _runners(exports: Exports, names: Names) -> list[Hole]:
         )
         finding = "one workflow may use it" if closed else f"{missing}a workflow of any branch may ask for the runner"
         holes.append(
-            Hole(4, "runner group: workflows", State.CLOSED if closed else State.OPEN, finding, workflow_remedy)
+            Hole(4, "runner group: workflows", HoleState.CLOSED if closed else HoleState.OPEN, finding, workflow_remedy)
         )
     own = exports.repository_runners
     if own is None:
-        holes.append(Hole(4, "runners of the repository", State.UNKNOWN, "the list was not given", own_remedy))
+        holes.append(Hole(4, "runners of the repository", HoleState.UNKNOWN, "the list was not given", own_remedy))
     else:
         finding = "any workflow of any branch may use them" if own else "there are none"
-        holes.append(Hole(4, "runners of the repository", State.OPEN if own else State.CLOSED, finding, own_remedy))
+        holes.append(
+            Hole(4, "runners of the repository", HoleState.OPEN if own else HoleState.CLOSED, finding, own_remedy)
+        )
     return holes

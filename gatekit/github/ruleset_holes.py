@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from gatekit.github import codeowners
-from gatekit.github.holes import GATE_WORKFLOW, TRUST_ROOT, Exports, Hole, Json, Names, State, is_number, objects
+from gatekit.github.holes import GATE_WORKFLOW, TRUST_ROOT, Exports, Hole, HoleState, Json, Names, is_number, objects
 
 
 def ruleset_holes(exports: Exports, names: Names) -> list[Hole]:
@@ -67,7 +67,7 @@ def _checks(rules: list[Json] | None, exports: Exports, names: Names) -> list[Ho
     }
     if rules is None:
         why = "no ruleset was given"
-        return [Hole(1, name, State.UNKNOWN, why, remedy) for name, remedy in remedies.items()]
+        return [Hole(1, name, HoleState.UNKNOWN, why, remedy) for name, remedy in remedies.items()]
     listed = [
         (rule, check)
         for rule in _of_type(rules, "required_status_checks")
@@ -97,7 +97,7 @@ def _checks(rules: list[Json] | None, exports: Exports, names: Names) -> list[Ho
     }
     holes = []
     for name, (closed, yes, no) in findings.items():
-        state, why = (State.CLOSED, yes) if closed else (State.OPEN, no)
+        state, why = (HoleState.CLOSED, yes) if closed else (HoleState.OPEN, no)
         holes.append(Hole(1, name, state, why, remedies[name]))
     return [*holes, _bypass(rules, exports, remedies["bypass"])]
 
@@ -107,13 +107,13 @@ def _bypass(rules: Sequence[Json], exports: Exports, remedy: str) -> Hole:
     used = {rule.get("ruleset_id") for rule in rules if rule.get("type") in protecting}
     known = {ruleset.get("id"): ruleset.get("bypass_actors") for ruleset in exports.rulesets}
     if not used:
-        return Hole(1, "bypass", State.OPEN, "no rule protects the branch, so everybody goes around it", remedy)
+        return Hole(1, "bypass", HoleState.OPEN, "no rule protects the branch, so everybody goes around it", remedy)
     if any(known.get(identifier) for identifier in used):
-        return Hole(1, "bypass", State.OPEN, "some may go around the rules", remedy)
+        return Hole(1, "bypass", HoleState.OPEN, "some may go around the rules", remedy)
     if all(known.get(identifier) == [] for identifier in used):
-        return Hole(1, "bypass", State.CLOSED, "nobody may go around the rules", remedy)
+        return Hole(1, "bypass", HoleState.CLOSED, "nobody may go around the rules", remedy)
     why = "a ruleset's bypass list was not given; export each with GET /repos/OWNER/NAME/rulesets/ID as administrator"
-    return Hole(1, "bypass", State.UNKNOWN, why, remedy)
+    return Hole(1, "bypass", HoleState.UNKNOWN, why, remedy)
 
 
 def _requires_workflow(rules: Iterable[Json]) -> bool:
@@ -138,7 +138,7 @@ def _reviews(rules: list[Json] | None, exports: Exports) -> list[Hole]:
     }
     owned = _owned(exports.owners)
     if rules is None:
-        holes = [Hole(2, name, State.UNKNOWN, "no ruleset was given", text) for name, text in remedies.items()]
+        holes = [Hole(2, name, HoleState.UNKNOWN, "no ruleset was given", text) for name, text in remedies.items()]
         return [_editing(None, None, owned), *holes, owned]
     reviewed = [
         rule
@@ -149,7 +149,7 @@ def _reviews(rules: list[Json] | None, exports: Exports) -> list[Hole]:
     for name, key in keys.items():
         closed = any(rule.get(key) is True for rule in reviewed)
         finding = f"{key} is {'on' if closed else 'off, or no approval is required'}"
-        holes.append(Hole(2, name, State.CLOSED if closed else State.OPEN, finding, remedies[name]))
+        holes.append(Hole(2, name, HoleState.CLOSED if closed else HoleState.OPEN, finding, remedies[name]))
     by_owner = any(rule.get("require_code_owner_review") is True for rule in reviewed)
     return [_editing(_requires_workflow(rules), by_owner, owned), *holes, owned]
 
@@ -161,25 +161,25 @@ def _editing(required: bool | None, reviewed: bool | None, owned: Hole) -> Hole:
     )
     name = "a change of the gate's own workflow"
     if required is None or reviewed is None:
-        return Hole(2, name, State.UNKNOWN, "no ruleset was given", remedy)
+        return Hole(2, name, HoleState.UNKNOWN, "no ruleset was given", remedy)
     if required:
-        return Hole(2, name, State.CLOSED, "the organisation requires the workflow, as it is elsewhere", remedy)
+        return Hole(2, name, HoleState.CLOSED, "the organisation requires the workflow, as it is elsewhere", remedy)
     if not reviewed:
         finding = (
             "a pull request from a branch of this repository can replace the gate by `true`, and nobody has to look"
         )
-        return Hole(2, name, State.OPEN, finding, remedy)
-    if owned.state is State.CLOSED:
-        return Hole(2, name, State.CLOSED, "a code owner has to approve it", remedy)
+        return Hole(2, name, HoleState.OPEN, finding, remedy)
+    if owned.state is HoleState.CLOSED:
+        return Hole(2, name, HoleState.CLOSED, "a code owner has to approve it", remedy)
     return Hole(2, name, owned.state, f"code owners must approve, but {owned.finding}", remedy)
 
 
 def _owned(text: str | None) -> Hole:
     name, remedy = "owners of the trust root", f"CODEOWNERS lines for {', '.join(TRUST_ROOT)}"
     if text is None:
-        return Hole(2, name, State.UNKNOWN, "no CODEOWNERS was given", remedy)
+        return Hole(2, name, HoleState.UNKNOWN, "no CODEOWNERS was given", remedy)
     rules = codeowners.parse(text)
     without = [path for path in TRUST_ROOT if not codeowners.owners(rules, path)]
     if without:
-        return Hole(2, name, State.OPEN, f"nobody owns {', '.join(without)}", remedy)
-    return Hole(2, name, State.CLOSED, "every part has an owner", remedy)
+        return Hole(2, name, HoleState.OPEN, f"nobody owns {', '.join(without)}", remedy)
+    return Hole(2, name, HoleState.CLOSED, "every part has an owner", remedy)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gatekit.github.holes import Hole, Json, Names, State
+from gatekit.github.holes import Hole, HoleState, Json, Names
 
 _PIN = re.compile(r"\$/.*|docker://[^@]+@sha256:[0-9a-f]{64}|[^@]+@([0-9a-f]{40}|[0-9a-f]{64})", re.ASCII)
 
@@ -26,7 +26,7 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
         "actions that can change": "every `uses:` pinned to a full commit",
     }
     if workflows is None:
-        return [Hole(3, name, State.UNKNOWN, "no workflows were given", text) for name, text in remedies.items()]
+        return [Hole(3, name, HoleState.UNKNOWN, "no workflows were given", text) for name, text in remedies.items()]
     gates = [(name, job) for name, _, job in _jobs(workflows) if job.get("name") == names.check]
     filtered = [f"{name} filters what it runs for" for name, _ in gates if _is_filtered(workflows[name])]
     conditional = [f"its job in {name} has a condition" for name, job in gates if "if" in job]
@@ -46,7 +46,13 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
         "actions that can change": unpinned,
     }
     return [
-        Hole(3, name, State.OPEN if found else State.CLOSED, "; ".join(found[:5]) or "as it should be", remedies[name])
+        Hole(
+            3,
+            name,
+            HoleState.OPEN if found else HoleState.CLOSED,
+            "; ".join(found[:5]) or "as it should be",
+            remedies[name],
+        )
         for name, found in findings.items()
     ]
 

@@ -66,7 +66,7 @@ def effect_name(kind: str, measure: str, against: Against, gate: str | None = No
 
 
 @dataclass(frozen=True)
-class Side:
+class LimitEnd:
     """One end of what passes, and the bound that is compared with it."""
 
     limit: float
@@ -87,15 +87,15 @@ class Side:
         return self.limit - value if self.upper else value - self.limit
 
 
-def sides(limits: Limits) -> tuple[Side, ...]:
+def sides(limits: Limits) -> tuple[LimitEnd, ...]:
     """Return the ends of what passes; each must be met."""
     match limits:
         case AtLeast(low):
-            return (Side(low, upper=False),)
+            return (LimitEnd(low, upper=False),)
         case AtMost(high):
-            return (Side(high, upper=True),)
+            return (LimitEnd(high, upper=True),)
         case Between(low, high):
-            return (Side(low, upper=False), Side(high, upper=True))
+            return (LimitEnd(low, upper=False), LimitEnd(high, upper=True))
     assert_never(limits)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gatekit import __version__
-from gatekit.claims.checking import Checked, Finding, check
+from gatekit.claims.checking import CheckResult, Finding, check
 from gatekit.claims.diff import ClaimChange, claim_changes
 from gatekit.claims.strays import find_strays
 from gatekit.errors import GatekitError, Location
@@ -27,7 +27,7 @@ from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, Reader, Side
 from gatekit.pull_request.signatures import Signers, change_signers
 from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
-from gatekit.repo import Repository, Sides, watched_errors
+from gatekit.repo import BaseAndHead, Repository, watched_errors
 from gatekit.repo.tree import changes
 
 WATCHED = (KINDS, POLICIES, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
@@ -57,7 +57,7 @@ class _Terms:
             stale=side.stale,
         )
 
-    def checked(self, policies: Sequence[Policy], side: Side) -> Checked | None:
+    def checked(self, policies: Sequence[Policy], side: Side) -> CheckResult | None:
         if side.registry is None:
             return None
         return check(
@@ -78,7 +78,7 @@ class _Terms:
 
 def judge_pull_request(
     repository: Repository,
-    sides: Sides,
+    sides: BaseAndHead,
     now: datetime,
     labels: frozenset[str] = frozenset(),
     approval: str = APPROVAL_LABEL,
@@ -296,7 +296,7 @@ def _is_registered(side: Side) -> bool:
     return side.registry is not None or CLAIMS in side.unread
 
 
-def _claim_gates(checked: Checked | None, blocking: Sequence[Finding], asserted: set[str]) -> tuple[ClaimGate, ...]:
+def _claim_gates(checked: CheckResult | None, blocking: Sequence[Finding], asserted: set[str]) -> tuple[ClaimGate, ...]:
     turned = {(finding.claim, finding.gate) for finding in blocking}
     return tuple(
         ClaimGate(

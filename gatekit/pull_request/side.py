@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gatekit.claims.documents import Document, parse_document, registered_documents, unmatched_patterns
+from gatekit.claims.documents import ClaimsDocument, parse_document, registered_documents, unmatched_patterns
 from gatekit.claims.model import Registry
 from gatekit.claims.registry import parse_registry
 from gatekit.errors import GatekitError
@@ -43,7 +43,7 @@ class Side:
     """What its policies and evidence are read by: the base's tables, and what only this tree brings."""
     policies: tuple[Policy, ...]
     registry: Registry | None
-    documents: tuple[Document, ...]
+    documents: tuple[ClaimsDocument, ...]
     summaries: tuple[Summary, ...]
     attestations: Mapping[str, bytes]
     """Path -> bytes of the signatures that lie beside the evidence."""
@@ -81,7 +81,7 @@ class Reader:
         unread = frozenset(error.location.path for error in errors if error.location is not None)
         errors += duplicate_ids(policies)
         registry = registries[0] if registries else None
-        documents: list[Document] = []
+        documents: list[ClaimsDocument] = []
         if registry is not None:
             names = registered_documents(registry, (e.path for e in tree.entries.values() if e.mode in FILE_MODES))
             errors += unmatched_patterns(registry, names)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gatekit.repo.paths import watched_errors
-from gatekit.repo.refs import Sides, between, pull_request
+from gatekit.repo.refs import BaseAndHead, between, pull_request
 from gatekit.repo.repository import Repository
 from gatekit.repo.tree import Entry, Tree, changes
 
-__all__ = ["Entry", "Repository", "Sides", "Tree", "between", "changes", "pull_request", "watched_errors"]
+__all__ = ["BaseAndHead", "Entry", "Repository", "Tree", "between", "changes", "pull_request", "watched_errors"]

@@ -44,7 +44,7 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True)
-class Done:
+class GitResult:
     """A git call that ended by itself."""
 
     code: int
@@ -78,7 +78,7 @@ def environment() -> dict[str, str]:
     return {"PATH": os.pathsep.join(filter(os.path.isabs, folders)), **_ENVIRONMENT}
 
 
-def run(git_dir: Path, arguments: Sequence[str], limit: int = OUTPUT_LIMIT, records: int | None = None) -> Done:
+def run(git_dir: Path, arguments: Sequence[str], limit: int = OUTPUT_LIMIT, records: int | None = None) -> GitResult:
     """Run git on one git folder and return what it wrote, whatever its exit status.
 
     git is told the folder, so it does not search for one and its rule about folders of other users does not apply.
@@ -105,7 +105,7 @@ def run(git_dir: Path, arguments: Sequence[str], limit: int = OUTPUT_LIMIT, reco
                 if size > limit or (records is not None and seen > records):
                     raise OutputTooLarge(arguments[0])
             code = process.wait()
-        return Done(code, b"".join(chunks), errors.text())
+        return GitResult(code, b"".join(chunks), errors.text())
 
 
 class _Errors:

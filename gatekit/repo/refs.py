@@ -13,7 +13,7 @@ REMOTE = "refs/remotes/origin/"
 
 
 @dataclass(frozen=True)
-class Sides:
+class BaseAndHead:
     """What a change is judged by, and what is judged."""
 
     base: str
@@ -35,7 +35,7 @@ class Sides:
         return repository.tree(self.base), repository.tree(self.result)
 
 
-def between(repository: Repository, base: str, head: str) -> Sides:
+def between(repository: Repository, base: str, head: str) -> BaseAndHead:
     """Return the sides for two names that the user gives.
 
     Raises:
@@ -49,7 +49,7 @@ def between(repository: Repository, base: str, head: str) -> Sides:
 
 def pull_request(
     repository: Repository, base_branch: str, base_at_event: str, head: str, merge: str | None = None
-) -> Sides:
+) -> BaseAndHead:
     """Return the sides of a pull request.
 
     The base is the branch as this clone has it, because the commit in the event is frozen when the event is made: a
@@ -90,11 +90,11 @@ def _live_base(repository: Repository, branch: str, at_event: str) -> tuple[str,
 
 def _sides(
     repository: Repository, base: str, head: str, base_name: str, head_name: str, notes: tuple[str, ...]
-) -> Sides:
+) -> BaseAndHead:
     _refuse_no_change(repository, base, head)
     if repository.is_ancestor(base, head):
-        return Sides(base, head, head, False, base_name, head_name, notes)
-    return Sides(base, head, repository.merge_tree(base, head), True, base_name, head_name, notes)
+        return BaseAndHead(base, head, head, False, base_name, head_name, notes)
+    return BaseAndHead(base, head, repository.merge_tree(base, head), True, base_name, head_name, notes)
 
 
 def _refuse_no_change(repository: Repository, base: str, head: str) -> None:

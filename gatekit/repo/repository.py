@@ -225,7 +225,7 @@ class Repository:
         """
         return dict(self._reader.sha256(dict.fromkeys(_oid(oid) for oid in oids), limit))
 
-    def _ancestry(self, *arguments: str) -> git.Done:
+    def _ancestry(self, *arguments: str) -> git.GitResult:
         self.refuse_shallow()
         done = git.run(self._private, ["merge-base", *arguments])
         # git before 2.45 answers "no" with exit status 1 where it could not read a commit on the way.

@@ -36,7 +36,7 @@ SHAPES = """.row-text { fill: var(--text); } .row-quiet { fill: var(--quiet); } 
 
 
 @dataclass(frozen=True)
-class Row:
+class PlotRow:
     """One threshold and what was measured for it; None where nothing was."""
 
     name: str
@@ -60,12 +60,12 @@ class Row:
         return (min(values), max(values)) if values else (0.0, 0.0)
 
 
-def rows(policy: PolicyResult) -> list[Row]:
+def rows(policy: PolicyResult) -> list[PlotRow]:
     """Return one row per threshold, in the policy's order."""
     return [_row(gate.name, rule) for gate in policy.gates for rule in thresholds_in(gate.result)]
 
 
-def _row(gate: str, rule: ThresholdResult) -> Row:
+def _row(gate: str, rule: ThresholdResult) -> PlotRow:
     measured, shown = rule.measured, cells(rule)
     threshold = f"threshold {with_signs(shown.threshold)}"
     if measured is None:
@@ -76,7 +76,7 @@ def _row(gate: str, rule: ThresholdResult) -> Row:
     bounded = measured if rule.bound == "confidence" else None
     lower, upper = (None, None) if bounded is None else (bounded.lower, bounded.upper)
     compared = [side.bound(lower, upper) for side in sides(rule.effect.limits)]
-    return Row(
+    return PlotRow(
         name=f"{gate}: {rule_name(rule, gate)}",
         outcome=rule.outcome,
         numbers=numbers,
@@ -123,11 +123,11 @@ def svg(policy: PolicyResult, identifier: str, alone: bool = False) -> str:
     return "\n".join([*lines, "</svg>"])
 
 
-def _description(found: Sequence[Row]) -> str:
+def _description(found: Sequence[PlotRow]) -> str:
     return "; ".join(f"{row.name}: {row.numbers}: {OUTCOMES[row.outcome]}" for row in found)
 
 
-def _drawn(row: Row, top: float) -> list[str]:
+def _drawn(row: PlotRow, top: float) -> list[str]:
     """Return the elements of one row whose upper edge is at `top`."""
     above, middle, below = top + 20.0, top + 29.0, top + 38.0
     at = Scale(*row.span).at

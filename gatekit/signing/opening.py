@@ -22,7 +22,7 @@ CLOCK_SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedAttestation:
     """An attestation whose signatures, statement and signers are right; its subjects are still to be compared."""
 
     path: str
@@ -33,7 +33,7 @@ class Opened:
     """The signers' ids in the key file, sorted."""
 
 
-def open_envelope(name: str, data: bytes, keys: KeyRing, now: datetime) -> Opened:
+def open_envelope(name: str, data: bytes, keys: KeyRing, now: datetime) -> OpenedAttestation:
     """Verify a DSSE envelope signed with ed25519 keys.
 
     A signature by a key that is not known is passed over; one that names a known key and does not hold is an error.
@@ -70,7 +70,7 @@ def open_envelope(name: str, data: bytes, keys: KeyRing, now: datetime) -> Opene
     return opened(name, statement, [(key.digest, key.trust) for key in accepted.values()])
 
 
-def opened(name: str, statement: Statement, signers: Iterable[tuple[str, Trust]]) -> Opened:
+def opened(name: str, statement: Statement, signers: Iterable[tuple[str, Trust]]) -> OpenedAttestation:
     """Return the statement with its signers in the roles that this statement needs.
 
     Raises:
@@ -88,7 +88,7 @@ def opened(name: str, statement: Statement, signers: Iterable[tuple[str, Trust]]
             raise fault(name, "", "role", message)
         found.add(Signer(digest, roles))
         names.add(trust.id)
-    return Opened(name, statement, frozenset(found), tuple(sorted(names)))
+    return OpenedAttestation(name, statement, frozenset(found), tuple(sorted(names)))
 
 
 def check_validity(trust: Trust, moments: Iterable[datetime], revoked_by: datetime, name: str) -> None:

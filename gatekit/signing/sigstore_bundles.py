@@ -16,7 +16,7 @@ from gatekit.errors import UsageError
 from gatekit.signing.dsse import LIMITS, PAYLOAD_TYPE, fault, strict_json
 from gatekit.signing.ed25519 import INSTALL
 from gatekit.signing.keys import KeyRing, TrustedIdentity
-from gatekit.signing.opening import Opened, check_validity, opened
+from gatekit.signing.opening import OpenedAttestation, check_validity, opened
 from gatekit.signing.statement import TEST_RESULT, VERDICT, Statement, StatementSubject, parse_statement
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from gatekit.signing.verifying import SignedFile
 
 
-def open_bundle(name: str, data: bytes, keys: KeyRing, beside: SignedFile | None, trusted_root: bytes | None) -> Opened:
+def open_bundle(
+    name: str, data: bytes, keys: KeyRing, beside: SignedFile | None, trusted_root: bytes | None
+) -> OpenedAttestation:
     """Verify a Sigstore bundle: an in-toto statement in it, or its signature over the file that it lies beside.
 
     Unlike a bare key, the log proves when the signature was made, so a signer whose time is over stays believed for

@@ -21,7 +21,7 @@ from gatekit.evidence.summary import Summary
 from gatekit.gates.evaluate import Signer
 from gatekit.signing.dsse import claimed_keys, fault
 from gatekit.signing.keys import KeyRing
-from gatekit.signing.opening import Opened, is_about, open_envelope
+from gatekit.signing.opening import OpenedAttestation, is_about, open_envelope
 from gatekit.signing.predicates import challenge
 from gatekit.signing.statement import TEST_RESULT
 
@@ -41,10 +41,10 @@ class SignedFile:
 
 
 @dataclass(frozen=True)
-class Verified:
+class ValidAttestation:
     """An attestation that holds, and the files that it is about."""
 
-    opened: Opened
+    opened: OpenedAttestation
     files: tuple[SignedFile, ...]
 
 
@@ -52,7 +52,7 @@ class Verified:
 class Findings:
     """What became of every attestation."""
 
-    verified: tuple[Verified, ...]
+    verified: tuple[ValidAttestation, ...]
     errors: tuple[GatekitError, ...]
     """Somebody who is believed is named, and it does not hold."""
     notes: tuple[GatekitError, ...]
@@ -113,7 +113,7 @@ def judge(
     Raises:
         UsageError: the extra [sign] is needed and not installed.
     """
-    verified: list[Verified] = []
+    verified: list[ValidAttestation] = []
     errors: list[GatekitError] = []
     notes: list[GatekitError] = []
     index = _Index(files)
@@ -130,7 +130,7 @@ def judge(
         wrong = [*_mismatches(found, index), *(e for file in about for e in _misused(found, file, keys, policies))]
         errors += wrong
         if about and not wrong:
-            verified.append(Verified(found, about))
+            verified.append(ValidAttestation(found, about))
         elif not wrong:
             notes.append(fault(name, "/subject", "unrelated", "it is about nothing that was read here"))
     return Findings(tuple(verified), tuple(errors), tuple(notes))
@@ -147,7 +147,9 @@ class _Index:
             self.by_path[file.path] = file
 
 
-def _open(name: str, data: bytes, keys: KeyRing, index: _Index, now: datetime, trusted_root: bytes | None) -> Opened:
+def _open(
+    name: str, data: bytes, keys: KeyRing, index: _Index, now: datetime, trusted_root: bytes | None
+) -> OpenedAttestation:
     if name.endswith(SIGSTORE_SUFFIX):
         from gatekit.signing.sigstore_bundles import open_bundle
 
@@ -163,14 +165,14 @@ def _names_somebody(name: str, data: bytes, keys: KeyRing, error: GatekitError) 
     return any(keys.named(keyid) is not None for keyid in claimed_keys(data, name))
 
 
-def _files(found: Opened, index: _Index) -> tuple[SignedFile, ...]:
+def _files(found: OpenedAttestation, index: _Index) -> tuple[SignedFile, ...]:
     """Return the files whose bytes the statement is about, of the kind that its predicate speaks of."""
     kind = "evidence" if found.statement.predicate_type == TEST_RESULT else "verdict"
     digests = sorted({subject.sha256 for subject in found.statement.subjects})
     return tuple(file for digest in digests for file in index.by_digest.get(digest, ()) if file.kind == kind)
 
 
-def _mismatches(found: Opened, index: _Index) -> Iterable[GatekitError]:
+def _mismatches(found: OpenedAttestation, index: _Index) -> Iterable[GatekitError]:
     """Yield an error per subject that names a file beside the attestation, or by its path, with other bytes."""
     folder = posixpath.dirname(found.path)
     for subject in found.statement.subjects:
@@ -186,7 +188,9 @@ def _mismatches(found: Opened, index: _Index) -> Iterable[GatekitError]:
                 )
 
 
-def _misused(found: Opened, file: SignedFile, keys: KeyRing, policies: Sequence[str]) -> Iterable[GatekitError]:
+def _misused(
+    found: OpenedAttestation, file: SignedFile, keys: KeyRing, policies: Sequence[str]
+) -> Iterable[GatekitError]:
     """Yield what keeps a good signature from counting for this file: another subject, repository or policy."""
     if file.kind != "evidence":
         return

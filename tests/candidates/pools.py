@@ -16,7 +16,7 @@ from typing import Any
 import builders
 from scipy import stats
 
-from gatekit.candidates import Compared, Selected, select
+from gatekit.candidates import ComparedCandidate, SelectionResult, select
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.reading import parse_summary
 from gatekit.evidence.summary import parse_time
@@ -90,19 +90,19 @@ def policy(text: str = POLICY) -> Policy:
     return parse_policy(text.encode(), "policies/choose.yaml")
 
 
-def choose(documents: Mapping[str, Any], text: str = POLICY, now: str = builders.NOW) -> Selected:
+def choose(documents: Mapping[str, Any], text: str = POLICY, now: str = builders.NOW) -> SelectionResult:
     """The selection among the documents."""
     chosen = policy(text)
     assert isinstance(chosen.selection, Selection)
     return select(chosen, chosen.selection, read(documents), parse_time(now))
 
 
-def names(selected: Selected) -> list[str]:
+def names(selected: SelectionResult) -> list[str]:
     """Architectures of those ranked, best first."""
     return [candidate.subject.architecture for candidate in selected.candidates if candidate.rank is not None]
 
 
-def one(selected: Selected, name: str) -> Compared:
+def one(selected: SelectionResult, name: str) -> ComparedCandidate:
     """The candidate of an architecture."""
     (found,) = [candidate for candidate in selected.candidates if candidate.subject.architecture == name]
     return found

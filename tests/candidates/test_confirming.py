@@ -12,7 +12,7 @@ import builders
 import pytest
 from candidates import pools
 
-from gatekit.candidates import Confirmed, candidate_document, confirm
+from gatekit.candidates import ConfirmedEvidence, candidate_document, confirm
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import Document, parse_json
 from gatekit.evidence.summary import parse_time
@@ -34,12 +34,12 @@ def as_file(value: Any) -> Document:
     return parse_json(json.dumps(value).encode(), "out/candidate.json")
 
 
-def confirmed(documents: Mapping[str, Any], text: str = pools.POLICY, value: Any = None) -> Confirmed:
+def confirmed(documents: Mapping[str, Any], text: str = pools.POLICY, value: Any = None) -> ConfirmedEvidence:
     value = candidate_of(documents, text) if value is None else value
     return confirm(as_file(value), [pools.policy(text)], pools.read(documents), NOW)
 
 
-def judged(found: Confirmed, measure: str) -> ThresholdResult:
+def judged(found: ConfirmedEvidence, measure: str) -> ThresholdResult:
     verdict = evaluate(found.policies, found.summaries, NOW)
     rules = [rule for gate in verdict.policies[0].gates for rule in thresholds_in(gate.result)]
     return next(rule for rule in rules if rule.effect.measure == measure)

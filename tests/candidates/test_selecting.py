@@ -11,7 +11,7 @@ from candidates import pools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekit.candidates import Standing
+from gatekit.candidates import CandidateStatus
 from gatekit.exit_codes import ExitCode
 from gatekit.policy.lint import z_ceiling
 
@@ -50,7 +50,11 @@ def test_for_a_measure_where_lower_is_better_the_upper_bound_is_scored() -> None
 def test_the_higher_score_is_selected() -> None:
     selected = pools.choose(pools.evidence(topk={"auc": 0.90}, relu={"auc": 0.92}, jumprelu={"auc": 0.88}))
     assert pools.names(selected) == ["relu", "topk", "jumprelu"]
-    assert [c.standing for c in selected.candidates] == [Standing.SELECTED, Standing.RANKED, Standing.RANKED]
+    assert [c.standing for c in selected.candidates] == [
+        CandidateStatus.SELECTED,
+        CandidateStatus.RANKED,
+        CandidateStatus.RANKED,
+    ]
     assert selected.code is ExitCode.PASS
 
 
@@ -72,7 +76,7 @@ def test_a_dense_candidate_is_not_ranked_however_well_it_scores() -> None:
     selected = pools.choose(pools.evidence(topk={"auc": 0.85}, relu={"auc": 0.94, "l0": 650.0}))
     relu = pools.one(selected, "relu")
     assert pools.names(selected) == ["topk"]
-    assert (relu.standing, relu.rank, relu.score) == (Standing.NOT_ELIGIBLE, None, None)
+    assert (relu.standing, relu.rank, relu.score) == (CandidateStatus.NOT_ELIGIBLE, None, None)
     assert relu.reasons == (
         "gate health fails: random_model.l0: the estimate does not meet the threshold (650, asked for at most 64)",
     )
@@ -81,7 +85,7 @@ def test_a_dense_candidate_is_not_ranked_however_well_it_scores() -> None:
 def test_a_waiver_makes_nobody_eligible() -> None:
     waiver = 'waivers:\n  - {gate: health, owner: ada, reason: soon, expires: "2026-12-31"}\n'
     selected = pools.choose(pools.evidence(topk={"l0": 650.0}), pools.POLICY + waiver)
-    assert pools.one(selected, "topk").standing is Standing.NOT_ELIGIBLE
+    assert pools.one(selected, "topk").standing is CandidateStatus.NOT_ELIGIBLE
 
 
 def test_when_every_candidate_fails_a_gate_the_selection_is_blocked() -> None:
@@ -101,7 +105,7 @@ def test_a_missing_value_is_named_and_never_scored() -> None:
     documents = pools.evidence(topk={}, relu={"auc": 0.94})
     del documents["relu-saebench.json"]
     relu = pools.one(pools.choose(documents), "relu")
-    assert (relu.standing, relu.score) == (Standing.NOT_RANKED, None)
+    assert (relu.standing, relu.score) == (CandidateStatus.NOT_RANKED, None)
     assert relu.reasons == ("saebench.auc_delta: no saebench summary",)
     assert relu.values[0].score is None
 
@@ -112,7 +116,7 @@ def test_too_few_seeds_are_a_missing_value() -> None:
     text = text.replace("r2, at_least: 0.5}", "r2, at_least: 0.5, min_seeds: 3}")
     text = text.replace("at_most: 0.2}", "at_most: 0.2, min_seeds: 3}")
     relu = pools.one(pools.choose(documents, text), "relu")
-    assert relu.standing is Standing.NOT_RANKED
+    assert relu.standing is CandidateStatus.NOT_RANKED
     assert "3 seeds; the policy needs 5" in relu.reasons[0]
 
 
@@ -141,14 +145,17 @@ def test_another_tools_own_number_is_ranked_only_where_the_policy_says_so() -> N
 
 def test_equal_scores_select_nothing() -> None:
     selected = pools.choose(pools.evidence(topk={"l0": 32.0}, relu={"l0": 40.0}), POINTS)
-    assert [(c.standing, c.rank) for c in selected.candidates] == [(Standing.TIED, 1)] * 2
+    assert [(c.standing, c.rank) for c in selected.candidates] == [(CandidateStatus.TIED, 1)] * 2
     assert (selected.winner, selected.code) == (None, ExitCode.INCONCLUSIVE)
 
 
 def test_a_tie_is_broken_by_the_declared_measurement() -> None:
     text = POINTS + "  ties:\n    - {from: random_model, measure: l0}\n"
     selected = pools.choose(pools.evidence(topk={"l0": 40.0}, relu={"l0": 32.0}), text)
-    assert [(c.standing, c.rank) for c in selected.candidates] == [(Standing.SELECTED, 1), (Standing.RANKED, 2)]
+    assert [(c.standing, c.rank) for c in selected.candidates] == [
+        (CandidateStatus.SELECTED, 1),
+        (CandidateStatus.RANKED, 2),
+    ]
     assert pools.names(selected) == ["relu", "topk"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import builders
 
-from gatekit.claims import Document, Registry, parse_document, parse_registry
+from gatekit.claims import ClaimsDocument, Registry, parse_document, parse_registry
 from gatekit.evidence import Summary
 from gatekit.evidence.summary import parse_time, summary_from
 from gatekit.kinds import INSTALLED
@@ -94,11 +94,11 @@ def registry(text: str = REGISTRY) -> Registry:
     return parse_registry(text.encode(), "claims.yaml")
 
 
-def readme(text: str = README) -> Document:
+def readme(text: str = README) -> ClaimsDocument:
     return parse_document(text.encode(), "README.md")
 
 
-def paper(text: str = PAPER) -> Document:
+def paper(text: str = PAPER) -> ClaimsDocument:
     return parse_document(text.encode(), "paper/p.tex")
 
 

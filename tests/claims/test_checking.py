@@ -21,20 +21,20 @@ from claims.registered import (
     value,
 )
 
-from gatekit.claims import Checked, check
+from gatekit.claims import CheckResult, check
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome
 
 
 def checked(
     registry_text: str = REGISTRY, readme_text: str = README, given=None, policies=None, paper_text: str = PAPER
-) -> Checked:
+) -> CheckResult:
     documents = [readme(readme_text), paper(paper_text)]
     evidence_by_path = summaries() if given is None else given
     return check(registry(registry_text), documents, policies or [policy()], evidence_by_path, NOW)
 
 
-def found(result: Checked) -> list[tuple[str, str, int]]:
+def found(result: CheckResult) -> list[tuple[str, str, int]]:
     return [(str(f.location), f.error_id, int(f.code)) for f in result.findings]
 
 

@@ -10,7 +10,7 @@ from claims.registered import README, readme, value
 from markdown_it import MarkdownIt
 
 from gatekit.claims import markdown
-from gatekit.claims.bindings import SLOT, Source
+from gatekit.claims.bindings import SLOT, DocumentText
 from gatekit.claims.documents import MAX_SIZE, parse_document
 from gatekit.errors import GatekitError
 
@@ -238,7 +238,7 @@ def test_markers_are_found_where_another_reader_of_commonmark_sees_html() -> Non
         if re.search(r"(^|[\r\n])[ >]* {4}|[-.] {2,}", text):
             continue  # indented code, where the two differ by design
         documents += 1
-        ours = markdown.read(Source("x.md", text)).markers
+        ours = markdown.read(DocumentText("x.md", text)).markers
         words = [" ".join([("" if m.opens else "/") + f"gatekit:{m.kind}", *m.arguments]) for m in ours]
         different += words != hidden_by_a_renderer(text)
     # What is left are fences and quotes that interrupt each other within a few characters.

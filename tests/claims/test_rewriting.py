@@ -21,7 +21,7 @@ from claims.registered import (
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gatekit.claims import Document, check, parse_document, rewrite
+from gatekit.claims import ClaimsDocument, check, parse_document, rewrite
 from gatekit.exit_codes import ExitCode
 
 GIVEN = summaries()
@@ -126,7 +126,7 @@ def latex_documents(draw: st.DrawFn) -> str:
     return "\n".join(pieces)
 
 
-def outside(document: Document) -> list[str]:
+def outside(document: ClaimsDocument) -> list[str]:
     """Everything between the printed numbers."""
     ends = [0, *(end for value in document.values for end in value.span), len(document.text)]
     return [document.text[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)]

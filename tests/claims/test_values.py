@@ -13,7 +13,7 @@ from claims.registered import FILE, evidence, readme, summaries, summary, value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekit.claims.statistic import Malformed, parse_format, parse_statistic, render
+from gatekit.claims.statistic import StatisticError, parse_format, parse_statistic, render
 from gatekit.claims.values import shown
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
@@ -157,7 +157,7 @@ def test_the_printed_number_is_the_nearest_to_the_exact_double(number: float, di
     "how", ["", "f", "3f", ".f", ".3", ".3g", "5.3f", " .3f", "0.3f", ".20f", ".3F", "x", "{.3f}", "d."]
 )
 def test_any_other_format_is_refused(how: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(StatisticError):
         parse_format(how)
 
 
@@ -170,5 +170,5 @@ def test_any_other_format_is_refused(how: str) -> None:
     ],
 )
 def test_any_other_statistic_is_refused(statistic: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(StatisticError):
         parse_statistic(statistic)

@@ -16,11 +16,11 @@ import gatekit as gatekit_package
 from gatekit.errors import UsageError
 from gatekit.github.annotations import Annotation
 from gatekit.github.api import Api, ApiError, api
-from gatekit.github.comment import MODES, Place, body, marker, number_of, publish
+from gatekit.github.comment import MODES, CommentPlace, body, marker, number_of, publish
 from gatekit.github.event import FinishedRun
 from gatekit.github.judgement import Judgement
 
-PLACE = Place("octo/cat", 7)
+PLACE = CommentPlace("octo/cat", 7)
 PASS = Judgement("pass", 0, "a" * 40, (), (), (), ())
 BLOCKED = Judgement("blocked", 2, "a" * 40, ("ood",), ("health",), (), ())
 MARK = "<!-- gatekit:v1:release -->"

@@ -12,7 +12,7 @@ from acceptance.console_script import gatekit
 from gatekit.errors import GatekitError
 from gatekit.github.codeowners import owners, parse
 from gatekit.github.doctor import diagnose, read_exports, read_workflows
-from gatekit.github.holes import Names, State, exit_code
+from gatekit.github.holes import HoleState, Names, exit_code
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -129,7 +129,7 @@ def saved(folder: Path, files: dict[str, Any]) -> list[str]:
     return words
 
 
-def states(folder: Path, files: dict[str, Any], workflows: Any = None) -> dict[str, State]:
+def states(folder: Path, files: dict[str, Any], workflows: Any = None) -> dict[str, HoleState]:
     saved(folder, files)
 
     def given(*names: str) -> list[str]:
@@ -160,11 +160,11 @@ def test_a_repository_set_up_as_the_documentation_says_has_no_open_hole(tmp_path
 
 def test_what_no_export_says_stays_unknown_even_then(tmp_path: Path) -> None:
     found = states(tmp_path, all_closed(), read_workflows(str(REPO / ".github" / "workflows")))
-    assert {name for name, state in found.items() if state is State.UNKNOWN} == ALWAYS_UNKNOWN
+    assert {name for name, state in found.items() if state is HoleState.UNKNOWN} == ALWAYS_UNKNOWN
 
 
 def test_without_any_file_nothing_is_closed_and_the_exit_code_is_3(tmp_path: Path) -> None:
-    assert set(states(tmp_path, {}).values()) == {State.UNKNOWN}
+    assert set(states(tmp_path, {}).values()) == {HoleState.UNKNOWN}
     done = gatekit("doctor", cwd=tmp_path)
     assert done.returncode == 3
     assert "nothing could be checked" in done.stdout
@@ -180,7 +180,7 @@ def test_a_file_that_is_left_out_closes_nothing_and_opens_nothing_by_itself(tmp_
     whole = states(tmp_path, all_closed())
     changed = {hole for hole in found if found[hole] is not whole[hole]}
     assert changed
-    assert {found[hole] for hole in changed} == {State.UNKNOWN}
+    assert {found[hole] for hole in changed} == {HoleState.UNKNOWN}
 
 
 def put(name: str, *path: Any) -> Callable[[dict[str, Any]], None]:
@@ -262,8 +262,8 @@ def test_a_setting_that_is_off_is_an_open_hole(
     files = all_closed()
     change(files)
     found = states(tmp_path, files)
-    assert found[hole] is State.OPEN
-    assert sum(state is State.OPEN for state in found.values()) <= 4
+    assert found[hole] is HoleState.OPEN
+    assert sum(state is HoleState.OPEN for state in found.values()) <= 4
 
 
 def test_an_open_hole_exits_2_and_says_how_to_close_it(tmp_path: Path) -> None:
@@ -277,13 +277,13 @@ def test_an_open_hole_exits_2_and_says_how_to_close_it(tmp_path: Path) -> None:
 
 def test_no_rules_at_all_leave_every_way_open(tmp_path: Path) -> None:
     found = states(tmp_path, {"rules.json": []})
-    assert [found[name] for name in ("required check", "out of date", "bypass", EDITING)] == [State.OPEN] * 4
+    assert [found[name] for name in ("required check", "out of date", "bypass", EDITING)] == [HoleState.OPEN] * 4
 
 
 def test_a_bypass_list_that_only_administrators_see_is_unknown_when_it_is_missing(tmp_path: Path) -> None:
     files = all_closed()
     del files["ruleset.json"]["bypass_actors"]
-    assert states(tmp_path, files)["bypass"] is State.UNKNOWN
+    assert states(tmp_path, files)["bypass"] is HoleState.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -300,8 +300,8 @@ def test_a_bypass_list_that_only_administrators_see_is_unknown_when_it_is_missin
 )
 def test_a_ruleset_that_is_not_in_force_on_the_branch_closes_nothing(tmp_path: Path, change: dict[str, Any]) -> None:
     alone = {"ruleset.json": RULESET, "CODEOWNERS": "* @o/m\n"}
-    assert states(tmp_path, alone)["required check"] is State.CLOSED
-    assert states(tmp_path, {**alone, "ruleset.json": {**RULESET, **change}})["required check"] is State.OPEN
+    assert states(tmp_path, alone)["required check"] is HoleState.CLOSED
+    assert states(tmp_path, {**alone, "ruleset.json": {**RULESET, **change}})["required check"] is HoleState.OPEN
 
 
 def test_a_workflow_that_the_organisation_requires_closes_its_own_hole_without_code_owners(tmp_path: Path) -> None:
@@ -314,9 +314,9 @@ def test_a_workflow_that_the_organisation_requires_closes_its_own_hole_without_c
     }
     found = states(tmp_path, {"rules.json": [required]})
     assert (found[EDITING], found["required check"], found["code-owner review"]) == (
-        State.CLOSED,
-        State.CLOSED,
-        State.OPEN,
+        HoleState.CLOSED,
+        HoleState.CLOSED,
+        HoleState.OPEN,
     )
 
 
@@ -324,9 +324,9 @@ def test_a_merge_queue_that_requires_all_entries_to_pass_is_up_to_date(tmp_path:
     files = all_closed()
     put(*CHECKS, "strict_required_status_checks_policy", False)(files)
     queue = {"type": "merge_queue", "parameters": {"grouping_strategy": "ALLGREEN"}, "ruleset_id": 42}
-    assert states(tmp_path, {**files, "rules.json": [*files["rules.json"], queue]})["out of date"] is State.CLOSED
+    assert states(tmp_path, {**files, "rules.json": [*files["rules.json"], queue]})["out of date"] is HoleState.CLOSED
     queue["parameters"] = {"grouping_strategy": "HEADGREEN"}
-    assert states(tmp_path, {**files, "rules.json": [*files["rules.json"], queue]})["out of date"] is State.OPEN
+    assert states(tmp_path, {**files, "rules.json": [*files["rules.json"], queue]})["out of date"] is HoleState.OPEN
 
 
 @pytest.mark.parametrize(
@@ -380,8 +380,8 @@ def job(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_a_hole_in_a_workflow_file_is_found(tmp_path: Path, hole: str, workflows: dict[str, Any]) -> None:
-    assert states(tmp_path, {}, workflows)[hole] is State.OPEN
-    assert states(tmp_path, {}, {"gate.yml": GATE})[hole] is State.CLOSED
+    assert states(tmp_path, {}, workflows)[hole] is HoleState.OPEN
+    assert states(tmp_path, {}, {"gate.yml": GATE})[hole] is HoleState.CLOSED
 
 
 def test_a_folder_without_workflows_is_refused(tmp_path: Path) -> None:

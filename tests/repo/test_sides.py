@@ -13,7 +13,7 @@ from repositories import Builder, git
 from gatekit.errors import GatekitError
 from gatekit.github import event as github_event
 from gatekit.github.event import Event, read_event
-from gatekit.repo import Repository, Sides, between
+from gatekit.repo import BaseAndHead, Repository, between
 
 Open = Callable[[Path], Repository]
 
@@ -45,11 +45,11 @@ class Change:
         }
         return Event(**fields | changes)
 
-    def sides(self, event: Event | None, base: str | None = None, head: str | None = None) -> Sides:
+    def sides(self, event: Event | None, base: str | None = None, head: str | None = None) -> BaseAndHead:
         with Repository.open(self.repo.save()) as repository:
             return github_event.sides(repository, event, base, head)
 
-    def files(self, sides: Sides) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    def files(self, sides: BaseAndHead) -> tuple[dict[str, bytes], dict[str, bytes]]:
         with Repository.open(self.repo.save()) as repository:
             sides = between(repository, sides.base, sides.head)
             before, after = sides.trees(repository)

@@ -13,13 +13,13 @@ from signing import sealing
 
 from gatekit.errors import GatekitError
 from gatekit.signing import KeyRing, TrustedKey
-from gatekit.signing.opening import Opened, open_envelope
+from gatekit.signing.opening import OpenedAttestation, open_envelope
 
 GPU = sealing.entry("gpu")
 KEYS = sealing.ring(GPU, sealing.entry("desk"))
 
 
-def opened(data: bytes, keys: KeyRing = KEYS, now: datetime = sealing.NOW) -> Opened:
+def opened(data: bytes, keys: KeyRing = KEYS, now: datetime = sealing.NOW) -> OpenedAttestation:
     return open_envelope(sealing.NAME, data, keys, now)
 
 

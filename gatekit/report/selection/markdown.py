@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gatekit.candidates import Compared, Robustness, Selected
+from gatekit.candidates import ComparedCandidate, Robustness, SelectionResult
 from gatekit.gates.effect import effect_of
 from gatekit.report.inert import markdown_code as code
 from gatekit.report.inert import markdown_text as plain
@@ -21,7 +21,7 @@ from gatekit.report.selection.wording import (
 LONGEST = 1000
 
 
-def pareto(selected: Selected) -> str:
+def pareto(selected: SelectionResult) -> str:
     """Return the table of all candidates: ranks, scores, values and whether each is on the Pareto front."""
     axes = ", ".join(code(effect_of(axis).name) for axis in selected.selection.pareto)
     lines = [
@@ -42,12 +42,12 @@ def pareto(selected: Selected) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rationale(selected: Selected, winner: Compared, robust: Robustness) -> str:
+def rationale(selected: SelectionResult, winner: ComparedCandidate, robust: Robustness) -> str:
     """Return in words why this candidate, why not the others, what the gates will judge and how far it holds."""
     return "\n".join(_rationale(selected, winner, robust)) + "\n"
 
 
-def _rationale(selected: Selected, winner: Compared, robust: Robustness) -> Iterator[str]:
+def _rationale(selected: SelectionResult, winner: ComparedCandidate, robust: Robustness) -> Iterator[str]:
     policy = selected.policy
     yield f"# Selected: {code(winner.subject.words)}"
     yield ""

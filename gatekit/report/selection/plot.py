@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gatekit.candidates import Compared, Selected, Standing, Value
+from gatekit.candidates import CandidateStatus, ComparedCandidate, SelectionResult, Value
 from gatekit.gates.effect import effect_of
 from gatekit.policy.model import Threshold
 
@@ -29,7 +29,7 @@ PANELS = 4
 """The first measurement against at most so many others."""
 
 
-def draw(selected: Selected) -> dict[str, bytes]:
+def draw(selected: SelectionResult) -> dict[str, bytes]:
     """Return `pareto.png` and `pareto.svg`: the first axis of the Pareto table against each of the others.
 
     Every candidate stands at its estimates under its number, with a line to the bound that was compared. One that lacks
@@ -49,7 +49,7 @@ def draw(selected: Selected) -> dict[str, bytes]:
         }
 
 
-def _key(selected: Selected) -> list[Line2D]:
+def _key(selected: SelectionResult) -> list[Line2D]:
     """Return the first `NAMED` candidates with their marks; pareto.md lists all."""
     handles = []
     for number, candidate in enumerate(selected.candidates[:NAMED], 1):
@@ -67,7 +67,7 @@ def _saved(figure: Figure, form: str, metadata: dict[str, Any]) -> bytes:
     return stream.getvalue()
 
 
-def _panel(axes: Axes, selected: Selected, x: Threshold, y: Threshold | None) -> None:
+def _panel(axes: Axes, selected: SelectionResult, x: Threshold, y: Threshold | None) -> None:
     left_out = []
     front: list[tuple[float, float]] = []
     for number, candidate in enumerate(selected.candidates, 1):
@@ -100,7 +100,7 @@ def _panel(axes: Axes, selected: Selected, x: Threshold, y: Threshold | None) ->
     axes.margins(0.12)
 
 
-def _value(candidate: Compared, axis: Threshold) -> Value:
+def _value(candidate: ComparedCandidate, axis: Threshold) -> Value:
     return next(
         value
         for value in candidate.values
@@ -109,10 +109,10 @@ def _value(candidate: Compared, axis: Threshold) -> Value:
     )
 
 
-def _color(candidate: Compared) -> str:
+def _color(candidate: ComparedCandidate) -> str:
     if candidate.rank is None:
         return OUT
-    if candidate.standing is Standing.SELECTED:
+    if candidate.standing is CandidateStatus.SELECTED:
         return SELECTED
     return FRONT if candidate.on_front else BEHIND
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gatekit.candidates import Robustness, Selected
+from gatekit.candidates import Robustness, SelectionResult
 from gatekit.report import inert
 from gatekit.report.selection.wording import (
     columns,
@@ -21,14 +21,14 @@ from gatekit.report.verdict.terminal import error_lines, joined, wrapped
 INDENT = "  "
 
 
-def render(selected: Selected, robust: Robustness | None, width: int) -> str:
+def render(selected: SelectionResult, robust: Robustness | None, width: int) -> str:
     """Return the report, ending in exactly one line that starts with `selection: `."""
     lines = list(_lines(selected, robust, width))
     lines.append(f"selection: {inert.terminal(headline(selected), 1000)}")
     return "\n".join(lines) + "\n"
 
 
-def _lines(selected: Selected, robust: Robustness | None, width: int) -> Iterator[str]:
+def _lines(selected: SelectionResult, robust: Robustness | None, width: int) -> Iterator[str]:
     yield f"selection by policy {inert.terminal(selected.policy.id)}  {inert.terminal(selected.policy.path)}"
     yield ""
     if selected.candidates:

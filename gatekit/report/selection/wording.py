@@ -8,23 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gatekit.candidates import Compared, Robustness, Selected, StableRange, Standing, Value
+from gatekit.candidates import CandidateStatus, ComparedCandidate, Robustness, SelectionResult, StableRange, Value
 from gatekit.gates.effect import effect_of
 from gatekit.policy.limits import effect_name, exact
 from gatekit.policy.model import Threshold
 from gatekit.report.verdict.wording import number
 
 STANDINGS = {
-    Standing.SELECTED: "selected",
-    Standing.RANKED: "ranked",
-    Standing.TIED: "tied",
-    Standing.NOT_ELIGIBLE: "not eligible",
-    Standing.NOT_RANKED: "not ranked",
+    CandidateStatus.SELECTED: "selected",
+    CandidateStatus.RANKED: "ranked",
+    CandidateStatus.TIED: "tied",
+    CandidateStatus.NOT_ELIGIBLE: "not eligible",
+    CandidateStatus.NOT_RANKED: "not ranked",
 }
 
 
 @dataclass(frozen=True)
-class Row:
+class CandidateRow:
     """One candidate in a table."""
 
     rank: str
@@ -36,7 +36,7 @@ class Row:
     standing: str
 
 
-def columns(selected: Selected) -> tuple[str, ...]:
+def columns(selected: SelectionResult) -> tuple[str, ...]:
     """Return the headings of the values: everything that the selection reads, with the side that is compared."""
     first = next(iter(selected.candidates), None)
     return () if first is None else tuple(column(value.rule) for value in first.values)
@@ -48,16 +48,16 @@ def column(rule: Threshold) -> str:
     return f"{effect_of(rule).name} {sign}"
 
 
-def rows(selected: Selected) -> list[Row]:
+def rows(selected: SelectionResult) -> list[CandidateRow]:
     """Return one row per candidate, best first."""
     return list(map(_row, selected.candidates))
 
 
-def _row(candidate: Compared) -> Row:
+def _row(candidate: ComparedCandidate) -> CandidateRow:
     rank = front = "-"
     if candidate.rank is not None:
         rank, front = str(candidate.rank), "yes" if candidate.on_front else "no"
-    return Row(
+    return CandidateRow(
         rank=rank,
         candidate=candidate.subject.words,
         score="-" if candidate.score is None else f"{candidate.score:.4f}",
@@ -75,7 +75,7 @@ def cell(value: Value) -> str:
     return number(value.value) + scored
 
 
-def headline(selected: Selected) -> str:
+def headline(selected: SelectionResult) -> str:
     """Return the outcome in one line, without `selection: ` in front."""
     code = int(selected.code)
     ranked = sum(c.rank is not None for c in selected.candidates)
@@ -85,7 +85,7 @@ def headline(selected: Selected) -> str:
         return f"refused (exit {code}): {len(selected.errors)} error{'s' * (len(selected.errors) != 1)}"
     if winner is not None:
         return f"{winner.subject.words} (exit {code}): first of {ranked} ranked, {total} candidate{'s' * (total != 1)}"
-    tied = [c for c in selected.candidates if c.standing is Standing.TIED]
+    tied = [c for c in selected.candidates if c.standing is CandidateStatus.TIED]
     if tied:
         return f"none (exit {code}): {len(tied)} candidates tie for the first place; add a measurement under `ties`"
     return f"none (exit {code}): no candidate can be ranked of {total}"
@@ -95,7 +95,7 @@ Named = Callable[[str], str]
 """How a name that others chose is written: as it is, or as a code span."""
 
 
-def why_selected(selected: Selected, winner: Compared, named: Named = str) -> list[str]:
+def why_selected(selected: SelectionResult, winner: ComparedCandidate, named: Named = str) -> list[str]:
     """Return sentences on why the winner was selected; all but the names in them are gatekit's own words."""
     ranked = [c for c in selected.candidates if c.rank is not None]
     sentences = [
@@ -118,7 +118,7 @@ def why_selected(selected: Selected, winner: Compared, named: Named = str) -> li
     return sentences
 
 
-def _lead(selected: Selected, winner: Compared, second: Compared, named: Named) -> str:
+def _lead(selected: SelectionResult, winner: ComparedCandidate, second: ComparedCandidate, named: Named) -> str:
     total = sum(score.weight for score in selected.selection.scores)
     parts = []
     for score in selected.selection.scores:
@@ -132,15 +132,15 @@ def _lead(selected: Selected, winner: Compared, second: Compared, named: Named) 
     return f"It leads {named(second.subject.words)} by {number(lead)}, of which {', '.join(parts)}."
 
 
-def _score_of(candidate: Compared, rule: Threshold) -> float:
+def _score_of(candidate: ComparedCandidate, rule: Threshold) -> float:
     return next(v.score or 0.0 for v in candidate.values if "score" in v.roles and v.rule.measure == rule.measure)
 
 
-def _words_of(selected: Selected, digest: str) -> str:
+def _words_of(selected: SelectionResult, digest: str) -> str:
     return next(c.subject.words for c in selected.candidates if c.subject.digest == digest)
 
 
-def what_gates_judge(selected: Selected) -> str:
+def what_gates_judge(selected: SelectionResult) -> str:
     """Return the sentence on what the choice costs."""
     confirm = selected.selection.confirm_seeds
     seeds = _listed(selected.seeds)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from gatekit.evidence.adapters.building import named_datasets
 from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.adapters.saebench.measured import (
-    Measured,
-    Own,
+    EvalScores,
+    OwnNumber,
     measured_number,
     not_measured,
     seed_of,
@@ -17,7 +17,7 @@ from gatekit.evidence.adapters.saebench.measured import (
     unpathed,
     versions,
 )
-from gatekit.evidence.adapters.saebench.sources import Source
+from gatekit.evidence.adapters.saebench.sources import SeedFile
 from gatekit.kinds import INSTALLED
 
 # Our measure, SAEBench's category and metric.
@@ -39,24 +39,24 @@ SETTINGS = (
 )
 
 
-def core_result(source: Source) -> Measured:
+def core_result(source: SeedFile) -> EvalScores:
     """Read a core result: six numbers of one SAE."""
     file = source.file
     metrics, config = file["eval_result_metrics"], file["eval_config"]
-    own: dict[str, Own] = {}
+    own: dict[str, OwnNumber] = {}
     for name, (category, metric) in METRICS.items():
         field = metrics.at(category, metric)
         if field.value is None:
             raise not_measured(field)
         measure = INSTALLED.measures("saebench")[name]
-        own[name] = Own(measured_number(field, measure.low, measure.high), field, field.source)
+        own[name] = OwnNumber(measured_number(field, measure.low, measure.high), field, field.source)
     alive = metrics.at("misc_metrics", "frac_alive")
     if alive.value is None:
         raise not_measured(alive)
-    own["dead_fraction"] = Own(1 - measured_number(alive, 0, 1), alive, f"1 - {alive.source}")
+    own["dead_fraction"] = OwnNumber(1 - measured_number(alive, 0, 1), alive, f"1 - {alive.source}")
     settings = {name: _setting(config[name]) for name in SETTINGS}
     tokens = metrics["token_stats"]
-    return Measured(
+    return EvalScores(
         kind="core",
         file=file,
         documents=(file.document,),

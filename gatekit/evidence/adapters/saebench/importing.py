@@ -19,11 +19,11 @@ from gatekit.evidence.adapters.building import (
 )
 from gatekit.evidence.adapters.contract import Imported, ImportOptions, refuse_kind
 from gatekit.evidence.adapters.saebench.core import core_result
-from gatekit.evidence.adapters.saebench.measured import Measured, Shape
+from gatekit.evidence.adapters.saebench.measured import EvalScores, RecordedSae
 from gatekit.evidence.adapters.saebench.probing import SAE_PROBES, SPARSE_PROBING, probing_result
 from gatekit.evidence.adapters.saebench.published_schemas import check_published
 from gatekit.evidence.adapters.saebench.raw_probes import raw_results
-from gatekit.evidence.adapters.saebench.sources import Source, read_sources
+from gatekit.evidence.adapters.saebench.sources import SeedFile, read_sources
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.strict_json import Document
 from gatekit.kinds import INSTALLED
@@ -57,15 +57,15 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
     if options.subject is None:
         return [_reported(one, options) for one in measured]
     subject = read_subject(options.subject)
-    groups: dict[str, list[Measured]] = {}
+    groups: dict[str, list[EvalScores]] = {}
     for one in measured:
         groups.setdefault(one.protocol["name"], []).append(one)
     return [_observed(group, subject, options.subject, options) for _, group in sorted(groups.items())]
 
 
-def _measured(sources: Sequence[Source], options: ImportOptions) -> list[Measured]:
-    found: list[Measured] = []
-    raw: list[Source] = []
+def _measured(sources: Sequence[SeedFile], options: ImportOptions) -> list[EvalScores]:
+    found: list[EvalScores] = []
+    raw: list[SeedFile] = []
     for source in sources:
         file = source.file
         if isinstance(file.value, list):
@@ -84,7 +84,7 @@ def _measured(sources: Sequence[Source], options: ImportOptions) -> list[Measure
     return found + (raw_results(raw, options.k) if raw else [])
 
 
-def _with_digests(one: Measured, path: str) -> Measured:
+def _with_digests(one: EvalScores, path: str) -> EvalScores:
     """Put the content digests of the user's file in the place of the digests of names."""
     known = read_datasets(path)
     for dataset in one.protocol["datasets"]:
@@ -92,10 +92,10 @@ def _with_digests(one: Measured, path: str) -> Measured:
             raise GatekitError("adapter.datasets", f"no digest of '{dataset['name']}' here", Location(path, pointer=""))
     datasets = [known[dataset["name"]] for dataset in one.protocol["datasets"]]
     settings = {**one.protocol["settings"], "dataset_sha256_of": "content"}
-    return Measured(**{**vars(one), "protocol": {**one.protocol, "datasets": datasets, "settings": settings}})
+    return EvalScores(**{**vars(one), "protocol": {**one.protocol, "datasets": datasets, "settings": settings}})
 
 
-def _observed(group: Sequence[Measured], subject: Json, subject_path: str, options: ImportOptions) -> Imported:
+def _observed(group: Sequence[EvalScores], subject: Json, subject_path: str, options: ImportOptions) -> Imported:
     """Return one summary with an observation per seed, or per seed and dataset."""
     by_seed = _by_seed(group, subject, subject_path)
     seeds = sorted(by_seed)
@@ -136,12 +136,12 @@ def _observed(group: Sequence[Measured], subject: Json, subject_path: str, optio
     return Imported(f"saebench-{first.kind}-{subject['architecture']}-{digest[:8]}.json", document)
 
 
-def _by_seed(group: Sequence[Measured], subject: Json, subject_path: str) -> dict[int, Measured]:
+def _by_seed(group: Sequence[EvalScores], subject: Json, subject_path: str) -> dict[int, EvalScores]:
     """Return the files by seed: exactly the subject's seeds, each once, each of the subject's shape."""
     if subject["model"]["digest"] is None or not subject["checkpoints"]:
         place = Location(subject_path, pointer="/model/digest" if subject["checkpoints"] else "/checkpoints")
         raise GatekitError("adapter.subject", "observations need the model's digest and a checkpoint per seed", place)
-    by_seed: dict[int, Measured] = {}
+    by_seed: dict[int, EvalScores] = {}
     for one in group:
         _same_shape(one, subject)
         if one.seed is None:
@@ -163,7 +163,7 @@ def _by_seed(group: Sequence[Measured], subject: Json, subject_path: str) -> dic
     return by_seed
 
 
-def _same_shape(one: Measured, subject: Json) -> None:
+def _same_shape(one: EvalScores, subject: Json) -> None:
     """Refuse a file that is visibly about another SAE. The architecture's name is not compared: libraries differ."""
     shape = one.shape
     for what, recorded, expected in (
@@ -181,7 +181,7 @@ def _last(name: str | None) -> str | None:
     return None if name is None else name.rpartition("/")[2]
 
 
-def _same_protocol(first: Measured, other: Measured) -> None:
+def _same_protocol(first: EvalScores, other: EvalScores) -> None:
     """Refuse seeds that were measured in different ways; they are never averaged."""
     if first.protocol == other.protocol:
         return
@@ -191,7 +191,7 @@ def _same_protocol(first: Measured, other: Measured) -> None:
     raise other.file.refuse("mixed", f"another protocol than {first.file.document.path}: {', '.join(keys)} differ")
 
 
-def _reported(one: Measured, options: ImportOptions) -> Imported:
+def _reported(one: EvalScores, options: ImportOptions) -> Imported:
     """Return SAEBench's own numbers of one SAE."""
     if not one.own:
         raise one.file.refuse("subject", "sae-probes files name no model", "say which with --subject FILE")
@@ -221,8 +221,8 @@ def _reported(one: Measured, options: ImportOptions) -> Imported:
     return Imported(file_name("saebench", one.file.document, one.kind), document)
 
 
-def _recorded_subject(one: Measured) -> Json:
-    shape: Shape = one.shape
+def _recorded_subject(one: EvalScores) -> Json:
+    shape: RecordedSae = one.shape
     for what, value in (("model_name", shape.model), ("hook_name", shape.hook)):
         if value is None:
             raise one.file["sae_cfg_dict"].refuse("subject", f"no {what} is recorded", "say so with --subject FILE")
@@ -237,12 +237,12 @@ def _recorded_subject(one: Measured) -> Json:
     }
 
 
-def _documents(group: Sequence[Measured]) -> list[Document]:
+def _documents(group: Sequence[EvalScores]) -> list[Document]:
     """Return every file once, in the order of seeds; baselines are shared."""
     return list({document.sha256: document for one in group for document in one.documents}.values())
 
 
-def _times(group: Sequence[Measured], options: ImportOptions) -> tuple[str, str]:
+def _times(group: Sequence[EvalScores], options: ImportOptions) -> tuple[str, str]:
     """Return the first and the last time that the files state, or the user's."""
     millis = [one.millis for one in group if one.millis is not None]
     if not millis:

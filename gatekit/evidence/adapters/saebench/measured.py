@@ -15,7 +15,7 @@ NOT_MEASURED = -1
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnNumber:
     """A number that SAEBench itself states for the SAE as a whole."""
 
     value: float
@@ -24,7 +24,7 @@ class Own:
 
 
 @dataclass(frozen=True)
-class Shape:
+class RecordedSae:
     """What a result file records about its SAE; None where it does not."""
 
     model: str | None
@@ -38,7 +38,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Measured:
+class EvalScores:
     """One SAE, one eval."""
 
     kind: str
@@ -46,12 +46,12 @@ class Measured:
     file: Field
     documents: tuple[Document, ...]
     seed: int | None
-    shape: Shape
+    shape: RecordedSae
     protocol: Json
     """Everything but seeds and selection."""
     values: Mapping[str, Mapping[str, tuple[float, float | None]]]
     """Measure -> dataset -> (candidate, baseline); the dataset is "" where a measure has none."""
-    own: Mapping[str, Own]
+    own: Mapping[str, OwnNumber]
     """Measure -> SAEBench's own number, for an import without observations."""
     millis: int | None
     """When SAEBench wrote the file, milliseconds since 1970."""
@@ -75,13 +75,13 @@ def not_measured(field: Field) -> GatekitError:
     return field.refuse("not_measured", f"{field.value!r} is what SAEBench writes where it measured nothing")
 
 
-def shape_of(file: Field) -> Shape:
+def shape_of(file: Field) -> RecordedSae:
     """Read `sae_cfg_dict`: a flat configuration, or SAELens's with the place in its `metadata`."""
     config = file["sae_cfg_dict"]
     place = config if config.get("hook_name") is not None or not config.has("metadata") else config["metadata"]
     k = config.get("k")
     architecture = config.get("architecture")
-    return Shape(
+    return RecordedSae(
         model=_name_in(place, "model_name"),
         hook=_name_in(place, "hook_name"),
         d_model=config["d_in"].integer(1),

@@ -10,15 +10,15 @@ from gatekit.errors import UsageError
 from gatekit.evidence.adapters.building import Json, named_datasets
 from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.adapters.saebench.measured import (
-    Measured,
-    Own,
+    EvalScores,
+    OwnNumber,
     measured_number,
     not_measured,
     seed_of,
     shape_of,
     versions,
 )
-from gatekit.evidence.adapters.saebench.sources import Source
+from gatekit.evidence.adapters.saebench.sources import SeedFile
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def choose_k(ks: Sequence[int], wanted: int | None, at: Field) -> int:
     return wanted
 
 
-def probing_result(source: Source, dialect: Dialect, wanted_k: int | None, *, means_used: bool) -> Measured:
+def probing_result(source: SeedFile, dialect: Dialect, wanted_k: int | None, *, means_used: bool) -> EvalScores:
     """Read a probing result: per dataset the score of the k-sparse probe and of the dense probe.
 
     Args:
@@ -90,7 +90,7 @@ def probing_result(source: Source, dialect: Dialect, wanted_k: int | None, *, me
     datasets = named_datasets(config["dataset_names"].items(), _test_rows(config))
     details = _details(file, [dataset["name"] for dataset in datasets], dialect)
     values: dict[str, dict[str, tuple[float, float | None]]] = {}
-    own: dict[str, Own] = {}
+    own: dict[str, OwnNumber] = {}
     compared = False
     for measure, metric in dialect.metrics.items():
         cells = {name: _cell(detail, f"sae_top_{k}_{metric}", f"llm_{metric}") for name, detail in details.items()}
@@ -104,7 +104,7 @@ def probing_result(source: Source, dialect: Dialect, wanted_k: int | None, *, me
             values[f"{measure}_delta"] = cells
             dense = [baseline for _, baseline in cells.values() if baseline is not None]
             own[f"{measure}_delta"] = _own_delta(file, own[measure], f"llm_{metric}", dense if means_used else None)
-    return Measured(
+    return EvalScores(
         kind=dialect.kind,
         file=file,
         documents=(file.document,),
@@ -169,18 +169,18 @@ def _cell(detail: Field, candidate: str, baseline: str) -> tuple[float, float | 
     return measured_number(score, 0, 1), None if dense is None else measured_number(dense, 0, 1)
 
 
-def _own_mean(file: Field, side: str, name: str, parts: Sequence[float]) -> Own:
+def _own_mean(file: Field, side: str, name: str, parts: Sequence[float]) -> OwnNumber:
     stated = _stated(file, side, name)
     _same_mean(stated, parts)
-    return Own(stated.number(), stated, stated.source)
+    return OwnNumber(stated.number(), stated, stated.source)
 
 
-def _own_delta(file: Field, candidate: Own, name: str, parts: Sequence[float] | None) -> Own:
+def _own_delta(file: Field, candidate: OwnNumber, name: str, parts: Sequence[float] | None) -> OwnNumber:
     dense = _stated(file, "llm", name)
     if parts is not None:
         # The sae-probes wrapper averages every baseline file in its results folder, whatever the run asked for.
         _same_mean(dense, parts)
-    return Own(candidate.value - dense.number(), dense, f"{candidate.source} minus {dense.source}")
+    return OwnNumber(candidate.value - dense.number(), dense, f"{candidate.source} minus {dense.source}")
 
 
 def _stated(file: Field, side: str, name: str) -> Field:

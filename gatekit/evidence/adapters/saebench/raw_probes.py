@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.adapters.building import named_datasets
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.saebench.measured import Measured, Shape, measured_number
+from gatekit.evidence.adapters.saebench.measured import EvalScores, RecordedSae, measured_number
 from gatekit.evidence.adapters.saebench.probing import choose_k
-from gatekit.evidence.adapters.saebench.sources import Source
+from gatekit.evidence.adapters.saebench.sources import SeedFile
 
 # Our measure, sae-probes' metric.
 METRICS = {"auc": "test_auc", "accuracy": "test_acc", "f1": "test_f1"}
 
 
 @dataclass(frozen=True)
-class _Probed:
+class _ProbeEntry:
     """The entry of the chosen k in one file."""
 
     entry: Field
@@ -29,7 +29,7 @@ class _Probed:
     ks: tuple[int, ...]
 
 
-def raw_results(sources: Sequence[Source], wanted_k: int | None) -> list[Measured]:
+def raw_results(sources: Sequence[SeedFile], wanted_k: int | None) -> list[EvalScores]:
     """Read sae-probes files: those with `SEED=` are an SAE's, those with a `method` are baselines of all seeds.
 
     Raises:
@@ -37,7 +37,7 @@ def raw_results(sources: Sequence[Source], wanted_k: int | None) -> list[Measure
     """
     baselines: dict[str, Field] = {}
     method = ""
-    probed: dict[int, list[_Probed]] = {}
+    probed: dict[int, list[_ProbeEntry]] = {}
     for source in sources:
         entries = source.file.items()
         if not entries:
@@ -66,7 +66,7 @@ def _only(entries: Sequence[Field]) -> Field:
     return entries[0]
 
 
-def _probed(entries: Sequence[Field], wanted_k: int | None) -> _Probed:
+def _probed(entries: Sequence[Field], wanted_k: int | None) -> _ProbeEntry:
     first = entries[0]
     by_k: dict[int, Field] = {}
     for entry in entries:
@@ -77,10 +77,10 @@ def _probed(entries: Sequence[Field], wanted_k: int | None) -> _Probed:
             raise entry["k"].refuse("duplicate", f"k={k} is there twice")
         by_k[k] = entry
     k = choose_k(sorted(by_k), wanted_k, first)
-    return _Probed(by_k[k], first["dataset"], first["hook_name"].name(), tuple(sorted(by_k)))
+    return _ProbeEntry(by_k[k], first["dataset"], first["hook_name"].name(), tuple(sorted(by_k)))
 
 
-def _measured(seed: int, members: Sequence[_Probed], baselines: dict[str, Field], method: str) -> Measured:
+def _measured(seed: int, members: Sequence[_ProbeEntry], baselines: dict[str, Field], method: str) -> EvalScores:
     first = members[0].entry
     cells: dict[str, Field] = {}
     for member in sorted(members, key=lambda m: m.dataset.label()):
@@ -106,12 +106,12 @@ def _measured(seed: int, members: Sequence[_Probed], baselines: dict[str, Field]
     used = [*cells.values(), *(baselines[name] for name in compared)]
     documents = {field.document.sha256: field.document for field in used}
     datasets = named_datasets([entry["dataset"] for entry in cells.values()])
-    return Measured(
+    return EvalScores(
         kind="sae_probes",
         file=first,
         documents=tuple(sorted(documents.values(), key=_order)),
         seed=seed,
-        shape=Shape(None, members[0].hook, None, None, None, None, f"seed{seed}"),
+        shape=RecordedSae(None, members[0].hook, None, None, None, None, f"seed{seed}"),
         protocol={
             "name": "sae_probes.raw",
             "rows": 0,

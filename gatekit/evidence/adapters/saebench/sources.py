@@ -17,7 +17,7 @@ _SEEDED = re.compile(r"([0-9]{1,10})=(.+)", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Source:
+class SeedFile:
     """One file and the seed that the user gave it."""
 
     file: Field
@@ -25,7 +25,7 @@ class Source:
     seed: int | None
 
 
-def read_sources(paths: Sequence[str]) -> list[Source]:
+def read_sources(paths: Sequence[str]) -> list[SeedFile]:
     """Read the files strictly.
 
     Raises:
@@ -33,7 +33,7 @@ def read_sources(paths: Sequence[str]) -> list[Source]:
         GatekitError: `json.*`; `adapter.type` for a file that is neither object nor array; `adapter.repeated` when two
             names lead to the same bytes: one result is not two seeds.
     """
-    sources: list[Source] = []
+    sources: list[SeedFile] = []
     first: dict[str, str] = {}
     for path in paths:
         match = _SEEDED.fullmatch(path)
@@ -48,5 +48,5 @@ def read_sources(paths: Sequence[str]) -> list[Source]:
             )
         first[document.sha256] = name
         file = Field(document, (), document.value) if isinstance(document.value, list) else root(document)
-        sources.append(Source(file, seed))
+        sources.append(SeedFile(file, seed))
     return sources

@@ -13,7 +13,7 @@ from gatekit.evidence.adapters.contract import Imported, ImportOptions
 from gatekit.evidence.adapters.table.csv_table import parse_csv
 from gatekit.evidence.adapters.table.json_lines import parse_json_lines
 from gatekit.evidence.adapters.table.parquet import parse_parquet
-from gatekit.evidence.adapters.table.rows import Row, Table, number_in, refuse
+from gatekit.evidence.adapters.table.rows import Table, TableRow, number_in, refuse
 from gatekit.evidence.draft import SummaryDraft, incomplete
 from gatekit.evidence.observations import ObservationError
 from gatekit.evidence.sources import source_entries
@@ -161,7 +161,7 @@ def _default_measure(draft: SummaryDraft, table: Table, measure: str | None) -> 
     raise refuse("columns", "there is no column 'measure'", table.header, remedy)
 
 
-def _observe_row(draft: SummaryDraft, row: Row, default: str | None) -> None:
+def _observe_row(draft: SummaryDraft, row: TableRow, default: str | None) -> None:
     cells = row.cells
     name = default if default is not None else cells.get("measure")
     if name is None:
@@ -174,7 +174,7 @@ def _observe_row(draft: SummaryDraft, row: Row, default: str | None) -> None:
 
 def _take(
     draft: SummaryDraft,
-    row: Row,
+    row: TableRow,
     cells: Mapping[str, Any],
     measure: Any,
     value: str,
@@ -211,7 +211,7 @@ def _take(
         raise GatekitError(error.error_id, error.message, place, error.remedy) from None
 
 
-def _number(row: Row, cells: Mapping[str, Any], column: str) -> Any:
+def _number(row: TableRow, cells: Mapping[str, Any], column: str) -> Any:
     try:
         return number_in(cells[column])
     except ValueError as error:

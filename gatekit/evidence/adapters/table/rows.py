@@ -21,7 +21,7 @@ NUMBER = 64
 """Characters of one number; the longest shortest-form double has 24."""
 
 
-class Row(Protocol):
+class TableRow(Protocol):
     """One row: its cells by column, and where they stand."""
 
     @property
@@ -43,7 +43,7 @@ class Table:
     """In the order of the file; of JSON lines, of their first occurrence."""
     header: Location
     """Where the columns are named."""
-    rows: Sequence[Row]
+    rows: Sequence[TableRow]
 
 
 def refuse(error_id: str, message: str, place: Location, remedy: str | None = None) -> GatekitError:
