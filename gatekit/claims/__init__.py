@@ -12,7 +12,7 @@ from gatekit.claims.documents import (
     registered_documents,
     unmatched_patterns,
 )
-from gatekit.claims.model import Claim, Registry, Rules
+from gatekit.claims.model import Claim, Registry, RegistryRules
 from gatekit.claims.registry import check_references, parse_registry, read_registry
 from gatekit.claims.rewriting import Rewriting, rewrite
 from gatekit.claims.scanning import Stray, scan_language, scan_numbers
@@ -27,8 +27,8 @@ __all__ = [
     "ClaimsDocument",
     "Finding",
     "Registry",
+    "RegistryRules",
     "Rewriting",
-    "Rules",
     "Stray",
     "ValueBinding",
     "check",

@@ -36,10 +36,10 @@ _DEFINITION_WINDOW = 60
 
 def read(source: DocumentText) -> FoundMarkers:
     """Find the markers and comments of a LaTeX document."""
-    return _Reader(source).read()
+    return _LatexReader(source).read()
 
 
-class _Reader:
+class _LatexReader:
     """One pass over the text; keeps what has been found and which braces are open."""
 
     def __init__(self, source: DocumentText) -> None:

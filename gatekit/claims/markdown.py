@@ -56,10 +56,10 @@ _LONGEST_LEAD = 100
 
 def read(source: DocumentText) -> FoundMarkers:
     """Find the markers, code and comments of a Markdown document."""
-    return _Reader(source).read()
+    return _MarkdownReader(source).read()
 
 
-class _Reader:
+class _MarkdownReader:
     """One pass over the text; keeps what has been found."""
 
     def __init__(self, source: DocumentText) -> None:

@@ -41,7 +41,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Rules:
+class RegistryRules:
     """Which documents are held to the registry, and how strictly; part of what judges a pull request."""
 
     documents: tuple[str, ...]
@@ -57,7 +57,7 @@ class Registry:
     path: str
     sha256: str
     """sha256 of the file's bytes."""
-    rules: Rules
+    rules: RegistryRules
     rules_location: Location
     document_locations: tuple[Location, ...]
     """Of each pattern of the rules."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from gatekit.claims.model import Claim, Level, Registry, Rules, Status
+from gatekit.claims.model import Claim, Level, Registry, RegistryRules, Status
 from gatekit.claims.paths import is_plain
 from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence.strict_json import read_regular_file
@@ -94,7 +94,7 @@ def _registry(document: YamlDocument) -> Registry:
     )
 
 
-def _rules(document: YamlDocument, node: Node) -> tuple[Rules, tuple[Node, ...]]:
+def _rules(document: YamlDocument, node: Node) -> tuple[RegistryRules, tuple[Node, ...]]:
     given = fields.mapping(document, node, "rules", RULE_KEYS)
     patterns = fields.sequence(document, fields.required(document, node, given, "documents", "rules"), "documents")
 
@@ -104,7 +104,7 @@ def _rules(document: YamlDocument, node: Node) -> tuple[Rules, tuple[Node, ...]]
         word = fields.choice(document, given[key], key, LEVELS)
         return next(level for level in LEVELS if level == word)
 
-    rules = Rules(
+    rules = RegistryRules(
         documents=tuple(_path(document, item, "document", SUFFIXES) for item in patterns),
         unregistered_numbers=level("unregistered_numbers"),
         claim_language=level("claim_language"),

@@ -118,11 +118,6 @@ def scan_language(document: ClaimsDocument) -> list[Stray]:
     ]
 
 
-def prose_of(document: ClaimsDocument) -> str:
-    """Return the prose of a document without its bound numbers: as long as the document, the rest blank."""
-    return _blanked(document, [value.span for value in document.values])
-
-
 def _blanked(document: ClaimsDocument, answered: Sequence[Span]) -> str:
     """Return the text with everything that is not prose, or is answered for, as spaces; line ends stay."""
     text = document.text

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 
 from gatekit.claims.checking import Finding
 from gatekit.claims.documents import ClaimsDocument
-from gatekit.claims.model import Level, Rules
+from gatekit.claims.model import Level, RegistryRules
 from gatekit.claims.scanning import Stray, scan_language, scan_numbers
 from gatekit.exit_codes import ExitCode
 
 
-def find_strays(rules: Rules, documents: Iterable[ClaimsDocument]) -> list[Finding]:
+def find_strays(rules: RegistryRules, documents: Iterable[ClaimsDocument]) -> list[Finding]:
     """Return unregistered numbers and claim language: BLOCKED where the rules say error, PASS where they say warn."""
     scans: tuple[tuple[Level, Callable[[ClaimsDocument], list[Stray]]], ...] = (
         (rules.unregistered_numbers, scan_numbers),

@@ -15,7 +15,7 @@ from gatekit.evidence import find_summaries
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.kinds import Kinds
 from gatekit.report import inert
-from gatekit.signing import Findings, KeyRing, SignedFile, judge, read_keys
+from gatekit.signing import KeyRing, SignatureFindings, SignedFile, judge, read_keys
 from gatekit.signing.discovery import find_attestations, read_attestations
 from gatekit.signing.opening import is_about
 from gatekit.signing.statement import ROLES
@@ -128,7 +128,9 @@ def _subject(path: str, sha256: str, kinds: Kinds) -> str | None:
     return summary.subject.digest if summary.sha256 == sha256 else None
 
 
-def _report(files: Sequence[SignedFile], findings: Findings, role: str | None, threshold: int) -> list[GatekitError]:
+def _report(
+    files: Sequence[SignedFile], findings: SignatureFindings, role: str | None, threshold: int
+) -> list[GatekitError]:
     """Print a line per file that is vouched for and return an error for each that is not."""
     errors = []
     for file in files:

@@ -100,7 +100,7 @@ def subject_facts(value: Any, folder: Path = Path(), place: Place = lambda _: No
     Raises:
         GatekitError: `subject.*`, `digest.unreadable`.
     """
-    reader = _Reader(folder, place)
+    reader = _SubjectReader(folder, place)
     parts = reader.mapping(value, (), FILE_PARTS)
     if parts.get("schema", SCHEMA) != SCHEMA:
         raise reader.refuse(("schema",), f"the schema is not {SCHEMA}")
@@ -131,10 +131,10 @@ def protocol_facts(value: Any, folder: Path = Path()) -> tuple[Json, list[str]]:
     Raises:
         GatekitError: `subject.*`, `digest.unreadable`.
     """
-    return _Reader(folder, lambda _: None).protocol(value)
+    return _SubjectReader(folder, lambda _: None).protocol(value)
 
 
-class _Reader:
+class _SubjectReader:
     """Turns what people write into the summary's form; holds where paths start and where errors point."""
 
     def __init__(self, folder: Path, place: Place) -> None:

@@ -35,7 +35,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A repository file that a measurement depends on."""
 
     sha256: str
@@ -175,7 +175,7 @@ class Summary:
     git_commit: str | None
     git_dirty: bool | None
     device: str
-    sources: Mapping[str, Source] | None
+    sources: Mapping[str, SourceFile] | None
     """Repository files that the measurement depends on, as they were when it started; None when it does not say."""
 
     @property
@@ -279,9 +279,9 @@ def _reported_from(document: Mapping[str, Any]) -> Reported:
 def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind) -> Summary:
     """Build a Summary from JSON that passed the schema and `checks.check_document`."""
     producer = document["producer"]
-    sources: dict[str, Source] | None = None
+    sources: dict[str, SourceFile] | None = None
     if producer.get("sources") is not None:
-        sources = {one["path"]: Source(one["sha256"], one.get("by")) for one in producer["sources"]}
+        sources = {one["path"]: SourceFile(one["sha256"], one.get("by")) for one in producer["sources"]}
     return Summary(
         path=path,
         sha256=sha256,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-STEP_LIMIT = 1 << 20
-"""UTF-8 bytes that one step may write."""
 ROOM = 900 * 1024
-"""What we write at most: other steps of a composite action share the limit."""
+"""UTF-8 bytes that we write at most: a step may write 1 MiB, and the steps of a composite action share that."""
 COMMENT_LIMIT = 65_536
 """Characters of a comment."""
 

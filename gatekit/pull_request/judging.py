@@ -23,7 +23,7 @@ from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.preview import flips
-from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, Reader, Side
+from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, BranchContents, Reader
 from gatekit.pull_request.signatures import Signers, change_signers
 from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
@@ -41,11 +41,11 @@ class _Terms:
     """What every evaluation of one pull request has in common."""
 
     now: datetime
-    base: Side
+    base: BranchContents
     base_signers: Signers
     head_signers: Signers
 
-    def verdict(self, policies: Sequence[Policy], side: Side) -> Verdict | None:
+    def verdict(self, policies: Sequence[Policy], side: BranchContents) -> Verdict | None:
         if not policies:
             return None
         return evaluate(
@@ -57,7 +57,7 @@ class _Terms:
             stale=side.stale,
         )
 
-    def checked(self, policies: Sequence[Policy], side: Side) -> CheckResult | None:
+    def checked(self, policies: Sequence[Policy], side: BranchContents) -> CheckResult | None:
         if side.registry is None:
             return None
         return check(
@@ -72,7 +72,7 @@ class _Terms:
             signers=self._signers(side),
         )
 
-    def _signers(self, side: Side) -> Signers:
+    def _signers(self, side: BranchContents) -> Signers:
         return self.base_signers if side is self.base else self.head_signers
 
 
@@ -164,7 +164,9 @@ def judge_pull_request(
     )
 
 
-def _trust(base: Side, head: Side, diffs: Sequence[PolicyDiff], claims: Sequence[ClaimChange]) -> list[TrustChange]:
+def _trust(
+    base: BranchContents, head: BranchContents, diffs: Sequence[PolicyDiff], claims: Sequence[ClaimChange]
+) -> list[TrustChange]:
     trust = trust_changes(base, head, diffs)
     if not base.policies:
         trust.append(TrustChange(POLICIES, "the base has no policy that could judge"))
@@ -174,7 +176,7 @@ def _trust(base: Side, head: Side, diffs: Sequence[PolicyDiff], claims: Sequence
     return trust + _own_policies(base, head, claims)
 
 
-def _own_policies(base: Side, head: Side, claims: Sequence[ClaimChange]) -> list[TrustChange]:
+def _own_policies(base: BranchContents, head: BranchContents, claims: Sequence[ClaimChange]) -> list[TrustChange]:
     """A claim that this change makes blocking by a policy that the change itself brings sets its own bar."""
     if head.registry is None:
         return []
@@ -187,7 +189,7 @@ def _own_policies(base: Side, head: Side, claims: Sequence[ClaimChange]) -> list
     ]
 
 
-def _effective(base: Side, head: Side) -> tuple[Policy, ...]:
+def _effective(base: BranchContents, head: BranchContents) -> tuple[Policy, ...]:
     """The policies that judge: the base's, and those that only the change has, which need approval to decide."""
     known = {policy.id for policy in base.policies}
     return (*base.policies, *(policy for policy in head.policies if policy.id not in known))
@@ -247,7 +249,7 @@ def _known(findings: Sequence[Finding], before: Iterable[Finding]) -> list[bool]
     return known
 
 
-def _strays(base: Side, head: Side) -> tuple[list[Finding], list[Finding]]:
+def _strays(base: BranchContents, head: BranchContents) -> tuple[list[Finding], list[Finding]]:
     """Return the unregistered numbers and the claim language of the head: what is new in it, and what was there.
 
     The base's rules say how much they weigh.
@@ -265,7 +267,7 @@ def _strays(base: Side, head: Side) -> tuple[list[Finding], list[Finding]]:
     return new, [*untouched, *(finding for finding, old in zip(found, known, strict=True) if old)]
 
 
-def _lost(base: Side, head: Side) -> set[str]:
+def _lost(base: BranchContents, head: BranchContents) -> set[str]:
     """Claims of the head that stand on evidence which the change deletes."""
     if head.registry is None:
         return set()
@@ -273,7 +275,7 @@ def _lost(base: Side, head: Side) -> set[str]:
     return {claim.id for claim in head.registry.claims if any(claim.stands_on(path) for path in gone)}
 
 
-def _without_claims(head: Side, judged: Verdict | None) -> list[Finding]:
+def _without_claims(head: BranchContents, judged: Verdict | None) -> list[Finding]:
     """Where nothing is registered, nothing says which gates matter, so all do: else such a repository passes always."""
     if judged is None or _is_registered(head):
         return []
@@ -291,7 +293,7 @@ def _without_claims(head: Side, judged: Verdict | None) -> list[Finding]:
     ]
 
 
-def _is_registered(side: Side) -> bool:
+def _is_registered(side: BranchContents) -> bool:
     """Whether there is a registry; one that cannot be read is refused, and says nothing about claims."""
     return side.registry is not None or CLAIMS in side.unread
 
@@ -312,7 +314,7 @@ def _claim_gates(checked: CheckResult | None, blocking: Sequence[Finding], asser
     )
 
 
-def _evidence(base: Side, head: Side) -> list[EvidenceChange]:
+def _evidence(base: BranchContents, head: BranchContents) -> list[EvidenceChange]:
     found = [
         EvidenceChange(path, change)
         for path, change in changes(base.tree, head.tree).items()

@@ -33,7 +33,7 @@ Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
-class Side:
+class BranchContents:
     """Everything that one tree says; what could not be read is in `errors`."""
 
     tree: Tree
@@ -64,7 +64,7 @@ class Reader:
         self._trees: dict[str, str] = {}
         """Id of a blob -> digest of its syntax tree, or NO_DIGEST."""
 
-    def side(self, tree: Tree, base: Side | None = None) -> Side:
+    def side(self, tree: Tree, base: BranchContents | None = None) -> BranchContents:
         """Read kinds/, policies/, claims.yaml, the documents that it names, and evidence/ of one tree.
 
         Args:
@@ -89,7 +89,7 @@ class Reader:
         summaries = self._read_summaries(tree, kinds, errors)
         errors += contradictions(summaries)
         attested = tree.read_all(_files(tree, EVIDENCE, lambda n: n.endswith((".dsse.json", ".sigstore.json"))))
-        return Side(
+        return BranchContents(
             tree=tree,
             tables=tables,
             kinds=kinds,
@@ -152,7 +152,7 @@ class Reader:
             self._trees[oid] = source_sha256(data, "syntax_tree") or NO_DIGEST
 
 
-def _kinds(tree: Tree, base: Side | None, errors: list[GatekitError]) -> tuple[dict[str, Kind], Kinds]:
+def _kinds(tree: Tree, base: BranchContents | None, errors: list[GatekitError]) -> tuple[dict[str, Kind], Kinds]:
     """Return a tree's own tables, and the lookup that its policies and evidence are read by."""
     paths = [path for path in _files(tree, FOLDER, is_kind_name) if path.count("/") == 1]
     parsed = [(f"{FOLDER}/{kind.name}.yaml", kind) for kind in _parse_all(paths, tree, parse_kind, errors)]

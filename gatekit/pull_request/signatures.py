@@ -8,7 +8,7 @@ from datetime import datetime
 from gatekit.errors import GatekitError
 from gatekit.gates.evaluate import Signer
 from gatekit.policy import Policy
-from gatekit.pull_request.side import KEYS, Side
+from gatekit.pull_request.side import KEYS, BranchContents
 
 TRUSTED_ROOT = "trust/sigstore_root.json"
 
@@ -18,7 +18,7 @@ Signers = Mapping[str, frozenset[Signer]]
 
 
 def change_signers(
-    base: Side, head: Side, policies: Sequence[Policy], now: datetime
+    base: BranchContents, head: BranchContents, policies: Sequence[Policy], now: datetime
 ) -> tuple[Signers, Signers, list[GatekitError]]:
     """Return the verified signers of the base's and of the head's evidence, and what is wrong with the head's.
 

@@ -9,7 +9,7 @@ from gatekit.kinds import FOLDER
 from gatekit.kinds.changes import kind_changes
 from gatekit.policy import PolicyDiff
 from gatekit.policy.model import kinds_read
-from gatekit.pull_request.side import CLAIMS, Side
+from gatekit.pull_request.side import CLAIMS, BranchContents
 from gatekit.repo.tree import changes
 
 FOLDERS = ("schemas/", "trust/", ".github/")
@@ -36,7 +36,7 @@ class TrustChange:
     """For people: `changed`, or what became looser."""
 
 
-def trust_changes(base: Side, head: Side, diffs: Sequence[PolicyDiff]) -> list[TrustChange]:
+def trust_changes(base: BranchContents, head: BranchContents, diffs: Sequence[PolicyDiff]) -> list[TrustChange]:
     """Return every change that needs approval, in order of the paths, then the kinds, then the policies.
 
     A tightened or added policy is none of them: it can only ask for more. Nor is an added kind or measure: nothing was
@@ -60,7 +60,7 @@ def trust_changes(base: Side, head: Side, diffs: Sequence[PolicyDiff]) -> list[T
     return found
 
 
-def _kinds(base: Side, head: Side) -> list[TrustChange]:
+def _kinds(base: BranchContents, head: BranchContents) -> list[TrustChange]:
     """Changes to what a number means, where there is a number or a rule about one."""
     sides = (base, head)
     used = {summary.kind for side in sides for summary in side.summaries}

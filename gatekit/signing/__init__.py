@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gatekit.signing.keys import KeyRing, TrustedIdentity, TrustedKey, parse_keys, read_keys
 from gatekit.signing.verifying import (
-    Findings,
+    SignatureFindings,
     SignedFile,
     collect_signers,
     files_of,
@@ -16,8 +16,8 @@ from gatekit.signing.verifying import (
 )
 
 __all__ = [
-    "Findings",
     "KeyRing",
+    "SignatureFindings",
     "SignedFile",
     "TrustedIdentity",
     "TrustedKey",

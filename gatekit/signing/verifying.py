@@ -49,7 +49,7 @@ class ValidAttestation:
 
 
 @dataclass(frozen=True)
-class Findings:
+class SignatureFindings:
     """What became of every attestation."""
 
     verified: tuple[ValidAttestation, ...]
@@ -98,7 +98,7 @@ def judge(
     now: datetime,
     policies: Sequence[str] = (),
     trusted_root: bytes | None = None,
-) -> Findings:
+) -> SignatureFindings:
     """Verify attestations and say which files they are about.
 
     Args:
@@ -133,7 +133,7 @@ def judge(
             verified.append(ValidAttestation(found, about))
         elif not wrong:
             notes.append(fault(name, "/subject", "unrelated", "it is about nothing that was read here"))
-    return Findings(tuple(verified), tuple(errors), tuple(notes))
+    return SignatureFindings(tuple(verified), tuple(errors), tuple(notes))
 
 
 class _Index:

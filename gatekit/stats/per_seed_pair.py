@@ -94,14 +94,14 @@ def per_seed_pair_two_groups(
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class _SeedPairs:
     estimate: float
     variance: float | None
     seeds: int
     count: int
 
 
-def _complete_pairs(seeds_a: Sequence[Key], seeds_b: Sequence[Key], values: Sequence[float]) -> _Pairs:
+def _complete_pairs(seeds_a: Sequence[Key], seeds_b: Sequence[Key], values: Sequence[float]) -> _SeedPairs:
     column = checked_values("value", values)
     first, second = checked_keys("seed_a", seeds_a, len(column)), checked_keys("seed_b", seeds_b, len(column))
     # Every pair's value belongs to both of its seeds.
@@ -122,9 +122,9 @@ def _complete_pairs(seeds_a: Sequence[Key], seeds_b: Sequence[Key], values: Sequ
         )
     estimate = mean(column)
     if n == 2:
-        return _Pairs(estimate, None, n, 1)
+        return _SeedPairs(estimate, None, n, 1)
     # Delete-one-seed jackknife, in closed form. Seed i has n - 1 pairs with mean m_i. Without them the mean of the rest
     # is (n estimate - 2 m_i) / (n - 2), which differs from the estimate by 2 (estimate - m_i) / (n - 2). The jackknife
     # variance is (n - 1) / n times the sum of the squares of these differences; the m_i average to the estimate.
     spread = sum_of_squares([mean(own) for own in of_seed.values()], estimate)
-    return _Pairs(estimate, 4.0 * (n - 1) / (n * (n - 2) ** 2) * spread, n, len(column))
+    return _SeedPairs(estimate, 4.0 * (n - 1) / (n * (n - 2) ** 2) * spread, n, len(column))

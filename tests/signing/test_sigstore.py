@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from signing import sealing, sigstore_instance
 from signing.sigstore_instance import IDENTITY, ISSUER, TRUSTED_ROOT
 
-from gatekit.signing import Findings, SignedFile, judge, parse_keys
+from gatekit.signing import SignatureFindings, SignedFile, judge, parse_keys
 
 BODY = sealing.payload(sealing.statement())
 BUNDLE = sigstore_instance.bundle(BODY)
@@ -38,13 +38,13 @@ def keys_yaml(**changes: Any) -> bytes:
     return json.dumps({"schema": "gatekit.keys/1", "identities": [{**entry, **times, **changes}]}).encode()
 
 
-def found(bundle: Json | bytes, name: str = NAME, root: bytes = TRUSTED_ROOT, **changes: Any) -> Findings:
+def found(bundle: Json | bytes, name: str = NAME, root: bytes = TRUSTED_ROOT, **changes: Any) -> SignatureFindings:
     data = bundle if isinstance(bundle, bytes) else json.dumps(bundle).encode()
     keys = parse_keys(keys_yaml(**changes), "trust/keys.yaml")
     return judge([(name, data)], keys, [sealing.FILE], sealing.NOW, trusted_root=root)
 
 
-def outcome(findings: Findings) -> tuple[bool, list[str], list[str]]:
+def outcome(findings: SignatureFindings) -> tuple[bool, list[str], list[str]]:
     """Whether somebody vouches for the file, and the ids of errors and of notes."""
     errors, notes = (
         [e.error_id.removeprefix("signature.") for e in part] for part in (findings.errors, findings.notes)

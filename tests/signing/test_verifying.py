@@ -17,14 +17,16 @@ from signing import sealing
 from gatekit.errors import GatekitError
 from gatekit.gates.evaluate import evaluate
 from gatekit.policy import parse_policy
-from gatekit.signing import Findings, KeyRing, SignedFile, collect_signers, files_of, judge
+from gatekit.signing import KeyRing, SignatureFindings, SignedFile, collect_signers, files_of, judge
 
 GPU = sealing.entry("gpu")
 KEYS = sealing.ring(GPU, sealing.entry("desk", roles=["review"]))
 GOOD = sealing.envelope(sealing.statement(), "gpu")
 
 
-def found(*attestations: bytes, keys: KeyRing = KEYS, file: SignedFile = sealing.FILE, **options: Any) -> Findings:
+def found(
+    *attestations: bytes, keys: KeyRing = KEYS, file: SignedFile = sealing.FILE, **options: Any
+) -> SignatureFindings:
     named = [(f"evidence/a.{index}.dsse.json", data) for index, data in enumerate(attestations)]
     return judge(named, keys, [file], sealing.NOW, **options)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome
@@ -39,8 +38,6 @@ from gatekit.report.verdict.terminal import (
     policy_lines,
     wrapped,
 )
-
-Item = TypeVar("Item")
 
 
 def render(verdict: PullRequestVerdict, width: int = DEFAULT_WIDTH, color: bool = False) -> str:
