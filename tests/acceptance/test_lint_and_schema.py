@@ -66,7 +66,8 @@ def test_no_policy_exits_64(tmp_path: Path) -> None:
 
 def test_every_schema_is_listed_and_printed_whole(tmp_path: Path) -> None:
     listed = gatekit("schema", cwd=tmp_path).stdout.split()
-    assert listed == list(schema_names())
+    # The kind of a plug-in that is installed, as gatekit_husai is here, is printed like our own.
+    assert sorted(listed) == sorted([*schema_names(), "husai_assignment"])
     for name in listed:
         done = gatekit("schema", name, cwd=tmp_path)
         assert done.returncode == 0
