@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from test_imports import ALLOWED, RUNNERS_MAY_IMPORT
+from test_imports import ALLOWED, RUNNERS_MAY_IMPORT, imported
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -25,14 +25,22 @@ def reached(room: str) -> set[str]:
 def test_the_picture_shows_every_room_once_and_says_what_it_is_for() -> None:
     shown = re.findall(r"(\w+)\[\"(\w+): [^\"]+\"\]", PICTURE)
     assert all(name == label for name, label in shown)
-    assert sorted(name for name, _ in shown) == sorted([*ROOMS, "runners"])
+    assert sorted(name for name, _ in shown) == sorted([*ROOMS, "runners", "gatekit_husai"])
+
+
+def needed_among(direct: set[str]) -> set[str]:
+    """The rooms that are not reached by way of another one of them."""
+    return {other for other in direct if not any(other in reached(way) for way in direct - {other})}
+
+
+def imported_by_the_plug_in() -> set[str]:
+    names = {name for path in (ROOT / "gatekit_husai").rglob("*.py") for name in imported(path)}
+    return {name.split(".")[1] for name in names if name.startswith("gatekit.")} & ROOMS
 
 
 def test_an_arrow_stands_for_what_may_be_imported_and_cannot_be_reached_by_another_way() -> None:
-    needed = set()
-    for room in ROOMS:
-        direct = ALLOWED[room] & ROOMS
-        needed |= {(room, other) for other in direct if not any(other in reached(way) for way in direct - {other})}
+    needed = {(room, other) for room in ROOMS for other in needed_among(ALLOWED[room] & ROOMS)}
+    needed |= {("gatekit_husai", other) for other in needed_among(imported_by_the_plug_in())}
     # Runners may import kinds too, which evidence leads to.
     assert {"kinds", "evidence"} == ROOMS & set(RUNNERS_MAY_IMPORT)
     assert needed | {("runners", "evidence")} == ARROWS

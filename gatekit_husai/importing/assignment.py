@@ -7,18 +7,18 @@ front, the ranking and the acceptance of the first. A number that its parts do n
 from __future__ import annotations
 
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
-from gatekit.evidence.adapters.contract import Imported
+from gatekit.evidence.adapters.contract import ImportedSummary
 from gatekit.evidence.adapters.fields import Field
 from gatekit_husai.importing.assignment_kind import ABOVE_GAUSSIAN, KIND, VARIANCE_DROP
 from gatekit_husai.importing.assignment_record import Record, read_record
 from gatekit_husai.importing.assignment_sweep import check_sweep
 from gatekit_husai.importing.context import Context, failed
-from gatekit_husai.importing.external import Trained
+from gatekit_husai.importing.external import EvaluatedSae
 from gatekit_husai.importing.frontier import BENCHMARKS, evaluated, trained_of
 from gatekit_husai.importing.release import ENDS_CONFIDENCE, ENDS_METHOD
 
 
-def import_assignment(file: Field, context: Context) -> list[Imported]:
+def import_assignment(file: Field, context: Context) -> list[ImportedSummary]:
     """Return per lambda what its SAEs agree on, and the benchmarks of the SAE that stands for it."""
     resamples = file.at("config", "bootstrap_samples")
     records = [read_record(record, resamples) for record in file["records"].items()]
@@ -46,11 +46,11 @@ def import_assignment(file: Field, context: Context) -> list[Imported]:
             finished=finished,
             device=file.at("config", "device").text(),
         )
-        imported.append(Imported(file_name(KIND.name, file.document, part), document))
+        imported.append(ImportedSummary(file_name(KIND.name, file.document, part), document))
         for kind in BENCHMARKS:
             benchmark = _benchmark(file, record, kind, subject, config, len(records), finished, context)
             if benchmark is not None:
-                imported.append(Imported(file_name(kind, file.document, part), benchmark))
+                imported.append(ImportedSummary(file_name(kind, file.document, part), benchmark))
     return imported
 
 
@@ -162,7 +162,7 @@ def _benchmark(
             finished=finished,
             failure=reason,
         )
-    trained = trained_of(external, external["checkpoint"], Trained(record.chosen_seed, None, name))
+    trained = trained_of(external, external["checkpoint"], EvaluatedSae(record.chosen_seed, None, name))
     found = evaluated(external, kind, context, trained)
     if found is None:
         return None

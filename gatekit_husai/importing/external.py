@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from gatekit.evidence.adapters.building import Json, file_name, named_datasets, reported, summary_document
-from gatekit.evidence.adapters.contract import Imported
+from gatekit.evidence.adapters.contract import ImportedSummary
 from gatekit.evidence.adapters.fields import Field
 from gatekit_husai.importing.context import Context, checkpoint_name, close, public_subject
 
@@ -14,7 +14,7 @@ _SEED = re.compile(r"_seed(\d{1,10})$", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Trained:
+class EvaluatedSae:
     """What a record or a summary says about the SAE that was evaluated."""
 
     seed: int | None
@@ -24,7 +24,7 @@ class Trained:
     """HUSAI's own name for it, `topk_seed42`."""
 
 
-def sae_subject(summary: Field, trained: Trained) -> Json:
+def sae_subject(summary: Field, trained: EvaluatedSae) -> Json:
     """Return the subject of a summary with `config` and `sae_meta`."""
     config, meta = summary["config"], summary["sae_meta"]
     architecture = meta.get("architecture") or config.get("architecture_override")
@@ -43,15 +43,15 @@ def sae_subject(summary: Field, trained: Trained) -> Json:
     }
 
 
-def trained_alone(summary: Field) -> Trained:
+def trained_alone(summary: Field) -> EvaluatedSae:
     """Return what a summary outside a record says: the seed stands in the checkpoint's name."""
     name = checkpoint_name(summary.at("config", "checkpoint"))
     match = _SEED.search(name)
     digest = summary["config"].get("checkpoint_sha256")
-    return Trained(int(match[1]) if match else None, None if digest is None else digest.sha256(), name)
+    return EvaluatedSae(int(match[1]) if match else None, None if digest is None else digest.sha256(), name)
 
 
-def _identity_settings(summary: Field, trained: Trained) -> Json:
+def _identity_settings(summary: Field, trained: EvaluatedSae) -> Json:
     """Settings that tell SAEs apart where no digest does, and say when another architecture was evaluated."""
     settings: Json = {}
     if trained.sha256 is None or trained.seed is None:
@@ -63,7 +63,7 @@ def _identity_settings(summary: Field, trained: Trained) -> Json:
     return settings
 
 
-def saebench_protocol(summary: Field, trained: Trained) -> Json:
+def saebench_protocol(summary: Field, trained: EvaluatedSae) -> Json:
     """Return the protocol of a SAEBench summary: probes of ks latents against a dense probe, k picked on the test."""
     config = summary["config"]
     datasets = named_datasets(config["dataset_names"].items())
@@ -104,7 +104,7 @@ def saebench_measurements(summary: Field) -> Json:
     }
 
 
-def cebench_protocol(summary: Field, trained: Trained, context: Context) -> Json:
+def cebench_protocol(summary: Field, trained: EvaluatedSae, context: Context) -> Json:
     """Return the protocol of a CE-Bench summary.
 
     The baseline's score and, where its own results file is at hand, its width stand in the settings: a z-score over F
@@ -171,7 +171,7 @@ def cebench_measurements(summary: Field) -> Json:
     return measurements
 
 
-def import_saebench(file: Field, context: Context) -> list[Imported]:
+def import_saebench(file: Field, context: Context) -> list[ImportedSummary]:
     """Return a SAEBench summary of one SAE."""
     trained = trained_alone(file)
     document = summary_document(
@@ -185,10 +185,10 @@ def import_saebench(file: Field, context: Context) -> list[Imported]:
         finished=context.finished(file.get("timestamp_utc"), file),
         device=file.at("config", "device").text(),
     )
-    return [Imported(file_name("saebench", file.document), document)]
+    return [ImportedSummary(file_name("saebench", file.document), document)]
 
 
-def import_cebench(file: Field, context: Context) -> list[Imported]:
+def import_cebench(file: Field, context: Context) -> list[ImportedSummary]:
     """Return a CE-Bench summary of one SAE."""
     trained = trained_alone(file)
     document = summary_document(
@@ -202,10 +202,10 @@ def import_cebench(file: Field, context: Context) -> list[Imported]:
         finished=context.finished(file.get("timestamp_utc"), file),
         device=file.at("config", "device").text(),
     )
-    return [Imported(file_name("cebench", file.document), document)]
+    return [ImportedSummary(file_name("cebench", file.document), document)]
 
 
-def import_cebench_results(file: Field, context: Context) -> list[Imported]:
+def import_cebench_results(file: Field, context: Context) -> list[ImportedSummary]:
     """Return CE-Bench's own results file, as HUSAI ran it on a public SAE. Its `date` names no time zone."""
     rows = file["total_rows"].integer(1)
     measurements: Json = {}
@@ -241,4 +241,4 @@ def import_cebench_results(file: Field, context: Context) -> list[Imported]:
         device=file.at("sae_config", "device").text(),
         packages={} if version is None else {"sae-lens": version.name()},
     )
-    return [Imported(file_name("cebench", file.document), document)]
+    return [ImportedSummary(file_name("cebench", file.document), document)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
-from gatekit.evidence.adapters.contract import Imported
+from gatekit.evidence.adapters.contract import ImportedSummary
 from gatekit.evidence.adapters.fields import Field
 from gatekit_husai.importing.context import Context, checkpoint_key, checkpoint_name, failed
 from gatekit_husai.importing.external import (
-    Trained,
+    EvaluatedSae,
     cebench_measurements,
     cebench_protocol,
     sae_subject,
@@ -21,19 +21,19 @@ BENCHMARKS = ("saebench", "cebench")
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class BenchmarkRun:
     """One benchmark of one record that ended well."""
 
     kind: str
     record: Field
     summary: Field
-    trained: Trained
+    trained: EvaluatedSae
     subject: Json
     protocol: Json
     measurements: Json
 
 
-def evaluated(record: Field, kind: str, context: Context, trained: Trained | None = None) -> Evaluated | None:
+def evaluated(record: Field, kind: str, context: Context, trained: EvaluatedSae | None = None) -> BenchmarkRun | None:
     """Return one benchmark of a record, or None when it was not run or failed.
 
     Args:
@@ -46,7 +46,7 @@ def evaluated(record: Field, kind: str, context: Context, trained: Trained | Non
     if summary is None or failed(record.get(f"{kind}_returncode")) is not None:
         return None
     if trained is None:
-        own = Trained(record["seed"].seed(), None, checkpoint_name(record["checkpoint"]))
+        own = EvaluatedSae(record["seed"].seed(), None, checkpoint_name(record["checkpoint"]))
         trained = trained_of(record, record["checkpoint"], own)
     if kind == "saebench":
         protocol, measurements = saebench_protocol(summary, trained), saebench_measurements(summary)
@@ -60,10 +60,10 @@ def evaluated(record: Field, kind: str, context: Context, trained: Trained | Non
     architecture = record.get("architecture")
     if architecture is not None and architecture.identifier() != subject["architecture"]:
         raise architecture.refuse("contradiction", f"the {kind} summary says '{subject['architecture']}'")
-    return Evaluated(kind, record, summary, trained, subject, protocol, measurements)
+    return BenchmarkRun(kind, record, summary, trained, subject, protocol, measurements)
 
 
-def trained_of(record: Field, checkpoint: Field, trained: Trained) -> Trained:
+def trained_of(record: Field, checkpoint: Field, trained: EvaluatedSae) -> EvaluatedSae:
     """Return the SAE of a record; the digest that its CE-Bench summary states holds for its SAEBench summary too.
 
     Both must have evaluated this very checkpoint.
@@ -81,17 +81,17 @@ def trained_of(record: Field, checkpoint: Field, trained: Trained) -> Trained:
     return replace(trained, sha256=None if digest is None else digest.sha256())
 
 
-def import_frontier(file: Field, context: Context) -> list[Imported]:
+def import_frontier(file: Field, context: Context) -> list[ImportedSummary]:
     """Return a summary per record and benchmark, and one per architecture with the recorded mean over seeds."""
     return _records(file, context) + _groups(file, context)
 
 
-def import_scaling(file: Field, context: Context) -> list[Imported]:
+def import_scaling(file: Field, context: Context) -> list[ImportedSummary]:
     """Return a summary per record and benchmark. The file's aggregates pool different SAEs and are left out."""
     return _records(file, context)
 
 
-def _records(file: Field, context: Context) -> list[Imported]:
+def _records(file: Field, context: Context) -> list[ImportedSummary]:
     finished = context.finished(file.get("timestamp_utc"), file)
     imported = []
     for record in file["records"].items():
@@ -115,7 +115,7 @@ def _records(file: Field, context: Context) -> list[Imported]:
                 document = _failure(file, record, kind, reason, finished)
             else:
                 continue
-            imported.append(Imported(file_name(kind, file.document, part), document))
+            imported.append(ImportedSummary(file_name(kind, file.document, part), document))
     return imported
 
 
@@ -170,7 +170,7 @@ _AGGREGATES = {
 }
 
 
-def _groups(file: Field, context: Context) -> list[Imported]:
+def _groups(file: Field, context: Context) -> list[ImportedSummary]:
     finished = context.finished(file.get("timestamp_utc"), file)
     records: dict[str, list[Field]] = {}
     for record in file["records"].items():
@@ -210,11 +210,11 @@ def _groups(file: Field, context: Context) -> list[Imported]:
                 config={},
                 finished=finished,
             )
-            imported.append(Imported(file_name(kind, file.document, f"{architecture}_seeds"), document))
+            imported.append(ImportedSummary(file_name(kind, file.document, f"{architecture}_seeds"), document))
     return imported
 
 
-def pooled(found: list[Evaluated]) -> tuple[Json, Json]:
+def pooled(found: list[BenchmarkRun]) -> tuple[Json, Json]:
     """Return the subject and protocol of several seeds of one SAE configuration under one protocol.
 
     Raises:

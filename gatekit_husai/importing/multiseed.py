@@ -6,13 +6,13 @@ import math
 import statistics
 
 from gatekit.evidence.adapters.building import file_name, reported, summary_document
-from gatekit.evidence.adapters.contract import Imported
+from gatekit.evidence.adapters.contract import ImportedSummary
 from gatekit.evidence.adapters.fields import Field
 from gatekit_husai.importing.context import Context, close
 from gatekit_husai.importing.selection import BOUND_METHOD, NORMAL_CONFIDENCE
 
 
-def import_multiseed(file: Field, context: Context) -> list[Imported]:
+def import_multiseed(file: Field, context: Context) -> list[ImportedSummary]:
     """Return the mean difference to the dense probe over seeds; the user says of what."""
     runs = file["runs"].items()
     seeds = sorted(run["seed"].seed() for run in runs)
@@ -54,4 +54,4 @@ def import_multiseed(file: Field, context: Context) -> list[Imported]:
         config={},
         finished=context.finished(None, file),
     )
-    return [Imported(file_name("saebench", file.document), document)]
+    return [ImportedSummary(file_name("saebench", file.document), document)]

@@ -9,7 +9,7 @@ distance to chance: another quantity, and not imported.
 from __future__ import annotations
 
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
-from gatekit.evidence.adapters.contract import Imported
+from gatekit.evidence.adapters.contract import ImportedSummary
 from gatekit.evidence.adapters.fields import Field
 from gatekit_husai.importing.context import Context, checkpoint_key, close, failed
 from gatekit_husai.importing.external import (
@@ -20,7 +20,7 @@ from gatekit_husai.importing.external import (
 )
 
 
-def import_ood(file: Field, context: Context) -> list[Imported]:
+def import_ood(file: Field, context: Context) -> list[ImportedSummary]:
     """Return both drops, or a failed summary when a benchmark run failed."""
     inside, outside = file["id_result"], file["ood_result"]
     finished = context.finished(file["run_metadata"].get("timestamp_utc"), file)
@@ -48,7 +48,7 @@ def import_ood(file: Field, context: Context) -> list[Imported]:
         finished=finished,
         device=file.at("config", "device").text(),
     )
-    return [Imported(file_name("ood", file.document), document)]
+    return [ImportedSummary(file_name("ood", file.document), document)]
 
 
 def _measurements(file: Field, first: Field, second: Field) -> Json:

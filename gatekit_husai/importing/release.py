@@ -6,7 +6,7 @@ Its other metrics are copies of numbers in files that are imported themselves; a
 from __future__ import annotations
 
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
-from gatekit.evidence.adapters.contract import Imported
+from gatekit.evidence.adapters.contract import ImportedSummary
 from gatekit.evidence.adapters.fields import Field
 from gatekit_husai.importing.context import Context
 
@@ -28,7 +28,7 @@ ENDS_CONFIDENCE = 0.95
 ENDS_METHOD = "difference of two interval ends: lower end of the first minus upper end of the second, 95 % bootstraps"
 
 
-def import_release_policy(file: Field, context: Context) -> list[Imported]:
+def import_release_policy(file: Field, context: Context) -> list[ImportedSummary]:
     """Return the random-model comparison as MMCS above Gaussian dictionaries, which is what it is."""
     metrics = file["metrics"]
     delta, bound = metrics["trained_random_delta"], metrics["trained_random_delta_lcb"]
@@ -68,4 +68,4 @@ def import_release_policy(file: Field, context: Context) -> list[Imported]:
         config={"git_commit_when_written": None if commit is None else commit.name()},
         finished=context.finished(file["run_metadata"].get("timestamp_utc"), file),
     )
-    return [Imported(file_name("random_model", file.document), document)]
+    return [ImportedSummary(file_name("random_model", file.document), document)]

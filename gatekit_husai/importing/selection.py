@@ -10,10 +10,10 @@ import math
 from dataclasses import dataclass
 
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
-from gatekit.evidence.adapters.contract import Imported
+from gatekit.evidence.adapters.contract import ImportedSummary
 from gatekit.evidence.adapters.fields import Field
 from gatekit_husai.importing.context import Context, checkpoint_key, failed
-from gatekit_husai.importing.frontier import Evaluated, evaluated, pooled
+from gatekit_husai.importing.frontier import BenchmarkRun, evaluated, pooled
 
 NORMAL_CONFIDENCE = 0.975
 """One-sided, as HUSAI claims; with 3 to 5 seeds a normal quantile holds less often than that."""
@@ -36,18 +36,18 @@ class Pool:
     known: bool
 
 
-def import_candidate(file: Field, context: Context) -> list[Imported]:
+def import_candidate(file: Field, context: Context) -> list[ImportedSummary]:
     """Return the SAEBench and CE-Bench summaries of a selected candidate; the file has no time of its own."""
     return _candidate(file, file, None, context)
 
 
-def import_selection(file: Field, context: Context) -> list[Imported]:
+def import_selection(file: Field, context: Context) -> list[ImportedSummary]:
     """Return the same from the selector's full output, which also says how many groups there were, and when."""
     pool = file.at("counts", "eligible_candidates").integer(1, 1_000_000)
     return _candidate(file, file["selected_candidate"], Pool(pool, True), context)
 
 
-def _candidate(file: Field, candidate: Field, pool: Pool | None, context: Context) -> list[Imported]:
+def _candidate(file: Field, candidate: Field, pool: Pool | None, context: Context) -> list[ImportedSummary]:
     seeds = _seeds(candidate)
     pool = pool or _pool(candidate, context)
     stated = file["run_metadata"]["timestamp_utc"] if file.has("run_metadata") else None
@@ -86,7 +86,7 @@ def _candidate(file: Field, candidate: Field, pool: Pool | None, context: Contex
             },
             finished=finished,
         )
-        imported.append(Imported(file_name(kind, file.document), document))
+        imported.append(ImportedSummary(file_name(kind, file.document), document))
     return imported
 
 
@@ -137,10 +137,10 @@ def _identity(candidate: Field, kind: str, context: Context) -> tuple[Json, Json
     return subject, protocol
 
 
-def _members(candidate: Field, kind: str, context: Context) -> list[Evaluated]:
+def _members(candidate: Field, kind: str, context: Context) -> list[BenchmarkRun]:
     """Return the group's records from the results at hand: all of them, or none."""
     wanted = {checkpoint_key(member["checkpoint"]): member for member in candidate["seed_candidates"].items()}
-    found: dict[str, Evaluated] = {}
+    found: dict[str, BenchmarkRun] = {}
     for file in context.files:
         if not file.has("records") or not (file.has("aggregate") or file.has("aggregates")):
             continue
@@ -157,7 +157,7 @@ def _members(candidate: Field, kind: str, context: Context) -> list[Evaluated]:
     return [found[key] for key in sorted(found)]
 
 
-def _agree(member: Field, one: Evaluated) -> None:
+def _agree(member: Field, one: BenchmarkRun) -> None:
     """Refuse a candidate whose member scored otherwise in the results that it was selected from."""
     for kind, measure, metric in METRICS:
         if kind != one.kind or measure not in one.measurements:

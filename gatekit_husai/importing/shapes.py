@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gatekit.errors import UsageError
 from gatekit.evidence.adapters.building import stated_time
-from gatekit.evidence.adapters.contract import Imported, ImportOptions, refuse_kind
+from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions, refuse_kind
 from gatekit.evidence.adapters.fields import Field, root
 from gatekit_husai.importing.assignment import import_assignment
 from gatekit_husai.importing.context import Context
@@ -27,11 +27,11 @@ class Shape:
 
     name: str
     keys: frozenset[str]
-    importer: Callable[[Field, Context], list[Imported]] | str
+    importer: Callable[[Field, Context], list[ImportedSummary]] | str
     """The function that imports it, or why there is none."""
 
 
-def _shape(name: str, keys: str, importer: Callable[[Field, Context], list[Imported]] | str) -> Shape:
+def _shape(name: str, keys: str, importer: Callable[[Field, Context], list[ImportedSummary]] | str) -> Shape:
     return Shape(name, frozenset(keys.split()), importer)
 
 
@@ -62,7 +62,7 @@ SHAPES = (
 )
 
 
-def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
     """Return the summaries in HUSAI result files; see the package for what is imported.
 
     Args:
@@ -84,7 +84,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
     for file in beside:
         recognise(file)
     context = Context(options, [*files, *beside])
-    imported: list[Imported] = []
+    imported: list[ImportedSummary] = []
     for file in files:
         shape = recognise(file)
         if isinstance(shape.importer, str):

@@ -7,7 +7,7 @@ that says so; the gate's own `sae_minus_transcoder` is another sign and another 
 from __future__ import annotations
 
 from gatekit.evidence.adapters.building import Json, file_name, reported, summary_document
-from gatekit.evidence.adapters.contract import Imported
+from gatekit.evidence.adapters.contract import ImportedSummary
 from gatekit.evidence.adapters.fields import Field
 from gatekit_husai.importing.context import Context, close
 from gatekit_husai.importing.release import ENDS_CONFIDENCE, ENDS_METHOD
@@ -47,7 +47,7 @@ def _protocol(seeds: list[int], config: Field, epochs: Field, rate: Field, rows:
     }
 
 
-def import_stress(file: Field, context: Context) -> list[Imported]:
+def import_stress(file: Field, context: Context) -> list[ImportedSummary]:
     """Return one transcoder comparison. Its bootstrap intervals resample pairs as if independent; none is imported."""
     config, delta = file["config"], file["transcoder_delta"]
     means = [file.at(side, "summary", "mean").number(-1, 1) for side in ("transcoder", "sae")]
@@ -68,10 +68,10 @@ def import_stress(file: Field, context: Context) -> list[Imported]:
         finished=context.finished(file["run_metadata"].get("timestamp_utc"), file),
         device=config["device"].text(),
     )
-    return [Imported(file_name("transcoder", file.document), document)]
+    return [ImportedSummary(file_name("transcoder", file.document), document)]
 
 
-def import_sweep(file: Field, context: Context) -> list[Imported]:
+def import_sweep(file: Field, context: Context) -> list[ImportedSummary]:
     """Return the cell that the sweep put first, as the best of all its cells.
 
     Raises:
@@ -109,7 +109,7 @@ def import_sweep(file: Field, context: Context) -> list[Imported]:
         finished=context.finished(file["run_metadata"].get("timestamp_utc"), file),
         device=config["device"].text(),
     )
-    return [Imported(file_name("transcoder", file.document), document)]
+    return [ImportedSummary(file_name("transcoder", file.document), document)]
 
 
 def _seed_list(field: Field) -> list[int]:

@@ -15,10 +15,10 @@ OOD = str(HUSAI / "ood" / "ood_stress_summary.json")
 
 ADAPTER = """
 import json, builders
-from gatekit.evidence.adapters import Imported
+from gatekit.evidence.adapters import ImportedSummary
 def import_files(paths, options):
     values = [json.load(open(path)) for path in paths]
-    return [Imported(f"lab-{i}.json", builders.summary("random_model", {"r2": v})) for i, v in enumerate(values)]
+    return [ImportedSummary(f"lab-{i}.json", builders.summary("random_model", {"r2": v})) for i, v in enumerate(values)]
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gatekit.evidence.adapters.contract import (
     OBSERVED_WITH_SUBJECT,
     Adapter,
-    Imported,
+    ImportedSummary,
     ImportOptions,
     adapter_names,
     import_summaries,
@@ -16,7 +16,7 @@ __all__ = [
     "OBSERVED_WITH_SUBJECT",
     "Adapter",
     "ImportOptions",
-    "Imported",
+    "ImportedSummary",
     "adapter_names",
     "import_summaries",
     "load_adapter",

@@ -52,7 +52,7 @@ class ImportOptions:
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedSummary:
     """One summary that an adapter made."""
 
     name: str
@@ -64,7 +64,7 @@ class Imported:
 class Adapter(Protocol):
     """The signature behind every entry point of the group."""
 
-    def __call__(self, paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+    def __call__(self, paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
         """Return the summaries that the files hold; raise GatekitError rather than guess."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gatekit.errors import GatekitError, UsageError
-from gatekit.evidence.adapters import Imported, ImportOptions, adapter_names, import_summaries, load_adapter
+from gatekit.evidence.adapters import ImportedSummary, ImportOptions, adapter_names, import_summaries, load_adapter
 from gatekit.evidence.adapters.saebench import import_files as saebench_adapter
 from gatekit_husai.importing import import_files as husai_adapter
 
@@ -28,26 +28,26 @@ def with_entry_points(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **kwargs: points.select(**kwargs))
 
 
-def good_adapter(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+def good_adapter(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
     """A third party's adapter: what ours makes, under its own name."""
-    return [Imported("third.json", one.document) for one in husai_adapter(paths, options)]
+    return [ImportedSummary("third.json", one.document) for one in husai_adapter(paths, options)]
 
 
-def bad_document(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
-    return [Imported("bad.json", {"schema": "gatekit.summary/1"})]
+def bad_document(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
+    return [ImportedSummary("bad.json", {"schema": "gatekit.summary/1"})]
 
 
-def bad_name(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
-    return [Imported("../../escape.json", one.document) for one in husai_adapter(paths, options)]
+def bad_name(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
+    return [ImportedSummary("../../escape.json", one.document) for one in husai_adapter(paths, options)]
 
 
-def two_of_one_name(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+def two_of_one_name(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
     (one,) = husai_adapter(paths, options)
     other = {**one.document, "artifacts": [{"name": "log", "sha256": "0" * 64, "bytes": 1, "uri": "log.txt"}]}
-    return [Imported("same.json", one.document), Imported("same.json", other)]
+    return [ImportedSummary("same.json", one.document), ImportedSummary("same.json", other)]
 
 
-def nothing(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+def nothing(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
     return []
 
 

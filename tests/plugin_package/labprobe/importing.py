@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gatekit.errors import UsageError
-from gatekit.evidence.adapters import Imported, ImportOptions
+from gatekit.evidence.adapters import ImportedSummary, ImportOptions
 from gatekit.evidence.adapters.building import file_name, summary_document
 from gatekit.evidence.draft import SummaryDraft, incomplete
 from gatekit.evidence.strict_json import Document, read_json
 from gatekit.evidence.subject_file import read_subject_file
 
 
-def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
     """Return one summary of all logs; each is `{"seed": 0, "rate": 0.1}`."""
     if options.subject is None or options.finished is None:
         raise UsageError("labprobe logs need --subject and --finished")
@@ -33,4 +33,4 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
         config={},
         finished=options.finished,
     )
-    return [Imported(file_name("absorption", logs[0]), document)]
+    return [ImportedSummary(file_name("absorption", logs[0]), document)]

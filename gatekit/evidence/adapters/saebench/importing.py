@@ -17,7 +17,7 @@ from gatekit.evidence.adapters.building import (
     stated_time,
     summary_document,
 )
-from gatekit.evidence.adapters.contract import Imported, ImportOptions, refuse_kind
+from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions, refuse_kind
 from gatekit.evidence.adapters.saebench.core import core_result
 from gatekit.evidence.adapters.saebench.measured import EvalScores, RecordedSae
 from gatekit.evidence.adapters.saebench.probing import SAE_PROBES, SPARSE_PROBING, probing_result
@@ -31,7 +31,7 @@ from gatekit.kinds import INSTALLED
 EVALS = ("core", "sparse_probing", "sparse_probing_sae_probes")
 
 
-def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
     """Return the summaries in SAEBench and sae-probes result files; see the package.
 
     Args:
@@ -95,7 +95,7 @@ def _with_digests(one: EvalScores, path: str) -> EvalScores:
     return EvalScores(**{**vars(one), "protocol": {**one.protocol, "datasets": datasets, "settings": settings}})
 
 
-def _observed(group: Sequence[EvalScores], subject: Json, subject_path: str, options: ImportOptions) -> Imported:
+def _observed(group: Sequence[EvalScores], subject: Json, subject_path: str, options: ImportOptions) -> ImportedSummary:
     """Return one summary with an observation per seed, or per seed and dataset."""
     by_seed = _by_seed(group, subject, subject_path)
     seeds = sorted(by_seed)
@@ -133,7 +133,7 @@ def _observed(group: Sequence[EvalScores], subject: Json, subject_path: str, opt
         finished=finished,
         packages=first.packages,
     )
-    return Imported(f"saebench-{first.kind}-{subject['architecture']}-{digest[:8]}.json", document)
+    return ImportedSummary(f"saebench-{first.kind}-{subject['architecture']}-{digest[:8]}.json", document)
 
 
 def _by_seed(group: Sequence[EvalScores], subject: Json, subject_path: str) -> dict[int, EvalScores]:
@@ -191,7 +191,7 @@ def _same_protocol(first: EvalScores, other: EvalScores) -> None:
     raise other.file.refuse("mixed", f"another protocol than {first.file.document.path}: {', '.join(keys)} differ")
 
 
-def _reported(one: EvalScores, options: ImportOptions) -> Imported:
+def _reported(one: EvalScores, options: ImportOptions) -> ImportedSummary:
     """Return SAEBench's own numbers of one SAE."""
     if not one.own:
         raise one.file.refuse("subject", "sae-probes files name no model", "say which with --subject FILE")
@@ -218,7 +218,7 @@ def _reported(one: EvalScores, options: ImportOptions) -> Imported:
         finished=finished,
         packages=one.packages,
     )
-    return Imported(file_name("saebench", one.file.document, one.kind), document)
+    return ImportedSummary(file_name("saebench", one.file.document, one.kind), document)
 
 
 def _recorded_subject(one: EvalScores) -> Json:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.adapters.building import file_name, read_datasets, stated_time, summary_document
-from gatekit.evidence.adapters.contract import Imported, ImportOptions
+from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions
 from gatekit.evidence.adapters.table.csv_table import parse_csv
 from gatekit.evidence.adapters.table.json_lines import parse_json_lines
 from gatekit.evidence.adapters.table.parquet import parse_parquet
@@ -38,7 +38,7 @@ BASELINE = "_baseline"
 """After a measure's name: the column of its control in a table with a column per measure."""
 
 
-def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]:
+def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
     """Return the one summary that the tables hold together.
 
     Raises:
@@ -82,7 +82,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[Imported]
     named = source_entries(facts.sources)
     if named:
         document["producer"]["sources"] = named
-    return [Imported(file_name(options.kind, documents[0]), document)]
+    return [ImportedSummary(file_name(options.kind, documents[0]), document)]
 
 
 def _facts(options: ImportOptions, path: str) -> SubjectFacts:
