@@ -25,7 +25,7 @@ from typing import Any
 
 ENVIRONMENT = {
     "PATH": os.environ.get("PATH", os.defpath),
-    "HOME": "/nonexistent",
+    "HOME": "/dev/null/nowhere",
     "LC_ALL": "C",
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",

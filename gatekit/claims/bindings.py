@@ -175,7 +175,7 @@ class _Assembly:
             self.refuse("marker", f"the end of a {marker.kind} takes no arguments", marker.span[0])
         kinds = [opened.kind for opened in self.open]
         if marker.kind not in kinds:
-            self.refuse("unopened", f"nothing is open that this end of a {marker.kind} could close", marker.span[0])
+            self.refuse("unopened", f"this end of a {marker.kind} has no beginning", marker.span[0])
             return
         while (opened := self.open.pop()).kind != marker.kind:
             self.refuse(

@@ -254,7 +254,7 @@ def _number(state: ClaimState | None, binding: ValueBinding, summaries: Mapping[
         return []
     sync = "`gatekit claims sync` writes it"
     if not binding.printed:
-        message = f"says nothing, evidence says {text}"
+        message = f"is empty, evidence says {text}"
         return [Finding("claims.empty", message, binding.location, sync, ExitCode.REFUSED, binding.claim)]
     message = f"says {binding.printed}, evidence says {text}"
     return [Finding("claims.number", message, binding.location, sync, ExitCode.BLOCKED, binding.claim)]

@@ -74,7 +74,7 @@ def _from_options(
 ) -> SeedPlan:
     for name, value in (("measure", measure), ("threshold", threshold)):
         if value is not None:
-            raise UsageError(f"--{name} says nothing without --from")
+            raise UsageError(f"--{name} is used only with --from")
     if effect is None or spreads["sd"] is None:
         raise UsageError(
             "a plan needs --effect and --sd",
@@ -83,7 +83,7 @@ def _from_options(
     used = {"per_seed": [], "per_seed_pair": ["sd-pair"], "per_seed_dataset": ["sd-dataset", "sd-residual", "datasets"]}
     for name, value in spreads.items():
         if value is not None and name != "sd" and name not in used[design]:
-            raise UsageError(f"--{name} says nothing for --design {design}")
+            raise UsageError(f"--{name} is not used by --design {design}")
     datasets = spreads["datasets"]
     if design == "per_seed_dataset" and datasets is None:
         raise UsageError("--design per_seed_dataset needs --datasets: how many are measured")

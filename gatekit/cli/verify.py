@@ -24,7 +24,7 @@ from gatekit.signing.verifying import is_attestation_name
 
 @click.command("verify")
 @click.argument("paths", nargs=-1)
-@click.option("--keys", metavar="FILE", help=f"Whom to believe; default {KEYS}.")
+@click.option("--keys", metavar="FILE", help=f"Whose signatures count; default {KEYS}.")
 @click.option("--identity", metavar="NAME", help="Believe Sigstore certificates of this subject, with --issuer.")
 @click.option("--issuer", metavar="URL", help="The identity provider that must have vouched for --identity.")
 @click.option("--trusted-root", metavar="FILE", help="Sigstore root of trust; default trust/sigstore_root.json.")
@@ -88,7 +88,7 @@ def command(
 
 def _believed(keys: str | None, identity: str | None, issuer: str | None) -> KeyRing:
     if (identity is None) != (issuer is None):
-        raise UsageError("--identity and --issuer belong together", "a name is only worth what its issuer is")
+        raise UsageError("--identity and --issuer belong together", "give both")
     if identity is not None and issuer is not None:
         if keys is not None:
             raise UsageError("either --keys or --identity", f"add the identity to {keys}")
@@ -96,7 +96,7 @@ def _believed(keys: str | None, identity: str | None, issuer: str | None) -> Key
 
         return anyone_named(identity, issuer)
     if keys is None and not os.path.lexists(KEYS):
-        raise UsageError(f"nobody to believe: there is no {KEYS}", "name a key file with --keys, or --identity")
+        raise UsageError(f"no {KEYS}: no signature can be checked", "name a key file with --keys, or --identity")
     return read_keys(keys or KEYS)
 
 

@@ -131,7 +131,7 @@ def _policy(
     if policy.legacy:
         notes.append("legacy policy: reproduces another system's rules, fallbacks included; not for a release")
     if not policy.one_subject:
-        notes.append("one_subject is off: its gates may speak of different models")
+        notes.append("one_subject is off: its gates may be about different models")
     return (
         PolicyResult(
             path=policy.path,

@@ -2,7 +2,8 @@
 
 The base's policies judge the merge result's evidence; the head's own policies are a preview. A claim that is added,
 strengthened or carries another number, and a supported claim whose gate this change turns, must have its gates pass.
-What was wrong before and is not touched is shown, and blocks nobody. Withdrawing or weakening a claim is never blocked.
+What was wrong before and is not touched is shown, and blocks nothing. Withdrawing or weakening a claim is never
+blocked.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ TIMEOUT_SECONDS = 120.0
 OUTPUT_LIMIT = 1 << 20
 """Bytes of stdout, where the caller does not name another limit."""
 
-NOWHERE = "/nonexistent"
+NOWHERE = os.path.join(os.devnull, "nowhere")
+"""A path that no machine has: the null device is no folder, so nothing can lie below it."""
 
 _ENVIRONMENT = {
     "LC_ALL": "C",
@@ -66,7 +67,7 @@ class OutputTooLarge(GatekitError):
     """git wrote more than the caller allows, and was stopped."""
 
     def __init__(self, command: str) -> None:
-        super().__init__("repo.output_size", f"git {command} wrote more than can be an honest answer, and was stopped")
+        super().__init__("repo.output_size", f"git {command} wrote more than is read of one answer, and was stopped")
 
 
 def environment() -> dict[str, str]:

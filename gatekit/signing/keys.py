@@ -130,7 +130,7 @@ def _keyring(document: YamlDocument) -> KeyRing:
     key_nodes = fields.sequence(document, top["keys"], "keys") if "keys" in top else ()
     identity_nodes = fields.sequence(document, top["identities"], "identities") if "identities" in top else ()
     if not key_nodes and not identity_nodes:
-        raise fields.refusal(document, root, "nobody", "the key file names nobody to believe", "add `keys`")
+        raise fields.refusal(document, root, "nobody", "the key file names no key and no identity", "add `keys`")
     keys = tuple(_key(document, node) for node in key_nodes)
     identities = tuple(_identity(document, node) for node in identity_nodes)
     _refuse_doubles(keys, identities)

@@ -61,7 +61,7 @@ def open_envelope(name: str, data: bytes, keys: KeyRing, now: datetime) -> Opene
         accepted[key.public] = key
     if not accepted:
         message = f"no signature names a key of {keys.path}"
-        raise fault(name, "/signatures", "unknown_key", message, "add the signer's key there if it is to be believed")
+        raise fault(name, "/signatures", "unknown_key", message, "add the signer's key there if you trust it")
     statement = parse_statement(envelope.payload, name)
     if statement.signed_at is not None and statement.signed_at - now > CLOCK_SKEW:
         raise fault(name, "", "time", f"signed at {statement.signed_at:%Y-%m-%dT%H:%M:%SZ}, which is in the future")

@@ -116,7 +116,7 @@ def utc_time(text: str) -> datetime:
 
 def _subjects(items: Any, name: str) -> tuple[StatementSubject, ...]:
     if not isinstance(items, list) or not items:
-        raise fault(name, "/subject", "subject", "the statement is about nothing")
+        raise fault(name, "/subject", "subject", "the statement names no file")
     if len(items) > MAX_SUBJECTS:
         raise fault(name, "/subject", "subject", f"the statement is about more than {MAX_SUBJECTS} files")
     found = []

@@ -132,7 +132,7 @@ def judge(
         if about and not wrong:
             verified.append(ValidAttestation(found, about))
         elif not wrong:
-            notes.append(fault(name, "/subject", "unrelated", "it is about nothing that was read here"))
+            notes.append(fault(name, "/subject", "unrelated", "it names no file that was read here"))
     return SignatureFindings(tuple(verified), tuple(errors), tuple(notes))
 
 

@@ -167,7 +167,7 @@ class TestEvents:
         (("--base=nowhere",), 3, "fetch-depth: 0"),
         (("--base=main", "--head=main"), 3, "there is no change to judge"),
         (("--base=feature", "--head=main"), 3, "swapped"),
-        (("--base=main", "--repo=/nonexistent"), 64, "not in a git repository"),
+        (("--base=main", "--repo=/dev/null/nowhere"), 64, "not in a git repository"),
         (("--base=main", "--output=json"), 64, "FORMAT=PATH"),
         (("--base=main", "--output=junit=x"), 64, "`gatekit check` writes junit"),
         (("--base=main", "--output=jsn=x"), 64, "did you mean 'json'?"),

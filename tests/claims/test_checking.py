@@ -70,7 +70,7 @@ def test_a_typographic_minus_is_a_minus() -> None:
 def test_an_empty_number_is_refused_with_the_number_that_sync_would_write() -> None:
     result = checked(readme_text=README.replace("+0.2100", ""))
     assert found(result) == [("README.md:5:85", "claims.empty", 4)]
-    assert "says nothing, evidence says +0.2100; `gatekit claims sync` writes it" in str(result.findings[0])
+    assert "is empty, evidence says +0.2100; `gatekit claims sync` writes it" in str(result.findings[0])
 
 
 def test_a_supported_claim_whose_gate_fails_blocks() -> None:

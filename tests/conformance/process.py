@@ -54,7 +54,7 @@ def run(
     done = subprocess.run(
         ["/bin/sh", "-c", limited, "sh", str(SCRIPT), *arguments],
         cwd=cwd,
-        env={"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", **(environment or {})},
+        env={"PATH": os.environ.get("PATH", os.defpath), "HOME": "/dev/null/nowhere", **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,

@@ -163,7 +163,7 @@ def test_a_policy_that_decides_is_open_and_one_that_informs_is_folded() -> None:
     )
     text = render_pull_request("markdown", verdict("honest"))
     assert headings(text, "h4") == ["demo of the base branch: 2 of 3 gates pass"]
-    assert "This change needs `random_model`; any other gate is shown, and blocks nobody." in text
+    assert "This change needs `random_model`; any other gate is shown, and does not block it." in text
 
 
 def test_a_wrong_number_is_named_with_its_line() -> None:

@@ -285,3 +285,19 @@ def test_branches_of_odd_names_are_found_under_their_full_name(
             found.commit(full)
         assert caught.value.error_id == "repo.bad_ref" and str(caught.value).isprintable()
     assert not list(tmp_path.rglob("PWN"))
+
+
+@pytest.mark.parametrize("name", ["HOME", "XDG_CONFIG_HOME", "GIT_GRAFT_FILE"])
+def test_where_git_is_told_to_look_for_the_users_files_nobody_can_put_any(name: str) -> None:
+    # A folder that is merely absent on most machines, such as /nonexistent, is there on some.
+    place = Path(git_module.environment()[name])
+    with pytest.raises(NotADirectoryError):
+        (place / "git").mkdir(parents=True)
+    with pytest.raises(NotADirectoryError):
+        place.write_text("* merge=union\n")
+
+
+def test_git_says_nothing_about_the_places_that_it_is_told(tmp_path: Path) -> None:
+    root = conflicting(tmp_path / "r").save()
+    done = git_module.run(root / ".git", ["log", "--format=%H", "--end-of-options", "main"])
+    assert (done.code, done.errors) == (0, "")

@@ -30,7 +30,7 @@ WORDS_OF_CLAIMS = {
 }
 
 PREVIEW = "The base branch's policy judges this change; its own policy is a preview until it is merged."
-ADVISORY = "No claim in this change needs these gates to pass: they are shown, and block nobody."
+ADVISORY = "No claim in this change needs these gates to pass: they are shown, and do not block it."
 UNREGISTERED = "No claim is registered, so every required gate must pass."
 ALREADY = "Not caused by this change, and not blocking it."
 
@@ -104,7 +104,7 @@ def needs(verdict: PullRequestVerdict, policy: str, named: Callable[[str], str])
     if not verdict.registered:
         return UNREGISTERED
     gates = ", ".join(named(gate) for gate in needed_in(verdict, policy))
-    return f"This change needs {gates}; any other gate is shown, and blocks nobody." if gates else ADVISORY
+    return f"This change needs {gates}; any other gate is shown, and does not block it." if gates else ADVISORY
 
 
 def needed_in(verdict: PullRequestVerdict, policy: str) -> list[str]:
