@@ -7,13 +7,16 @@ from gatekit.kinds.rows import (
     LIVE_FLOOR,
     MMCS,
     PW_MCC,
-    SHAPE_FLOOR,
     agreement,
     chance_corrected,
-    dead_fraction,
-    l0,
-    r2,
     row,
+)
+from gatekit.kinds.shared_rows import (
+    AGREEMENT,
+    AGREEMENT_ABOVE_GAUSSIAN,
+    AGREEMENT_CHANCE_CORRECTED,
+    AGREEMENT_OF_LIVE,
+    RECONSTRUCTION,
 )
 
 KIND = Kind(
@@ -24,26 +27,16 @@ KIND = Kind(
     ),
     baselines=("untrained", "unknown"),
     measures=(
-        agreement("pw_mcc", f"{PW_MCC} of each seed pair."),
-        agreement(
-            "pw_mcc_live",
-            "As pw_mcc, over latents that are active on held-out tokens; divided by the larger number of them.",
-        ),
-        chance_corrected(
-            "pw_mcc_chance_corrected",
-            f"pw_mcc corrected for chance: {SHAPE_FLOOR}. The one to compare between shapes.",
-        ),
+        AGREEMENT,
+        AGREEMENT_OF_LIVE,
+        AGREEMENT_CHANCE_CORRECTED,
         chance_corrected("pw_mcc_live_chance_corrected", f"pw_mcc_live corrected for chance; floor = {LIVE_FLOOR}."),
         agreement(
             "pw_mcc_above_untrained",
             f"{PW_MCC} of each seed pair, minus the same for the same SAEs before training.",
             difference_of="pw_mcc",
         ),
-        agreement(
-            "pw_mcc_above_gaussian",
-            f"{PW_MCC} of each seed pair, minus the same for Gaussian dictionaries of the same shape.",
-            difference_of="pw_mcc",
-        ),
+        AGREEMENT_ABOVE_GAUSSIAN,
         agreement("pw_mcc_live_above_gaussian", f"pw_mcc_live, minus {LIVE_FLOOR}.", difference_of="pw_mcc_live"),
         agreement("mmcs", f"{MMCS} of each seed pair."),
         agreement(
@@ -65,8 +58,6 @@ KIND = Kind(
             "shape; a value away from 0 would say that the score favours this shape.",
             difference_of="similarity_at_init",
         ),
-        r2("r2", "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens."),
-        l0("l0", "Mean number of active latents per held-out token."),
-        dead_fraction("dead_fraction", "Fraction of latents never active on the held-out tokens."),
+        *RECONSTRUCTION,
     ),
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gatekit.kinds.kind import Kind
-from gatekit.kinds.rows import LIVE_FLOOR, MMCS, PW_MCC, SHAPE_FLOOR, agreement, chance_corrected, dead_fraction, l0, r2
+from gatekit.kinds.rows import LIVE_FLOOR, MMCS, PW_MCC, SHAPE_FLOOR, agreement, chance_corrected, dead_fraction, r2
+from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_OF_LIVE, DEAD_FRACTION, L0, R2
 
 KIND = Kind(
     name="adaptive_l0",
@@ -37,21 +38,18 @@ KIND = Kind(
             f"{MMCS} of each seed pair, minus the same for SAEs of the control's k on the same seeds.",
             compares=True,
         ),
-        agreement("pw_mcc", f"{PW_MCC} of each seed pair."),
-        agreement(
-            "pw_mcc_live",
-            "As pw_mcc, over latents that are active on held-out tokens; divided by the larger number of them.",
-        ),
+        AGREEMENT,
+        AGREEMENT_OF_LIVE,
         chance_corrected("pw_mcc_chance_corrected", f"pw_mcc corrected for chance: {SHAPE_FLOOR}."),
         chance_corrected("pw_mcc_live_chance_corrected", f"pw_mcc_live corrected for chance; floor = {LIVE_FLOOR}."),
-        r2("r2", "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens."),
+        R2,
         r2(
             "r2_above_control",
             "r2 minus r2 of the control's SAEs, per seed, on the same held-out rows: what the other k costs or gains.",
             difference_of="r2",
         ),
-        l0("l0", "Mean number of active latents per held-out token."),
-        dead_fraction("dead_fraction", "Fraction of latents never active on the held-out tokens."),
+        L0,
+        DEAD_FRACTION,
         dead_fraction(
             "dead_fraction_above_control",
             "Fraction of latents never active on the held-out tokens, minus that of the control.",

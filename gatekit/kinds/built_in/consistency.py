@@ -13,12 +13,11 @@ from gatekit.kinds.rows import (
     More,
     agreement,
     chance_corrected,
-    dead_fraction,
-    l0,
     latent_share_of_pair,
     r2,
     row,
 )
+from gatekit.kinds.shared_rows import DEAD_FRACTION, L0
 
 
 def _alignment(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
@@ -147,7 +146,7 @@ KIND = Kind(
             "and biases learn.",
             difference_of="r2",
         ),
-        l0("l0", "Mean number of active latents per held-out token."),
-        dead_fraction("dead_fraction", "Fraction of latents never active on the held-out tokens."),
+        L0,
+        DEAD_FRACTION,
     ),
 )

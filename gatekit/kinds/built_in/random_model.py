@@ -11,12 +11,11 @@ from gatekit.kinds.rows import (
     SHAPE_FLOOR,
     agreement,
     chance_corrected,
-    dead_fraction,
-    l0,
     latent_share_of_pair,
     r2,
     row,
 )
+from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_ABOVE_GAUSSIAN, DEAD_FRACTION, L0, R2
 
 FROZEN_DECODER = "SAEs whose decoder stays as it was drawn (frozen decoder, Korznikov et al. 2602.14111)"
 SOFT_FROZEN_DECODER = (
@@ -68,11 +67,7 @@ KIND = Kind(
             f"{PW_MCC} of each seed pair, minus the same for the same SAEs before training.",
             difference_of="pw_mcc",
         ),
-        agreement(
-            "pw_mcc_above_gaussian",
-            f"{PW_MCC} of each seed pair, minus the same for Gaussian dictionaries of the same shape.",
-            difference_of="pw_mcc",
-        ),
+        AGREEMENT_ABOVE_GAUSSIAN,
         chance_corrected(
             "pw_mcc_chance_corrected_above_control",
             f"As pw_mcc_above_control, each side corrected for chance: {SHAPE_FLOOR}.",
@@ -83,7 +78,7 @@ KIND = Kind(
             "As pw_mcc_above_control, over latents that are active on held-out tokens in both members of the pair.",
             difference_of="pw_mcc_live",
         ),
-        agreement("pw_mcc", f"{PW_MCC} of each seed pair."),
+        AGREEMENT,
         agreement("pw_mcc_live", "As pw_mcc, over live latents only."),
         chance_corrected(
             "pw_mcc_live_chance_corrected_above_control",
@@ -202,14 +197,14 @@ KIND = Kind(
             (-1, 1),
             "per_seed",
         ),
-        r2("r2", "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens."),
+        R2,
         r2(
             "r2_above_control",
             "r2 minus the r2 of the random model's SAEs on the random model's activations.",
             difference_of="r2",
         ),
-        l0("l0", "Mean number of active latents per held-out token."),
-        dead_fraction("dead_fraction", "Fraction of latents never active on the held-out tokens."),
+        L0,
+        DEAD_FRACTION,
         row(
             "matching_shortfall",
             "The most that any score of this pair may lack of the best one-to-one matching's: 0 up to 16384 "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gatekit.kinds.kind import Kind
-from gatekit.kinds.rows import dead_fraction, l0, probe_score, r2, row
+from gatekit.kinds.rows import dead_fraction, l0, r2, row
+from gatekit.kinds.shared_rows import PROBES, PROBES_ABOVE_BASELINE
 
 KIND = Kind(
     name="saebench",
@@ -13,25 +14,7 @@ KIND = Kind(
     ),
     baselines=("dense_probe", "public_sae", "random_sae", "untrained", "none", "unknown"),
     measures=(
-        probe_score(
-            "auc_delta",
-            "AUC",
-            "Test AUC of the k-sparse SAE probe minus the baseline's, per seed and dataset.",
-            difference_of="auc",
-        ),
-        probe_score(
-            "accuracy_delta",
-            "accuracy",
-            "Test accuracy of the k-sparse SAE probe minus the baseline's, per seed and dataset.",
-            difference_of="accuracy",
-            lattice="rows",
-        ),
-        probe_score(
-            "f1_delta",
-            "F1",
-            "Test F1 of the k-sparse SAE probe minus the baseline's, per seed and dataset.",
-            difference_of="f1",
-        ),
+        *PROBES_ABOVE_BASELINE,
         row(
             "auc_win_rate",
             "1 where the k-sparse SAE probe's test AUC exceeds the baseline's, 0 where it falls short, 0.5 where "
@@ -43,14 +26,7 @@ KIND = Kind(
             lattice=2,
             structural=True,
         ),
-        probe_score("auc", "AUC", "Test AUC of the k-sparse SAE probe, per seed and dataset."),
-        probe_score(
-            "accuracy",
-            "accuracy",
-            "Test accuracy of the k-sparse SAE probe, per seed and dataset.",
-            lattice="rows",
-        ),
-        probe_score("f1", "F1", "Test F1 of the k-sparse SAE probe, per seed and dataset."),
+        *PROBES,
         row(
             "ce_loss_score",
             "SAEBench core: fraction of the cross-entropy lost by ablation that the SAE recovers.",

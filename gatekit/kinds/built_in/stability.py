@@ -6,7 +6,8 @@ from typing import Unpack
 
 from gatekit.kinds.kind import Kind
 from gatekit.kinds.measure_spec import MeasureSpec
-from gatekit.kinds.rows import PW_MCC, More, agreement, dead_fraction, l0, latent_share_of_pair, r2, row
+from gatekit.kinds.rows import PW_MCC, More, agreement, latent_share_of_pair, row
+from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_OF_LIVE, RECONSTRUCTION
 
 
 def _functional(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
@@ -26,11 +27,8 @@ KIND = Kind(
     ),
     baselines=("untrained", "none", "unknown"),
     measures=(
-        agreement("pw_mcc", f"{PW_MCC} of each seed pair."),
-        agreement(
-            "pw_mcc_live",
-            "As pw_mcc, over latents that are active on held-out tokens; divided by the larger number of them.",
-        ),
+        AGREEMENT,
+        AGREEMENT_OF_LIVE,
         agreement(
             "pw_mcc_above_untrained",
             f"{PW_MCC} of each seed pair, minus the same for the same SAEs before training.",
@@ -120,8 +118,6 @@ KIND = Kind(
         _similarity_to_init("similarity_to_init_at_1_8", "As similarity_to_init, after an eighth of the training."),
         _similarity_to_init("similarity_to_init_at_1_4", "As similarity_to_init, after a quarter of the training."),
         _similarity_to_init("similarity_to_init_at_1_2", "As similarity_to_init, after half of the training."),
-        r2("r2", "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens."),
-        l0("l0", "Mean number of active latents per held-out token."),
-        dead_fraction("dead_fraction", "Fraction of latents never active on the held-out tokens."),
+        *RECONSTRUCTION,
     ),
 )

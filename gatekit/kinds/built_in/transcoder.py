@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gatekit.kinds.kind import Kind
-from gatekit.kinds.rows import LIVE_FLOOR, MMCS, PW_MCC, SHAPE_FLOOR, agreement, chance_corrected, dead_fraction, l0, r2
+from gatekit.kinds.rows import LIVE_FLOOR, MMCS, PW_MCC, SHAPE_FLOOR, agreement, chance_corrected, dead_fraction, r2
+from gatekit.kinds.shared_rows import AGREEMENT_OF_LIVE, RECONSTRUCTION
 
 KIND = Kind(
     name="transcoder",
@@ -48,15 +49,10 @@ KIND = Kind(
             difference_of="dead_fraction",
         ),
         agreement("pw_mcc", f"{PW_MCC} of each pair of SAEs."),
-        agreement(
-            "pw_mcc_live",
-            "As pw_mcc, over latents that are active on held-out tokens; divided by the larger number of them.",
-        ),
+        AGREEMENT_OF_LIVE,
         chance_corrected("pw_mcc_chance_corrected", f"pw_mcc corrected for chance: {SHAPE_FLOOR}."),
         chance_corrected("pw_mcc_live_chance_corrected", f"pw_mcc_live corrected for chance; floor = {LIVE_FLOOR}."),
-        r2("r2", "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens."),
-        l0("l0", "Mean number of active latents per held-out token."),
-        dead_fraction("dead_fraction", "Fraction of latents never active on the held-out tokens."),
+        *RECONSTRUCTION,
         agreement(
             "mmcs_transcoder_minus_sae",
             "Imported only: MMCS of transcoders minus MMCS of SAEs. A more reproducible SAE makes it smaller; use "

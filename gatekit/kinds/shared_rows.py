@@ -1,0 +1,64 @@
+"""Rows that several kinds have word for word, because their runners compute them by the same code."""
+
+from __future__ import annotations
+
+from gatekit.kinds.rows import PW_MCC, SHAPE_FLOOR, agreement, chance_corrected, dead_fraction, l0, probe_score, r2
+
+AGREEMENT = agreement("pw_mcc", f"{PW_MCC} of each seed pair.")
+AGREEMENT_OF_LIVE = agreement(
+    "pw_mcc_live",
+    "As pw_mcc, over latents that are active on held-out tokens; divided by the larger number of them.",
+)
+AGREEMENT_ABOVE_GAUSSIAN = agreement(
+    "pw_mcc_above_gaussian",
+    f"{PW_MCC} of each seed pair, minus the same for Gaussian dictionaries of the same shape.",
+    difference_of="pw_mcc",
+)
+AGREEMENT_CHANCE_CORRECTED = chance_corrected(
+    "pw_mcc_chance_corrected", f"pw_mcc corrected for chance: {SHAPE_FLOOR}. The one to compare between shapes."
+)
+
+R2 = r2("r2", "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens.")
+L0 = l0("l0", "Mean number of active latents per held-out token.")
+DEAD_FRACTION = dead_fraction("dead_fraction", "Fraction of latents never active on the held-out tokens.")
+RECONSTRUCTION = (R2, L0, DEAD_FRACTION)
+
+PROBES = (
+    probe_score("auc", "AUC", "Test AUC of the k-sparse SAE probe, per seed and dataset."),
+    probe_score(
+        "accuracy", "accuracy", "Test accuracy of the k-sparse SAE probe, per seed and dataset.", lattice="rows"
+    ),
+    probe_score("f1", "F1", "Test F1 of the k-sparse SAE probe, per seed and dataset."),
+)
+PROBES_ABOVE_BASELINE = (
+    probe_score(
+        "auc_delta",
+        "AUC",
+        "Test AUC of the k-sparse SAE probe minus the baseline's, per seed and dataset.",
+        difference_of="auc",
+    ),
+    probe_score(
+        "accuracy_delta",
+        "accuracy",
+        "Test accuracy of the k-sparse SAE probe minus the baseline's, per seed and dataset.",
+        difference_of="accuracy",
+        lattice="rows",
+    ),
+    probe_score(
+        "f1_delta",
+        "F1",
+        "Test F1 of the k-sparse SAE probe minus the baseline's, per seed and dataset.",
+        difference_of="f1",
+    ),
+)
+
+SAE_SCORES = (
+    AGREEMENT,
+    AGREEMENT_OF_LIVE,
+    AGREEMENT_ABOVE_GAUSSIAN,
+    AGREEMENT_CHANCE_CORRECTED,
+    *RECONSTRUCTION,
+    *PROBES,
+    *PROBES_ABOVE_BASELINE,
+)
+"""What a sweep measures of the SAEs of every cell."""
