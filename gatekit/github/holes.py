@@ -17,6 +17,7 @@ TRUST_ROOT = (
     ".github/workflows/gate.yml",
     ".github/CODEOWNERS",
     "action.yml",
+    "kinds/steering.yaml",
     "policies/release.yaml",
     "schemas/policy.schema.json",
     "trust/keys.yaml",

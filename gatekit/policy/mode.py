@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.errors import GatekitError, Location
 
 if TYPE_CHECKING:
     from gatekit.evidence.strict_yaml import Node, YamlDocument
@@ -71,15 +71,15 @@ def policy_mode(name: str, place: Location) -> PolicyMode:
         place: where the policy names it.
 
     Raises:
-        GatekitError: `policy.mode`: no package registers it, or the one that does cannot be used; as
-            `gatekit.plugins.only` where several do.
+        GatekitError: `policy.mode`: no package registers it, several do, or the one that does cannot be used.
     """
     from gatekit.plugins import find, load
 
     try:
         plugin = find(GROUP, WHAT, name)
         loaded: PolicyMode = load(plugin)
-    except UsageError as error:
+    except GatekitError as error:
+        # Whatever is wrong with the package, it is this line of the policy that asks for it.
         raise GatekitError("policy.mode", error.message, place, error.remedy) from None
     if not all(hasattr(loaded, member) for member in ("keys", "read", "choose")):
         raise GatekitError("policy.mode", f"{plugin.shown} is no policy mode", place)

@@ -222,6 +222,17 @@ def test_a_method_that_no_package_brings_is_one_error_at_its_place() -> None:
     assert str(caught.value).startswith("p.yaml:1:")
 
 
+def test_a_package_whose_mode_cannot_be_used_is_one_error_at_the_line_that_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    point = EntryPoint("broken", "candidates.no_such_module:MODE", "gatekit.policy_modes")
+    points = EntryPoints([point])
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **kwargs: points.select(**kwargs))
+    error = refusal({"method": "broken"}, legacy=True)
+    assert error.error_id == "policy.mode"
+    assert "has no module 'candidates.no_such_module'" in error.message
+
+
 def test_a_mode_of_another_package_is_found_by_its_method_as_ours_is(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("best_name", "candidates.other_mode:MODE", "gatekit.policy_modes")
     points = EntryPoints([point])

@@ -219,6 +219,7 @@ OPENED = [
     (EDITING, lambda files: files.update(CODEOWNERS="* @o/m\n/.github/\n")),
     ("owners of the trust root", lambda files: files.update(CODEOWNERS="docs/ @o/m\n")),
     ("owners of the trust root", lambda files: files.update(CODEOWNERS="* @o/m\npolicies/*.yaml\n")),
+    ("owners of the trust root", lambda files: files.update(CODEOWNERS="* @o/m\nkinds/\n")),
     ("approval of an older state", put(*REVIEW, "dismiss_stale_reviews_on_push", False)),
     ("approval of one's own push", put(*REVIEW, "require_last_push_approval", ...)),
     ("actions by tag", put("permissions.json", "sha_pinning_required", False)),
