@@ -11,16 +11,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 CODE = ("gatekit", "gatekit_husai", "runners")
 
-OWN_BLOCK = "a block of a runner's configuration, named in YAML below the runner's own keys"
-EXCEPTIONS = {
-    "BaselinePlan": OWN_BLOCK,
-    "PairPlan": OWN_BLOCK,
-    "ScoringPlan": OWN_BLOCK,
-    "SweepPlan": OWN_BLOCK,
-    "SaePlan": "the protocol, and the plainest plan that fulfils it",
-    "PairScores": "scores per pair in both: of CE-Bench's stories, and of two seeds",
-    "_Pairs": "private to two modules that do not know each other: index pairs in both",
-}
+EXCEPTIONS: dict[str, str] = {}
 """Class name that is defined more than once -> why it is not two meanings, or cannot be mistaken."""
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from runners.arms.trained_saes import TrainedSaes
 from runners.benchmarks.probing import chosen
-from runners.benchmarks.saebench import Arm, Bench, Probed, dataset_names, probe_datasets
+from runners.benchmarks.saebench import Arm, Bench, ProbeResults, dataset_names, probe_datasets
 from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.metrics.chance import score_beside_chance
 from runners.progress import showing
@@ -124,7 +124,7 @@ def _arm_name(seed: int) -> str:
 
 def _probe(
     config: ScoredConfig, trained: TrainedSaes, environment: RunEnvironment
-) -> tuple[dict[str, Probed], dict[str, Probed]]:
+) -> tuple[dict[str, ProbeResults], dict[str, ProbeResults]]:
     """Return the SAEs' probes and the model's own, which reads the subject's hook however many the SAEs read."""
     source = trained.inputs.source
     arms = [

@@ -12,7 +12,7 @@ from runners.arrays import Floats
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
 from runners.places import caused_by, config_error
 from runners.progress import showing
-from runners.saes.architecture_plan import SaePlan
+from runners.saes.architecture_plan import SaeShape
 from runners.saes.checkpoint import SavedCheckpoint
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import Sae
@@ -72,7 +72,7 @@ class TrainedSaes:
     inputs: Activations
     targets: Activations | None
     """What transcoders reconstruct; None where that is the inputs."""
-    plan: SaePlan
+    plan: SaeShape
     stack: SaeStack
     checkpoints: tuple[SavedCheckpoint, ...]
 
@@ -201,7 +201,7 @@ def collect_layers(
 
 def train(
     inputs: Activations,
-    sae: SaePlan,
+    sae: SaeShape,
     training: TrainingPlan,
     seeds: Sequence[int],
     environment: RunEnvironment,

@@ -54,7 +54,7 @@ class PairMeans:
 
 
 @dataclass(frozen=True)
-class PairScores:
+class StoryPairScores:
     """Of every pair, (pairs,) float64."""
 
     contrastive: Floats
@@ -77,7 +77,7 @@ def ceiling(d_sae: int) -> float:
     return (d_sae - 1) / math.sqrt(d_sae)
 
 
-def score_pairs(means: PairMeans, formula: Formula) -> PairScores:
+def score_pairs(means: PairMeans, formula: Formula) -> StoryPairScores:
     """Score every pair.
 
     A distance that is the same at every latent, above all the zero distance of latents that are silent on both stories,
@@ -104,7 +104,7 @@ def score_pairs(means: PairMeans, formula: Formula) -> PairScores:
             # One flat distance of the three is enough: the pair's scores are then not all defined.
             flat[start:stop] |= same
     contrastive, independence, interpretability = scores
-    return PairScores(contrastive, independence, interpretability, flat)
+    return StoryPairScores(contrastive, independence, interpretability, flat)
 
 
 def largest_z(distances: Floats) -> tuple[Floats, Floats]:

@@ -48,7 +48,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeResults:
     """All probes on one dataset."""
 
     labelled: LabelledTexts
@@ -98,7 +98,7 @@ def _key_of(plan: ProbingPlan, name: str) -> str:
 
 def probe_datasets(
     bench: Bench, arms: Sequence[Arm], names: Sequence[str], *, dense: bool, progress: Progress
-) -> dict[str, Probed]:
+) -> dict[str, ProbeResults]:
     """Probe every arm, and the model itself where asked, on every dataset.
 
     Args:
@@ -136,7 +136,7 @@ def probe_datasets(
             else:
                 done[arm.name] = probes
             progress.advance(1)
-        found[name] = Probed(labelled, store.store.sha256, done, model_probe)
+        found[name] = ProbeResults(labelled, store.store.sha256, done, model_probe)
     return found
 
 

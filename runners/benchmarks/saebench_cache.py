@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from runners.code_digest import code_sha256
+from runners.determinism import describe_device
 from runners.digests import data_sha256
 
 Json = dict[str, Any]
@@ -33,9 +34,10 @@ def surrounding_key(device: str, modules: Iterable[str]) -> Json:
         modules: that compute; what they import counts too.
     """
     return {
-        "format": 2,
+        "format": 3,
         "packages": {name: version(name) for name in _PACKAGES},
-        "device": "cuda" if device.startswith("cuda") else "cpu",
+        # In words, kernels included: on other ones a cross-validated choice between near ties can fall otherwise.
+        "device": describe_device(device),
         "threads": torch.get_num_threads(),
         "source": code_sha256(modules),
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 from runners.benchmarks.probing import Probe, quiet
-from runners.benchmarks.saebench import Arm, Probed
+from runners.benchmarks.saebench import Arm, ProbeResults
 from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.saes.architecture import describe
 from runners.subjects.plan import SubjectPlan
@@ -21,7 +21,7 @@ _NAMED_KS = (1, 2, 5, 10, 20, 50, 100)
 
 
 def write_probing_result(
-    path: Path, plan: ProbingPlan, subject: SubjectPlan, arm: Arm, probed: Mapping[str, Probed]
+    path: Path, plan: ProbingPlan, subject: SubjectPlan, arm: Arm, probed: Mapping[str, ProbeResults]
 ) -> None:
     """Write the result of one SAE as `sparse_probing_sae_probes` has it.
 
@@ -125,7 +125,7 @@ def _means(datasets: list[dict[int, dict[str, float]]]) -> dict[int, dict[str, f
     return means
 
 
-def _dense_means(probed: Mapping[str, Probed]) -> dict[str, float]:
+def _dense_means(probed: Mapping[str, ProbeResults]) -> dict[str, float]:
     """Return the dense probe's means over exactly these datasets; SAEBench averages whatever lies in its folder."""
     dense = [found.dense for found in probed.values() if found.dense is not None]
     if len(dense) < len(probed):

@@ -44,7 +44,7 @@ class CandidateMatching:
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class _CandidatePairs:
     """Candidate pairs, row by row, without repetition."""
 
     rows: Integers
@@ -52,13 +52,13 @@ class _Pairs:
     values: Floats
     """Similarities, float64."""
 
-    def and_also(self, others: _Pairs, width: int) -> _Pairs:
+    def and_also(self, others: _CandidatePairs, width: int) -> _CandidatePairs:
         """Return these pairs and others, sorted by row and column."""
         rows = np.concatenate([self.rows, others.rows])
         columns = np.concatenate([self.columns, others.columns])
         # One number for each pair, so that sorting by it sorts by row and then by column.
         _, places = np.unique(rows * width + columns, return_index=True)
-        return _Pairs(rows[places], columns[places], np.concatenate([self.values, others.values])[places])
+        return _CandidatePairs(rows[places], columns[places], np.concatenate([self.values, others.values])[places])
 
 
 def row_blocks(rows: int, columns: int) -> Iterator[tuple[int, int]]:
@@ -101,7 +101,7 @@ def match_candidates(block: Block, rows: int, columns: int, candidates: int = 32
     return CandidateMatching(partners, similarities, float(shortfall))
 
 
-def _solve(pairs: _Pairs, rows: int, columns: int) -> Integers:
+def _solve(pairs: _CandidatePairs, rows: int, columns: int) -> Integers:
     """Return the place in `pairs` of every row's pair in the best matching among them."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
@@ -118,7 +118,7 @@ def _solve(pairs: _Pairs, rows: int, columns: int) -> Integers:
     return places
 
 
-def _prices(pairs: _Pairs, own: Integers, columns: int) -> Floats:
+def _prices(pairs: _CandidatePairs, own: Integers, columns: int) -> Floats:
     """Return prices, (columns,) float32, at which no row gains by another candidate than its own, as far as found.
 
     Longest paths from column to column by Bellman and Ford: leaving column p(i) for column j gains row i
@@ -145,7 +145,7 @@ def _prices(pairs: _Pairs, own: Integers, columns: int) -> Floats:
 
 def _survey(
     prices: Floats, block: Block, rows: int, columns: int, count: int, cuts: Floats | None
-) -> tuple[_Pairs, float]:
+) -> tuple[_CandidatePairs, float]:
     """Look at all pairs: return those that leave a row more than its cut, and the sum of each row's best.
 
     What a pair leaves its row is its similarity minus the price of its column.
@@ -185,4 +185,4 @@ def _survey(
         places = np.flatnonzero(chosen)
         at_rows, at_columns = np.divmod(places, columns)
         parts.append((at_rows + start, at_columns, similarity.ravel()[places].astype(np.float64)))
-    return _Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True))), total
+    return _CandidatePairs(*(np.concatenate(column) for column in zip(*parts, strict=True))), total

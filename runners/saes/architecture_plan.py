@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runners.saes.architecture import Architecture
 
 
-class SaePlan(Protocol):
+class SaeShape(Protocol):
     """What an arm needs to know of the shape of its SAEs; `ArchitecturePlan` is the one that a configuration holds."""
 
     @property

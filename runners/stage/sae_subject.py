@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from runners.config import plain
 from runners.places import derived, refuse_first, taking
-from runners.saes.architecture_plan import ArchitecturePlan, SaePlan
+from runners.saes.architecture_plan import ArchitecturePlan, SaeShape
 from runners.saes.plan import TrainingPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json
@@ -138,7 +138,7 @@ def subject_json(
     name: str,
     digest: str | None,
     checkpoints: Sequence[Json] = (),
-    sae: SaePlan | None = None,
+    sae: SaeShape | None = None,
     hook: str | None = None,
 ) -> Json:
     """Return a summary's subject: the SAEs of every seed on one model.

@@ -48,7 +48,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Committed:
+class CommittedWeights:
     """A trained transformer whose weights ship with this package."""
 
     recipe: Recipe
@@ -177,7 +177,7 @@ def with_weights(
     return _wrap(trained_name(recipe), recipe.p, transformer, device)
 
 
-def load_committed(committed: Committed, device: str, folder: Path = WEIGHTS) -> AdditionModel:
+def load_committed(committed: CommittedWeights, device: str, folder: Path = WEIGHTS) -> AdditionModel:
     """Load a transformer whose weights ship with this package.
 
     Raises:
@@ -311,9 +311,9 @@ def _build(p: int, seed: int, device: str) -> Any:
     return transformer.to(device, print_details=False)
 
 
-COMMITTED: Mapping[int, Committed] = {
+COMMITTED: Mapping[int, CommittedWeights] = {
     # Seed 1 and not 0: it uses four key frequencies, as is usual, where seed 0 makes do with two.
-    53: Committed(
+    53: CommittedWeights(
         Recipe(p=53, train_fraction=0.6, seed=1, steps=4000),
         "modular_addition_p53.safetensors",
         "16e8192581a5bdf227b194f30d320dc497039ed9d2193c48619de5c1aeeef185",

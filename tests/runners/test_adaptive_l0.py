@@ -20,7 +20,7 @@ from runners.arms import trained_saes
 from runners.metrics.gaussian import gaussian_dictionaries
 from runners.stages.ablation import plan as ablation
 from runners.stages.adaptive_l0 import plan as adaptive_l0
-from runners.stages.adaptive_l0.measuring import Searched, choose
+from runners.stages.adaptive_l0.measuring import SearchResult, choose
 from runners.stages.adaptive_l0.plan import SearchPlan
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
@@ -126,12 +126,12 @@ def test_where_no_k_reaches_the_floor_nothing_is_taken_in_its_place(tmp_path, ca
 
 
 def test_the_choice_goes_by_the_lower_bound_and_not_by_the_estimate():
-    found = {2: Searched(0.6, 0.2, 0.7), 8: Searched(0.5, 0.4, 0.7), 16: Searched(0.3, 0.29, 0.9)}
+    found = {2: SearchResult(0.6, 0.2, 0.7), 8: SearchResult(0.5, 0.4, 0.7), 16: SearchResult(0.3, 0.29, 0.9)}
     assert choose(found, SEARCH, 4) == 8
 
 
 def test_a_k_whose_r2_may_be_below_the_floor_is_no_candidate():
-    found = {2: Searched(0.9, 0.8, 0.499), 8: Searched(0.5, 0.4, 0.5), 16: Searched(0.3, 0.29, 0.9)}
+    found = {2: SearchResult(0.9, 0.8, 0.499), 8: SearchResult(0.5, 0.4, 0.5), 16: SearchResult(0.3, 0.29, 0.9)}
     assert choose(found, SEARCH, 4) == 8
 
 
@@ -139,7 +139,7 @@ def test_a_k_whose_r2_may_be_below_the_floor_is_no_candidate():
     ("r2", "control", "complaint"), [(0.4, 4, "no k has an r2 bound"), (0.7, 8, "the control's own k=8")]
 )
 def test_a_search_that_leaves_nothing_to_confirm_is_inconclusive(r2, control, complaint):
-    found = {2: Searched(0.2, 0.1, r2), 8: Searched(0.5, 0.4, r2)}
+    found = {2: SearchResult(0.2, 0.1, r2), 8: SearchResult(0.5, 0.4, r2)}
     with pytest.raises(GatekitError, match=complaint) as caught:
         choose(found, SEARCH, control)
     assert caught.value.exit_code == ExitCode.INCONCLUSIVE

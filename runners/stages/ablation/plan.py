@@ -40,7 +40,7 @@ PROTOCOL = "ablation/1"
 
 
 @dataclass(frozen=True)
-class SweepPlan:
+class AblationSweepPlan:
     """What is varied, one at a time, about the configuration's own `sae` and `training`."""
 
     ks: Annotated[tuple[int, ...], Bounds(1, 10_000_000)]
@@ -62,7 +62,7 @@ class AblationConfig:
     sae: ArchitecturePlan
     training: TrainingPlan
     chance: ChancePlan
-    sweep: SweepPlan | None = None
+    sweep: AblationSweepPlan | None = None
     """None is one cell alone; every cell of a sweep is recorded as such a configuration."""
     selection: SelectionPlan | None = None
     """Of a cell: the cells that it was looked at with."""

@@ -34,7 +34,7 @@ from runners.summary_writing import Json, RunResult, measurement
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchResult:
     """What the search saw of one k."""
 
     estimate: float
@@ -72,7 +72,7 @@ def measure(config: AdaptiveL0Config, environment: RunEnvironment) -> RunResult:
     )
 
 
-def choose(found: Mapping[int, Searched], search: SearchPlan, control_k: int | None) -> int:
+def choose(found: Mapping[int, SearchResult], search: SearchPlan, control_k: int | None) -> int:
     """Return the k with the largest lower bound among those whose r2 is surely above the floor.
 
     Raises:
@@ -92,7 +92,9 @@ def choose(found: Mapping[int, Searched], search: SearchPlan, control_k: int | N
     return best
 
 
-def _searched(config: AdaptiveL0Config, activations: Activations, environment: RunEnvironment) -> dict[int, Searched]:
+def _searched(
+    config: AdaptiveL0Config, activations: Activations, environment: RunEnvironment
+) -> dict[int, SearchResult]:
     """Train and score every candidate on the search's seeds."""
     search, seeds = config.search, config.search.seeds or ()
     with TemporaryDirectory() as folder:
@@ -106,7 +108,7 @@ def _searched(config: AdaptiveL0Config, activations: Activations, environment: R
     found = {}
     for k, arm in zip(search.ks, scored, strict=True):
         corrected = arm.agreement.corrected("pw_mcc")
-        found[k] = Searched(
+        found[k] = SearchResult(
             sum(corrected) / len(corrected),
             lower_bound_over_pairs(arm.agreement.scores.pairs, corrected, search.confidence),
             lower_bound_over_seeds(arm.held_out.r2, search.confidence),
@@ -114,7 +116,7 @@ def _searched(config: AdaptiveL0Config, activations: Activations, environment: R
     return found
 
 
-def _table(found: Mapping[int, Searched]) -> Json:
+def _table(found: Mapping[int, SearchResult]) -> Json:
     """Return what the search saw as settings, six digits of it."""
     return {
         f"search_k_{k}_{name}": round(value, 6)

@@ -49,7 +49,7 @@ class CandidatesConfig:
     shift: ood.ShiftPlan
     probing: ProbingPlan
     baseline: saebench.BaselinePlan
-    scoring: cebench.ScoringPlan
+    scoring: cebench.PairScoringPlan
     architectures: tuple[ArchitecturePlan, ...] | None = None
 
 

@@ -27,13 +27,13 @@ from runners.arms.trained_saes import (
     reinitialised,
     train,
 )
-from runners.benchmarks.cebench import Conditions, PairMeans, PairScores, ceiling, check_matched, score_pairs
+from runners.benchmarks.cebench import Conditions, PairMeans, StoryPairScores, ceiling, check_matched, score_pairs
 from runners.benchmarks.saebench import Arm, pooled
 from runners.places import caused_by, config_error, derived
 from runners.progress import Progress, showing
 from runners.saes.architecture_options import ControlKind
 from runners.stage.lifecycle import RunEnvironment
-from runners.stages.cebench.plan import KIND, CeBenchConfig, PairPlan, protocol_of
+from runners.stages.cebench.plan import KIND, CeBenchConfig, StoryPairPlan, protocol_of
 from runners.subjects.labelled_texts import read_labelled, registered_datasets
 from runners.subjects.language_model import tokenize
 from runners.subjects.story_pairs import StoryPairs, fetch_pairs, labelled_pairs, read_pairs
@@ -45,10 +45,10 @@ SCORES = ("contrastive", "independence", "interpretability")
 
 
 @dataclass(frozen=True)
-class Scored:
+class SideScores:
     """SAEs on all pairs."""
 
-    scores: tuple[PairScores, ...]
+    scores: tuple[StoryPairScores, ...]
     """One per seed."""
     conditions: Conditions
 
@@ -104,7 +104,7 @@ def measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
     )
 
 
-def open_pairs(plan: PairPlan) -> StoryPairs:
+def open_pairs(plan: StoryPairPlan) -> StoryPairs:
     """Read, fetch or make the pairs.
 
     Raises:
@@ -170,7 +170,7 @@ def score_side(
     stories: TextStore,
     device: str,
     advance: Callable[[int], None],
-) -> Scored:
+) -> SideScores:
     """Score the SAEs of one side on all pairs.
 
     Args:
@@ -182,7 +182,7 @@ def score_side(
         device: to encode on.
         advance: told of every SAE.
     """
-    found: dict[str, tuple[PairScores, float]] = {}
+    found: dict[str, tuple[StoryPairScores, float]] = {}
     for arm in side.arms:
         # One public SAE stands for every seed.
         if arm.sha256 not in found:
@@ -198,7 +198,7 @@ def score_side(
         pairs=len(sides[0][0].contrastive),
         l0=tuple(l0 for _, l0 in sides),
     )
-    return Scored(tuple(scores for scores, _ in sides), conditions)
+    return SideScores(tuple(scores for scores, _ in sides), conditions)
 
 
 def pair_means(arm: Arm, stories: TextStore, device: str) -> tuple[PairMeans, float]:
@@ -218,7 +218,7 @@ def pair_means(arm: Arm, stories: TextStore, device: str) -> tuple[PairMeans, fl
     return PairMeans(means[:half], means[half:], tokens), active / int(stories.starts[-1])
 
 
-def check_varying(baseline: Scored) -> None:
+def check_varying(baseline: SideScores) -> None:
     """Refuse a baseline whose latents say nothing on some pair: against its score of 0 anything would win.
 
     Raises:
@@ -233,7 +233,7 @@ def check_varying(baseline: Scored) -> None:
         )
 
 
-def _measurements(config: CeBenchConfig, ours: Scored, theirs: Scored) -> Json:
+def _measurements(config: CeBenchConfig, ours: SideScores, theirs: SideScores) -> Json:
     pairs = range(config.scoring.pairs.rows)
     keys = {
         "seed": [seed for seed in config.seeds for _ in pairs],

@@ -42,7 +42,7 @@ _COLUMNS_PER_PAIR = 33
 
 
 @dataclass(frozen=True)
-class PairPlan:
+class StoryPairPlan:
     """Which stories are contrasted."""
 
     source: Literal["labelled", "file", "hub"]
@@ -71,7 +71,7 @@ BASELINES = {
 
 
 @dataclass(frozen=True)
-class BaselinePlan:
+class ScoreBaselinePlan:
     """What the scores are compared with."""
 
     kind: Literal["random_model", "random_sae", "untrained", "public_sae"]
@@ -84,12 +84,12 @@ class BaselinePlan:
 
 
 @dataclass(frozen=True)
-class ScoringPlan:
+class PairScoringPlan:
     """Formula, pairs and baseline."""
 
     formula: Literal["paper", "upstream_2025_05"]
-    pairs: PairPlan
-    baseline: BaselinePlan
+    pairs: StoryPairPlan
+    baseline: ScoreBaselinePlan
     network: bool
     """Whether pairs may be fetched."""
 
@@ -104,7 +104,7 @@ class CeBenchConfig:
     texts: TextPlan
     sae: ArchitecturePlan
     training: TrainingPlan
-    scoring: ScoringPlan
+    scoring: PairScoringPlan
     selection: SelectionPlan | None = None
 
 

@@ -48,7 +48,7 @@ class TransformerPlan:
 
 
 @dataclass(frozen=True)
-class PairPlan:
+class InputPairPlan:
     """Which of all pairs the SAEs train on; the transformer's own split is another one."""
 
     train_fraction: Annotated[float, Bounds(0.01, 0.99)]
@@ -74,7 +74,7 @@ class KnownCircuitConfig:
     threads: Annotated[int, Bounds(1, 1024)]
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     transformer: TransformerPlan
-    pairs: PairPlan
+    pairs: InputPairPlan
     sae: SaePlan
     training: TrainingPlan
     circuit: CircuitPlan

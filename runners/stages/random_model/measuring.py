@@ -40,7 +40,7 @@ Columns = tuple[Sequence[float], Sequence[float] | None]
 
 
 @dataclass(frozen=True)
-class _Scored:
+class _ArmScores:
     """An arm and how it did."""
 
     held_out: Reconstruction
@@ -95,10 +95,10 @@ def _measurements(
     pairs = len(seeds) * (len(seeds) - 1) // 2
     with showing("matching latents", pairs * (1 + draws) * (2 + len(controls)), "pairs") as progress:
 
-        def scored(arm: TrainedSaes) -> _Scored:
+        def scored(arm: TrainedSaes) -> _ArmScores:
             held_out = arm.reconstruction(device)
             cut = config.controls.matched_cosine
-            return _Scored(
+            return _ArmScores(
                 held_out, score_beside_chance(arm.decoders, held_out.live, seeds, d_model, draws, progress, cut)
             )
 

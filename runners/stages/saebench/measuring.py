@@ -20,7 +20,7 @@ from runners.arms.trained_saes import (
     train,
 )
 from runners.benchmarks.probing import Probe, chosen, outcome
-from runners.benchmarks.saebench import Bench, Probed, dataset_names, probe_datasets
+from runners.benchmarks.saebench import Bench, ProbeResults, dataset_names, probe_datasets
 from runners.benchmarks.saebench_core import MEASURES, CoreResult, measure_core, why_not
 from runners.benchmarks.saebench_output import write_probing_result
 from runners.digests import file_sha256
@@ -133,7 +133,7 @@ def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, envi
 
 
 def _probing_measurements(
-    config: SaebenchConfig, candidate: Side, baseline: Side, probed: Mapping[str, Probed]
+    config: SaebenchConfig, candidate: Side, baseline: Side, probed: Mapping[str, ProbeResults]
 ) -> Json:
     cells = [(seed, place, name) for place, seed in enumerate(config.seeds) for name in probed]
     keys: dict[str, Sequence[int | str]] = {
@@ -152,7 +152,7 @@ def _probing_measurements(
     return found
 
 
-def _baseline_probe(baseline: Side, place: int, found: Probed) -> Probe:
+def _baseline_probe(baseline: Side, place: int, found: ProbeResults) -> Probe:
     if baseline.arms:
         return chosen(found.arms[baseline.arms[place].name])
     if found.dense is None:
@@ -200,7 +200,7 @@ def _core(
 
 
 def _written(
-    config: SaebenchConfig, candidate: Side, probed: Mapping[str, Probed], environment: RunEnvironment
+    config: SaebenchConfig, candidate: Side, probed: Mapping[str, ProbeResults], environment: RunEnvironment
 ) -> dict[str, Path]:
     """Write every probe, and one result file a seed as SAEBench writes it; return them by name."""
     folder = environment.artifacts / "saebench"

@@ -56,7 +56,7 @@ class TranscoderPlan:
 
 
 @dataclass(frozen=True)
-class SweepPlan:
+class TranscoderSweepPlan:
     """All combinations are measured on the configuration's seeds; the best by lower bound again on others."""
 
     d_saes: Annotated[tuple[int, ...], Bounds(1, 10_000_000)]
@@ -78,7 +78,7 @@ class TranscoderConfig:
     sae: ArchitecturePlan
     training: TrainingPlan
     transcoder: TranscoderPlan
-    sweep: SweepPlan | None = None
+    sweep: TranscoderSweepPlan | None = None
     """None is one condition alone; every condition of a sweep is recorded as such a configuration."""
     selection: SelectionPlan | None = None
     """Of a condition: those that it was looked at with."""
