@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatekit.kinds.rows import PW_MCC, SHAPE_FLOOR, agreement, chance_corrected, dead_fraction, l0, probe_score, r2
+from gatekit.kinds.rows import PW_MCC, SHAPE_FLOOR, agreement, chance_corrected, dead_fraction, l0, probe_score, r2, row
 
 AGREEMENT = agreement("pw_mcc", f"{PW_MCC} of each seed pair.")
 AGREEMENT_OF_LIVE = agreement(
@@ -18,10 +18,26 @@ AGREEMENT_CHANCE_CORRECTED = chance_corrected(
     "pw_mcc_chance_corrected", f"pw_mcc corrected for chance: {SHAPE_FLOOR}. The one to compare between shapes."
 )
 
-R2 = r2("r2", "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens.")
+R2 = r2(
+    "r2",
+    "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens. Rows of extreme norm are left out, by the "
+    "rule in the protocol: a few of them would carry it.",
+)
+R2_ALL_ROWS = r2("r2_all_rows", "As r2, over the rows of extreme norm too.")
+EXTREME_ROWS = row(
+    "extreme_rows",
+    "How many held-out rows are left out of r2 because their norm is extreme, by the rule in the protocol.",
+    "rows",
+    "lower",
+    (0, 1_000_000_000_000),
+    "per_seed",
+    structural=True,
+)
+APART = (R2_ALL_ROWS, EXTREME_ROWS)
+"""What a runner writes beside r2."""
 L0 = l0("l0", "Mean number of active latents per held-out token.")
 DEAD_FRACTION = dead_fraction("dead_fraction", "Fraction of latents never active on the held-out tokens.")
-RECONSTRUCTION = (R2, L0, DEAD_FRACTION)
+RECONSTRUCTION = (R2, L0, DEAD_FRACTION, *APART)
 
 PROBES = (
     probe_score("auc", "AUC", "Test AUC of the k-sparse SAE probe, per seed and dataset."),

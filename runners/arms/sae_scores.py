@@ -100,6 +100,7 @@ def score_saes(config: ScoredConfig, trained: TrainedSaes, environment: RunEnvir
             "r2": Column(held_out.r2),
             "l0": Column(held_out.l0),
             "dead_fraction": Column(held_out.dead_fraction),
+            **{name: Column(values) for name, values in held_out.apart.items()},
         },
         cells={"seed": [seed for _, seed, _ in keys], "dataset": [name.replace(" ", "-") for _, _, name in keys]},
         by_cell=by_cell,

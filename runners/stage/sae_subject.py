@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from runners.config import plain
+from runners.metrics.extreme_rows import RULE
 from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan, SaeShape
 from runners.saes.plan import TrainingPlan
@@ -179,6 +180,7 @@ def training_settings(config: SaeConfig) -> Json:
         "train_tokens": config.texts.train_tokens,
         "max_tokens_per_text": config.subject.max_tokens_per_text,
         "special_tokens": "in the input, not among the rows",
+        "extreme_rows": RULE,
         "activation_precision": "float16",
         **dataclasses.asdict(config.training),
     }

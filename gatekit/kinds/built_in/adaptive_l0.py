@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gatekit.kinds.kind import Kind
 from gatekit.kinds.rows import LIVE_FLOOR, MMCS, PW_MCC, SHAPE_FLOOR, agreement, chance_corrected, dead_fraction, r2
-from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_OF_LIVE, DEAD_FRACTION, L0, R2
+from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_OF_LIVE, APART, DEAD_FRACTION, L0, R2
 
 KIND = Kind(
     name="adaptive_l0",
@@ -55,5 +55,6 @@ KIND = Kind(
             "Fraction of latents never active on the held-out tokens, minus that of the control.",
             difference_of="dead_fraction",
         ),
+        *APART,
     ),
 )

@@ -17,7 +17,7 @@ from gatekit.kinds.rows import (
     r2,
     row,
 )
-from gatekit.kinds.shared_rows import DEAD_FRACTION, L0
+from gatekit.kinds.shared_rows import APART, DEAD_FRACTION, L0
 
 
 def _alignment(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
@@ -148,5 +148,6 @@ KIND = Kind(
         ),
         L0,
         DEAD_FRACTION,
+        *APART,
     ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gatekit.kinds.kind import Kind
 from gatekit.kinds.measure_spec import MeasureSpec
 from gatekit.kinds.rows import dead_fraction, l0, r2, row, variance_share
+from gatekit.kinds.shared_rows import APART
 
 EMBEDDING_R2 = (
     "Share of the variance of the transformer's embedding in the span of its key frequencies, conjugates merged and "
@@ -111,5 +112,6 @@ KIND = Kind(
         r2("r2", "1 - SSE/SST about the per-dimension mean, float64, on held-out pairs."),
         l0("l0", "Mean number of active latents per held-out pair."),
         dead_fraction("dead_fraction", "Fraction of latents that are active on no pair at all."),
+        *APART,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatekit.kinds.kind import Kind
 from gatekit.kinds.rows import dead_fraction, l0, r2
+from gatekit.kinds.shared_rows import APART
 
 KIND = Kind(
     name="layer_routing",
@@ -34,5 +35,6 @@ KIND = Kind(
             "Fraction of latents active on no held-out row, mean over layers, per seed.",
             lattice=None,
         ),
+        *APART,
     ),
 )

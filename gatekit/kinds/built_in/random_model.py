@@ -15,7 +15,7 @@ from gatekit.kinds.rows import (
     r2,
     row,
 )
-from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_ABOVE_GAUSSIAN, DEAD_FRACTION, L0, R2
+from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_ABOVE_GAUSSIAN, APART, DEAD_FRACTION, L0, R2
 
 FROZEN_DECODER = "SAEs whose decoder stays as it was drawn (frozen decoder, Korznikov et al. 2602.14111)"
 SOFT_FROZEN_DECODER = (
@@ -219,5 +219,6 @@ KIND = Kind(
         r2("r2_above_soft_frozen_decoder", f"r2 minus the r2 of {SOFT_FROZEN_DECODER}.", difference_of="r2"),
         r2("r2_above_frozen_encoder", f"r2 minus the r2 of {FROZEN_ENCODER}.", difference_of="r2"),
         r2("r2_above_shared_start", f"r2 minus the r2 of {SHARED_START}.", difference_of="r2"),
+        *APART,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gatekit.kinds.kind import Kind
 from gatekit.kinds.rows import dead_fraction, l0, r2, row
-from gatekit.kinds.shared_rows import PROBES, PROBES_ABOVE_BASELINE
+from gatekit.kinds.shared_rows import APART, PROBES, PROBES_ABOVE_BASELINE
 
 KIND = Kind(
     name="saebench",
@@ -70,5 +70,6 @@ KIND = Kind(
             "1 - SSE/SST about the per-dimension mean, computed by our own runner; never SAEBench's "
             "explained_variance.",
         ),
+        *APART,
     ),
 )

@@ -67,5 +67,5 @@ def _measurements(config: AblationConfig, trained: TrainedSaes, device: str) -> 
         "untrained_above_gaussian": (untrained.pw_mcc, floor.pw_mcc),
     }
     measured = {name: measurement(KIND, name, arm.pair_keys, *values) for name, values in entries.items()}
-    per_seed = {"r2": held_out.r2, "l0": held_out.l0, "dead_fraction": held_out.dead_fraction}
+    per_seed = {"r2": held_out.r2, "l0": held_out.l0, "dead_fraction": held_out.dead_fraction, **held_out.apart}
     return measured | {name: measurement(KIND, name, {"seed": seeds}, values) for name, values in per_seed.items()}

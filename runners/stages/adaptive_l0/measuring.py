@@ -147,6 +147,7 @@ def _measurements(seeds: Sequence[int], candidate: ScoredArm, control: ScoredArm
         "l0": (candidate.held_out.l0, None),
         "r2": (candidate.held_out.r2, None),
         "r2_above_control": (candidate.held_out.r2, control.held_out.r2),
+        **{name: (values, None) for name, values in candidate.held_out.apart.items()},
     }
     measured = {name: measurement(KIND, name, candidate.pair_keys, *values) for name, values in per_pair.items()}
     return measured | {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in per_seed.items()}

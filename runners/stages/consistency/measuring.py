@@ -61,6 +61,7 @@ def _measurements(config: ConsistencyConfig, arms: Arms, device: str) -> Json:
         "r2_above_copying": (aligned.r2, copying.r2),
         "l0": (aligned.l0, None),
         "dead_fraction": (aligned.dead_fraction, None),
+        **{name: (values, None) for name, values in aligned.apart.items()},
     }
     d_model, pairs = config.subject.d_model, len(seeds) * (len(seeds) - 1) // 2
     total = pairs * (6 + draws) + len(seeds) * (len(seeds) + 1)

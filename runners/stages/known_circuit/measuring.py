@@ -251,6 +251,7 @@ def _measurements(
     )
     found["r2"] = (reconstruction.r2, None)
     found["l0"] = (reconstruction.l0, None)
+    found |= {name: (values, None) for name, values in reconstruction.apart.items()}
     found["dead_fraction"] = (trained.coded.dead_fraction, None)
     return {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in found.items()}
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from runners.config import Bounds, plain
+from runners.metrics.extreme_rows import RULE
 from runners.places import derived, refuse_first, taking
 from runners.saes.plan import SaePlan, TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, Stage, run_stage
@@ -180,6 +181,7 @@ def protocol_of(
         "baseline": {"kind": "random_model", "subject": baseline},
         "selection": selection_json(config.selection),
         "settings": {
+            "extreme_rows": RULE,
             "modulus": transformer.p,
             "position": transformer.position,
             "transformer_train_fraction": transformer.train_fraction,

@@ -20,6 +20,7 @@ from runners.arms.trained_saes import (
     train,
 )
 from runners.digests import sequence_sha256
+from runners.metrics.reconstruction import Reconstruction
 from runners.places import caused_by, config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.stage.lifecycle import RunEnvironment
@@ -144,16 +145,21 @@ def _subject(config: LayerRoutingConfig, layers: Sequence[TrainedSaes], architec
     return {**subject_json(config, model.name, model.digest, entries, hook=hook), "architecture": architecture}
 
 
+MEASURES = ("r2", "l0", "dead_fraction", "r2_all_rows", "extreme_rows")
+"""Of each side, by the names of `Reconstruction`."""
+
+
 def _measurements(
     config: LayerRoutingConfig, routed: Sequence[TrainedSaes], uniform: Sequence[TrainedSaes], device: str
 ) -> Json:
     ours, theirs = ([layer.reconstruction(device) for layer in layers] for layers in (routed, uniform))
     keys = {"seed": config.seeds}
 
-    def mean(side: Sequence[object], name: str) -> list[float]:
-        return [fmean(values) for values in zip(*(getattr(layer, name) for layer in side), strict=True)]
+    def mean(side: Sequence[Reconstruction], name: str) -> list[float]:
+        columns = (layer.apart.get(name) or getattr(layer, name) for layer in side)
+        return [fmean(values) for values in zip(*columns, strict=True)]
 
-    found = {name: measurement(KIND, name, keys, mean(ours, name)) for name in ("r2", "l0", "dead_fraction")}
+    found = {name: measurement(KIND, name, keys, mean(ours, name)) for name in MEASURES}
     for name in ("r2", "l0"):
         compared = f"{name}_above_uniform"
         found[compared] = measurement(KIND, compared, keys, mean(ours, name), mean(theirs, name))

@@ -140,6 +140,7 @@ def _measurements(
         "l0": (held_out.l0, None),
         "dead_fraction": (held_out.dead_fraction, None),
         "similarity_to_init": (moved, None),
+        **{name: (values, None) for name, values in held_out.apart.items()},
         **{f"r2_above_{name}": (held_out.r2, other.held_out.r2) for name, other in others.items()},
     }
     return found | {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in per_seed.items()}

@@ -81,6 +81,7 @@ def measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
         "r2": [each.r2[0] for each in held_out],
         "l0": [each.l0[0] for each in held_out],
         "dead_fraction": [each.dead_fraction[0] for each in held_out],
+        **{name: [each.apart[name][0] for each in held_out] for name in ("r2_all_rows", "extreme_rows")},
     }
     for measure in MEASURES if core else ():
         per_seed[measure] = [each.scores[measure] for each in core.values()]

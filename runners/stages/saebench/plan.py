@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 
 from runners.benchmarks.saebench_plan import CorePlan, ProbingPlan, check_probing, core_settings, probing_settings
 from runners.config import Bounds
+from runners.metrics.extreme_rows import RULE
 from runners.places import refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
@@ -140,7 +141,7 @@ def protocol_of(
         baseline: subject of the baseline's SAEs, where it has one.
         no_core: why SAEBench's core was asked for and not measured.
     """
-    trained = training_settings(config) if config.checkpoints is None else {"saes": "from disk"}
+    trained = training_settings(config) if config.checkpoints is None else {"saes": "from disk", "extreme_rows": RULE}
     return {
         "name": PROTOCOL,
         "seeds": list(config.seeds),

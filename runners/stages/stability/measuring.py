@@ -87,6 +87,7 @@ def _measurements(config: StabilityConfig, watched: Trajectories, device: str) -
         "r2": held_out.r2,
         "l0": held_out.l0,
         "dead_fraction": held_out.dead_fraction,
+        **held_out.apart,
     }
     for name, decoders in path.items():
         if name != "0":

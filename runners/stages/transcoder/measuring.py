@@ -149,6 +149,7 @@ def _measurements(seeds: Sequence[int], sae: ScoredArm, transcoder: ScoredArm) -
         "r2": (sae.held_out.r2, None),
         "l0": (sae.held_out.l0, None),
         "dead_fraction": (sae.held_out.dead_fraction, None),
+        **{name: (values, None) for name, values in sae.held_out.apart.items()},
     }
     measured = {name: measurement(KIND, name, sae.pair_keys, *values) for name, values in per_pair.items()}
     return measured | {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in per_seed.items()}
