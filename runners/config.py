@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import re
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from gatekit.errors import GatekitError, Location, did_you_mean
@@ -38,7 +39,7 @@ they stood here."""
 _BASE_NAME = re.compile(r"(\.\./[^/.][^/]*/)?[^/.][^/]*")
 
 
-def read_config(path: Path, shape: type[T]) -> T:
+def read_config(path: Path, shape: type[T], said: Mapping[str, Any] | None = None) -> T:
     """Read a YAML file into the dataclass `shape`.
 
     Unknown, missing and repeated keys, wrong types, numbers out of range, anchors and tags are refused; whole numbers
@@ -46,8 +47,64 @@ def read_config(path: Path, shape: type[T]) -> T:
     so that configurations of one subject cannot drift apart; a key that stands in two is refused, and a base has none
     itself.
 
+    Args:
+        path: of the file.
+        shape: a dataclass.
+        said: key -> value of what the file may leave out because other files say it; for a block, a mapping again.
+
     Raises:
         GatekitError: `config.*` with file, line and column.
+    """
+    value: T = _dataclass_of(_parts(path), shape, said=said or {})
+    return value
+
+
+def read_block(path: Path, key: str, shape: type[T]) -> T | None:
+    """Read one block of a configuration, whatever else it holds; None where it has no such block, or null.
+
+    Raises:
+        GatekitError: as `read_config`.
+    """
+    for reading, document in _parts(path):
+        if hasattr(document, "keys") and document.get(key) is not None:
+            place = reading.at(*document.lc.value(key))
+            value: T = _dataclass_of([(reading, document[key])], shape, place, f"'{key}'")
+            return value
+    return None
+
+
+def refuse_keys(path: Path, names: Sequence[str], why: str) -> None:
+    """Refuse a configuration in which one of these keys stands.
+
+    Raises:
+        GatekitError: `config.together`, at the key's place; or as `read_config`.
+    """
+    for reading, document in _parts(path):
+        for name in names:
+            if hasattr(document, "keys") and name in document:
+                raise GatekitError("config.together", f"'{name}' {why}", reading.at(*document.lc.key(name)))
+
+
+def value_at(path: Path, *keys: str) -> object:
+    """Return what stands at a key of a key of a configuration, as it stands there; None where nothing does.
+
+    Raises:
+        GatekitError: as `read_config`.
+    """
+    for _, document in _parts(path):
+        value = document
+        for key in keys:
+            value = value.get(key) if hasattr(value, "keys") else None
+        if value is not None:
+            return value
+    return None
+
+
+def _parts(path: Path) -> list[tuple[_Reading, Any]]:
+    """Return the mapping of a file and those of its bases, without the key that names these.
+
+    Raises:
+        GatekitError: `config.*`: a base has a base, or a key stands in two of them.
     """
     reading, document = _load(path)
     parts = [(reading, document)]
@@ -63,8 +120,7 @@ def read_config(path: Path, shape: type[T]) -> T:
         parts.append((reading_base, base_document))
     if BASE in taken:
         del document[BASE]
-    value: T = _dataclass_of(parts, shape)
-    return value
+    return parts
 
 
 def bases_of(path: Path) -> tuple[Path, ...]:
@@ -133,6 +189,8 @@ def plain(config: Any) -> dict[str, Any]:
 def _plain_value(value: Any) -> Any:
     if is_dataclass(value):
         return plain(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain_value(part) for key, part in value.items()}
     return [_plain_value(part) for part in value] if isinstance(value, tuple) else value
 
 
@@ -150,6 +208,11 @@ class _Reading:
         """Return the place of each entry of a list; none of anything else."""
         return [self.at(*node.lc.item(i)) for i in range(len(node))] if hasattr(node, "append") else []
 
+    def places_by_number(self, node: Any) -> dict[int, Location]:
+        """Return the place of each value of a mapping whose keys are whole numbers; none of anything else."""
+        keys = [key for key in node if isinstance(key, int)] if hasattr(node, "keys") else []
+        return {key: self.at(*node.lc.value(key)) for key in keys}
+
     def checked_mapping(self, node: Any, place: Location, name: str) -> None:
         # Not isinstance(node, Mapping): to a type checker that would lose the positions that ruamel keeps on the node.
         if not hasattr(node, "keys"):
@@ -157,25 +220,41 @@ class _Reading:
         if getattr(node, "anchor", None) is not None and node.anchor.value is not None:
             raise GatekitError("config.anchor", f"{name} has an anchor", place, "write the values out")
 
-    def dataclass_from(self, node: Any, shape: Any, place: Location, name: str) -> Any:
-        return _dataclass_of([(self, node)], shape, place, name)
-
-    def value_from(self, node: Any, hint: Any, bounds: Bounds, place: Location, name: str) -> Any:
+    def value_from(
+        self,
+        node: Any,
+        hint: Any,
+        bounds: Bounds,
+        place: Location,
+        name: str,
+        said: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Any:
         if is_dataclass(hint):
-            return self.dataclass_from(node, hint, place, f"'{name}'")
+            return _dataclass_of([(self, node)], hint, place, f"'{name}'", said)
         origin, options = get_origin(hint), get_args(hint)
         if origin is Annotated:
-            return self.value_from(node, options[0], options[1], place, name)
+            return self.value_from(node, options[0], options[1], place, name, said)
         if origin in (Union, types.UnionType):
             if node is None and type(None) in options:
                 return None
-            return self.value_from(node, next(o for o in options if o is not type(None)), bounds, place, name)
+            return self.value_from(node, next(o for o in options if o is not type(None)), bounds, place, name, said)
         if origin is tuple:
             if not hasattr(node, "append") or not node:
                 raise GatekitError("config.type", f"'{name}' must be a list with at least one entry", place)
             places = self.places_of_entries(node)
             parts = zip(node, places, strict=True)
             return tuple(self.value_from(entry, options[0], bounds, at, name) for entry, at in parts)
+        if origin is Mapping:
+            self.checked_mapping(node, place, f"'{name}'")
+            if not node:
+                raise GatekitError("config.type", f"'{name}' must have at least one entry", place)
+            entries = ((key, self.at(*node.lc.key(key)), self.at(*node.lc.value(key))) for key in node)
+            return {
+                self.value_from(key, options[0], bounds, at_key, f"{name}: {key}"): self.value_from(
+                    node[key], options[1], bounds, at, f"{name}: {key}"
+                )
+                for key, at_key, at in entries
+            }
         if origin is Literal:
             if node not in options:
                 listed = ", ".join(map(str, options))
@@ -196,7 +275,11 @@ class _Reading:
 
 
 def _dataclass_of(
-    parts: Sequence[tuple[_Reading, Any]], shape: Any, place: Location | None = None, name: str = "the file"
+    parts: Sequence[tuple[_Reading, Any]],
+    shape: Any,
+    place: Location | None = None,
+    name: str = "the file",
+    said: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
     """Return a dataclass whose fields stand in one mapping, or in several that share no key.
 
@@ -205,6 +288,7 @@ def _dataclass_of(
         shape: the dataclass.
         place: of the first mapping; the start of its file where None.
         name: of the mapping, for messages.
+        said: as of `read_config`.
     """
     hints = get_type_hints(shape, include_extras=True)
     known = {member.name: member for member in fields(shape)}
@@ -227,9 +311,15 @@ def _dataclass_of(
             reading, node = found
             places[key] = reading.at(*node.lc.value(key))
             places |= {f"{key}[{i}]": at for i, at in enumerate(reading.places_of_entries(node[key]))}
-            values[key] = reading.value_from(node[key], hints[key], _UNBOUNDED, places[key], key)
+            places |= {f"{key}[{number}]": at for number, at in reading.places_by_number(node[key]).items()}
+            inside = said.get(key)
+            said_inside = inside if isinstance(inside, Mapping) else {}
+            values[key] = reading.value_from(node[key], hints[key], _UNBOUNDED, places[key], key, said_inside)
+        elif key in said and not isinstance(said[key], Mapping):
+            values[key] = said[key]
         elif member.default is MISSING and member.default_factory is MISSING:
-            raise GatekitError("config.missing_key", f"{name} has no '{key}'", start)
+            remedy = "the files of the SAEs do not say it" if said else None
+            raise GatekitError("config.missing_key", f"{name} has no '{key}'", start, remedy)
     made = shape(**values)
     note(made, places)
     return made

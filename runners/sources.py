@@ -42,11 +42,13 @@ LEFT_OUT = {
     "runners.provenance": "tells who measured, when, and with what code",
     "runners.saes.architecture_options": "declares what a configuration may say; the values stand in the summary",
     "runners.saes.registry": "finds an architecture, and the name of its price, by its name; the module found counts",
+    "runners.saes.given_plan": "names SAEs from files; which were read stands in the summary by digest",
     "runners.saes.formats.use": "refuses an SAE that belongs elsewhere, or lets it be",
     "runners.saes.stated_facts": "keeps what a checkpoint says of itself, which nothing computes with",
     "runners.sources": "this list",
     "runners.stage.judging": "asks gatekit about a summary that is already written",
     "runners.stage.lifecycle": "parses the command line and decides what becomes of a run that fails",
+    "runners.starter": "writes a first configuration, whose values stand in the summary",
     "runners.tracking": "copies the curves of training to a tracking service",
 }
 

@@ -2,49 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import rich_click as click
 
+from gatekit.errors import UsageError
 from gatekit.evidence.schemas import schema_text
 from gatekit.evidence.several_files import write_together
 from gatekit.report import inert
 
 TEMPLATES = {
     "policies/release.yaml": "policy.yaml",
+    "claims.yaml": "claims.yaml",
     "evidence/README.md": "evidence.md",
     ".github/workflows/gatekit.yml": "workflow.yml",
 }
 """Where each file of gatekit/templates goes."""
 
 
+STARTERS = "gatekit.starters"
+"""Entry point group of what writes a first policy for things that the gate cannot read itself: SAEs need torch."""
+
+
 @click.command("init")
-@click.argument("folder", default=".", metavar="[DIR]")
+@click.argument("places", nargs=-1, metavar="[DIR | PATH...]")
 @click.option("--force", is_flag=True, help="Replace files that are there with other content.")
-def command(folder: str, force: bool) -> None:
+@click.option("--saes", is_flag=True, help="The PATHs are SAEs of one kind, one a seed: PATH, or SEED=PATH.")
+@click.option("--into", default=None, metavar="DIR", help="With --saes: where the files go (default: here).")
+@click.option(
+    "--model", metavar="FOLDER|NAME", help="With --saes: the language model, where their files do not say it."
+)
+@click.option("--hook", metavar="NAME", help="With --saes: the hook, where their files do not say it.")
+@click.option("--format", "format_name", default="auto", metavar="NAME", help="With --saes: their format.")
+@click.option("--threads", type=click.IntRange(1, 1024), default=2, show_default=True, help="With --saes: of a run.")
+def command(
+    places: tuple[str, ...],
+    force: bool,
+    saes: bool,
+    into: str | None,
+    model: str | None,
+    hook: str | None,
+    format_name: str,
+    threads: int,
+) -> None:
     """Write a starter policy, an evidence folder and a GitHub workflow into DIR (default: here).
+
+    With --saes they are written for SAEs that you have trained, with configurations that measure them.
 
     All files are written or none; a file that is there with other content is never replaced without --force.
     """
-    written = write_together(scaffold(Path(folder)), force, "look at them, then use --force to replace them")
+    if saes:
+        folder = Path(into or ".")
+        found = for_saes(places, folder, model, hook, format_name, threads)
+    else:
+        folder = _one_folder(places, {"--into": into, "--model": model, "--hook": hook})
+        found = scaffold(folder)
+    written = write_together(found, force, "look at them, then use --force to replace them")
     for word, paths in (("new", written.new), ("replaced", written.replaced), ("unchanged", written.unchanged)):
         for path in paths:
             click.echo(f"{word:<9}  {inert.terminal(path.as_posix())}")
-    here = "" if folder == "." else f"cd {inert.terminal(folder)}, "
+    here = "" if folder == Path(".") else f"cd {inert.terminal(folder.as_posix())}, then "
+    click.echo(f"\nnext: {here}{_NEXT_FOR_SAES if saes else _NEXT}")
     click.echo(
-        f"\nnext: {here}edit policies/release.yaml until it says what your claim needs; `gatekit lint` checks it.\n"
-        "Then measure (`gatekit run`) or import (`gatekit import`) evidence, and ask `gatekit check`: with no evidence "
-        "yet it exits 3.\n"
         "Before you commit .github/workflows/gatekit.yml, set GATEKIT in it to the commit that CI shall install."
     )
+
+
+_NEXT = """\
+edit policies/release.yaml until it says what your claim needs; `gatekit lint` checks it.
+Then measure (`gatekit run`) or import (`gatekit import`) evidence, and ask `gatekit check`: with no evidence \
+yet it exits 3."""
+
+_NEXT_FOR_SAES = """\
+  gatekit run random_model --config measure/random_model.yaml --out evidence
+  gatekit check
+Thresholds stand in policies/saes.yaml; `gatekit lint` checks it."""
+
+
+def _one_folder(places: tuple[str, ...], of_saes: Mapping[str, str | None]) -> Path:
+    given = next((name for name, value in of_saes.items() if value is not None), None)
+    if given is not None:
+        raise UsageError(f"{given} without --saes")
+    if len(places) > 1:
+        raise UsageError("more than one DIR", "are these SAEs? give --saes")
+    return Path(places[0] if places else ".")
+
+
+def for_saes(
+    paths: Sequence[str], folder: Path, model: str | None, hook: str | None, format_name: str, threads: int
+) -> dict[Path, bytes]:
+    """Return the content of every file by its path under `folder`, for SAEs that lie on disk.
+
+    Raises:
+        UsageError: no SAE is named, the runners are not installed, or as the starter.
+        GatekitError: the files are no SAEs, or not of one kind.
+    """
+    from gatekit.plugins import find, load
+    from gatekit.runner_command import INSTALL
+
+    if not paths:
+        raise UsageError("--saes names no SAE", "give the folder or file of each, one a seed")
+    if find_spec("torch") is None:
+        raise UsageError("SAEs are read with torch, which is not installed", INSTALL)
+    starter = load(find(STARTERS, "starter", "saes"), INSTALL)
+    written: dict[str, str] = starter(paths, folder, model, hook, format_name, threads)
+    found = {path: data for path, data in scaffold(folder).items() if path.name != "release.yaml"}
+    return found | {folder / place: text.encode("utf-8") for place, text in written.items()}
 
 
 def scaffold(folder: Path) -> dict[Path, bytes]:
     """Return the content of every file by its path under `folder`."""
     templates = files("gatekit") / "templates"
     found = {folder / place: (templates / name).read_bytes() for place, name in TEMPLATES.items()}
-    # Beside policies/ and kinds/, so that an editor completes and checks both without a network.
-    for name in ("policy", "kind"):
+    # Beside policies/, kinds/ and claims.yaml, so that an editor completes and checks them without a network.
+    for name in ("policy", "kind", "claims"):
         found[folder / "schemas" / f"{name}.schema.json"] = schema_text(name).encode("utf-8")
     return found

@@ -24,7 +24,7 @@ from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.preview import flips
-from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, BranchContents, Reader
+from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
 from gatekit.pull_request.signatures import Signers, change_signers
 from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
@@ -34,6 +34,7 @@ from gatekit.repo.tree import changes
 WATCHED = (KINDS, POLICIES, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
 """Where a path that is a link, or that another system reads as another file, is refused."""
 
+FIRST = "the base has nothing that judges yet: this change is judged by what it brings itself, and the next one by it"
 APPROVAL_LABEL = "gatekit-approved"
 
 
@@ -145,7 +146,7 @@ def judge_pull_request(
         base=sides.base,
         head=sides.head,
         result=sides.result,
-        notes=sides.notes,
+        notes=(*sides.notes, *([FIRST] if _begins(base, head, claims) else [])),
         registered=_is_registered(head),
         claims=tuple(claims),
         claim_gates=_claim_gates(checked, blocking, asserted),
@@ -169,12 +170,23 @@ def _trust(
     base: BranchContents, head: BranchContents, diffs: Sequence[PolicyDiff], claims: Sequence[ClaimChange]
 ) -> list[TrustChange]:
     trust = trust_changes(base, head, diffs)
-    if not base.policies:
+    if _begins(base, head, claims):
+        # Nothing judges yet and nothing is asserted, so what is added loosens nothing; it binds the next change.
+        trust = [change for change in trust if change.what != "added"]
+    elif not base.policies:
         trust.append(TrustChange(POLICIES, "the base has no policy that could judge"))
     for path in sorted(base.unread):
         if base.tree.entries.get(path) != head.tree.entries.get(path):
             trust.append(TrustChange(path, "the base's version cannot be read, so nothing says whether this is looser"))
     return trust + _own_policies(base, head, claims)
+
+
+def _begins(base: BranchContents, head: BranchContents, claims: Sequence[ClaimChange]) -> bool:
+    """Say whether the base has nothing yet that judges, and the change asserts nothing that could set its own bar."""
+    judging = (POLICIES, KINDS, CLAIMS, KEYS.partition("/")[0])
+    begins = not any(base.tree.under(place) for place in judging)
+    # Without a registry every gate is asserted, and by the policy that the change brings.
+    return begins and head.registry is not None and not any(change.makes_blocking for change in claims)
 
 
 def _own_policies(base: BranchContents, head: BranchContents, claims: Sequence[ClaimChange]) -> list[TrustChange]:

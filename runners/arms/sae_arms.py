@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from runners.arms.trained_saes import Activations, TrainedSaes
+from runners.arms.saes import Saes
+from runners.arms.trained_saes import Activations, Source, TrainedSaes, train
 from runners.benchmarks.saebench import Arm
 from runners.digests import tensors_sha256
 from runners.places import config_error
@@ -16,10 +17,9 @@ from runners.saes.identity import sae_sha256
 from runners.saes.normalisation import scaled_centre
 from runners.saes.sae import Sae
 from runners.seeding import generator
-from runners.stage.sae_subject import SaeConfig, subject_json
+from runners.stage.lifecycle import RunEnvironment
+from runners.stage.sae_subject import GivenSaesConfig, SaeConfig, recipe, subject_json
 from runners.summary_writing import Json
-
-_TRANSCODERS = ("transcoder", "jump_relu_transcoder")
 
 
 @dataclass(frozen=True)
@@ -29,24 +29,57 @@ class Side:
     arms: tuple[Arm, ...]
     subject: Json | None
     """None where the side is no SAE, or one that was never trained."""
+    saes: Saes | None = None
+    """None where they are not one per seed."""
     trained: TrainedSaes | None = None
-    """Where this run has their checkpoints."""
+    """Where this run trained them."""
+
+
+def candidate_side(config: GivenSaesConfig, inputs: Activations, environment: RunEnvironment) -> Side:
+    """Return the SAEs that a configuration is about: trained here, or from files.
+
+    Raises:
+        GatekitError: as `runners.arms.trained_saes.train` or `runners.arms.given_saes.given_saes`.
+    """
+    if config.saes is not None:
+        # Imported here: it brings every architecture of every format, and evidence depends on what was imported for it.
+        from runners.arms.given_saes import given_saes
+
+        return side_of(config, given_saes(config, "saes", config.saes, "model", inputs))
+    shape, training = recipe(config)
+    return trained_side(config, train(inputs, shape, training, config.seeds, environment, "model"))
 
 
 def trained_side(config: SaeConfig, trained: TrainedSaes) -> Side:
     """Return SAEs that were trained here."""
-    arms = tuple(
-        Arm(f"{trained.name}:seed-{saved.seed}", trained.sae(place), saved.sha256)
-        for place, saved in enumerate(trained.checkpoints)
-    )
-    return Side(arms, trained.subject(config), trained)
+    return replace(side_of(config, trained), trained=trained)
+
+
+def side_of(config: SaeConfig, saes: Saes) -> Side:
+    """Return one SAE per seed as a side."""
+    named = enumerate(zip(saes.seeds, saes.digests, strict=True))
+    arms = tuple(Arm(f"{saes.name}:seed-{seed}", saes.sae(place), digest) for place, (seed, digest) in named)
+    return Side(arms, saes.subject(config), saes)
+
+
+def known_training_texts(config: GivenSaesConfig, source: Source) -> frozenset[str]:
+    """Return the digests of the texts that the SAEs are known to have been trained on; none where nobody says.
+
+    Raises:
+        GatekitError: `runner.training_texts`.
+    """
+    if config.saes is None:
+        return frozenset(text.sha256 for text in source.training.texts)
+    from runners.arms.given_saes import training_texts
+
+    return training_texts(config.saes) or frozenset()
 
 
 def untrained_side(config: SaeConfig, trained: TrainedSaes) -> Side:
     """Return the SAEs as they were before the first step, drawn again from their seeds."""
     stack = trained.stack
     rows = trained.inputs.training.read()
-    b_dec = torch.from_numpy(scaled_centre(rows, config.training.centre, stack.scale)).float()
+    b_dec = torch.from_numpy(scaled_centre(rows, recipe(config)[1].centre, stack.scale)).float()
     arms = []
     for seed in config.seeds:
         parameters = stack.architecture.initial(generator("sae initial weights", seed), b_dec)
@@ -55,7 +88,7 @@ def untrained_side(config: SaeConfig, trained: TrainedSaes) -> Side:
     return Side(tuple(arms), None)
 
 
-def arm_from_disk(config: SaeConfig, key: str, folder: Path, name: str, model: str) -> Arm:
+def arm_from_disk(config: SaeConfig, key: str, folder: Path, name: str, inputs: Activations) -> Arm:
     """Return one SAE from elsewhere, of any format that is read.
 
     Args:
@@ -63,33 +96,20 @@ def arm_from_disk(config: SaeConfig, key: str, folder: Path, name: str, model: s
         key: of the configuration, that names the folder.
         folder: with weights and settings; a file of the formats that keep an SAE in one.
         name: of the arm.
-        model: name of the model that it is used on.
+        inputs: what it is to encode.
 
     Raises:
-        GatekitError: `runner.checkpoints`: there is no such folder, or a transcoder in it; `runner.d_model`: it reads
-            another width; `runner.stated_use`: its files say that it belongs to another model or hook, or needs what is
-            not done here; or as `runners.saes.formats.any_format.read_sae`.
+        GatekitError: `runner.checkpoints`: there is no such folder; or as
+            `runners.saes.formats.any_format.read_sae` and `runners.arms.given_saes.check_use`.
     """
     if not folder.exists():
         raise config_error(config, key, f"there is no folder '{folder.name}'", error_id="runner.checkpoints")
     # Imported here: it brings every architecture of the format, and evidence depends on what was imported for it.
+    from runners.arms.given_saes import check_use
     from runners.saes.formats.any_format import read_sae
-    from runners.saes.formats.use import Use, contradictions
 
     sae = read_sae(folder)
-    if sae.architecture.name in _TRANSCODERS or getattr(sae.architecture, "transcoder", False):
-        message = f"{folder.name} is a transcoder; here an SAE is held against its own input"
-        raise config_error(config, key, message, error_id="runner.checkpoints")
-    if sae.architecture.d_in != config.subject.d_model:
-        message = f"{folder.name} reads {sae.architecture.d_in} numbers; the hook has {config.subject.d_model}"
-        raise config_error(config, (key, "subject.d_model"), message, error_id="runner.d_model")
-    subject = config.subject
-    differing = contradictions(sae.stated, Use((model,), subject.hook, subject.max_tokens_per_text))
-    if differing:
-        beside = {"model": "subject.model.name", "hook": "subject.hook", "context": "subject.max_tokens_per_text"}
-        keys = (key, *dict.fromkeys(beside[one.about] for one in differing if one.about in beside))
-        message = f"{folder.name} {'; it '.join(one.message for one in differing)}"
-        raise config_error(config, keys, message, error_id="runner.stated_use")
+    check_use(config, key, str(folder), sae, inputs)
     return Arm(name, sae, sae_sha256(sae))
 
 

@@ -129,7 +129,7 @@ def _probe(
     """Return the SAEs' probes and the model's own, which reads the subject's hook however many the SAEs read."""
     source = trained.inputs.source
     arms = [
-        Arm(_arm_name(saved.seed), trained.sae(place), saved.sha256) for place, saved in enumerate(trained.checkpoints)
+        Arm(_arm_name(seed), trained.sae(place), trained.digests[place]) for place, seed in enumerate(trained.seeds)
     ]
     names = dataset_names(config.probing, sae_probes_folder())
     bench = Bench(

@@ -1,11 +1,11 @@
-"""Trained SAEs with what most stages ask of them: held-out reconstruction, and agreement beside chance."""
+"""SAEs with what most stages ask of them: held-out reconstruction, and agreement beside chance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runners.arms.trained_saes import TrainedSaes
+from runners.arms.saes import Saes
 from runners.metrics.chance import BesideChance, score_beside_chance
 from runners.metrics.reconstruction import Reconstruction
 from runners.progress import showing
@@ -15,7 +15,7 @@ from runners.progress import showing
 class ScoredArm:
     """SAEs of one making, one per seed, and how they did."""
 
-    trained: TrainedSaes
+    saes: Saes
     held_out: Reconstruction
     agreement: BesideChance
 
@@ -26,7 +26,7 @@ class ScoredArm:
         return {"seed_a": [a for a, _ in pairs], "seed_b": [b for _, b in pairs]}
 
 
-def score_arms(arms: Sequence[TrainedSaes], d_model: int, gaussian_draws: int, device: str) -> list[ScoredArm]:
+def score_arms(arms: Sequence[Saes], d_model: int, gaussian_draws: int, device: str) -> list[ScoredArm]:
     """Measure every arm on its held-out rows, and every pair of its seeds beside chance at its shape.
 
     Args:
@@ -36,12 +36,10 @@ def score_arms(arms: Sequence[TrainedSaes], d_model: int, gaussian_draws: int, d
         device: to reconstruct on.
     """
     found = []
-    pairs = sum(len(arm.stack.seeds) * (len(arm.stack.seeds) - 1) // 2 for arm in arms)
+    pairs = sum(len(arm.seeds) * (len(arm.seeds) - 1) // 2 for arm in arms)
     with showing("matching latents", pairs * (1 + gaussian_draws), "pairs") as progress:
         for arm in arms:
             held_out = arm.reconstruction(device)
-            agreement = score_beside_chance(
-                arm.decoders, held_out.live, arm.stack.seeds, d_model, gaussian_draws, progress
-            )
+            agreement = score_beside_chance(arm.decoders, held_out.live, arm.seeds, d_model, gaussian_draws, progress)
             found.append(ScoredArm(arm, held_out, agreement))
     return found

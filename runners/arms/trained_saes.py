@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from gatekit.errors import GatekitError
+from runners.arms.saes import Saes
 from runners.arrays import Floats
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
 from runners.places import caused_by, config_error
 from runners.progress import showing
-from runners.saes.architecture_plan import SaeShape
+from runners.saes.architecture_plan import TrainableShape
 from runners.saes.checkpoint import SavedCheckpoint
+from runners.saes.identity import sae_sha256
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import Sae
 from runners.saes.sae_cache import cache_folder, find_seed, keep, publish, stack_of
@@ -54,13 +56,25 @@ class Activations:
     source: Source
     hook: str
     """Several names where there are several layers."""
-    training: ActivationStore | LayeredStore
     held_out: ActivationStore | LayeredStore
+    training_rows: ActivationStore | LayeredStore | None = None
+    """None where this run trains nothing."""
 
     @property
     def model(self) -> LanguageModel:
         """The model that was read."""
         return self.source.model
+
+    @property
+    def training(self) -> ActivationStore | LayeredStore:
+        """The rows that SAEs are trained on.
+
+        Raises:
+            ValueError: this run trains nothing.
+        """
+        if self.training_rows is None:
+            raise ValueError("this run has no rows to train on")
+        return self.training_rows
 
 
 @dataclass(frozen=True)
@@ -72,9 +86,24 @@ class TrainedSaes:
     inputs: Activations
     targets: Activations | None
     """What transcoders reconstruct; None where that is the inputs."""
-    plan: SaeShape
+    plan: TrainableShape
     stack: SaeStack
     checkpoints: tuple[SavedCheckpoint, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """In increasing order."""
+        return self.stack.seeds
+
+    @property
+    def shape(self) -> TrainableShape:
+        """Of every SAE."""
+        return self.plan
+
+    @cached_property
+    def digests(self) -> tuple[str, ...]:
+        """Of each seed's SAE: its weights and all that says how they are used, as of one that is read from a file."""
+        return tuple(sae_sha256(self.sae(place)) for place in range(len(self.seeds)))
 
     @property
     def decoders(self) -> Floats:
@@ -107,7 +136,8 @@ class TrainedSaes:
     def subject(self, config: SaeConfig) -> Json:
         """Return these SAEs as a summary's subject."""
         model = self.inputs.model
-        entries = [{"seed": saved.seed, "sha256": saved.sha256} for saved in self.checkpoints]
+        pairs = zip(self.seeds, self.digests, strict=True)
+        entries = [{"seed": seed, "sha256": digest} for seed, digest in pairs]
         return subject_json(config, model.name, model.digest, entries, self.plan, self.inputs.hook)
 
 
@@ -149,6 +179,7 @@ def collect(
     environment: RunEnvironment,
     hook: str | None = None,
     key: str = SUBJECT_HOOK,
+    trains: bool = True,
 ) -> Activations:
     """Compute the activations at a hook, or open the stores that have them.
 
@@ -158,6 +189,7 @@ def collect(
         environment: device and cache.
         hook: by default the configuration's.
         key: of the configuration, that names the hook.
+        trains: whether SAEs are trained on them; without, only the held-out texts are read.
 
     Raises:
         GatekitError: the hook does not exist or is not as wide as the configuration says.
@@ -165,7 +197,7 @@ def collect(
     place = hook or config.subject.hook
     stores = []
     with caused_by(config, key):
-        for tokens in (source.training, source.held_out):
+        for tokens in (source.held_out, source.training) if trains else (source.held_out,):
             show = partial(showing, f"{source.model.name}: {tokens.name} activations", tokens.rows, "tokens")
             stores.append(store_activations(source.model, place, tokens, environment.cache, show))
     width, stated = stores[0].d_model, config.subject.d_model
@@ -196,12 +228,12 @@ def collect_layers(
     training = [each.training for each in found if isinstance(each.training, ActivationStore)]
     held_out = [each.held_out for each in found if isinstance(each.held_out, ActivationStore)]
     name = HOOKS_SEPARATOR.join(hooks)
-    return Activations(source, name, LayeredStore(tuple(training)), LayeredStore(tuple(held_out)))
+    return Activations(source, name, LayeredStore(tuple(held_out)), LayeredStore(tuple(training)))
 
 
 def train(
     inputs: Activations,
-    sae: SaeShape,
+    sae: TrainableShape,
     training: TrainingPlan,
     seeds: Sequence[int],
     environment: RunEnvironment,
@@ -261,11 +293,11 @@ def train(
     return TrainedSaes(name, inputs, targets, sae, stack, checkpoints)
 
 
-def datasets_json(source: Source) -> list[Json]:
-    """Return the texts as a protocol's datasets."""
+def datasets_json(source: Source, trains: bool = True) -> list[Json]:
+    """Return the texts as a protocol's datasets; those to train on where SAEs are trained."""
     return [
         {"name": f"sae-probes:{tokens.name}-texts", "sha256": tokens.texts_sha256, "rows": len(tokens.texts)}
-        for tokens in (source.training, source.held_out)
+        for tokens in ((source.training, source.held_out) if trains else (source.held_out,))
     ]
 
 
@@ -276,18 +308,20 @@ def inputs_json(arms: Sequence[Activations]) -> list[Json]:
         ("tokenizer", source.files.tokenizer_digest, 0),
         ("texts:sae-probes-files", source.corpus.source_sha256, 0),
         ("texts:in-no-registered-dataset", source.corpus.sha256, len(source.corpus.texts)),
-        ("texts:training", source.training.texts_sha256, len(source.training.texts)),
-        ("texts:held-out", source.held_out.texts_sha256, len(source.held_out.texts)),
     ]
+    trains = any(arm.training_rows is not None for arm in arms)
+    for tokens in (source.training, source.held_out) if trains else (source.held_out,):
+        entries.append((f"texts:{tokens.name}", tokens.texts_sha256, len(tokens.texts)))
     for arm in arms:
         entries.append((f"model:{arm.model.name}", arm.model.digest, 0))
-        for store, words in ((arm.training, "training"), (arm.held_out, "held-out")):
-            entries.append((f"activations:{arm.model.name}:{arm.hook}:{words}", store.sha256, store.rows))
+        for store, words in ((arm.training_rows, "training"), (arm.held_out, "held-out")):
+            if store is not None:
+                entries.append((f"activations:{arm.model.name}:{arm.hook}:{words}", store.sha256, store.rows))
     return [{"name": name, "sha256": digest, "rows": rows} for name, digest, rows in dict.fromkeys(entries)]
 
 
-def artifacts_json(arms: Sequence[TrainedSaes], environment: RunEnvironment) -> list[Json]:
-    """Return the checkpoints of every arm as a summary's artifacts."""
+def artifacts_json(arms: Sequence[Saes], environment: RunEnvironment) -> list[Json]:
+    """Return the checkpoints that this run wrote, of every arm, as a summary's artifacts."""
     return [
         {
             "name": f"{arm.name.replace('_', '-')}:seed-{saved.seed}",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SaeShape(Protocol):
-    """What an arm needs to know of the shape of its SAEs; `ArchitecturePlan` is the one that a configuration holds."""
+    """What a summary says of the shape of SAEs, whoever trained them."""
 
     @property
     def label(self) -> str:
@@ -31,6 +31,10 @@ class SaeShape(Protocol):
     def active(self) -> int | None:
         """Latents active per token where the architecture fixes them, else None."""
         ...
+
+
+class TrainableShape(SaeShape, Protocol):
+    """What an arm that is trained here needs to know; `ArchitecturePlan` is the one that a configuration holds."""
 
     def build(self, d_in: int, d_out: int | None = None, layers: int | None = None) -> Architecture:
         """Return the architecture for a subject of these widths; see `ArchitecturePlan.build`."""

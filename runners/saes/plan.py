@@ -19,6 +19,21 @@ class SaePlan:
     auxiliary_k: Annotated[int, Bounds(1, 10_000_000)]
     """Dead latents that share the error; Gao et al. take half the input width."""
 
+    @property
+    def label(self) -> str:
+        """What a summary calls the architecture."""
+        return self.architecture
+
+    @property
+    def width(self) -> int:
+        """Number of latents."""
+        return self.d_sae
+
+    @property
+    def active(self) -> int:
+        """Latents active per token."""
+        return self.k
+
 
 @dataclass(frozen=True)
 class TrainingPlan:

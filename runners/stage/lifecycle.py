@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
-from runners.config import bases_of, read_config
+from runners.config import bases_of, read_block, read_config, refuse_keys, value_at
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
 from runners.provenance import GitState, shown_argument, utc_now
+from runners.saes.given_plan import GIVEN, GivenSaesPlan
 from runners.stage.judging import check, select_and_check
 from runners.summary_writing import Json, RunResult
 
@@ -77,6 +78,9 @@ class Stage:
     it measures nothing itself."""
     judged: Callable[[str], bool] = lambda _: True
     """folder name -> whether `--policy` judges this summary; those that only serve a search claim nothing."""
+    resolved: Callable[[Any], Any] = lambda config: config
+    """configuration as read -> the same with what other files than its own say; called once the environment is
+    prepared, and before `check`."""
 
 
 class _Interrupted(Exception):
@@ -282,11 +286,35 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
 
 def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
     small = read_config(stage.smoke_config, stage.config) if arguments.smoke else None
-    config = read_config(Path(arguments.config), stage.config) if arguments.config else small
+    config = read_stage(Path(arguments.config), stage) if arguments.config else small
+    prepare_environment(offline=not stage.needs_network(config))
+    config = stage.resolved(config)
     if arguments.config and small is not None:
         config = stage.shrink(config, small)
     stage.check(config)
     return config
+
+
+def read_stage(path: Path, stage: Stage) -> Any:
+    """Return a configuration of a stage; of SAEs that it names, their files say what it leaves out.
+
+    Raises:
+        GatekitError: as `runners.config.read_config` and `runners.arms.given_saes.said_by_files`.
+    """
+    said: Mapping[str, Any] = {}
+    if any(member.name == GIVEN for member in dataclasses.fields(stage.config)):
+        plan = read_block(path, GIVEN, GivenSaesPlan)
+        if plan is not None:
+            refuse_keys(
+                path, ("seeds", "sae", "training"), f"stands beside '{GIVEN}', whose files say it; leave it out"
+            )
+            # Before torch is imported, which no other configuration needs to be read.
+            fetched = plan.hub is not None or value_at(path, "subject", "model", "source") == "hub"
+            prepare_environment(offline=not fetched)
+            from runners.arms.given_saes import said_by_files
+
+            said = said_by_files(plan)
+    return read_config(path, stage.config, said)
 
 
 def _reason(error: GatekitError) -> str:

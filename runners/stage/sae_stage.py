@@ -10,9 +10,9 @@ from runners.stage.lifecycle import RunEnvironment, Stage
 from runners.stage.sae_subject import (
     check_saes,
     needs_network,
-    plain_without_paths,
     planned_subject,
     shrink_saes,
+    without_paths,
 )
 from runners.summary_writing import Json, RunResult
 
@@ -29,7 +29,7 @@ def sae_stage(
     subject: Callable[[Any], Json] = planned_subject,
     check: Callable[[Any], None] = check_saes,
     shrink: Callable[[Any, Any], Any] = shrink_saes,
-    recorded: Callable[[Any], Json] = plain_without_paths,
+    recorded: Callable[[Any], Json] = without_paths,
     network: Callable[[Any], bool] = needs_network,
     **others: Any,
 ) -> Stage:

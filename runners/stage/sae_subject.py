@@ -15,6 +15,7 @@ from runners.config import plain
 from runners.metrics.extreme_rows import RULE
 from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan, SaeShape
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json
@@ -44,13 +45,22 @@ class SaeConfig(Protocol):
         ...
 
     @property
-    def sae(self) -> ArchitecturePlan:
-        """Architecture and shape."""
+    def sae(self) -> ArchitecturePlan | GivenShape:
+        """Architecture and shape; what the files say where `saes` names some."""
         ...
 
     @property
-    def training(self) -> TrainingPlan:
-        """How every seed is trained."""
+    def training(self) -> TrainingPlan | None:
+        """How every seed is trained; None where `saes` names SAEs that were."""
+        ...
+
+
+class GivenSaesConfig(SaeConfig, Protocol):
+    """The configuration of a stage that takes SAEs from files too."""
+
+    @property
+    def saes(self) -> GivenSaesPlan | None:
+        """SAEs from files; None where this run trains them."""
         ...
 
 
@@ -63,26 +73,14 @@ def check_saes(config: SaeConfig, least_seeds: int = 2) -> None:
     Raises:
         GatekitError: `config.together`.
     """
-    sae, texts, training, seeds = config.sae, config.texts, config.training, config.seeds
-    active, width = active_key(sae), width_key(sae)
+    seeds = config.seeds
+    _check_whose(config)
     refuse_first(
         config,
         (
-            "seeds",
+            "seeds" if config.training is not None else "saes.seeds",
             f"'seeds' must be at least {least_seeds}, different and in increasing order",
             len(seeds) < least_seeds or list(seeds) != sorted(set(seeds)),
-        ),
-        ("sae", "'sae' gives no number of latents", sae.width < 1),
-        ((active, width), f"k={sae.active} exceeds d_sae={sae.width}", (sae.active or 0) > sae.width),
-        (
-            ("sae.auxiliary_k", width),
-            f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.width}",
-            (sae.auxiliary_k or 0) > sae.width,
-        ),
-        (
-            ("training.batch_tokens", "texts.train_tokens"),
-            f"batch_tokens={training.batch_tokens} exceeds train_tokens={texts.train_tokens}",
-            training.batch_tokens > texts.train_tokens,
         ),
         (
             "subject.model.revision",
@@ -90,15 +88,88 @@ def check_saes(config: SaeConfig, least_seeds: int = 2) -> None:
             config.subject.model.revision is not None and config.subject.model.source != "hub",
         ),
     )
+    if isinstance(config.sae, ArchitecturePlan) and config.training is not None:
+        check_trainable(config, config.sae, config.training)
 
 
-def width_key(sae: ArchitecturePlan) -> str:
+def _check_whose(config: SaeConfig) -> None:
+    """Refuse a configuration that says neither or both of how SAEs are trained and where they lie."""
+    plan: GivenSaesPlan | None = getattr(config, "saes", None)
+    trains = isinstance(config.sae, ArchitecturePlan)
+    given = plan is not None
+    both = "stands beside 'saes': SAEs from files have a shape and were trained already; leave it out"
+    refuse_first(
+        config,
+        (("sae", "saes"), f"'sae' {both}", given and trains),
+        (("training", "saes"), f"'training' {both}", given and config.training is not None),
+        (
+            ("seeds", "saes.seeds"),
+            "'seeds' are not those of 'saes'; leave them out",
+            plan is not None and tuple(config.seeds) != tuple(sorted(plan.seeds)),
+        ),
+        ("training", "'training' is null: say how the SAEs are trained", not given and config.training is None),
+        ("texts.train_tokens", "no tokens to train on", not given and config.texts.train_tokens < 1),
+    )
+
+
+def check_trainable(config: SaeConfig, sae: ArchitecturePlan, training: TrainingPlan, block: str = "") -> None:
+    """Refuse a shape and a training that do not go together, or not with the texts.
+
+    Args:
+        config: of the stage.
+        sae: shape of what is trained.
+        training: of it.
+        block: that `sae` and `training` stand in, where that is not the configuration itself, with its dot.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
+    texts = config.texts
+    active, width = (f"{block}{key(sae)}" for key in (active_key, width_key))
+    refuse_first(
+        config,
+        (f"{block}sae", "'sae' gives no number of latents", sae.width < 1),
+        ((active, width), f"k={sae.active} exceeds d_sae={sae.width}", (sae.active or 0) > sae.width),
+        (
+            (f"{block}sae.auxiliary_k", width),
+            f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.width}",
+            (sae.auxiliary_k or 0) > sae.width,
+        ),
+        (
+            (f"{block}training.batch_tokens", "texts.train_tokens"),
+            f"batch_tokens={training.batch_tokens} exceeds train_tokens={texts.train_tokens}",
+            training.batch_tokens > texts.train_tokens,
+        ),
+    )
+
+
+def recipe(config: SaeConfig) -> tuple[ArchitecturePlan, TrainingPlan]:
+    """Return shape and training of SAEs that are trained here.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not isinstance(config.sae, ArchitecturePlan) or config.training is None:
+        raise ValueError("these SAEs are not trained here")
+    return config.sae, config.training
+
+
+def reads_one_hook(config: SaeConfig) -> bool:
+    """Say whether the SAEs encode what they reconstruct, at one hook; SAEs from files are looked at when read."""
+    return not isinstance(config.sae, ArchitecturePlan) or config.sae.architecture not in ("route", "transcoder")
+
+
+def width_key(sae: ArchitecturePlan | GivenShape) -> str:
     """Return the key of a configuration that gives the number of latents."""
+    if isinstance(sae, GivenShape):
+        return "saes"
     return "sae.widths" if sae.d_sae is None and sae.widths is not None else "sae.d_sae"
 
 
-def active_key(sae: ArchitecturePlan) -> str:
+def active_key(sae: ArchitecturePlan | GivenShape) -> str:
     """Return the key of a configuration that gives the number of active latents."""
+    if isinstance(sae, GivenShape):
+        return "saes"
     return "sae.levels" if sae.k is None and sae.levels is not None else "sae.k"
 
 
@@ -115,23 +186,48 @@ def architecture_key(place: int | None, block: str = "") -> str:
 
 
 def shrink_saes(config: C, small: Any) -> C:
-    """Return the configuration's model and hook at the smoke configuration's seeds, tokens, shape and training."""
+    """Return the configuration's model and hook at the smoke configuration's seeds, tokens, shape and training.
+
+    SAEs from files stay.
+    """
+    if config.training is None:
+        # SAEs from files are what they are; only the tokens that they are judged on can be fewer.
+        return derived(config, texts=taking(config.texts, small.texts, "held_out_tokens"))
     texts = taking(config.texts, small.texts, "train_tokens", "held_out_tokens")
     return taking(derived(config, texts=texts), small, "seeds", "sae", "training")
 
 
-def plain_without_paths(config: Any) -> Json:
-    """Return a configuration's plain form with the subject's model folder cut to its name."""
+def without_paths(config: Any) -> Json:
+    """Return a configuration's plain form with every path to a model, to SAEs or to a list of texts cut to its name."""
     recorded = plain(config)
-    model = recorded["subject"]["model"]
-    if model["source"] == "folder":
-        model["name"] = Path(model["name"]).resolve().name
+    _cut_paths(recorded)
     return recorded
 
 
+def _cut_paths(block: Json) -> None:
+    """Cut the paths of a model plan and of given SAEs, wherever in a plain form they stand."""
+    for key, value in block.items():
+        if not isinstance(value, dict):
+            continue
+        if key == "model" and value.get("source") == "folder":
+            value["name"] = shown_name(value["name"])
+        if key == "saes":
+            if value["hub"] is None:
+                value["seeds"] = {seed: shown_name(path) for seed, path in value["seeds"].items()}
+            if value["trained_on"] is not None:
+                value["trained_on"] = shown_name(value["trained_on"])
+        _cut_paths(value)
+
+
+def shown_name(path: str) -> str:
+    """Return what a summary calls a file or folder: its last part."""
+    return Path(path).resolve().name
+
+
 def needs_network(config: SaeConfig) -> bool:
-    """Say whether the model is fetched by name."""
-    return config.subject.model.source == "hub"
+    """Say whether the model or the SAEs are fetched by name."""
+    plan: GivenSaesPlan | None = getattr(config, "saes", None)
+    return config.subject.model.source == "hub" or (plan is not None and plan.hub is not None)
 
 
 def subject_json(
@@ -166,7 +262,7 @@ def subject_json(
 
 def planned_subject(config: SaeConfig) -> Json:
     """Return the subject as far as it is known before anything is measured."""
-    return subject_json(config, plain_without_paths(config)["subject"]["model"]["name"], None)
+    return subject_json(config, without_paths(config)["subject"]["model"]["name"], None)
 
 
 def training_settings(config: SaeConfig) -> Json:
@@ -175,12 +271,30 @@ def training_settings(config: SaeConfig) -> Json:
     Fields of the architecture are left out: they belong to the subject, and two architectures that were trained and
     measured alike have one protocol, or they could never be compared. The producer's configuration has them.
     """
-    return {
-        "text_seed": config.texts.seed,
-        "train_tokens": config.texts.train_tokens,
+    read = {
         "max_tokens_per_text": config.subject.max_tokens_per_text,
         "special_tokens": "in the input, not among the rows",
         "extreme_rows": RULE,
         "activation_precision": "float16",
+    }
+    if config.training is None:
+        return {**read, **_given_settings(config)}
+    return {
+        "text_seed": config.texts.seed,
+        "train_tokens": config.texts.train_tokens,
+        **read,
         **dataclasses.asdict(config.training),
+    }
+
+
+def _given_settings(config: SaeConfig) -> Json:
+    """Return what is known of how SAEs from files came about, and of what they were trained on."""
+    plan: GivenSaesPlan | None = getattr(config, "saes", None)
+    stated = config.sae.stated if isinstance(config.sae, GivenShape) else {}
+    texts = "known by digest" if plan is not None and plan.trained_on is not None else "not known"
+    return {
+        "text_seed": config.texts.seed,
+        "saes": "from files",
+        "saes_training_texts": texts,
+        **{f"saes_{name}": value for name, value in stated.items()},
     }

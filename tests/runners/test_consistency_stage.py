@@ -16,7 +16,7 @@ from tiny_stage import SAES, arguments
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
-from runners.config import read_config
+from runners.stage.lifecycle import read_stage
 from runners.stages.consistency import plan as consistency
 from runners.stages.saebench import plan as saebench
 
@@ -183,16 +183,17 @@ def test_the_control_is_the_plain_sae_of_the_same_plan(documents):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_is_judged_is_published_without_its_reference(folders, documents, cell):
-    from runners.digests import file_sha256
     from runners.saes.formats import sae_lens
+    from runners.saes.formats.any_format import read_sae
+    from runners.saes.identity import sae_sha256
 
     published = folders[cell] / "aligned_sae_lens"
-    digests = [file_sha256(published / f"seed_{seed}" / "sae_weights.safetensors") for seed in SEEDS]
+    digests = [sae_sha256(read_sae(published / f"seed_{seed}")) for seed in SEEDS]
     subject = documents[cell]["subject"]
     assert [entry["sha256"] for entry in subject["checkpoints"]] == digests
     assert (subject["architecture"], subject["d_sae"], subject["k"]) == ("topk", 48, 4)
-    listed = YAML(typ="safe").load(published / "checkpoints.yaml")
-    assert listed == {"checkpoints": [str(published / f"seed_{seed}") for seed in SEEDS]}
+    named = YAML(typ="safe").load(published / "saes.yaml")["saes"]
+    assert named == {"format": "sae_lens", "seeds": {seed: str(published / f"seed_{seed}") for seed in SEEDS}}
     sae = sae_lens.read(published / "seed_3")
     np.testing.assert_array_equal(
         sae.parameters["W_dec"].numpy(), load_file(folders[cell] / "aligned" / "seed_3.safetensors")["W_dec"]
@@ -217,15 +218,13 @@ def test_one_cell_run_alone_in_a_new_cache_has_the_same_observations(documents, 
 
 def test_a_cell_s_checkpoints_complete_a_configuration_of_sparse_probes_on_them(folders, tmp_path):
     configs = consistency.STAGE.smoke_config.parents[1]
-    parts = [configs / "shared" / "saes_consistency.yaml", configs / "shared" / "probing_demo.yaml"]
-    parts.append(folders["v2_lambda_0.5"] / "aligned_sae_lens" / "checkpoints.yaml")
+    parts = [folders["v2_lambda_0.5"] / "aligned_sae_lens" / "saes.yaml", configs / "shared" / "probing_demo.yaml"]
     path = tmp_path / "cell.yaml"
     path.write_text("".join(part.read_text() for part in parts) + "baseline: {kind: dense_probe}\n")
-    probes = read_config(path, saebench.SaebenchConfig)
-    sweep = read_config(configs / "consistency" / "default.yaml", consistency.ConsistencyConfig)
-    for member in ("threads", "seeds", "subject", "texts", "sae", "training"):
-        assert getattr(probes, member) == getattr(sweep, member)
-    assert len(probes.checkpoints or ()) == 5
+    probes = read_stage(path, saebench.STAGE)
+    saebench.STAGE.check(probes)
+    assert (probes.seeds, probes.sae.width, probes.sae.active) == (tuple(SEEDS), 48, 4)
+    assert probes.subject.hook == "blocks.0.hook_resid_post"
 
 
 SELECTING = """\

@@ -159,6 +159,7 @@ FAULTS = {
     "saebench": [
         ([("{kind: dense_probe}", "{kind: public_sae}")], "{kind: public_sae}", "'checkpoint' belongs to"),
         ([("{kind: dense_probe}", "{kind: dense_probe}\ncheckpoints: [a, b]")], "[a, b]", "must be as many as 'seeds'"),
+        ([("{kind: dense_probe}", "{kind: dense_probe}\nsaes: {seeds: {0: a}}")], "seeds: [", "stands beside 'saes'"),
         ([("architecture: topk", "architecture: transcoder")], "transcoder, d_sae", "does not read one hook alone"),
     ],
     "cebench": [

@@ -108,14 +108,6 @@ CASES = {
         "113_movie_sent",
         "texts of class",
     ),
-    "checkpoints": (
-        "saebench",
-        SAEBENCH,
-        "baseline: {",
-        "checkpoints: [/no/a, /no/b, /no/c, /no/d, /no/e]\nbaseline: {",
-        "/no/a",
-        "there is no folder 'a'",
-    ),
     "public_sae": (
         "saebench",
         SAEBENCH,

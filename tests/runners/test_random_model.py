@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 from tiny_stage import SAES, arguments
 
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
+from runners.saes.checkpoint import load_sae
 from runners.stages.random_model import plan as random_model
 
 pytestmark = [
@@ -97,7 +99,7 @@ def test_chance_correction_uses_the_gaussian_floor_of_the_same_pair(document):
         assert corrected[side] == pytest.approx(expected)
 
 
-def test_checkpoints_have_the_digests_that_subject_baseline_and_artifacts_name(done, document):
+def test_artifacts_are_named_by_their_bytes_and_saes_by_all_that_they_compute_with(done, document):
     import hashlib
 
     runs = next((done / "cache" / "runs" / "random_model").iterdir())
@@ -105,9 +107,23 @@ def test_checkpoints_have_the_digests_that_subject_baseline_and_artifacts_name(d
     assert {entry["uri"] for entry in document["artifacts"]} == set(digests)
     for entry in document["artifacts"]:
         assert entry["sha256"] == hashlib.sha256(digests[entry["uri"]].read_bytes()).hexdigest()
-    named = [c["sha256"] for c in document["subject"]["checkpoints"]]
-    named += [c["sha256"] for c in document["protocol"]["baseline"]["subject"]["checkpoints"]]
-    assert sorted(named) == sorted(entry["sha256"] for entry in document["artifacts"])
+    for arm, subject in (("model", document["subject"]), ("random_model", document["protocol"]["baseline"]["subject"])):
+        for checkpoint in subject["checkpoints"]:
+            sae = load_sae(runs / arm / f"seed_{checkpoint['seed']}.safetensors")
+            assert checkpoint["sha256"] == by_hand(sae.parameters, sae.scale)
+
+
+def by_hand(parameters: dict[str, torch.Tensor], scale: float) -> str:
+    """The digest of a TopK SAE's settings, tensors and scale, written out again."""
+    import hashlib
+
+    tensors = hashlib.sha256()
+    for name in sorted(parameters):
+        value = parameters[name].numpy()
+        tensors.update(f"{name}|torch.float32|{value.shape}\n".encode() + value.tobytes())
+    described = {"architecture": "topk", "auxiliary_k": 16, "d_in": 384, "d_sae": 48, "k": 4}
+    whole = {"architecture": described, "parameters": tensors.hexdigest(), "scale": scale, "target_scale": None}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def test_pw_mcc_follows_from_the_checkpoints_by_another_matching(done, document):

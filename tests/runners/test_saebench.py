@@ -255,13 +255,18 @@ def on_disk(done, folder) -> list[Path]:
 
 @pytest.mark.slow
 def test_saes_from_disk_score_as_they_did_where_they_were_trained(done, run, on_disk):
-    listed = ", ".join(str(place) for place in on_disk)
-    code, summary = run(TINY + f"checkpoints: [{listed}]\n")
+    listed = ", ".join(f"{seed}: {place}" for seed, place in enumerate(on_disk))
+    given = (
+        TINY[: TINY.index("seeds:")]
+        + TINY[TINY.index("subject:") : TINY.index("sae:")]
+        + TINY[TINY.index("probing:") :]
+    )
+    code, summary = run(given + f"saes: {{seeds: {{{listed}}}}}\n")
     assert code == 0
     # Folding the scale into the weights rounds them otherwise, and two of the 64 pairs of test rows may change places.
     np.testing.assert_allclose(column(summary, "auc"), column(done, "auc"), atol=2 / 64)
     assert len({checkpoint["sha256"] for checkpoint in summary["subject"]["checkpoints"]}) == 5
-    assert summary["producer"]["config"]["checkpoints"] == ["0", "1", "2", "3", "4"]
+    assert summary["producer"]["config"]["saes"]["seeds"] == {str(seed): str(seed) for seed in range(5)}
 
 
 def test_one_sae_from_disk_is_every_seed_s_baseline(done, run, on_disk):
@@ -324,7 +329,7 @@ def test_the_rows_and_the_split_of_sae_probes_are_probed_by_its_own_entry_points
         ("split: distinct", "split: sae-probes", "takes all rows"),
         ("[117_us_state_FL, ", "[all, ", "stands alone"),
         ("kind: dense_probe", "kind: public_sae", "belongs to the baseline public_sae"),
-        ("baseline:", "checkpoints: [a]\nbaseline:", "as many as 'seeds'"),
+        ("baseline:", "saes: {seeds: {0: a}}\nbaseline:", "'sae' stands beside 'saes'"),
         ("kind: dense_probe", "kind: dense_probe, checkpoint: a", "belongs to the baseline public_sae"),
     ],
 )

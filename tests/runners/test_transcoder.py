@@ -119,16 +119,16 @@ def arm(plan: ArchitecturePlan, d_out: int | None) -> SimpleNamespace:
     shapes = plan.build(16, d_out).shapes()
     parameters = {name: torch.zeros((3, *shape)) for name, shape in shapes.items()}
     stack = SimpleNamespace(parameters=parameters, plan=SimpleNamespace(steps=10, batch_tokens=64))
-    return SimpleNamespace(trained=SimpleNamespace(stack=stack, plan=plan))
+    return SimpleNamespace(stack=stack, plan=plan)
 
 
 def test_arms_of_equal_shape_are_matched_and_those_of_any_other_are_refused():
     sae = arm(ArchitecturePlan("topk", d_sae=20, k=4, auxiliary_k=8), None)
-    counts = matched_compute((sae, arm(ArchitecturePlan("transcoder", d_sae=20, k=4, auxiliary_k=8), 16)))
+    counts = matched_compute(sae, arm(ArchitecturePlan("transcoder", d_sae=20, k=4, auxiliary_k=8), 16))
     assert counts["parameters_per_seed"] == 2 * 16 * 20 + 20 + 16
     for other in ({"d_sae": 21, "k": 4}, {"d_sae": 20, "k": 5}, {"d_sae": 20, "k": 4, "skip": True}):
         with pytest.raises(GatekitError, match="the SAE took"):
-            matched_compute((sae, arm(ArchitecturePlan("transcoder", auxiliary_k=8, **other), 16)))
+            matched_compute(sae, arm(ArchitecturePlan("transcoder", auxiliary_k=8, **other), 16))
 
 
 def test_both_arms_start_from_the_same_decoders():

@@ -63,7 +63,7 @@ def _with_controls(family: Callable[..., MeasureSpec], name: str, description: s
 KIND = Kind(
     name="known_circuit",
     description="Do SAEs on a transformer that adds modulo p find the frequencies that it is known to add with?",
-    baselines=("random_model", "unknown"),
+    baselines=("random_model", "none", "unknown"),
     measures=(
         variance_share(
             "embedding_r2_above_control",

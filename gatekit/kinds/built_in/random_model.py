@@ -54,7 +54,7 @@ KIND = Kind(
     description=(
         "Does training on the real model make SAEs agree across seeds more than training on a re-initialised one does?"
     ),
-    baselines=("random_model", "unknown"),
+    baselines=("random_model", "none", "unknown"),
     measures=(
         agreement(
             "pw_mcc_above_control",

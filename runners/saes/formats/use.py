@@ -21,6 +21,8 @@ class Use:
     """As TransformerLens names it."""
     max_tokens: int
     """Most tokens per text."""
+    target_hook: str | None = None
+    """What a transcoder is to predict; None for an SAE, which predicts its own input."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
         found.append(Contradiction("hook", f"is an SAE of the hook {stated.hook!r}; the hook here is {use.hook!r}"))
     if stated.head is not None:
         found.append(Contradiction("hook", f"reads head {stated.head} alone; the hook here gives all of them"))
-    if stated.target_hook is not None and stated.target_hook != use.hook:
-        found.append(Contradiction("hook", f"predicts {stated.target_hook!r}; here it would be held against its input"))
+    if stated.target_hook is not None and stated.target_hook != (use.target_hook or use.hook):
+        held = "its input" if use.target_hook is None else repr(use.target_hook)
+        found.append(Contradiction("hook", f"predicts {stated.target_hook!r}; here it would be held against {held}"))
     if stated.context_size is not None and use.max_tokens > stated.context_size:
         message = f"was trained on texts of {stated.context_size} tokens; texts here have up to {use.max_tokens}"
         found.append(Contradiction("context", message))

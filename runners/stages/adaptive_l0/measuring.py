@@ -64,8 +64,8 @@ def measure(config: AdaptiveL0Config, environment: RunEnvironment) -> RunResult:
     arms = [train(activations, plan, config.training, config.seeds, environment, name) for name, plan in plans.items()]
     candidate, control = score_arms(arms, config.subject.d_model, config.chance.gaussian_draws, environment.device)
     return RunResult(
-        subject=candidate.trained.subject(config),
-        protocol=protocol_of(config, datasets_json(source), control.trained.subject(config), _table(found)),
+        subject=candidate.saes.subject(config),
+        protocol=protocol_of(config, datasets_json(source), control.saes.subject(config), _table(found)),
         measurements=_measurements(config.seeds, candidate, control),
         inputs=inputs_json([activations]),
         artifacts=artifacts_json(arms, environment),

@@ -18,9 +18,10 @@ from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.config import Bounds
 from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, Stage, run_stage
-from runners.stage.sae_subject import architecture_key, needs_network, plain_without_paths, planned_subject, shrink_saes
+from runners.stage.sae_subject import architecture_key, needs_network, planned_subject, shrink_saes, without_paths
 from runners.stages.cebench import plan as cebench
 from runners.stages.ood import plan as ood
 from runners.stages.random_model import plan as random_model
@@ -41,9 +42,9 @@ class CandidatesConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
-    sae: ArchitecturePlan
+    sae: ArchitecturePlan | GivenShape
     """The first architecture; `architectures` names the others."""
-    training: TrainingPlan
+    training: TrainingPlan | None
     controls: random_model.ControlPlan
     transcoder: transcoder.TranscoderPlan
     shift: ood.ShiftPlan
@@ -51,6 +52,8 @@ class CandidatesConfig:
     baseline: saebench.BaselinePlan
     scoring: cebench.PairScoringPlan
     architectures: tuple[ArchitecturePlan, ...] | None = None
+    saes: GivenSaesPlan | None = None
+    """SAEs from files, in place of `seeds`, `sae` and `training`: one candidate."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -79,7 +82,15 @@ def check(config: CandidatesConfig) -> None:
     """
     labels = [plan.label for plan in (config.sae, *(config.architectures or ()))]
     repeat = first_repeat(labels)
-    refuse_first(config, (architecture_key(repeat), "two architectures have one name", repeat is not None))
+    refuse_first(
+        config,
+        (architecture_key(repeat), "two architectures have one name", repeat is not None),
+        (
+            ("architectures", "saes"),
+            "'architectures' are trained; SAEs from files are one candidate",
+            config.saes is not None and bool(config.architectures),
+        ),
+    )
     for _, stage, block in parts(config):
         stage.check(block)
 
@@ -106,7 +117,7 @@ STAGE = Stage(
     smoke_config=Path(__file__).resolve().parents[2] / "configs" / "candidates" / "smoke.yaml",
     shrink=shrink,
     check=check,
-    recorded=plain_without_paths,
+    recorded=without_paths,
     needs_network=needs_network,
     planned=planned,
     measure=_measure,

@@ -16,7 +16,16 @@ from statistics import fmean
 import torch
 
 from gatekit.errors import GatekitError
-from runners.arms.sae_arms import Side, arm_from_disk, subject_on_disk, trained_side, untrained_side
+from runners.arms.sae_arms import (
+    Side,
+    arm_from_disk,
+    candidate_side,
+    known_training_texts,
+    side_of,
+    subject_on_disk,
+    trained_side,
+    untrained_side,
+)
 from runners.arms.trained_saes import (
     Activations,
     artifacts_json,
@@ -33,6 +42,7 @@ from runners.places import caused_by, config_error, derived
 from runners.progress import Progress, showing
 from runners.saes.architecture_options import ControlKind
 from runners.stage.lifecycle import RunEnvironment
+from runners.stage.sae_subject import recipe
 from runners.stages.cebench.plan import KIND, CeBenchConfig, StoryPairPlan, protocol_of
 from runners.subjects.labelled_texts import read_labelled, registered_datasets
 from runners.subjects.language_model import tokenize
@@ -63,13 +73,13 @@ def measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
     source = open_source(config, environment.device)
     pairs = open_pairs(config.scoring.pairs)
     where = "scoring.pairs"
-    shared = {text.sha256 for text in source.training.texts} & set(pairs.stories.digests)
+    shared = known_training_texts(config, source) & set(pairs.stories.digests)
     if shared:
         message = f"the SAEs were trained on {len(shared)} of the stories"
         raise config_error(config, where, message, error_id="benchmark.leak")
-    inputs = collect(source, config, environment)
-    candidate = trained_side(config, train(inputs, config.sae, config.training, config.seeds, environment, "model"))
-    baseline, their_inputs = _baseline(config, inputs, candidate, environment)
+    inputs = collect(source, config, environment, trains=config.training is not None)
+    candidate = candidate_side(config, inputs, environment)
+    baseline, their_inputs, control = _baseline(config, inputs, candidate, environment)
     with caused_by(config, where):
         our_stories, their_stories = (_store(config, each, pairs, environment) for each in (inputs, their_inputs))
     different = {arm.sha256 for arm in (*candidate.arms, *baseline.arms)}
@@ -92,15 +102,16 @@ def measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
         {"name": f"activations:{name}:{config.subject.hook}:stories", "sha256": store.sha256, "rows": store.rows}
         for name, store in stores.items()
     ]
-    trained = [side.trained for side in (candidate, baseline) if side.trained is not None]
+    arms = [side.saes for side in (candidate, baseline) if side.saes is not None]
     if candidate.subject is None:
         raise ValueError("the candidate has no subject")
+    texts = datasets_json(source, any(arm.inputs.training_rows is not None for arm in arms))
     return RunResult(
         subject=candidate.subject,
-        protocol=protocol_of(config, [*datasets_json(source), dataset], baseline.subject),
+        protocol=protocol_of(config, [*texts, dataset], baseline.subject, control),
         measurements=_measurements(config, ours, theirs),
-        inputs=[*inputs_json([arm.inputs for arm in trained]), dataset, *activations],
-        artifacts=artifacts_json(trained, environment),
+        inputs=[*inputs_json([arm.inputs for arm in arms]), dataset, *activations],
+        artifacts=artifacts_json(arms, environment),
     )
 
 
@@ -130,26 +141,39 @@ def open_pairs(plan: StoryPairPlan) -> StoryPairs:
 
 def _baseline(
     config: CeBenchConfig, inputs: Activations, candidate: Side, environment: RunEnvironment
-) -> tuple[Side, Activations]:
-    """Return the baseline's SAEs, one per seed, and the activations that they are used on."""
+) -> tuple[Side, Activations, Json | None]:
+    """Return the baseline's SAEs, one per seed, the activations that they are used on, and how they were made.
+
+    The last is None where it is the candidate's own recipe, or a public SAE's.
+    """
     plan = config.scoring.baseline
+    if plan.random_model is not None:
+        from runners.arms.given_saes import GivenSaes
+        from runners.arms.random_model_saes import random_model_saes
+
+        assert isinstance(candidate.saes, GivenSaes)
+        key, seed = "scoring.baseline.random_model", plan.random_model_seed
+        arm, made = random_model_saes(config, plan.random_model, key, seed, candidate.saes, environment)
+        return side_of(config, arm), arm.inputs, made
 
     def trained(on: Activations, control: ControlKind | None) -> Side:
-        shape = config.sae if control is None else derived(config.sae, control=control)
-        return trained_side(config, train(on, shape, config.training, config.seeds, environment, plan.kind))
+        ours, training = recipe(config)
+        shape = ours if control is None else derived(ours, control=control)
+        return trained_side(config, train(on, shape, training, config.seeds, environment, plan.kind))
 
     match plan.kind:
         case "random_model":
             twin = collect(reinitialised(inputs.source, plan.random_model_seed or 0), config, environment)
-            return trained(twin, None), twin
+            return trained(twin, None), twin, None
         case "random_sae":
-            return trained(inputs, "frozen_decoder"), inputs
+            return trained(inputs, "frozen_decoder"), inputs, None
         case "public_sae":
-            arm = arm_from_disk(config, "scoring.baseline.folder", Path(str(plan.folder)), "public", inputs.model.name)
-            return Side((arm,) * len(config.seeds), subject_on_disk(config, inputs, [arm], (0,))), inputs
+            public = arm_from_disk(config, "scoring.baseline.folder", Path(str(plan.folder)), "public", inputs)
+            side = Side((public,) * len(config.seeds), subject_on_disk(config, inputs, [public], (0,)))
+            return side, inputs, None
     if candidate.trained is None:
         raise ValueError("no state before training")
-    return untrained_side(config, candidate.trained), inputs
+    return untrained_side(config, candidate.trained), inputs, None
 
 
 def _store(config: CeBenchConfig, inputs: Activations, pairs: StoryPairs, environment: RunEnvironment) -> TextStore:

@@ -12,22 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
+from runners.arms.random_model_plan import RandomModelPlan, check_random_model
 from runners.config import Bounds
 from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     needs_network,
-    plain_without_paths,
+    reads_one_hook,
+    shown_name,
     shrink_saes,
     training_settings,
     width_key,
+    without_paths,
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
@@ -78,7 +81,9 @@ class ScoreBaselinePlan:
     l0_band: Annotated[float, Bounds(1.0, 100.0)]
     """The baseline's mean active latents per token lie within this factor of the candidate's."""
     random_model_seed: Annotated[int, Bounds(0, 4294967295)] | None = None
-    """Of the re-initialised model's weights."""
+    """Of the weights of the model that is re-initialised here."""
+    random_model: RandomModelPlan | None = None
+    """Of SAEs from files; SAEs that are trained here have a baseline of the same training."""
     folder: str | None = None
     """Of an SAE on disk (docs/formats.md)."""
 
@@ -102,10 +107,12 @@ class CeBenchConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
-    sae: ArchitecturePlan
-    training: TrainingPlan
+    sae: ArchitecturePlan | GivenShape
+    training: TrainingPlan | None
     scoring: PairScoringPlan
     selection: SelectionPlan | None = None
+    saes: GivenSaesPlan | None = None
+    """SAEs from files, in place of `seeds`, `sae` and `training`."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -124,7 +131,7 @@ def check(config: CeBenchConfig) -> None:
     needed = {"labelled": {"seed"}, "file": {"name"}, "hub": {"name", "split"}}[pairs.source]
     allowed = needed | {"labelled": {"datasets"}, "file": set(), "hub": {"revision"}}[pairs.source]
     given = {name for name in ("seed", "datasets", "name", "revision", "split") if getattr(pairs, name) is not None}
-    wanted = {"random_model": "random_model_seed", "public_sae": "folder"}.get(baseline.kind)
+    wanted = _wanted(config)
     stated = {name for name in ("random_model_seed", "folder") if getattr(baseline, name) is not None}
     values = pairs.rows * len(config.seeds) * _COLUMNS_PER_PAIR
     needs, surplus = needed - given, given - allowed
@@ -147,6 +154,21 @@ def check(config: CeBenchConfig) -> None:
             bool(stated - {wanted}),
         ),
         (
+            ("scoring.baseline.kind", "saes"),
+            f"the baseline '{baseline.kind}' needs the training, which nobody knows of SAEs from files",
+            config.saes is not None and baseline.kind in ("random_sae", "untrained"),
+        ),
+        (
+            "scoring.baseline",
+            "the baseline 'random_model' of SAEs from files needs 'random_model'",
+            config.saes is not None and baseline.kind == "random_model" and baseline.random_model is None,
+        ),
+        (
+            "scoring.baseline.random_model",
+            "'random_model' belongs to the baseline random_model of SAEs from files",
+            baseline.random_model is not None and (config.saes is None or baseline.kind != "random_model"),
+        ),
+        (
             ("scoring.network", "scoring.pairs.source"),
             "pairs from the hub need 'network: true'",
             pairs.source == "hub" and not config.scoring.network,
@@ -154,8 +176,8 @@ def check(config: CeBenchConfig) -> None:
         (width_key(config.sae), "a z-score over latents needs two of them", config.sae.width < 2),
         (
             "sae.architecture",
-            f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone",
-            config.sae.architecture in ("route", "transcoder"),
+            f"an SAE of architecture '{config.sae.label}' does not read one hook alone",
+            not reads_one_hook(config),
         ),
         (
             ("scoring.pairs.rows", "seeds"),
@@ -164,6 +186,17 @@ def check(config: CeBenchConfig) -> None:
             values > _MOST_VALUES,
         ),
     )
+    if baseline.random_model is not None:
+        check_random_model(config, baseline.random_model, "scoring.baseline.random_model")
+
+
+def _wanted(config: CeBenchConfig) -> str | None:
+    """Return the key that the kind of baseline needs, where it needs one."""
+    baseline = config.scoring.baseline
+    if baseline.kind == "public_sae":
+        return "folder"
+    given = baseline.random_model is not None and baseline.random_model.saes is not None
+    return "random_model_seed" if baseline.kind == "random_model" and not given else None
 
 
 def _listed(names: set[str]) -> str:
@@ -178,25 +211,34 @@ def shrink(config: CeBenchConfig, small: CeBenchConfig) -> CeBenchConfig:
     scoring = config.scoring
     fewer = small.scoring.pairs.rows < scoring.pairs.rows
     pairs = taking(scoring.pairs, small.scoring.pairs, "rows") if fewer else scoring.pairs
-    baseline = small.scoring.baseline if scoring.baseline.kind == "public_sae" else scoring.baseline
+    swapped = scoring.baseline.kind == "public_sae" and config.saes is None
+    baseline = small.scoring.baseline if swapped else scoring.baseline
     return derived(shrink_saes(config, small), scoring=derived(scoring, pairs=pairs, baseline=baseline))
 
 
 def recorded(config: CeBenchConfig) -> Json:
     """Return the plain form with every path cut to its last part."""
-    plain = plain_without_paths(config)
+    plain = without_paths(config)
     scoring = plain["scoring"]
     if scoring["pairs"]["source"] == "file":
-        scoring["pairs"]["name"] = Path(scoring["pairs"]["name"]).resolve().name
+        scoring["pairs"]["name"] = shown_name(scoring["pairs"]["name"])
     if scoring["baseline"]["folder"] is not None:
-        scoring["baseline"]["folder"] = Path(scoring["baseline"]["folder"]).resolve().name
+        scoring["baseline"]["folder"] = shown_name(scoring["baseline"]["folder"])
     return plain
 
 
-def protocol_of(config: CeBenchConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:
+def protocol_of(
+    config: CeBenchConfig, datasets: Sequence[Json], baseline: Json | None, control: Json | None = None
+) -> Json:
     """Return a summary's protocol: what must be equal before two of its numbers are compared.
 
     The formula is part of the name: scores by two formulas are two benchmarks.
+
+    Args:
+        config: of the run.
+        datasets: stories, and texts, by digest.
+        baseline: subject of the baseline's SAEs, where it has one.
+        control: what is known of how they were made, where it is not the candidate's own recipe.
     """
     scoring = config.scoring
     return {
@@ -209,7 +251,7 @@ def protocol_of(config: CeBenchConfig, datasets: Sequence[Json], baseline: Json 
         "selection": selection_json(config.selection),
         "settings": {
             "formula": scoring.formula,
-            "baseline": BASELINES[scoring.baseline.kind],
+            "baseline": BASELINES[scoring.baseline.kind] if control is None else "SAEs on a re-initialised model",
             "i2": "mean of I1 over the pairs" if scoring.formula == "paper" else "0",
             "z": "over latents, unbiased standard deviation; 0 where a distance does not vary",
             "ceiling": "(d_sae - 1) / sqrt(d_sae)",
@@ -221,6 +263,7 @@ def protocol_of(config: CeBenchConfig, datasets: Sequence[Json], baseline: Json 
             "pairs_in_training_texts": 0,
             "l0_band": scoring.baseline.l0_band,
             "random_model_seed": scoring.baseline.random_model_seed,
+            **(control or {}),
             **training_settings(config),
         },
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from runners.arms.trained_saes import Activations, TrainedSaes, collect, open_source, train
+from runners.config import plain
 from runners.digests import file_sha256
 from runners.places import caused_by
 from runners.saes.alignment import Aligned, AlignmentVersion
@@ -131,7 +132,7 @@ def train_arms(config: ConsistencyConfig, environment: RunEnvironment) -> Arms:
 
     trained = toward(own, "aligned")
     with caused_by(config, "sae.architecture"):
-        aligned = _published(trained, environment)
+        aligned = _published(config, trained, environment)
     return Arms(
         references=references,
         shared_reference=shared_reference,
@@ -186,11 +187,11 @@ def _together(alone: Sequence[TrainedSaes], base: Architecture) -> TrainedSaes:
     return replace(alone[0], stack=stack, checkpoints=tuple(saved for each in alone for saved in each.checkpoints))
 
 
-def _published(trained: TrainedSaes, environment: RunEnvironment) -> TrainedSaes:
+def _published(config: ConsistencyConfig, trained: TrainedSaes, environment: RunEnvironment) -> TrainedSaes:
     """Write every seed in SAELens' format, which knows no reference, and return what is read back.
 
     Other stages read these folders, so that a policy can judge what they measure together with this stage's summary;
-    `checkpoints.yaml` lists them as a configuration of the benchmarks does.
+    `saes.yaml` begins a configuration of other stages, which is about them.
     """
     name = f"{trained.name}_sae_lens"
     saes, checkpoints = [], []
@@ -200,9 +201,17 @@ def _published(trained: TrainedSaes, environment: RunEnvironment) -> TrainedSaes
         saes.append(sae_lens.read(folder))
         path = folder / sae_lens.WEIGHTS
         checkpoints.append(SavedCheckpoint(seed, path, file_sha256(path), path.stat().st_size))
-    listed = json.dumps([str(saved.path.parent) for saved in checkpoints])
-    (environment.artifacts / name / "checkpoints.yaml").write_text(f"checkpoints: {listed}\n", encoding="utf-8")
+    block = {"format": "sae_lens", "seeds": {saved.seed: str(saved.path.parent) for saved in checkpoints}}
+    lines = [f"threads: {config.threads}", f"subject: {json.dumps(plain(config.subject))}"]
+    lines += [f"texts: {json.dumps({**plain(config.texts), 'train_tokens': 0})}", f"saes: {_as_yaml(block)}"]
+    (environment.artifacts / name / "saes.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return replace(trained, name=name, stack=_stack_of(saes, trained.stack), checkpoints=tuple(checkpoints))
+
+
+def _as_yaml(block: Json) -> str:
+    """Return a block on one line; JSON would make strings of the seeds."""
+    named = ", ".join(f"{seed}: {json.dumps(path)}" for seed, path in block["seeds"].items())
+    return f"{{format: {block['format']}, seeds: {{{named}}}}}"
 
 
 def _stack_of(saes: Sequence[Sae], trained: SaeStack) -> SaeStack:

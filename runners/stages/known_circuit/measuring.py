@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -30,10 +31,14 @@ from runners.metrics.circuits import (
     single_frequency,
     top_frequencies,
 )
-from runners.metrics.reconstruction import measure_reconstruction
+from runners.metrics.reconstruction import Reconstruct, measure_reconstruction
 from runners.places import caused_by, config_error
 from runners.progress import showing
 from runners.saes.checkpoint import SavedCheckpoint, save_stack
+from runners.saes.given_plan import GivenSaesPlan
+from runners.saes.identity import sae_sha256
+from runners.saes.plan import SaePlan, TrainingPlan
+from runners.saes.sae import Sae
 from runners.saes.topk import TopK
 from runners.saes.training import SaeStack, train_stack
 from runners.seeding import generator
@@ -73,13 +78,18 @@ class _Arm:
     model: AdditionModel
     rows: Floats
     """(p * p, width) float32."""
-    stack: SaeStack
+    reconstruct: Reconstruct
+    """All SAEs: (rows, width) -> (seeds, rows, width) and latents."""
     coded: _Coded
-    checkpoints: list[SavedCheckpoint]
+    digests: tuple[str, ...]
+    """Of each seed's SAE."""
+    stack: SaeStack | None = None
+    """None of SAEs from files."""
+    checkpoints: Sequence[SavedCheckpoint] = ()
+    """Files that this run wrote."""
 
-    @property
-    def checkpoint_entries(self) -> list[Json]:
-        return [{"seed": saved.seed, "sha256": saved.sha256} for saved in self.checkpoints]
+    def checkpoint_entries(self, seeds: Sequence[int]) -> list[Json]:
+        return [{"seed": seed, "sha256": digest} for seed, digest in zip(seeds, self.digests, strict=True)]
 
 
 def measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResult:
@@ -96,16 +106,15 @@ def measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResul
         message = f"no frequency has {config.circuit.key_multiple:g} times the mean share"
         raise config_error(config, "circuit.key_multiple", message, error_id="subject.no_circuit")
     split = addition.split_pairs(model.p, config.pairs.train_fraction, "pairs for SAEs", config.pairs.seed)
-    trained = _arm("model", model, split, config, environment)
-    # The control differs in the model only: the pairs, the seeds and the training are the same.
-    twin = addition.reinitialised(model, config.circuit.random_model_seed)
-    control = _arm("random_model", twin, split, config, environment)
+    candidate = _candidate(config, model, split, environment)
+    control = _control(config, candidate, split, environment)
+    arms = [("model", candidate), *([("random-model", control)] if control is not None else [])]
     datasets = [
         {"name": f"modular-addition:{name}-pairs", "sha256": _rows_sha256(rows), "rows": len(rows)}
         for name, rows in (("training", split.train), ("held-out", split.test))
     ]
     inputs = list(datasets)
-    for label, arm in (("model", trained), ("random-model", control)):
+    for label, arm in arms:
         digest = tensors_sha256({"rows": torch.from_numpy(arm.rows)})
         # A model is named by its digest and has no rows.
         inputs.append({"name": f"model:{arm.model.name}", "sha256": arm.model.digest, "rows": 0})
@@ -119,11 +128,10 @@ def measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResul
             }
             for saved in arm.checkpoints
         ]
-    baseline = subject_of(config, control.model.name, control.model.digest, control.checkpoint_entries)
     return RunResult(
-        subject=subject_of(config, model.name, model.digest, trained.checkpoint_entries),
-        protocol=protocol_of(config, datasets, baseline, key),
-        measurements=_measurements(config, trained, control, split, key),
+        subject=_subject(config, candidate),
+        protocol=protocol_of(config, datasets, None if control is None else _subject(config, control), key),
+        measurements=_measurements(config, candidate, control, split, key),
         inputs=inputs,
         artifacts=artifacts,
     )
@@ -155,25 +163,95 @@ def _transformer(config: KnownCircuitConfig, environment: RunEnvironment) -> tup
     return model, artifacts
 
 
-def _arm(
-    name: str, model: AdditionModel, split: PairSplit, config: KnownCircuitConfig, environment: RunEnvironment
-) -> _Arm:
-    plan, sae, training = config.transformer, config.sae, config.training
+def _subject(config: KnownCircuitConfig, arm: _Arm) -> Json:
+    return subject_of(config, arm.model.name, arm.model.digest, arm.checkpoint_entries(config.seeds))
+
+
+def _candidate(config: KnownCircuitConfig, model: AdditionModel, split: PairSplit, environment: RunEnvironment) -> _Arm:
+    rows = _rows(config, model)
+    if config.saes is not None:
+        return _given(config, config.saes, model, rows, environment.device)
+    if not isinstance(config.sae, SaePlan) or config.training is None:
+        raise ValueError("the SAEs are neither given nor trained")
+    architecture = TopK(config.transformer.d_model, config.sae.d_sae, config.sae.k, config.sae.auxiliary_k)
+    return _trained("model", model, rows, architecture, config.training, split, config, environment)
+
+
+def _control(config: KnownCircuitConfig, candidate: _Arm, split: PairSplit, environment: RunEnvironment) -> _Arm | None:
+    """Return SAEs on the re-initialised transformer: it differs in the model only, where the training is known."""
+    training = config.training or config.circuit.control_training
+    if training is None:
+        return None
+    twin = addition.reinitialised(candidate.model, config.circuit.random_model_seed)
+    width = config.transformer.d_model
+    if isinstance(config.sae, SaePlan):
+        architecture = TopK(width, config.sae.d_sae, config.sae.k, config.sae.auxiliary_k)
+    else:
+        latents = config.sae.width
+        active = fmean((candidate.coded.latents > 0).sum(axis=2).mean(axis=1).tolist())
+        k = config.sae.active or max(1, min(latents, round(active)))
+        architecture = TopK(width, latents, k, min(width // 2, latents))
+    return _trained("random_model", twin, _rows(config, twin), architecture, training, split, config, environment)
+
+
+def _rows(config: KnownCircuitConfig, model: AdditionModel) -> Floats:
+    """Return the activations on all pairs, (p * p, width)."""
+    plan = config.transformer
     with caused_by(plan, "hook"):
         rows = addition.activations(model, plan.hook, plan.position)
     if rows.shape[1] != plan.d_model:
         message = f"'{plan.hook}' is {rows.shape[1]} wide; the configuration says {plan.d_model}"
         raise config_error(plan, ("d_model", "hook"), message, error_id="runner.d_model")
-    architecture = TopK(plan.d_model, sae.d_sae, sae.k, sae.auxiliary_k)
-    total = training.steps * training.batch_tokens * len(config.seeds)
+    return rows
+
+
+def _trained(
+    name: str,
+    model: AdditionModel,
+    rows: Floats,
+    architecture: TopK,
+    training: TrainingPlan,
+    split: PairSplit,
+    config: KnownCircuitConfig,
+    environment: RunEnvironment,
+) -> _Arm:
+    plan, seeds = config.transformer, config.seeds
+    total = training.steps * training.batch_tokens * len(seeds)
     # SAEs train on some of the pairs and are analysed on all, because frequencies are of functions on all pairs.
     with showing(f"{name.replace('_', ' ')}: training", total, "pairs") as progress:
-        stack = train_stack(
-            architecture, rows[split.train.numpy()], config.seeds, training, environment.device, progress
-        )
+        stack = train_stack(architecture, rows[split.train.numpy()], seeds, training, environment.device, progress)
     facts = {"model": model.name, "model_digest": model.digest, "hook": plan.hook, "position": plan.position}
     saved = save_stack(stack, environment.artifacts / name, facts)
-    return _Arm(model, rows, stack, _code(stack, rows, environment.device), saved)
+    digests = tuple(
+        sae_sha256(Sae(stack.architecture, {name: each[place] for name, each in stack.parameters.items()}, stack.scale))
+        for place in range(len(seeds))
+    )
+    coded = _code(stack.reconstruct, rows, environment.device)
+    return _Arm(model, rows, stack.reconstruct, coded, digests, stack, saved)
+
+
+def _given(config: KnownCircuitConfig, given: GivenSaesPlan, model: AdditionModel, rows: Floats, device: str) -> _Arm:
+    """Return SAEs from files on the transformer's activations."""
+    # Imported here: it brings every architecture of every format, and evidence depends on what was imported for it.
+    from runners.arms.given_saes import is_transcoder, read_all, side_by_side
+    from runners.saes.formats.use import Use, contradictions
+
+    plan = config.transformer
+    saes, _ = read_all(given)
+    for seed, sae in saes.items():
+        key = f"saes.seeds[{seed}]"
+        if is_transcoder(sae):
+            message = "is a transcoder; here an SAE is held against its own input"
+            raise config_error(config, key, f"{given.seeds[seed]} {message}", error_id="runner.checkpoints")
+        if sae.architecture.d_in != plan.d_model:
+            message = f"the SAE reads {sae.architecture.d_in} numbers; the hook has {plan.d_model}"
+            raise config_error(config, (key, "transformer.d_model"), message, error_id="runner.d_model")
+        differing = contradictions(sae.stated, Use((model.name,), plan.hook, 3))
+        if differing:
+            message = f"the SAE {'; it '.join(one.message for one in differing)}"
+            raise config_error(config, (key, "transformer.hook"), message, error_id="runner.stated_use")
+    reconstruct = side_by_side(tuple(saes.values()))
+    return _Arm(model, rows, reconstruct, _code(reconstruct, rows, device), tuple(map(sae_sha256, saes.values())))
 
 
 def untrained(stack: SaeStack, rows: Floats) -> SaeStack:
@@ -197,8 +275,8 @@ def untrained(stack: SaeStack, rows: Floats) -> SaeStack:
     return dataclasses.replace(stack, parameters=parameters)
 
 
-def _code(stack: SaeStack, rows: Floats, device: str) -> _Coded:
-    parts = [stack.reconstruct(chunk.to(device)) for chunk in torch.from_numpy(rows).split(_ROWS_PER_CHUNK)]
+def _code(reconstruct: Reconstruct, rows: Floats, device: str) -> _Coded:
+    parts = [reconstruct(chunk.to(device)) for chunk in torch.from_numpy(rows).split(_ROWS_PER_CHUNK)]
     return _Coded(
         torch.cat([restored.cpu() for restored, _ in parts], dim=1),
         torch.cat([latents.cpu() for _, latents in parts], dim=1).numpy(),
@@ -206,20 +284,22 @@ def _code(stack: SaeStack, rows: Floats, device: str) -> _Coded:
 
 
 def _measurements(
-    config: KnownCircuitConfig, trained: _Arm, control: _Arm, split: PairSplit, key: Sequence[int]
+    config: KnownCircuitConfig, candidate: _Arm, control: _Arm | None, split: PairSplit, key: Sequence[int]
 ) -> Json:
-    p, seeds, cut = trained.model.p, config.seeds, config.circuit.purity_cut
-    start = untrained(trained.stack, trained.rows[split.train.numpy()])
-    before = _code(start, trained.rows, trained.model.device)
+    p, seeds, cut = candidate.model.p, config.seeds, config.circuit.purity_cut
+    before = None
+    if candidate.stack is not None:
+        start = untrained(candidate.stack, candidate.rows[split.train.numpy()])
+        before = _code(start.reconstruct, candidate.rows, candidate.model.device)
     # One relabelling for each seed, so that this control varies over seeds as the others do.
     orders = [_permutation(p, seed) for seed in seeds]
     # Keys end the names of measures; the candidate's scores stand alone, all others beside a control.
+    others = {"_above_control": None if control is None else control.coded, "_above_untrained": before}
     arms = {
-        "": list(trained.coded.latents),
-        "_above_control": list(control.coded.latents),
-        "_above_untrained": list(before.latents),
+        "": list(candidate.coded.latents),
+        **{name: list(coded.latents) for name, coded in others.items() if coded is not None},
         "_above_shuffled": [
-            relabelled(latents, p, order) for latents, order in zip(trained.coded.latents, orders, strict=True)
+            relabelled(latents, p, order) for latents, order in zip(candidate.coded.latents, orders, strict=True)
         ],
     }
     found: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {}
@@ -235,24 +315,25 @@ def _measurements(
         for name, values in scored[""].items():
             found[f"{name}{arm}"] = (values, scored[arm][name] if arm else None)
 
-    table = addition.embedding(trained.model)
-    twins = [addition.embedding(addition.reinitialised(trained.model, seed)) for seed in seeds]
+    table = addition.embedding(candidate.model)
+    twins = [addition.embedding(addition.reinitialised(candidate.model, seed)) for seed in seeds]
     # One model has one embedding: the candidate's value repeats, and only the controls vary over seeds.
     ours = [projection_r2(table, key)] * len(seeds)
     found["embedding_r2_above_control"] = (ours, [_top_r2(twin, len(key)) for twin in twins])
     found["embedding_r2_above_shuffled"] = (ours, [_top_r2(relabelled(table, p, order), len(key)) for order in orders])
 
     # On pairs that no SAE was trained on, as r2 and L0 below.
-    kept = _answers_kept(config, trained.model, trained.coded, split.test)
+    kept = _answers_kept(config, candidate.model, candidate.coded, split.test)
     found["answers_kept"] = (kept, None)
-    found["answers_kept_above_untrained"] = (kept, _answers_kept(config, trained.model, before, split.test))
+    if before is not None:
+        found["answers_kept_above_untrained"] = (kept, _answers_kept(config, candidate.model, before, split.test))
     reconstruction = measure_reconstruction(
-        trained.stack.reconstruct, trained.rows[split.test.numpy()], trained.model.device
+        candidate.reconstruct, candidate.rows[split.test.numpy()], candidate.model.device
     )
     found["r2"] = (reconstruction.r2, None)
     found["l0"] = (reconstruction.l0, None)
     found |= {name: (values, None) for name, values in reconstruction.apart.items()}
-    found["dead_fraction"] = (trained.coded.dead_fraction, None)
+    found["dead_fraction"] = (candidate.coded.dead_fraction, None)
     return {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in found.items()}
 
 

@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from runners.config import Bounds, plain
+from runners.config import Bounds
 from runners.metrics.extreme_rows import RULE
 from runners.places import derived, refuse_first, taking
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import SaePlan, TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, Stage, run_stage
+from runners.stage.sae_subject import without_paths
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.summary_writing import Json, RunResult
 
@@ -65,7 +67,9 @@ class CircuitPlan:
     purity_cut: Annotated[float, Bounds(0.0, 1.0)]
     """A latent is single-frequency from this share of its variance on one frequency."""
     random_model_seed: Annotated[int, Bounds(0, 4294967295)]
-    """Of the re-initialised transformer that the control's SAEs are trained on."""
+    """Of the re-initialised transformer: its embedding, and what the control's SAEs are trained on."""
+    control_training: TrainingPlan | None = None
+    """Of SAEs from files: how SAEs of their shape are trained on it here; None measures no such control."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,12 @@ class KnownCircuitConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     transformer: TransformerPlan
     pairs: InputPairPlan
-    sae: SaePlan
-    training: TrainingPlan
+    sae: SaePlan | GivenShape
+    training: TrainingPlan | None
     circuit: CircuitPlan
     selection: SelectionPlan
+    saes: GivenSaesPlan | None = None
+    """SAEs from files, in place of `seeds`, `sae` and `training`."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -93,13 +99,13 @@ def check(config: KnownCircuitConfig) -> None:
     Raises:
         GatekitError: `config.together`.
     """
-    sae, selection = config.sae, config.selection
+    selection = config.selection
     rows = round(config.pairs.train_fraction * config.transformer.p**2)
-    training = config.training
+    given, control = config.saes is not None, config.circuit.control_training
     refuse_first(
         config,
         (
-            "seeds",
+            "saes.seeds" if given else "seeds",
             "'seeds' must be at least two, different and in increasing order",
             len(config.seeds) < 2 or list(config.seeds) != sorted(set(config.seeds)),
         ),
@@ -113,26 +119,49 @@ def check(config: KnownCircuitConfig) -> None:
             f"{config.pairs.train_fraction:g} of {config.transformer.p**2} pairs leaves one side of the split empty",
             not 0 < rows < config.transformer.p**2,
         ),
+        (
+            "selection",
+            "a choice among several candidates names the seeds that it looked at",
+            (selection.candidates > 1) != (selection.seeds is not None),
+        ),
+        (
+            "circuit.control_training",
+            "'control_training' belongs to SAEs from files: those trained here have a control of the same training",
+            control is not None and not given,
+        ),
+        ("training", "'training' is null: say how the SAEs are trained", config.training is None and not given),
+    )
+    if isinstance(config.sae, SaePlan):
+        _check_shape(config, config.sae)
+    for key, training in (("training", config.training), ("circuit.control_training", control)):
+        if training is not None:
+            _check_training(config, key, training, rows)
+
+
+def _check_shape(config: KnownCircuitConfig, sae: SaePlan) -> None:
+    refuse_first(
+        config,
         (("sae.k", "sae.d_sae"), f"k={sae.k} exceeds d_sae={sae.d_sae}", sae.k > sae.d_sae),
         (
             ("sae.auxiliary_k", "sae.d_sae"),
             f"auxiliary_k={sae.auxiliary_k} exceeds d_sae={sae.d_sae}",
             sae.auxiliary_k > sae.d_sae,
         ),
+    )
+
+
+def _check_training(config: KnownCircuitConfig, key: str, training: TrainingPlan, rows: int) -> None:
+    refuse_first(
+        config,
         (
-            ("training.batch_tokens", "pairs.train_fraction"),
+            (f"{key}.batch_tokens", "pairs.train_fraction"),
             f"batch_tokens={training.batch_tokens} exceeds the {rows} training pairs",
             training.batch_tokens > rows,
         ),
         (
-            "training.centre",
+            f"{key}.centre",
             "the untrained control starts at the mean, and so must the SAEs",
             training.centre != "mean",
-        ),
-        (
-            "selection",
-            "a choice among several candidates names the seeds that it looked at",
-            (selection.candidates > 1) != (selection.seeds is not None),
         ),
     )
 
@@ -144,6 +173,9 @@ def shrink(config: KnownCircuitConfig, small: KnownCircuitConfig) -> KnownCircui
     """
     ours = config.transformer
     transformer = taking(small.transformer, ours, "hook", "position", "d_model")
+    if config.saes is not None:
+        # SAEs from files are of their own transformer, and as large as they are.
+        return config
     return derived(taking(config, small, "seeds", "sae", "training"), transformer=transformer)
 
 
@@ -153,9 +185,9 @@ def subject_of(config: KnownCircuitConfig, name: str, digest: str | None, checkp
         "model": {"name": name, "digest": digest},
         "hook": config.transformer.hook,
         "d_model": config.transformer.d_model,
-        "architecture": config.sae.architecture,
-        "d_sae": config.sae.d_sae,
-        "k": config.sae.k,
+        "architecture": config.sae.label,
+        "d_sae": config.sae.width,
+        "k": config.sae.active,
         "checkpoints": list(checkpoints),
     }
 
@@ -172,13 +204,14 @@ def protocol_of(
         key: the key frequencies that this transformer was found to use.
     """
     transformer, circuit = config.transformer, config.circuit
+    has_control = config.saes is None or circuit.control_training is not None
     return {
         "name": PROTOCOL,
         "seeds": list(config.seeds),
         "rows": transformer.p**2,
         "datasets": list(datasets),
         "ks": [],
-        "baseline": {"kind": "random_model", "subject": baseline},
+        "baseline": {"kind": "random_model" if has_control else "none", "subject": baseline},
         "selection": selection_json(config.selection),
         "settings": {
             "extreme_rows": RULE,
@@ -196,14 +229,23 @@ def protocol_of(
             "random_model_seed": circuit.random_model_seed,
             "random_model_initialisation": "TransformerLens",
             "shuffled": "numbers relabelled at random, a permutation per seed",
-            "untrained": "the same SAEs before the first step",
+            **({"untrained": "the same SAEs before the first step"} if config.saes is None else {}),
             "pairs_train_fraction": config.pairs.train_fraction,
             "pairs_seed": config.pairs.seed,
             "activation_precision": "float32",
-            **dataclasses.asdict(config.training),
-            "auxiliary_k": config.sae.auxiliary_k,
+            **_making(config),
         },
     }
+
+
+def _making(config: KnownCircuitConfig) -> Json:
+    """Return what is known of how the SAEs came about."""
+    if config.training is not None and isinstance(config.sae, SaePlan):
+        return {**dataclasses.asdict(config.training), "auxiliary_k": config.sae.auxiliary_k}
+    stated = config.sae.stated if isinstance(config.sae, GivenShape) else {}
+    control = config.circuit.control_training
+    trained = {} if control is None else {f"control_{name}": each for name, each in dataclasses.asdict(control).items()}
+    return {"saes": "from files", **{f"saes_{name}": value for name, value in stated.items()}, **trained}
 
 
 def planned(config: KnownCircuitConfig) -> tuple[Json, Json]:
@@ -225,7 +267,7 @@ STAGE = Stage(
     smoke_config=Path(__file__).resolve().parents[2] / "configs" / "known_circuit" / "smoke.yaml",
     shrink=shrink,
     check=check,
-    recorded=plain,
+    recorded=without_paths,
     needs_network=lambda _: False,
     planned=planned,
     measure=_measure,

@@ -138,7 +138,7 @@ def _subject(config: LayerRoutingConfig, layers: Sequence[TrainedSaes], architec
     """Return SAEs of several layers as one subject; a seed's checkpoint is the digest of its layers' checkpoints."""
     model = layers[0].inputs.model
     entries = [
-        {"seed": seed, "sha256": sequence_sha256(layer.checkpoints[place].sha256 for layer in layers)}
+        {"seed": seed, "sha256": sequence_sha256(layer.digests[place] for layer in layers)}
         for place, seed in enumerate(config.seeds)
     ]
     hook = HOOKS_SEPARATOR.join(layer.inputs.hook for layer in layers)

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 import torch
 
 from gatekit.errors import GatekitError
-from runners.arms.sae_arms import Side, trained_side
-from runners.arms.trained_saes import Activations, artifacts_json, collect, inputs_json, open_source, train
+from runners.arms.sae_arms import Side, candidate_side, known_training_texts
+from runners.arms.trained_saes import Activations, artifacts_json, collect, inputs_json, open_source
 from runners.benchmarks.ood import ShiftedProbe, probe_activations, probe_latents, relative_drop
 from runners.benchmarks.saebench import Arm, encoder_key, pooled
 from runners.benchmarks.saebench_cache import remembered, surrounding_key
@@ -55,10 +55,10 @@ def measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
             that it is probed on, a probe cannot be trained, or fewer than two datasets are left.
     """
     source = open_source(config, environment.device)
-    inputs = collect(source, config, environment)
-    side = trained_side(config, train(inputs, config.sae, config.training, config.seeds, environment, "model"))
-    if side.trained is None or side.subject is None:
-        raise ValueError("the SAEs were not trained here")
+    inputs = collect(source, config, environment, trains=config.training is not None)
+    side = candidate_side(config, inputs, environment)
+    if side.saes is None or side.subject is None:
+        raise ValueError("there is not one SAE per seed")
     slices = _slices(config, inputs, environment)
     dense: dict[str, ShiftedProbe] = {}
     sparse: dict[tuple[str, str], ShiftedProbe] = {}
@@ -92,7 +92,7 @@ def measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
         protocol=protocol_of(config, datasets, left_out, sum(each.texts.left_out for each in kept)),
         measurements=_measurements(config, side, dense, sparse),
         inputs=[*inputs_json([inputs]), *(entry for each in kept for entry in _inputs(each))],
-        artifacts=[*artifacts_json([side.trained], environment), _table(dense, sparse, environment)],
+        artifacts=[*artifacts_json([side.saes], environment), _table(dense, sparse, environment)],
     )
 
 
@@ -102,7 +102,7 @@ def _slices(config: OodConfig, inputs: Activations, environment: RunEnvironment)
     shifted = datasets_with_shift(folder) if takes_all else plan.shifted or ()
     named = [(read_shifted, name, "shifted" if takes_all else f"shifted[{i}]") for i, name in enumerate(shifted)]
     named += [(read_longer, name, f"longer[{i}]") for i, name in enumerate(plan.longer or ())]
-    trained_on = {text.sha256 for text in inputs.source.training.texts}
+    trained_on = known_training_texts(config, inputs.source)
     read = []
     for read_texts, name, key in named:
         with caused_by(plan, key):

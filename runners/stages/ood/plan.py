@@ -21,11 +21,13 @@ from typing import Annotated, Literal
 from runners.config import Bounds
 from runners.places import first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
+    reads_one_hook,
     shrink_saes,
     training_settings,
     width_key,
@@ -73,9 +75,11 @@ class OodConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
-    sae: ArchitecturePlan
-    training: TrainingPlan
+    sae: ArchitecturePlan | GivenShape
+    training: TrainingPlan | None
     shift: ShiftPlan
+    saes: GivenSaesPlan | None = None
+    """SAEs from files, in place of `seeds`, `sae` and `training`."""
     selection: SelectionPlan | None = None
 
 
@@ -112,8 +116,8 @@ def check(config: OodConfig) -> None:
         ),
         (
             "sae.architecture",
-            f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone",
-            config.sae.architecture in ("route", "transcoder"),
+            f"an SAE of architecture '{config.sae.label}' does not read one hook alone",
+            not reads_one_hook(config),
         ),
     )
 

@@ -17,17 +17,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from runners.arms.random_model_plan import RandomModelPlan, check_random_model
 from runners.config import Bounds
 from runners.places import first_repeat, refuse_first
 from runners.saes.architecture_options import ControlKind
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
-from runners.stage.sae_subject import (
-    check_saes,
-    training_settings,
-)
+from runners.stage.sae_subject import check_saes, training_settings
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, RunResult
 
@@ -37,14 +36,16 @@ PROTOCOL = "random_model/1"
 
 @dataclass(frozen=True)
 class ControlPlan:
-    """What the trained SAEs are compared with."""
+    """What the SAEs are compared with."""
 
-    random_model_seed: Annotated[int, Bounds(0, 4294967295)]
-    """Of the re-initialised model's weights."""
     gaussian_draws: Annotated[int, Bounds(1, 1000)]
     """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
     matched_cosine: Annotated[float, Bounds(-1.0, 1.0)]
     """Cosine from which two matched latents count as the same."""
+    random_model_seed: Annotated[int, Bounds(0, 4294967295)] | None = None
+    """Of the weights of the model that is re-initialised here; None where none is."""
+    random_model: RandomModelPlan | None = None
+    """Of SAEs from files; SAEs that are trained here have a control of the same training."""
     extra_controls: tuple[ControlKind, ...] = ()
     """Further arms on the real model (see `runners.saes.controls`), each as long in training as the candidate."""
 
@@ -57,9 +58,11 @@ class RandomModelConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
-    sae: ArchitecturePlan
-    training: TrainingPlan
+    sae: ArchitecturePlan | GivenShape
+    training: TrainingPlan | None
     controls: ControlPlan
+    saes: GivenSaesPlan | None = None
+    """SAEs from files, in place of `seeds`, `sae` and `training`."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -74,33 +77,78 @@ def check(config: RandomModelConfig) -> None:
         GatekitError: `config.together`.
     """
     check_saes(config)
-    extra = config.controls.extra_controls
+    controls = config.controls
+    extra = controls.extra_controls
     repeat = first_repeat(extra)
+    given = config.saes is not None
+    held = isinstance(config.sae, ArchitecturePlan) and config.sae.control is not None
     refuse_first(
         config,
         (f"controls.extra_controls[{repeat}]", "'extra_controls' names one of them twice", repeat is not None),
         (
             ("controls.extra_controls", "sae.control"),
             "'extra_controls' are controls of an SAE that is none itself",
-            bool(extra) and config.sae.control is not None,
+            bool(extra) and held,
+        ),
+        (
+            ("controls.extra_controls", "saes"),
+            "'extra_controls' train as the candidate was trained, which nobody can do for SAEs from files",
+            bool(extra) and given,
+        ),
+        (
+            "controls.random_model",
+            "'random_model' belongs to SAEs from files: those trained here have a control of the same training",
+            controls.random_model is not None and not given,
+        ),
+        (
+            "controls",
+            "'controls' has no 'random_model_seed'",
+            controls.random_model_seed is None and trains_control(config),
+        ),
+        (
+            "controls.random_model_seed",
+            "'random_model_seed' is of a model that is re-initialised here, and none is",
+            controls.random_model_seed is not None and not trains_control(config),
         ),
     )
+    if controls.random_model is not None:
+        check_random_model(config, controls.random_model, "controls.random_model")
 
 
-def protocol_of(config: RandomModelConfig, datasets: Sequence[Json], baseline: Json | None) -> Json:
-    """Return a summary's protocol: what must be equal before two of its numbers are compared."""
+def trains_control(config: RandomModelConfig) -> bool:
+    """Say whether this run trains the SAEs on the re-initialised model."""
+    plan = config.controls.random_model
+    return config.saes is None or (plan is not None and plan.training is not None)
+
+
+def protocol_of(
+    config: RandomModelConfig, datasets: Sequence[Json], baseline: Json | None, control: Json | None = None
+) -> Json:
+    """Return a summary's protocol: what must be equal before two of its numbers are compared.
+
+    Args:
+        config: of the run.
+        datasets: the texts, by digest.
+        baseline: subject of the control's SAEs; None where there are none.
+        control: what is known of how they were made, where it is not the candidate's own recipe.
+    """
+    has_control = config.saes is None or config.controls.random_model is not None
+    drawn = {
+        "random_model_seed": config.controls.random_model_seed,
+        "random_model_initialisation": "the model class's own",
+    }
     return {
         "name": PROTOCOL,
         "seeds": list(config.seeds),
         "rows": config.texts.held_out_tokens,
         "datasets": list(datasets),
         "ks": [],
-        "baseline": {"kind": "random_model", "subject": baseline},
+        "baseline": {"kind": "random_model" if has_control else "none", "subject": baseline},
         # The configuration names one candidate; whoever picks it among several says so in the policy's evidence.
         "selection": {"candidates": 1, "seeds": []},
         "settings": {
-            "random_model_seed": config.controls.random_model_seed,
-            "random_model_initialisation": "the model class's own",
+            **(drawn if trains_control(config) else {}),
+            **(control or {}),
             "gaussian_draws": config.controls.gaussian_draws,
             "matched_cosine": config.controls.matched_cosine,
             "pw_mcc": "signed cosine, Hungarian one to one, all latents",

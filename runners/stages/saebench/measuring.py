@@ -9,7 +9,15 @@ from pathlib import Path
 
 import torch
 
-from runners.arms.sae_arms import Side, arm_from_disk, subject_on_disk, trained_side, untrained_side
+from runners.arms.sae_arms import (
+    Side,
+    arm_from_disk,
+    candidate_side,
+    known_training_texts,
+    subject_on_disk,
+    trained_side,
+    untrained_side,
+)
 from runners.arms.trained_saes import (
     SUBJECT_HOOK,
     Activations,
@@ -25,12 +33,11 @@ from runners.benchmarks.saebench_core import MEASURES, CoreResult, measure_core,
 from runners.benchmarks.saebench_output import write_probing_result
 from runners.digests import file_sha256
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
-from runners.places import caused_by, config_error, derived
+from runners.places import caused_by, derived
 from runners.progress import showing
-from runners.saes.architecture import describe
 from runners.saes.sae import Sae
 from runners.stage.lifecycle import RunEnvironment
-from runners.stage.sae_subject import width_key
+from runners.stage.sae_subject import recipe
 from runners.stages.saebench.plan import KIND, SaebenchConfig, protocol_of
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, RunResult, measurement
@@ -44,8 +51,8 @@ def measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
             a text with the SAEs' training, or a probe cannot be trained.
     """
     source = open_source(config, environment.device)
-    inputs = collect(source, config, environment)
-    candidate = _candidate(config, inputs, environment)
+    inputs = collect(source, config, environment, trains=config.training is not None)
+    candidate = candidate_side(config, inputs, environment)
     baseline = _baseline(config, inputs, candidate, environment)
     names = dataset_names(config.probing, sae_probes_folder())
     bench = Bench(
@@ -55,13 +62,13 @@ def measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
         folder=sae_probes_folder(),
         cache=environment.cache,
         device=environment.device,
-        trained_on=frozenset(text.sha256 for text in source.training.texts) if candidate.trained else frozenset(),
+        trained_on=known_training_texts(config, source),
     )
     dense = config.baseline.kind == "dense_probe"
     arms = tuple({arm.name: arm for arm in (*candidate.arms, *baseline.arms)}.values())
     with showing("probing", len(names) * (len(arms) + dense), "SAEs on datasets") as progress:
         probed = probe_datasets(bench, arms, names, dense=dense, progress=progress)
-    sides = [side.trained for side in (candidate, baseline) if side.trained is not None]
+    sides = [side.saes for side in (candidate, baseline) if side.saes is not None]
     subject = candidate.subject
     if subject is None:
         raise ValueError("the candidate has no subject")
@@ -100,23 +107,6 @@ def label(dataset: str) -> str:
     return dataset.replace(" ", "-")
 
 
-def _candidate(config: SaebenchConfig, inputs: Activations, environment: RunEnvironment) -> Side:
-    if config.checkpoints is None:
-        return trained_side(config, train(inputs, config.sae, config.training, config.seeds, environment, "model"))
-    arms = []
-    for place, (seed, folder) in enumerate(zip(config.seeds, config.checkpoints, strict=True)):
-        key = f"checkpoints[{place}]"
-        arms.append(arm_from_disk(config, key, Path(folder), f"seed-{seed}", inputs.model.name))
-        width = arms[-1].sae.architecture.d_sae
-        if width != config.sae.width:
-            message = f"{Path(folder).name} has {width} latents; the configuration says {config.sae.width}"
-            raise config_error(config, (key, width_key(config.sae)), message, error_id="runner.d_sae")
-    if len({str(describe(arm.sae.architecture)) for arm in arms}) > 1:
-        message = "the checkpoints are not of one architecture and shape"
-        raise config_error(config, "checkpoints", message, error_id="runner.checkpoints")
-    return Side(tuple(arms), subject_on_disk(config, inputs, arms, config.seeds))
-
-
 def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, environment: RunEnvironment) -> Side:
     match config.baseline.kind:
         case "untrained":
@@ -124,11 +114,12 @@ def _baseline(config: SaebenchConfig, inputs: Activations, candidate: Side, envi
                 raise ValueError("no state before training")
             return untrained_side(config, candidate.trained)
         case "random_sae":
-            plan = derived(config.sae, control="frozen_decoder")
-            return trained_side(config, train(inputs, plan, config.training, config.seeds, environment, "random_sae"))
+            shape, training = recipe(config)
+            plan = derived(shape, control="frozen_decoder")
+            return trained_side(config, train(inputs, plan, training, config.seeds, environment, "random_sae"))
         case "public_sae":
             place = Path(str(config.baseline.checkpoint))
-            arm = arm_from_disk(config, "baseline.checkpoint", place, "public", inputs.model.name)
+            arm = arm_from_disk(config, "baseline.checkpoint", place, "public", inputs)
             return Side((arm,) * len(config.seeds), subject_on_disk(config, inputs, [arm], (0,)))
     return Side((), None)
 

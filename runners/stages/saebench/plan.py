@@ -5,7 +5,7 @@ on the SAEs' latents compare with those of the baseline on the same rows, with k
 does not: that the latents mean what the labels name; that another layer, pooling or token budget would give the same;
 or anything about generated text, where the model has no language-model head to measure its loss with.
 
-SAEs are those that the six shared fields describe, or checkpoints from disk (docs/formats.md).
+SAEs are those that the six shared fields describe, or SAEs from files under `saes` (docs/formats.md).
 
 Importing this module is cheap; torch is imported when the run starts.
 """
@@ -19,17 +19,20 @@ from typing import Annotated, Literal
 
 from runners.benchmarks.saebench_plan import CorePlan, ProbingPlan, check_probing, core_settings, probing_settings
 from runners.config import Bounds
-from runners.metrics.extreme_rows import RULE
-from runners.places import refuse_first, taking
+from runners.places import config_error, derived, note, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
-    plain_without_paths,
+    reads_one_hook,
+    shown_name,
     shrink_saes,
     training_settings,
+    width_key,
+    without_paths,
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
@@ -63,12 +66,14 @@ class SaebenchConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
-    sae: ArchitecturePlan
-    training: TrainingPlan
+    sae: ArchitecturePlan | GivenShape
+    training: TrainingPlan | None
     probing: ProbingPlan
     baseline: BaselinePlan
+    saes: GivenSaesPlan | None = None
+    """SAEs from files, in place of `seeds`, `sae` and `training`."""
     checkpoints: tuple[str, ...] | None = None
-    """Folders of SAEs (docs/formats.md), one a seed, measured instead of SAEs trained here; `sae` says their width."""
+    """The older way to say `saes`, one path for each of `seeds`; `training` beside it trains nothing."""
     core: CorePlan | None = None
     """SAEBench's `core` on the held-out text; a model without a causal language-model head says so and goes without."""
     selection: SelectionPlan | None = None
@@ -87,7 +92,7 @@ def check(config: SaebenchConfig) -> None:
     """
     check_saes(config, least_seeds=1)
     check_probing(config.probing, config.sae.width)
-    baseline, given = config.baseline, config.checkpoints is not None
+    baseline = config.baseline
     refuse_first(
         config,
         (
@@ -96,37 +101,55 @@ def check(config: SaebenchConfig) -> None:
             (baseline.kind == "public_sae") != (baseline.checkpoint is not None),
         ),
         (
-            ("checkpoints", "seeds"),
-            "'checkpoints' must be as many as 'seeds'",
-            len(config.checkpoints or config.seeds) != len(config.seeds),
-        ),
-        (
-            ("baseline.kind", "checkpoints"),
-            "SAEs from disk have no state before training to compare with",
-            given and baseline.kind == "untrained",
+            ("baseline.kind", "saes"),
+            f"the baseline '{baseline.kind}' needs the training, which nobody knows of SAEs from files",
+            config.saes is not None and baseline.kind in ("untrained", "random_sae"),
         ),
         (
             "sae.architecture",
-            f"an SAE of architecture '{config.sae.architecture}' does not read one hook alone",
-            config.sae.architecture in ("route", "transcoder"),
+            f"an SAE of architecture '{config.sae.label}' does not read one hook alone",
+            not reads_one_hook(config),
         ),
     )
 
 
-def shrink(config: SaebenchConfig, small: SaebenchConfig) -> SaebenchConfig:
-    """Return the configuration's subject and baseline at the smoke configuration's size; SAEs from disk stay."""
+def resolved(config: SaebenchConfig) -> SaebenchConfig:
+    """Return the configuration with `saes` where it has `checkpoints`: what stands in the summary is what was measured.
+
+    Raises:
+        GatekitError: `config.together`: not as many as seeds, or both keys; `runner.d_sae`: another width in the files.
+    """
     if config.checkpoints is None:
-        return taking(shrink_saes(config, small), small, "probing", "core")
-    return taking(config, small, "texts", "probing", "core")
+        return config
+    seeds, paths = config.seeds, config.checkpoints
+    refuse_first(
+        config,
+        (("checkpoints", "saes"), "'checkpoints' is the older way to say 'saes'", config.saes is not None),
+        (("checkpoints", "seeds"), "'checkpoints' must be as many as 'seeds'", len(paths) != len(seeds)),
+    )
+    # Imported here: it brings torch, which no other configuration needs to be read.
+    from runners.arms.given_saes import read_all
+
+    plan = GivenSaesPlan(dict(zip(seeds, paths, strict=True)))
+    places = {f"seeds[{seed}]": place_of(config, f"checkpoints[{i}]") for i, seed in enumerate(seeds)}
+    note(plan, {key: place for key, place in places.items() if place is not None})
+    _, shape = read_all(plan)
+    if shape.width != config.sae.width:
+        message = f"{Path(paths[0]).name} has {shape.width} latents; the configuration says {config.sae.width}"
+        raise config_error(config, ("checkpoints[0]", width_key(config.sae)), message, error_id="runner.d_sae")
+    return derived(config, saes=plan, sae=shape, training=None, checkpoints=None)
+
+
+def shrink(config: SaebenchConfig, small: SaebenchConfig) -> SaebenchConfig:
+    """Return the configuration's subject and baseline at the smoke configuration's size; SAEs from files stay."""
+    return taking(shrink_saes(config, small), small, "probing", "core")
 
 
 def recorded(config: SaebenchConfig) -> Json:
     """Return the plain form with every folder cut to its name."""
-    plain = plain_without_paths(config)
-    if config.checkpoints is not None:
-        plain["checkpoints"] = [Path(folder).resolve().name for folder in config.checkpoints]
+    plain = without_paths(config)
     if config.baseline.checkpoint is not None:
-        plain["baseline"]["checkpoint"] = Path(config.baseline.checkpoint).resolve().name
+        plain["baseline"]["checkpoint"] = shown_name(config.baseline.checkpoint)
     return plain
 
 
@@ -141,7 +164,6 @@ def protocol_of(
         baseline: subject of the baseline's SAEs, where it has one.
         no_core: why SAEBench's core was asked for and not measured.
     """
-    trained = training_settings(config) if config.checkpoints is None else {"saes": "from disk", "extreme_rows": RULE}
     return {
         "name": PROTOCOL,
         "seeds": list(config.seeds),
@@ -155,7 +177,7 @@ def protocol_of(
             "held_out_tokens": config.texts.held_out_tokens,
             **core_settings(config.core, no_core),
             **probing_settings(config.probing),
-            **trained,
+            **training_settings(config),
         },
     }
 
@@ -176,4 +198,5 @@ STAGE = sae_stage(
     check=check,
     shrink=shrink,
     recorded=recorded,
+    resolved=resolved,
 )

@@ -21,6 +21,7 @@ from typing import Annotated
 from runners.config import Bounds
 from runners.places import config_error
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
@@ -38,6 +39,26 @@ EIGHTHS = {"1_8": 1, "1_4": 2, "1_2": 4}
 
 
 @dataclass(frozen=True)
+class SnapshotsPlan:
+    """SAEs of the same seeds as they were before the first step, and after an eighth, a quarter and half of all."""
+
+    start: GivenSaesPlan | None = None
+    after_1_8: GivenSaesPlan | None = None
+    after_1_4: GivenSaesPlan | None = None
+    after_1_2: GivenSaesPlan | None = None
+
+    def by_point(self) -> dict[str, GivenSaesPlan]:
+        """Return those that are given, by the name of their point: 0, 1_8, 1_4, 1_2."""
+        plans = {"0": self.start, "1_8": self.after_1_8, "1_4": self.after_1_4, "1_2": self.after_1_2}
+        return {name: plan for name, plan in plans.items() if plan is not None}
+
+    @staticmethod
+    def key_of(point: str) -> str:
+        """Return the key of a configuration where a point's SAEs stand."""
+        return "snapshots.start" if point == "0" else f"snapshots.after_{point}"
+
+
+@dataclass(frozen=True)
 class StabilityConfig:
     """Everything that determines the observations, on one device."""
 
@@ -45,8 +66,12 @@ class StabilityConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
-    sae: ArchitecturePlan
-    training: TrainingPlan
+    sae: ArchitecturePlan | GivenShape
+    training: TrainingPlan | None
+    saes: GivenSaesPlan | None = None
+    """SAEs from files, in place of `seeds`, `sae` and `training`."""
+    snapshots: SnapshotsPlan | None = None
+    """Of SAEs from files: the same seeds on their way; what is missing is not measured."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -61,31 +86,42 @@ def check(config: StabilityConfig) -> None:
         GatekitError: `config.together`.
     """
     check_saes(config)
-    if config.training.steps < 8:
+    snapshots = config.snapshots
+    if config.saes is None and snapshots is not None:
+        raise config_error(config, "snapshots", "'snapshots' belong to SAEs from files; these are trained here")
+    for name, plan in (snapshots.by_point() if snapshots is not None else {}).items():
+        if sorted(plan.seeds) != list(config.seeds):
+            raise config_error(config, (f"{SnapshotsPlan.key_of(name)}.seeds", "saes.seeds"), "other seeds than 'saes'")
+    if config.training is not None and config.training.steps < 8:
         message = f"{config.training.steps} steps cannot be looked at after an eighth"
         raise config_error(config, "training.steps", message)
 
 
-def points(config: StabilityConfig) -> dict[str, int]:
+def points(training: TrainingPlan) -> dict[str, int]:
     """Return the steps done at each point between start and end, by its name."""
-    return {name: config.training.steps * eighths // 8 for name, eighths in EIGHTHS.items()}
+    return {name: training.steps * eighths // 8 for name, eighths in EIGHTHS.items()}
 
 
 def protocol_of(config: StabilityConfig, datasets: Sequence[Json]) -> Json:
     """Return a summary's protocol: what must be equal before two of its numbers are compared."""
     from runners.metrics.consistency import METHOD
 
+    known: tuple[str, ...] = ("0", "1_8", "1_4", "1_2")
+    if config.saes is not None:
+        known = () if config.snapshots is None else tuple(config.snapshots.by_point())
+    has_start = "0" in known
+    words = {"0": "0", "1_8": "1/8", "1_4": "1/4", "1_2": "1/2"}
     return {
         "name": PROTOCOL,
         "seeds": list(config.seeds),
         "rows": config.texts.held_out_tokens,
         "datasets": list(datasets),
         "ks": [],
-        "baseline": {"kind": "untrained", "subject": None},
+        "baseline": {"kind": "untrained" if has_start else "none", "subject": None},
         # The configuration names one candidate; whoever picks it among several says so in the policy's evidence.
         "selection": {"candidates": 1, "seeds": []},
         "settings": {
-            "points": "0, 1/8, 1/4, 1/2 and all of the steps",
+            "points": f"{', '.join(words[point] for point in known)} and all of the steps" if known else "the end",
             "pw_mcc": "signed cosine of decoder rows, all latents",
             "pw_mcc_live": "divided by the larger number of live latents",
             "functional_pw_mcc": "cosine of ablation effects over all held-out rows, live latents",

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gatekit.errors import GatekitError
+from runners.arms.saes import Saes
 from runners.arms.scored_arms import ScoredArm, score_arms
 from runners.arms.trained_saes import (
     Source,
@@ -30,6 +31,7 @@ from runners.metrics.lower_bounds import lower_bound_over_pairs
 from runners.places import caused_by, derived, place_of, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.stage.lifecycle import RunEnvironment
+from runners.stage.sae_subject import recipe
 from runners.stage.selection import SelectionPlan
 from runners.stages.transcoder.plan import KIND, SEARCH_CONFIDENCE, TranscoderConfig, conditions, protocol_of
 from runners.summary_writing import Json, RunResult, measurement
@@ -47,6 +49,11 @@ def measure(config: TranscoderConfig, environment: RunEnvironment) -> RunResult:
         GatekitError: model, hooks or texts are not what the configuration says, or the arms are not matched.
     """
     source = open_source(config, environment.device)
+    if config.saes is not None:
+        # Imported here: it brings every architecture of every format, and evidence depends on what was imported for it.
+        from runners.stages.transcoder.given import measure_given
+
+        return measure_given(config, config.saes, source, environment)
     searched: Json = {}
     if config.sweep is not None:
         name, config = _chosen(config, source, environment)
@@ -54,14 +61,14 @@ def measure(config: TranscoderConfig, environment: RunEnvironment) -> RunResult:
             "search_chose": name,
             "search_criterion": f"largest {SEARCH_CONFIDENCE} lower bound of sae_minus_transcoder_chance_corrected",
         }
-    sae, transcoder = arms = _compared(config, source, environment)
+    trained = _trained(config, source, environment)
+    sae, transcoder = _scored(config, *trained, environment)
     with caused_by(config, "sae"):
-        compute = matched_compute(arms)
-    trained = [arm.trained for arm in arms]
+        compute = matched_compute(*trained)
     return RunResult(
-        subject=sae.trained.subject(config),
-        protocol=protocol_of(config, datasets_json(source), transcoder.trained.subject(config), compute | searched),
-        measurements=_measurements(config.seeds, sae, transcoder),
+        subject=sae.saes.subject(config),
+        protocol=protocol_of(config, datasets_json(source), transcoder.saes.subject(config), compute | searched),
+        measurements=measurements_of(config.seeds, sae, transcoder),
         inputs=inputs_json([arm.inputs for arm in trained]),
         artifacts=artifacts_json(trained, environment),
     )
@@ -75,7 +82,8 @@ def _chosen(config: TranscoderConfig, source: Source, environment: RunEnvironmen
     for name, condition in found.items():
         # Checkpoints of the search lie with the summaries of its conditions.
         with TemporaryDirectory() as folder:
-            sae, transcoder = _compared(condition, source, dataclasses.replace(environment, artifacts=Path(folder)))
+            inside = dataclasses.replace(environment, artifacts=Path(folder))
+            sae, transcoder = _scored(condition, *_trained(condition, source, inside), inside)
         differences = [
             ours - theirs
             for ours, theirs in zip(
@@ -90,28 +98,32 @@ def _chosen(config: TranscoderConfig, source: Source, environment: RunEnvironmen
     return best, derived(found[best], places, seeds=config.sweep.confirmation_seeds, selection=selection)
 
 
-def _compared(config: TranscoderConfig, source: Source, environment: RunEnvironment) -> tuple[ScoredArm, ScoredArm]:
-    """Train and score the SAEs and the transcoders of one condition."""
-    shape = config.sae
+def _trained(config: TranscoderConfig, source: Source, environment: RunEnvironment) -> tuple[TrainedSaes, TrainedSaes]:
+    """Train the SAEs and the transcoders of one condition."""
+    shape, training = recipe(config)
     plan = ArchitecturePlan("transcoder", d_sae=shape.width, k=shape.active, auxiliary_k=shape.auxiliary_k or 0)
     plan = taking(plan, shape)  # It stands where the shape does that it is made of.
     ours = collect(source, config, environment)
     theirs = collect(source, config, environment, config.transcoder.input_hook, "transcoder.input_hook")
-    saes = train(ours, shape, config.training, config.seeds, environment, "model")
-    transcoders = train(theirs, plan, config.training, config.seeds, environment, "transcoder", ours)
-    found = score_arms(
-        [saes, transcoders], config.subject.d_model, config.transcoder.gaussian_draws, environment.device
-    )
+    saes = train(ours, shape, training, config.seeds, environment, "model")
+    return saes, train(theirs, plan, training, config.seeds, environment, "transcoder", ours)
+
+
+def _scored(
+    config: TranscoderConfig, saes: Saes, transcoders: Saes, environment: RunEnvironment
+) -> tuple[ScoredArm, ScoredArm]:
+    width, draws = config.subject.d_model, config.transcoder.gaussian_draws
+    found = score_arms([saes, transcoders], width, draws, environment.device)
     return found[0], found[1]
 
 
-def matched_compute(arms: tuple[ScoredArm, ScoredArm]) -> Json:
+def matched_compute(saes: TrainedSaes, transcoders: TrainedSaes) -> Json:
     """Return what either arm took.
 
     Raises:
         GatekitError: it is not the same for both.
     """
-    sae, transcoder = (_compute(arm.trained) for arm in arms)
+    sae, transcoder = (_compute(arm) for arm in (saes, transcoders))
     # Another architecture may have a parameter more, a threshold; anything that could buy capacity is refused.
     if any(abs(sae[name] - transcoder[name]) > PARAMETER_TOLERANCE * sae[name] for name in sae):
         raise GatekitError("transcoder.unmatched", f"the SAE took {sae}, the transcoder {transcoder}")
@@ -130,7 +142,8 @@ def _compute(trained: TrainedSaes) -> Json:
     }
 
 
-def _measurements(seeds: Sequence[int], sae: ScoredArm, transcoder: ScoredArm) -> Json:
+def measurements_of(seeds: Sequence[int], sae: ScoredArm, transcoder: ScoredArm) -> Json:
+    """Return every measure: by pair of seeds, and by seed."""
     ours, theirs = sae.agreement, transcoder.agreement
     per_pair: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
         "sae_minus_transcoder": (ours.scores.pw_mcc, theirs.scores.pw_mcc),

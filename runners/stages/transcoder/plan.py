@@ -24,12 +24,14 @@ from typing import Annotated
 from runners.config import Bounds
 from runners.places import derived, place_of, refuse_first
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import agreement_settings
 from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
+    recipe,
     shrink_saes,
     training_settings,
 )
@@ -45,6 +47,13 @@ SEARCH_CONFIDENCE = 0.95
 """Of the one-sided bounds that conditions are ranked by."""
 
 
+_STARTS = {
+    "sae_encoder": "starts as the decoder's transpose; input centred by b_dec",
+    "transcoder_encoder": "starts apart from the decoder; input not centred",
+}
+"""Of what is trained here; of SAEs and transcoders from files nobody knows it."""
+
+
 @dataclass(frozen=True)
 class TranscoderPlan:
     """What the SAE is compared with."""
@@ -53,6 +62,10 @@ class TranscoderPlan:
     """What the transcoder reads; as wide as the subject's hook."""
     gaussian_draws: Annotated[int, Bounds(1, 1000)]
     """Gaussian dictionaries per seed, for what chance gives at this shape."""
+    saes: GivenSaesPlan | None = None
+    """Beside SAEs from files: transcoders of the same seeds and width, from files too."""
+    training: TrainingPlan | None = None
+    """Beside SAEs from files: how transcoders of their width and L0 are trained here."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +88,15 @@ class TranscoderConfig:
     seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)]
     subject: SubjectPlan
     texts: TextPlan
-    sae: ArchitecturePlan
-    training: TrainingPlan
+    sae: ArchitecturePlan | GivenShape
+    training: TrainingPlan | None
     transcoder: TranscoderPlan
     sweep: TranscoderSweepPlan | None = None
     """None is one condition alone; every condition of a sweep is recorded as such a configuration."""
     selection: SelectionPlan | None = None
     """Of a condition: those that it was looked at with."""
+    saes: GivenSaesPlan | None = None
+    """SAEs from files, in place of `seeds`, `sae` and `training`."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -91,9 +106,10 @@ def main(argv: Sequence[str]) -> int:
 
 def conditions(config: TranscoderConfig) -> list[tuple[str, TranscoderConfig]]:
     """Return name and configuration of every condition of a sweep, on the seeds of the search."""
-    sweep, sae = config.sweep, config.sae
+    sweep = config.sweep
     if sweep is None:
         return []
+    sae, training = recipe(config)
     axes = (sweep.d_saes, sweep.ks, sweep.steps, sweep.learning_rates)
     grid = list(product(*map(enumerate, axes)))
     found = []
@@ -107,7 +123,7 @@ def conditions(config: TranscoderConfig) -> list[tuple[str, TranscoderConfig]]:
         condition = derived(
             config,
             sae=derived(sae, shape_places, d_sae=d_sae, k=k, auxiliary_k=auxiliary_k),
-            training=derived(config.training, training_places, steps=steps, learning_rate=rate),
+            training=derived(training, training_places, steps=steps, learning_rate=rate),
             sweep=None,
             selection=SelectionPlan(len(grid), config.seeds),
         )
@@ -126,19 +142,27 @@ def check(config: TranscoderConfig) -> None:
     Raises:
         GatekitError: `config.together`.
     """
-    sweep = config.sweep
-    label = config.sae.label
+    if config.saes is not None:
+        _check_given(config, config.saes)
+        return
+    sweep, (shape, _) = config.sweep, recipe(config)
+    label = shape.label
     refuse_first(
         config,
         (
+            "transcoder",
+            "'saes' and 'training' of the transcoder belong to SAEs from files: here it trains as the SAEs do",
+            config.transcoder.saes is not None or config.transcoder.training is not None,
+        ),
+        (
             "sae.architecture",
             f"transcoders are TopK ones with as many latents active, which '{label}' does not fix",
-            config.sae.active is None or config.sae.architecture == "route",
+            shape.active is None or shape.architecture == "route",
         ),
         (
             ("sweep", "sae"),
             f"a sweep varies d_sae and k, which '{label}' has not",
-            sweep is not None and None in (config.sae.d_sae, config.sae.k),
+            sweep is not None and None in (shape.d_sae, shape.k),
         ),
     )
     if sweep is not None:
@@ -175,6 +199,36 @@ def check(config: TranscoderConfig) -> None:
         check_saes(condition)
 
 
+def _check_given(config: TranscoderConfig, plan: GivenSaesPlan) -> None:
+    """Refuse values that do not go together with SAEs from files."""
+    ours, theirs = config.transcoder.training, config.transcoder.saes
+    refuse_first(
+        config,
+        (("sweep", "saes"), "a sweep trains its SAEs; these are from files", config.sweep is not None),
+        (
+            "transcoder",
+            "'transcoder' needs 'saes', transcoders of your own, or a 'training' by which ours are made",
+            (ours is None) == (theirs is None),
+        ),
+        (
+            ("transcoder.saes.seeds", "saes.seeds"),
+            "the transcoders must be of the SAEs' seeds",
+            theirs is not None and sorted(theirs.seeds) != sorted(plan.seeds),
+        ),
+        (
+            ("texts", "transcoder.training"),
+            "'texts' has no 'train_tokens' to train the transcoders on",
+            ours is not None and config.texts.train_tokens < 1,
+        ),
+        (
+            ("transcoder.training.batch_tokens", "texts.train_tokens"),
+            "a batch is larger than the training texts",
+            ours is not None and ours.batch_tokens > config.texts.train_tokens,
+        ),
+    )
+    check_saes(config)
+
+
 def shrink(config: TranscoderConfig, small: TranscoderConfig) -> TranscoderConfig:
     """Return the configuration's model and hooks at the smoke configuration's size, as one condition."""
     return derived(shrink_saes(config, small), sweep=None, selection=None)
@@ -202,8 +256,7 @@ def protocol_of(
         "settings": {
             "input_hook": config.transcoder.input_hook,
             "target_hook": config.subject.hook,
-            "sae_encoder": "starts as the decoder's transpose; input centred by b_dec",
-            "transcoder_encoder": "starts apart from the decoder; input not centred",
+            **({} if config.saes is not None else _STARTS),
             **agreement_settings(config.transcoder.gaussian_draws),
             **(compute or {}),
             **training_settings(config),

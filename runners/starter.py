@@ -1,0 +1,262 @@
+"""What `gatekit init --saes` writes for SAEs that lie on disk: configurations, a policy, a claim and a page about them.
+
+All that the files say is taken from them. What they leave unsaid and a run cannot do without is asked for, in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatekit.errors import UsageError
+from runners.arms.given_saes import is_transcoder, read_all
+from runners.saes.given_plan import GivenSaesPlan, GivenShape
+from runners.saes.sae import Sae
+
+SMALL = 1 << 20
+"""Weights of an encoder up to which five SAEs of its shape train in minutes on two cores."""
+HELD_OUT = 4096
+TRAIN = 65_536
+LONGEST = 128
+"""Tokens of a text where neither the files nor the user say a number."""
+
+
+def files_for(
+    paths: Sequence[str], folder: Path, model: str | None, hook: str | None, format: str, threads: int
+) -> dict[str, str]:
+    """Return path below `folder` -> content.
+
+    Args:
+        paths: of the SAEs, one a seed: `PATH`, or `SEED=PATH`; without a seed they are numbered from 0.
+        folder: where all is written, and where the runner is started.
+        model: folder of the language model, or its name on the hub; None where the SAEs' files name it.
+        hook: as TransformerLens names it; None where the SAEs' files name it.
+        format: as of `runners.saes.formats.any_format.read_sae`.
+        threads: for the configuration.
+
+    Raises:
+        UsageError: two SAEs of one seed, fewer than two SAEs, transcoders, or no model or hook that anybody names.
+        GatekitError: as `runners.arms.given_saes.read_all`.
+    """
+    seeds = _seeds(paths)
+    saes, shape = read_all(GivenSaesPlan(dict(seeds), format))
+    sae = next(iter(saes.values()))
+    if is_transcoder(sae):
+        raise UsageError(
+            "these are transcoders, which no first configuration is for", "see docs/runners.md: transcoder"
+        )
+    model = model or sae.stated.model
+    hook = hook or sae.stated.hook
+    if model is None:
+        raise UsageError(
+            "the SAEs' files do not say which model they are of", "give --model FOLDER, or its name on the hub"
+        )
+    if hook is None:
+        raise UsageError("the SAEs' files do not say which hook they read", "give --hook, as TransformerLens names it")
+    named = {seed: _relative(path, folder) for seed, path in seeds.items()}
+    trains = sae.architecture.d_in * sae.architecture.d_sae <= SMALL
+    return {
+        "measure/saes.yaml": _shared(named, format, sae, model, hook, folder, threads, trains),
+        "measure/random_model.yaml": _random_model(trains),
+        "measure/saebench.yaml": _PROBES,
+        "policies/saes.yaml": _policy(shape, hook, trains),
+        "claims.yaml": _CLAIMS.replace("AGREEMENT", "agreement" if trains else "chance"),
+        "evidence/README.md": _readme(sae, shape, model, hook, len(saes), trains),
+    }
+
+
+def _seeds(paths: Sequence[str]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for place, given in enumerate(paths):
+        head, equals, tail = given.partition("=")
+        numbered = bool(equals) and head.isascii() and head.isdecimal()
+        seed, path = (int(head), tail) if numbered else (place, given)
+        if seed in found:
+            raise UsageError(f"two SAEs of seed {seed}: {found[seed]} and {path}", "write SEED=PATH for each")
+        if not Path(path).exists():
+            raise UsageError(f"there is no file or folder '{path}'")
+        found[seed] = path
+    if len(found) < 2:
+        raise UsageError("one SAE says nothing about other seeds", "give at least two, better five, one a seed")
+    return dict(sorted(found.items()))
+
+
+def _relative(path: str, folder: Path) -> str:
+    """Return a path as the runner, started in `folder`, finds it."""
+    return os.path.relpath(Path(path).resolve(), folder.resolve())
+
+
+def _shared(
+    named: dict[int, str], format: str, sae: Sae, model: str, hook: str, folder: Path, threads: int, trains: bool
+) -> str:
+    local = Path(model).is_dir()
+    place = _relative(model, folder) if local else model
+    known_as = sae.stated.model
+    also = ""
+    if local and known_as is not None and Path(known_as).name.casefold() != Path(model).resolve().name.casefold():
+        also = f", known_as: {json.dumps(known_as)}"
+    train = f" train_tokens: {TRAIN}," if trains else ""
+    lines = [
+        "# The SAEs, and what they are measured on. Every file in measure/ takes these keys in.",
+        f"threads: {threads}",
+        "subject:",
+        f"  model: {{source: {'folder' if local else 'hub'}, name: {json.dumps(place)}{also}}}",
+        f"  hook: {hook}",
+        f"  max_tokens_per_text: {sae.stated.context_size or LONGEST}",
+        "# Texts that no probing dataset contains. More held-out tokens cost time only where activations are computed.",
+        f"texts: {{source: sae-probes, seed: 0,{train} held_out_tokens: {HELD_OUT}}}",
+        "saes:",
+        f"  format: {format}",
+        "  # Probes on texts that the SAEs were trained on prove nothing. Name the digests of yours, one a line:",
+        "  # trained_on: training_texts.sha256",
+        "  seeds:",
+        *(f"    {seed}: {json.dumps(path)}" for seed, path in named.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _random_model(trains: bool) -> str:
+    question = (
+        "# Do the SAEs agree across seeds, more than chance and than SAEs on a random model do? Are they healthy?\n"
+    )
+    return f"{question}base: saes.yaml\n{_RANDOM_MODEL if trains else _RANDOM_MODEL_LATER}"
+
+
+_RECIPE = """\
+    training:
+      steps: 256
+      batch_tokens: 512
+      learning_rate: 1.0e-3
+      warmup_fraction: 0.05
+      decay_fraction: 0.2
+      auxiliary_coefficient: 0.03125
+      dead_after_tokens: 32768
+      gradient_clip: 1.0
+      centre: mean
+"""
+
+_RANDOM_MODEL = f"""\
+controls:
+  gaussian_draws: 1
+  matched_cosine: 0.7
+  random_model_seed: 0
+  # SAEs of the same shape on a re-initialised model. Your own are better than ours: name them and their model,
+  # random_model: {{model: {{source: folder, name: ...}}, saes: {{seeds: {{0: ..., 1: ...}}}}}}
+  # and leave random_model_seed out. These are trained here, by a recipe of ours, shorter than yours will have been.
+  random_model:
+{_RECIPE}"""
+
+_RANDOM_MODEL_LATER = """\
+controls:
+  gaussian_draws: 1
+  matched_cosine: 0.7
+  # SAEs of this size train on a GPU. Name your own, trained on a re-initialised model:
+  # random_model: {model: {source: folder, name: ...}, saes: {seeds: {0: ..., 1: ...}}}
+  # or let them be trained here (docs/runners.md); then the policy can ask for pw_mcc_above_control.
+"""
+
+_PROBES = """\
+# Do few latents probe labelled texts as well as all of the model's activations do?
+base: saes.yaml
+probing:
+  datasets: [113_movie_sent, 100_news_fake, 87_glue_cola, 96_spam_is] # or [all], 113 of them
+  split: distinct
+  rows: 200
+  test_fraction: 0.3
+  max_tokens: 64
+  pooling: mean
+  ks: [1, 4, 16]
+  penalty: l1
+  seed: 0
+baseline: {kind: dense_probe}
+"""
+
+_CLAIMS = """\
+# yaml-language-server: $schema=schemas/claims.schema.json
+# The sentences that this repository's documents may state as results. A supported one needs every gate that it names to
+# pass; a pending one needs nothing yet. With a registry, a pull request is judged by what it claims.
+schema: gatekit.claims/1
+rules:
+  documents: [evidence/README.md] # add README.md, "docs/**/*.md" or the paper: where results are stated
+  unregistered_numbers: warn
+  claim_language: warn
+claims:
+  - id: reproducible
+    sentence: The features of our SAEs are reproducible across seeds.
+    status: pending # supported, once `gatekit check` passes
+    policy: saes
+    gates: [AGREEMENT, health]
+"""
+
+
+def _policy(shape: GivenShape, hook: str, trains: bool) -> str:
+    pinned = [f"architecture: {shape.label}", f"d_sae: {shape.width}"]
+    if shape.active is not None:
+        pinned.append(f"k: {shape.active}")
+    gates = "  chance:\n    description: Seeds agree more than directions drawn at random do.\n"
+    gates += "    from: random_model\n    measure: pw_mcc_above_gaussian\n    at_least: 0.0\n"
+    if trains:
+        gates += (
+            "  agreement:\n"
+            "    description: Seeds agree more than SAEs of the same shape on a re-initialised model do.\n"
+            "    from: random_model\n    measure: pw_mcc_above_control\n    at_least: 0.0\n"
+        )
+    l0 = "" if shape.active is None else f"      - {{from: random_model, measure: l0, at_most: {2 * shape.active}}}\n"
+    return f"""\
+# yaml-language-server: $schema=../schemas/policy.schema.json
+# What must hold before a sentence about these SAEs is published. Each gate compares a one-sided confidence bound,
+# recomputed from the raw observations, with its threshold. Edit the thresholds until they say what your claim needs.
+schema: gatekit.policy/1
+id: saes
+description: What must hold before the features of these SAEs are called reproducible.
+subject: {{hook: {hook}, {", ".join(pinned)}}}
+defaults:
+  confidence: 0.95 # one-sided
+  min_seeds: 5 # fewer are inconclusive; `gatekit plan` says how many an effect needs
+  max_age: 90d
+gates:
+{gates}  health:
+    description: The SAEs reconstruct, and their latents are alive.
+    all_of:
+      - {{from: random_model, measure: r2, at_least: 0.5}}
+{l0}      - {{from: random_model, measure: dead_fraction, at_most: 0.2}}
+# Once measure/saebench.yaml was run:
+#  probing:
+#    {{from: saebench, measure: auc_delta, at_least: -0.05}}
+"""
+
+
+def _readme(sae: Sae, shape: GivenShape, model: str, hook: str, seeds: int, trains: bool) -> str:
+    name = Path(model).name if Path(model).is_dir() else model
+    active = "" if shape.active is None else f", k {shape.active}"
+    minutes = (
+        "It trains a control of the same shape on a re-initialised model, in minutes on two cores."
+        if trains
+        else "It trains no control: SAEs of this size take a GPU. measure/random_model.yaml says how to bring one."
+    )
+    return f"""\
+# Evidence
+
+{seeds} SAEs ({shape.label}, {shape.width} latents{active}) of {name} at `{hook}`, read as `{sae.stated.format}`.
+
+| to | run |
+|---|---|
+| measure agreement and health | `gatekit run random_model --config measure/random_model.yaml --out evidence` |
+| measure sparse probes | `gatekit run saebench --config measure/saebench.yaml --out evidence` |
+| judge | `gatekit check` |
+| understand one gate | `gatekit explain health` |
+
+{minutes} Commit summaries, not checkpoints: a summary names those by digest.
+
+## What is claimed
+
+`claims.yaml` registers each sentence, and a document states it between two comments, where it can be checked:
+
+<!-- gatekit:claim reproducible -->
+The features of our SAEs are reproducible across seeds.
+<!-- /gatekit:claim -->
+
+It is pending: nothing has been measured yet.
+"""
