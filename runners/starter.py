@@ -61,7 +61,7 @@ def files_for(
         "measure/saes.yaml": _shared(named, format, sae, model, hook, folder, threads, trains),
         "measure/random_model.yaml": _random_model(trains),
         "measure/saebench.yaml": _PROBES,
-        "policies/saes.yaml": _policy(shape, hook, trains),
+        "policies/saes.yaml": _policy(shape, _shown(model), hook, trains),
         "claims.yaml": _CLAIMS.replace("AGREEMENT", "agreement" if trains else "chance"),
         "evidence/README.md": _readme(sae, shape, model, hook, len(saes), trains),
     }
@@ -88,6 +88,11 @@ def _relative(path: str, folder: Path) -> str:
     return os.path.relpath(Path(path).resolve(), folder.resolve())
 
 
+def _shown(model: str) -> str:
+    """Return what a summary calls the model."""
+    return Path(model).resolve().name if Path(model).is_dir() else model
+
+
 def _shared(
     named: dict[int, str], format: str, sae: Sae, model: str, hook: str, folder: Path, threads: int, trains: bool
 ) -> str:
@@ -95,7 +100,7 @@ def _shared(
     place = _relative(model, folder) if local else model
     known_as = sae.stated.model
     also = ""
-    if local and known_as is not None and Path(known_as).name.casefold() != Path(model).resolve().name.casefold():
+    if local and known_as is not None and Path(known_as).name.casefold() != _shown(model).casefold():
         also = f", known_as: {json.dumps(known_as)}"
     train = f" train_tokens: {TRAIN}," if trains else ""
     lines = [
@@ -191,7 +196,7 @@ claims:
 """
 
 
-def _policy(shape: GivenShape, hook: str, trains: bool) -> str:
+def _policy(shape: GivenShape, model: str, hook: str, trains: bool) -> str:
     pinned = [f"architecture: {shape.label}", f"d_sae: {shape.width}"]
     if shape.active is not None:
         pinned.append(f"k: {shape.active}")
@@ -211,7 +216,7 @@ def _policy(shape: GivenShape, hook: str, trains: bool) -> str:
 schema: gatekit.policy/1
 id: saes
 description: What must hold before the features of these SAEs are called reproducible.
-subject: {{hook: {hook}, {", ".join(pinned)}}}
+subject: {{model: {json.dumps(model)}, hook: {hook}, {", ".join(pinned)}}}
 defaults:
   confidence: 0.95 # one-sided
   min_seeds: 5 # fewer are inconclusive; `gatekit plan` says how many an effect needs
@@ -229,7 +234,6 @@ gates:
 
 
 def _readme(sae: Sae, shape: GivenShape, model: str, hook: str, seeds: int, trains: bool) -> str:
-    name = Path(model).name if Path(model).is_dir() else model
     active = "" if shape.active is None else f", k {shape.active}"
     minutes = (
         "It trains a control of the same shape on a re-initialised model, in minutes on two cores."
@@ -239,7 +243,7 @@ def _readme(sae: Sae, shape: GivenShape, model: str, hook: str, seeds: int, trai
     return f"""\
 # Evidence
 
-{seeds} SAEs ({shape.label}, {shape.width} latents{active}) of {name} at `{hook}`, read as `{sae.stated.format}`.
+{seeds} SAEs of {_shown(model)} at `{hook}`: {shape.label}, {shape.width} latents{active}, read as `{sae.stated.format}`.
 
 | to | run |
 |---|---|

