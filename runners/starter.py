@@ -243,7 +243,7 @@ def _readme(sae: Sae, shape: GivenShape, model: str, hook: str, seeds: int, trai
     return f"""\
 # Evidence
 
-{seeds} SAEs of {_shown(model)} at `{hook}`: {shape.label}, {shape.width} latents{active}, read as `{sae.stated.format}`.
+{seeds} SAEs of {_shown(model)} at `{hook}`: {shape.label}, {shape.width} latents{active} (`{sae.stated.format}`).
 
 | to | run |
 |---|---|
