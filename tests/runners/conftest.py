@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tiny_models import FAMILIES, TinyModel, make_tiny_model
 from tiny_stage import arguments
 
 if TYPE_CHECKING:
@@ -50,6 +51,26 @@ def minilm(minilm_files: ModelFiles) -> Iterator[LanguageModel]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield load(minilm_files, "cpu")
+
+
+@pytest.fixture(scope="session")
+def tiny_models(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, TinyModel]:
+    """The small causal models, by family."""
+    from runners.subjects.text_corpus import shuffled
+
+    texts = [text.text for text in shuffled(corpus, 12)[:1000]]
+    folder = tmp_path_factory.mktemp("tiny-models")
+    return {family: make_tiny_model(family, folder / f"tiny-{family}", texts) for family in FAMILIES}
+
+
+@pytest.fixture(scope="session")
+def tiny_loaded(tiny_models: dict[str, TinyModel]) -> dict[str, LanguageModel]:
+    """The same, as the runners load them."""
+    from runners.subjects.language_model import find_model, load
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {family: load(find_model("folder", str(tiny.folder)), "cpu") for family, tiny in tiny_models.items()}
 
 
 @pytest.fixture

