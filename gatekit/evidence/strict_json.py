@@ -34,6 +34,9 @@ class JsonLimits:
     """Characters of one string or key."""
     number: int = 32
     """Characters of one number literal; the longest shortest-form double has 24."""
+    keep_nonfinite: bool = False
+    """Read the words NaN, Infinity and -Infinity, which other tools write, as those floats instead of refusing them.
+    Whoever sets this refuses them where a number is needed."""
 
 
 JSON_LIMITS = JsonLimits()
@@ -66,6 +69,8 @@ class Document:
     """64 lower-case hex digits, of the raw bytes."""
     size: int
     """Bytes."""
+    nonfinite: int = 0
+    """How many words NaN, Infinity and -Infinity were kept, with `JsonLimits.keep_nonfinite`."""
 
 
 class _Fault:
@@ -110,13 +115,14 @@ def parse_json(data: bytes, name: str, limits: JsonLimits = JSON_LIMITS) -> Docu
     pieces = (_ESCAPE.sub(b"..", data) if b"\\" in data else data).split(b'"')
     _check_structure(data, b"".join(pieces[::2]), name, limits)
     faults: list[_Fault] = []
+    kept: list[float] = []
     try:
-        value = _decoder(faults, limits.number).decode(text)
+        value = _decoder(faults, limits.number, kept if limits.keep_nonfinite else None).decode(text)
     except json.JSONDecodeError as error:
         _raise_syntax(error, name)
     if faults or max(map(len, pieces)) > limits.string or _SURROGATE_ESCAPE.search(data):
         _raise_first_fault(value, name, limits.string)
-    return Document(name, value, hashlib.sha256(data).hexdigest(), len(data))
+    return Document(name, value, hashlib.sha256(data).hexdigest(), len(data), len(kept))
 
 
 def value_pointer(tokens: Iterable[str | int]) -> str:
@@ -235,8 +241,11 @@ def _check_depth(data: bytes, name: str, limit: int) -> None:
             depth -= 1
 
 
-def _decoder(faults: list[_Fault], number_limit: int) -> json.JSONDecoder:
-    """Return a decoder that puts a `_Fault`, also appended to `faults`, wherever the strict rules refuse a value."""
+def _decoder(faults: list[_Fault], number_limit: int, kept: list[float] | None) -> json.JSONDecoder:
+    """Return a decoder that puts a `_Fault`, also appended to `faults`, wherever the strict rules refuse a value.
+
+    With `kept`, the words NaN, Infinity and -Infinity are values, also appended to it.
+    """
 
     def fault(error_id: str, message: str, key: str | None = None) -> _Fault:
         faults.append(_Fault(error_id, message, key))
@@ -272,6 +281,9 @@ def _decoder(faults: list[_Fault], number_limit: int) -> json.JSONDecoder:
         return fault("json.integer_range", f"{literal} is beyond +-(2^53-1), where integers stop being exact")
 
     def parse_constant(literal: str) -> Any:
+        if kept is not None:
+            kept.append(float(literal))
+            return kept[-1]
         return fault("json.nonfinite", f"{literal} is not a number")
 
     return json.JSONDecoder(

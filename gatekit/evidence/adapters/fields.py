@@ -5,6 +5,7 @@ A bool is not a number, a string is not a number, null is not absent unless the 
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -73,7 +74,11 @@ class Field:
 
     def number(self, low: float = -math.inf, high: float = math.inf) -> float:
         """Return a finite number between the two bounds, both included."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not math.isfinite(self.value):
+        if isinstance(self.value, float) and not math.isfinite(self.value):
+            place = Location(self.document.path, pointer=value_pointer(self.tokens))
+            message = f"{_word(self.value)} is not a number, and a measure needs one: nothing was measured here"
+            raise GatekitError("json.nonfinite", message, place)
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self.refuse("type", f"expected a number, found {_word(self.value)}")
         if not low <= self.value <= high:
             raise self.refuse("range", f"{self.value} is outside [{low:g}, {high:g}]")
@@ -165,4 +170,6 @@ def _word(value: Any) -> str:
         return f"the string {value[:40]!r}"
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)  # as the file writes it: NaN, Infinity, -Infinity
     return repr(value)

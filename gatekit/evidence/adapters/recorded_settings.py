@@ -58,9 +58,11 @@ def setting(value: Any) -> str | float | bool | None:
 
 def differing(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     """Return the names of the members that are not the same in both, sorted; one that is missing differs from all."""
-    return sorted(key for key in {*ours, *theirs} if key not in ours or key not in theirs or not _same(ours, theirs, key))
+    return sorted(key for key in {*ours, *theirs} if not _same(ours, theirs, key))
 
 
 def _same(ours: Mapping[str, Any], theirs: Mapping[str, Any], key: str) -> bool:
+    if key not in ours or key not in theirs:
+        return False
     # 1 == True in Python, and a protocol is not the same with either.
     return isinstance(ours[key], bool) == isinstance(theirs[key], bool) and bool(ours[key] == theirs[key])

@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 from gatekit.evidence.adapters.building import named_datasets
-from gatekit.evidence.adapters.fields import Field
+from gatekit.evidence.adapters.recorded_settings import recorded_settings
 from gatekit.evidence.adapters.saebench.measured import (
     EvalScores,
     OwnNumber,
     measured_number,
     not_measured,
+    plain,
     seed_of,
-    shape_of,
     unpathed,
     versions,
 )
+from gatekit.evidence.adapters.saebench.recorded_sae import recorded_sae
 from gatekit.evidence.adapters.saebench.sources import SeedFile
 from gatekit.kinds import INSTALLED
 
@@ -29,6 +30,7 @@ METRICS = {
     "l0": ("sparsity", "l0"),
 }
 
+# What must be there; whatever else the configuration says is recorded too.
 SETTINGS = (
     "batch_size_prompts",
     "context_size",
@@ -37,6 +39,7 @@ SETTINGS = (
     "n_eval_reconstruction_batches",
     "n_eval_sparsity_variance_batches",
 )
+READ_ELSEWHERE = frozenset({"model_name", "dataset", "verbose"})
 
 
 def core_result(source: SeedFile) -> EvalScores:
@@ -54,14 +57,15 @@ def core_result(source: SeedFile) -> EvalScores:
     if alive.value is None:
         raise not_measured(alive)
     own["dead_fraction"] = OwnNumber(1 - measured_number(alive, 0, 1), alive, f"1 - {alive.source}")
-    settings = {name: _setting(config[name]) for name in SETTINGS}
+    for name in SETTINGS:
+        plain(config[name])
     tokens = metrics["token_stats"]
     return EvalScores(
         kind="core",
         file=file,
         documents=(file.document,),
         seed=seed_of(file, source.seed),
-        shape=shape_of(file),
+        shape=recorded_sae(file),
         protocol={
             "name": "saebench.core",
             "rows": tokens["total_tokens_eval_sparsity_variance"].integer(1),
@@ -69,7 +73,7 @@ def core_result(source: SeedFile) -> EvalScores:
             "ks": [],
             "baseline": {"kind": "none", "subject": None},
             "settings": {
-                **settings,
+                **recorded_settings(config, READ_ELSEWHERE),
                 "tokens_of_scores": tokens["total_tokens_eval_reconstruction"].integer(1),
                 "mse_is": "squared error per token, divided by the tokens of a batch",
                 "dataset_sha256_of": "name",
@@ -81,9 +85,3 @@ def core_result(source: SeedFile) -> EvalScores:
         packages=versions(file),
         config={"sae_bench_commit": file["sae_bench_commit_hash"].text()},
     )
-
-
-def _setting(field: Field) -> str | float | bool:
-    if not isinstance(field.value, str | int | float | bool):
-        raise field.refuse("type", "expected a plain value")
-    return field.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.adapters.building import (
@@ -18,11 +19,13 @@ from gatekit.evidence.adapters.building import (
     summary_document,
 )
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions, refuse_kind
+from gatekit.evidence.adapters.recorded_settings import differing
 from gatekit.evidence.adapters.saebench.core import core_result
-from gatekit.evidence.adapters.saebench.measured import EvalScores, RecordedSae
+from gatekit.evidence.adapters.saebench.measured import EvalScores
 from gatekit.evidence.adapters.saebench.probing import SAE_PROBES, SPARSE_PROBING, probing_result
 from gatekit.evidence.adapters.saebench.published_schemas import check_published
 from gatekit.evidence.adapters.saebench.raw_probes import raw_results
+from gatekit.evidence.adapters.saebench.recorded_sae import RecordedSae, same_model
 from gatekit.evidence.adapters.saebench.sources import SeedFile, read_sources
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.strict_json import Document
@@ -128,7 +131,7 @@ def _observed(group: Sequence[EvalScores], subject: Json, subject_path: str, opt
         protocol={**first.protocol, "seeds": seeds, "selection": {"candidates": 1, "seeds": []}},
         measurements=measurements,
         sources=documents,
-        config=first.config,
+        config={**first.config, **_absent(documents)},
         started=started,
         finished=finished,
         packages=first.packages,
@@ -166,29 +169,36 @@ def _by_seed(group: Sequence[EvalScores], subject: Json, subject_path: str) -> d
 def _same_shape(one: EvalScores, subject: Json) -> None:
     """Refuse a file that is visibly about another SAE. The architecture's name is not compared: libraries differ."""
     shape = one.shape
-    for what, recorded, expected in (
+    fields: list[tuple[str, Any, Any]] = [
         ("hook", shape.hook, subject["hook"]),
         ("d_model", shape.d_model, subject["d_model"]),
         ("d_sae", shape.d_sae, subject["d_sae"]),
         ("k", shape.k, shape.k if subject["k"] is None else subject["k"]),
-        ("model", _last(shape.model), _last(subject["model"]["name"])),
-    ):
+    ]
+    name = subject["model"]["name"]
+    if shape.model is not None and not same_model(shape.model, name):
+        fields.append(("model", shape.model, name))
+    for what, recorded, expected in fields:
         if recorded is not None and recorded != expected:
             raise one.file.refuse("contradiction", f"{what} is {recorded!r} here and {expected!r} in the subject")
 
 
-def _last(name: str | None) -> str | None:
-    return None if name is None else name.rpartition("/")[2]
-
-
 def _same_protocol(first: EvalScores, other: EvalScores) -> None:
-    """Refuse seeds that were measured in different ways; they are never averaged."""
-    if first.protocol == other.protocol:
-        return
+    """Refuse seeds that were measured in different ways, or by different versions; they are never averaged."""
     keys = [key for key in first.protocol if key != "settings" and first.protocol[key] != other.protocol[key]]
-    ours, theirs = first.protocol["settings"], other.protocol["settings"]
-    keys += sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
-    raise other.file.refuse("mixed", f"another protocol than {first.file.document.path}: {', '.join(keys)} differ")
+    keys += differing(first.protocol["settings"], other.protocol["settings"])
+    path = first.file.document.path
+    if keys:
+        raise other.file.refuse("mixed", f"another protocol than {path}: {', '.join(keys)} differ")
+    ours, theirs = _evaluator(first), _evaluator(other)
+    if names := differing(ours, theirs):
+        said = "; ".join(f"{name} is {theirs.get(name)!r} here and {ours.get(name)!r} there" for name in names)
+        raise other.file.refuse("mixed", f"another evaluator than {path}: {said}", "measure all seeds by one version")
+
+
+def _evaluator(one: EvalScores) -> Json:
+    """Return which version of which code measured, as far as the file says."""
+    return {**one.packages, **{name: one.config[name] for name in ("sae_bench_commit",) if name in one.config}}
 
 
 def _reported(one: EvalScores, options: ImportOptions) -> ImportedSummary:
@@ -213,7 +223,7 @@ def _reported(one: EvalScores, options: ImportOptions) -> ImportedSummary:
         protocol=protocol,
         measurements=measurements,
         sources=one.documents,
-        config=one.config,
+        config={**one.config, **_absent(one.documents)},
         started=started,
         finished=finished,
         packages=one.packages,
@@ -235,6 +245,16 @@ def _recorded_subject(one: EvalScores) -> Json:
         "k": shape.k,
         "checkpoints": [],
     }
+
+
+def _absent(documents: Sequence[Document]) -> Json:
+    """Return how many numbers each file has as NaN or Infinity, none of them in a measure; nothing where none has."""
+    counts = [
+        {"file": os.path.basename(document.path), "numbers": document.nonfinite}
+        for document in documents
+        if document.nonfinite
+    ]
+    return {"absent": counts} if counts else {}
 
 
 def _documents(group: Sequence[EvalScores]) -> list[Document]:

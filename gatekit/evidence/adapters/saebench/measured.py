@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gatekit.errors import GatekitError
 from gatekit.evidence.adapters.building import Json
 from gatekit.evidence.adapters.fields import Field
+from gatekit.evidence.adapters.saebench.recorded_sae import RecordedSae
 from gatekit.evidence.strict_json import Document
 
 NOT_MEASURED = -1
@@ -24,25 +25,11 @@ class OwnNumber:
 
 
 @dataclass(frozen=True)
-class RecordedSae:
-    """What a result file records about its SAE; None where it does not."""
-
-    model: str | None
-    hook: str | None
-    d_model: int | None
-    d_sae: int | None
-    k: int | None
-    architecture: str | None
-    name: str
-    """Release and id, or what else tells this SAE from another."""
-
-
-@dataclass(frozen=True)
 class EvalScores:
     """One SAE, one eval."""
 
     kind: str
-    """`core`, `sparse_probing` or `sae_probes`."""
+    """The eval: `core`, `sparse_probing`, `sae_probes`, `absorption`, ..."""
     file: Field
     documents: tuple[Document, ...]
     seed: int | None
@@ -57,6 +44,8 @@ class EvalScores:
     """When SAEBench wrote the file, milliseconds since 1970."""
     packages: Mapping[str, str]
     config: Json
+    table: str = "saebench"
+    """The kind of its summary."""
 
 
 def measured_number(field: Field, low: float, high: float) -> float:
@@ -75,33 +64,6 @@ def not_measured(field: Field) -> GatekitError:
     return field.refuse("not_measured", f"{field.value!r} is what SAEBench writes where it measured nothing")
 
 
-def shape_of(file: Field) -> RecordedSae:
-    """Read `sae_cfg_dict`: a flat configuration, or SAELens's with the place in its `metadata`."""
-    config = file["sae_cfg_dict"]
-    place = config if config.get("hook_name") is not None or not config.has("metadata") else config["metadata"]
-    k = config.get("k")
-    architecture = config.get("architecture")
-    return RecordedSae(
-        model=_name_in(place, "model_name"),
-        hook=_name_in(place, "hook_name"),
-        d_model=config["d_in"].integer(1),
-        d_sae=config["d_sae"].integer(1),
-        k=None if k is None else k.integer(1),
-        architecture=architecture.text() if architecture is not None and architecture.value else None,
-        name=_released_as(file) or "unnamed",
-    )
-
-
-def _name_in(place: Field, key: str) -> str | None:
-    found = place.get(key)
-    return None if found is None else found.name()
-
-
-def _released_as(file: Field) -> str:
-    parts = (file.get("sae_lens_release_id"), file.get("sae_lens_id"))
-    return "/".join(part.text() for part in parts if part is not None)
-
-
 def seed_of(file: Field, given: int | None) -> int | None:
     """Return the seed that the user gave, or the one in `sae_cfg_dict`; both must agree."""
     recorded = file["sae_cfg_dict"].get("seed")
@@ -110,6 +72,13 @@ def seed_of(file: Field, given: int | None) -> int | None:
     if given is not None and recorded.seed() != given:
         raise recorded.refuse("contradiction", f"the file was named as seed {given}")
     return recorded.seed()
+
+
+def plain(field: Field) -> str | float | bool:
+    """Return a setting that must be a string, a number, true or false."""
+    if not isinstance(field.value, str | int | float | bool):
+        raise field.refuse("type", "expected a plain value")
+    return field.value
 
 
 def versions(file: Field) -> dict[str, str]:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from gatekit.errors import UsageError
 from gatekit.evidence.adapters.building import Json, named_datasets
 from gatekit.evidence.adapters.fields import Field
+from gatekit.evidence.adapters.recorded_settings import recorded_settings
 from gatekit.evidence.adapters.saebench.measured import (
     EvalScores,
     OwnNumber,
     measured_number,
     not_measured,
+    plain,
     seed_of,
-    shape_of,
     versions,
 )
+from gatekit.evidence.adapters.saebench.recorded_sae import recorded_sae
 from gatekit.evidence.adapters.saebench.sources import SeedFile
 
 
@@ -30,6 +32,9 @@ class Dialect:
     metrics: dict[str, str]
     """Our measure, the metric's name in the file."""
     settings: tuple[str, ...]
+    """What the configuration must say; whatever else it says is recorded too."""
+    read_elsewhere: frozenset[str]
+    """What is no setting: read for something else, or unable to change a number."""
     suffix: str
     """What the eval appends to a dataset's name in its details."""
 
@@ -39,6 +44,9 @@ SPARSE_PROBING = Dialect(
     ks="k_values",
     metrics={"accuracy": "test_accuracy"},
     settings=("random_seed", "probe_train_set_size", "probe_test_set_size", "context_length", "llm_dtype"),
+    read_elsewhere=frozenset(
+        {"model_name", "dataset_names", "k_values", "sae_batch_size", "llm_batch_size", "lower_vram_usage"}
+    ),
     suffix="_results",
 )
 
@@ -47,6 +55,9 @@ SAE_PROBES = Dialect(
     ks="ks",
     metrics={"auc": "test_auc", "accuracy": "test_accuracy", "f1": "test_f1"},
     settings=("random_seed", "reg_type", "setting", "binarize", "baseline_method"),
+    read_elsewhere=frozenset(
+        {"model_name", "dataset_names", "ks", "results_path", "model_cache_path", "include_llm_baseline"}
+    ),
     suffix="",
 )
 
@@ -109,7 +120,7 @@ def probing_result(source: SeedFile, dialect: Dialect, wanted_k: int | None, *, 
         file=file,
         documents=(file.document,),
         seed=seed_of(file, source.seed),
-        shape=shape_of(file),
+        shape=recorded_sae(file),
         protocol={
             "name": f"saebench.{dialect.kind}",
             "rows": _test_rows(config),
@@ -132,13 +143,11 @@ def _test_rows(config: Field) -> int:
 
 
 def _settings(config: Field, dialect: Dialect) -> Json:
-    settings: Json = {}
     for name in dialect.settings:
-        field = config[name]
-        settings[name] = field.boolean() if name == "binarize" else field.value
-        if not isinstance(field.value, str | int | bool):
-            raise field.refuse("type", "expected a plain value")
-    return settings
+        plain(config[name])
+    if "binarize" in dialect.settings:
+        config["binarize"].boolean()
+    return recorded_settings(config, dialect.read_elsewhere)
 
 
 def _details(file: Field, planned: Sequence[str], dialect: Dialect) -> dict[str, Field]:
@@ -165,7 +174,7 @@ def _cell(detail: Field, candidate: str, baseline: str) -> tuple[float, float | 
     score = detail[candidate]
     if score.value is None:
         raise not_measured(score)
-    dense = detail.get(baseline)
+    dense = detail.get(baseline)  # null where no dense probe was trained; NaN is a number that is missing
     return measured_number(score, 0, 1), None if dense is None else measured_number(dense, 0, 1)
 
 

@@ -6,6 +6,7 @@ They say what SAEBench may write, not that it measured: null metrics and -1 pass
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -32,10 +33,20 @@ def check_published(file: Field, eval_type: str) -> None:
     if schema is None:
         return
     validator = jsonschema_rs.Draft202012Validator(schema, retriever=_refuse)
-    errors = sorted(validator.iter_errors(file.value), key=lambda e: (-len(e.instance_path), str(e.instance_path)))
+    value = _finite(file.value) if file.document.nonfinite else file.value
+    errors = sorted(validator.iter_errors(value), key=lambda e: (-len(e.instance_path), str(e.instance_path)))
     if errors:
         place = Field(file.document, tuple(errors[0].instance_path), None)
         raise place.refuse("saebench_schema", f"SAEBench's schema of {eval_type}: {errors[0].message[:200]}")
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with 0 for NaN and Infinity, which a JSON schema knows nothing of; numbers are checked later."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return 0.0 if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @cache

@@ -3,7 +3,7 @@
 The files name the dataset, the hook and how the probes were trained: model, width and seed come from the user.
 
 `num_train` stands in an SAE's entries in the scarcity setting, `frac` in the imbalance setting, neither in the normal
-one; a baseline always has `num_train`. Whatever else an entry holds is a setting too, so that no two settings are mixed.
+one; a baseline always has `num_train`. Whatever else an entry holds is a setting too: no two settings are mixed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from gatekit.errors import GatekitError, Location
 from gatekit.evidence.adapters.building import Json, named_datasets
 from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.adapters.recorded_settings import differing, recorded_settings
-from gatekit.evidence.adapters.saebench.measured import EvalScores, RecordedSae, measured_number
+from gatekit.evidence.adapters.saebench.measured import EvalScores, measured_number
 from gatekit.evidence.adapters.saebench.probing import choose_k
+from gatekit.evidence.adapters.saebench.recorded_sae import RecordedSae
 from gatekit.evidence.adapters.saebench.sources import SeedFile
 
 # Our measure, sae-probes' metric.

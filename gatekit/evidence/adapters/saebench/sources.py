@@ -10,8 +10,9 @@ from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.adapters.fields import Field, root
 from gatekit.evidence.strict_json import JsonLimits, read_json
 
-# One record per latent in core results: 64 MiB hold 200,000 latents.
-LIMITS = JsonLimits(size=64 << 20, values=4_000_000)
+# One record per latent in core results: 64 MiB hold 200,000 latents. SAEBench writes what Python's json writes, so the
+# cosine of a dead latent is the word NaN; `Field.number` refuses it where it falls in a measure.
+LIMITS = JsonLimits(size=64 << 20, values=4_000_000, keep_nonfinite=True)
 
 _SEEDED = re.compile(r"([0-9]{1,10})=(.+)", re.ASCII | re.DOTALL)
 

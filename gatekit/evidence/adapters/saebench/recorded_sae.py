@@ -1,0 +1,141 @@
+"""What a result file records about its SAE: `sae_cfg_dict`, in each of the forms that SAEBench writes.
+
+SAEBench's own SAEs have one flat object. SAELens 6 keeps model and hook in a `metadata` of its own, which SAEBench
+writes as an object or, where the version of SAELens does not turn it into one, as Python's text of it:
+`SAEMetadata({'model_name': 'gpt2', ...})`. That text is read as a literal and never evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from gatekit.evidence.adapters.fields import Field
+
+_METADATA = re.compile(r"SAEMetadata\((\{.*\})\)", re.DOTALL)
+_BLOCK = re.compile(r"blocks\.([0-9]{1,4})\.", re.ASCII)
+
+# TransformerLens loads the same weights under both names.
+_SAME_MODEL = {"gpt2-small": "gpt2"}
+
+
+@dataclass(frozen=True)
+class RecordedSae:
+    """What a result file records about its SAE; None where it does not."""
+
+    model: str | None
+    hook: str | None
+    d_model: int | None
+    d_sae: int | None
+    k: int | None
+    architecture: str | None
+    name: str
+    """Release and id, or what else tells this SAE from another."""
+    trained_on: str | None = None
+    """The model that the SAE was trained on, where the one that was evaluated is a tuned form of it."""
+
+
+def recorded_sae(file: Field, *, tuned: bool = False) -> RecordedSae:
+    """Read `sae_cfg_dict` and what it must agree with.
+
+    Args:
+        file: the result file.
+        tuned: whether the evaluated model may be a tuned form of the SAE's own (`gemma-2-2b-it` of `gemma-2-2b`).
+
+    Raises:
+        GatekitError: `adapter.contradiction`: model or layer differ between two places of the file; `adapter.type`,
+            `adapter.name`, `adapter.metadata`.
+    """
+    config = file["sae_cfg_dict"]
+    place = config if config.get("hook_name") is not None or not config.has("metadata") else _metadata(config)
+    k = config.get("k")
+    architecture = config.get("architecture")
+    if architecture is None or not architecture.value:
+        architecture = config.get("architecture_str")
+    hook = _name_in(place, "hook_name")
+    _same_layer(place, hook)
+    model, trained_on = _model(file, place, tuned=tuned)
+    return RecordedSae(
+        model=model,
+        hook=hook,
+        d_model=config["d_in"].integer(1),
+        d_sae=config["d_sae"].integer(1),
+        k=None if k is None else k.integer(1),
+        architecture=architecture.text() if architecture is not None and architecture.value else None,
+        name=_released_as(file) or "unnamed",
+        trained_on=trained_on,
+    )
+
+
+def same_model(one: str, other: str) -> bool:
+    """True when two names are of one model: owners and upper case differ between tools, weights do not."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    last = name.rpartition("/")[2].lower()
+    return _SAME_MODEL.get(last, last)
+
+
+def _model(file: Field, place: Field, *, tuned: bool) -> tuple[str | None, str | None]:
+    """Return the model that was evaluated, and the one that the SAE was trained on where that is another."""
+    recorded = place.get("model_name")
+    loaded = file["eval_config"].get("model_name") if file.has("eval_config") else None
+    if loaded is None or not loaded.value:
+        return (None if recorded is None else recorded.name()), None
+    if recorded is None or same_model(loaded.name(), recorded.name()):
+        return (loaded if recorded is None else recorded).name(), None
+    if tuned and _plain(loaded.name()).startswith(_plain(recorded.name()) + "-"):
+        return loaded.name(), recorded.name()
+    raise loaded.refuse("contradiction", f"{loaded.value!r} was evaluated, the SAE is of {recorded.value!r}")
+
+
+def _same_layer(place: Field, hook: str | None) -> None:
+    layer = place.get("hook_layer")
+    match = _BLOCK.match(hook or "")
+    if layer is not None and match and layer.integer(-1) != int(match[1]):
+        raise layer.refuse("contradiction", f"layer {layer.value} here, and {hook!r} is the hook")
+
+
+def _metadata(config: Field) -> Field:
+    """Return `metadata` as an object, whichever way it is written; without one, the configuration itself."""
+    found = config.get("metadata")
+    if found is None:
+        return config
+    if isinstance(found.value, dict):
+        return found
+    match = _METADATA.fullmatch(found.text())
+    if match is None:
+        raise found.refuse("metadata", f"{found.value[:40]!r} is not SAELens's text of its metadata")
+    return Field(found.document, found.tokens, _literal(found, match[1]))
+
+
+def _literal(found: Field, text: str) -> dict[str, Any]:
+    """Return the members of a Python dictionary that are literals; a value of another type is left out."""
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = None
+    if not isinstance(tree, ast.Dict):
+        raise found.refuse("metadata", "SAELens's text of its metadata cannot be read")
+    members: dict[str, Any] = {}
+    for key, value in zip(tree.keys, tree.values, strict=True):
+        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+            raise found.refuse("metadata", "SAELens's text of its metadata has a key that is no string")
+        if key.value in members:
+            raise found.refuse("metadata", f"SAELens's text of its metadata has {key.value[:40]!r} twice")
+        if isinstance(value, ast.Constant) and isinstance(value.value, str | int | float | None):
+            members[key.value] = value.value
+    return members
+
+
+def _name_in(place: Field, key: str) -> str | None:
+    found = place.get(key)
+    return None if found is None else found.name()
+
+
+def _released_as(file: Field) -> str:
+    parts = (file.get("sae_lens_release_id"), file.get("sae_lens_id"))
+    return "/".join(part.text() for part in parts if part is not None)
