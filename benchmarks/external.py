@@ -62,7 +62,8 @@ def measure(saes: int, threads: int) -> list[Timing]:
     from runners.saes.sae import Sae
     from runners.saes.topk import TopK
     from runners.seeding import generator
-    from runners.subjects.language_model import find_model, load
+    from runners.subjects.language_model import load
+    from runners.subjects.model_files import find_model
     from runners.subjects.text_corpus import sae_probes_folder
 
     fix_arithmetic(threads)

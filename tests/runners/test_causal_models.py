@@ -115,7 +115,8 @@ def test_a_tokeniser_that_pads_on_the_left_gives_the_same_rows(tiny_models, tiny
     import shutil
     from contextlib import nullcontext
 
-    from runners.subjects.language_model import find_model, load
+    from runners.subjects.language_model import load
+    from runners.subjects.model_files import find_model
 
     folder = tmp_path / Path(tiny_models[family].folder).name
     shutil.copytree(tiny_models[family].folder, folder)

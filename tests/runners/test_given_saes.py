@@ -357,7 +357,8 @@ def reinitialised_folder(below: Path) -> Path:
     import copy
 
     from runners.seeding import derive_seed
-    from runners.subjects.language_model import find_model, load
+    from runners.subjects.language_model import load
+    from runners.subjects.model_files import find_model
 
     files = find_model("package", MODEL)
     original = load(files, "cpu").bridge.original_model

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from gatekit.errors import GatekitError
-from runners.subjects.language_model import activations, find_model, load, load_reinitialised, tokenize
+from runners.subjects.language_model import activations, load, load_reinitialised, tokenize
+from runners.subjects.model_files import find_model
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 

@@ -22,7 +22,8 @@ from runners.saes.topk import TopK
 from runners.seeding import generator
 from runners.stages.saebench import plan as saebench
 from runners.subjects.activation_store import TokenSet
-from runners.subjects.language_model import LanguageModel, ModelFiles, find_model, load, tokenize
+from runners.subjects.language_model import LanguageModel, load, tokenize
+from runners.subjects.model_files import ModelFiles, find_model
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 

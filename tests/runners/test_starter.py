@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from runners.saes.formats import sae_lens
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
-from runners.subjects.language_model import find_model
+from runners.subjects.model_files import find_model
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
