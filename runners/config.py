@@ -181,9 +181,19 @@ def _load(path: Path, named_at: Location | None = None) -> tuple[_Reading, Any]:
         raise GatekitError("config.syntax", str(error).split("\n")[0], Location(str(path))) from None
 
 
+ABSENT_WHERE_NONE = {"plain": "absent where none"}
+"""Metadata of a field that came later than configurations without it: `field(default=None, metadata=...)`. Those keep
+their plain form, and with it their digest."""
+
+
 def plain(config: Any) -> dict[str, Any]:
-    """Return a configuration as JSON data, tuples as lists and absent options as null."""
-    return {member.name: _plain_value(getattr(config, member.name)) for member in fields(config)}
+    """Return a configuration as JSON data, tuples as lists and absent options as null, or absent as said above."""
+    values = {member: getattr(config, member.name) for member in fields(config)}
+    return {
+        member.name: _plain_value(value)
+        for member, value in values.items()
+        if value is not None or member.metadata != ABSENT_WHERE_NONE
+    }
 
 
 def _plain_value(value: Any) -> Any:
