@@ -25,6 +25,7 @@ from runners.saes.identity import sae_sha256
 from runners.saes.sae import Sae
 from runners.saes.stated_facts import StatedFacts
 from runners.stage.sae_subject import SaeConfig, subject_json
+from runners.subjects.language_model import begins_with_bos
 from runners.summary_writing import Json
 
 _TRAINING_FACTS = ("format", "dataset", "context_size", "prepend_bos", "normalisation", "stored_as")
@@ -232,14 +233,18 @@ def check_use(
         raise config_error(config, (key, "subject.d_model"), message, error_id="runner.d_model")
     target_hook = None if targets is None else targets.hook
     names = (inputs.model.name, known_as or config.subject.model.known_as or inputs.model.name)
-    use = Use(tuple(dict.fromkeys(names)), inputs.hook, config.subject.max_tokens_per_text, target_hook)
+    tokens, begins = config.subject.max_tokens_per_text, begins_with_bos(inputs.model)
+    use = Use(tuple(dict.fromkeys(names)), inputs.hook, tokens, target_hook, begins)
     differing = contradictions(sae.stated, use)
     if differing:
         keys = (key, *dict.fromkeys(_BESIDE[one.about] for one in differing if one.about in _BESIDE))
         message = f"{name} {'; it '.join(one.message for one in differing)}"
-        remedy = "if it is the same model under another name, say 'known_as' beside it"
-        wrong_model = any(one.about == "model" for one in differing)
-        raise config_error(config, keys, message, remedy if wrong_model else None, error_id="runner.stated_use")
+        remedies = {
+            "model": "if it is the same model under another name, say 'known_as' beside it",
+            "beginning": f"say 'prepend_bos: {str(not begins).lower()}' in 'subject'",
+        }
+        remedy = "; ".join(dict.fromkeys(remedies[one.about] for one in differing if one.about in remedies))
+        raise config_error(config, keys, message, remedy or None, error_id="runner.stated_use")
 
 
 def is_transcoder(sae: Sae) -> bool:

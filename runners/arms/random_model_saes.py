@@ -14,7 +14,7 @@ from runners.places import caused_by, config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig
-from runners.subjects.language_model import load
+from runners.subjects.language_model import load_like
 from runners.subjects.model_files import find_model
 from runners.summary_writing import Json
 
@@ -104,7 +104,7 @@ def _given_source(config: SaeConfig, plan: RandomModelPlan, key: str, source: So
         message = "the re-initialised model is the model itself"
         raise config_error(config, place, message, error_id="runner.control")
     with caused_by(config, f"{key}.model.name"):
-        return replace(source, files=files, model=load(files, source.model.device))
+        return replace(source, files=files, model=load_like(files, source.model))
 
 
 def _check_same_shape(config: SaeConfig, key: str, candidate: GivenSaes, control: GivenSaes) -> None:

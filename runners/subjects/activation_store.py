@@ -215,8 +215,9 @@ def _batches(texts: Sequence[TokenizedText]) -> list[list[int]]:
 def _padded(texts: Sequence[TokenizedText], model: LanguageModel) -> tuple[torch.Tensor, torch.Tensor]:
     """Return token ids and attention mask, (texts, longest) int64, padded on the right."""
     longest = max(len(text.ids) for text in texts)
-    # Padding is masked out, so any id serves where the tokeniser has none for it.
+    # Padding is masked out, so any id serves where the tokeniser has none for it, or one that the model does not know.
     padding = model.tokenizer.pad_token_id or 0
+    padding = padding if padding < model.embeddings else 0
     ids = torch.full((len(texts), longest), padding, dtype=torch.long)
     mask = torch.zeros((len(texts), longest), dtype=torch.long)
     for row, text in enumerate(texts):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from gatekit.errors import GatekitError, Location
 from runners.digests import tensors_sha256
 from runners.seeding import derive_seed
 from runners.subjects.model_files import ModelFiles
+
+_VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges*", "*.tiktoken")
+"""Files that hold the vocabulary of a tokeniser."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,18 @@ class LanguageModel:
     tokenizer: Any
     bridge: Any
     device: str
+    prepend_bos: bool | None = None
+    """Whether texts begin with the token for a beginning; None leaves that to the tokeniser."""
+
+    @property
+    def network(self) -> Any:
+        """The model as transformers knows it."""
+        return self.bridge.original_model
+
+    @property
+    def embeddings(self) -> int:
+        """Number of tokens that the model knows."""
+        return int(self.network.get_input_embeddings().weight.shape[0])
 
 
 @dataclass(frozen=True)
@@ -47,18 +62,87 @@ def load(files: ModelFiles, device: str) -> LanguageModel:
     """Load the trained model.
 
     Raises:
-        GatekitError: `runner.model_unusable`: the libraries cannot read its files, or do not know its architecture.
+        GatekitError: `runner.model_unusable`: the libraries cannot read its files, or do not know its architecture;
+            `runner.tokenizer_missing`: there is no tokeniser among them.
     """
     from safetensors import SafetensorError
 
     try:
         bridge = _boot(files.folder, device)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
+        if not any(next(files.folder.glob(pattern), None) for pattern in _VOCABULARIES):
+            raise _no_tokenizer(files) from error
         # The libraries' messages go on for lines, and name folders of this machine.
         said = str(error).split("\n")[0].replace(str(files.folder), files.folder.name)
         message = f"the model '{files.name}' cannot be loaded: {type(error).__name__}: {said}"
         raise GatekitError("runner.model_unusable", message, Location(str(files.folder))) from error
-    return _wrap(files, files.name, files.digest, bridge, device)
+    model = _wrap(files, files.name, files.digest, bridge, device)
+    _check_tokenizer(files, model)
+    return model
+
+
+def load_like(files: ModelFiles, other: LanguageModel) -> LanguageModel:
+    """Load a trained model the way another one is loaded, so that both read the same tokens.
+
+    Raises:
+        GatekitError: as `load` and `with_beginning`.
+    """
+    return with_beginning(load(files, other.device), other.prepend_bos)
+
+
+def with_beginning(model: LanguageModel, prepend_bos: bool | None) -> LanguageModel:
+    """Return the model with texts that begin as an SAE's training texts did.
+
+    Args:
+        model: as loaded.
+        prepend_bos: as of `LanguageModel`.
+
+    Raises:
+        GatekitError: `runner.prepend_bos`: the model has no token for the beginning.
+    """
+    if prepend_bos and _beginning(model) is None:
+        raise GatekitError("runner.prepend_bos", f"{model.name} has no token for the beginning of a text")
+    return replace(model, prepend_bos=prepend_bos)
+
+
+def _beginning(model: LanguageModel) -> int | None:
+    """Return the token that texts may begin with; None where the model knows none."""
+    # [CLS] is what models of BERT's kind begin with; TransformerLens names them another one that they do not know.
+    cls = getattr(model.tokenizer, "cls_token_id", None)
+    found = (cls, model.tokenizer.bos_token_id)
+    return next((token for token in found if token is not None and token < model.embeddings), None)
+
+
+def begins_with_bos(model: LanguageModel) -> bool:
+    """Say whether texts begin with the token for a beginning."""
+    return _begins(model) if model.prepend_bos is None else model.prepend_bos
+
+
+def _begins(model: LanguageModel) -> bool:
+    """Say whether the tokeniser begins a text with the token for that."""
+    encoded = model.tokenizer("a", return_special_tokens_mask=True)
+    return bool(encoded["special_tokens_mask"][0]) and encoded["input_ids"][0] == _beginning(model)
+
+
+def _check_tokenizer(files: ModelFiles, model: LanguageModel) -> None:
+    """Refuse a tokeniser that was made of nothing, as transformers makes some where a folder has none.
+
+    Raises:
+        GatekitError: `runner.tokenizer_missing`.
+    """
+    tokenizer = model.tokenizer
+    words = [] if tokenizer is None else tokenizer("The quick brown fox", add_special_tokens=False)["input_ids"]
+    if not set(words) - {getattr(tokenizer, "unk_token_id", None)}:
+        raise _no_tokenizer(files)
+
+
+def _no_tokenizer(files: ModelFiles) -> GatekitError:
+    return GatekitError(
+        "runner.tokenizer_missing",
+        f"the model '{files.name}' has no tokeniser: there is no vocabulary in its folder",
+        Location(str(files.folder)),
+        "put the tokeniser's files there: tokenizer.json and tokenizer_config.json",
+    )
 
 
 def load_reinitialised(files: ModelFiles, trained: LanguageModel, seed: int) -> LanguageModel:
@@ -66,14 +150,15 @@ def load_reinitialised(files: ModelFiles, trained: LanguageModel, seed: int) -> 
 
     Its digest is over the drawn weights, so that another seed, or another library's initialisation, is another model.
     """
-    original = trained.bridge.original_model
+    original = trained.network
     with torch.random.fork_rng(devices=[]):
         # The model class draws from the global generator and takes no other.
         torch.manual_seed(derive_seed("reinitialised model", seed))
         twin = type(original)(copy.deepcopy(original.config)).eval()
     digest = tensors_sha256(twin.state_dict())
     bridge = _boot(files.folder, trained.device, hf_model=twin.to(trained.device))
-    return _wrap(files, f"{files.name}+reinitialised-{seed}", digest, bridge, trained.device)
+    twin_model = _wrap(files, f"{files.name}+reinitialised-{seed}", digest, bridge, trained.device)
+    return replace(twin_model, prepend_bos=trained.prepend_bos)
 
 
 def _boot(folder: Path, device: str, **options: Any) -> Any:
@@ -104,19 +189,35 @@ def tokenize(
     """Tokenise as the model's own tokeniser does, special tokens included, cut to `max_tokens`.
 
     Special tokens stay in the input, where the model expects them, and their activations are not used: they stand in
-    every text at the same place, so that a large share of the rows would be near copies.
+    every text at the same place, so that a large share of the rows would be near copies. The token for the beginning
+    is left out or put there where `model.prepend_bos` says so.
+
+    Raises:
+        GatekitError: `runner.tokenizer`: a token that the model does not know.
     """
+    bos, known = _beginning(model), model.embeddings
+    # What is left out or put there afterwards.
+    change = int(model.prepend_bos) - int(_begins(model)) if model.prepend_bos is not None else 0
     encoded = model.tokenizer(
         list(texts),
         truncation=True,
-        max_length=max_tokens,
+        max_length=max(1, max_tokens - change),
         padding=False,
         return_attention_mask=False,
         return_special_tokens_mask=True,
     )
     tokenized = []
     for digest, ids, special in zip(digests, encoded["input_ids"], encoded["special_tokens_mask"], strict=True):
-        kept = tuple(position for position, added in enumerate(special) if not added)
+        added = list(map(bool, special))
+        if change < 0:
+            ids, added = ids[1:], added[1:]
+        elif change > 0:
+            ids, added = [bos, *ids][:max_tokens], [True, *added][:max_tokens]
+        unknown = max(ids, default=0)
+        if unknown >= known:
+            message = f"the tokeniser gives token {unknown}; {model.name} knows {known} tokens"
+            raise GatekitError("runner.tokenizer", message, remedy="take the tokeniser that the model was trained with")
+        kept = tuple(position for position, is_added in enumerate(added) if not is_added)
         tokenized.append(TokenizedText(digest, tuple(ids), kept))
     return tokenized
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from model_outputs import BLOCKS, TEXTS, close, network_of, outputs_of
 from tiny_models import FAMILIES, LAYERS
 
 from runners.progress import Silent
@@ -17,40 +15,6 @@ from runners.subjects.activation_store import TokenSet, store_activations
 from runners.subjects.language_model import activations, tokenize
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore"), pytest.mark.parametrize("family", FAMILIES)]
-
-BLOCKS = {"gpt2": "transformer.h", "llama": "model.layers"}
-# Not as long as each other, and the shortest between the longer ones.
-TEXTS = (
-    "The borough of Queens lies in the east.",
-    "a",
-    "Sparse autoencoders find directions in activations, or so it is claimed by those who train them.",
-    "Rivers",
-)
-
-
-def network_of(tiny_models, family) -> Any:
-    """The model as transformers itself loads it."""
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(tiny_models[family].folder).eval()
-
-
-@contextmanager
-def outputs_of(network: Any, path: str) -> Iterator[list[torch.Tensor]]:
-    """Yield a list that fills with what this module returns."""
-    found: list[torch.Tensor] = []
-
-    def catch(_module: object, _inputs: object, output: Any) -> None:
-        found.append(output[0] if isinstance(output, tuple) else output)
-
-    handle = network.get_submodule(path).register_forward_hook(catch)
-    yield found
-    handle.remove()
-
-
-def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
-    """Equal to a hundred thousandth of the largest value, in single precision."""
-    torch.testing.assert_close(ours, theirs, atol=1e-5 * float(theirs.abs().max()), rtol=0)
 
 
 def padded(texts: list[tuple[int, ...]], side: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,13 +23,15 @@ class Use:
     """Most tokens per text."""
     target_hook: str | None = None
     """What a transcoder is to predict; None for an SAE, which predicts its own input."""
+    begins: bool | None = None
+    """Whether texts begin with the token for a beginning; None where that is not known."""
 
 
 @dataclass(frozen=True)
 class Contradiction:
     """One thing in which the checkpoint and its use differ."""
 
-    about: Literal["model", "hook", "context", "loading"]
+    about: Literal["model", "hook", "context", "beginning", "loading"]
     message: str
     """Names both."""
 
@@ -38,8 +40,7 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     """Return all in which a use differs from what the checkpoint says of itself.
 
     What it leaves unsaid differs in nothing. A shorter context than the SAE was trained on is no contradiction, a
-    longer one is. Models are loaded without any processing of their weights, and texts with the special tokens of their
-    tokeniser; an SAE that needs it otherwise cannot be used.
+    longer one is. Models are loaded without any processing of their weights; an SAE that needs it cannot be used.
     """
     found: list[Contradiction] = []
     if stated.model is not None and not {_name(stated.model)} & {_name(model) for model in use.models}:
@@ -55,9 +56,12 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     if stated.context_size is not None and use.max_tokens > stated.context_size:
         message = f"was trained on texts of {stated.context_size} tokens; texts here have up to {use.max_tokens}"
         found.append(Contradiction("context", message))
-    if stated.prepend_bos is False:
-        message = "was trained without a token for the beginning; texts here have their tokeniser's special tokens"
-        found.append(Contradiction("loading", message))
+    if stated.prepend_bos is False and use.begins is not False:
+        message = "was trained without a token for the beginning; texts here begin with one"
+        found.append(Contradiction("beginning", message))
+    if stated.prepend_bos is True and use.begins is False:
+        message = "was trained with a token for the beginning; texts here have none"
+        found.append(Contradiction("beginning", message))
     for name, value in stated.model_settings.items():
         if value is not False and value is not None:
             message = f"needs the model loaded with {name} {value!r}; models here are loaded without processing"

@@ -37,7 +37,7 @@ def test_one_model_may_have_two_names(one: str, other: str):
         (StatedFacts(head=3), "hook", ["head 3 alone"]),
         (StatedFacts(target_hook="blocks.12.hook_mlp_out"), "hook", ["predicts 'blocks.12.hook_mlp_out'"]),
         (StatedFacts(context_size=64), "context", ["64 tokens", "up to 128"]),
-        (StatedFacts(prepend_bos=False), "loading", ["without a token for the beginning"]),
+        (StatedFacts(prepend_bos=False), "beginning", ["without a token for the beginning"]),
         (StatedFacts(model_settings={"center_writing_weights": True}), "loading", ["center_writing_weights True"]),
     ],
 )
@@ -49,4 +49,4 @@ def test_what_differs_is_told_with_both_named(stated: StatedFacts, about: str, w
 
 def test_all_that_differs_is_told():
     stated = StatedFacts(model="gpt2", hook="blocks.1.hook_resid_pre", prepend_bos=False)
-    assert [one.about for one in contradictions(stated, HERE)] == ["model", "hook", "loading"]
+    assert [one.about for one in contradictions(stated, HERE)] == ["model", "hook", "beginning"]
