@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 BUILT_IN = (
     *("ablation", "adaptive_l0", "cebench", "consistency", "frontier", "known_circuit", "layer_routing", "ood"),
-    *("random_model", "saebench", "scaling", "stability", "transcoder"),
+    *("random_model", "saebench", "saebench_absorption", "saebench_autointerp", "saebench_ravel", "saebench_scr"),
+    *("saebench_tpp", "saebench_unlearning", "scaling", "stability", "transcoder"),
 )
 """Each is a module of `gatekit.kinds.built_in` that is imported when its kind is asked for."""
 

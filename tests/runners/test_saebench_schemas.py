@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from saebench_results import RESULTS
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.adapters import ImportOptions, import_summaries
@@ -35,3 +36,13 @@ def test_the_installed_schema_refuses_a_metric_that_is_a_string(tmp_path: Path) 
     path.write_text(json.dumps(value))
     with pytest.raises(GatekitError, match="SAEBench's schema of core"):
         import_summaries("saebench", [str(path)], ImportOptions())
+
+
+@pytest.mark.parametrize("kind", sorted(RESULTS))
+def test_the_files_that_our_tests_make_follow_the_installed_schemas(tmp_path: Path, kind: str) -> None:
+    value = RESULTS[kind](1)
+    assert _installed(value["eval_type_id"]) is not None
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(value))
+    (source,) = read_sources([str(path)])
+    check_published(source.file, value["eval_type_id"])

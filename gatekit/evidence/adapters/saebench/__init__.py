@@ -1,4 +1,4 @@
-"""SAEBench 0.6: core, sparse probing and sae-probes results, with the observations behind their means.
+"""SAEBench 0.6: the results of every eval, and sae-probes' own, with the observations behind their means.
 
 One result file is one SAE, and one SAE is one seed: name files as `SEED=FILE` where their `sae_cfg_dict` has no seed.
 With `subject` (the model's digest and a checkpoint per seed) the files of one eval become one summary with an
@@ -12,6 +12,9 @@ own dataset; the mean over datasets that SAEBench prints beside it covers every 
 
 Where sae-bench is installed, files are first checked against the JSON Schemas that it ships (none for sae-probes);
 elsewhere only the fields that are read are checked. Either way the same file gives the same summary.
+
+Every member of a file's configuration is a setting of the protocol but those that an eval lists as `read_elsewhere`;
+files that differ in one, or in the evaluator's version, are never one summary.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from gatekit.evidence.adapters.building import (
     summary_document,
 )
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions, refuse_kind
+from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.adapters.recorded_settings import differing
 from gatekit.evidence.adapters.saebench.core import core_result
 from gatekit.evidence.adapters.saebench.measured import EvalScores
@@ -26,12 +27,14 @@ from gatekit.evidence.adapters.saebench.probing import SAE_PROBES, SPARSE_PROBIN
 from gatekit.evidence.adapters.saebench.published_schemas import check_published
 from gatekit.evidence.adapters.saebench.raw_probes import raw_results
 from gatekit.evidence.adapters.saebench.recorded_sae import RecordedSae, same_model
+from gatekit.evidence.adapters.saebench.removal import REMOVAL, removal_result
 from gatekit.evidence.adapters.saebench.sources import SeedFile, read_sources
+from gatekit.evidence.adapters.saebench.whole_sae import WHOLE, whole_result
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.strict_json import Document
 from gatekit.kinds import INSTALLED
 
-EVALS = ("core", "sparse_probing", "sparse_probing_sae_probes")
+EVALS = ("core", "sparse_probing", "sparse_probing_sae_probes", *REMOVAL, *WHOLE)
 
 
 def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
@@ -53,8 +56,9 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedS
     measured = _measured(read_sources(paths), options)
     if options.finished is not None and all(one.millis is not None for one in measured):
         raise UsageError("every file states its own time", "drop --finished")
-    if options.k is not None and all(one.kind == "core" for one in measured):
-        raise UsageError("core results have no probes", "drop --k")
+    if options.k is not None and not any(one.protocol["ks"] for one in measured):
+        names = " and ".join(sorted({one.kind for one in measured}))
+        raise UsageError(f"{names} results have no probes or ablations of several sizes", "drop --k")
     if options.datasets is not None:
         measured = [_with_digests(one, options.datasets) for one in measured]
     if options.subject is None:
@@ -78,13 +82,26 @@ def _measured(sources: Sequence[SeedFile], options: ImportOptions) -> list[EvalS
         if eval_type not in EVALS:
             known = did_you_mean(eval_type, EVALS) or f"known: {', '.join(EVALS)}"
             raise file["eval_type_id"].refuse("shape", f"results of '{eval_type[:40]}' are not imported", known)
+        _has_category(file, eval_type)
         check_published(file, eval_type)
         if eval_type == "core":
             found.append(core_result(source))
+        elif eval_type in REMOVAL:
+            found.append(removal_result(source, REMOVAL[eval_type], options.k))
+        elif eval_type in WHOLE:
+            found.append(whole_result(source, WHOLE[eval_type]))
         else:
             dialect = SPARSE_PROBING if eval_type == "sparse_probing" else SAE_PROBES
             found.append(probing_result(source, dialect, options.k, means_used=options.subject is None))
     return found + (raw_results(raw, options.k) if raw else [])
+
+
+def _has_category(file: Field, eval_type: str) -> None:
+    """Refuse results of another eval than they say, before a field of that eval is missed."""
+    dialect = REMOVAL.get(eval_type) or WHOLE.get(eval_type)
+    if dialect is not None and not file["eval_result_metrics"].has(dialect.category):
+        message = f"results of '{eval_type}' have metrics of '{dialect.category}', and there are none here"
+        raise file["eval_result_metrics"].refuse("shape", message)
 
 
 def _with_digests(one: EvalScores, path: str) -> EvalScores:
@@ -108,9 +125,9 @@ def _observed(group: Sequence[EvalScores], subject: Json, subject_path: str, opt
     measurements = {}
     for name in sorted(first.values):
         columns: dict[str, list[int | str | float]] = {"seed": [], "candidate": []}
-        if INSTALLED.measures("saebench")[name].design == "per_seed_dataset":
+        if INSTALLED.measures(first.table)[name].design == "per_seed_dataset":
             columns["dataset"] = []
-        if INSTALLED.measures("saebench")[name].compares:
+        if INSTALLED.measures(first.table)[name].compares:
             columns["baseline"] = []
         for seed in seeds:
             for dataset, (candidate, baseline) in by_seed[seed].values[name].items():
@@ -120,13 +137,13 @@ def _observed(group: Sequence[EvalScores], subject: Json, subject_path: str, opt
                     columns["dataset"].append(dataset)
                 if "baseline" in columns and baseline is not None:
                     columns["baseline"].append(baseline)
-        measurements[name] = observed("saebench", name, columns)
+        measurements[name] = observed(first.table, name, columns)
     documents = _documents([by_seed[seed] for seed in seeds])
     started, finished = _times([by_seed[seed] for seed in seeds], options)
     digest = sha256_of([document.sha256 for document in documents])
     document = summary_document(
         adapter="saebench",
-        kind="saebench",
+        kind=first.table,
         subject=subject,
         protocol={**first.protocol, "seeds": seeds, "selection": {"candidates": 1, "seeds": []}},
         measurements=measurements,
@@ -206,7 +223,7 @@ def _reported(one: EvalScores, options: ImportOptions) -> ImportedSummary:
     if not one.own:
         raise one.file.refuse("subject", "sae-probes files name no model", "say which with --subject FILE")
     measurements = {
-        name: reported("saebench", name, own.value, own.at, n_seeds=1, source_text=own.source)
+        name: reported(one.table, name, own.value, own.at, n_seeds=1, source_text=own.source)
         for name, own in sorted(one.own.items())
     }
     protocol = {
@@ -218,7 +235,7 @@ def _reported(one: EvalScores, options: ImportOptions) -> ImportedSummary:
     started, finished = _times([one], options)
     document = summary_document(
         adapter="saebench",
-        kind="saebench",
+        kind=one.table,
         subject=_recorded_subject(one),
         protocol=protocol,
         measurements=measurements,

@@ -62,8 +62,8 @@ SAE_PROBES = Dialect(
 )
 
 
-def choose_k(ks: Sequence[int], wanted: int | None, at: Field) -> int:
-    """Return the probe size to import.
+def choose_k(ks: Sequence[int], wanted: int | None, at: Field, what: str = "probes") -> int:
+    """Return the number of latents to import, of probes or of whatever else was tried at several.
 
     Never the best on the test set: that choice would be a selection on what the gate judges.
 
@@ -74,10 +74,10 @@ def choose_k(ks: Sequence[int], wanted: int | None, at: Field) -> int:
     listed = ", ".join(map(str, ks))
     if wanted is None:
         if len(ks) != 1:
-            raise UsageError(f"{at.document.path} has probes of {listed} latents", "choose one with --k")
+            raise UsageError(f"{at.document.path} has {what} of {listed} latents", "choose one with --k")
         return ks[0]
     if wanted not in ks:
-        raise at.refuse("k", f"no probe of {wanted} latents; there are {listed}")
+        raise at.refuse("k", f"no {what.removesuffix('s')} of {wanted} latents; there are {listed}")
     return wanted
 
 

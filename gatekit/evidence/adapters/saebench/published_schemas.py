@@ -20,6 +20,12 @@ from gatekit.evidence.adapters.fields import Field
 FILES = {
     "core": "sae_bench/evals/core/eval_output_schema_core.json",
     "sparse_probing": "sae_bench/evals/sparse_probing/eval_output_schema_sparse_probing.json",
+    "absorption_first_letter": "sae_bench/evals/absorption/eval_output_schema_absorption_first_letter.json",
+    "autointerp": "sae_bench/evals/autointerp/eval_output_schema_autointerp.json",
+    "ravel": "sae_bench/evals/ravel/eval_output_schema_ravel.json",
+    "scr": "sae_bench/evals/scr_and_tpp/eval_output_schema_scr.json",
+    "tpp": "sae_bench/evals/scr_and_tpp/eval_output_schema_tpp.json",
+    "unlearning": "sae_bench/evals/unlearning/eval_output_schema_unlearning.json",
 }
 
 
