@@ -69,7 +69,7 @@ def known_training_texts(config: GivenSaesConfig, source: Source) -> frozenset[s
         GatekitError: `runner.training_texts`.
     """
     if config.saes is None:
-        return frozenset(text.sha256 for text in source.training.texts)
+        return source.trained_on
     from runners.arms.given_saes import training_texts
 
     return training_texts(config.saes) or frozenset()

@@ -139,7 +139,7 @@ def _probe(
         folder=sae_probes_folder(),
         cache=environment.cache,
         device=environment.device,
-        trained_on=frozenset(text.sha256 for text in source.training.texts),
+        trained_on=source.trained_on,
     )
     with showing("probing", len(names) * (len(arms) + 1), "SAEs on datasets") as progress:
         ours = probe_datasets(bench, arms, names, dense=False, progress=progress)

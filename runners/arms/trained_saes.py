@@ -23,8 +23,10 @@ from runners.saes.training import SaeStack, train_stack
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig, subject_json
 from runners.subjects.activation_store import ActivationStore, TokenSet, store_activations
+from runners.subjects.drawn_own_texts import DrawnOwnTexts, draw_own_texts
 from runners.subjects.language_model import LanguageModel, load, load_reinitialised, with_beginning
 from runners.subjects.model_files import ModelFiles, find_model
+from runners.subjects.own_texts import OwnTexts
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.subjects.text_corpus import Corpus, read_corpus, sae_probes_folder, shuffled
 from runners.subjects.token_sets import draw_token_sets
@@ -45,9 +47,17 @@ class Source:
 
     files: ModelFiles
     model: LanguageModel
-    corpus: Corpus
+    corpus: Corpus | OwnTexts
     training: TokenSet
     held_out: TokenSet
+    drawn: DrawnOwnTexts | None = None
+    """What is known of one's own texts beside; None of sae-probes'."""
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Digests of the texts that the training tokens are of."""
+        rows = (text.sha256 for text in self.training.texts)
+        return frozenset(rows if self.drawn is None else self.drawn.tokens.trained_on)
 
 
 @dataclass(frozen=True)
@@ -156,10 +166,13 @@ def open_source(config: SaeConfig, device: str) -> Source:
 def _opened(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
     with caused_by(plan, "model.name"):
         files = find_model(plan.model.source, plan.model.name, plan.model.revision)
-    corpus = read_corpus(sae_probes_folder())
     model = load(files, device)
     with caused_by(plan, "prepend_bos"):
         model = with_beginning(model, plan.prepend_bos)
+    if texts.own:
+        drawn = draw_own_texts(model, texts, plan.max_tokens_per_text, sae_probes_folder())
+        return Source(files, model, drawn.texts, drawn.tokens.training, drawn.tokens.held_out, drawn)
+    corpus = read_corpus(sae_probes_folder())
     training, held_out = draw_token_sets(
         model,
         shuffled(corpus, texts.seed),
@@ -299,7 +312,7 @@ def train(
 def datasets_json(source: Source, trains: bool = True) -> list[Json]:
     """Return the texts as a protocol's datasets; those to train on where SAEs are trained."""
     return [
-        {"name": f"sae-probes:{tokens.name}-texts", "sha256": tokens.texts_sha256, "rows": len(tokens.texts)}
+        {"name": f"{source.corpus.label}:{tokens.name}-texts", "sha256": tokens.texts_sha256, "rows": len(tokens.texts)}
         for tokens in ((source.training, source.held_out) if trains else (source.held_out,))
     ]
 
@@ -309,12 +322,12 @@ def inputs_json(arms: Sequence[Activations]) -> list[Json]:
     source = arms[0].source
     entries = [
         ("tokenizer", source.files.tokenizer_digest, 0),
-        ("texts:sae-probes-files", source.corpus.source_sha256, 0),
-        ("texts:in-no-registered-dataset", source.corpus.sha256, len(source.corpus.texts)),
+        *source.corpus.inputs,
     ]
     trains = any(arm.training_rows is not None for arm in arms)
     for tokens in (source.training, source.held_out) if trains else (source.held_out,):
         entries.append((f"texts:{tokens.name}", tokens.texts_sha256, len(tokens.texts)))
+    entries += [] if source.drawn is None else source.drawn.inputs
     for arm in arms:
         entries.append((f"model:{arm.model.name}", arm.model.digest, 0))
         for store, words in ((arm.training_rows, "training"), (arm.held_out, "held-out")):

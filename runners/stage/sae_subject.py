@@ -18,6 +18,8 @@ from runners.saes.architecture_plan import ArchitecturePlan, SaeShape
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.subjects.text_names import text_settings
+from runners.subjects.text_plan_faults import text_faults
 from runners.summary_writing import Json
 
 _SPECIAL_TOKENS = {
@@ -94,6 +96,7 @@ def check_saes(config: SaeConfig, least_seeds: int = 2) -> None:
             "'revision' is for hub models only",
             config.subject.model.revision is not None and config.subject.model.source != "hub",
         ),
+        *text_faults(config.texts),
     )
     if isinstance(config.sae, ArchitecturePlan) and config.training is not None:
         check_trainable(config, config.sae, config.training)
@@ -205,14 +208,14 @@ def shrink_saes(config: C, small: Any) -> C:
 
 
 def without_paths(config: Any) -> Json:
-    """Return a configuration's plain form with every path to a model, to SAEs or to a list of texts cut to its name."""
+    """Return a configuration's plain form with every path to a model, to SAEs or to texts cut to its name."""
     recorded = plain(config)
     _cut_paths(recorded)
     return recorded
 
 
 def _cut_paths(block: Json) -> None:
-    """Cut the paths of a model plan and of given SAEs, wherever in a plain form they stand."""
+    """Cut the paths of a model plan, of texts and of given SAEs, wherever in a plain form they stand."""
     for key, value in block.items():
         if not isinstance(value, dict):
             continue
@@ -223,6 +226,8 @@ def _cut_paths(block: Json) -> None:
                 value["seeds"] = {seed: shown_name(path) for seed, path in value["seeds"].items()}
             if value["trained_on"] is not None:
                 value["trained_on"] = shown_name(value["trained_on"])
+        if key == "texts" and "paths" in value:
+            value["paths"] = [shown_name(path) for path in value["paths"]]
         _cut_paths(value)
 
 
@@ -232,9 +237,9 @@ def shown_name(path: str) -> str:
 
 
 def needs_network(config: SaeConfig) -> bool:
-    """Say whether the model or the SAEs are fetched by name."""
+    """Say whether the model, the texts or the SAEs are fetched by name."""
     plan: GivenSaesPlan | None = getattr(config, "saes", None)
-    return config.subject.model.source == "hub" or (plan is not None and plan.hub is not None)
+    return "hub" in (config.subject.model.source, config.texts.source) or (plan is not None and plan.hub is not None)
 
 
 def subject_json(
@@ -279,6 +284,7 @@ def training_settings(config: SaeConfig) -> Json:
     measured alike have one protocol, or they could never be compared. The producer's configuration has them.
     """
     read = {
+        **text_settings(config.texts),
         "max_tokens_per_text": config.subject.max_tokens_per_text,
         "special_tokens": _SPECIAL_TOKENS[config.subject.prepend_bos],
         "extreme_rows": RULE,

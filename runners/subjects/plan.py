@@ -37,12 +37,59 @@ class SubjectPlan:
 
 
 @dataclass(frozen=True)
-class TextPlan:
-    """Which tokens of the texts that no probing dataset contains."""
+class TextFilter:
+    """Keeps the texts whose rows have this value in this column."""
 
-    source: Literal["sae-probes"]
+    column: str
+    equals: str
+    """Numbers and booleans are compared as JSON writes them."""
+
+
+@dataclass(frozen=True)
+class TextPlan:
+    """Which tokens of the texts that no probing dataset contains.
+
+    `sae-probes` is the texts of that package; `files`, `folder` (of datasets.save_to_disk) and `hub` are one's own, and
+    the fields below `held_out_tokens` are for them.
+    """
+
+    source: Literal["sae-probes", "files", "folder", "hub"]
     seed: Annotated[int, Bounds(0, 4294967295)]
     """Of the order in which texts are taken."""
     train_tokens: Annotated[int, Bounds(0, 1_000_000_000_000)]
     """0 where nothing is trained."""
     held_out_tokens: Annotated[int, Bounds(2, 1_000_000_000_000)]
+    paths: tuple[str, ...] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Of files (.jsonl, .parquet, .txt, .npy), in order, or of one folder."""
+    name: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """`owner/name` of a dataset on the hub."""
+    revision: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Commit of it, in full: a branch would be another dataset tomorrow."""
+    split: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Of a dataset with several."""
+    column: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """That holds the texts, or the token ids; 'text' or 'input_ids' where none is named."""
+    holds: Literal["text", "token_ids"] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """What the column holds; texts where nothing is said."""
+    filter: tuple[TextFilter, ...] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """All of them must hold."""
+    packing: Literal["text", "context"] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """One text a row, cut to `max_tokens_per_text`; or texts one after another in rows of that many tokens."""
+    separator: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Between documents: a plain text file is cut at it (at every line where it is not given), and its tokens stand
+    between the documents of a packed row."""
+
+    @property
+    def own(self) -> bool:
+        """Say whether the texts are one's own."""
+        return self.source != "sae-probes"
+
+    @property
+    def of_token_ids(self) -> bool:
+        """Say whether token ids are given, and no text."""
+        return self.holds == "token_ids" or (self.paths is not None and all(p.endswith(".npy") for p in self.paths))
+
+    @property
+    def text_column(self) -> str:
+        """Name of the column that is read."""
+        return self.column or ("input_ids" if self.of_token_ids else "text")

@@ -47,6 +47,17 @@ class Corpus:
     source_sha256: str
     """Over names and digests of every file read."""
 
+    label = "sae-probes"
+    """Names the texts in a summary."""
+
+    @property
+    def inputs(self) -> list[tuple[str, str, int]]:
+        """Name, digest and rows of what a summary lists them by."""
+        return [
+            ("texts:sae-probes-files", self.source_sha256, 0),
+            ("texts:in-no-registered-dataset", self.sha256, len(self.texts)),
+        ]
+
     @property
     def sha256(self) -> str:
         """Digest of the texts in order."""
@@ -81,27 +92,16 @@ def read_corpus(folder: Path) -> Corpus:
     Raises:
         GatekitError: a registered dataset is missing, so that disjointness cannot be shown.
     """
-    import pandas as pd
-
-    register = pd.read_csv(folder / _REGISTER, compression="zstd", dtype=str, keep_default_na=False)
-    saved = register.loc[register["Data type"] == "Binary Classification", "Dataset save name"]
-    names = {f"{Path(name).name}.zst" for name in saved}
+    register = folder / _REGISTER
+    names = _registered_names(register)
     datasets = sorted((folder / _DATASETS).glob("*.csv.zst"))
-    shifted = sorted((folder / _SHIFTED).glob("*.csv.zst"))
-    missing = sorted(names - {path.name for path in datasets})
-    if missing:
-        raise GatekitError(
-            "corpus.missing_dataset",
-            f"the registered dataset {missing[0]} is not there, so disjointness from it cannot be checked",
-            Location(str(folder / _DATASETS)),
-        )
-    registered = [path for path in datasets if path.name in names]
-    forbidden = {text_sha256(text) for path in registered + shifted for text in _texts_of(path)}
+    evaluated = evaluation_files(folder)
+    forbidden = {text_sha256(text) for path in evaluated for text in texts_of(path)}
     kept: dict[str, CorpusText] = {}
     in_registered = repeated = 0
     unregistered = [path for path in datasets if path.name not in names]
     for path in unregistered:
-        for text in _texts_of(path):
+        for text in texts_of(path):
             digest = text_sha256(text)
             if not text.strip():
                 continue
@@ -111,15 +111,33 @@ def read_corpus(folder: Path) -> Corpus:
                 repeated += 1
             else:
                 kept[digest] = CorpusText(text.strip(), digest, path.name.removesuffix(".csv.zst"))
-    files = [folder / _REGISTER, *datasets, *shifted]
+    files = [register, *datasets, *(path for path in evaluated if path.parent.name == _SHIFTED)]
     return Corpus(
         texts=tuple(kept.values()),
-        registered_datasets=len(registered) + len(shifted),
+        registered_datasets=len(evaluated),
         unregistered_datasets=len(unregistered),
         in_registered=in_registered,
         repeated=repeated,
         source_sha256=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in files),
     )
+
+
+def evaluation_files(folder: Path) -> list[Path]:
+    """Return the files whose texts no SAE may train on: registered datasets, then shifted test sets.
+
+    Raises:
+        GatekitError: `corpus.missing_dataset`: a registered dataset is missing, so that disjointness cannot be shown.
+    """
+    datasets = sorted((folder / _DATASETS).glob("*.csv.zst"))
+    names = _registered_names(folder / _REGISTER)
+    missing = sorted(names - {path.name for path in datasets})
+    if missing:
+        raise GatekitError(
+            "corpus.missing_dataset",
+            f"the registered dataset {missing[0]} is not there, so disjointness from it cannot be checked",
+            Location(str(folder / _DATASETS)),
+        )
+    return [*(path for path in datasets if path.name in names), *sorted((folder / _SHIFTED).glob("*.csv.zst"))]
 
 
 def shuffled(corpus: Corpus, seed: int) -> list[CorpusText]:
@@ -134,11 +152,20 @@ def shuffled(corpus: Corpus, seed: int) -> list[CorpusText]:
     return sorted(corpus.texts, key=place)
 
 
-def _texts_of(path: Path) -> list[str]:
-    """Return the texts of one file as they stand: no number parsing, no missing values."""
+def texts_of(path: Path) -> list[str]:
+    """Return the texts of one file of sae-probes as they stand: no number parsing, no missing values."""
     import pandas as pd
 
     frame = pd.read_csv(path, compression="zstd", dtype=str, keep_default_na=False)
     # One file holds translations under other column names; every column of it counts as text.
     columns = ["prompt"] if "prompt" in frame.columns else list(frame.columns)
     return [text for column in columns for text in frame[column]]
+
+
+def _registered_names(register: Path) -> set[str]:
+    """Return the file names of the datasets that probes are registered on."""
+    import pandas as pd
+
+    table = pd.read_csv(register, compression="zstd", dtype=str, keep_default_na=False)
+    saved = table.loc[table["Data type"] == "Binary Classification", "Dataset save name"]
+    return {f"{Path(name).name}.zst" for name in saved}

@@ -40,9 +40,9 @@ def draw_token_sets(
     """
     stream = _tokenized(model, texts, max_tokens)
     with caused_by(plan, "held_out_tokens"):
-        held_out = _take(stream, held_out_rows, "held-out")
+        held_out = take_rows(stream, held_out_rows, "held-out")
     with caused_by(plan, "train_tokens"):
-        return _take(stream, train_rows, "training"), held_out
+        return take_rows(stream, train_rows, "training"), held_out
 
 
 def _tokenized(model: LanguageModel, texts: Sequence[CorpusText], max_tokens: int) -> Iterator[TokenizedText]:
@@ -51,7 +51,12 @@ def _tokenized(model: LanguageModel, texts: Sequence[CorpusText], max_tokens: in
         yield from tokenize(model, [text.text for text in chunk], [text.sha256 for text in chunk], max_tokens)
 
 
-def _take(stream: Iterator[TokenizedText], rows: int, name: str) -> TokenSet:
+def take_rows(stream: Iterator[TokenizedText], rows: int, name: str) -> TokenSet:
+    """Take texts from the front until their kept tokens fill the rows.
+
+    Raises:
+        GatekitError: `corpus.too_small`.
+    """
     taken: list[TokenizedText] = []
     found = 0
     while found < rows:

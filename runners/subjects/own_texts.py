@@ -1,0 +1,128 @@
+"""Texts of one's own that SAEs may train on: read up to what is needed, each once, none that an evaluation contains.
+
+Texts are told apart by digest, as those of sae-probes are (`runners.subjects.text_corpus`). Of files with more than is
+needed the first part is read, so that a stream from the hub and a file of a terabyte work alike; what was read is put
+in an order that depends on the seed and each text alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
+
+from gatekit.errors import GatekitError
+from runners.digests import sequence_sha256, text_sha256
+from runners.places import config_error
+from runners.subjects.documents import DocumentFile, TextDocument, document_files, read_documents
+from runners.subjects.plan import TextPlan
+from runners.subjects.text_names import label_of, named
+from runners.subjects.text_rows import TextRow
+
+CHARACTERS_PER_TOKEN = 32
+"""Texts are read until they have so many characters for each token that is asked for; English has four."""
+
+Decode = Callable[[tuple[int, ...], TextRow | None], str]
+"""Token ids -> their text without special tokens."""
+
+
+@dataclass(frozen=True)
+class OwnText:
+    """One text."""
+
+    sha256: str
+    content: str | tuple[int, ...]
+    """The text without white space around it, or its token ids."""
+    text: str
+    """In both cases."""
+
+
+@dataclass(frozen=True)
+class OwnTexts:
+    """What was read of one's own texts, each once, in the order to take them in."""
+
+    label: str
+    """Names the texts in a summary: their file, and how many more there are."""
+    files: tuple[DocumentFile, ...]
+    texts: tuple[OwnText, ...]
+    in_evaluation: int
+    """Left out because an evaluation dataset has the same text."""
+    repeated: int
+    """Left out because the same text was already taken."""
+
+    @property
+    def inputs(self) -> list[tuple[str, str, int]]:
+        """Name, digest and rows of what a summary lists them by."""
+        digest = sequence_sha256(text.sha256 for text in self.texts)
+        return [
+            *((f"texts:file:{named(file.name)}", file.sha256, 0) for file in self.files),
+            ("texts:read-and-in-no-evaluation-dataset", digest, len(self.texts)),
+            ("texts:left-out-as-in-an-evaluation-dataset", digest, self.in_evaluation),
+            ("texts:left-out-as-repeated", digest, self.repeated),
+        ]
+
+
+def read_own_texts(plan: TextPlan, max_tokens: int, forbidden: Set[str], decode: Decode) -> OwnTexts:
+    """Read texts until they are enough, and put them in order.
+
+    Args:
+        plan: of the configuration.
+        max_tokens: of a row; where a row is one text, what is longer does not count.
+        forbidden: digests of the texts that evaluations contain.
+        decode: of the measured model's tokeniser, for token ids.
+
+    Raises:
+        GatekitError: as `read_documents`; `texts.filter`, `texts.none`: nothing is left.
+    """
+    files = document_files(plan)
+    kept: dict[str, OwnText] = {}
+    wanted = CHARACTERS_PER_TOKEN * (plan.train_tokens + plan.held_out_tokens)
+    longest = wanted if plan.packing == "context" else CHARACTERS_PER_TOKEN * max_tokens
+    passed = in_evaluation = repeated = found = 0
+    for document in _cut(read_documents(plan), plan, max_tokens):
+        passed += 1
+        text = document.content if isinstance(document.content, str) else decode(document.content, document.row)
+        digest = text_sha256(text)
+        if not text.strip():
+            continue
+        if digest in forbidden:
+            in_evaluation += 1
+        elif digest in kept:
+            repeated += 1
+        else:
+            content = document.content.strip() if isinstance(document.content, str) else document.content
+            kept[digest] = OwnText(digest, content, text.strip())
+            found += min(len(text), longest)
+            if found >= wanted:
+                break
+    if not passed and plan.filter is not None:
+        said = " and ".join(f"{each.column} = {each.equals}" for each in plan.filter)
+        raise config_error(plan, "filter", f"no row has {said}", error_id="texts.filter")
+    if not kept:
+        message = f"no text is left: {in_evaluation} of {passed} stand in evaluation datasets, the others are empty"
+        raise config_error(plan, "source", message, error_id="texts.none")
+    ordered = sorted(kept.values(), key=lambda text: hashlib.sha256(f"{plan.seed}|{text.sha256}".encode()).digest())
+    return OwnTexts(label_of(plan), files, tuple(ordered), in_evaluation, repeated)
+
+
+def _cut(documents: Iterator[TextDocument], plan: TextPlan, max_tokens: int) -> Iterator[TextDocument]:
+    """Cut what is longer than a row where rows hold no more: a stream of token ids becomes documents of one row."""
+    for document in documents:
+        if isinstance(document.content, str) or plan.packing == "context":
+            yield document
+            continue
+        for start in range(0, len(document.content), max_tokens):
+            yield TextDocument(document.content[start : start + max_tokens], document.row)
+
+
+def refuse_foreign_ids(ids: tuple[int, ...], row: TextRow | None, size: int) -> None:
+    """Refuse token ids that the model has no vector for.
+
+    Raises:
+        GatekitError: `table.token_ids`, at the row.
+    """
+    wrong = next((one for one in ids if not 0 <= one < size), None)
+    if wrong is not None:
+        message = f"token {wrong} is none of the model's {size}"
+        error = GatekitError("table.token_ids", message) if row is None else row.error("table.token_ids", message)
+        raise error
