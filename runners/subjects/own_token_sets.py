@@ -61,7 +61,7 @@ def draw_own_tokens(model: LanguageModel, texts: Sequence[OwnText], max_tokens: 
 
 def decoder_of(model: LanguageModel) -> Decode:
     """Return what makes text of token ids, special tokens left out, and refuses ids that are none of the model's."""
-    size = int(model.bridge.cfg.d_vocab)
+    size = model.embeddings
 
     def decode(ids: tuple[int, ...], row: TextRow | None) -> str:
         refuse_foreign_ids(ids, row, size)
