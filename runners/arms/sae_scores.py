@@ -15,6 +15,7 @@ from runners.metrics.chance import score_beside_chance
 from runners.progress import showing
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig
+from runners.subjects.own_labelled import own_set_inputs
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, measurement
 
@@ -108,13 +109,16 @@ def score_saes(config: ScoredConfig, trained: TrainedSaes, environment: RunEnvir
             {"name": name.replace(" ", "-"), "sha256": one.labelled.sha256, "rows": len(one.labelled.texts)}
             for name, one in probed.items()
         ),
-        inputs=tuple(
-            {
-                "name": f"activations:{name.replace(' ', '-')}",
-                "sha256": one.activations_sha256,
-                "rows": len(one.labelled.texts),
-            }
-            for name, one in probed.items()
+        inputs=(
+            *own_set_inputs(config.probing.own or ()),
+            *(
+                {
+                    "name": f"activations:{name.replace(' ', '-')}",
+                    "sha256": one.activations_sha256,
+                    "rows": len(one.labelled.texts),
+                }
+                for name, one in probed.items()
+            ),
         ),
     )
 

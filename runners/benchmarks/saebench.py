@@ -21,7 +21,7 @@ from runners.benchmarks.saebench_cache import Json, remembered, surrounding_key
 from runners.benchmarks.saebench_plan import ALL, ProbingPlan
 from runners.benchmarks.saebench_upstream import upstream_dense, upstream_sparse
 from runners.code_digest import code_sha256
-from runners.places import caused_by, place_of
+from runners.places import caused_by, config_error, place_of
 from runners.progress import Progress, Silent
 from runners.saes.making import modules_of
 from runners.saes.sae import Sae
@@ -29,6 +29,7 @@ from runners.subjects.activation_store import Pooling
 from runners.subjects.labelled_texts import LabelledTexts, read_as_filed, read_labelled, registered_datasets, split
 from runners.subjects.language_model import LanguageModel
 from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredTextStore, side_by_side
+from runners.subjects.own_labelled import read_own_labelled
 from runners.subjects.text_store import TextStore, store_texts
 
 Texts = TextStore | LayeredTextStore
@@ -81,10 +82,15 @@ def dataset_names(plan: ProbingPlan, folder: Path) -> tuple[str, ...]:
         GatekitError: `dataset.unknown`.
     """
     registered = registered_datasets(folder)
+    own = plan.own_by_name
+    for place, name in enumerate(own):
+        if name in registered:
+            message = f"sae-probes registers a dataset '{name}'"
+            raise config_error(plan, f"own[{place}].name", message, "name yours otherwise", error_id="dataset.name")
     if plan.datasets == (ALL,):
-        return registered
+        return (*registered, *own)
     for name in plan.datasets:
-        if name not in registered:
+        if name not in registered and name not in own:
             # Reading it fails, and the error names the nearest known dataset and the place in the plan.
             with caused_by(plan, _key_of(plan, name)):
                 read_labelled(folder, name)
@@ -142,7 +148,10 @@ def probe_datasets(
 
 def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, Texts]:
     plan = bench.plan
-    if plan.split == "distinct":
+    own = plan.own_by_name.get(name)
+    if own is not None:
+        labelled = read_own_labelled(own, plan.rows, plan.seed)
+    elif plan.split == "distinct":
         labelled = read_labelled(bench.folder, name, rows=plan.rows, seed=plan.seed)
     else:
         labelled = read_as_filed(bench.folder, name)
@@ -165,8 +174,9 @@ def _key(bench: Bench, labelled: LabelledTexts, store: Texts) -> Json:
         # The activations' digest stands for model, hook and texts.
         "activations": store.store.sha256,
         "dataset": labelled.sha256,
-        # The list of datasets decides no probe; ks and penalty decide sparse probes only, whose key has them.
-        "plan": {name: value for name, value in plan.items() if name not in ("datasets", "ks", "penalty")},
+        # The list of datasets decides no probe, nor where one lies; ks and penalty decide sparse probes only, whose
+        # key has them.
+        "plan": {name: value for name, value in plan.items() if name not in ("datasets", "own", "ks", "penalty")},
     }
 
 

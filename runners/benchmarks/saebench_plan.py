@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from runners.config import Bounds
+from runners.config import ABSENT_WHERE_NONE, Bounds
 from runners.places import refuse_first
+from runners.subjects.own_set_faults import own_set_faults
+from runners.subjects.plan import OwnLabelledPlan
 from runners.summary_writing import Json
 
 ALL = "all"
@@ -17,7 +19,7 @@ class ProbingPlan:
     """Datasets, rows, pooling and probes."""
 
     datasets: tuple[str, ...]
-    """Names that sae-probes registers, or `all` alone."""
+    """Names that sae-probes registers and names of one's own datasets; or `all` alone, which is all of both."""
     split: Literal["distinct", "sae-probes"]
     """`distinct`: every text once, so that training and test share none; `sae-probes`: the rows of its files and its
     own split, comparable with published numbers, in which texts that a file repeats stand on both sides."""
@@ -35,6 +37,13 @@ class ProbingPlan:
     """Of the sparse probes; dense ones have l2, as sae-probes' own baseline."""
     seed: Annotated[int, Bounds(0, 4294967295)]
     """Of rows, split and probes; the same for every SAE, so that they are compared on the same rows."""
+    own: tuple[OwnLabelledPlan, ...] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Where one's own datasets lie."""
+
+    @property
+    def own_by_name(self) -> dict[str, OwnLabelledPlan]:
+        """One's own datasets."""
+        return {each.name: each for each in self.own or ()}
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,19 @@ def check_probing(plan: ProbingPlan, d_sae: int) -> None:
     ours = plan.split == "distinct"
     missing = ours and None in (plan.rows, plan.test_fraction)
     surplus = not ours and (plan.rows, plan.test_fraction) != (None, None)
+    unused = next((at for at, each in enumerate(plan.own or ()) if each.name not in (*plan.datasets, *_all(plan))), 0)
+    sets = plan.own or ()
     refuse_first(
         plan,
         ("datasets", "'datasets' names one twice", len(set(plan.datasets)) < len(plan.datasets)),
         ("datasets", "'all' stands alone", ALL in plan.datasets and len(plan.datasets) > 1),
+        (
+            f"own[{unused}]",
+            "the dataset is not named in 'datasets'",
+            bool(sets) and sets[unused].name not in (*plan.datasets, *_all(plan)),
+        ),
+        ("own", "the split 'sae-probes' is of the registered datasets alone", bool(sets) and not ours),
+        *own_set_faults("own", sets),
         ("ks", "'ks' must be different and in increasing order", list(plan.ks) != sorted(set(plan.ks))),
         ("ks", f"a probe of {max(plan.ks)} latents exceeds d_sae={d_sae}", max(plan.ks) > d_sae),
         (
@@ -79,6 +97,10 @@ def check_probing(plan: ProbingPlan, d_sae: int) -> None:
             not ours and plan.pooling != "last",
         ),
     )
+
+
+def _all(plan: ProbingPlan) -> tuple[str, ...]:
+    return tuple(plan.own_by_name) if plan.datasets == (ALL,) else ()
 
 
 def probing_settings(plan: ProbingPlan) -> Json:

@@ -217,6 +217,9 @@ def without_paths(config: Any) -> Json:
 def _cut_paths(block: Json) -> None:
     """Cut the paths of a model plan, of texts and of given SAEs, wherever in a plain form they stand."""
     for key, value in block.items():
+        if key == "own" and isinstance(value, list):
+            for each in value:
+                each |= {name: shown_name(each[name]) for name in ("path", "shifted_path") if each.get(name)}
         if not isinstance(value, dict):
             continue
         if key == "model" and value.get("source") == "folder":

@@ -9,7 +9,7 @@ both labels is left out, so that a split of the rows is a split of the texts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,9 @@ class LabelledTexts:
     labels: tuple[int, ...]
     """0 or 1: the place of the file's label in sorted order, as sae-probes codes it."""
     sha256: str
-    """Over text digests and labels in order."""
+    """Over text digests and labels in order, and over the split where the file says it."""
+    test: tuple[bool, ...] | None = None
+    """Of each text, whether the file puts it on the test side; None where the file says nothing."""
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -83,9 +85,21 @@ def read_labelled(
     Raises:
         GatekitError: `dataset.unknown` or `dataset.labels`: there is no such file, or it has not two labels.
     """
+    return distinct_texts(name, _rows(folder, name, shifted), rows, seed)
+
+
+def distinct_texts(name: str, pairs: Iterable[tuple[str, int]], rows: int | None, seed: int) -> LabelledTexts:
+    """Return every text once, in an order that depends on seed and texts alone; none that has both labels.
+
+    Args:
+        name: of the dataset.
+        pairs: text and label, 0 or 1, of every row of a file.
+        rows: as of `read_labelled`.
+        seed: as of `read_labelled`.
+    """
     found: dict[str, tuple[str, int]] = {}
     twofold: set[str] = set()
-    for text, label in _rows(folder, name, shifted):
+    for text, label in pairs:
         digest = text_sha256(text)
         if text.strip() and found.setdefault(digest, (text.strip(), label))[1] != label:
             twofold.add(digest)
@@ -111,7 +125,7 @@ def split(labelled: LabelledTexts, test_fraction: float, seed: int) -> Split:
 
     Args:
         labelled: distinct texts, so that no text is on both sides.
-        test_fraction: of each class, rounded up.
+        test_fraction: of each class, rounded up; of no meaning where the file says how it is split.
         seed: of the split; another one than the rows were drawn with gives no other rows.
 
     Raises:
@@ -122,10 +136,15 @@ def split(labelled: LabelledTexts, test_fraction: float, seed: int) -> Split:
     test: list[int] = []
     for label in (0, 1):
         members = [row for row in order if labels[row] == label]
-        count = int(np.ceil(test_fraction * len(members)))
-        if min(count, len(members) - count) < 2:
-            raise GatekitError("dataset.too_small", f"'{labelled.name}' has {len(members)} texts of class {label}")
-        test += members[:count]
+        if labelled.test is None:
+            there = members[: int(np.ceil(test_fraction * len(members)))]
+        else:
+            there = [row for row in members if labelled.test[row]]
+        if min(len(there), len(members) - len(there)) < 2:
+            sides = "" if labelled.test is None else f", {len(there)} of them to test on"
+            message = f"'{labelled.name}' has {len(members)} texts of class {label}{sides}"
+            raise GatekitError("dataset.too_small", message)
+        test += there
     left = set(test)
     return Split(
         train=np.array([row for row in order if row not in left]), test=np.array([row for row in order if row in left])

@@ -93,3 +93,34 @@ class TextPlan:
     def text_column(self) -> str:
         """Name of the column that is read."""
         return self.column or ("input_ids" if self.of_token_ids else "text")
+
+
+@dataclass(frozen=True)
+class OwnLabelledPlan:
+    """A labelled dataset of one's own: a file with two columns, and perhaps a third that says how it is split."""
+
+    name: str
+    """As the summary and the list of datasets call it."""
+    path: str
+    """Of a .csv, .jsonl or .parquet file."""
+    text: str = "text"
+    """Column of the texts."""
+    label: str = "label"
+    """Column of the labels: two values, of which the second in sorted order is the positive one."""
+    split: str | None = None
+    """Column that says `train` or `test`; rows that say anything else are left out. Without it the rows are split as
+    those of a registered dataset are."""
+
+
+@dataclass(frozen=True)
+class OwnShiftedPlan:
+    """A labelled dataset of one's own with a shifted counterpart: in a second file, or in rows that say `shifted`."""
+
+    name: str
+    path: str
+    shifted_path: str | None = None
+    """File of the shifted texts, with the same columns; without it they are the rows whose split is `shifted`."""
+    text: str = "text"
+    label: str = "label"
+    split: str | None = None
+    """As of OwnLabelledPlan."""

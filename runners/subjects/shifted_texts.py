@@ -45,7 +45,7 @@ class ShiftedTexts:
     @property
     def parts(self) -> dict[str, tuple[str, int]]:
         """Digest over texts and labels, and number of texts, of each part by name."""
-        fit, test = (_subset(self.inside, rows.tolist()) for rows in (self.split.train, self.split.test))
+        fit, test = (subset(self.inside, rows.tolist()) for rows in (self.split.train, self.split.test))
         named = {"fit": fit, "test": test, "shifted": self.shifted}
         return {name: (part.sha256, len(part.texts)) for name, part in named.items()}
 
@@ -76,8 +76,8 @@ def read_shifted(folder: Path, name: str, rows: int, test_fraction: float, seed:
     shifted = read_labelled(folder, name, shifted=True, seed=seed)
     inside = read_labelled(folder, name, rows=rows, seed=seed)
     known = set(read_labelled(folder, name).digests)
-    apart = _subset(shifted, [row for row, digest in enumerate(shifted.digests) if digest not in known])
-    return _checked("shifted", inside, apart, test_fraction, seed, len(shifted.texts) - len(apart.texts))
+    apart = subset(shifted, [row for row, digest in enumerate(shifted.digests) if digest not in known])
+    return checked_shift("shifted", inside, apart, test_fraction, seed, len(shifted.texts) - len(apart.texts))
 
 
 def read_longer(folder: Path, name: str, rows: int, test_fraction: float, seed: int) -> ShiftedTexts:
@@ -102,19 +102,25 @@ def read_longer(folder: Path, name: str, rows: int, test_fraction: float, seed: 
         middle = len(members) // 2
         for half, part in zip(halves, (members[:middle], members[middle:]), strict=True):
             half += sorted(part)[: rows // 2]
-    inside, longer = (_subset(whole, sorted(half)) for half in halves)
-    return _checked("longer", inside, longer, test_fraction, seed, 0)
+    inside, longer = (subset(whole, sorted(half)) for half in halves)
+    return checked_shift("longer", inside, longer, test_fraction, seed, 0)
 
 
-def _subset(labelled: LabelledTexts, rows: Sequence[int]) -> LabelledTexts:
+def subset(labelled: LabelledTexts, rows: Sequence[int]) -> LabelledTexts:
+    """Return some of the texts, by row number, without the file's own split."""
     texts, labels = tuple(labelled.texts[row] for row in rows), tuple(labelled.labels[row] for row in rows)
     digest = sequence_sha256(f"{text_sha256(text)} {label}" for text, label in zip(texts, labels, strict=True))
     return LabelledTexts(labelled.name, texts, labels, digest)
 
 
-def _checked(
+def checked_shift(
     kind: str, inside: LabelledTexts, shifted: LabelledTexts, test_fraction: float, seed: int, left_out: int
 ) -> ShiftedTexts:
+    """Return the parts of a shift that are large enough and share no text.
+
+    Raises:
+        GatekitError: `dataset.too_small`, `benchmark.leak`.
+    """
     least = min(int(np.sum(np.asarray(shifted.labels) == label)) for label in (0, 1))
     if least < LEAST_OF_A_CLASS:
         raise GatekitError("dataset.too_small", f"the shifted texts of '{inside.name}' have {least} of a class")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 
@@ -22,6 +23,7 @@ from runners.stage.lifecycle import RunEnvironment
 from runners.stages.ood.plan import ALL, KIND, OodConfig, ShiftPlan, protocol_of
 from runners.subjects.activation_store import Pooling
 from runners.subjects.labelled_texts import LabelledTexts
+from runners.subjects.own_labelled import own_set_inputs, read_own_shifted
 from runners.subjects.shifted_texts import ShiftedTexts, datasets_with_shift, read_longer, read_shifted
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import TextStore, store_texts
@@ -91,7 +93,11 @@ def measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
         subject=side.subject,
         protocol=protocol_of(config, datasets, left_out, sum(each.texts.left_out for each in kept)),
         measurements=_measurements(config, side, dense, sparse),
-        inputs=[*inputs_json([inputs]), *(entry for each in kept for entry in _inputs(each))],
+        inputs=[
+            *inputs_json([inputs]),
+            *own_set_inputs(config.shift.own or ()),
+            *(entry for each in kept for entry in _inputs(each)),
+        ],
         artifacts=[*artifacts_json([side.saes], environment), _table(dense, sparse, environment)],
     )
 
@@ -100,13 +106,17 @@ def _slices(config: OodConfig, inputs: Activations, environment: RunEnvironment)
     plan, folder = config.shift, sae_probes_folder()
     takes_all = plan.shifted == (ALL,)
     shifted = datasets_with_shift(folder) if takes_all else plan.shifted or ()
-    named = [(read_shifted, name, "shifted" if takes_all else f"shifted[{i}]") for i, name in enumerate(shifted)]
-    named += [(read_longer, name, f"longer[{i}]") for i, name in enumerate(plan.longer or ())]
+    named = [
+        (partial(read_shifted, folder, name), "shifted" if takes_all else f"shifted[{i}]")
+        for i, name in enumerate(shifted)
+    ]
+    named += [(partial(read_longer, folder, name), f"longer[{i}]") for i, name in enumerate(plan.longer or ())]
+    named += [(partial(read_own_shifted, each), f"own[{i}]") for i, each in enumerate(plan.own or ())]
     trained_on = known_training_texts(config, inputs.source)
     read = []
-    for read_texts, name, key in named:
+    for read_texts, key in named:
         with caused_by(plan, key):
-            texts = read_texts(folder, name, plan.rows, plan.test_fraction, plan.seed)
+            texts = read_texts(plan.rows, plan.test_fraction, plan.seed)
             shared = trained_on & {*texts.inside.digests, *texts.shifted.digests}
             if shared:
                 raise GatekitError("benchmark.leak", f"the SAEs were trained on {len(shared)} texts of '{texts.name}'")

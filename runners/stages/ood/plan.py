@@ -15,10 +15,10 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from runners.config import Bounds
+from runners.config import ABSENT_WHERE_NONE, Bounds
 from runners.places import first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
@@ -33,7 +33,8 @@ from runners.stage.sae_subject import (
     width_key,
 )
 from runners.stage.selection import SelectionPlan, selection_json
-from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.subjects.own_set_faults import own_set_faults
+from runners.subjects.plan import OwnShiftedPlan, SubjectPlan, TextPlan
 from runners.summary_writing import Json, RunResult
 
 KIND = "ood"
@@ -65,6 +66,8 @@ class ShiftPlan:
     """Of the sparse probes; dense ones have l2."""
     seed: Annotated[int, Bounds(0, 4294967295)]
     """Of rows, split and probes; the same for every SAE."""
+    own: tuple[OwnShiftedPlan, ...] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Datasets of one's own with shifted texts."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ def check(config: OodConfig) -> None:
     key = next((f"shift.{name}[{place}]" for name, place in twice.items() if place is not None), "shift")
     refuse_first(
         config,
-        ("shift", "no dataset: give 'shifted' or 'longer'", not shifted and not longer),
+        ("shift", "no dataset: give 'shifted', 'longer' or 'own'", not shifted and not longer and not plan.own),
+        *own_set_faults("shift.own", plan.own or ()),
         (key, "'shifted' or 'longer' names a dataset twice", key != "shift"),
         (
             "shift.longer" if ALL in longer else "shift.shifted",

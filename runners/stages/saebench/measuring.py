@@ -39,6 +39,7 @@ from runners.saes.sae import Sae
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import recipe
 from runners.stages.saebench.plan import KIND, SaebenchConfig, protocol_of
+from runners.subjects.own_labelled import own_set_inputs
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, RunResult, measurement
 
@@ -97,7 +98,7 @@ def measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
         subject=subject,
         protocol=protocol_of(config, datasets, baseline.subject, no_core),
         measurements=measurements,
-        inputs=[*inputs_json([inputs]), *activations],
+        inputs=[*inputs_json([inputs]), *own_set_inputs(config.probing.own or ()), *activations],
         artifacts=[*artifacts_json(sides, environment), *_files_json(files, environment)],
     )
 
