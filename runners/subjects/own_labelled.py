@@ -35,7 +35,7 @@ def read_own_labelled(plan: OwnLabelledPlan, rows: int | None, seed: int) -> Lab
         GatekitError: at the file and line: it is not of its form, has no such column, or a value is no text;
             `dataset.labels`: there are not two labels; `dataset.split`: no row says train or none says test.
     """
-    table = _Table(plan.name, plan.path, plan.text, plan.label, plan.split)
+    table = _LabelledFile(plan.name, plan.path, plan.text, plan.label, plan.split)
     return _inside(table, rows, seed)
 
 
@@ -52,7 +52,7 @@ def read_own_shifted(plan: OwnShiftedPlan, rows: int, test_fraction: float, seed
         GatekitError: as `read_own_labelled`; `dataset.too_small`.
     """
     # A split column that only tells shifted rows from the others splits nothing.
-    table = _Table(plan.name, plan.path, plan.text, plan.label, plan.split)
+    table = _LabelledFile(plan.name, plan.path, plan.text, plan.label, plan.split)
     if plan.shifted_path is None:
         shifted_rows = [row for row in table.rows() if table.side(row) == _SHIFTED]
         if not shifted_rows:
@@ -60,7 +60,7 @@ def read_own_shifted(plan: OwnShiftedPlan, rows: int, test_fraction: float, seed
             raise GatekitError("dataset.split", message, Location(plan.path))
         shifted_table = table
     else:
-        shifted_table = _Table(plan.name, plan.shifted_path, plan.text, plan.label, None)
+        shifted_table = _LabelledFile(plan.name, plan.shifted_path, plan.text, plan.label, None)
         shifted_rows = list(shifted_table.rows())
     whole = _inside(table, None, seed)
     classes = table.classes()
@@ -82,7 +82,7 @@ def own_set_inputs(sets: Sequence[OwnLabelledPlan | OwnShiftedPlan]) -> list[Jso
     return files
 
 
-class _Table:
+class _LabelledFile:
     """One file and its columns."""
 
     def __init__(self, name: str, path: str, text: str, label: str, split: str | None) -> None:
@@ -146,7 +146,7 @@ class _Table:
         return found
 
 
-def _inside(table: _Table, rows: int | None, seed: int) -> LabelledTexts:
+def _inside(table: _LabelledFile, rows: int | None, seed: int) -> LabelledTexts:
     """Return the texts in distribution, with the file's split where it has one."""
     classes = table.classes()
     taken = [row for row in table.rows() if table.split is None or table.side(row) in _SIDES]
