@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from gatekit.evidence.adapters.building import named_datasets
 from gatekit.evidence.adapters.recorded_settings import recorded_settings
+from gatekit.evidence.adapters.sae_scores import EvalScores, OwnNumber
 from gatekit.evidence.adapters.saebench.measured import (
-    EvalScores,
-    OwnNumber,
     measured_number,
     not_measured,
     plain,

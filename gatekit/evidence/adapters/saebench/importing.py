@@ -1,38 +1,22 @@
-"""From result files to summaries: seeds side by side under one protocol, or one file's own numbers."""
+"""From SAEBench and sae-probes files to what each SAE scored, whichever eval they are of."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
 
-from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
-from gatekit.evidence.adapters.building import (
-    Json,
-    file_name,
-    observed,
-    read_datasets,
-    read_subject,
-    reported,
-    stated_time,
-    summary_document,
-)
+from gatekit.errors import UsageError, did_you_mean
+from gatekit.evidence.adapters.building import stated_time
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions, refuse_kind
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.recorded_settings import differing
+from gatekit.evidence.adapters.sae_scores import EvalScores
 from gatekit.evidence.adapters.saebench.core import core_result
-from gatekit.evidence.adapters.saebench.measured import EvalScores
 from gatekit.evidence.adapters.saebench.probing import SAE_PROBES, SPARSE_PROBING, probing_result
 from gatekit.evidence.adapters.saebench.published_schemas import check_published
 from gatekit.evidence.adapters.saebench.raw_probes import raw_results
-from gatekit.evidence.adapters.saebench.recorded_sae import RecordedSae, same_model
 from gatekit.evidence.adapters.saebench.removal import REMOVAL, removal_result
 from gatekit.evidence.adapters.saebench.sources import SeedFile, read_sources
 from gatekit.evidence.adapters.saebench.whole_sae import WHOLE, whole_result
-from gatekit.evidence.canonical import sha256_of
-from gatekit.evidence.strict_json import Document
-from gatekit.kinds import INSTALLED
+from gatekit.evidence.adapters.seed_summaries import seed_summaries
 
 EVALS = ("core", "sparse_probing", "sparse_probing_sae_probes", *REMOVAL, *WHOLE)
 
@@ -59,15 +43,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedS
     if options.k is not None and not any(one.protocol["ks"] for one in measured):
         names = " and ".join(sorted({one.kind for one in measured}))
         raise UsageError(f"{names} results have no probes or ablations of several sizes", "drop --k")
-    if options.datasets is not None:
-        measured = [_with_digests(one, options.datasets) for one in measured]
-    if options.subject is None:
-        return [_reported(one, options) for one in measured]
-    subject = read_subject(options.subject)
-    groups: dict[str, list[EvalScores]] = {}
-    for one in measured:
-        groups.setdefault(one.protocol["name"], []).append(one)
-    return [_observed(group, subject, options.subject, options) for _, group in sorted(groups.items())]
+    return seed_summaries(measured, options, "saebench")
 
 
 def _measured(sources: Sequence[SeedFile], options: ImportOptions) -> list[EvalScores]:
@@ -102,194 +78,3 @@ def _has_category(file: Field, eval_type: str) -> None:
     if dialect is not None and not file["eval_result_metrics"].has(dialect.category):
         message = f"results of '{eval_type}' have metrics of '{dialect.category}', and there are none here"
         raise file["eval_result_metrics"].refuse("shape", message)
-
-
-def _with_digests(one: EvalScores, path: str) -> EvalScores:
-    """Put the content digests of the user's file in the place of the digests of names."""
-    known = read_datasets(path)
-    for dataset in one.protocol["datasets"]:
-        if dataset["name"] not in known:
-            raise GatekitError("adapter.datasets", f"no digest of '{dataset['name']}' here", Location(path, pointer=""))
-    datasets = [known[dataset["name"]] for dataset in one.protocol["datasets"]]
-    settings = {**one.protocol["settings"], "dataset_sha256_of": "content"}
-    return EvalScores(**{**vars(one), "protocol": {**one.protocol, "datasets": datasets, "settings": settings}})
-
-
-def _observed(group: Sequence[EvalScores], subject: Json, subject_path: str, options: ImportOptions) -> ImportedSummary:
-    """Return one summary with an observation per seed, or per seed and dataset."""
-    by_seed = _by_seed(group, subject, subject_path)
-    seeds = sorted(by_seed)
-    first = by_seed[seeds[0]]
-    for seed in seeds[1:]:
-        _same_protocol(first, by_seed[seed])
-    measurements = {}
-    for name in sorted(first.values):
-        columns: dict[str, list[int | str | float]] = {"seed": [], "candidate": []}
-        if INSTALLED.measures(first.table)[name].design == "per_seed_dataset":
-            columns["dataset"] = []
-        if INSTALLED.measures(first.table)[name].compares:
-            columns["baseline"] = []
-        for seed in seeds:
-            for dataset, (candidate, baseline) in by_seed[seed].values[name].items():
-                columns["seed"].append(seed)
-                columns["candidate"].append(candidate)
-                if "dataset" in columns:
-                    columns["dataset"].append(dataset)
-                if "baseline" in columns and baseline is not None:
-                    columns["baseline"].append(baseline)
-        measurements[name] = observed(first.table, name, columns)
-    documents = _documents([by_seed[seed] for seed in seeds])
-    started, finished = _times([by_seed[seed] for seed in seeds], options)
-    digest = sha256_of([document.sha256 for document in documents])
-    document = summary_document(
-        adapter="saebench",
-        kind=first.table,
-        subject=subject,
-        protocol={**first.protocol, "seeds": seeds, "selection": {"candidates": 1, "seeds": []}},
-        measurements=measurements,
-        sources=documents,
-        config={**first.config, **_absent(documents)},
-        started=started,
-        finished=finished,
-        packages=first.packages,
-    )
-    return ImportedSummary(f"saebench-{first.kind}-{subject['architecture']}-{digest[:8]}.json", document)
-
-
-def _by_seed(group: Sequence[EvalScores], subject: Json, subject_path: str) -> dict[int, EvalScores]:
-    """Return the files by seed: exactly the subject's seeds, each once, each of the subject's shape."""
-    if subject["model"]["digest"] is None or not subject["checkpoints"]:
-        place = Location(subject_path, pointer="/model/digest" if subject["checkpoints"] else "/checkpoints")
-        raise GatekitError("adapter.subject", "observations need the model's digest and a checkpoint per seed", place)
-    by_seed: dict[int, EvalScores] = {}
-    for one in group:
-        _same_shape(one, subject)
-        if one.seed is None:
-            raise one.file.refuse("seed", "the file records no seed", "name it as SEED=FILE")
-        if one.seed in by_seed:
-            other = by_seed[one.seed].file.document.path
-            raise one.file.refuse("duplicate", f"seed {one.seed} is also that of {other}")
-        by_seed[one.seed] = one
-    planned = {checkpoint["seed"] for checkpoint in subject["checkpoints"]}
-    if missing := sorted(planned - set(by_seed)):
-        names = ", ".join(one.file.document.path for one in group)
-        raise GatekitError(
-            "adapter.incomplete",
-            f"no {group[0].kind} result of seed {missing[0]} among {names}",
-            Location(subject_path),
-        )
-    if extra := sorted(set(by_seed) - planned):
-        raise by_seed[extra[0]].file.refuse("seed", f"the subject has no checkpoint of seed {extra[0]}")
-    return by_seed
-
-
-def _same_shape(one: EvalScores, subject: Json) -> None:
-    """Refuse a file that is visibly about another SAE. The architecture's name is not compared: libraries differ."""
-    shape = one.shape
-    fields: list[tuple[str, Any, Any]] = [
-        ("hook", shape.hook, subject["hook"]),
-        ("d_model", shape.d_model, subject["d_model"]),
-        ("d_sae", shape.d_sae, subject["d_sae"]),
-        ("k", shape.k, shape.k if subject["k"] is None else subject["k"]),
-    ]
-    name = subject["model"]["name"]
-    if shape.model is not None and not same_model(shape.model, name):
-        fields.append(("model", shape.model, name))
-    for what, recorded, expected in fields:
-        if recorded is not None and recorded != expected:
-            raise one.file.refuse("contradiction", f"{what} is {recorded!r} here and {expected!r} in the subject")
-
-
-def _same_protocol(first: EvalScores, other: EvalScores) -> None:
-    """Refuse seeds that were measured in different ways, or by different versions; they are never averaged."""
-    keys = [key for key in first.protocol if key != "settings" and first.protocol[key] != other.protocol[key]]
-    keys += differing(first.protocol["settings"], other.protocol["settings"])
-    path = first.file.document.path
-    if keys:
-        raise other.file.refuse("mixed", f"another protocol than {path}: {', '.join(keys)} differ")
-    ours, theirs = _evaluator(first), _evaluator(other)
-    if names := differing(ours, theirs):
-        said = "; ".join(f"{name} is {theirs.get(name)!r} here and {ours.get(name)!r} there" for name in names)
-        raise other.file.refuse("mixed", f"another evaluator than {path}: {said}", "measure all seeds by one version")
-
-
-def _evaluator(one: EvalScores) -> Json:
-    """Return which version of which code measured, as far as the file says."""
-    return {**one.packages, **{name: one.config[name] for name in ("sae_bench_commit",) if name in one.config}}
-
-
-def _reported(one: EvalScores, options: ImportOptions) -> ImportedSummary:
-    """Return SAEBench's own numbers of one SAE."""
-    if not one.own:
-        raise one.file.refuse("subject", "sae-probes files name no model", "say which with --subject FILE")
-    measurements = {
-        name: reported(one.table, name, own.value, own.at, n_seeds=1, source_text=own.source)
-        for name, own in sorted(one.own.items())
-    }
-    protocol = {
-        **one.protocol,
-        "seeds": [] if one.seed is None else [one.seed],
-        "selection": {"candidates": 1, "seeds": []},
-        "settings": {**one.protocol["settings"], "sae_name": one.shape.name},
-    }
-    started, finished = _times([one], options)
-    document = summary_document(
-        adapter="saebench",
-        kind=one.table,
-        subject=_recorded_subject(one),
-        protocol=protocol,
-        measurements=measurements,
-        sources=one.documents,
-        config={**one.config, **_absent(one.documents)},
-        started=started,
-        finished=finished,
-        packages=one.packages,
-    )
-    return ImportedSummary(file_name("saebench", one.file.document, one.kind), document)
-
-
-def _recorded_subject(one: EvalScores) -> Json:
-    shape: RecordedSae = one.shape
-    for what, value in (("model_name", shape.model), ("hook_name", shape.hook)):
-        if value is None:
-            raise one.file["sae_cfg_dict"].refuse("subject", f"no {what} is recorded", "say so with --subject FILE")
-    return {
-        "model": {"name": shape.model, "digest": None},
-        "hook": shape.hook,
-        "d_model": shape.d_model,
-        "architecture": (shape.architecture or "unrecorded").lower().replace("-", "_"),
-        "d_sae": shape.d_sae,
-        "k": shape.k,
-        "checkpoints": [],
-    }
-
-
-def _absent(documents: Sequence[Document]) -> Json:
-    """Return how many numbers each file has as NaN or Infinity, none of them in a measure; nothing where none has."""
-    counts = [
-        {"file": os.path.basename(document.path), "numbers": document.nonfinite}
-        for document in documents
-        if document.nonfinite
-    ]
-    return {"absent": counts} if counts else {}
-
-
-def _documents(group: Sequence[EvalScores]) -> list[Document]:
-    """Return every file once, in the order of seeds; baselines are shared."""
-    return list({document.sha256: document for one in group for document in one.documents}.values())
-
-
-def _times(group: Sequence[EvalScores], options: ImportOptions) -> tuple[str, str]:
-    """Return the first and the last time that the files state, or the user's."""
-    millis = [one.millis for one in group if one.millis is not None]
-    if not millis:
-        given = stated_time(options.finished)
-        if given is None:
-            name = os.path.basename(group[0].file.document.path)
-            raise UsageError(f"{name} does not say when it was made", "say so with --finished TIME")
-        return given, given
-    return _utc(min(millis)), _utc(max(millis))
-
-
-def _utc(millis: int) -> str:
-    return datetime.fromtimestamp(millis // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,51 +1,12 @@
-"""What one SAE scored in one eval, before it is known of which subject and beside which seeds."""
+"""What every SAEBench result file has: metrics that may be missing, a seed, versions, names of datasets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from gatekit.errors import GatekitError
-from gatekit.evidence.adapters.building import Json
 from gatekit.evidence.adapters.fields import Field
-from gatekit.evidence.adapters.saebench.recorded_sae import RecordedSae
-from gatekit.evidence.strict_json import Document
 
 NOT_MEASURED = -1
 """What SAEBench writes for NaN, and for a probe that it skipped."""
-
-
-@dataclass(frozen=True)
-class OwnNumber:
-    """A number that SAEBench itself states for the SAE as a whole."""
-
-    value: float
-    at: Field
-    source: str
-
-
-@dataclass(frozen=True)
-class EvalScores:
-    """One SAE, one eval."""
-
-    kind: str
-    """The eval: `core`, `sparse_probing`, `sae_probes`, `absorption`, ..."""
-    file: Field
-    documents: tuple[Document, ...]
-    seed: int | None
-    shape: RecordedSae
-    protocol: Json
-    """Everything but seeds and selection."""
-    values: Mapping[str, Mapping[str, tuple[float, float | None]]]
-    """Measure -> dataset -> (candidate, baseline); the dataset is "" where a measure has none."""
-    own: Mapping[str, OwnNumber]
-    """Measure -> SAEBench's own number, for an import without observations."""
-    millis: int | None
-    """When SAEBench wrote the file, milliseconds since 1970."""
-    packages: Mapping[str, str]
-    config: Json
-    table: str = "saebench"
-    """The kind of its summary."""
 
 
 def measured_number(field: Field, low: float, high: float) -> float:

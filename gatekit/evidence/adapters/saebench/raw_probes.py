@@ -16,9 +16,9 @@ from gatekit.errors import GatekitError, Location
 from gatekit.evidence.adapters.building import Json, named_datasets
 from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.adapters.recorded_settings import differing, recorded_settings
-from gatekit.evidence.adapters.saebench.measured import EvalScores, measured_number
+from gatekit.evidence.adapters.sae_scores import EvalScores, RecordedSae
+from gatekit.evidence.adapters.saebench.measured import measured_number
 from gatekit.evidence.adapters.saebench.probing import choose_k
-from gatekit.evidence.adapters.saebench.recorded_sae import RecordedSae
 from gatekit.evidence.adapters.saebench.sources import SeedFile
 
 # Our measure, sae-probes' metric.

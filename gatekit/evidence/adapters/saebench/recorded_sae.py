@@ -9,32 +9,13 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from gatekit.evidence.adapters.fields import Field
+from gatekit.evidence.adapters.sae_scores import RecordedSae, plain_name, same_model
 
 _METADATA = re.compile(r"SAEMetadata\((\{.*\})\)", re.DOTALL)
 _BLOCK = re.compile(r"blocks\.([0-9]{1,4})\.", re.ASCII)
-
-# TransformerLens loads the same weights under both names.
-_SAME_MODEL = {"gpt2-small": "gpt2"}
-
-
-@dataclass(frozen=True)
-class RecordedSae:
-    """What a result file records about its SAE; None where it does not."""
-
-    model: str | None
-    hook: str | None
-    d_model: int | None
-    d_sae: int | None
-    k: int | None
-    architecture: str | None
-    name: str
-    """Release and id, or what else tells this SAE from another."""
-    trained_on: str | None = None
-    """The model that the SAE was trained on, where the one that was evaluated is a tuned form of it."""
 
 
 def recorded_sae(file: Field, *, tuned: bool = False) -> RecordedSae:
@@ -69,16 +50,6 @@ def recorded_sae(file: Field, *, tuned: bool = False) -> RecordedSae:
     )
 
 
-def same_model(one: str, other: str) -> bool:
-    """True when two names are of one model: owners and upper case differ between tools, weights do not."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(name: str) -> str:
-    last = name.rpartition("/")[2].lower()
-    return _SAME_MODEL.get(last, last)
-
-
 def _model(file: Field, place: Field, *, tuned: bool) -> tuple[str | None, str | None]:
     """Return the model that was evaluated, and the one that the SAE was trained on where that is another."""
     recorded = place.get("model_name")
@@ -87,7 +58,7 @@ def _model(file: Field, place: Field, *, tuned: bool) -> tuple[str | None, str |
         return (None if recorded is None else recorded.name()), None
     if recorded is None or same_model(loaded.name(), recorded.name()):
         return (loaded if recorded is None else recorded).name(), None
-    if tuned and _plain(loaded.name()).startswith(_plain(recorded.name()) + "-"):
+    if tuned and plain_name(loaded.name()).startswith(plain_name(recorded.name()) + "-"):
         return loaded.name(), recorded.name()
     raise loaded.refuse("contradiction", f"{loaded.value!r} was evaluated, the SAE is of {recorded.value!r}")
 

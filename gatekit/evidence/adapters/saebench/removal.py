@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from gatekit.evidence.adapters.building import named_datasets
 from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.adapters.recorded_settings import recorded_settings
-from gatekit.evidence.adapters.saebench.measured import EvalScores, OwnNumber, not_measured, seed_of, versions
+from gatekit.evidence.adapters.sae_scores import EvalScores, OwnNumber
+from gatekit.evidence.adapters.saebench.measured import not_measured, seed_of, versions
 from gatekit.evidence.adapters.saebench.probing import choose_k
 from gatekit.evidence.adapters.saebench.recorded_sae import recorded_sae
 from gatekit.evidence.adapters.saebench.sources import SeedFile

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from gatekit.evidence.adapters.building import Json, named_datasets
 from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.adapters.recorded_settings import recorded_settings
+from gatekit.evidence.adapters.sae_scores import EvalScores, OwnNumber
 from gatekit.evidence.adapters.saebench.measured import (
-    EvalScores,
-    OwnNumber,
     measured_number,
     not_measured,
     seed_of,
