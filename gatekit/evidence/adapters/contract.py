@@ -20,7 +20,7 @@ from gatekit.plugins import find, load, registered
 GROUP = "gatekit.adapters"
 WHAT = "adapter"
 
-OBSERVED_WITH_SUBJECT = frozenset({"saebench"})
+OBSERVED_WITH_SUBJECT = frozenset({"cebench", "saebench"})
 """Adapters that import observations only when the user says what was measured, and reported numbers otherwise."""
 
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,180}\.json", re.ASCII)

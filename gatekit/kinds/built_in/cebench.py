@@ -18,6 +18,19 @@ def _z_score(name: str, description: str, difference_of: str | None = None) -> M
     )
 
 
+def _mean(name: str, of: str) -> MeasureSpec:
+    """A mean over pairs that CE-Bench itself wrote, one per SAE; it writes no scores of pairs."""
+    return row(
+        name,
+        f"Mean over story pairs of {of}, as CE-Bench's own results.json has it, per seed.",
+        "standard deviations",
+        "higher",
+        (0, 10_000),
+        "per_seed",
+        ceiling="z_score",
+    )
+
+
 def _share_of_ceiling(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
     """A z-score as a share of the most that this width can score."""
     return row(name, description, "fraction of the ceiling", "higher", (0, 1), "per_seed_row", **more)
@@ -68,6 +81,9 @@ KIND = Kind(
             "As independence_delta, each side divided by its own ceiling (F - 1) / sqrt(F).",
             compares=True,
         ),
+        _mean("interpretability_mean", "interpretability"),
+        _mean("contrastive_mean", "contrastive"),
+        _mean("independence_mean", "independence"),
         row(
             "flat_pairs",
             "Fraction of pairs on which a distance is the same at every latent, so that its score is 0; above all "

@@ -54,6 +54,8 @@ def _measured(sources: Sequence[SeedFile], options: ImportOptions) -> list[EvalS
         if isinstance(file.value, list):
             raw.append(source)
             continue
+        if file.has("contrastive_score_mean") and not file.has("eval_type_id"):
+            raise file.refuse("shape", "this is a result of CE-Bench", "gatekit import cebench")
         eval_type = file["eval_type_id"].text()
         if eval_type not in EVALS:
             known = did_you_mean(eval_type, EVALS) or f"known: {', '.join(EVALS)}"

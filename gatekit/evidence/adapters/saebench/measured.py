@@ -25,9 +25,9 @@ def not_measured(field: Field) -> GatekitError:
     return field.refuse("not_measured", f"{field.value!r} is what SAEBench writes where it measured nothing")
 
 
-def seed_of(file: Field, given: int | None) -> int | None:
-    """Return the seed that the user gave, or the one in `sae_cfg_dict`; both must agree."""
-    recorded = file["sae_cfg_dict"].get("seed")
+def seed_of(file: Field, given: int | None, member: str = "sae_cfg_dict") -> int | None:
+    """Return the seed that the user gave, or the one in the SAE's configuration; both must agree."""
+    recorded = file[member].get("seed")
     if recorded is None:
         return given
     if given is not None and recorded.seed() != given:

@@ -18,18 +18,19 @@ _METADATA = re.compile(r"SAEMetadata\((\{.*\})\)", re.DOTALL)
 _BLOCK = re.compile(r"blocks\.([0-9]{1,4})\.", re.ASCII)
 
 
-def recorded_sae(file: Field, *, tuned: bool = False) -> RecordedSae:
-    """Read `sae_cfg_dict` and what it must agree with.
+def recorded_sae(file: Field, member: str = "sae_cfg_dict", *, tuned: bool = False) -> RecordedSae:
+    """Read the SAE's configuration and what it must agree with.
 
     Args:
         file: the result file.
+        member: where in it the configuration stands.
         tuned: whether the evaluated model may be a tuned form of the SAE's own (`gemma-2-2b-it` of `gemma-2-2b`).
 
     Raises:
         GatekitError: `adapter.contradiction`: model or layer differ between two places of the file; `adapter.type`,
             `adapter.name`, `adapter.metadata`.
     """
-    config = file["sae_cfg_dict"]
+    config = file[member]
     place = config if config.get("hook_name") is not None or not config.has("metadata") else _metadata(config)
     k = config.get("k")
     architecture = config.get("architecture")
@@ -108,5 +109,6 @@ def _name_in(place: Field, key: str) -> str | None:
 
 
 def _released_as(file: Field) -> str:
-    parts = (file.get("sae_lens_release_id"), file.get("sae_lens_id"))
+    names = ("sae_lens_release_id", "sae_lens_id", "sae_release", "sae_id")  # the last two are CE-Bench's
+    parts = [file.get(name) for name in names]
     return "/".join(part.text() for part in parts if part is not None)
