@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatekit.errors import GatekitError
@@ -22,8 +23,10 @@ from runners.saes.sae_cache import cache_folder, find_seed, keep, publish, stack
 from runners.saes.training import SaeStack, train_stack
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig, subject_json
+from runners.subjects.activation_manifest import AbsentModel, agreed_model, read_manifest
 from runners.subjects.activation_store import ActivationStore, TokenSet, store_activations
 from runners.subjects.drawn_own_texts import DrawnOwnTexts, draw_own_texts
+from runners.subjects.given_activations import GivenActivations, GivenStore
 from runners.subjects.language_model import LanguageModel, load, load_reinitialised, with_beginning
 from runners.subjects.model_files import ModelFiles, find_model
 from runners.subjects.own_texts import OwnTexts
@@ -47,7 +50,7 @@ class Source:
 
     files: ModelFiles
     model: LanguageModel
-    corpus: Corpus | OwnTexts
+    corpus: Corpus | OwnTexts | GivenActivations
     training: TokenSet
     held_out: TokenSet
     drawn: DrawnOwnTexts | None = None
@@ -67,8 +70,8 @@ class Activations:
     source: Source
     hook: str
     """Several names where there are several layers."""
-    held_out: ActivationStore | LayeredStore
-    training_rows: ActivationStore | LayeredStore | None = None
+    held_out: ActivationStore | LayeredStore | GivenStore
+    training_rows: ActivationStore | LayeredStore | GivenStore | None = None
     """None where this run trains nothing."""
 
     @property
@@ -77,7 +80,7 @@ class Activations:
         return self.source.model
 
     @property
-    def training(self) -> ActivationStore | LayeredStore:
+    def training(self) -> ActivationStore | LayeredStore | GivenStore:
         """The rows that SAEs are trained on.
 
         Raises:
@@ -164,6 +167,8 @@ def open_source(config: SaeConfig, device: str) -> Source:
 # The cells of a sweep differ in their SAEs only: model and texts, some ten seconds' work, are opened once for them.
 @lru_cache(maxsize=1)
 def _opened(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
+    if texts.source == "activations":
+        return _given(plan, texts, device)
     with caused_by(plan, "model.name"):
         files = find_model(plan.model.source, plan.model.name, plan.model.revision)
     model = load(files, device)
@@ -182,6 +187,21 @@ def _opened(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
         texts,
     )
     return Source(files, model, corpus, training, held_out)
+
+
+def _given(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
+    """Return what there is of a model where its activations are given: its name and its digest."""
+    path = Path(str(texts.manifest))
+    with caused_by(texts, "manifest"):
+        manifest = read_manifest(path)
+    files = agreed_model(manifest, plan, texts)
+    absent = AbsentModel(files.name)
+    model = LanguageModel(
+        files.name, files.digest, files.tokenizer_digest, absent, absent, device, manifest.prepend_bos
+    )
+    rows = {"held_out": texts.held_out_tokens, "training": texts.train_tokens}
+    sets = (TokenSet("training", (), rows["training"]), TokenSet("held-out", (), rows["held_out"]))
+    return Source(files, model, GivenActivations(manifest, path.parent, rows), *sets)
 
 
 def reinitialised(source: Source, seed: int) -> Source:
@@ -211,9 +231,14 @@ def collect(
         GatekitError: the hook does not exist or is not as wide as the configuration says.
     """
     place = hook or config.subject.hook
-    stores = []
+    stores: list[ActivationStore | GivenStore] = []
+    given = source.corpus if isinstance(source.corpus, GivenActivations) else None
+    if given is not None:
+        for part, wanted in (("held_out", "held_out_tokens"), ("training", "train_tokens")):
+            with caused_by(config, f"texts.{wanted}"):
+                stores += [given.open(part, environment.cache)] if trains or part == "held_out" else []
     with caused_by(config, key):
-        for tokens in (source.held_out, source.training) if trains else (source.held_out,):
+        for tokens in (source.held_out, source.training)[: 0 if given else 2 if trains else 1]:
             show = partial(showing, f"{source.model.name}: {tokens.name} activations", tokens.rows, "tokens")
             stores.append(store_activations(source.model, place, tokens, environment.cache, show))
     width, stated = stores[0].d_model, config.subject.d_model
@@ -311,6 +336,8 @@ def train(
 
 def datasets_json(source: Source, trains: bool = True) -> list[Json]:
     """Return the texts as a protocol's datasets; those to train on where SAEs are trained."""
+    if isinstance(source.corpus, GivenActivations):
+        return source.corpus.datasets(trains)
     return [
         {"name": f"{source.corpus.label}:{tokens.name}-texts", "sha256": tokens.texts_sha256, "rows": len(tokens.texts)}
         for tokens in ((source.training, source.held_out) if trains else (source.held_out,))
@@ -320,12 +347,11 @@ def datasets_json(source: Source, trains: bool = True) -> list[Json]:
 def inputs_json(arms: Sequence[Activations]) -> list[Json]:
     """Return what the numbers were computed from, by digest: texts, models and stored activations, each once."""
     source = arms[0].source
-    entries = [
-        ("tokenizer", source.files.tokenizer_digest, 0),
-        *source.corpus.inputs,
-    ]
+    entries = [("tokenizer", source.files.tokenizer_digest, 0)] if source.files.tokenizer_digest else []
+    entries += source.corpus.inputs
+    given = isinstance(source.corpus, GivenActivations)
     trains = any(arm.training_rows is not None for arm in arms)
-    for tokens in (source.training, source.held_out) if trains else (source.held_out,):
+    for tokens in () if given else (source.training, source.held_out) if trains else (source.held_out,):
         entries.append((f"texts:{tokens.name}", tokens.texts_sha256, len(tokens.texts)))
     entries += [] if source.drawn is None else source.drawn.inputs
     for arm in arms:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from runners.places import config_error
 from runners.stage.lifecycle import RunEnvironment, Stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -15,6 +16,9 @@ from runners.stage.sae_subject import (
     without_paths,
 )
 from runners.summary_writing import Json, RunResult
+
+ONE_HOOK = ("ablation", "adaptive_l0", "consistency", "stability")
+"""Stages that need no more of a model than what it writes at one hook."""
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -51,6 +55,12 @@ def sae_stage(
         others: further fields of `Stage`.
     """
 
+    def checked(configured: Any) -> None:
+        check(configured)
+        if configured.texts.source == "activations" and kind not in ONE_HOOK:
+            message = f"'{kind}' needs the model itself; activations at one hook are enough for {', '.join(ONE_HOOK)}"
+            raise config_error(configured, "texts.source", message, error_id="activations.stage")
+
     def planned(configured: Any) -> tuple[Json, Json]:
         return subject(configured), protocol(configured)
 
@@ -60,7 +70,7 @@ def sae_stage(
         config=config,
         smoke_config=CONFIGS / kind / "smoke.yaml",
         shrink=shrink,
-        check=check,
+        check=checked,
         recorded=recorded,
         needs_network=network,
         planned=planned,

@@ -18,7 +18,7 @@ from runners.saes.architecture_plan import ArchitecturePlan, SaeShape
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.subjects.text_names import text_settings
+from runners.subjects.text_names import given_rows_settings, text_settings
 from runners.subjects.text_plan_faults import text_faults
 from runners.summary_writing import Json
 
@@ -231,6 +231,8 @@ def _cut_paths(block: Json) -> None:
                 value["trained_on"] = shown_name(value["trained_on"])
         if key == "texts" and "paths" in value:
             value["paths"] = [shown_name(path) for path in value["paths"]]
+        if key == "texts" and "manifest" in value:
+            value["manifest"] = shown_name(value["manifest"])
         _cut_paths(value)
 
 
@@ -292,6 +294,7 @@ def training_settings(config: SaeConfig) -> Json:
         "special_tokens": _SPECIAL_TOKENS[config.subject.prepend_bos],
         "extreme_rows": RULE,
         "activation_precision": "float16",
+        **given_rows_settings(config.texts),
     }
     if config.training is None:
         return {**read, **_given_settings(config)}

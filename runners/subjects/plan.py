@@ -50,10 +50,10 @@ class TextPlan:
     """Which tokens of the texts that no probing dataset contains.
 
     `sae-probes` is the texts of that package; `files`, `folder` (of datasets.save_to_disk) and `hub` are one's own, and
-    the fields below `held_out_tokens` are for them.
+    the fields below `held_out_tokens` are for them. `activations` is no texts but rows that were computed from some.
     """
 
-    source: Literal["sae-probes", "files", "folder", "hub"]
+    source: Literal["sae-probes", "files", "folder", "hub", "activations"]
     seed: Annotated[int, Bounds(0, 4294967295)]
     """Of the order in which texts are taken."""
     train_tokens: Annotated[int, Bounds(0, 1_000_000_000_000)]
@@ -79,10 +79,13 @@ class TextPlan:
     """Between documents: a plain text file is cut at it (at every line where it is not given), and its tokens stand
     between the documents of a packed row."""
 
+    manifest: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Path of what says which activations there are, and of what (`runners.subjects.activation_manifest`)."""
+
     @property
     def own(self) -> bool:
         """Say whether the texts are one's own."""
-        return self.source != "sae-probes"
+        return self.source in ("files", "folder", "hub")
 
     @property
     def of_token_ids(self) -> bool:

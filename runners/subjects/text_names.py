@@ -33,3 +33,11 @@ def text_settings(plan: TextPlan) -> dict[str, str]:
         "text_packing": "texts one after another" if plan.packing == "context" else "one text a row",
         "text_separator": repr(plan.separator) if plan.separator is not None else "none",
     }
+
+
+def given_rows_settings(plan: TextPlan) -> dict[str, str]:
+    """Return what a protocol's settings say otherwise of rows that were given and not computed."""
+    if plan.source != "activations":
+        return {}
+    said = "as the given activations have it"
+    return {"rows_from": "activations that were given", "special_tokens": said, "activation_precision": said}

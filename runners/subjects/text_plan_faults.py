@@ -16,7 +16,7 @@ SUFFIXES = {
 }
 """Form of a file by the end of its name."""
 
-_OWN = ("paths", "name", "revision", "split", "column", "holds", "filter", "packing", "separator")
+_OWN = ("manifest", "paths", "name", "revision", "split", "column", "holds", "filter", "packing", "separator")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -29,11 +29,19 @@ def _keys_of_source(plan: TextPlan) -> list[tuple[str, str, bool]]:
     given = [key for key in _OWN if getattr(plan, key) is not None]
     wants_paths, from_hub = plan.source in ("files", "folder"), plan.source == "hub"
     own = given[0] if given else "source"
+    of_rows = plan.source == "activations"
+    surplus = next((key for key in given if (key == "manifest") != of_rows), None)
     return [
         (
             f"texts.{own}",
             f"'{own}' is for texts of your own, and the source is sae-probes",
-            not plan.own and bool(given),
+            plan.source == "sae-probes" and bool(given),
+        ),
+        ("texts.source", "the source 'activations' needs 'manifest'", of_rows and plan.manifest is None),
+        (
+            f"texts.{surplus or 'source'}",
+            f"'{surplus}' is for texts" if of_rows else "'manifest' is for the source 'activations'",
+            surplus is not None and (of_rows or surplus == "manifest"),
         ),
         ("texts.source", f"the source '{plan.source}' needs 'paths'", wants_paths and plan.paths is None),
         ("texts.paths", "'paths' are for files or a folder", from_hub and plan.paths is not None),
