@@ -234,6 +234,9 @@ def collect(
     stores: list[ActivationStore | GivenStore] = []
     given = source.corpus if isinstance(source.corpus, GivenActivations) else None
     if given is not None:
+        if place != given.manifest.hook:
+            message = f"the given activations are of '{given.manifest.hook}', not of '{place}'"
+            raise config_error(config, (key, "texts.manifest"), message, error_id="activations.differ")
         for part, wanted in (("held_out", "held_out_tokens"), ("training", "train_tokens")):
             with caused_by(config, f"texts.{wanted}"):
                 stores += [given.open(part, environment.cache)] if trains or part == "held_out" else []

@@ -166,7 +166,7 @@ def test_several_tensors_without_a_name_and_a_column_that_is_not_there_are_refus
     with pytest.raises(GatekitError, match="several tensors, and the manifest names none; it has: a, b"):
         opened(manifest(tmp_path, entry(tmp_path / "a.safetensors")), cache)
     stored = entry(cached_by_saelens(tmp_path, ROWS), ", tensor: other")
-    with pytest.raises(GatekitError, match="no column 'other'; its columns: blocks.0.hook_resid_post, token_ids"):
+    with pytest.raises(GatekitError, match=r"no column 'other'; its columns: blocks\.0\.hook_resid_post, token_ids"):
         opened(manifest(tmp_path, stored), cache)
 
 
@@ -225,7 +225,7 @@ def test_a_store_of_another_model_hook_or_context_is_refused_with_both_named(tmp
     other = text.replace("blocks.0.hook_resid_post", "blocks.1.hook_resid_post")
     said = reason(tmp_path, "ablation", other, capsys)
     assert "are of hook 'blocks.0.hook_resid_post'; the configuration is about 'blocks.1.hook_resid_post'" in said
-    assert "tiny.yaml:7:" in said
+    assert "tiny.yaml:8:" in said
     other = text.replace("max_tokens_per_text: 32", "max_tokens_per_text: 64")
     assert "are of context '32'; the configuration is about '64'" in reason(tmp_path, "ablation", other, capsys)
 
