@@ -9,10 +9,12 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gatekit.errors import UsageError
 from runners.arms.given_saes import is_transcoder, read_all
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
+from runners.saes.identity import sae_sha256
 from runners.saes.sae import Sae
 
 SMALL = 1 << 20
@@ -67,7 +69,34 @@ def files_for(
     }
 
 
-def _seeds(paths: Sequence[str]) -> dict[int, str]:
+def facts_of(paths: Sequence[str], format: str, hook: str | None) -> dict[str, Any]:
+    """Return what SAEs tell of a summary's subject: hook, shape, and the digest of each seed's SAE.
+
+    Args:
+        paths: as of `files_for`; one SAE alone has a digest too.
+        format: as of `files_for`.
+        hook: as of `files_for`.
+
+    Raises:
+        UsageError: two SAEs of one seed, or no hook that anybody names.
+        GatekitError: as `runners.arms.given_saes.read_all`.
+    """
+    saes, shape = read_all(GivenSaesPlan(_seeds(paths, least=1), format))
+    sae = next(iter(saes.values()))
+    hook = sae.stated.hook if hook is None else hook
+    if hook is None:
+        raise UsageError("the SAEs' files do not say which hook they read", "give --hook, as TransformerLens names it")
+    return {
+        "hook": hook,
+        "d_model": sae.architecture.d_in,
+        "architecture": shape.label,
+        "d_sae": shape.width,
+        "k": shape.active,
+        "checkpoints": [{"seed": seed, "sha256": sae_sha256(each)} for seed, each in saes.items()],
+    }
+
+
+def _seeds(paths: Sequence[str], least: int = 2) -> dict[int, str]:
     found: dict[int, str] = {}
     for place, given in enumerate(paths):
         head, equals, tail = given.partition("=")
@@ -78,7 +107,7 @@ def _seeds(paths: Sequence[str]) -> dict[int, str]:
         if not Path(path).exists():
             raise UsageError(f"there is no file or folder '{path}'")
         found[seed] = path
-    if len(found) < 2:
+    if len(found) < least:
         raise UsageError("one SAE says nothing about other seeds", "give at least two, better five, one a seed")
     return dict(sorted(found.items()))
 

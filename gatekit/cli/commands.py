@@ -22,6 +22,7 @@ COMMANDS = {
     "stale": "gatekit.cli.stale",
     "schema": "gatekit.cli.schema",
     "import": "gatekit.cli.import_",
+    "digest": "gatekit.cli.digest",
     "plan": "gatekit.cli.plan",
     "init": "gatekit.cli.init",
     "run": "gatekit.cli.run",

@@ -23,8 +23,8 @@ TEMPLATES = {
 """Where each file of gatekit/templates goes."""
 
 
-STARTERS = "gatekit.starters"
-"""Entry point group of what writes a first policy for things that the gate cannot read itself: SAEs need torch."""
+GROUP = "gatekit.saes"
+"""Entry point group of what reads SAEs, which needs torch."""
 
 
 @click.command("init")
@@ -108,7 +108,7 @@ def for_saes(
         raise UsageError("--saes names no SAE", "give the folder or file of each, one a seed")
     if find_spec("torch") is None:
         raise UsageError("SAEs are read with torch, which is not installed", INSTALL)
-    starter = load(find(STARTERS, "starter", "saes"), INSTALL)
+    starter = load(find(GROUP, "reader of SAEs", "starter"), INSTALL)
     written: dict[str, str] = starter(paths, folder, model, hook, format_name, threads)
     found = {path: data for path, data in scaffold(folder).items() if path.name != "release.yaml"}
     return found | {folder / place: text.encode("utf-8") for place, text in written.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
@@ -52,17 +51,3 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
         place = Location(os.fspath(path))
         raise GatekitError("digest.unreadable", f"the file cannot be read: {reason}", place) from None
     return digest.hexdigest()
-
-
-def weights_sha256(folder: str | os.PathLike[str]) -> str:
-    """Return the digest of a model's weights: over the lines `NAME SHA256` of its safetensors files, in order of name.
-
-    Raises:
-        GatekitError: `digest.unreadable` when the folder holds no such file, or one of them is not readable.
-    """
-    weights = sorted(Path(folder).glob("*.safetensors"))
-    if not weights:
-        reason = "there are no safetensors weights in this folder"
-        raise GatekitError("digest.unreadable", reason, Location(os.fspath(folder)), "give the digest, or another file")
-    lines = "".join(f"{path.name} {sha256_file(path)}\n" for path in weights)
-    return hashlib.sha256(lines.encode("utf-8")).hexdigest()

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from gatekit.errors import GatekitError, Location, did_you_mean
-from gatekit.evidence.canonical import sha256_file, weights_sha256
+from gatekit.evidence.canonical import sha256_file
+from gatekit.evidence.model_digest import model_sha256
 from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.strict_json import read_json, value_pointer
 
@@ -186,7 +187,7 @@ class _SubjectReader:
         if len(sources) > 1:
             raise self.refuse((*tokens, sources[1]), f"give {' or '.join(sources)}, not both")
         if "folder" in given:
-            model["digest"] = weights_sha256(self.path(given["folder"], (*tokens, "folder")))
+            model["digest"] = model_sha256(self.path(given["folder"], (*tokens, "folder")))
         if "file" in given:
             model["digest"] = sha256_file(self.path(given["file"], (*tokens, "file")))
         return model

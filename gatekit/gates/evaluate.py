@@ -120,7 +120,8 @@ def _policy(
     several = None
     if policy.one_subject and len(subjects) > 1:
         listed = "; ".join(subject.words for subject in subjects.values())
-        several = f"the evidence is about {len(subjects)} subjects ({listed}); name one under `subject:` in the policy"
+        remedy = _two_digests(list(subjects.values())) or "name one under `subject:` in the policy"
+        several = f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
     context = EvaluationContext(policy, mine, others, refused, several, base, stale, now)
     gates = []
     for gate in policy.gates:
@@ -144,6 +145,21 @@ def _policy(
             notes=tuple(notes),
         ),
         errors,
+    )
+
+
+def _two_digests(subjects: Sequence[Subject]) -> str | None:
+    """Return what is to be done where one model's name stands for two digests: naming it would not help."""
+    digests: dict[str, set[str | None]] = {}
+    for subject in subjects:
+        digests.setdefault(subject.model_name, set()).add(subject.model_digest)
+    name = next((name for name, found in digests.items() if len(found) > 1), None)
+    if name is None:
+        return None
+    shown = " and ".join(sorted("none" if digest is None else digest[:12] for digest in digests[name]))
+    return (
+        f"the model '{name}' has the digests {shown}: if it is one model, take the digest that `gatekit digest FOLDER` "
+        "prints for all of its evidence"
     )
 
 

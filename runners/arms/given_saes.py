@@ -185,6 +185,7 @@ def said_by_files(plan: GivenSaesPlan) -> Mapping[str, Any]:
         "hook": sae.stated.hook,
         "d_model": sae.architecture.d_in,
         "max_tokens_per_text": sae.stated.context_size,
+        "prepend_bos": sae.stated.prepend_bos,
     }
     return {
         "seeds": tuple(saes),

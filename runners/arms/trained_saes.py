@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gatekit.errors import GatekitError
 from runners.arms.saes import Saes
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from runners.subjects.layered_store import LayeredStore
 
 
+_TOKENS_PER_TEXT = ("subject.max_tokens_per_text", "core.context", "probing.max_tokens", "shift.max_tokens")
+"""Keys of configurations that set how many tokens of a text the model reads."""
 SUBJECT_HOOK = "subject.hook"
 """Key of the hook in every configuration."""
 
@@ -159,18 +161,57 @@ def open_source(config: SaeConfig, device: str) -> Source:
     """Load the model and draw its texts.
 
     Raises:
-        GatekitError: the model is not there, or the texts are too few.
+        GatekitError: the model is not there, has fewer positions than the configuration asks for, or the texts are too
+            few.
     """
-    return _opened(config.subject, config.texts, device)
+    if config.texts.source != "activations":
+        check_positions(config)
+    return _opened(config.subject, config.texts, device, _stamp(config.subject))
+
+
+def check_positions(config: SaeConfig) -> None:
+    """Refuse more tokens per text than the model has positions: beyond them it fails, or was never trained.
+
+    Raises:
+        GatekitError: `runner.positions`; or as `runners.subjects.model_files.find_model`.
+    """
+    files = _found(config.subject, _stamp(config.subject))
+    if files.positions is None:
+        return
+    for key in _TOKENS_PER_TEXT:
+        value: Any = config
+        for part in key.split("."):
+            value = getattr(value, part, None)
+        if value is not None and value > files.positions:
+            message = f"{value} tokens are more than the {files.positions} positions of {files.name}"
+            remedy = f"its config.json says {files.positions_key}"
+            raise config_error(config, key, message, remedy, error_id="runner.positions")
+
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""Name, size and time of change of a model's files: what is remembered of them ends with it."""
+
+
+def _stamp(plan: SubjectPlan) -> Stamp:
+    folder = Path(plan.model.name)
+    if plan.model.source != "folder" or not folder.is_dir():
+        return ()
+    found = ((path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file())
+    return tuple((name, state.st_size, state.st_mtime_ns) for name, state in found)
+
+
+@lru_cache(maxsize=1)
+def _found(plan: SubjectPlan, stamp: Stamp) -> ModelFiles:  # noqa: ARG001 (a key)
+    with caused_by(plan, "model.name"):
+        return find_model(plan.model.source, plan.model.name, plan.model.revision)
 
 
 # The cells of a sweep differ in their SAEs only: model and texts, some ten seconds' work, are opened once for them.
 @lru_cache(maxsize=1)
-def _opened(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
+def _opened(plan: SubjectPlan, texts: TextPlan, device: str, stamp: Stamp) -> Source:
     if texts.source == "activations":
         return _given(plan, texts, device)
-    with caused_by(plan, "model.name"):
-        files = find_model(plan.model.source, plan.model.name, plan.model.revision)
+    files = _found(plan, stamp)
     model = load(files, device)
     with caused_by(plan, "prepend_bos"):
         model = with_beginning(model, plan.prepend_bos)

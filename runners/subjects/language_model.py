@@ -16,9 +16,12 @@ from typing import Any
 import torch
 
 from gatekit.errors import GatekitError, Location
-from runners.digests import tensors_sha256
+from gatekit.evidence.model_digest import CONFIG
+from runners.digests import data_sha256, file_sha256, tensors_sha256
 from runners.seeding import derive_seed
+from runners.subjects.loaded_weights import RecordingClass, check_loaded
 from runners.subjects.model_files import ModelFiles
+from runners.subjects.model_files import find_model as find_model  # part of this module's interface too
 
 _VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges*", "*.tiktoken")
 """Files that hold the vocabulary of a tokeniser."""
@@ -63,19 +66,22 @@ def load(files: ModelFiles, device: str) -> LanguageModel:
 
     Raises:
         GatekitError: `runner.model_unusable`: the libraries cannot read its files, or do not know its architecture;
-            `runner.tokenizer_missing`: there is no tokeniser among them.
+            `runner.tokenizer_missing`: there is no tokeniser among them;
+            `runner.model_weights`: as `runners.subjects.loaded_weights.check_loaded`.
     """
     from safetensors import SafetensorError
 
+    recording = RecordingClass()
     try:
-        bridge = _boot(files.folder, device)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        bridge = _boot(files.folder, device, model_class=recording)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if not any(next(files.folder.glob(pattern), None) for pattern in _VOCABULARIES):
             raise _no_tokenizer(files) from error
         # The libraries' messages go on for lines, and name folders of this machine.
         said = str(error).split("\n")[0].replace(str(files.folder), files.folder.name)
         message = f"the model '{files.name}' cannot be loaded: {type(error).__name__}: {said}"
         raise GatekitError("runner.model_unusable", message, Location(str(files.folder))) from error
+    check_loaded(files, recording.loaded, bridge.original_model)
     model = _wrap(files, files.name, files.digest, bridge, device)
     _check_tokenizer(files, model)
     return model
@@ -148,14 +154,16 @@ def _no_tokenizer(files: ModelFiles) -> GatekitError:
 def load_reinitialised(files: ModelFiles, trained: LanguageModel, seed: int) -> LanguageModel:
     """Build the twin: same configuration and tokeniser, weights drawn from `seed` by the model's own initialisation.
 
-    Its digest is over the drawn weights, so that another seed, or another library's initialisation, is another model.
+    Its digest is over the drawn weights and the files that say how they are used, so that another seed, another
+    library's initialisation or another configuration is another model.
     """
     original = trained.network
     with torch.random.fork_rng(devices=[]):
         # The model class draws from the global generator and takes no other.
         torch.manual_seed(derive_seed("reinitialised model", seed))
         twin = type(original)(copy.deepcopy(original.config)).eval()
-    digest = tensors_sha256(twin.state_dict())
+    drawn = tensors_sha256(twin.state_dict())
+    digest = data_sha256({"weights": drawn, "config": file_sha256(files.folder / CONFIG), "of": files.tokenizer_digest})
     bridge = _boot(files.folder, trained.device, hf_model=twin.to(trained.device))
     twin_model = _wrap(files, f"{files.name}+reinitialised-{seed}", digest, bridge, trained.device)
     return replace(twin_model, prepend_bos=trained.prepend_bos)

@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.canonical import weights_sha256
+from gatekit.evidence.model_digest import CONFIG, INDEX, WEIGHTS, model_sha256, tokeniser_files, weight_files
+from gatekit.evidence.strict_json import read_json
 from runners.digests import file_sha256, sequence_sha256
+
+_ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+_OTHER_LAYOUT = "consolidated"
+"""Some publishers put the same weights under other names beside those that transformers reads."""
+_POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
+_OFFSET = ("roberta", "xlm-roberta", "camembert", "longformer", "xmod", "ibert", "data2vec-text")
 
 SourceKind = Literal["package", "folder", "hub"]
 
@@ -21,8 +28,12 @@ class ModelFiles:
     """For people and for the subject; never a path."""
     folder: Path
     digest: str
-    """SHA-256 over names and digests of the weight files."""
+    """SHA-256 over names and digests of its weights, configuration and tokeniser (gatekit.evidence.model_digest)."""
     tokenizer_digest: str
+    positions: int | None = None
+    """Most tokens of a text, where its configuration says it."""
+    positions_key: str = ""
+    """Of config.json, that says it."""
 
 
 def find_model(source: SourceKind, name: str, revision: str | None = None) -> ModelFiles:
@@ -64,17 +75,55 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
             raise GatekitError("runner.model_missing", message) from None
     if not (folder / "config.json").is_file():
         raise GatekitError("runner.model_missing", f"there is no model in the folder '{folder.name}'")
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise GatekitError(
-            "runner.model_weights", "no safetensors weights here", Location(str(folder)), "convert them to safetensors"
-        )
-    texts = sorted(
-        path for path in folder.iterdir() if path.name.startswith(("tokenizer", "vocab", "merges", "special_tokens"))
-    )
+    place = Location(str(folder))
+    check_weights(folder, place)
+    limit = positions_of(folder)
     return ModelFiles(
         name=folder.resolve().name if source == "folder" else name,
         folder=folder,
-        digest=weights_sha256(folder),
-        tokenizer_digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in texts),
+        digest=model_sha256(folder),
+        tokenizer_digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in tokeniser_files(folder)),
+        positions=limit[1] if limit else None,
+        positions_key=limit[0] if limit else "",
     )
+
+
+def check_weights(folder: Path, place: Location) -> None:
+    """Refuse weights of which nobody could say what the loader makes of them.
+
+    Raises:
+        GatekitError: `runner.model_weights`: no safetensors weights under one of the names that transformers reads, a
+            shard that is missing, an adapter beside the weights, or a second set of weights.
+    """
+    adapter = next((name for name in _ADAPTERS if (folder / name).exists()), None)
+    if adapter is not None:
+        message = f"'{adapter}' is an adapter: what is measured would be neither this model nor that of the adapter"
+        raise GatekitError("runner.model_weights", message, place, "merge it into the weights, or move it away")
+    found = sorted(path.name for path in folder.glob("*.safetensors"))
+    if not found:
+        message, remedy = "no safetensors weights here", "convert them to safetensors"
+        raise GatekitError("runner.model_weights", message, place, remedy)
+    if not any((folder / name).is_file() for name in (WEIGHTS, INDEX)):
+        message = f"the weights are {found[0]}; the loader reads {WEIGHTS}, or the files of {INDEX}"
+        raise GatekitError("runner.model_weights", message, place, f"rename it to {WEIGHTS} if it is the model")
+    read = {path.name for path in weight_files(folder)}
+    stray = next((name for name in found if name not in read and not name.startswith(_OTHER_LAYOUT)), None)
+    if stray is not None:
+        message = f"beside the weights lies '{stray}', which the loader does not read"
+        raise GatekitError("runner.model_weights", message, place, "move it away if it is no part of the model")
+
+
+def positions_of(folder: Path) -> tuple[str, int] | None:
+    """Return the key of config.json that limits the tokens of a text, and the limit; None where none does."""
+    config = read_json(str(folder / CONFIG)).value
+    inner = config.get("text_config") if isinstance(config.get("text_config"), dict) else {}
+    stated = {**inner, **config}
+    limits = [(name, stated[name]) for name in _POSITIONS if type(stated.get(name)) is int and stated[name] > 0]
+    if not limits:
+        return None
+    key, limit = min(limits, key=lambda entry: entry[1])
+    if stated.get("model_type") in _OFFSET:
+        # These models count positions from the number after their padding token's.
+        padding = stated.get("pad_token_id")
+        limit -= (padding if isinstance(padding, int) else 1) + 1
+    return key, limit

@@ -87,9 +87,8 @@ def test_a_models_folder_is_digested_as_the_runners_do(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     for name in ("b.safetensors", "a.safetensors", "config.json"):
         (tmp_path / "m" / name).write_text(name)
-    lines = "".join(
-        f"{name} {hashlib.sha256(name.encode()).hexdigest()}\n" for name in ("a.safetensors", "b.safetensors")
-    )
+    names = ("a.safetensors", "b.safetensors", "config.json")
+    lines = "".join(f"{name} {hashlib.sha256(name.encode()).hexdigest()}\n" for name in names)
     facts = read(tmp_path, BASE.replace(f"digest: {A}", "folder: m"))
     assert facts.subject["model"] == {"name": "tiny", "digest": hashlib.sha256(lines.encode()).hexdigest()}
     said = refused(tmp_path, BASE.replace(f"digest: {A}", "folder: saes"))

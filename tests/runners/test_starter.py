@@ -123,3 +123,24 @@ def test_a_hook_that_nobody_names_is_asked_for(saes, model, tmp_path):
     ended = gatekit(tmp_path, "init", "--saes", "0", "1", "--model", model, "--into", "lab")
     assert ended.returncode == 64
     assert "do not say which hook they read" in ended.stderr
+
+
+def test_the_subject_that_digest_prints_is_the_one_that_a_run_is_about(saes, model, tmp_path):
+    named = gatekit(tmp_path, "digest", model, *saes)
+    assert named.returncode == 0, named.stderr
+    subject = json.loads(named.stdout)
+    (tmp_path / "run.yaml").write_text(
+        f"threads: 1\nsubject: {{model: {{source: folder, name: {model}, known_as: all-MiniLM-L6-v2}},"
+        " max_tokens_per_text: 16}\ntexts: {source: sae-probes, seed: 0, held_out_tokens: 200}\n"
+        f"saes: {{seeds: {{{', '.join(f'{seed}: {path}' for seed, path in enumerate(saes))}}}}}\n"
+        "controls: {gaussian_draws: 1, matched_cosine: 0.7}\n"
+    )
+    measured = gatekit(tmp_path, "run", "random_model", "--config", "run.yaml", "--out", "out", "--cache", "cache")
+    assert measured.returncode == 0, measured.stderr
+    assert json.loads((tmp_path / "out" / "random_model.json").read_text())["subject"] == subject
+
+
+def test_each_sae_s_digest_is_printed_beside_its_path(saes, model, tmp_path):
+    subject = json.loads(gatekit(tmp_path, "digest", model, *saes).stdout)
+    lines = gatekit(tmp_path, "digest", *saes).stdout.splitlines()
+    assert lines == [f"{entry['sha256']}  {path}" for entry, path in zip(subject["checkpoints"], saes, strict=True)]

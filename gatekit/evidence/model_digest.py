@@ -1,0 +1,90 @@
+"""The identity of a language model on disk: one digest over the files that decide what it computes.
+
+    SHA-256 over the lines `NAME SHA256`, in order of name, of
+      the weights: model.safetensors, or model.safetensors.index.json and the files that it names,
+      config.json, and
+      the tokeniser's files: tokenizer*, vocab*, merges*, special_tokens*, added_tokens.json, *.model
+
+Runners, importers, subject files and `gatekit digest` all use it, so that evidence of any origin on one model is about
+one model. Another activation function in config.json, or another vocabulary, is another model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from gatekit.errors import GatekitError, Location
+from gatekit.evidence.canonical import sha256_file
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+TOKENISER_PREFIXES = ("tokenizer", "vocab", "merges", "special_tokens")
+TOKENISER_NAMES = ("added_tokens.json",)
+TOKENISER_SUFFIX = ".model"
+
+
+def model_sha256(folder: str | os.PathLike[str]) -> str:
+    """Return the digest of a model's folder.
+
+    Raises:
+        GatekitError: `digest.unreadable`: no safetensors weights, a shard that is not there, or a file that cannot be
+            read; `json.*`: the index is not JSON.
+    """
+    place = Path(folder)
+    config = [place / CONFIG] if (place / CONFIG).is_file() else []
+    files = sorted({*weight_files(place), *config, *tokeniser_files(place)}, key=lambda path: path.name)
+    lines = "".join(f"{path.name} {sha256_file(path)}\n" for path in files)
+    return hashlib.sha256(lines.encode("utf-8")).hexdigest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files that hold a model's weights, the index of several among them, in order of name.
+
+    Where neither of the two usual names is there, all safetensors files are meant.
+
+    Raises:
+        GatekitError: as `model_sha256`.
+    """
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if (folder / INDEX).is_file():
+        return [folder / INDEX, *shards(folder)]
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        reason = "there are no safetensors weights in this folder"
+        raise GatekitError("digest.unreadable", reason, Location(os.fspath(folder)), "give the digest, or another file")
+    return found
+
+
+def shards(folder: Path) -> list[Path]:
+    """Return the files that the index of a sharded model names, in order of name.
+
+    Raises:
+        GatekitError: `digest.unreadable`: the index names no files, one outside its folder, or one that is not there.
+    """
+    from gatekit.evidence.strict_json import read_json
+
+    path = folder / INDEX
+    value = read_json(str(path)).value
+    table = value.get("weight_map") if isinstance(value, dict) else None
+    names = set(table.values()) if isinstance(table, dict) else set()
+    if not names or not all(isinstance(name, str) and name == Path(name).name for name in names):
+        reason = "'weight_map' does not name the files of the weights"
+        raise GatekitError("digest.unreadable", reason, Location(str(path)))
+    missing = sorted(name for name in names if not (folder / name).is_file())
+    if missing:
+        reason = f"the index names '{missing[0]}', which is not there"
+        raise GatekitError("digest.unreadable", reason, Location(str(path)), "fetch all files of the model")
+    return [folder / name for name in sorted(names)]
+
+
+def tokeniser_files(folder: Path) -> list[Path]:
+    """Return the files of a model's tokeniser, in order of name."""
+
+    def is_tokeniser(name: str) -> bool:
+        return name.startswith(TOKENISER_PREFIXES) or name in TOKENISER_NAMES or name.endswith(TOKENISER_SUFFIX)
+
+    return sorted(path for path in folder.iterdir() if path.is_file() and is_tokeniser(path.name))

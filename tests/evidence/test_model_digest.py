@@ -1,0 +1,105 @@
+"""One digest for a model on disk: the shell can compute it too."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gatekit.errors import GatekitError
+from gatekit.evidence.model_digest import model_sha256
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, data in {
+        "model.safetensors": b"weights",
+        "config.json": b'{"hidden_act": "silu"}',
+        "tokenizer.json": b"{}",
+        "special_tokens_map.json": b"{}",
+        "README.md": b"words",
+        "generation_config.json": b"{}",
+    }.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def by_shell(folder: Path, names: str) -> str:
+    """The digest as the documentation has it for a terminal."""
+    each = 'echo "$f $(sha256sum "$f" | cut -c1-64)"'
+    script = f'cd "$1"; for f in $(ls {names} 2>/dev/null | sort -u); do {each}; done | sha256sum'
+    return subprocess.run(
+        ["bash", "-c", script, "_", str(folder)], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
+    ).stdout[:64]
+
+
+NAMES = (
+    "*.safetensors model.safetensors.index.json config.json tokenizer* vocab* merges* special_tokens* "
+    "added_tokens.json *.model"
+)
+
+
+def test_it_is_what_a_terminal_computes(model: Path) -> None:
+    assert model_sha256(model) == by_shell(model, NAMES)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "special_tokens_map.json"])
+def test_each_file_that_decides_what_is_computed_changes_it(model: Path, name: str) -> None:
+    before = model_sha256(model)
+    (model / name).write_bytes(b"{}\n")
+    assert model_sha256(model) != before
+
+
+@pytest.mark.parametrize("name", ["README.md", "generation_config.json"])
+def test_a_file_that_decides_nothing_leaves_it(model: Path, name: str) -> None:
+    before = model_sha256(model)
+    (model / name).write_bytes(b"others")
+    assert model_sha256(model) == before
+
+
+@pytest.mark.parametrize("name", ["added_tokens.json", "tokenizer.model", "vocab.txt", "merges.txt"])
+def test_a_tokeniser_s_file_that_is_added_changes_it(model: Path, name: str) -> None:
+    before = model_sha256(model)
+    (model / name).write_bytes(b"{}")
+    assert model_sha256(model) != before
+    assert model_sha256(model) == by_shell(model, NAMES)
+
+
+def sharded(model: Path, names: list[str]) -> None:
+    (model / "model.safetensors").unlink()
+    (model / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {f"tensor{place}": name for place, name in enumerate(names)}})
+    )
+
+
+def test_of_a_model_in_shards_all_count(model: Path) -> None:
+    sharded(model, ["model-1.safetensors", "model-2.safetensors"])
+    for name in ("model-1.safetensors", "model-2.safetensors"):
+        (model / name).write_bytes(name.encode())
+    before = model_sha256(model)
+    assert before == by_shell(model, NAMES)
+    (model / "model-2.safetensors").write_bytes(b"other")
+    assert model_sha256(model) != before
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["model-1.safetensors"], "names 'model-1.safetensors', which is not there"),
+        (["../model-1.safetensors"], "does not name the files"),
+        ([], "does not name the files"),
+    ],
+)
+def test_an_index_whose_files_are_not_there_is_refused(model: Path, names: list[str], said: str) -> None:
+    sharded(model, names)
+    with pytest.raises(GatekitError, match=said):
+        model_sha256(model)
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GatekitError, match="no safetensors weights"):
+        model_sha256(tmp_path)
