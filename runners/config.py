@@ -32,6 +32,13 @@ class Bounds:
 _UNBOUNDED = Bounds(-math.inf)
 
 
+@dataclass(frozen=True)
+class WrittenAs:
+    """Annotates a text that a file may also write as a mapping: of this dataclass, whose `str` is the text."""
+
+    shape: type[Any]
+
+
 BASE = "base"
 """Key of a configuration that names other files, beside it or in a folder beside its own, whose keys are read as if
 they stood here."""
@@ -242,6 +249,10 @@ class _Reading:
         if is_dataclass(hint):
             return _dataclass_of([(self, node)], hint, place, f"'{name}'", said)
         origin, options = get_origin(hint), get_args(hint)
+        if origin is Annotated and isinstance(options[1], WrittenAs):
+            if hasattr(node, "keys"):
+                return str(_dataclass_of([(self, node)], options[1].shape, place, f"'{name}'"))
+            return self.value_from(node, options[0], bounds, place, name, said)
         if origin is Annotated:
             return self.value_from(node, options[0], options[1], place, name, said)
         if origin in (Union, types.UnionType):

@@ -43,3 +43,12 @@ def outputs_of(network: Any, path: str) -> Iterator[list[torch.Tensor]]:
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
     """Equal to a hundred thousandth of the largest value, in single precision."""
     torch.testing.assert_close(ours, theirs, atol=1e-5 * float(theirs.abs().max()), rtol=0)
+
+
+def padded(texts: list[tuple[int, ...]], side: str) -> tuple[torch.Tensor, torch.Tensor]:
+    longest = max(map(len, texts))
+    ids, mask = torch.zeros((2, len(texts), longest), dtype=torch.long)
+    for row, text in enumerate(texts):
+        place = slice(0, len(text)) if side == "right" else slice(longest - len(text), longest)
+        ids[row, place], mask[row, place] = torch.tensor(text), 1
+    return ids, mask

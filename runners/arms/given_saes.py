@@ -25,6 +25,7 @@ from runners.saes.identity import sae_sha256
 from runners.saes.sae import Sae
 from runners.saes.stated_facts import StatedFacts
 from runners.stage.sae_subject import SaeConfig, subject_json
+from runners.subjects.hook_names import ModuleHook, module_hook
 from runners.subjects.language_model import begins_with_bos
 from runners.summary_writing import Json
 
@@ -182,7 +183,7 @@ def said_by_files(plan: GivenSaesPlan) -> Mapping[str, Any]:
     saes, shape = read_all(plan)
     sae = next(iter(saes.values()))
     subject = {
-        "hook": sae.stated.hook,
+        "hook": sae.stated.hook or _module_stated(sae),
         "d_model": sae.architecture.d_in,
         "max_tokens_per_text": sae.stated.context_size,
         "prepend_bos": sae.stated.prepend_bos,
@@ -194,6 +195,13 @@ def said_by_files(plan: GivenSaesPlan) -> Mapping[str, Any]:
         "subject": {name: value for name, value in subject.items() if value is not None},
         "texts": {"train_tokens": 0},
     }
+
+
+def _module_stated(sae: Sae) -> str | None:
+    """Return the module that an SAE's files name by its whole path; None where they name none so."""
+    path = (sae.stated.module or "").removesuffix(".output")
+    hook = str(ModuleHook(path))
+    return hook if module_hook(hook) is not None and not path.endswith(".input") else None
 
 
 def check_use(

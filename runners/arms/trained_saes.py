@@ -27,6 +27,7 @@ from runners.subjects.activation_manifest import AbsentModel, agreed_model, read
 from runners.subjects.activation_store import ActivationStore, TokenSet, store_activations
 from runners.subjects.drawn_own_texts import DrawnOwnTexts, draw_own_texts
 from runners.subjects.given_activations import GivenActivations, GivenStore
+from runners.subjects.hook_names import is_module
 from runners.subjects.language_model import LanguageModel, load, load_reinitialised, with_beginning
 from runners.subjects.model_files import ModelFiles, find_model
 from runners.subjects.own_texts import OwnTexts
@@ -212,7 +213,7 @@ def _opened(plan: SubjectPlan, texts: TextPlan, device: str, stamp: Stamp) -> So
     if texts.source == "activations":
         return _given(plan, texts, device)
     files = _found(plan, stamp)
-    model = load(files, device)
+    model = load(files, device, modules=is_module(plan.hook))
     with caused_by(plan, "prepend_bos"):
         model = with_beginning(model, plan.prepend_bos)
     if texts.own:

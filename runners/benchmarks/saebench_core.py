@@ -29,6 +29,7 @@ from runners.benchmarks.saebench_plan import CorePlan
 from runners.places import config_error
 from runners.saes.sae import Sae, in_model_units
 from runners.subjects.activation_store import TokenSet
+from runners.subjects.hook_names import is_module
 from runners.subjects.language_model import LanguageModel
 from runners.subjects.model_files import ModelFiles
 
@@ -42,8 +43,10 @@ MEASURES = {
 _CAUSAL_HEADS = ("ForCausalLM", "LMHeadModel")
 
 
-def why_not(files: ModelFiles, sae: Sae) -> str | None:
-    """Return why core cannot be measured, or None where it can."""
+def why_not(files: ModelFiles, sae: Sae, hook: str = "") -> str | None:
+    """Return why core cannot be measured at a hook, or None where it can."""
+    if is_module(hook):
+        return "SAEBench replaces activations through TransformerLens, and the hook is a module of transformers"
     config = json.loads((files.folder / "config.json").read_text(encoding="utf-8"))
     classes = [str(name) for name in config.get("architectures") or ()]
     if not any(name.endswith(_CAUSAL_HEADS) for name in classes):
@@ -191,6 +194,11 @@ class _StandingIn:
         )
         # Read only to find the encoder's bias, which is b_enc here whatever the architecture.
         self.cfg.architecture_str = ""
+        # SAEBench lays the heads of attn.hook_z out one after the other itself.
+        self.hook_z_reshaping_mode = False
+
+    def turn_off_forward_pass_hook_z_reshaping(self) -> None:
+        """Do nothing: rows are never reshaped here."""
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         # SAEBench encodes (texts, tokens, d_in); an SAE here takes rows.

@@ -1,4 +1,4 @@
-"""A language model behind TransformerLens, its re-initialised twin, and the residual stream at one hook.
+"""A language model, its re-initialised twin, and its activations at one hook.
 
 The twin has the architecture and the tokeniser of the model and weights drawn anew by the model's own initialisation:
 what an SAE finds there owes nothing to training. It does not tell which part of training mattered.
@@ -15,16 +15,22 @@ from typing import Any
 
 import torch
 
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.model_digest import CONFIG
 from runners.digests import data_sha256, file_sha256, tensors_sha256
 from runners.seeding import derive_seed
+from runners.subjects.hook_names import holds_heads
 from runners.subjects.loaded_weights import RecordingClass, check_loaded
 from runners.subjects.model_files import ModelFiles
 from runners.subjects.model_files import find_model as find_model  # part of this module's interface too
+from runners.subjects.module_network import instead_of_module, load_network, module_output
 
 _VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges*", "*.tiktoken")
 """Files that hold the vocabulary of a tokeniser."""
+
+_OTHER_WAY = (
+    "if TransformerLens does not know its architecture, name a module of it: hook: {module: model.layers.12, output: 0}"
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,12 @@ class LanguageModel:
     tokenizer_digest: str
     tokenizer: Any
     bridge: Any
+    """The model behind TransformerLens; None where it is read at modules of transformers."""
+    network: Any
+    """The model as transformers knows it."""
     device: str
     prepend_bos: bool | None = None
     """Whether texts begin with the token for a beginning; None leaves that to the tokeniser."""
-
-    @property
-    def network(self) -> Any:
-        """The model as transformers knows it."""
-        return self.bridge.original_model
 
     @property
     def embeddings(self) -> int:
@@ -61,8 +65,13 @@ class TokenizedText:
     """Positions whose activations are used: every token that the tokeniser did not add ([CLS], [SEP], BOS, ...)."""
 
 
-def load(files: ModelFiles, device: str) -> LanguageModel:
+def load(files: ModelFiles, device: str, *, modules: bool = False) -> LanguageModel:
     """Load the trained model.
+
+    Args:
+        files: of the model.
+        device: to put it on.
+        modules: read it at modules of transformers, without TransformerLens.
 
     Raises:
         GatekitError: `runner.model_unusable`: the libraries cannot read its files, or do not know its architecture;
@@ -73,27 +82,33 @@ def load(files: ModelFiles, device: str) -> LanguageModel:
 
     recording = RecordingClass()
     try:
-        bridge = _boot(files.folder, device, model_class=recording)
+        if modules:
+            network, tokenizer, loaded = load_network(files.folder, device)
+            model = _wrap(files, files.name, files.digest, network, tokenizer, device)
+        else:
+            bridge = _boot(files.folder, device, model_class=recording)
+            loaded = recording.loaded
+            model = _wrap_bridge(files, files.name, files.digest, bridge, device)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if not any(next(files.folder.glob(pattern), None) for pattern in _VOCABULARIES):
             raise _no_tokenizer(files) from error
         # The libraries' messages go on for lines, and name folders of this machine.
         said = str(error).split("\n")[0].replace(str(files.folder), files.folder.name)
         message = f"the model '{files.name}' cannot be loaded: {type(error).__name__}: {said}"
-        raise GatekitError("runner.model_unusable", message, Location(str(files.folder))) from error
-    check_loaded(files, recording.loaded, bridge.original_model)
-    model = _wrap(files, files.name, files.digest, bridge, device)
+        remedy = None if modules else _OTHER_WAY
+        raise GatekitError("runner.model_unusable", message, Location(str(files.folder)), remedy) from error
+    check_loaded(files, loaded, model.network)
     _check_tokenizer(files, model)
     return model
 
 
 def load_like(files: ModelFiles, other: LanguageModel) -> LanguageModel:
-    """Load a trained model the way another one is loaded, so that both read the same tokens.
+    """Load a trained model the way another one is loaded, so that both read the same tokens at the same places.
 
     Raises:
         GatekitError: as `load` and `with_beginning`.
     """
-    return with_beginning(load(files, other.device), other.prepend_bos)
+    return with_beginning(load(files, other.device, modules=other.bridge is None), other.prepend_bos)
 
 
 def with_beginning(model: LanguageModel, prepend_bos: bool | None) -> LanguageModel:
@@ -164,9 +179,12 @@ def load_reinitialised(files: ModelFiles, trained: LanguageModel, seed: int) -> 
         twin = type(original)(copy.deepcopy(original.config)).eval()
     drawn = tensors_sha256(twin.state_dict())
     digest = data_sha256({"weights": drawn, "config": file_sha256(files.folder / CONFIG), "of": files.tokenizer_digest})
-    bridge = _boot(files.folder, trained.device, hf_model=twin.to(trained.device))
-    twin_model = _wrap(files, f"{files.name}+reinitialised-{seed}", digest, bridge, trained.device)
-    return replace(twin_model, prepend_bos=trained.prepend_bos)
+    twin.to(trained.device)
+    name = f"{files.name}+reinitialised-{seed}"
+    if trained.bridge is None:
+        return replace(trained, name=name, digest=digest, network=twin)
+    bridge = _boot(files.folder, trained.device, hf_model=twin)
+    return replace(_wrap_bridge(files, name, digest, bridge, trained.device), prepend_bos=trained.prepend_bos)
 
 
 def _boot(folder: Path, device: str, **options: Any) -> Any:
@@ -180,13 +198,19 @@ def _boot(folder: Path, device: str, **options: Any) -> Any:
     return bridge
 
 
-def _wrap(files: ModelFiles, name: str, digest: str, bridge: Any, device: str) -> LanguageModel:
+def _wrap_bridge(files: ModelFiles, name: str, digest: str, bridge: Any, device: str) -> LanguageModel:
+    model = _wrap(files, name, digest, bridge.original_model, bridge.tokenizer, device)
+    return replace(model, bridge=bridge)
+
+
+def _wrap(files: ModelFiles, name: str, digest: str, network: Any, tokenizer: Any, device: str) -> LanguageModel:
     return LanguageModel(
         name=name,
         digest=digest,
         tokenizer_digest=files.tokenizer_digest,
-        tokenizer=bridge.tokenizer,
-        bridge=bridge,
+        tokenizer=tokenizer,
+        bridge=None,
+        network=network,
         device=device,
     )
 
@@ -237,17 +261,31 @@ class _HookReached(Exception):
 def activations(model: LanguageModel, hook: str, ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
     """Return the activations at `hook`, (texts, positions, d_model) float32, and compute no layer above it.
 
-    The pass is ended from inside the hook because `stop_at_layer` runs the whole of an encoder model.
+    Where a hook of TransformerLens holds one vector per head (`attn.hook_z`), d_model is heads times d_head: the
+    heads' vectors stand one after the other.
 
     Raises:
-        GatekitError: the model has no such hook, or it does not hold one vector per position.
+        GatekitError: `runner.hook`: the model has no such hook, or it does not hold one vector per position.
+    """
+    if model.bridge is None:
+        found = module_output(model.network, model.name, hook, ids, attention_mask)
+    else:
+        found = _at_hook(model, hook, ids, attention_mask)
+    if holds_heads(hook) and found.ndim == 4:
+        found = found.flatten(2)
+    if found.ndim != 3 or found.shape[:2] != ids.shape:
+        raise GatekitError("runner.hook", f"'{hook}' does not hold one vector per position")
+    return found.float()
+
+
+def _at_hook(model: LanguageModel, hook: str, ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return what a hook of TransformerLens holds.
+
+    The pass is ended from inside the hook because `stop_at_layer` runs the whole of an encoder model.
     """
     if hook not in model.bridge.hook_dict:
-        from gatekit.errors import did_you_mean
-
-        raise GatekitError(
-            "runner.hook", f"{model.name} has no hook '{hook}'", remedy=did_you_mean(hook, model.bridge.hook_dict)
-        )
+        remedy = instead_of_module(model.network, hook) or did_you_mean(hook, model.bridge.hook_dict)
+        raise GatekitError("runner.hook", f"{model.name} has no hook '{hook}'", remedy=remedy)
     caught: list[torch.Tensor] = []
 
     # TransformerLens passes the hook point by keyword.
@@ -255,8 +293,13 @@ def activations(model: LanguageModel, hook: str, ids: torch.Tensor, attention_ma
         caught.append(value.detach())
         raise _HookReached
 
-    with torch.no_grad(), contextlib.suppress(_HookReached):
-        model.bridge.run_with_hooks(ids, attention_mask=attention_mask, return_type=None, fwd_hooks=[(hook, catch)])
-    if not caught or caught[0].ndim != 3 or caught[0].shape[:2] != ids.shape:
-        raise GatekitError("runner.hook", f"'{hook}' does not hold one vector per position")
-    return caught[0].float()
+    hooks = [(hook, catch)]
+    try:
+        with torch.no_grad(), contextlib.suppress(_HookReached):
+            model.bridge.run_with_hooks(ids, attention_mask=attention_mask, return_type=None, fwd_hooks=hooks)
+    except ValueError as error:
+        # Some hooks exist and are switched off, such as attn.hook_result.
+        raise GatekitError("runner.hook", f"'{hook}' cannot be read: {error}".split("\n")[0]) from None
+    if not caught:
+        raise GatekitError("runner.hook", f"{model.name} does not reach the hook '{hook}' on texts")
+    return caught[0]

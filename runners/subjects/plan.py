@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from runners.config import ABSENT_WHERE_NONE, Bounds
+from runners.subjects.hook_names import HookName
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class SubjectPlan:
     """Model and hook."""
 
     model: ModelPlan
-    hook: str
+    hook: HookName
+    """Of TransformerLens, or a module of Hugging Face's model for models that it does not know."""
     d_model: Annotated[int, Bounds(1, 1_000_000)]
     """Width at the hook; stated so that a wrong hook or a transposed matrix is an error and not a guess."""
     max_tokens_per_text: Annotated[int, Bounds(1, 1_000_000)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from model_outputs import BLOCKS, TEXTS, close, network_of, outputs_of
+from model_outputs import BLOCKS, TEXTS, close, network_of, outputs_of, padded
 from tiny_models import FAMILIES, LAYERS
 
 from runners.progress import Silent
@@ -15,15 +15,6 @@ from runners.subjects.activation_store import TokenSet, store_activations
 from runners.subjects.language_model import activations, tokenize
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore"), pytest.mark.parametrize("family", FAMILIES)]
-
-
-def padded(texts: list[tuple[int, ...]], side: str) -> tuple[torch.Tensor, torch.Tensor]:
-    longest = max(map(len, texts))
-    ids, mask = torch.zeros((2, len(texts), longest), dtype=torch.long)
-    for row, text in enumerate(texts):
-        place = slice(0, len(text)) if side == "right" else slice(longest - len(text), longest)
-        ids[row, place], mask[row, place] = torch.tensor(text), 1
-    return ids, mask
 
 
 def test_training_made_a_model_that_predicts(tiny_models, family):

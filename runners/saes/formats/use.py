@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runners.saes.stated_facts import StatedFacts
+from runners.subjects.hook_names import hook_of_module, is_module, module_hook
 
 # Models that TransformerLens, and so the checkpoints of its users, name by a second name.
 _SAME = {"gpt2-small": "gpt2", "pythia-70m-deduped-v0": "pythia-70m-deduped"}
@@ -18,7 +19,7 @@ class Use:
     models: tuple[str, ...]
     """Names that the model goes by: its folder's, its name on the hub, the one in its own configuration."""
     hook: str
-    """As TransformerLens names it."""
+    """As TransformerLens names it, or a module as `runners.subjects.hook_names` does."""
     max_tokens: int
     """Most tokens per text."""
     target_hook: str | None = None
@@ -46,7 +47,9 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     if stated.model is not None and not {_name(stated.model)} & {_name(model) for model in use.models}:
         known = " or ".join(repr(model) for model in use.models)
         found.append(Contradiction("model", f"is an SAE of the model {stated.model!r}; the model here is {known}"))
-    if stated.hook is not None and stated.hook != use.hook:
+    if is_module(use.hook):
+        found.extend(_of_another_module(stated, use.hook))
+    elif stated.hook is not None and stated.hook != use.hook:
         found.append(Contradiction("hook", f"is an SAE of the hook {stated.hook!r}; the hook here is {use.hook!r}"))
     if stated.head is not None:
         found.append(Contradiction("hook", f"reads head {stated.head} alone; the hook here gives all of them"))
@@ -67,6 +70,23 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
             message = f"needs the model loaded with {name} {value!r}; models here are loaded without processing"
             found.append(Contradiction("loading", message))
     return tuple(found)
+
+
+def _of_another_module(stated: StatedFacts, hook: str) -> list[Contradiction]:
+    """Return in what a checkpoint's place differs from a module's output."""
+    place = module_hook(hook)
+    path = hook if place is None else place.module
+    if stated.module is not None:
+        named = stated.module.removesuffix(".output")
+        # sparsify leaves out what is before the list of layers.
+        differs = path != named and not path.endswith(f".{named}")
+        says = stated.module
+    else:
+        # Of a whole block alone is TransformerLens's name surely that of the module's output.
+        usual = hook_of_module(path) if path[-1:].isdecimal() else None
+        differs = stated.hook is not None and stated.hook != usual
+        says = str(stated.hook)
+    return [Contradiction("hook", f"is an SAE of {says!r}; the hook here is {hook!r}")] if differs else []
 
 
 def _name(model: str) -> str:

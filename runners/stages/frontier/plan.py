@@ -32,6 +32,7 @@ from runners.stage.sae_subject import (
     training_settings,
 )
 from runners.stage.selection import SelectionPlan, selection_json
+from runners.subjects.hook_names import HookName
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, RunResult
 
@@ -54,7 +55,7 @@ class FrontierConfig:
     gaussian_draws: Annotated[int, Bounds(1, 1000)]
     """Gaussian dictionaries per seed; a pair's floor is the mean over draws."""
     probing: ProbingPlan
-    route_hooks: tuple[str, ...]
+    route_hooks: tuple[HookName, ...]
     """Layers that a RouteSAE picks from; the subject's own hook is one of them."""
     architectures: tuple[ArchitecturePlan, ...] | None = None
     """None is one cell alone; every cell of a sweep is recorded as such a configuration."""

@@ -30,6 +30,7 @@ from runners.stage.sae_subject import (
     shrink_saes,
     training_settings,
 )
+from runners.subjects.hook_names import HookName
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, RunResult
 
@@ -41,7 +42,7 @@ PROTOCOL = "layer_routing/1"
 class RoutingPlan:
     """What is assigned to what."""
 
-    hooks: tuple[str, ...]
+    hooks: tuple[HookName, ...]
     """One per layer."""
     architectures: tuple[ArchitecturePlan, ...]
     """Beside the configuration's own `sae`."""

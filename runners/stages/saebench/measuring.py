@@ -171,7 +171,7 @@ def _core(
     """Return why core was not measured, or what it measured of every seed."""
     if config.core is None:
         return None, {}
-    refused = why_not(inputs.source.files, candidate.arms[0].sae)
+    refused = why_not(inputs.source.files, candidate.arms[0].sae, inputs.hook)
     if refused is not None:
         return refused, {}
     found = {}

@@ -35,6 +35,7 @@ from runners.stage.sae_subject import (
     training_settings,
 )
 from runners.stage.selection import SelectionPlan, selection_json
+from runners.subjects.hook_names import HookName
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, RunResult
 
@@ -47,7 +48,7 @@ class GridPlan:
     """Values of the three axes; the first of each makes the base that others are compared with."""
 
     train_tokens: Annotated[tuple[int, ...], Bounds(1, 1_000_000_000_000)]
-    hooks: tuple[str, ...]
+    hooks: tuple[HookName, ...]
     d_saes: Annotated[tuple[int, ...], Bounds(1, 10_000_000)]
     passes: Annotated[float, Bounds(0.01, 1e6)]
     """Over the tokens; steps are this times tokens over batch, so that more tokens are also more steps."""

@@ -36,6 +36,7 @@ from runners.stage.sae_subject import (
     training_settings,
 )
 from runners.stage.selection import SelectionPlan, selection_json
+from runners.subjects.hook_names import HookName
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, RunResult
 
@@ -58,7 +59,7 @@ _STARTS = {
 class TranscoderPlan:
     """What the SAE is compared with."""
 
-    input_hook: str
+    input_hook: HookName
     """What the transcoder reads; as wide as the subject's hook."""
     gaussian_draws: Annotated[int, Bounds(1, 1000)]
     """Gaussian dictionaries per seed, for what chance gives at this shape."""
