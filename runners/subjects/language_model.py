@@ -46,6 +46,8 @@ class LanguageModel:
     network: Any
     """The model as transformers knows it."""
     device: str
+    folder: Path
+    """Of its files, for messages."""
     prepend_bos: bool | None = None
     """Whether texts begin with the token for a beginning; None leaves that to the tokeniser."""
 
@@ -212,6 +214,7 @@ def _wrap(files: ModelFiles, name: str, digest: str, network: Any, tokenizer: An
         bridge=None,
         network=network,
         device=device,
+        folder=files.folder,
     )
 
 
@@ -248,7 +251,8 @@ def tokenize(
         unknown = max(ids, default=0)
         if unknown >= known:
             message = f"the tokeniser gives token {unknown}; {model.name} knows {known} tokens"
-            raise GatekitError("runner.tokenizer", message, remedy="take the tokeniser that the model was trained with")
+            remedy = "take the tokeniser that the model was trained with"
+            raise GatekitError("runner.tokenizer", message, Location(str(model.folder)), remedy)
         kept = tuple(position for position, is_added in enumerate(added) if not is_added)
         tokenized.append(TokenizedText(digest, tuple(ids), kept))
     return tokenized
