@@ -239,7 +239,15 @@ def _given(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
     files = agreed_model(manifest, plan, texts)
     absent = AbsentModel(files.name)
     model = LanguageModel(
-        files.name, files.digest, files.tokenizer_digest, absent, absent, device, manifest.prepend_bos
+        name=files.name,
+        digest=files.digest,
+        tokenizer_digest=files.tokenizer_digest,
+        tokenizer=absent,
+        bridge=absent,
+        network=absent,
+        device=device,
+        folder=path.parent,
+        prepend_bos=manifest.prepend_bos,
     )
     rows = {"held_out": texts.held_out_tokens, "training": texts.train_tokens}
     sets = (TokenSet("training", (), rows["training"]), TokenSet("held-out", (), rows["held_out"]))
