@@ -16,7 +16,7 @@ EXTREME_NORM = 10
 """Rows over so many times the median norm are extreme: the multiple that dictionary_learning filters by. Other tokens
 keep within three times the median (MiniLM, all layers)."""
 
-RULE = f"rows over {EXTREME_NORM} times the median norm are left out of r2, l0, mse and dead latents"
+RULE = f"held-out rows over {EXTREME_NORM} times the median norm are not measured"
 """As a protocol says it."""
 
 _ROWS_PER_CHUNK = 8192
@@ -34,6 +34,12 @@ def extreme_rows(rows: Floats) -> Flags:
     table = np.concatenate(norms)
     extreme: Flags = (table > EXTREME_NORM * np.median(table, axis=0)).any(axis=1)
     return extreme
+
+
+def ordinary(rows: Floats) -> Floats:
+    """Return the rows of no extreme norm: themselves where that is all of them."""
+    extreme = extreme_rows(rows)
+    return rows[~extreme] if extreme.any() else rows
 
 
 def _norms(rows: Floats) -> Floats:

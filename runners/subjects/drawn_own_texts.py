@@ -56,6 +56,6 @@ def draw_own_texts(model: LanguageModel, plan: TextPlan, max_tokens: int, evalua
     tokens = draw_own_tokens(model, texts.texts, max_tokens, plan)
     by_digest = {text.sha256: text.text for text in texts.texts}
     trained = [by_digest[digest] for digest in tokens.trained_on]
-    shares = texts_that_overlap(trained, map(texts_of, files))
+    shares = texts_that_overlap(trained, map(texts_of, files)) if trained else ()
     overlapping = tuple(digest for digest, share in zip(tokens.trained_on, shares, strict=True) if share)
     return DrawnOwnTexts(texts, tokens, overlapping)

@@ -45,20 +45,22 @@ class OwnTexts:
     """Names the texts in a summary: their file, and how many more there are."""
     files: tuple[DocumentFile, ...]
     texts: tuple[OwnText, ...]
-    in_evaluation: int
-    """Left out because an evaluation dataset has the same text."""
-    repeated: int
-    """Left out because the same text was already taken."""
+    in_evaluation: tuple[str, ...]
+    """Digests of the texts that were left out because an evaluation dataset has them."""
+    repeated: tuple[str, ...]
+    """Digests of the texts that were left out because they were already taken."""
 
     @property
     def inputs(self) -> list[tuple[str, str, int]]:
         """Name, digest and rows of what a summary lists them by."""
-        digest = sequence_sha256(text.sha256 for text in self.texts)
+        parts = {
+            "read-and-in-no-evaluation-dataset": [text.sha256 for text in self.texts],
+            "left-out-as-in-an-evaluation-dataset": self.in_evaluation,
+            "left-out-as-repeated": self.repeated,
+        }
         return [
             *((f"texts:file:{named(file.name)}", file.sha256, 0) for file in self.files),
-            ("texts:read-and-in-no-evaluation-dataset", digest, len(self.texts)),
-            ("texts:left-out-as-in-an-evaluation-dataset", digest, self.in_evaluation),
-            ("texts:left-out-as-repeated", digest, self.repeated),
+            *((f"texts:{name}", sequence_sha256(digests), len(digests)) for name, digests in parts.items()),
         ]
 
 
@@ -78,7 +80,9 @@ def read_own_texts(plan: TextPlan, max_tokens: int, forbidden: Set[str], decode:
     kept: dict[str, OwnText] = {}
     wanted = CHARACTERS_PER_TOKEN * (plan.train_tokens + plan.held_out_tokens)
     longest = wanted if plan.packing == "context" else CHARACTERS_PER_TOKEN * max_tokens
-    passed = in_evaluation = repeated = found = 0
+    passed = found = 0
+    in_evaluation: list[str] = []
+    repeated: list[str] = []
     for document in _cut(read_documents(plan), plan, max_tokens):
         passed += 1
         text = document.content if isinstance(document.content, str) else decode(document.content, document.row)
@@ -86,9 +90,9 @@ def read_own_texts(plan: TextPlan, max_tokens: int, forbidden: Set[str], decode:
         if not text.strip():
             continue
         if digest in forbidden:
-            in_evaluation += 1
+            in_evaluation.append(digest)
         elif digest in kept:
-            repeated += 1
+            repeated.append(digest)
         else:
             content = document.content.strip() if isinstance(document.content, str) else document.content
             kept[digest] = OwnText(digest, content, text.strip())
@@ -99,10 +103,12 @@ def read_own_texts(plan: TextPlan, max_tokens: int, forbidden: Set[str], decode:
         said = " and ".join(f"{each.column} = {each.equals}" for each in plan.filter)
         raise config_error(plan, "filter", f"no row has {said}", error_id="texts.filter")
     if not kept:
-        message = f"no text is left: {in_evaluation} of {passed} stand in evaluation datasets, the others are empty"
+        message = (
+            f"no text is left: {len(in_evaluation)} of {passed} stand in evaluation datasets, the others are empty"
+        )
         raise config_error(plan, "source", message, error_id="texts.none")
     ordered = sorted(kept.values(), key=lambda text: hashlib.sha256(f"{plan.seed}|{text.sha256}".encode()).digest())
-    return OwnTexts(label_of(plan), files, tuple(ordered), in_evaluation, repeated)
+    return OwnTexts(label_of(plan), files, tuple(ordered), tuple(in_evaluation), tuple(repeated))
 
 
 def _cut(documents: Iterator[TextDocument], plan: TextPlan, max_tokens: int) -> Iterator[TextDocument]:

@@ -19,6 +19,7 @@ from runners.arms.saes import Saes
 from runners.arms.trained_saes import Activations, artifacts_json, collect, datasets_json, inputs_json, open_source
 from runners.arrays import Flags, Floats
 from runners.metrics.consistency import mean_row_cosine
+from runners.metrics.extreme_rows import ordinary
 from runners.metrics.functional import latents_of, score_functional_pairs
 from runners.metrics.reconstruction import Reconstruct
 from runners.metrics.seed_pairs import PairScores, score_pairs
@@ -142,7 +143,7 @@ def _functional(
     Returns:
         measures, and per pair what a matching may lack of the best one.
     """
-    saes, rows = path.saes, path.saes.inputs.held_out.read()
+    saes, rows = path.saes, ordinary(path.saes.inputs.held_out.read())
     places = [(a, b) for a in range(len(saes.seeds)) for b in range(a + 1, len(saes.seeds))]
     trained = score_functional_pairs(latents_of(path.reconstruct, rows, device), path.decoders["1"], places)
     scores = [each.pw_mcc for each in trained]
