@@ -32,7 +32,12 @@ def _adapters(_context: click.Context, _parameter: click.Parameter, incomplete: 
     "For instance --subject subject.json; docs/import.md has one.",
 )
 @click.option("--kind", metavar="KIND", help="What a table measures. For instance --kind random_model.")
-@click.option("--measure", metavar="NAME", help="The measure of a table that has only one and no column for its name.")
+@click.option(
+    "--measure",
+    metavar="NAME",
+    help="The measure of a table that has only one, or the metric of a log that has several. "
+    "For instance --measure acc.",
+)
 @click.option("--context", multiple=True, metavar="FILE", help="Result file that describes the others (repeatable).")
 @click.option(
     "--finished",

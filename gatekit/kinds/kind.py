@@ -18,9 +18,13 @@ Baseline = Literal[
     "untrained",
     "transcoder",
     "matched_sae",
+    "original_model",
     "unknown",
 ]
-"""What a summary's baseline columns can hold; `unknown` where another tool does not say."""
+"""What a summary's baseline columns can hold.
+
+`original_model` is the model without an SAE; `unknown` stands where another tool does not say.
+"""
 
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from gatekit.kinds.packages import PackageKinds
 
 BUILT_IN = (
-    *("ablation", "adaptive_l0", "cebench", "consistency", "frontier", "known_circuit", "layer_routing", "ood"),
-    *("random_model", "saebench", "saebench_absorption", "saebench_autointerp", "saebench_ravel", "saebench_scr"),
-    *("saebench_tpp", "saebench_unlearning", "scaling", "stability", "transcoder"),
+    *("ablation", "adaptive_l0", "cebench", "consistency", "downstream_score", "frontier", "known_circuit"),
+    *("layer_routing", "ood", "random_model", "saebench", "saebench_absorption", "saebench_autointerp"),
+    *("saebench_ravel", "saebench_scr", "saebench_tpp", "saebench_unlearning", "scaling", "stability", "transcoder"),
 )
 """Each is a module of `gatekit.kinds.built_in` that is imported when its kind is asked for."""
 

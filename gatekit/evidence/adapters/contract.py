@@ -46,7 +46,7 @@ class ImportOptions:
     kind: str | None = None
     """What a table measures: the name of a kind. Only `table` takes it; other results say themselves what they are."""
     measure: str | None = None
-    """The measure of a table that has only one and does not name it."""
+    """The measure of a table that has only one and does not name it, or the metric of a log that has several."""
     kinds: Kinds = INSTALLED
     """Where tables of measures are looked up."""
 

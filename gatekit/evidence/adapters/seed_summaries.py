@@ -72,8 +72,11 @@ def _observed(
     measurements = {}
     for name in sorted(first.values):
         columns: dict[str, list[int | str | float]] = {"seed": [], "candidate": []}
-        if INSTALLED.measures(first.table)[name].design == "per_seed_dataset":
+        design = INSTALLED.measures(first.table)[name].design
+        if design == "per_seed_dataset":
             columns["dataset"] = []
+        if design == "per_seed_row":
+            columns["row"] = []
         if INSTALLED.measures(first.table)[name].compares:
             columns["baseline"] = []
         for seed in seeds:
@@ -82,6 +85,8 @@ def _observed(
                 columns["candidate"].append(candidate)
                 if "dataset" in columns:
                     columns["dataset"].append(dataset)
+                if "row" in columns:
+                    columns["row"].append(int(dataset))
                 if "baseline" in columns and baseline is not None:
                     columns["baseline"].append(baseline)
         measurements[name] = observed(first.table, name, columns)
@@ -152,6 +157,8 @@ def _same_protocol(first: EvalScores, other: EvalScores) -> None:
     keys = [key for key in first.protocol if key != "settings" and first.protocol[key] != other.protocol[key]]
     keys += differing(first.protocol["settings"], other.protocol["settings"])
     path = first.file.document.path
+    if first.values.keys() != other.values.keys():
+        keys.append(f"measures ({', '.join(sorted(first.values.keys() ^ other.values.keys()))})")
     if keys:
         raise other.file.refuse("mixed", f"another protocol than {path}: {', '.join(keys)} differ")
     ours, theirs = _evaluator(first), _evaluator(other)
@@ -168,7 +175,7 @@ def _evaluator(one: EvalScores) -> Json:
 def _reported(one: EvalScores, options: ImportOptions, adapter: str) -> ImportedSummary:
     """Return SAEBench's own numbers of one SAE."""
     if not one.own:
-        raise one.file.refuse("subject", "sae-probes files name no model", "say which with --subject FILE")
+        raise one.file.refuse("subject", "the file names no model and no SAE", "say which with --subject FILE")
     measurements = {
         name: reported(one.table, name, own.value, own.at, n_seeds=1, source_text=own.source)
         for name, own in sorted(one.own.items())

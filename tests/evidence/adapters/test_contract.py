@@ -58,21 +58,21 @@ def test_our_adapters_are_found_without_any_package_metadata(monkeypatch: pytest
     with_entry_points(monkeypatch)
     assert load_adapter("husai") is husai_adapter
     assert load_adapter("saebench") is saebench_adapter
-    assert adapter_names() == ("cebench", "husai", "saebench", "table")
+    assert adapter_names() == ("cebench", "husai", "inspect", "lm_eval", "saebench", "table")
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     with_entry_points(monkeypatch)
     with pytest.raises(UsageError, match=r"no adapter 'saebnech'; did you mean 'saebench'\?"):
         load_adapter("saebnech")
-    with pytest.raises(UsageError, match="known: cebench, husai, saebench, table"):
+    with pytest.raises(UsageError, match="known: cebench, husai, inspect, lm_eval, saebench, table"):
         load_adapter("zzz")
 
 
 def test_a_third_partys_adapter_is_loaded_and_its_summaries_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "third_party", sys.modules[__name__])
     with_entry_points(monkeypatch, third="third_party:good_adapter")
-    assert adapter_names() == ("cebench", "husai", "saebench", "table", "third")
+    assert adapter_names() == ("cebench", "husai", "inspect", "lm_eval", "saebench", "table", "third")
     files = import_summaries("third", [str(RECORDED)], ImportOptions())
     assert list(files) == ["third.json"]
 

@@ -27,6 +27,20 @@ class SeedFile:
     seed: int | None
 
 
+def seed_and_path(given: str) -> tuple[int | None, str]:
+    """Return what `SEED=FILE` or `FILE` says.
+
+    Raises:
+        UsageError: a seed beyond 32 bits.
+    """
+    match = _SEEDED.fullmatch(given)
+    if match is None:
+        return None, given
+    if int(match[1]) >= 2**32:
+        raise UsageError(f"'{given}': a seed is below 2^32")
+    return int(match[1]), match[2]
+
+
 def read_sources(paths: Sequence[str]) -> list[SeedFile]:
     """Read the files strictly.
 
@@ -38,11 +52,7 @@ def read_sources(paths: Sequence[str]) -> list[SeedFile]:
     sources: list[SeedFile] = []
     first: dict[str, str] = {}
     for path in paths:
-        match = _SEEDED.fullmatch(path)
-        seed = int(match[1]) if match else None
-        if seed is not None and seed >= 2**32:
-            raise UsageError(f"'{path}': a seed is below 2^32")
-        name = match[2] if match else path
+        seed, name = seed_and_path(path)
         document = read_json(name, LIMITS)
         if document.sha256 in first:
             raise GatekitError(
