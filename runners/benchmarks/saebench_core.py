@@ -88,7 +88,7 @@ def measure_core(
         GatekitError: `core.too_few_tokens`; `core.not_finite`: a score is no number, as where nothing is lost by
             ablation.
     """
-    rows = _packed(tokens, plan)
+    rows = packed(tokens, plan)
     # SAEBench draws progress bars of its own on stderr; they would mix with ours.
     with quiet(), contextlib.redirect_stderr(io.StringIO()):
         from sae_bench.evals.core import main as core
@@ -140,7 +140,7 @@ def measure_core(
     return CoreResult(scores, path)
 
 
-def _packed(tokens: TokenSet, plan: CorePlan) -> torch.Tensor:
+def packed(tokens: TokenSet, plan: CorePlan) -> torch.Tensor:
     """Return whole texts end to end, cut into rows without padding: (batches * batch_texts, context) int64."""
     ids = torch.tensor([token for text in tokens.texts for token in text.ids])
     rows = plan.batches * plan.batch_texts
