@@ -15,19 +15,17 @@ import contextlib
 import io
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from gatekit.errors import GatekitError
 from runners.benchmarks.probing import quiet
 from runners.benchmarks.saebench_plan import CorePlan
+from runners.benchmarks.standing_in import StandingIn
 from runners.places import config_error
-from runners.saes.sae import Sae, in_model_units
+from runners.saes.sae import Sae
 from runners.subjects.activation_store import TokenSet
 from runners.subjects.hook_names import is_module
 from runners.subjects.language_model import LanguageModel
@@ -111,7 +109,7 @@ def measure_core(
             compute_featurewise_weight_based_metrics=True,
             exclude_special_tokens_from_reconstruction=True,
         )
-        standing_in = _StandingIn(sae, model, hook, plan.context)
+        standing_in = StandingIn(sae, model, hook, plan.context)
         # Those that the SAE's training left out: what the tokeniser adds to every text.
         added = {text.ids[place] for text in tokens.texts for place in set(range(len(text.ids))) - set(text.kept)}
         metrics, features = core.run_evals(
@@ -166,50 +164,3 @@ class _Rows:
 
     def reset_input_dataset(self) -> None:
         self._next = 0
-
-
-class _StandingIn:
-    """An SAE with the names that SAEBench reads."""
-
-    def __init__(self, sae: Sae, model: LanguageModel, hook: str, context: int) -> None:
-        from sae_bench.custom_saes.custom_sae_config import CustomSAEConfig
-
-        # SAEBench hands over activations as the model has them; the scale is folded into the weights.
-        self._sae = in_model_units(sae)
-        parameters = {name: value.to(model.device) for name, value in self._sae.parameters.items()}
-        self.W_enc, self.W_dec, self.b_dec = (parameters[name] for name in ("W_enc", "W_dec", "b_dec"))
-        # Gated SAEs call it b_mag; an SAE without any has zeros.
-        self.b_enc = parameters.get("b_enc", parameters.get("b_mag", self.W_enc.new_zeros(self.W_enc.shape[1])))
-        self.device, self.dtype = torch.device(model.device), torch.float32
-        self.cfg: Any = CustomSAEConfig(
-            model_name=model.name,
-            d_in=sae.architecture.d_in,
-            d_sae=sae.architecture.d_sae,
-            hook_layer=_layer(hook),
-            hook_name=hook,
-            context_size=context,
-            architecture=sae.architecture.name,
-            dtype="float32",
-            device=model.device,
-        )
-        # Read only to find the encoder's bias, which is b_enc here whatever the architecture.
-        self.cfg.architecture_str = ""
-        # SAEBench lays the heads of attn.hook_z out one after the other itself.
-        self.hook_z_reshaping_mode = False
-
-    def turn_off_forward_pass_hook_z_reshaping(self) -> None:
-        """Do nothing: rows are never reshaped here."""
-
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
-        # SAEBench encodes (texts, tokens, d_in); an SAE here takes rows.
-        return self._sae.encode(x.flatten(0, -2)).view(*x.shape[:-1], -1)
-
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        return latents @ self.W_dec + self.b_dec
-
-
-def _layer(hook: str) -> int:
-    numbers: Sequence[str] = [part for part in hook.split(".") if part.isdigit()]
-    if not numbers:
-        raise GatekitError("core.hook", f"'{hook}' names no layer")
-    return int(numbers[0])

@@ -176,9 +176,9 @@ def test_too_few_held_out_tokens_are_refused(model, sae, tokens, tmp_path):
 
 
 def test_latents_and_reconstructions_have_the_model_s_units(model, sae):
-    from runners.benchmarks.saebench_core import _StandingIn
+    from runners.benchmarks.standing_in import StandingIn
 
-    standing_in = _StandingIn(sae, model, HOOK, 10)
+    standing_in = StandingIn(sae, model, HOOK, 10)
     rows = torch.randn(2, 5, WIDTH, generator=torch.Generator().manual_seed(1))
     np.testing.assert_allclose(
         standing_in.decode(standing_in.encode(rows)).view(-1, WIDTH),
