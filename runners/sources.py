@@ -25,6 +25,8 @@ COUNTED = {
     "runners.seeding": "every random draw",
     "runners.stage": "the package itself",
     "runners.stage.chance_plan": "how many random dictionaries chance is estimated on",
+    "runners.stage.removal_measuring": "which observations SCR and TPP write",
+    "runners.stage.removal_stage": "what a run of SCR or TPP shrinks to and measures",
     "runners.stage.sae_stage": "what a run on trained SAEs shrinks to and measures",
     "runners.stage.sae_subject": "which subject a configuration is about",
     "runners.stage.selection": "how many candidates the subject was chosen from, which a bound pays for",

@@ -23,7 +23,7 @@ import torch
 
 from runners.benchmarks.probing import quiet
 from runners.benchmarks.saebench_plan import CorePlan
-from runners.benchmarks.standing_in import StandingIn
+from runners.benchmarks.standing_in import StandingIn, why_no_stand_in
 from runners.places import config_error
 from runners.saes.sae import Sae
 from runners.subjects.activation_store import TokenSet
@@ -50,11 +50,7 @@ def why_not(files: ModelFiles, sae: Sae, hook: str = "") -> str | None:
     if not any(name.endswith(_CAUSAL_HEADS) for name in classes):
         held = ", ".join(classes) or "no class"
         return f"the model's files hold {held} and no causal language-model head, so there is no loss to recover"
-    if not isinstance(sae.scale, float) or sae.target_scale is not None:
-        return f"an SAE of architecture '{sae.architecture.name}' does not stand in for one hook"
-    if sae.architecture.name == "per_token":
-        return "SAEBench decodes latents alone, and this SAE needs each token's own mean and size for that"
-    return None
+    return why_no_stand_in(sae)
 
 
 @dataclass(frozen=True)

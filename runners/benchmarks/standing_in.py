@@ -54,6 +54,15 @@ class StandingIn:
         return latents @ self.W_dec + self.b_dec
 
 
+def why_no_stand_in(sae: Sae) -> str | None:
+    """Return why an SAE cannot stand in for one hook with latents that are decoded alone, or None where it can."""
+    if not isinstance(sae.scale, float) or sae.target_scale is not None:
+        return f"an SAE of architecture '{sae.architecture.name}' does not stand in for one hook"
+    if sae.architecture.name == "per_token":
+        return "SAEBench decodes latents alone, and this SAE needs each token's own mean and size for that"
+    return None
+
+
 def layer_of(hook: str) -> int:
     """Return the number of the layer that a hook's name tells.
 

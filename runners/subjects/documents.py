@@ -79,7 +79,7 @@ def read_documents(plan: TextPlan) -> Iterator[TextDocument]:
     elif plan.source == "folder":
         yield from _of_rows(_rows_of_folder(Path((plan.paths or ("",))[0]), plan.split), plan)
     else:
-        yield from _of_rows(_rows_of_hub(plan), plan)
+        yield from _of_rows(rows_of_hub(str(plan.name), plan.revision, plan.split or "train"), plan)
 
 
 def _of_file(path: Path, plan: TextPlan) -> Iterator[TextDocument]:
@@ -182,13 +182,17 @@ def _rows_of_folder(folder: Path, split: str | None) -> Iterator[TextRow]:
     yield from _not_empty(_numbered(found, place), folder)
 
 
-def _rows_of_hub(plan: TextPlan) -> Iterator[TextRow]:
+def rows_of_hub(name: str, revision: str | None, split: str) -> Iterator[TextRow]:
+    """Yield the rows of one split of a dataset on the hub, as they arrive.
+
+    Raises:
+        GatekitError: `table.hub`: it cannot be fetched.
+    """
     import datasets
 
-    name = str(plan.name)
     try:
-        found = datasets.load_dataset(name, revision=plan.revision, split=plan.split or "train", streaming=True)
-        yield from _numbered(found, Location(f"{name}@{plan.revision}"))
+        found = datasets.load_dataset(name, revision=revision, split=split, streaming=True)
+        yield from _numbered(found, Location(f"{name}@{revision}"))
     except (OSError, ValueError) as error:
         # The hub's own errors, and those of the datasets package, derive from these two.
         message = f"'{name}' cannot be fetched: {error}".split("\n")[0]

@@ -107,6 +107,15 @@ FAULTS = {
         ([("[100_news_fake, 113_movie_sent]", "[all, 113_movie_sent]")], "[all", "'all' stands alone"),
         ([("split: distinct", "split: sae-probes")], "120", "'rows' and 'test_fraction' must be null"),
     ],
+    "saebench_scr": [
+        ([("latents: 10", "latents: 1000")], "1000", "1000 latents are ablated of d_sae="),
+        ([('pairs: [["1", "0"]]', 'pairs: [["1", "1"]]')], '[["1"', "each of two different values"),
+        ([("test_fraction: 0.4", "path: a.csv")], "sae-probes", "'path' says where"),
+    ],
+    "saebench_tpp": [
+        ([("      test_fraction: 0.4\n", "")], "sae-probes", "texts of sae-probes need 'test_fraction'"),
+        ([("classes: [151_it_tick_HR Support, ", "classes: [152_it_tick_Hardware, ")], "[152", "two different ones"),
+    ],
     "layer_routing": [
         (
             [

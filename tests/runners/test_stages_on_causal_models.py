@@ -58,6 +58,14 @@ OWN = {
     "ood": SHIFT,
     "random_model": CONTROLS,
     "saebench": PROBING + BASELINE + "core: {batches: 1, batch_texts: 4, context: 32}\n",
+    "saebench_scr": "scr:\n"
+    "  datasets: [{name: people, source: sae-probes, attribute: 7_hist_fig_ispolitician, other: 5_hist_fig_ismale,\n"
+    "    test_fraction: 0.4, pairs: [['1', '0']], other_values: ['1', '0']}]\n"
+    "  latents: 4\n  train_rows: 40\n  test_rows: 24\n  max_tokens: 16\n  seed: 42\n",
+    "saebench_tpp": "tpp:\n"
+    "  datasets: [{name: states, source: sae-probes, test_fraction: 0.4,\n"
+    "    classes: [117_us_state_FL, 118_us_state_CA, 119_us_state_TX]}]\n"
+    "  latents: 4\n  train_rows: 24\n  test_rows: 16\n  max_tokens: 16\n  seed: 42\n",
     "scaling": f"grid: {{train_tokens: [256, 600], hooks: [{HOOK}], d_saes: [48], passes: 1}}\ngaussian_draws: 1\n"
     + PROBING,
     "stability": "",
