@@ -255,3 +255,21 @@ def test_the_manifest_is_needed_and_stands_alone(tmp_path, lab, capsys):
     assert "the source 'activations' needs 'manifest'" in said
     said = reason(tmp_path, "ablation", text.replace("manifest:", "column: a, manifest:"), capsys)
     assert "'column' is for texts" in said
+
+
+def test_rows_of_extreme_norm_decide_no_r2_of_a_run_and_are_counted(tmp_path):
+    rows = np.random.default_rng(1).normal(size=(900, D)).astype(np.float16)
+    sinks = list(range(0, 900, 50))
+    rows[sinks] = 0
+    # One direction, 200 times the others' norm: 5 rows of the 250 that are held out, 4 of the 200 that are read.
+    rows[sinks, 0] = 200 * np.sqrt(D)
+    held_out, training = array(tmp_path, rows[:250], "held-out.npy"), array(tmp_path, rows[250:], "train.npy")
+    text = configured(manifest(tmp_path, entry(held_out), entry(training))) + "chance: {gaussian_draws: 1}\n"
+    text = text.replace("steps: 8", "steps: 60").replace("learning_rate: 2.0e-3", "learning_rate: 2.0e-2")
+    assert run_stage(stage_of("ablation"), arguments(tmp_path, text)) == 0
+    found: dict[str, Any] = json.loads((tmp_path / "out" / "ablation.json").read_text())
+    measured = {name: each["columns"]["candidate"] for name, each in found["measurements"].items()}
+    assert measured["extreme_rows"] == [4.0] * 5
+    assert min(measured["r2_all_rows"]) > 0.9
+    assert max(measured["r2"]) < 0.5
+    assert "10 times the median norm" in found["protocol"]["settings"]["extreme_rows"]
