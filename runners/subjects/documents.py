@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from gatekit.errors import GatekitError, Location
 from runners.digests import file_sha256, sequence_sha256, text_sha256
+from runners.subjects.mapped_array import map_array
 from runners.subjects.plan import TextFilter, TextPlan
 from runners.subjects.text_plan_faults import SUFFIXES
 from runners.subjects.text_rows import LONGEST_ROW, TextRow, as_written, read_json_lines, read_parquet
@@ -125,11 +124,8 @@ def _token_ids(row: TextRow, column: str) -> tuple[int, ...]:
 def _of_array(path: Path) -> Iterator[TextDocument]:
     """Yield the rows of a two-dimensional array, or all of a one-dimensional one in pieces."""
     place = Location(str(path))
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError):
-        raise GatekitError("table.npy", "not an array that numpy reads without unpickling", place) from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu" or array.ndim not in (1, 2):
+    array = map_array(path, "table.npy")
+    if array.dtype.kind not in "iu" or array.ndim not in (1, 2):
         raise GatekitError("table.npy", "token ids are whole numbers, in one row or in rows", place)
     if array.ndim == 1:
         array = array[None, :]

@@ -23,6 +23,7 @@ from runners.code_digest import code_sha256
 from runners.digests import data_sha256, file_sha256, sequence_sha256
 from runners.places import config_error
 from runners.subjects.activation_manifest import ActivationManifest, StoredRows
+from runners.subjects.mapped_array import map_array
 from runners.subjects.text_names import named
 from runners.summary_writing import Json
 
@@ -190,12 +191,8 @@ def _reader(path: Path) -> Read:
 def _of_array(path: Path, stored: StoredRows, manifest: ActivationManifest) -> Iterator[Floats]:
     del stored
     _refuse_left_out(manifest, path)
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError):
-        message = "not an array that numpy reads without unpickling"
-        raise GatekitError("activations.form", message, Location(str(path))) from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or array.ndim not in (2, 3) or not array.size:
+    array = map_array(path, "activations.form")
+    if array.dtype.kind != "f" or array.ndim not in (2, 3) or not array.size:
         message = "no numbers in rows (rows, width) or (texts, tokens, width)"
         raise GatekitError("activations.form", message, Location(str(path)))
     rows = array.reshape(-1, array.shape[-1])

@@ -111,6 +111,8 @@ def read_csv(path: Path) -> Iterator[TextRow]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
+            # The module's own limit is 128 KiB a value, which many a document exceeds.
+            csv.field_size_limit(max(csv.field_size_limit(), LONGEST_ROW))
             reader = csv.reader(stream, strict=True)
             header: list[str] | None = None
             while True:

@@ -122,6 +122,11 @@ def test_a_line_of_csv_is_counted_by_lines_of_the_file_and_not_by_records(tmp_pa
         read_own_labelled(plan(str(tmp_path / "a.csv")), None, 0)
 
 
+def test_a_text_longer_than_the_csv_modules_own_limit_is_read(tmp_path):
+    table = [{"body": f"{i} {'long ' * 40_000}", "kind": i % 2} for i in range(2)]
+    assert len(read_own_labelled(plan(written(tmp_path, table)), None, 0).texts) == 2
+
+
 def test_a_split_without_one_of_its_sides_is_refused(tmp_path):
     with pytest.raises(GatekitError, match="no row of column 'part' says 'test'"):
         read_own_labelled(plan(written(tmp_path, rows(5, part="train")), "part"), None, 0)

@@ -150,6 +150,7 @@ FAULTS: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
     "empty text": ("a.txt", b" \n", {}, r"a\.txt: the file is empty"),
     "no parquet": ("a.parquet", b"PAR1", {}, r"a\.parquet: not a parquet file"),
     "no array": ("a.npy", b"\x93NUMPY", {}, r"a\.npy: not an array that numpy reads without unpickling"),
+    "no header": ("a.npy", b"\x93NUMPY\x01\x00\x06\x00{'des(", {}, r"a\.npy: not an array that numpy reads"),
     "no ids": ("a.jsonl", b'{"input_ids": [1, true]}\n', {"holds": "token_ids"}, r"a\.jsonl:1:1: .* no list of whole"),
 }
 
