@@ -11,17 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gatekit.claims.document_text import DocumentText
 from gatekit.claims.paths import is_plain
+from gatekit.claims.prose import Piece, glued
 from gatekit.claims.statistic import Format, Statistic, StatisticError, parse_format, parse_statistic
 from gatekit.errors import GatekitError, Location, did_you_mean
 
 MarkerKind = Literal["claim", "value", "literal"]
 Span = tuple[int, int]
 """Offsets into a document's text, in characters, the end excluded."""
+Between = tuple[int, int]
+"""First and last of a run of pieces, the markers at both ends among them."""
 
-SLOT = "\ue000"
-"""Stands for a bound number in a sentence: no registry can hold it, so prose that says `{}` is not a bound number."""
-LINE_END = re.compile(r"\r\n|\n|\r")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 CLAIM_ID = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)
 ARGUMENTS: dict[MarkerKind, tuple[str, ...]] = {
@@ -40,6 +41,8 @@ class Marker:
     arguments: tuple[str, ...]
     """As many as were written; of an end, what stands in it by mistake."""
     span: Span
+    piece: int
+    """Its index among the pieces of the document."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class ValueBinding:
     target: str
     """FILE MEASURE STATISTIC FORMAT, as one text: equal exactly when two bindings show the same thing."""
     printed: str
-    """What the document says, without the syntax around it: `-0.05` where LaTeX has `$-0.05$`."""
+    """What the document says, without the syntax around it."""
     span: Span
     """Of the text between the markers."""
     location: Location
@@ -76,38 +79,26 @@ class ClaimBlock:
     location: Location
 
 
-class DocumentText:
-    """A document's text with its line starts."""
+@dataclass(frozen=True)
+class Reading:
+    """What a reader finds in a document before its markers are paired."""
 
-    def __init__(self, path: str, text: str) -> None:
-        self.path = path
-        self.text = text
-        self._starts = [0, *(found.end() for found in LINE_END.finditer(text))]
-
-    def location(self, offset: int) -> Location:
-        """Return line and column, both from 1, of an offset, with the line that errors quote."""
-        line = bisect.bisect_right(self._starts, offset)
-        start = self._starts[line - 1]
-        end = self._starts[line] if line < len(self._starts) else len(self.text)
-        return Location(self.path, line, offset - start + 1, source_line=self.text[start:end].rstrip("\r\n"))
-
-    def line_start(self, offset: int) -> int:
-        """Return where the line of an offset starts."""
-        return self._starts[bisect.bisect_right(self._starts, offset) - 1]
-
-    def refusal(self, error_id: str, message: str, offset: int, remedy: str | None = None) -> GatekitError:
-        """Return (not raise) the error `claims.ERROR_ID` at an offset."""
-        return GatekitError(f"claims.{error_id}", message, self.location(offset), remedy)
+    pieces: tuple[Piece, ...]
+    markers: tuple[Marker, ...]
+    """In the order of the text."""
+    errors: tuple[GatekitError, ...]
 
 
 @dataclass(frozen=True)
 class Syntax:
-    """What the two kinds of document write differently."""
+    """What the kinds of document write differently."""
 
     plain_number: Callable[[str], str]
     """From the text between a value's markers to the number that readers see."""
-    plain_words: Callable[[str], str]
-    """From the text of a block to its words, without emphasis, with single spaces."""
+    words: Callable[[Sequence[Piece], Sequence[Between]], str]
+    """From the pieces of a block, and the values among them, to its words."""
+    is_shown_as_written: bool
+    """Whether pieces of text are exactly what a renderer shows, so that numbers can be compared with their source."""
 
 
 @dataclass(frozen=True)
@@ -116,33 +107,28 @@ class Bindings:
 
     blocks: tuple[ClaimBlock, ...]
     values: tuple[ValueBinding, ...]
-    literals: tuple[Span, ...]
-    """Text that is declared to hold no measured number and no claim."""
-    errors: tuple[GatekitError, ...]
-
-
-@dataclass(frozen=True)
-class FoundMarkers:
-    """What a reader finds before markers are paired."""
-
-    markers: tuple[Marker, ...]
-    hidden: tuple[Span, ...]
-    """Code and comments, which are not prose."""
+    bound: tuple[Between, ...]
+    """The pieces that are bound numbers."""
+    claimed: tuple[Between, ...]
+    """The pieces that are registered sentences."""
+    literals: tuple[Between, ...]
+    """The pieces that are declared to hold no measured number and no claim."""
     errors: tuple[GatekitError, ...]
 
 
 class _Assembly:
     """Pairs markers; keeps those that are open."""
 
-    def __init__(self, source: DocumentText, syntax: Syntax) -> None:
+    def __init__(self, source: DocumentText, pieces: Sequence[Piece], syntax: Syntax) -> None:
         self.source = source
+        self.pieces = pieces
         self.syntax = syntax
         self.open: list[Marker] = []
         self.blocks: dict[str, ClaimBlock] = {}
         self.values: list[ValueBinding] = []
-        self.literals: list[Span] = []
-        self.cuts: list[tuple[Span, str]] = []
-        """What a sentence holds in place of the markers in it."""
+        self.bound: list[Between] = []
+        self.claimed: list[Between] = []
+        self.literals: list[Between] = []
         self.errors: list[GatekitError] = []
 
     def refuse(self, error_id: str, message: str, offset: int, remedy: str | None = None) -> None:
@@ -188,17 +174,21 @@ class _Assembly:
 
     def pair(self, opened: Marker, closing: Marker) -> None:
         inside = (opened.span[1], closing.span[0])
+        between = (opened.piece, closing.piece)
         if opened.kind == "literal":
-            self.literals.append(inside)
-            self.cuts += [(opened.span, ""), (closing.span, "")]
+            self.literals.append(between)
+            self.literal(opened, between)
         elif opened.kind == "value":
-            self.cuts.append(((opened.span[0], closing.span[1]), SLOT))
+            while self.bound and self.bound[-1][0] > opened.piece:  # of a value in a value, which was refused
+                self.bound.pop()
+            self.bound.append(between)
             if opened.arguments:  # else it was refused when it opened
-                self.value(opened, inside)
+                self.value(opened, inside, between)
         elif opened.arguments:
-            self.block(opened, inside)
+            self.claimed.append(between)
+            self.block(opened, inside, between)
 
-    def value(self, opened: Marker, inside: Span) -> None:
+    def value(self, opened: Marker, inside: Span, between: Between) -> None:
         file, measure, statistic, how = opened.arguments
         start = opened.span[0]
         if not is_plain(file):
@@ -215,6 +205,14 @@ class _Assembly:
             return
         text = self.source.text[slice(*inside)]
         lead = len(text) - len(text.lstrip())
+        if self.syntax.is_shown_as_written and not self.is_plain_text(between, text):
+            self.refuse(
+                "number_markup",
+                "between the markers stands more than plain text",
+                inside[0] + lead,
+                "write the number alone, without markup, entities, escapes or other comments",
+            )
+            return
         self.values.append(
             ValueBinding(
                 file=file,
@@ -230,42 +228,78 @@ class _Assembly:
             )
         )
 
-    def block(self, opened: Marker, inside: Span) -> None:
+    def is_plain_text(self, between: Between, text: str) -> bool:
+        """Whether a renderer shows what is written there, and nothing else."""
+        shown = self.pieces[between[0] + 1 : between[1]]
+        kinds = {piece.kind for piece in shown}
+        if "marker" in kinds:  # refused when it opened
+            return True
+        words = "".join(" " if piece.kind == "edge" else piece.text for piece in shown).split()
+        return kinds <= {"text", "edge"} and words == text.split()
+
+    def literal(self, opened: Marker, between: Between) -> None:
+        """A literal that is part of a longer number would keep that from every scan."""
+        first, last = between
+        inner = [piece for piece in self.pieces[first + 1 : last] if piece.kind in ("text", "code")]
+        left = self.pieces[first - 1] if first else None
+        right = self.pieces[last + 1] if last + 1 < len(self.pieces) else None
+        for one, other in ((left, inner[0] if inner else None), (inner[-1] if inner else None, right)):
+            if one is not None and other is not None and _is_one_number(one, other):
+                remedy = "mark the whole number, or leave a space"
+                self.refuse("glued", "the literal is part of a longer number", opened.span[0], remedy)
+                return
+
+    def block(self, opened: Marker, inside: Span, between: Between) -> None:
         name = opened.arguments[0]
         start = opened.span[0]
         if not CLAIM_ID.fullmatch(name):
             self.refuse("id", f"'{name}' is not the id of a claim", start)
             return
-        pieces, at = [], inside[0]
-        for (left, right), instead in sorted(cut for cut in self.cuts if inside[0] <= cut[0][0] < inside[1]):
-            pieces += [self.source.text[at:left], instead]
-            at = right
-        pieces.append(self.source.text[at : inside[1]])
-        sentence = self.syntax.plain_words("".join(pieces))
+        first, last = between
+        low = bisect.bisect_left(self.bound, (first, 0))
+        slots = [(left - first - 1, right - first - 1) for left, right in self.bound[low:] if right < last]
+        sentence = self.syntax.words(self.pieces[first + 1 : last], slots)
         if not sentence:
             self.refuse("empty", f"the block of claim '{name}' is empty", start, "write the registered sentence in it")
             return
         if name in self.blocks:
-            first = self.blocks[name].location
-            message = f"claim '{name}' already has a block in this document, at {first.line}:{first.column}"
+            first_place = self.blocks[name].location
+            message = f"claim '{name}' already has a block in this document, at {first_place.line}:{first_place.column}"
             self.refuse("duplicate", message, start, "bind it once per document")
             return
         self.blocks[name] = ClaimBlock(name, sentence, inside, self.source.location(start))
 
+    def refuse_glued(self) -> None:
+        for index, touching in glued(self.pieces, self.bound):
+            self.refuse(
+                "glued",
+                f"the bound number is shown together with {touching}",
+                self.pieces[self.bound[index][0]].offset,
+                "leave a space, or let the format print all of the number",
+            )
 
-def assemble(source: DocumentText, markers: Sequence[Marker], syntax: Syntax) -> Bindings:
-    """Return what the markers of a document, in the order of its text, bind."""
-    assembly = _Assembly(source, syntax)
-    for marker in markers:
+
+def _is_one_number(left: Piece, right: Piece) -> bool:
+    shown = left.kind in ("text", "code") and right.kind in ("text", "code")
+    return shown and bool(re.search(r"[0-9.,]\Z", left.text) and re.match(r"[.,]?[0-9]", right.text))
+
+
+def assemble(source: DocumentText, reading: Reading, syntax: Syntax) -> Bindings:
+    """Return what the markers of a document bind."""
+    assembly = _Assembly(source, reading.pieces, syntax)
+    for marker in reading.markers:
         if marker.opens:
             assembly.start(marker)
         else:
             assembly.end(marker)
     for opened in assembly.open:
         assembly.refuse("unclosed", f"this {opened.kind} is never closed", opened.span[0])
+    assembly.refuse_glued()
     return Bindings(
         blocks=tuple(sorted(assembly.blocks.values(), key=lambda block: block.span)),
         values=tuple(sorted(assembly.values, key=lambda value: value.span)),
+        bound=tuple(assembly.bound),
+        claimed=tuple(assembly.claimed),
         literals=tuple(assembly.literals),
         errors=tuple(assembly.errors),
     )

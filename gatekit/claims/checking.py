@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gatekit.claims import markdown
-from gatekit.claims.bindings import SLOT, ClaimBlock, ValueBinding
+from gatekit.claims.bindings import ClaimBlock, ValueBinding
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.model import Claim, Registry
+from gatekit.claims.prose import SLOT
 from gatekit.claims.registry import check_references
 from gatekit.claims.values import shown
 from gatekit.errors import GatekitError, Location, did_you_mean
@@ -143,7 +144,7 @@ def check(
 
 def registered_words(claim: Claim) -> str:
     """Return a claim's sentence as blocks are compared with it: plain words, `SLOT` for each bound number."""
-    return markdown.plain_words(claim.sentence.replace("{}", SLOT))
+    return markdown.sentence_words(claim.sentence.replace("{}", SLOT))
 
 
 def _from_error(error: GatekitError, claim: str | None = None) -> Finding:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gatekit.claims import latex, markdown
-from gatekit.claims.bindings import ClaimBlock, DocumentText, Span, ValueBinding, assemble
+from gatekit.claims.bindings import ClaimBlock, ValueBinding, assemble
+from gatekit.claims.document_text import DocumentText
 from gatekit.claims.model import Registry
 from gatekit.claims.paths import find, matching
+from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import read_regular_file
 
-MAX_SIZE = 2 << 20
-"""Bytes of one document; a book chapter has a tenth."""
+MAX_SIZE = 512 << 10
+"""Bytes of one document; a book chapter has half of it. The slowest take some five seconds."""
+MOST_BRACKETS = 20_000
+"""Opening square brackets in one document: each may start a link, and finding out that it does not takes long."""
 
 # Controls that are no part of text, and the directional ones that show another number than the one that is read.
-_HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# The last range is what the readers mark their own findings with.
+_HIDDEN = re.compile(f"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069{RESERVED}]")
 
 
 @dataclass(frozen=True)
@@ -31,16 +36,14 @@ class ClaimsDocument:
     syntax: Literal["markdown", "latex"]
     blocks: tuple[ClaimBlock, ...]
     values: tuple[ValueBinding, ...]
-    literals: tuple[Span, ...]
-    hidden: tuple[Span, ...]
-    """Code and comments."""
+    unbound: Prose
+    """What is shown, without code, bound numbers and literals."""
+    unclaimed: Prose
+    """What is shown, without code, registered sentences and literals."""
     errors: tuple[GatekitError, ...]
     """Markers that cannot be read; what could be read is there beside them."""
-
-    @property
-    def source(self) -> DocumentText:
-        """The text with its line starts."""
-        return DocumentText(self.path, self.text)
+    source: DocumentText = field(repr=False, compare=False)
+    """The text with its line starts."""
 
 
 def parse_document(data: bytes, name: str) -> ClaimsDocument:
@@ -51,14 +54,14 @@ def parse_document(data: bytes, name: str) -> ClaimsDocument:
         name: its path; `.tex` is LaTeX, anything else Markdown.
 
     Raises:
-        GatekitError: `document.size`, `document.bom`, `document.encoding` or `document.control_character`. Malformed
-            markers are no such error: the document holds them in `errors`.
+        GatekitError: `document.size`, `document.brackets`, `document.bom`, `document.encoding` or
+            `document.control_character`. Malformed markers are no such error: the document holds them in `errors`.
     """
     source = DocumentText(name, _decoded(data, name))
     is_latex = name.endswith(".tex")
     reader = latex if is_latex else markdown
     reading = reader.read(source)
-    bindings = assemble(source, reading.markers, reader.SYNTAX)
+    bindings = assemble(source, reading, reader.SYNTAX)
     errors = sorted([*reading.errors, *bindings.errors], key=lambda e: _order(e.location))
     return ClaimsDocument(
         path=name,
@@ -66,9 +69,10 @@ def parse_document(data: bytes, name: str) -> ClaimsDocument:
         syntax="latex" if is_latex else "markdown",
         blocks=bindings.blocks,
         values=bindings.values,
-        literals=bindings.literals,
-        hidden=reading.hidden,
+        unbound=prose(reading.pieces, [*bindings.bound, *bindings.literals]),
+        unclaimed=prose(reading.pieces, [*bindings.claimed, *bindings.literals]),
         errors=tuple(errors),
+        source=source,
     )
 
 
@@ -120,6 +124,8 @@ def _decoded(data: bytes, name: str) -> str:
         before = DocumentText(name, data[: error.start].decode("utf-8"))
         place = before.location(len(before.text))
         raise GatekitError("document.encoding", "the document is not UTF-8", place, "save it as UTF-8") from None
+    if text.count("[") > MOST_BRACKETS:
+        raise GatekitError("document.brackets", f"the document has more than {MOST_BRACKETS} opening brackets", place)
     found = _HIDDEN.search(text)
     if found is not None:
         message = f"control character U+{ord(found[0]):04X}"

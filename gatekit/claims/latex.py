@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
-from gatekit.claims.bindings import DocumentText, FoundMarkers, Marker, MarkerKind, Span, Syntax, unknown_marker
-from gatekit.claims.markdown import MINUS
+from gatekit.claims.bindings import Between, Marker, MarkerKind, Reading, Span, Syntax, unknown_marker
+from gatekit.claims.document_text import DocumentText
+from gatekit.claims.printed_number import MINUS
+from gatekit.claims.prose import SLOT, Piece
 from gatekit.errors import GatekitError
 
 MACROS: dict[str, tuple[MarkerKind, int]] = {
@@ -34,7 +38,7 @@ _DEFINITION_WINDOW = 60
 """Characters before a macro in which the command that defines it would stand."""
 
 
-def read(source: DocumentText) -> FoundMarkers:
+def read(source: DocumentText) -> Reading:
     """Find the markers and comments of a LaTeX document."""
     return _LatexReader(source).read()
 
@@ -51,7 +55,7 @@ class _LatexReader:
         self.open: list[MarkerKind | None] = []
         """Per open brace: the marker whose typeset argument it starts, or None for a brace of any other kind."""
 
-    def read(self) -> FoundMarkers:
+    def read(self) -> Reading:
         at = 0
         while found := _TOKEN.search(self.text, at):
             at = found.end()
@@ -64,8 +68,26 @@ class _LatexReader:
             elif found[0] == "}" and self.open:
                 kind = self.open.pop()
                 if kind is not None:
-                    self.markers.append(Marker(kind, False, (), found.span()))
-        return FoundMarkers(tuple(self.markers), tuple(self.hidden), tuple(self.errors))
+                    self.markers.append(Marker(kind, False, (), found.span(), 0))
+        return self.reading()
+
+    def reading(self) -> Reading:
+        """Return the text between markers, and what is hidden, as pieces."""
+        pieces: list[Piece] = []
+        markers: list[Marker] = []
+        at = 0
+        spans = [(marker.span, marker) for marker in self.markers] + [(span, None) for span in self.hidden]
+        for (start, end), marker in sorted(spans, key=lambda one: one[0]):
+            if start > at:
+                pieces.append(Piece("text", self.text[at:start], at))
+            if marker is not None:
+                markers.append(replace(marker, piece=len(pieces)))
+                pieces.append(Piece("marker", "", start))
+            else:
+                pieces.append(Piece("mark", self.text[start:end], start))
+            at = max(at, end)
+        pieces.append(Piece("text", self.text[at:], at))
+        return Reading(tuple(pieces), tuple(markers), tuple(self.errors))
 
     def hide(self, pattern: re.Pattern[str], start: int) -> int:
         found = pattern.match(self.text, start)
@@ -119,7 +141,7 @@ class _LatexReader:
             )
             return at
         self.open.append(kind)
-        self.markers.append(Marker(kind, True, tuple(arguments), (start, at + 1)))
+        self.markers.append(Marker(kind, True, tuple(arguments), (start, at + 1), 0))
         return at + 1
 
     def argument(self, at: int) -> tuple[str, int] | None:
@@ -189,4 +211,15 @@ def plain_words(text: str) -> str:
     return " ".join(_unescaped(words).split())
 
 
-SYNTAX = Syntax(plain_number, plain_words)
+def words(pieces: Sequence[Piece], slots: Sequence[Between]) -> str:
+    """Return the words of a block, `SLOT` for each bound number."""
+    parts: list[str] = []
+    at = 0
+    for first, last in [*slots, (len(pieces), len(pieces))]:
+        parts += [piece.text for piece in pieces[at:first]]
+        parts += [SLOT] if first < len(pieces) else []
+        at = last + 1
+    return plain_words("".join(parts))
+
+
+SYNTAX = Syntax(plain_number, words, is_shown_as_written=False)

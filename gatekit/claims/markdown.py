@@ -4,216 +4,352 @@
     <!-- gatekit:value FILE MEASURE STATISTIC FORMAT -->-0.0513<!-- /gatekit:value -->
     <!-- gatekit:literal -->95 %<!-- /gatekit:literal -->
 
-What stands in a fenced code block or a code span is shown, not hidden, and binds nothing. Blocks and spans are found as
-CommonMark 0.31 (sections 4.5, 4.6, 6.1) defines them, with two simplifications: a fence may be indented by any amount,
-so that fences inside lists need no list parser, and an indented code block is ordinary text.
+markdown-it-py parses the document, with GitHub's tables and strikethrough. Each marker of the source is numbered before
+that; one that does not come out of the parser as a comment of its own is an error, wherever else it came out.
 """
 
 from __future__ import annotations
 
-import bisect
 import re
+from collections.abc import Sequence
+from functools import cache
+from html import unescape
+from typing import TYPE_CHECKING, Any
 
+from gatekit.claims import html_text
 from gatekit.claims.bindings import (
     ARGUMENTS,
-    LINE_END,
-    DocumentText,
-    FoundMarkers,
     Marker,
     MarkerKind,
-    Span,
+    Reading,
     Syntax,
     unknown_marker,
 )
+from gatekit.claims.document_text import DocumentText
+from gatekit.claims.github_markdown import AFTER_DEFINITION, DEEPEST, FOOTNOTES, parser
+from gatekit.claims.printed_number import plain_number
+from gatekit.claims.prose import CLOSING, EDGE, HEADING, OPENING, Piece, joined_by_doubt, words
 from gatekit.errors import GatekitError
 
-_EOL = r"(?>\r\n|\n|\r)"
-_TOKEN = re.compile(rf"(?P<newline>{_EOL})|(?P<escape>\\[!-/:-@\[-`{{-~])|(?P<ticks>`+)|(?P<comment><!--)")
-_COMMENT = re.compile(r"<!--(?:>|->|(?P<content>.*?)-->)", re.DOTALL)
-_LEAD = r"(?:[ \t>]|[-*+](?=[ \t])|[0-9]{1,9}[.)](?=[ \t]))*+"
-_FENCE = re.compile(rf"(?P<lead>{_LEAD})(?P<mark>`{{3,}}(?=[^`\r\n]*(?:[\r\n]|\Z))|~{{3,}})")
-_ONLY_LEAD = re.compile(_LEAD)
-_LINE = re.compile(rf"[^\r\n]*(?:{_EOL}|\Z)")
-# Where a paragraph ends, and with it any code span: a blank line, or a line that starts another block.
-_BREAK = re.compile(
-    rf"{_EOL}(?=[ \t>]*(?:[\r\n]|\Z|[-+*][ \t]|[0-9]{{1,9}}[.)][ \t]|\#{{1,6}}[ \t]|=+[ \t]*[\r\n]|-+[ \t]*[\r\n]"
-    r"|\||```|~~~|<))"
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+EXAMPLE = "gatekit-example"
+"""A word in the first line of a fence that shows markers."""
+BLANK_LINE = "leave a blank line between them"
+DRAWN = ("math", "mermaid")
+"""Fences that GitHub draws: what stands in them is shown as text, not as code."""
+
+_CANDIDATE = re.compile(r"<!--\s*+/?\s*+gatekit\s*:", re.IGNORECASE)
+_NUMBERED = re.compile(f"{OPENING}([0-9]+){CLOSING}")
+_MARKER = re.compile(
+    rf"<!--\s*+(?P<slash>/?)\s*+gatekit\s*:{OPENING}(?P<number>[0-9]+){CLOSING}\s*+(?P<name>[^\s{OPENING}]*?)"
+    rf"(?P<rest>(?:\s[^{OPENING}]*)?)-->",
+    re.DOTALL | re.IGNORECASE,
 )
-_ONE_LINE_BLOCK = re.compile(rf"(?:\A|{_EOL})[ \t>]*(?:\#{{1,6}}[ \t]|\|)[^\r\n]*")  # headings and rows of tables
-# Inside one of these, up to the next blank line, Markdown is not read (CommonMark 4.6, kind 6).
-_HTML_BLOCK = re.compile(
-    rf"{_LEAD}</?(?:address|article|aside|blockquote|center|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure"
-    r"|footer|form|h[1-6]|header|hr|html|li|main|menu|nav|ol|p|section|summary|table|tbody|td|tfoot|th|thead|tr|ul)"
-    r"(?=[ \t\r\n/>]|\Z)",
-    re.IGNORECASE,
+_NEAR = re.compile(r"gatekit\s*:\s*/?\s*(?:claim|value|literal)\b", re.IGNORECASE)
+# What every renderer takes for a comment in running text: GitHub's keeps to CommonMark 0.29, section 6.10.
+_COMMENT = re.compile(r"<!---->|<!--(?:-?[^>-])(?:-?[^-])*-->")
+_EMPTY_ITEM = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]*)+(?:\[[ xX]\][ \t]*)?")
+_FOOTNOTE = re.compile(r"^\[\^[^\]\n]+\]:", re.MULTILINE)
+_DELIMITER_ROW = re.compile(
+    r"^[ \t]*(?=[^\n]*[|:])\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$", re.MULTILINE
 )
-_BLANK_LINE = re.compile(rf"{_EOL}[ \t>]*(?=[\r\n]|\Z)")
-_UNCLOSED = re.compile(r"<!--\s*+/?\s*+gatekit\s*:", re.IGNORECASE)
-_MARKER = re.compile(r"\s*+(?P<slash>/?)\s*+gatekit\s*:\s*(?P<name>\S*)(?P<rest>.*)", re.DOTALL | re.IGNORECASE)
-_LONGEST_LEAD = 100
-"""Characters before a comment that are looked at to see whether it starts a block."""
+_BARE_LINK = re.compile(r"(?:www\.|(?:https?|ftp)://)\S*", re.IGNORECASE)
+_ANY_TAG = re.compile(r"<[^<>]*>")
+_MARKUP = re.compile(r"[*_~&\\`\[\]!]")
+_TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9-]*)")
+_WINDOW = 2000
+"""Characters behind the last known place in which a piece is looked for in the source."""
 
 
-def read(source: DocumentText) -> FoundMarkers:
-    """Find the markers, code and comments of a Markdown document."""
-    return _MarkdownReader(source).read()
+def read(source: DocumentText) -> Reading:
+    """Return what a Markdown document shows, and its markers."""
+    return _Walk(source).read()
 
 
-class _MarkdownReader:
-    """One pass over the text; keeps what has been found."""
+@cache
+def sentence_words(sentence: str) -> str:
+    """Return the words of a registered sentence, which may hold emphasis, links and code."""
+    source = DocumentText("", sentence)
+    walk = _Walk(source)
+    for token in parser().parseInline(sentence):
+        walk.inline(token.children or [])
+    return words(walk.pieces)
+
+
+class _Walk:
+    """One pass over the parser's tokens; keeps what has been found."""
 
     def __init__(self, source: DocumentText) -> None:
         self.source = source
         self.text = source.text
+        self.pieces: list[Piece] = []
         self.markers: list[Marker] = []
-        self.hidden: list[Span] = []
         self.errors: list[GatekitError] = []
-        # Found once, so that no unbalanced backtick or comment makes the pass quadratic.
-        self.last_comment_end = self.text.rfind("-->")
-        starts = {found.start() for found in _BREAK.finditer(self.text)}
-        self.breaks = sorted(starts | {found.end() for found in _ONE_LINE_BLOCK.finditer(self.text)})
-        self.ticks: dict[int, list[int]] = {}
-        for found in re.finditer("`+", self.text):
-            self.ticks.setdefault(len(found[0]), []).append(found.start())
+        self.starts: list[int] = []
+        """Where each marker starts in the source."""
+        self.waiting: dict[int, str] = {}
+        """Number of each marker that the parser has not shown as a comment -> where it came out."""
+        self.at = 0
+        """Everything before it in the source has been read."""
+        self.limit = len(self.text)
+        self.is_doubtful = False
+        """Whether renderers read the present paragraph differently."""
+        self.opaque: list[str] = []
+        """Open elements in which renderers do not agree on comments."""
 
-    def read(self) -> FoundMarkers:
-        at, line_starts, raw_until = 0, True, 0
-        while at < len(self.text):
-            if line_starts and at >= raw_until and _HTML_BLOCK.match(self.text, at):
-                blank = _BLANK_LINE.search(self.text, at)
-                raw_until = len(self.text) if blank is None else blank.start()
-            if line_starts and at >= raw_until and (fence := _FENCE.match(self.text, at)):
-                end = self.fence_end(fence)
-                self.hidden.append((at, end))
-                at = end
-                continue
-            found = _TOKEN.search(self.text, at)
-            if found is None:
+    def read(self) -> Reading:
+        env: dict[str, Any] = {}
+        tokens = parser().parse(self.numbered(), env)
+        for token in tokens:
+            if token.level >= DEEPEST - 2:
+                line = self.source.start_of_line(token.map[0]) if token.map else 0
+                message = f"lists and quotes are more than {DEEPEST - 2} deep"
+                self.errors.append(GatekitError("document.depth", message, self.source.location(line)))
                 break
-            line_starts = found.lastgroup == "newline"
+        for line in env.get(AFTER_DEFINITION, {}):
+            self.at = self.source.start_of_line(line)
+            self.refuse(
+                "definition", "text right behind a link definition is read differently by renderers", BLANK_LINE
+            )
+        self.at = 0
+        before = ""
+        for token in tokens:
+            # What is indented under a footnote or an empty list item belongs to it on GitHub, and is no code.
+            self.block(token, FOOTNOTES in env or before in ("bullet_list_close", "ordered_list_close"))
+            before = token.type
+        self.refuse_waiting()
+        for at in joined_by_doubt(self.pieces):
+            message = "some renderers show this and others hide it, which makes one number or word of what is around it"
+            self.errors.append(self.source.refusal("glued", message, at, "leave a space"))
+        return Reading(tuple(self.pieces), tuple(self.markers), tuple(self.errors))
+
+    def numbered(self) -> str:
+        """Return the source with a number in each marker, which changes nothing about how it is parsed."""
+        parts, at = [], 0
+        for number, found in enumerate(_CANDIDATE.finditer(self.text)):
+            self.starts.append(found.start())
+            self.waiting[number] = "nowhere"
+            parts += [self.text[at : found.end()], f"{OPENING}{number}{CLOSING}"]
             at = found.end()
-            if found.lastgroup == "escape" and found.start() < raw_until:
-                at = found.start() + 1
-            elif found.lastgroup == "ticks" and found.start() >= raw_until:
-                code_end = self.code_end(found)
-                if code_end is not None:
-                    self.hidden.append((found.start(), code_end))
-                    at = code_end
-            elif found.lastgroup == "comment":
-                starts_block = self.starts_block(found.start())
-                comment_end = self.comment(found.start(), starts_block or found.start() < raw_until)
-                at = comment_end or at
-                if comment_end is not None and starts_block:
-                    # An HTML block (CommonMark 4.6, kind 2) reaches to the end of the line: no code spans in it.
-                    raw_until = max(raw_until, self.line_end(at))
-        return FoundMarkers(tuple(self.markers), tuple(self.hidden), tuple(self.errors))
+        return "".join([*parts, self.text[at:]])
 
-    def starts_block(self, offset: int) -> bool:
-        """Whether only indentation, quote and list marks stand before this offset in its line."""
-        start = self.source.line_start(offset)
-        return offset - start <= _LONGEST_LEAD and _ONLY_LEAD.fullmatch(self.text, start, offset) is not None
-
-    def line_end(self, offset: int) -> int:
-        found = _LINE.match(self.text, offset)
-        return found.end() if found else len(self.text)
-
-    def fence_end(self, fence: re.Match[str]) -> int:
-        """Return where the fenced block that opens here ends: behind its closing line, its quote, or the document."""
-        mark = fence["mark"]
-        closing = re.compile(rf"[ \t>]*{mark[0]}{{{len(mark)},}}[ \t]*(?:[\r\n]|\Z)")
-        quoted = ">" in fence["lead"]
-        width = len(fence["lead"]) if fence["lead"].strip(" \t>") else 0  # of the list item that it opens in
-        at = self.line_end(fence.end())
-        while at < len(self.text):
-            end = self.line_end(at)
-            line = self.text[at:end]
-            if quoted and not line.lstrip(" \t").startswith(">"):
-                return at
-            if line.strip() and len(line) - len(line.lstrip(" \t>")) < width:
-                return at
-            if closing.match(self.text, at):
-                return end
-            at = end
-        return len(self.text)
-
-    def code_end(self, opening: re.Match[str]) -> int | None:
-        """Return where the code span that opens here ends, None when no equal run of backticks closes it."""
-        starts = self.ticks.get(len(opening[0]), [])
-        index = bisect.bisect_left(starts, opening.end())
-        if index == len(starts):
-            return None
-        if starts[index] > self.next_break(opening.end()):
-            return None
-        return starts[index] + len(opening[0])
-
-    def next_break(self, offset: int) -> int:
-        """Return where the paragraph of an offset ends."""
-        index = bisect.bisect_left(self.breaks, offset)
-        return self.breaks[index] if index < len(self.breaks) else len(self.text)
-
-    def comment(self, start: int, may_span: bool) -> int | None:
-        """Record the comment that starts here and return where it ends; None when it is none but plain text.
-
-        Args:
-            start: of the comment.
-            may_span: it stands in an HTML block, where it may go on over paragraphs, and to the end if never closed.
-        """
-        found = _COMMENT.match(self.text, start) if start <= self.last_comment_end else None
-        if found is not None and not may_span and self.next_break(start) < found.end():
-            found = None  # a comment in running text ends with its paragraph
-        if found is None:
-            if _UNCLOSED.match(self.text, start):
-                self.errors.append(
-                    self.source.refusal("unclosed", "the comment is never closed", start, "end it with -->")
+    def refuse_waiting(self) -> None:
+        last_end = self.text.rfind("-->")
+        for number, where in self.waiting.items():
+            start = self.starts[number]
+            if start > last_end:
+                refusal = self.source.refusal("unclosed", "the comment is never closed", start, "end it with -->")
+            elif where == "code":
+                remedy = f"take it out of the code, or write {EXAMPLE} in the first line of a fence that shows markers"
+                refusal = self.source.refusal(
+                    "marker", "the marker stands in code, where it binds nothing", start, remedy
                 )
-            if not may_span:
-                return None
-            self.hidden.append((start, len(self.text)))
-            return len(self.text)
-        self.hidden.append((start, found.end()))
-        marker = _MARKER.fullmatch(found["content"] or "")
-        if marker is not None:
-            self.marker(marker, (start, found.end()))
-        return found.end()
+            else:
+                refusal = self.source.refusal(
+                    "marker",
+                    "the marker is not read as a comment here, so it binds nothing",
+                    start,
+                    "put it in running text, closed by --> and without -- in it",
+                )
+            self.errors.append(refusal)
 
-    def marker(self, found: re.Match[str], span: Span) -> None:
+    # Blocks
+
+    def block(self, token: Token, code_is_shown: bool) -> None:
+        if token.map is not None:
+            self.at = max(self.at, self.source.start_of_line(token.map[0]))
+            self.limit = self.source.start_of_line(token.map[1])
+        if token.type == "inline":
+            self.running_text(token)
+        elif token.type == "html_block":
+            self.edge()
+            self.html(token.content)
+            self.edge()
+        elif token.type in ("fence", "code_block"):
+            self.edge()
+            self.code_block(token, code_is_shown)
+            self.edge()
+        else:
+            if token.type == "list_item_open":
+                self.list_item(token)
+            self.edge(HEADING if token.type == "heading_open" else EDGE)
+            if token.type == "list_item_open" and token.info:
+                self.pieces.append(Piece("text", f"{token.info}{token.markup} ", self.at))
+
+    def list_item(self, token: Token) -> None:
+        """Refuse an empty item over a line of spaces: GitHub goes on with the item there, this parser does not."""
+        first = self.source.line(token.map[0]) if token.map else ""
+        second = self.source.line(token.map[0] + 1) if token.map else ""
+        is_spaces = bool(second.strip(">")) or first.rstrip().endswith("]")
+        if _EMPTY_ITEM.fullmatch(first) and is_spaces and not second.strip(" \t>"):
+            message = "an empty list item over a line of spaces is read differently by renderers"
+            self.refuse("list_item", message, "take the spaces away")
+
+    def refuse(self, error_id: str, message: str, remedy: str) -> None:
+        """Refuse, at the present place, what renderers read differently."""
+        self.errors.append(GatekitError(f"document.{error_id}", message, self.source.location(self.at), remedy))
+
+    def edge(self, mark: str = EDGE) -> None:
+        if mark == HEADING or not self.pieces or self.pieces[-1].kind != "edge":
+            self.pieces.append(Piece("edge", f"\n{mark}", self.at))
+
+    def code_block(self, token: Token, is_shown: bool) -> None:
+        info = token.info.split()
+        self.seen(token.info, "code")
+        if EXAMPLE in info:
+            for number in map(int, _NUMBERED.findall(token.content)):
+                self.waiting.pop(number, None)
+        is_shown = is_shown or (bool(info) and info[0].lower() in DRAWN)
+        if token.type == "code_block" and token.map and token.map[0]:
+            # What is indented right below a table is a row of it on GitHub.
+            is_shown = is_shown or bool(self.source.line(token.map[0] - 1).strip(" \t>"))
+        for line in token.content.splitlines(keepends=True):
+            text = self.seen(line, "code")
+            if is_shown:
+                self.doubt(text)
+            else:
+                self.pieces.append(Piece("code", text, self.place(text.strip())))
+
+    # Running text
+
+    def running_text(self, token: Token) -> None:
+        """Read one paragraph, heading or cell."""
+        if _DELIMITER_ROW.search(token.content):
+            message = "GitHub makes a table of the line above this row of dashes, other renderers do not"
+            self.refuse("table", message, "leave a blank line above the table, and write its header with |")
+        # GitHub makes a footnote, or a link with a backtick or bracket in it, of what is something else to this parser,
+        # and misses code spans behind a backtick that nothing closes.
+        links = [found[0] for found in _BARE_LINK.finditer(token.content) if _MARKUP.search(found[0])]
+        eats_mark = any(mark in link for link in links for mark in "`[]")
+        kinds = {child.type for child in token.children or () if child.type == "code_inline" or "`" in child.content}
+        self.is_doubtful = eats_mark or {"code_inline", "text"} <= kinds or bool(_FOOTNOTE.search(token.content))
+        self.inline(token.children or [])
+        is_emphatic = any(child.type in ("em_open", "strong_open", "s_open") for child in token.children or ())
+        if self.is_doubtful or (links and is_emphatic):  # the marks of emphasis may belong to the link
+            self.doubt(token.content)
+        for link in links:  # shown as it is written
+            self.doubt(_ANY_TAG.sub("", link))
+        self.is_doubtful = False
+
+    def inline(self, tokens: Sequence[Token], in_image: bool = False) -> None:
+        for token in tokens:
+            if token.type == "text":
+                text = self.seen(token.content, "text")
+                self.pieces.append(Piece("text", text, self.place(text)))
+            elif token.type == "text_special":
+                self.pieces.append(Piece("text", token.content, self.place(token.markup)))
+            elif token.type in ("softbreak", "hardbreak"):
+                self.pieces.append(Piece("text", "\n", self.at))
+                self.at = min(self.source.next_line(self.at), self.limit)
+            elif token.type == "code_inline":
+                text = self.seen(token.content, "code")
+                self.pieces.append(Piece("code", text, self.place(text)))
+            elif token.type == "html_inline":
+                self.markup(token.content, in_image)
+            elif token.type == "image":
+                self.picture(token.children or [])
+            elif token.type in ("s_open", "s_close"):
+                self.pieces.append(Piece("mark", token.markup, self.at))
+
+    def picture(self, tokens: Sequence[Token]) -> None:
+        """Read the text in place of a picture, which stands apart from the text around it."""
+        self.pieces += [Piece("mark", "![", self.at), Piece("text", " ", self.at)]
+        self.inline(tokens, in_image=True)
+        self.pieces += [Piece("text", " ", self.at), Piece("mark", "]", self.at)]
+
+    def markup(self, content: str, in_image: bool) -> None:
+        """Read one tag or comment of running text."""
+        tag = _TAG.match(content)
+        if tag is not None:
+            self.tag(content, tag[1].lower())
+        elif _COMMENT.fullmatch(content) and not in_image:
+            self.comment(content)
+        else:
+            self.doubt(content)
+
+    def doubt(self, content: str) -> None:
+        """Read what renderers show differently: as it is written, and without entities."""
+        text = self.seen(content, "text")
+        plain = unescape(text)
+        self.pieces.append(Piece("doubt", text if plain == text else f"{plain} {text}", self.place(text)))
+
+    # HTML
+
+    def html(self, content: str) -> None:
+        for part in html_text.split(content):
+            if part.kind == "tag":
+                self.tag(part.text, part.tag)
+            elif part.kind == "comment":
+                self.comment(part.text)
+            elif part.kind in ("doubt", "rest"):
+                if part.kind == "rest" and OPENING not in part.text:  # a marker has its own error
+                    self.refuse("html", "the HTML ends within a tag or comment", "close it before the next blank line")
+                self.doubt(part.text)
+            else:
+                for line in part.text.splitlines(keepends=True):
+                    text = self.seen(line, "text")
+                    self.pieces.append(Piece("text", text, self.place(text.strip())))
+
+    def tag(self, content: str, name: str) -> None:
+        text = self.seen(content, "tag")
+        at = self.place(text)
+        if name.removeprefix("/") in html_text.EDGES:
+            self.edge()
+        is_opaque = name.removeprefix("/") in html_text.OPAQUE
+        self.pieces.append(Piece("doubt" if is_opaque else "mark", text, at))
+        if name in html_text.OPAQUE:
+            self.opaque.append(name)
+        elif name.startswith("/") and self.opaque and self.opaque[-1] == name[1:]:
+            self.opaque.pop()
+
+    def comment(self, content: str) -> None:
+        found = _MARKER.fullmatch(content)
+        if found is None or self.opaque or self.is_doubtful:
+            self.other_comment(content)
+            return
+        number = int(found["number"])
+        if self.waiting.pop(number, None) is None:
+            return
+        start = self.starts[number]
+        end = self.text.find("-->", start) + len("-->")
+        self.at = max(self.at, end)
         kinds: dict[str, MarkerKind] = {kind: kind for kind in ARGUMENTS}
         kind = kinds.get(found["name"])
         if kind is None:
-            self.errors.append(unknown_marker(self.source, span[0], found["name"], "gatekit:"))
+            self.errors.append(unknown_marker(self.source, start, found["name"], "gatekit:"))
             return
-        self.markers.append(Marker(kind, not found["slash"], tuple(found["rest"].split()), span))
+        arguments = tuple(found["rest"].split())
+        self.markers.append(Marker(kind, not found["slash"], arguments, (start, end), len(self.pieces)))
+        self.pieces.append(Piece("marker", "", start))
+
+    def other_comment(self, content: str) -> None:
+        text = self.seen(content, "comment")
+        at = self.place(text)
+        if text == content and _NEAR.search(text):
+            remedy = "a marker starts with <!-- gatekit: or <!-- /gatekit:"
+            self.errors.append(self.source.refusal("marker", "the comment is nearly a marker", at, remedy))
+        self.pieces.append(Piece("mark", text, at))
+
+    # Places
+
+    def seen(self, text: str, where: str) -> str:
+        """Return text without the numbers of markers; those in it came out `where` they bind nothing."""
+        if OPENING not in text:
+            return text
+        for number in map(int, _NUMBERED.findall(text)):
+            if number in self.waiting:
+                self.waiting[number] = where
+        return _NUMBERED.sub("", text)
+
+    def place(self, text: str) -> int:
+        """Return where a piece stands in the source, as far as it stands there as it is shown."""
+        found = self.text.find(text, self.at, min(self.limit, self.at + len(text) + _WINDOW)) if text else -1
+        if found < 0:
+            return self.at
+        self.at = found + len(text)
+        return found
 
 
-MINUS = "\u2212"
-"""The typographic minus sign; documents may use it for the ASCII one."""
-_EMPHASIS = re.compile(r"(?<!\w)[*_]+(?=\S)|(?<=\S)[*_]+(?!\w)")
-_LINK = re.compile(r"\[([^\]\[]*)\]\([^()\s]*\)")
-_QUOTE = re.compile(r"\A[ \t]*>[ \t>]*")
-
-
-def plain_number(text: str) -> str:
-    """Return a printed number without the space around it and with an ASCII minus."""
-    return text.strip().replace(MINUS, "-")
-
-
-def dressed(old: str, number: str) -> str:
-    """Return a number as it is printed in place of `old`: with the space around it and the minus sign of that."""
-    bare = old.strip()
-    lead = old[: len(old) - len(old.lstrip())]
-    minus = number.replace("-", MINUS) if MINUS in bare else number
-    return lead + minus + (old[len(lead) + len(bare) :])
-
-
-def plain_words(text: str) -> str:
-    """Return the words of a passage: without emphasis and code marks, link targets and the `>` of quotes.
-
-    Only marks at the edge of a word are taken away: `5*3`, `5 * 3` and `d_sae` stay as they are.
-    """
-    first, *others = LINE_END.split(text)
-    lines = [first, *(_QUOTE.sub("", line) for line in others)]
-    words = _LINK.sub(r"\1", "\n".join(lines)).replace("`", "")
-    return " ".join(_EMPHASIS.sub("", words).split())
-
-
-SYNTAX = Syntax(plain_number, plain_words)
+SYNTAX = Syntax(plain_number, words, is_shown_as_written=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gatekit.claims import latex, markdown
+from gatekit.claims import latex, printed_number
 from gatekit.claims.bindings import ValueBinding
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.values import shown
@@ -40,7 +40,7 @@ def rewrite(document: ClaimsDocument, summaries: Mapping[str, Summary]) -> Rewri
     Everything outside the printed numbers keeps every byte, line ends included; so does the space around a number, a
     typographic minus, and the dollars or `\num{}` that LaTeX puts around it.
     """
-    syntax = latex if document.syntax == "latex" else markdown
+    syntax = latex if document.syntax == "latex" else printed_number
     errors = list(document.errors)
     changes: list[NumberChange] = []
     pieces: list[str] = []

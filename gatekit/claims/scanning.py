@@ -8,11 +8,10 @@ that has a decimal point or a percent sign is pointed at.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatekit.claims.bindings import Span
 from gatekit.claims.documents import ClaimsDocument
+from gatekit.claims.prose import HEADING, Prose
 from gatekit.errors import Location
 
 
@@ -72,15 +71,9 @@ _LISTS_SOMETHING = re.compile(rf"{_WORDS}(?:[0-9]+(?:\.[0-9]+)+{_AND}){{1,4}}\Z"
 _WINDOW = 64
 """Characters before a number in which such a word, and a list behind it, would begin."""
 
-_LIST_ITEM = re.compile(r"[ \t>]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]")
 _MARKDOWN_MASKS = (
-    re.compile(r"\A---[ \t]*(?:\r\n|\n).*?(?:\r\n|\n)---[ \t]*(?=\r|\n)", re.DOTALL),  # front matter
-    re.compile(r"^[ \t]*\[[^\]\r\n]+\]:[^\r\n]*", re.MULTILINE),  # link definitions
-    re.compile(r"\]\([^()\s]*(?:[ \t]+\"[^\"\r\n]*\")?\)|\]\[[^\]\r\n]*\]"),  # link targets
-    re.compile(r"</?[A-Za-z][^<>]*>"),  # tags and autolinks
     re.compile(r"\b(?:https?|ftp|mailto)://?[^\s<>)\]]+"),
-    re.compile(r"^[ \t>]*\#{1,6}[ \t]+[1-9][0-9]*(?:\.[0-9]+)*\.?(?=[ \t])", re.MULTILINE),  # numbers of headings
-    re.compile(r"^[ \t>]*[0-9]{1,9}[.)](?=[ \t])", re.MULTILINE),  # numbers of list items
+    re.compile(rf"{HEADING}[1-9][0-9]*(?:\.[0-9]+)*\.?(?=[ \t])"),  # numbers of headings
 )
 _LATEX_MASKS = (
     re.compile(r"\A.*?\\begin\{document\}", re.DOTALL),  # the preamble
@@ -98,61 +91,32 @@ _LATEX_MASKS = (
 def scan_numbers(document: ClaimsDocument) -> list[Stray]:
     """Return the decimals and percentages of the prose that no evidence is bound to, in the order of the text."""
     found = []
-    prose = _blanked(document, [value.span for value in document.values])
-    source = document.source
-    for number in _NUMBER.finditer(prose):
-        before = prose[max(0, number.start() - _WINDOW) : number.start()]
+    text = _masked(document, document.unbound)
+    for number in _NUMBER.finditer(text):
+        before = text[max(0, number.start() - _WINDOW) : number.start()]
         is_listed = number[0].replace(".", "").isdigit() and _LISTS_SOMETHING.search(before)
         if not is_listed and not _NAMES_SOMETHING.search(before):
-            found.append(Stray("number", number[0], source.location(number.start())))
+            place = document.source.location(document.unbound.offset(number.start()))
+            found.append(Stray("number", number[0], place))
     return found
 
 
 def scan_language(document: ClaimsDocument) -> list[Stray]:
     """Return the claim language outside registered claims, in the order of the text."""
-    prose = _blanked(document, [block.span for block in document.blocks])
-    source = document.source
+    text = _masked(document, document.unclaimed)
     return [
-        Stray("language", " ".join(found[0].split()), source.location(found.start()))
-        for found in _LANGUAGE.finditer(prose)
+        Stray(
+            "language",
+            " ".join(found[0].split()),
+            document.source.location(document.unclaimed.offset(found.start())),
+        )
+        for found in _LANGUAGE.finditer(text)
     ]
 
 
-def _blanked(document: ClaimsDocument, answered: Sequence[Span]) -> str:
-    """Return the text with everything that is not prose, or is answered for, as spaces; line ends stay."""
-    text = document.text
-    pieces, at = [], 0
-    for start, end in sorted([*document.hidden, *answered, *document.literals]):
-        if end <= at:
-            continue
-        start = max(start, at)
-        pieces += [text[at:start], _spaces(text[start:end])]
-        at = end
-    pieces.append(text[at:])
-    prose = "".join(pieces)
-    if document.syntax == "markdown":
-        prose = _without_indented_code(prose)
+def _masked(document: ClaimsDocument, prose: Prose) -> str:
+    """Return the prose with what cannot be a result as spaces; every place in it stays."""
+    text = prose.text
     for mask in _MARKDOWN_MASKS if document.syntax == "markdown" else _LATEX_MASKS:
-        prose = mask.sub(lambda found: _spaces(found[0]), prose)
-    return prose
-
-
-def _without_indented_code(text: str) -> str:
-    """Blank lines indented by four or more behind a blank line, unless a list item above could hold them."""
-    lines = []
-    is_code, after_blank, in_list = False, True, False
-    for line in text.splitlines(keepends=True):
-        if not line.strip():
-            after_blank = True
-        elif line.startswith(("    ", "\t")):
-            is_code = (is_code or after_blank) and not in_list
-            after_blank = False
-        else:
-            is_code, after_blank = False, False
-            in_list = _LIST_ITEM.match(line) is not None or (in_list and line.startswith(" "))
-        lines.append(_spaces(line) if is_code else line)
-    return "".join(lines)
-
-
-def _spaces(text: str) -> str:
-    return re.sub(r"[^\r\n]", " ", text)
+        text = mask.sub(lambda found: re.sub(r"[^\r\n]", " ", found[0]), text)
+    return text

@@ -15,8 +15,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "claims.md").read_text(encoding="ut
 
 
 def example(language: str) -> str:
-    """The page's one code block in a language."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    """The page's first code block in a language."""
+    found, *_ = re.findall(rf"^```{language}(?: gatekit-example)?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from claims.registered import paper
 
-from gatekit.claims.bindings import SLOT
+from gatekit.claims.prose import SLOT
 
 R2 = r"\gatevalue{evidence/a.json}{r2}{estimate}{.2f}{0.83}"
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import random
-import re
+import time
 
 import pytest
 from claims.registered import README, readme, value
-from markdown_it import MarkdownIt
 
-from gatekit.claims import markdown
-from gatekit.claims.bindings import SLOT, DocumentText
 from gatekit.claims.documents import MAX_SIZE, parse_document
+from gatekit.claims.prose import SLOT
 from gatekit.errors import GatekitError
 
 R2 = value("evidence/a.json r2 estimate .2f", "0.83")
@@ -70,9 +67,173 @@ def test_other_line_ends_change_neither_places_nor_words(end: str) -> None:
     ],
     ids=["fence", "unclosed fence", "longer fence", "quoted", "in a list", "code", "long code", "comment", "escaped"],
 )
-def test_what_is_shown_as_code_binds_nothing(text: str) -> None:
+def test_a_marker_that_is_no_comment_binds_nothing_and_is_an_error(text: str) -> None:
     document = readme(text)
     assert document.values == ()
+    assert document.errors
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<a title='{R2}'>x</a>\n",
+        f"![{R2}](x.png)\n",
+        f"[x]: y '{R2}'\n",
+        f"a <!-- gatekit:value evidence/a.json r2 estimate .2f -- -->0.83{R2[-24:]}\n",
+        f"<!--- gatekit:value evidence/a.json r2 estimate .2f -->0.83{R2[-24:]}\n",
+        f"<script>\n{R2}\n</script>\n",
+        f"<textarea> {R2} </textarea>\n",
+        f"<?\n{R2}\n?>\n",
+        f"<![CDATA[\n{R2}\n]]>\n",
+        f"| a |\n|---|\n| b | {R2} |\n",
+        f"    {R2}\n",
+        f"text[^1]\n\n[^1]: {R2}\n",
+        f"~~~ {R2}\n~~~\n",
+    ],
+    ids=[
+        *("attribute", "picture", "title", "two dashes", "three dashes", "script", "textarea"),
+        *("instruction", "cdata", "cell too many", "indented code", "footnote", "info string"),
+    ],
+)
+def test_a_marker_in_any_other_place_is_an_error(text: str) -> None:
+    document = readme(text)
+    assert document.values == ()
+    assert document.errors
+
+
+@pytest.mark.parametrize("fence", ["```markdown gatekit-example", "~~~ gatekit-example", "    ```x gatekit-example"])
+def test_a_fence_that_says_so_may_show_markers(fence: str) -> None:
+    mark = fence.strip()[:3]
+    document = readme(f"- a\n\n{fence}\n{fence[: len(fence) - len(fence.strip())]}{R2}\n{fence.split(mark)[0]}{mark}\n")
+    assert (document.values, document.errors) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"9{R2}",
+        f"{R2}e-3",
+        f"{R2} e-3",
+        f"{R2}0",
+        f"9<!---->{R2}",
+        f"{R2}<!---->9",
+        f"{R2}<!-- x -->9",
+        f"&#57;{R2}",
+        f"{R2}&#x39;",
+        f"9&nbsp;{R2}",
+        f"1.{R2}",
+        f"{R2}.5",
+        f"{R2},000",
+        f"-{R2}",
+        f"\u2212{R2}",
+        f"\u2013{R2}",
+        f"&minus;{R2}",
+        f"9**{R2}**",
+        f"**9**{R2}",
+        f"9<b></b>{R2}",
+        f"<sup>9</sup>{R2}",
+        f"`9`{R2}",
+        f"[9](x){R2}",
+        f"9\u200b{R2}",
+        f"9&#8203;{R2}",
+        f"9&shy;{R2}",
+        f"9~~x~~{R2}".replace("x", "<!-- y -->"),
+        f"x{R2}",
+        f"{R2}x",
+        f"{R2}%",
+        f"{R2} %",
+        f"{R2}\u2030",
+        f"{R2}\u00d710",
+        f"{R2} \u00d7 10",
+        f"10 \u00d7 {R2}",
+        f"{R2}/100",
+        f"{R2}^2",
+        f"{R2}\u00b2",
+        f"10^{R2}",
+        f"{R2}{R2}",
+        f"{R2}\u0336",
+        f"{R2}<!-- gatekit:literal -->9<!-- /gatekit:literal -->",
+        f"a <? x ?>9{R2}",
+        f"- 9{R2}",
+        f"<b>9{R2}</b>",
+        f"<div>9{R2}</div>",
+    ],
+)
+def test_a_bound_number_that_is_shown_as_part_of_another_is_an_error(text: str) -> None:
+    assert "claims.glued" in [error.error_id for error in readme(f"so {text} is\n").errors + readme(f"{text}\n").errors]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"by {R2} on",
+        f"({R2})",
+        f"**{R2}**",
+        f"by {R2}.",
+        f"{R2}, {R2}; {R2}: {R2}",
+        f"r2={R2}, ~{R2}, <{R2}",
+        f"{R2}\u2013{R2}",
+        f"| 9 | {R2} | 9 |\n",
+        f"9 {R2} 9",
+        f"9\n{R2}\n9",
+        f"9<br>{R2}<br>9",
+        f"9 <!-- x --> {R2}",
+        f'"{R2}"',
+        f"<td>{R2}</td>",
+        f"a {R2}-fold",
+        f"<!-- gatekit:literal -->9<!-- /gatekit:literal --> {R2}",
+    ],
+)
+def test_a_bound_number_that_stands_alone_is_none(text: str) -> None:
+    assert readme(f"so {text}\n").errors == ()
+
+
+@pytest.mark.parametrize(
+    "inside", ["**0.83**", "0.8&#51;", "0\\.83", "<b>0.83</b>", "0.8<!---->3", "`0.83`", "[0.83](x)"]
+)
+def test_a_bound_number_is_plain_text(inside: str) -> None:
+    text = "by " + value("evidence/a.json r2 estimate .2f", inside)
+    assert "claims.number_markup" in [error.error_id for error in readme(text).errors]
+    assert readme(text).values == ()
+
+
+@pytest.mark.parametrize(("before", "inside", "behind"), [("0.", "99", ""), ("", "0", ".99"), ("1", "2", "3")])
+def test_a_literal_is_no_part_of_a_longer_number(before: str, inside: str, behind: str) -> None:
+    text = f"by {before}<!-- gatekit:literal -->{inside}<!-- /gatekit:literal -->{behind}"
+    assert [error.error_id for error in readme(text).errors] == ["claims.glued"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error_id"),
+    [
+        ("> " * 120 + "0.62\n", "document.depth"),
+        ("a\n|---|\n", "document.table"),
+        ("a\n\n[x]: y\nb\n", "document.definition"),
+        ("-\n  \n  a\n", "document.list_item"),
+        ("<div>\n<!-- a\n\nb -->\n", "document.html"),
+        ("<div>\n<a title='\n\nb\n", "document.html"),
+        ("0.9<? x ?>9\n", "claims.glued"),
+    ],
+)
+def test_what_renderers_read_differently_is_refused(text: str, error_id: str) -> None:
+    assert error_id in [error.error_id for error in readme(text).errors]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> " * 90 + "0.62\n",
+        "| a |\n|---|\n",
+        "a\n\n[x]: y\n\nb\n\n[x]: y\n[z]: y\n",
+        "-\n\na\n- b\n",
+        "<div>\n<!-- a -->\n\nb\n</div>\n",
+        "<!-- a\n\nb -->\n",
+        "0.9 <? x ?> 9\n",
+        "a <!-- x -- y --> b\n",
+    ],
+)
+def test_their_near_twins_are_read(text: str) -> None:
+    assert readme(text).errors == ()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +243,7 @@ def test_what_is_shown_as_code_binds_nothing(text: str) -> None:
         f"a ` b\n\n{R2} ` c\n",
         f"- a ` b\n- {R2} ` c\n",
         f"# a ` b\n{R2} ` c\n",
-        f"| ` |\n| {R2} ` |\n",
+        f"| ` |\n|---|\n| {R2} ` |\n",
         f"\\`{R2}`\n",
         f"` `` {R2}\n",
         f"> ```\n> code\n\n{R2}\n",
@@ -93,7 +254,7 @@ def test_what_is_shown_as_code_binds_nothing(text: str) -> None:
         f"<div>\n```\n{R2}\n```\n</div>\n",
         f"<!-- x --> ` {R2} `\n",
         f"> {R2}\n",
-        f"    {R2}\n",
+        f"- a\n\n    {R2}\n",
     ],
 )
 def test_what_a_renderer_hides_is_bound(text: str) -> None:
@@ -190,63 +351,25 @@ def test_a_document_that_is_not_plain_utf8_is_refused(data: bytes, error_id: str
     assert (caught.value.error_id, str(caught.value.location)) == (error_id, place)
 
 
-PIECES = (
-    *(
-        "`",
-        "``",
-        "```",
-        "```\n",
-        "~~~",
-        "\\",
-        "> ",
-        "- ",
-        "1. ",
-        "# ",
-        "  ",
-        " ",
-        "\n",
-        "\n",
-        "\n\n",
-        "\r\n",
-        "a ",
-        "b",
-    ),
-    *("<!-- gatekit:claim a -->", "<!-- /gatekit:claim -->", "<!-- gatekit:literal -->", "<!-- x -->", "<!-- x\ny -->"),
-)
+HOSTILE = {
+    "decimals on one line": "0.5 " * 25_000,
+    "bindings on one line": R2 + " " + (R2 + " ") * 2_999,
+    "openings of comments": "x <!--\n\n" * 12_000 + "-->",
+    "openings on one line": "<!-- " * 20_000,
+    "backticks": " ".join("`" * n for n in range(1, 440)),
+    "brackets": "[" * 20_000,
+    "spaces in a marker": "<!-- gatekit:" + " " * 90_000,
+    "a wide table": "|a" * 16_000 + "\n" + "|-" * 16_000 + "|\n",
+}
 
 
-def hidden_by_a_renderer(text: str) -> list[str]:
-    """The markers that markdown-it passes through as HTML, in order."""
-    found: list[str] = []
-
-    def walk(tokens) -> None:
-        for token in tokens:
-            if token.type in ("html_block", "html_inline"):
-                comments = re.findall(r"<!--(.*?)-->", token.content, re.DOTALL)
-                found.extend(c.strip() for c in comments if "gatekit:" in c)
-            walk(token.children or [])
-
-    walk(MarkdownIt("commonmark").parse(text))
-    return found
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_document_of_100_kb_is_read_in_seconds(text: str) -> None:
+    started = time.process_time()
+    readme(text)
+    assert time.process_time() - started < 10
 
 
-def test_markers_are_found_where_another_reader_of_commonmark_sees_html() -> None:
-    drawn = random.Random(20260301)
-    different, documents = 0, 0
-    while documents < 3000:
-        text = "".join(drawn.choice(PIECES) for _ in range(drawn.randint(2, 14)))
-        if re.search(r"(^|[\r\n])[ >]* {4}|[-.] {2,}", text):
-            continue  # indented code, where the two differ by design
-        documents += 1
-        ours = markdown.read(DocumentText("x.md", text)).markers
-        words = [" ".join([("" if m.opens else "/") + f"gatekit:{m.kind}", *m.arguments]) for m in ours]
-        different += words != hidden_by_a_renderer(text)
-    # What is left are fences and quotes that interrupt each other within a few characters.
-    assert different <= 15
-
-
-def test_a_hostile_document_is_read_in_linear_time() -> None:
-    for text in ("<!--" * 200_000, "`" * 3 + " ` `` " * 100_000, "<!-- " + " " * 500_000, "\\`" * 200_000):
-        readme(text)
-    runs = " ".join("`" * n for n in range(1, 1200))
-    readme(runs)
+def test_what_would_take_longer_is_refused() -> None:
+    with pytest.raises(GatekitError, match="opening brackets"):
+        readme("[" * 20_001)

@@ -1,0 +1,235 @@
+"""What a reader of a document sees, in order, and which place of the source each part comes from.
+
+A reader (Markdown, LaTeX) turns a document into pieces. What a sentence says, whether a number stands alone and what
+the scans look at are all taken from these pieces, so that nothing is judged that is not shown and nothing is shown
+that is not judged.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+PieceKind = Literal["text", "code", "edge", "mark", "marker", "doubt"]
+
+SLOT = "\ue000"
+"""Stands for a bound number in a sentence: no document can hold it, so prose that says `{}` is not a bound number."""
+OPENING, CLOSING = "\ue001", "\ue002"
+"""Around the number of a marker, while a document is parsed."""
+HEADING, EDGE = "\ue003", "\ue004"
+"""Where a heading starts; where a block, a cell or a line ends."""
+RESERVED = f"{SLOT}-{EDGE}"
+"""For a character class: none of them may stand in a document."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One part of what is shown.
+
+    `text` is text, also a line end; `code` is text in a code span or block; `edge` ends a block, a cell or a line;
+    `mark` is shown as nothing or strikes out, but may not stand in a sentence; `marker` is one of ours; `doubt` is text
+    that some renderers show and others hide.
+    """
+
+    kind: PieceKind
+    text: str
+    offset: int
+    """In the source, of the start; of what stands written otherwise there, of the nearest known place before."""
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Text with the place in the source of each of its runs."""
+
+    text: str
+    starts: tuple[int, ...]
+    """Where each run starts in the text."""
+    offsets: tuple[int, ...]
+    """Where it starts in the source."""
+
+    def offset(self, at: int) -> int:
+        """Return the place in the source of a place in the text."""
+        run = bisect.bisect_right(self.starts, at) - 1
+        return self.offsets[run] + at - self.starts[run] if run >= 0 else 0
+
+
+def prose(pieces: Sequence[Piece], answered: Sequence[tuple[int, int]]) -> Prose:
+    """Return the text that a scan looks at.
+
+    Args:
+        pieces: of a document.
+        answered: first and last piece of what is left out, because the registry or the evidence answers for it.
+    """
+    left_out = bytearray(len(pieces))
+    for first, last in answered:
+        left_out[first : last + 1] = b"\1" * (last + 1 - first)
+    parts: list[str] = []
+    starts: list[int] = []
+    offsets: list[int] = []
+    joined: list[tuple[str, int]] = []
+    length = 0
+    for index, piece in enumerate(pieces):
+        if left_out[index]:
+            # One space for the whole of it: two numbers with something between do not become one.
+            text = "" if index and left_out[index - 1] else " "
+        elif piece.kind == "code":
+            text = " "
+            around = _number_around(pieces, index)
+            if around:
+                joined.append((around, piece.offset))
+        elif piece.kind in ("text", "edge"):
+            text = piece.text
+        elif piece.kind == "doubt":
+            text = f" {piece.text} "
+        else:
+            text = ""
+        if text:
+            starts.append(length)
+            offsets.append(piece.offset)
+            parts.append(text)
+            length += len(text)
+    for text, offset in joined:
+        starts.append(length + 1)
+        offsets.append(offset)
+        parts += ["\n", text]
+        length += len(text) + 1
+    return Prose("".join(parts), tuple(starts), tuple(offsets))
+
+
+_NUMBER_END, _NUMBER_START = re.compile(r"[0-9][0-9.,]{0,40}\Z"), re.compile(r"[.,]?[0-9][0-9.,]{0,40}")
+
+
+def _number_around(pieces: Sequence[Piece], index: int) -> str:
+    """Return the number of which a code span is a part, as in 0.`9`9; nothing where it is none."""
+    before = pieces[index - 1] if index else None
+    after = pieces[index + 1] if index + 1 < len(pieces) else None
+    left = _NUMBER_END.search(before.text[-42:]) if before is not None and before.kind == "text" else None
+    right = _NUMBER_START.match(after.text) if after is not None and after.kind == "text" else None
+    if left is None and right is None:
+        return ""
+    return (left[0] if left else "") + pieces[index].text + (right[0] if right else "")
+
+
+def words(pieces: Sequence[Piece], slots: Sequence[tuple[int, int]] = ()) -> str:
+    """Return the words of a passage with single spaces, `SLOT` for each bound number.
+
+    Marks stay in it as they were written, since they could hide or strike out a word.
+
+    Args:
+        pieces: of the passage.
+        slots: first and last piece of each bound number, in order.
+    """
+    parts: list[str] = []
+    at = 0
+    for first, last in slots:
+        parts += [_word(piece) for piece in pieces[at:first]]
+        parts.append(SLOT)
+        at = last + 1
+    parts += [_word(piece) for piece in pieces[at:]]
+    return " ".join("".join(parts).split())
+
+
+def _word(piece: Piece) -> str:
+    if piece.kind == "marker":
+        return ""
+    return " " if piece.kind == "edge" else piece.text
+
+
+def joined_by_doubt(pieces: Sequence[Piece]) -> list[int]:
+    """Return the places in the source where hiding what is in doubt makes one number or word of two."""
+    found: list[int] = []
+    waiting: int | None = None
+    last = "\n"
+    for piece in pieces:
+        if piece.kind == "doubt" and waiting is None and _joins(last):
+            waiting = piece.offset
+        text = _visible(piece)
+        if not text:
+            continue
+        if waiting is not None and _joins(text[0]):
+            found.append(waiting)
+        waiting = None
+        last = text[-1]
+    return found
+
+
+def _joins(character: str) -> bool:
+    return _is_letter(character) or character in ".,+-\u2212"
+
+
+_LOOK = 40
+"""Characters around a bound number that are looked at."""
+_GROUPING = "\u00a0\u2007\u2009\u200a\u202f"  # spaces that stand between the digits of one number
+_BEFORE = re.compile(
+    rf"[{SLOT}+\-\u2212\u207a\u207b^.,'\u2019_\u221a]\Z"
+    rf"|(?:\A|[^\w{SLOT}])[\u2010-\u2014]\Z"  # a dash that starts a word is read as a minus sign
+    rf"|[0-9{SLOT}](?:[{_GROUPING}]|\s*[\u00d7\u00b7\u22c5\u2219*/\u00f7x]\s*)\Z|[\w{SLOT}][*_~`]+\Z"
+)
+_AFTER = re.compile(
+    rf"[{SLOT}^_\u207a\u207b\u208a\u208b]|[.,'\u2019:][0-9{SLOT}]|[-\u2212][0-9]|[{_GROUPING}][0-9{SLOT}]"
+    rf"|[ {_GROUPING}]*[%\u2030\u2031]|\s*[\u00d7\u00b7\u22c5\u2219*/\u00f7xX]\s*[0-9]|\s*[eE][+\-\u2212]?[0-9]"
+    rf"|[*_~`]+[\w{SLOT}]"
+)
+
+
+def glued(pieces: Sequence[Piece], values: Sequence[tuple[int, int]]) -> list[tuple[int, str]]:
+    """Return the bound numbers that are shown as part of another number or word.
+
+    Args:
+        pieces: of a document.
+        values: first and last piece of each bound number, in order.
+
+    Returns:
+        Index into `values`, and what touches the number.
+    """
+    parts: list[str] = []
+    places: list[int] = []
+    at = length = 0
+    for first, last in values:
+        before = "".join(map(_visible, pieces[at:first]))
+        parts += [before, SLOT]
+        length += len(before)
+        places.append(length)
+        length += 1
+        at = last + 1
+    parts += list(map(_visible, pieces[at:]))
+    text = "".join(parts)
+    found = []
+    for index, place in enumerate(places):
+        left = text[max(0, place - _LOOK) : place]
+        right = text[place + 1 : place + 1 + _LOOK]
+        touching = _touching(left, right)
+        if touching is not None:
+            found.append((index, touching))
+    return found
+
+
+def _touching(left: str, right: str) -> str | None:
+    if left and (_is_letter(left[-1]) or _BEFORE.search(left)):
+        return f"'{left.split()[-1][-10:] if left.split() else left}' before it"
+    if right and (_is_letter(right[0]) or _AFTER.match(right)):
+        return f"'{right.split()[0][:10] if right.split() else right}' behind it"
+    return None
+
+
+def _is_letter(character: str) -> bool:
+    return character != SLOT and unicodedata.category(character)[0] in "LNM"
+
+
+def _visible(piece: Piece) -> str:
+    """Return what of a piece is seen: no marks, and no characters that take no room."""
+    if piece.kind == "edge":
+        return "\n"
+    if piece.kind not in ("text", "code"):  # what is in doubt may be hidden
+        return ""
+    if piece.text.isascii():
+        return piece.text
+    return "".join(c for c in piece.text if unicodedata.category(c) != "Cf" and c not in _INVISIBLE)
+
+
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Drawn as nothing, although Unicode files them elsewhere."""
