@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gatekit.errors import UsageError
-from runners.arms.given_saes import is_transcoder, read_all
+from runners.arms.given_saes import is_transcoder, module_stated, read_all
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.identity import sae_sha256
 from runners.saes.sae import Sae
@@ -50,13 +50,16 @@ def files_for(
             "these are transcoders, which no first configuration is for", "see docs/runners.md: transcoder"
         )
     model = model or sae.stated.model
-    hook = hook or sae.stated.hook
+    hook = hook or sae.stated.hook or module_stated(sae)
     if model is None:
         raise UsageError(
             "the SAEs' files do not say which model they are of", "give --model FOLDER, or its name on the hub"
         )
     if hook is None:
-        raise UsageError("the SAEs' files do not say which hook they read", "give --hook, as TransformerLens names it")
+        raise UsageError(
+            "the SAEs' files do not say which hook they read",
+            "give --hook, as TransformerLens names it, or hf:PATH:0",
+        )
     named = {seed: _relative(path, folder) for seed, path in seeds.items()}
     trains = sae.architecture.d_in * sae.architecture.d_sae <= SMALL
     return {
@@ -85,7 +88,10 @@ def facts_of(paths: Sequence[str], format: str, hook: str | None) -> dict[str, A
     sae = next(iter(saes.values()))
     hook = sae.stated.hook if hook is None else hook
     if hook is None:
-        raise UsageError("the SAEs' files do not say which hook they read", "give --hook, as TransformerLens names it")
+        raise UsageError(
+            "the SAEs' files do not say which hook they read",
+            "give --hook, as TransformerLens names it, or hf:PATH:0",
+        )
     return {
         "hook": hook,
         "d_model": sae.architecture.d_in,

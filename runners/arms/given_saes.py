@@ -183,7 +183,7 @@ def said_by_files(plan: GivenSaesPlan) -> Mapping[str, Any]:
     saes, shape = read_all(plan)
     sae = next(iter(saes.values()))
     subject = {
-        "hook": sae.stated.hook or _module_stated(sae),
+        "hook": sae.stated.hook or module_stated(sae),
         "d_model": sae.architecture.d_in,
         "max_tokens_per_text": sae.stated.context_size,
         "prepend_bos": sae.stated.prepend_bos,
@@ -197,7 +197,7 @@ def said_by_files(plan: GivenSaesPlan) -> Mapping[str, Any]:
     }
 
 
-def _module_stated(sae: Sae) -> str | None:
+def module_stated(sae: Sae) -> str | None:
     """Return the module that an SAE's files name by its whole path; None where they name none so."""
     path = (sae.stated.module or "").removesuffix(".output")
     hook = str(ModuleHook(path))

@@ -182,6 +182,8 @@ def test_a_module_beside_transformer_lens_is_refused_with_both_names(tiny_loaded
         (StatedFacts(module="model.layers.12.output"), False),
         (StatedFacts(module="model.layers.12.mlp"), True),
         (StatedFacts(module="model.layers.2"), True),
+        (StatedFacts(hook="hf:model.layers.12:0"), False),
+        (StatedFacts(hook="hf:model.layers.12:1"), True),
         (StatedFacts(hook="blocks.12.hook_resid_post"), False),
         (StatedFacts(hook="blocks.12.hook_resid_pre"), True),
         (StatedFacts(hook="blocks.11.hook_resid_post"), True),
@@ -190,6 +192,51 @@ def test_a_module_beside_transformer_lens_is_refused_with_both_names(tiny_loaded
 def test_an_sae_of_another_place_is_refused_at_a_module(stated, differs):
     found = contradictions(stated, Use(("model",), "hf:model.layers.12:0", 1))
     assert [one.about for one in found] == ["hook"] * differs
+
+
+@pytest.mark.parametrize(("module", "differs"), [("model.layers.12", False), ("model.layers.2", True), ("odd", False)])
+def test_an_sae_of_another_module_is_refused_at_a_hook_of_transformer_lens(module, differs):
+    found = contradictions(StatedFacts(module=module), Use(("model",), "blocks.12.hook_resid_post", 1))
+    assert [one.about for one in found] == ["hook"] * differs
+
+
+def test_an_sae_at_a_module_is_written_for_saelens_s_own_models_of_transformers_and_read_back(tmp_path):
+    from runners.saes.formats import sae_lens
+    from runners.saes.sae import Sae
+    from runners.saes.topk import TopK
+    from runners.seeding import generator
+
+    architecture = TopK(D_MODEL, 48, 4, 0)
+    sae = Sae(architecture, architecture.initial(generator("test", 0), torch.zeros(D_MODEL)))
+    sae_lens.write(sae, tmp_path, "tiny-llama", "hf:model.layers.0:0")
+    said = json.loads((tmp_path / "cfg.json").read_text())["metadata"]
+    assert (said["hook_name"], said["model_class_name"]) == ("model.layers.0", "AutoModelForCausalLM")
+    stated = sae_lens.read(tmp_path).stated
+    assert (stated.hook, stated.module) == (None, "model.layers.0")
+    assert contradictions(stated, Use(("tiny-llama",), "hf:model.layers.0:0", 1)) == ()
+
+
+@pytest.mark.usefixtures("corpus_read_once")
+def test_the_place_of_saes_from_files_need_not_be_said_again_where_it_is_a_module(tiny_models, tmp_path):
+    from runners.saes.formats import sae_lens
+    from runners.saes.sae import Sae
+    from runners.saes.topk import TopK
+    from runners.seeding import generator
+
+    architecture = TopK(D_MODEL, 48, 4, 0)
+    for seed in (0, 1):
+        sae = Sae(architecture, architecture.initial(generator("test", seed), torch.zeros(D_MODEL)))
+        sae_lens.write(sae, tmp_path / f"sae-{seed}", "tiny-llama", "hf:model.layers.0:0")
+    text = f"""\
+threads: 1
+subject: {{model: {{source: folder, name: {tiny_models["llama"].folder}}}, max_tokens_per_text: 32}}
+texts: {{source: sae-probes, seed: 0, held_out_tokens: 200}}
+saes: {{seeds: {{0: {tmp_path / "sae-0"}, 1: {tmp_path / "sae-1"}}}}}
+controls: {{gaussian_draws: 1, matched_cosine: 0.3}}
+"""
+    assert run_stage(stage_of("random_model"), arguments(tmp_path, text)) == 0
+    summary = json.loads((tmp_path / "out" / "random_model.json").read_text())
+    assert summary["subject"]["hook"] == "hf:model.layers.0:0"
 
 
 def test_saebench_s_core_cannot_be_measured_at_a_module(tiny_models):

@@ -128,6 +128,37 @@ def test_a_stage_measures_a_causal_model(run, family, name):
         assert len(summaries) == 5
 
 
+# What TransformerLens calls so is the output of these modules.
+MODULES = {
+    "blocks.0.hook_resid_pre": "{module: model.embed_tokens, output: 0}",
+    "blocks.0.hook_resid_post": "{module: model.layers.0, output: 0}",
+    "blocks.1.hook_resid_post": "{module: model.layers.1, output: 0}",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OWN)
+def test_a_stage_measures_the_same_at_modules_without_transformer_lens(tiny_models, tmp_path, monkeypatch, name):
+    chosen = layer_routing_measuring.Assignment(("topk", "batch_topk"), "topk")
+    monkeypatch.setattr(layer_routing_measuring, "assign", lambda *_: chosen)
+    found: dict[str, list[Any]] = {}
+    for way in ("hooks", "modules"):
+        text = configuration(tiny_models["llama"].folder, name).replace("core: {", "# core: {")
+        if way == "modules":
+            for hook, module in MODULES.items():
+                text = text.replace(hook, module)
+        assert run_stage(stage_of(name), arguments(tmp_path, text, way)) == 0
+        summaries = [json.loads(path.read_text()) for path in sorted((tmp_path / way).rglob("*.json"))]
+        assert all(("hf:model.layers.0:0" in each["subject"]["hook"]) == (way == "modules") for each in summaries)
+        assert summaries
+        measured = [each["measurements"] for each in summaries]
+        found[way] = [each["r2"]["columns"]["candidate"] for each in measured if "r2" in each]
+    # Half precision rounds the two ways apart where they differ in the last digit of single precision.
+    assert len(found["modules"]) == len(found["hooks"])
+    for theirs, ours in zip(found["hooks"], found["modules"], strict=True):
+        assert ours == pytest.approx(theirs, abs=5e-3)
+
+
 def test_every_stage_but_the_one_with_its_own_model_is_among_them():
     names = {path.parent.name for path in (Path(stage_of("ood").smoke_config).parents[1]).glob("*/smoke.yaml")}
     assert set(OWN) == names - {"known_circuit"}

@@ -21,7 +21,7 @@ from runners.saes.batch_topk import BatchTopK
 from runners.saes.controls import Control
 from runners.saes.formats.folding import centred, with_unit_rows
 from runners.saes.formats.sae_format import refuse_other_weights
-from runners.saes.formats.sae_lens_config import current_form, stated_facts
+from runners.saes.formats.sae_lens_config import OF_TRANSFORMERS, current_form, stated_facts
 from runners.saes.formats.settings import flag
 from runners.saes.gated import Gated
 from runners.saes.given.jump_relu_transcoder import JumpReLUTranscoder
@@ -34,6 +34,7 @@ from runners.saes.sae import Sae, in_model_units
 from runners.saes.topk import TopK
 from runners.saes.transcoder import Transcoder
 from runners.saes.weights import checked, read_json, read_safetensors, refused, whole_number
+from runners.subjects.hook_names import module_hook
 
 CONFIG, WEIGHTS, SCALER = "cfg.json", "sae_weights.safetensors", "activation_scaler.json"
 
@@ -74,11 +75,11 @@ def write(sae: Sae, folder: Path, model_name: str, hook_name: str) -> None:
         "device": "cpu",
         "apply_b_dec_to_input": not isinstance(architecture, Transcoder),
         "normalize_activations": "none",
-        "reshape_activations": "none",
+        "reshape_activations": "hook_z" if hook_name.endswith("hook_z") else "none",
         "metadata": {
             "sae_lens_version": FORMAT_VERSION,
             "model_name": model_name,
-            "hook_name": hook_name,
+            **_place(hook_name),
             "trained_as": describe(sae.architecture),
             "activation_scale_folded_in": sae.scale,
         },
@@ -86,6 +87,14 @@ def write(sae: Sae, folder: Path, model_name: str, hook_name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in parameters.items()}, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _place(hook: str) -> dict[str, str]:
+    """Return how SAELens names a place in a model: it has a class of its own for models of transformers."""
+    module = module_hook(hook)
+    if module is None or module.output:
+        return {"hook_name": hook}
+    return {"hook_name": module.module, "model_class_name": OF_TRANSFORMERS}
 
 
 def _declared(architecture: Architecture) -> dict[str, Any] | None:

@@ -61,6 +61,10 @@ def _settle_activation(config_path: Path, config: dict[str, Any]) -> None:
         raise refused(config_path, f"activation {activation!r} is not known here")
 
 
+OF_TRANSFORMERS = "AutoModelForCausalLM"
+"""`model_class_name` of an SAE on a model that SAELens loads without TransformerLens."""
+
+
 def stated_facts(config_path: Path, stored: Mapping[str, Any], config: Mapping[str, Any]) -> StatedFacts:
     """Return what a configuration says of the SAE's use.
 
@@ -84,11 +88,15 @@ def stated_facts(config_path: Path, stored: Mapping[str, Any], config: Mapping[s
     hook = said_text(config_path, metadata, "hook_name", "hook_point")
     if reshape not in ("none", "hook_z") or (reshape == "hook_z" and hook is not None and not hook.endswith("_z")):
         raise refused(config_path, f"'reshape_activations' is {reshape!r} at hook {hook!r}")
+    module = said_text(config_path, metadata, "hf_hook_name")
+    if metadata.get("model_class_name") == OF_TRANSFORMERS:
+        # Its hooks are modules, of which the first value is read.
+        hook, module = None, module or hook
     return StatedFacts(
         said_by=(config_path.name,),
         model=said_text(config_path, metadata, "model_name"),
         hook=hook,
-        module=said_text(config_path, metadata, "hf_hook_name"),
+        module=module,
         target_hook=said_text(config_path, metadata, "hook_name_out"),
         target_module=said_text(config_path, metadata, "hf_hook_name_out"),
         layer=said_number(config_path, metadata, "hook_layer", "hook_point_layer"),

@@ -47,10 +47,12 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     if stated.model is not None and not {_name(stated.model)} & {_name(model) for model in use.models}:
         known = " or ".join(repr(model) for model in use.models)
         found.append(Contradiction("model", f"is an SAE of the model {stated.model!r}; the model here is {known}"))
-    if is_module(use.hook):
+    if is_module(use.hook) and stated.hook != use.hook:
         found.extend(_of_another_module(stated, use.hook))
     elif stated.hook is not None and stated.hook != use.hook:
         found.append(Contradiction("hook", f"is an SAE of the hook {stated.hook!r}; the hook here is {use.hook!r}"))
+    elif stated.hook is None and hook_of_module(stated.module or "") not in (None, use.hook):
+        found.append(Contradiction("hook", f"is an SAE of {stated.module!r}; the hook here is {use.hook!r}"))
     if stated.head is not None:
         found.append(Contradiction("hook", f"reads head {stated.head} alone; the hook here gives all of them"))
     if stated.target_hook is not None and stated.target_hook != (use.target_hook or use.hook):

@@ -110,7 +110,8 @@ def cells(config: ScalingConfig) -> Sequence[tuple[str, ScalingConfig]]:
     if config.cell is not None:
         return [("", at(config, config.cell))]
     found = [at(config, place) for place in places(config)]
-    return [(f"tokens-{c.texts.train_tokens}-{c.subject.hook}-d_sae-{c.sae.d_sae}", c) for c in found]
+    # Some file systems allow no colon in a name.
+    return [(f"tokens-{c.texts.train_tokens}-{c.subject.hook}-d_sae-{c.sae.d_sae}".replace(":", "-"), c) for c in found]
 
 
 def check(config: ScalingConfig) -> None:
