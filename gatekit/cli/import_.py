@@ -27,9 +27,11 @@ def _adapters(_context: click.Context, _parameter: click.Parameter, incomplete: 
 @click.option("--out", default=EVIDENCE, show_default=True, metavar="DIR", help="Folder for the summaries.")
 @click.option(
     "--subject",
+    "subjects",
+    multiple=True,
     metavar="FILE",
-    help="What was measured, by digest, with a checkpoint per seed: YAML, or JSON with a summary's `subject`. "
-    "For instance --subject subject.json; docs/import.md has one.",
+    help="What was measured, by digest, with a checkpoint per seed: YAML, or JSON with a summary's `subject` "
+    "(repeatable, for files of several SAEs). For instance --subject subject.json; docs/import.md has one.",
 )
 @click.option("--kind", metavar="KIND", help="What a table measures. For instance --kind random_model.")
 @click.option(
@@ -62,7 +64,7 @@ def command(
     name: str,
     files: tuple[str, ...],
     out: str,
-    subject: str | None,
+    subjects: tuple[str, ...],
     kind: str | None,
     measure: str | None,
     context: tuple[str, ...],
@@ -82,11 +84,12 @@ def command(
     from gatekit.evidence.adapters import OBSERVED_WITH_SUBJECT, ImportOptions, import_summaries, load_adapter
 
     load_adapter(name)  # a misspelt name is the first thing to hear of
-    for path in (*map(_file_of, files), *context, *sources, *filter(None, (subject, datasets))):
+    for path in (*map(_file_of, files), *context, *sources, *subjects, *filter(None, (datasets,))):
         if not os.path.lexists(path):
             raise UsageError(f"no file at '{path}'")
     options = ImportOptions(
-        subject=subject,
+        subject=subjects[0] if subjects else None,
+        more_subjects=subjects[1:],
         context=context,
         finished=finished,
         k=k,
@@ -114,7 +117,7 @@ def command(
             "hint: these observations name no file that they depend on, so a pull request counts them as stale; "
             "give --source FILE"
         )
-    if subject is None and name in OBSERVED_WITH_SUBJECT:
+    if not subjects and name in OBSERVED_WITH_SUBJECT:
         click.echo(
             "hint: without --subject these numbers are reported, not observations, and a policy must allow them; "
             "give --subject FILE with the model's digest and a checkpoint per seed (docs/import.md)"

@@ -23,6 +23,9 @@ WHAT = "adapter"
 OBSERVED_WITH_SUBJECT = frozenset({"cebench", "saebench"})
 """Adapters that import observations only when the user says what was measured, and reported numbers otherwise."""
 
+SEVERAL_SUBJECTS = frozenset({"cebench", "saebench"})
+"""Adapters that find out which subject a file is about, by what it records of its SAE."""
+
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,180}\.json", re.ASCII)
 
 
@@ -32,6 +35,8 @@ class ImportOptions:
 
     subject: str | None = None
     """Path to a JSON file with a summary's `subject` object, checkpoints per seed included."""
+    more_subjects: tuple[str, ...] = ()
+    """Paths of further subjects, where the files are about several SAEs; see `SEVERAL_SUBJECTS`."""
     context: tuple[str, ...] = ()
     """Result files that are read for what they say about the imported ones, and not imported themselves."""
     finished: str | None = None
@@ -108,6 +113,8 @@ def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) ->
     """
     if not paths:
         raise UsageError("no result files to import")
+    if options.more_subjects and name not in SEVERAL_SUBJECTS:
+        raise UsageError(f"{name} results are imported for one subject at a time", "name one --subject")
     sources = source_entries(options.sources)
     files: dict[str, bytes] = {}
     for imported in load_adapter(name)(paths, options):

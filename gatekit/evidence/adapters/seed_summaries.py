@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from gatekit.evidence.adapters.building import (
 )
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions
 from gatekit.evidence.adapters.recorded_settings import differing
-from gatekit.evidence.adapters.sae_scores import EvalScores, RecordedSae, same_model
+from gatekit.evidence.adapters.sae_scores import EvalScores, RecordedSae, plain_name, same_model
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.strict_json import Document
 from gatekit.kinds import INSTALLED
@@ -42,11 +42,23 @@ def seed_summaries(measured: Sequence[EvalScores], options: ImportOptions, adapt
         measured = [_with_digests(one, options.datasets) for one in measured]
     if options.subject is None:
         return [_reported(one, options, adapter) for one in measured]
-    subject = read_subject(options.subject)
-    groups: dict[str, list[EvalScores]] = {}
+    subjects = {path: read_subject(path) for path in (options.subject, *options.more_subjects)}
+    groups: dict[tuple[str, str], list[EvalScores]] = {}
     for one in measured:
-        groups.setdefault(one.protocol["name"], []).append(one)
-    return [_observed(group, subject, options.subject, options, adapter) for _, group in sorted(groups.items())]
+        groups.setdefault((_subject_of(one, subjects), one.protocol["name"]), []).append(one)
+    return [_observed(group, subjects[path], path, options, adapter) for (path, _), group in sorted(groups.items())]
+
+
+def _subject_of(one: EvalScores, subjects: Mapping[str, Json]) -> str:
+    """Return the only subject whose model, hook and shape the file records; where there is one only, it is that."""
+    if len(subjects) == 1:
+        return next(iter(subjects))
+    fitting = [path for path, subject in subjects.items() if not _contradictions(one, subject)]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(fitting or subjects)
+    message = f"it could be about each of {listed}" if fitting else f"it is about none of {listed}"
+    raise one.file.refuse("subject", f"{message}: model, hook, width and k tell subjects apart", "import them apart")
 
 
 def _with_digests(one: EvalScores, path: str) -> EvalScores:
@@ -136,7 +148,17 @@ def _by_seed(group: Sequence[EvalScores], subject: Json, subject_path: str) -> d
 
 
 def _same_shape(one: EvalScores, subject: Json) -> None:
-    """Refuse a file that is visibly about another SAE. The architecture's name is not compared: libraries differ."""
+    """Refuse a file that is visibly about another SAE."""
+    for what, recorded, expected in _contradictions(one, subject):
+        raise one.file.refuse("contradiction", f"{what} is {recorded!r} here and {expected!r} in the subject")
+
+
+def _contradictions(one: EvalScores, subject: Json) -> list[tuple[str, Any, Any]]:
+    """Return what the file and the subject say differently; the architecture's name is not compared: libraries differ.
+
+    Returns:
+        What, in the file, in the subject.
+    """
     shape = one.shape
     fields: list[tuple[str, Any, Any]] = [
         ("hook", shape.hook, subject["hook"]),
@@ -147,9 +169,7 @@ def _same_shape(one: EvalScores, subject: Json) -> None:
     name = subject["model"]["name"]
     if shape.model is not None and not same_model(shape.model, name):
         fields.append(("model", shape.model, name))
-    for what, recorded, expected in fields:
-        if recorded is not None and recorded != expected:
-            raise one.file.refuse("contradiction", f"{what} is {recorded!r} here and {expected!r} in the subject")
+    return [field for field in fields if field[1] is not None and field[1] != field[2]]
 
 
 def _same_protocol(first: EvalScores, other: EvalScores) -> None:
@@ -161,10 +181,26 @@ def _same_protocol(first: EvalScores, other: EvalScores) -> None:
         keys.append(f"measures ({', '.join(sorted(first.values.keys() ^ other.values.keys()))})")
     if keys:
         raise other.file.refuse("mixed", f"another protocol than {path}: {', '.join(keys)} differ")
+    if names := differing(_sae(first), _sae(other)):
+        raise other.file.refuse("mixed", f"another SAE than in {path}: {', '.join(names)} differ")
     ours, theirs = _evaluator(first), _evaluator(other)
     if names := differing(ours, theirs):
         said = "; ".join(f"{name} is {theirs.get(name)!r} here and {ours.get(name)!r} there" for name in names)
         raise other.file.refuse("mixed", f"another evaluator than {path}: {said}", "measure all seeds by one version")
+
+
+def _sae(one: EvalScores) -> Json:
+    """Return what the SAEs of all seeds have in common, as far as the file says."""
+    shape = one.shape
+    model = None if shape.model is None else plain_name(shape.model)
+    return {
+        "model": model,
+        "hook": shape.hook,
+        "d_model": shape.d_model,
+        "d_sae": shape.d_sae,
+        "k": shape.k,
+        "architecture": shape.architecture,
+    }
 
 
 def _evaluator(one: EvalScores) -> Json:

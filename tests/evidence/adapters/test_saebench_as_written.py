@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.adapters import ImportOptions, import_summaries
 
 DATA = Path(__file__).parents[2] / "data" / "saebench"
@@ -194,3 +194,59 @@ def test_a_setting_that_nobody_knows_is_recorded_and_must_agree(tmp_path: Path, 
     error = refusal(tmp_path, values, **options)
     assert error.error_id == "adapter.mixed"
     assert "token_filter differ" in error.message
+
+
+def other_width(folder: Path, subject: str, **changes: Any) -> str:
+    path = folder / "wide.json"
+    path.write_text(json.dumps({**json.loads(Path(subject).read_text()), "d_sae": 128, **changes}))
+    return str(path)
+
+
+def of_two_widths(folder: Path) -> list[str]:
+    names = []
+    for width in (64, 128):
+        for seed in SEEDS:
+            value = result("core", seed)
+            value["sae_cfg_dict"]["d_sae"] = width
+            value["eval_id"] = f"{width}-{seed}"
+            path = folder / f"width{width}_seed{seed}.json"
+            path.write_text(json.dumps(value))
+            names.append(f"{seed}={path}")
+    return names
+
+
+def test_files_of_several_saes_go_each_to_its_own_subject(tmp_path: Path, subject: str) -> None:
+    wide = other_width(tmp_path, subject)
+    options = ImportOptions(subject=subject, more_subjects=(wide,))
+    files = import_summaries("saebench", of_two_widths(tmp_path), options)
+    summaries = [json.loads(data) for data in files.values()]
+    assert sorted(summary["subject"]["d_sae"] for summary in summaries) == [64, 128]
+    assert all(summary["protocol"]["seeds"] == list(SEEDS) for summary in summaries)
+
+
+def test_a_file_that_fits_two_subjects_or_none_is_refused(tmp_path: Path, subject: str) -> None:
+    names = of_two_widths(tmp_path)
+    same = other_width(tmp_path, subject, d_sae=64, model={"name": "tiny-local", "digest": "b" * 64})
+    with pytest.raises(GatekitError, match="it could be about each of") as refused:
+        import_summaries("saebench", names[:3], ImportOptions(subject=subject, more_subjects=(same,)))
+    assert refused.value.error_id == "adapter.subject"
+    other = other_width(tmp_path, subject, d_sae=256)
+    with pytest.raises(GatekitError, match="it is about none of"):
+        import_summaries("saebench", names, ImportOptions(subject=subject, more_subjects=(other,)))
+
+
+def test_a_table_is_about_one_subject(subject: str) -> None:
+    options = ImportOptions(subject=subject, more_subjects=(subject,), kind="saebench")
+    with pytest.raises(UsageError, match="one subject at a time"):
+        import_summaries("table", ["x.csv"], options)
+
+
+@pytest.mark.parametrize(("key", "value"), [("k", 16), ("architecture", "jumprelu")])
+def test_seeds_of_two_kinds_of_sae_are_refused(tmp_path: Path, subject: str, key: str, value: Any) -> None:
+    path = tmp_path / "any_k.json"
+    path.write_text(json.dumps({**json.loads(Path(subject).read_text()), "k": None}))
+    values = [result("core", seed) for seed in SEEDS]
+    values[1]["sae_cfg_dict"][key] = value
+    error = refusal(tmp_path, values, subject=str(path))
+    assert error.error_id == "adapter.mixed"
+    assert f"another SAE than in {tmp_path}/seed11.json: {key} differ" in error.message

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from gatekit.errors import GatekitError, Location, UsageError
-from gatekit.evidence.adapters.building import Json
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions
 from gatekit.evidence.adapters.downstream.model_arguments import recorded_arguments
 from gatekit.evidence.adapters.downstream.runs import LOWER, Run, TaskScore, check_mean, run_summaries
@@ -34,7 +32,6 @@ CONFIG_NOT_SETTINGS = frozenset(
     {"model", "model_args", "batch_size", "batch_sizes", "device", "use_cache", "bootstrap_iters"}
 )
 NOT_METRICS = frozenset({"alias", "name", "samples", "sample_len", "sample_count"})
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
@@ -76,7 +73,8 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedS
 
 
 def _run(file: Field, seed: int | None, wanted: str | None, samples: Sequence[str]) -> Run:
-    groups = {name for name, members in _member(file, "group_subtasks").items() if members}
+    subtasks = file.get("group_subtasks")
+    groups = set() if subtasks is None else {name for name, members in subtasks.members() if members.items()}
     names = [name for name, _ in file["results"].members() if name not in groups]
     if not names:
         raise file["results"].refuse("incomplete", "there is no task here")
@@ -88,7 +86,10 @@ def _run(file: Field, seed: int | None, wanted: str | None, samples: Sequence[st
         task = _task(file, name, metric, by_task[name], path)
         if path is not None:
             documents.append(task[1])
-        tasks[task[0].name.label()] = task[0]
+        label = task[0].name.label()
+        if label in tasks:
+            raise task[0].name.refuse("duplicate", f"two tasks have the label '{label}'")
+        tasks[label] = task[0]
     config = file["config"] if file.has("config") else Field(file.document, ("config",), {})
     model, arguments = file.get("model_name"), config.get("model_args")
     return Run(
@@ -136,13 +137,15 @@ def _metrics(task: Field) -> list[str]:
 
 def _task(file: Field, name: str, metric: str, member: str, path: str | None) -> tuple[TaskScore, Document]:
     at = file["results"][name][member]
-    if metric not in LOWER and _value(file, "higher_is_better", name, {}).get(metric) is False:
+    better = _entry(file, "higher_is_better", name)
+    more = None if better is None else better.get(metric)
+    if metric not in LOWER and more is not None and not more.boolean():
         raise at.refuse("metric", f"less is better of '{metric}', and it is none of {', '.join(LOWER)}")
     chosen_filter = member.partition(",")[2] or "none"
-    counted = _value(file, "n-samples", name, {})
-    rows = counted.get("effective", 0) if isinstance(counted, Mapping) else 0
-    config = {key: value for key, value in _value(file, "configs", name, {}).items() if key != "metadata"}
-    digest = _value(file, "task_hashes", name, None)
+    counted, config = _entry(file, "n-samples", name), _entry(file, "configs", name)
+    told = {} if config is None else {key: member.value for key, member in config.members() if key != "metadata"}
+    stated = _entry(file, "task_hashes", name)
+    digest = None if stated is None else stated.sha256()
     samples, document = None, file.document
     if path is not None:
         samples, found, document = _samples(path, metric, chosen_filter)
@@ -158,13 +161,13 @@ def _task(file: Field, name: str, metric: str, member: str, path: str | None) ->
             samples = None  # a perplexity is no mean over samples
     place = Field(file.document, ("results", name), name)
     how = {
-        "version": setting(_value(file, "versions", name, None)),
-        "n_shot": setting(_value(file, "n-shot", name, None)),
+        "version": _plain(file, "versions", name),
+        "n_shot": _plain(file, "n-shot", name),
         "filter": chosen_filter,
-        "config": setting(config),
+        "config": setting(told),
     }
-    content = digest if isinstance(digest, str) and _SHA256.fullmatch(digest) else None
-    return TaskScore(place, at, metric, rows if isinstance(rows, int) else 0, content, samples, how), document
+    rows = 0 if counted is None else counted["effective"].integer(1)
+    return TaskScore(place, at, metric, rows, digest, samples, how), document
 
 
 def _samples(path: str, metric: str, chosen_filter: str) -> tuple[dict[int, float], str, Document]:
@@ -211,13 +214,12 @@ def _named(field: Field) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}", field.text(), re.ASCII) is not None
 
 
-def _member(file: Field, name: str) -> Json:
-    found = file.get(name)
-    if found is None:
-        return {}
-    return {key: member.value for key, member in found.members()}
+def _entry(file: Field, name: str, task: str) -> Field | None:
+    """Return what one of the tables by task says of a task; None where it says nothing, or null."""
+    table = file.get(name)
+    return None if table is None else table.get(task)
 
 
-def _value(file: Field, name: str, task: str, absent: Any) -> Any:
-    found = _member(file, name).get(task)
-    return absent if found is None else found
+def _plain(file: Field, name: str, task: str) -> str | float | bool | None:
+    found = _entry(file, name, task)
+    return None if found is None else setting(found.value)
