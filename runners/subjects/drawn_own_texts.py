@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatekit.errors import GatekitError
 from runners.digests import sequence_sha256, text_sha256
 from runners.places import caused_by
 from runners.subjects.language_model import LanguageModel
 from runners.subjects.ngram_overlap import WORDS, texts_that_overlap
-from runners.subjects.own_texts import OwnTexts, read_own_texts
+from runners.subjects.own_texts import CHARACTERS_PER_TOKEN, OwnTexts, read_own_texts
 from runners.subjects.own_token_sets import DrawnTokens, decoder_of, draw_own_tokens
 from runners.subjects.plan import TextPlan
 from runners.subjects.text_corpus import evaluation_files, texts_of
@@ -51,11 +53,23 @@ def draw_own_texts(model: LanguageModel, plan: TextPlan, max_tokens: int, evalua
     """
     files = evaluation_files(evaluations)
     forbidden = {text_sha256(text) for path in files for text in texts_of(path)}
-    with caused_by(plan, "source"):
-        texts = read_own_texts(plan, max_tokens, forbidden, decoder_of(model))
-    tokens = draw_own_tokens(model, texts.texts, max_tokens, plan)
+    texts, tokens = _enough(model, plan, max_tokens, forbidden)
     by_digest = {text.sha256: text.text for text in texts.texts}
     trained = [by_digest[digest] for digest in tokens.trained_on]
     shares = texts_that_overlap(trained, map(texts_of, files)) if trained else ()
     overlapping = tuple(digest for digest, share in zip(tokens.trained_on, shares, strict=True) if share)
     return DrawnOwnTexts(texts, tokens, overlapping)
+
+
+def _enough(model: LanguageModel, plan: TextPlan, max_tokens: int, forbidden: Set[str]) -> tuple[OwnTexts, DrawnTokens]:
+    """Read more texts until the tokens suffice or there is no more."""
+    each = CHARACTERS_PER_TOKEN
+    while True:
+        with caused_by(plan, "source"):
+            texts = read_own_texts(plan, max_tokens, forbidden, decoder_of(model), each)
+        try:
+            return texts, draw_own_tokens(model, texts.texts, max_tokens, plan)
+        except GatekitError as error:
+            if texts.whole or error.error_id != "corpus.too_small":
+                raise
+        each *= 4

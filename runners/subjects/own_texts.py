@@ -19,8 +19,9 @@ from runners.subjects.plan import TextPlan
 from runners.subjects.text_names import label_of, named
 from runners.subjects.text_rows import TextRow
 
-CHARACTERS_PER_TOKEN = 32
-"""Texts are read until they have so many characters for each token that is asked for; English has four."""
+CHARACTERS_PER_TOKEN = 16
+"""Texts are read until they have so many characters for each token that is asked for; English has four. Where that
+turns out to be too few, four times as many are read."""
 
 Decode = Callable[[tuple[int, ...], TextRow | None], str]
 """Token ids -> their text without special tokens."""
@@ -47,6 +48,8 @@ class OwnTexts:
     texts: tuple[OwnText, ...]
     in_evaluation: tuple[str, ...]
     """Digests of the texts that were left out because an evaluation dataset has them."""
+    whole: bool
+    """Whether everything was read that there is."""
     repeated: tuple[str, ...]
     """Digests of the texts that were left out because they were already taken."""
 
@@ -64,7 +67,13 @@ class OwnTexts:
         ]
 
 
-def read_own_texts(plan: TextPlan, max_tokens: int, forbidden: Set[str], decode: Decode) -> OwnTexts:
+def read_own_texts(
+    plan: TextPlan,
+    max_tokens: int,
+    forbidden: Set[str],
+    decode: Decode,
+    characters_per_token: int | None = None,
+) -> OwnTexts:
     """Read texts until they are enough, and put them in order.
 
     Args:
@@ -72,14 +81,16 @@ def read_own_texts(plan: TextPlan, max_tokens: int, forbidden: Set[str], decode:
         max_tokens: of a row; where a row is one text, what is longer does not count.
         forbidden: digests of the texts that evaluations contain.
         decode: of the measured model's tokeniser, for token ids.
+        characters_per_token: how much is read; `CHARACTERS_PER_TOKEN` where None.
 
     Raises:
         GatekitError: as `read_documents`; `texts.filter`, `texts.none`: nothing is left.
     """
     files = document_files(plan)
     kept: dict[str, OwnText] = {}
-    wanted = CHARACTERS_PER_TOKEN * (plan.train_tokens + plan.held_out_tokens)
-    longest = wanted if plan.packing == "context" else CHARACTERS_PER_TOKEN * max_tokens
+    each = characters_per_token or CHARACTERS_PER_TOKEN
+    wanted = each * (plan.train_tokens + plan.held_out_tokens)
+    longest = wanted if plan.packing == "context" else each * max_tokens
     passed = found = 0
     in_evaluation: list[str] = []
     repeated: list[str] = []
@@ -108,7 +119,7 @@ def read_own_texts(plan: TextPlan, max_tokens: int, forbidden: Set[str], decode:
         )
         raise config_error(plan, "source", message, error_id="texts.none")
     ordered = sorted(kept.values(), key=lambda text: hashlib.sha256(f"{plan.seed}|{text.sha256}".encode()).digest())
-    return OwnTexts(label_of(plan), files, tuple(ordered), tuple(in_evaluation), tuple(repeated))
+    return OwnTexts(label_of(plan), files, tuple(ordered), tuple(in_evaluation), found < wanted, tuple(repeated))
 
 
 def _cut(documents: Iterator[TextDocument], plan: TextPlan, max_tokens: int) -> Iterator[TextDocument]:

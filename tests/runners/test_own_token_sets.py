@@ -20,6 +20,7 @@ from gatekit.evidence.reading import read_summary
 from runners.arms import trained_saes
 from runners.digests import text_sha256
 from runners.stage.lifecycle import run_stage
+from runners.subjects.drawn_own_texts import draw_own_texts
 from runners.subjects.own_texts import OwnText
 from runners.subjects.own_token_sets import decoder_of, draw_own_tokens
 from runners.subjects.plan import TextPlan
@@ -127,6 +128,20 @@ def test_too_few_tokens_and_a_row_without_room_are_refused(minilm):
         draw_own_tokens(minilm, given(TEXTS), 2, PACKED)
 
 
+def test_more_is_read_where_tokens_are_longer_than_expected(minilm, tmp_path, evaluations, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
+    plan = replace(PLAN, paths=(str(path),), train_tokens=400, held_out_tokens=100)
+    expected = draw_own_texts(minilm, plan, 16, evaluations).tokens
+    # One character a token is far too few at first.
+    monkeypatch.setattr("runners.subjects.drawn_own_texts.CHARACTERS_PER_TOKEN", 1)
+    found = draw_own_texts(minilm, plan, 16, evaluations)
+    assert (found.tokens.training.rows, found.tokens.held_out.rows) == (400, 100)
+    assert expected.training.rows == 400
+    with pytest.raises(GatekitError, match="tokens left for the training set, 9999 are asked for"):
+        draw_own_texts(minilm, replace(plan, train_tokens=9999), 16, evaluations)
+
+
 COPIED = "a long sentence of more than thirteen words which stands word for word in an evaluation dataset too"
 
 
@@ -148,7 +163,7 @@ def test_a_run_on_texts_of_ones_own_says_which_they_are(tmp_path, evaluations):
     assert evaluations
     path = tmp_path / "my texts.jsonl"
     texts = [TEXTS[0], *(f"{text} {COPIED}" for text in TEXTS[1:])]
-    path.write_text("".join(json.dumps({"body": text, "lang": "en"}) + "\n" for text in [*texts, texts[3]]))
+    path.write_text("".join(json.dumps({"body": text, "lang": "en"}) + "\n" for text in [*texts[:2], *texts[1:]]))
     mine = (
         f"texts: {{source: files, paths: ['{path}'], column: body, filter: [{{column: lang, equals: en}}], "
         "packing: context, seed: 0, train_tokens: 600, held_out_tokens: 200}"
@@ -161,8 +176,8 @@ def test_a_run_on_texts_of_ones_own_says_which_they_are(tmp_path, evaluations):
     assert inputs["texts:file:my-texts.jsonl"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert inputs["texts:left-out-as-in-an-evaluation-dataset"]["rows"] == 1
     assert inputs["texts:left-out-as-repeated"]["rows"] == 1
-    assert inputs["texts:read-and-in-no-evaluation-dataset"]["rows"] == 119
     trained_on = inputs["texts:documents-trained-on"]["rows"]
+    assert trained_on < inputs["texts:read-and-in-no-evaluation-dataset"]["rows"] <= 119
     assert inputs["texts:trained-on-that-share-13-words-with-an-evaluation-dataset"]["rows"] == trained_on > 5
     assert [entry["name"] for entry in found["protocol"]["datasets"]] == [
         "my-texts.jsonl:training-texts",
