@@ -136,6 +136,15 @@ def _beginning(model: LanguageModel) -> int | None:
     return next((token for token in found if token is not None and token < model.embeddings), None)
 
 
+def begun(model: LanguageModel, ids: tuple[int, ...]) -> tuple[int, ...]:
+    """Return token ids from elsewhere with the beginning that `prepend_bos` says; as they are where it is None."""
+    bos = _beginning(model)
+    if model.prepend_bos is None or bos is None:
+        return ids
+    own = ids[1:] if ids[:1] == (bos,) else ids
+    return (bos, *own) if model.prepend_bos else own
+
+
 def begins_with_bos(model: LanguageModel) -> bool:
     """Say whether texts begin with the token for a beginning."""
     return _begins(model) if model.prepend_bos is None else model.prepend_bos

@@ -12,7 +12,7 @@ from gatekit.errors import GatekitError
 from runners.digests import sequence_sha256
 from runners.places import caused_by, config_error
 from runners.subjects.activation_store import TokenSet
-from runners.subjects.language_model import LanguageModel, TokenizedText, tokenize
+from runners.subjects.language_model import LanguageModel, TokenizedText, begun, tokenize
 from runners.subjects.own_texts import Decode, OwnText, refuse_foreign_ids
 from runners.subjects.plan import TextPlan
 from runners.subjects.text_rows import TextRow
@@ -83,7 +83,7 @@ def _single(model: LanguageModel, texts: Iterator[OwnText], max_tokens: int) -> 
         if isinstance(text.content, str):
             yield from tokenize(model, [text.content], [text.sha256], max_tokens)
         else:
-            ids = _without_padding(model, text.content)[:max_tokens]
+            ids = begun(model, _without_padding(model, text.content))[:max_tokens]
             yield TokenizedText(text.sha256, ids, tuple(at for at, one in enumerate(ids) if one not in special))
 
 
@@ -132,7 +132,7 @@ def _ids_of(model: LanguageModel, text: OwnText, before: Sequence[int]) -> list[
     if isinstance(text.content, str):
         (found,) = tokenize(model, [text.content], [text.sha256], _UNCUT)
         return [found.ids[at] for at in found.kept]
-    ids = list(_without_padding(model, text.content))
+    ids = list(begun(model, _without_padding(model, text.content)))
     starts = before and ids[: len(before)] == list(before)
     return ids[len(before) :] if starts else ids
 

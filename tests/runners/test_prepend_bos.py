@@ -20,6 +20,9 @@ from runners.stage.lifecycle import run_stage
 from runners.subjects.activation_store import TokenSet, store_activations
 from runners.subjects.language_model import LanguageModel, activations, load, tokenize, with_beginning
 from runners.subjects.model_files import find_model
+from runners.subjects.own_texts import OwnText
+from runners.subjects.own_token_sets import draw_own_tokens
+from runners.subjects.plan import TextPlan
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -118,6 +121,21 @@ def test_a_tokeniser_of_another_model_is_refused_with_both_sizes(tiny_models, mi
     model = load(find_model("folder", str(folder)), "cpu")
     with pytest.raises(GatekitError, match=r"gives token \d+; mixed knows 384 tokens"):
         tokenize(model, [TEXT], ["d"], 64)
+
+
+@pytest.mark.parametrize("packing", ["text", "context"])
+@pytest.mark.parametrize("with_bos", [True, False])
+@pytest.mark.parametrize("prepend_bos", [True, False])
+def test_token_ids_of_one_s_own_begin_as_the_configuration_says(tiny_loaded, packing, with_bos, prepend_bos):
+    model = with_beginning(tiny_loaded["gpt2"], prepend_bos)
+    own = [tuple(range(10 + row, 30 + row)) for row in range(12)]
+    rows = [OwnText(str(at), (0, *ids) if with_bos else ids, f"text {at}") for at, ids in enumerate(own)]
+    plan = TextPlan("files", 0, 60, 30, paths=("a.npy",), packing=packing)
+    drawn = draw_own_tokens(model, rows, 16, plan)
+    for row in (*drawn.held_out.texts, *drawn.training.texts):
+        assert (row.ids[0] == 0) is prepend_bos
+        assert 0 not in row.ids[1:]
+        assert row.kept == tuple(range(int(prepend_bos), len(row.ids)))
 
 
 def configuration(folder: Path, more: str) -> str:
