@@ -75,8 +75,9 @@ def command(
 ) -> None:
     """Turn another tool's result FILES into summaries that the gate can read.
 
-    NAME is the tool: saebench, or what a package adds; or `table` for a CSV, JSON lines or parquet file
-    with an observation a row: `gatekit import table results.csv --kind KIND --subject subject.yaml`.
+    NAME is the tool: saebench (sae-probes too), cebench, lm_eval, inspect, husai, or what a package adds; or `table`
+    for a CSV, JSON lines or parquet file with an observation a row:
+    `gatekit import table results.csv --kind KIND --subject subject.yaml`.
     Observations are imported as such; a number without observations is imported as reported, which a policy must allow.
     A file that does not record its seed is given as SEED=FILE: `gatekit import saebench --subject subject.json
     0=seed0.json 1=seed1.json`.

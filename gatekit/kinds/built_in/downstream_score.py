@@ -35,6 +35,26 @@ KIND = Kind(
             structural=True,
         ),
         row(
+            "mean_score_delta",
+            f"mean_score {OF_MODEL}, per seed.",
+            "score",
+            "higher",
+            (0, 1),
+            "per_seed",
+            difference_of="mean_score",
+            structural=True,
+        ),
+        row(
+            "mean_score",
+            "Mean of score over these tasks, per seed: it says nothing about other tasks, and has a bound where there "
+            "is one task only.",
+            "score",
+            "higher",
+            (0, 1),
+            "per_seed",
+            structural=True,
+        ),
+        row(
             "sample_score_delta",
             f"sample_score {OF_MODEL}, per seed and sample.",
             "score",

@@ -81,6 +81,9 @@ def log(answers: str, moment: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+WITHOUT_SAMPLES = {"score", "score_delta", "mean_score", "mean_score_delta"}
+
+
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -151,7 +154,7 @@ def test_a_log_without_samples_has_the_scores_alone(lab: Path) -> None:
     logs = all_logs()
     for value in logs.values():
         del value["samples"]
-    assert set(imported(written(logs)).measurements) == {"score", "score_delta"}
+    assert set(imported(written(logs)).measurements) == WITHOUT_SAMPLES
 
 
 def test_several_tasks_of_a_seed_are_put_together(lab: Path) -> None:
@@ -178,7 +181,7 @@ def test_samples_reduced_in_another_way_are_not_imported(lab: Path) -> None:
     for value in logs.values():
         value["samples"] += [{**sample, "epoch": 2} for sample in value["samples"]]
         value["eval"]["config"]["epochs_reducer"] = ["max"]
-    assert set(imported(written(logs)).measurements) == {"score", "score_delta"}
+    assert set(imported(written(logs)).measurements) == WITHOUT_SAMPLES
 
 
 def test_of_several_metrics_one_is_named(lab: Path) -> None:
@@ -187,7 +190,7 @@ def test_of_several_metrics_one_is_named(lab: Path) -> None:
         value["results"]["scores"][0]["metrics"]["f1"] = {"name": "f1", "value": 0.3, "params": {}}
     with pytest.raises(UsageError, match="has 'match/accuracy', 'match/f1'; choose one with --measure SCORER/METRIC"):
         imported(written(logs))
-    assert set(imported(written(logs), measure="f1").measurements) == {"score", "score_delta"}
+    assert set(imported(written(logs), measure="f1").measurements) == WITHOUT_SAMPLES
     assert "sample_score" in imported(written(logs), measure="match/accuracy").measurements
     assert refusal(written(logs), measure="bleu").error_id == "adapter.metric"
 

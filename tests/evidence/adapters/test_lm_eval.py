@@ -153,7 +153,7 @@ def refusal(names: list[str], **options: Any) -> GatekitError:
 def test_the_score_of_each_seed_stands_beside_that_of_the_model_alone(lab: Path) -> None:
     summary = imported(written(all_results()))
     assert summary.kind == "downstream_score"
-    assert set(summary.measurements) == {"score", "score_delta"}
+    assert set(summary.measurements) == {"score", "score_delta", "mean_score", "mean_score_delta"}
     delta = summary.measurements["score_delta"]
     assert delta.keys == ((0, "arc_easy"), (1, "arc_easy"), (2, "arc_easy"))
     assert delta.candidate == (0.5, 0.75, 0.25)
@@ -165,7 +165,7 @@ def test_without_the_model_alone_there_is_nothing_to_compare_with(lab: Path) -> 
     values = all_results()
     del values[None]
     summary = imported(written(values))
-    assert set(summary.measurements) == {"score"}
+    assert set(summary.measurements) == {"score", "mean_score"}
     assert summary.protocol.baseline_kind == "none"
 
 
@@ -202,7 +202,7 @@ def test_one_metric_needs_no_choice(lab: Path) -> None:
     values = all_results()
     for value in values.values():
         del value["results"]["arc_easy"]["acc_norm,none"]
-    assert set(imported(written(values), measure=None).measurements) == {"score", "score_delta"}
+    assert imported(written(values), measure=None).measurements["score"].candidate == (0.5, 0.75, 0.25)
 
 
 def test_of_several_filters_one_is_named(lab: Path) -> None:
@@ -229,6 +229,16 @@ def test_perplexity_is_a_measure_of_its_own(lab: Path) -> None:
     summary = imported(written(values), measure="word_perplexity")
     assert summary.measurements["perplexity_delta"].candidate == (21.5, 22.5, 23.5)
     assert summary.measurements["perplexity_delta"].baseline == (20.5, 20.5, 20.5)
+
+
+def test_the_mean_over_tasks_is_an_observation_per_seed(lab: Path) -> None:
+    values = all_results()
+    for value in values.values():
+        value["results"]["piqa"] = {"acc,none": 0.25}
+    mean = imported(written(values)).measurements["mean_score_delta"]
+    assert mean.keys == ((0,), (1,), (2,))
+    assert mean.candidate == (0.375, 0.5, 0.25)
+    assert mean.baseline == (0.5, 0.5, 0.5)
 
 
 def test_a_metric_of_which_less_is_better_is_no_score(lab: Path) -> None:

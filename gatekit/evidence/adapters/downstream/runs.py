@@ -161,6 +161,9 @@ def _scores(run: Run, baseline: Run | None) -> EvalScores:
         if dense is not None and dense.samples is not None:
             dense_rows = {str(index * ROWS_PER_TASK + row): value for row, value in dense.samples.items()}
         _put(values, "sample_score", rows, dense_rows)
+    if "score" in values:
+        original = None if baseline is None else {"": _mean([baseline.tasks[task].score for task in names])}
+        _put(values, "mean_score", {"": _mean([run.tasks[task].score for task in names])}, original)
     if any(run.tasks[task].samples is None for task in names):
         # Samples of some tasks only would be another mean than that of the scores.
         values.pop("sample_score", None)
@@ -192,6 +195,10 @@ def _scores(run: Run, baseline: Run | None) -> EvalScores:
         config={},
         table="downstream_score",
     )
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return math.fsum(scores) / len(scores)
 
 
 def _put(
