@@ -9,6 +9,7 @@ import torch
 
 from gatekit.errors import GatekitError
 from runners.saes.sae import Sae, in_model_units
+from runners.subjects.hook_names import module_hook
 from runners.subjects.language_model import LanguageModel
 
 
@@ -69,7 +70,9 @@ def layer_of(hook: str) -> int:
     Raises:
         GatekitError: `core.hook`: it tells none.
     """
-    numbers: Sequence[str] = [part for part in hook.split(".") if part.isdigit()]
+    place = module_hook(hook)
+    path = hook if place is None else place.module
+    numbers: Sequence[str] = [part for part in path.split(".") if part.isdigit()]
     if not numbers:
         raise GatekitError("core.hook", f"'{hook}' names no layer")
     return int(numbers[0])

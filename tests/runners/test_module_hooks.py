@@ -239,6 +239,15 @@ controls: {{gaussian_draws: 1, matched_cosine: 0.3}}
     assert summary["subject"]["hook"] == "hf:model.layers.0:0"
 
 
+def test_the_layer_of_a_module_is_told_by_its_path_and_not_by_which_of_its_values_is_read():
+    from runners.benchmarks.standing_in import layer_of
+
+    assert layer_of("hf:model.layers.12.mlp:1") == 12
+    assert layer_of("blocks.3.hook_resid_post") == 3
+    with pytest.raises(GatekitError, match="names no layer"):
+        layer_of("hf:lm_head:0")
+
+
 def test_saebench_s_core_cannot_be_measured_at_a_module(tiny_models):
     from runners.benchmarks.saebench_core import why_not
     from runners.saes.sae import Sae
