@@ -26,6 +26,7 @@ from gatekit.evidence.atomic import write_whole
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.draft import SummaryDraft, incomplete
 from gatekit.evidence.kind_files import own_kinds
+from gatekit.evidence.plain_values import plain_value
 from gatekit.evidence.reading import read_summary
 from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.sources import source_entries
@@ -79,7 +80,7 @@ class SummaryBuilder:
         **parts: Any,
     ) -> None:
         started = provenance.utc_now()
-        # Copies, because the caller's own objects may change while it measures.
+        # Copies throughout, because the caller's own objects may change while it measures.
         facts = _facts(deepcopy(subject), deepcopy(parts), deepcopy(protocol))
         root = provenance.repository_root(Path()) or Path.cwd()
         self._kinds = kinds if kinds is not None else own_kinds(os.fspath(root / FOLDER))
@@ -89,18 +90,18 @@ class SummaryBuilder:
         git = provenance.git_state(root, [entry["path"] for entry in entries])
         self._producer: dict[str, Any] = summary_parts.producer(
             command=["python", *map(provenance.shown_argument, sys.argv)],
-            config=deepcopy(config or {}),
+            config=plain_value(config or {}, "config"),
             started=started,
             finished=started,
             commit=git.commit,
             dirty=git.dirty,
-            inputs=deepcopy(inputs),
+            inputs=plain_value(inputs, "inputs"),
             device=device,
-            determinism=deepcopy(determinism),
+            determinism=plain_value(determinism, "determinism"),
         )
         if entries:
             self._producer["sources"] = entries
-        self._artifacts = [dict(artifact) for artifact in deepcopy(artifacts)]
+        self._artifacts: list[dict[str, Any]] = plain_value(artifacts, "artifacts")
         # Now, and not after hours of measuring.
         _check_parts("producer", self._producer)
         for artifact in self._artifacts:
@@ -166,7 +167,7 @@ class SummaryBuilder:
         if missing:
             raise incomplete(missing)
         ended = {"packages": provenance.loaded_packages(), "finished": provenance.utc_now()}
-        document = summary_parts.summary(
+        made = summary_parts.summary(
             self._draft.kind,
             subject=self._draft.subject(),
             producer={**self._producer, **ended},
@@ -174,6 +175,7 @@ class SummaryBuilder:
             measurements=self._draft.measurements(),
             artifacts=self._artifacts,
         )
+        document: dict[str, Any] = plain_value(made, os.fspath(place))
         path = Path(place)
         if path.suffix != ".json":
             path = path / _file_name(document)

@@ -115,9 +115,10 @@ class SummaryDraft:
 
     def _baseline(self, taken: Sequence[Observations]) -> Json | None:
         """Return the only baseline that there can be; None where the user has to say which."""
-        allowed = [name for name in self.baselines if name != "unknown"]
-        if not any(one.measure.compares for one in taken) and (not allowed or "none" in allowed):
+        compares = any(one.measure.compares for one in taken)
+        if not compares and (not self.baselines or "none" in self.baselines):
             return {"kind": "none", "subject": None}
+        allowed = [name for name in self.baselines if name not in ("none", "unknown")]
         return {"kind": allowed[0], "subject": None} if len(allowed) == 1 else None
 
     def _rows(self, protocol: Mapping[str, Any], taken: Sequence[Observations]) -> int | None:

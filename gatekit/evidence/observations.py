@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gatekit.errors import GatekitError, did_you_mean
+from gatekit.evidence.plain_values import plain_number
 from gatekit.evidence.summary import KEY_COLUMNS
 from gatekit.kinds import MeasureSpec
 
@@ -206,7 +207,7 @@ def finite_number(value: Any, part: str) -> float:
     Raises:
         ObservationError: it is a bool, no number, or not finite.
     """
-    plain = _plain(value)
+    plain = plain_number(value)
     if isinstance(plain, bool) or not isinstance(plain, numbers.Real):
         raise ObservationError("not_a_number", f"{_shown(value)} is not a number", part)
     try:
@@ -224,20 +225,13 @@ def whole_number(value: Any, part: str) -> int:
     Raises:
         ObservationError: it is a bool, a float (also 3.0), no number, negative or too large.
     """
-    plain = _plain(value)
+    plain = plain_number(value)
     if isinstance(plain, bool) or not isinstance(plain, numbers.Integral):
         raise ObservationError("key", f"the {part} {_shown(value)} is not an integer", part)
     number = int(plain)
     if not 0 <= number <= LARGEST[part]:
         raise ObservationError("key", f"the {part} {_shown(value)} is outside [0, {LARGEST[part]}]", part)
     return number
-
-
-def _plain(value: Any) -> Any:
-    """Return the Python number in a numpy scalar, a 0-d array or tensor; anything else as it is."""
-    if isinstance(value, bool | int | float | str) or getattr(value, "ndim", None) != 0:
-        return value
-    return value.item()
 
 
 _BEFORE_LEVELS = {

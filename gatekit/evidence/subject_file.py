@@ -17,6 +17,7 @@ from typing import Any
 from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.canonical import sha256_file
 from gatekit.evidence.model_digest import model_sha256
+from gatekit.evidence.plain_values import plain_value
 from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.strict_json import read_json, value_pointer
 
@@ -159,7 +160,7 @@ class _SubjectReader:
 
     def check(self, part: str, value: Any, tokens: Tokens) -> None:
         """Refuse a value that one definition of the summary's schema refuses; missing parts are not its business."""
-        for path, message, remedy in part_faults(part, value):
+        for path, message, remedy in part_faults(part, plain_value(value, ".".join(map(str, tokens)) or part)):
             raise self.refuse((*tokens, *path), message, remedy)
 
     def subject(self, value: Any, tokens: Tokens) -> tuple[Json, list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gatekit.evidence.atomic import write_whole
 from gatekit.evidence.checks import check_document
+from gatekit.evidence.plain_values import plain_value
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_json
 from gatekit.kinds import INSTALLED, Kinds
@@ -17,13 +18,13 @@ from gatekit.kinds import INSTALLED, Kinds
 def summary_bytes(document: Mapping[str, Any], path: str, kinds: Kinds = INSTALLED) -> bytes:
     """Return the file form of a summary: UTF-8 JSON, keys sorted, one column per line.
 
-    Equal documents give equal bytes. The bytes are read back through the strict reader before they are returned.
+    Equal documents give equal bytes. Numbers and arrays of numpy and torch are taken as what they hold. The bytes are
+    read back through the strict reader before they are returned.
 
     Raises:
-        GatekitError: the gate would refuse this summary.
-        ValueError: a NaN or infinity, which JSON cannot hold.
+        GatekitError: the gate would refuse this summary, or JSON cannot hold a value of it.
     """
-    data = (_layout(document, "") + "\n").encode("utf-8")
+    data = (_layout(plain_value(document, path), "") + "\n").encode("utf-8")
     value = parse_json(data, path, SUMMARY_LIMITS).value
     check_document(value, path, check_summary(value, path, kinds))
     return data

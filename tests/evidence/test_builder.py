@@ -68,7 +68,7 @@ def test_what_the_kinds_table_and_the_process_know_is_filled_in(tmp_path: Path) 
     assert document["producer"]["packages"]["numpy"] == np.__version__
     assert document["producer"]["packages"]["gatekit-sae"]
     assert document["producer"]["started"] <= document["producer"]["finished"]
-    assert document["protocol"]["baseline"] == {"kind": "random_model", "subject": None}
+    assert document["protocol"]["baseline"] == {"kind": "none", "subject": None}
     assert document["protocol"]["name"] == "random_model/1"
 
 
@@ -82,6 +82,26 @@ def test_what_the_caller_changes_while_it_measures_does_not_reach_the_summary(tm
     document = json.loads(built.write(tmp_path).read_text())
     assert document["producer"]["config"] == {"layers": {"first": 1}}
     assert document["subject"]["model"]["name"] == "tiny"
+
+
+def test_numbers_and_arrays_of_numpy_are_taken_as_what_they_hold(tmp_path: Path) -> None:
+    about = {**subject(), "d_model": np.int64(32)}
+    config = {"rate": np.float32(0.5), "steps": np.int64(10), "centred": np.bool_(True), "mean": np.arange(3.0)}
+    built = SummaryBuilder("random_model", about, {"rows": 100, "settings": {"eps": np.float32(0.25)}}, config=config)
+    for seed in SEEDS:
+        built.observe("r2", seed=np.int64(seed), value=np.float32(0.5))
+    document = json.loads(built.write(tmp_path).read_text())
+    assert document["subject"]["d_model"] == 32
+    assert document["producer"]["config"] == {"rate": 0.5, "steps": 10, "centred": True, "mean": [0.0, 1.0, 2.0]}
+    assert document["protocol"]["settings"] == {"eps": 0.25}
+
+
+def test_what_is_compared_has_the_only_control_of_its_kind_as_baseline(tmp_path: Path) -> None:
+    built = builder()
+    for a, b in itertools.combinations(SEEDS, 2):
+        built.observe("pw_mcc_above_control", seed_a=a, seed_b=b, value=0.6, baseline=0.5)
+    document = json.loads(built.write(tmp_path).read_text())
+    assert document["protocol"]["baseline"] == {"kind": "random_model", "subject": None}
 
 
 def test_a_control_group_with_seeds_of_its_own_is_compared_unpaired(tmp_path: Path) -> None:
@@ -260,7 +280,9 @@ def test_evidence_on_something_else_and_other_files_are_not_replaced(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"config": {"rate": np.float32(1)}}, "the value has no canonical JSON form"),
+        ({"config": {"rate": float("nan")}}, "config#/rate: nan is not a finite number"),
+        ({"config": {"parts": {1, 2}}}, "config#/parts: set is nothing that JSON can hold"),
+        ({"config": {"by_layer": {3: 0.1}}}, "config#/by_layer: the key 3 is not text"),
         ({"config": {"": 1}}, "producer.config"),
         ({"device": ""}, "producer.device"),
         ({"inputs": [{"name": "x"}]}, "producer.inputs.0"),
