@@ -23,6 +23,7 @@ COMMANDS = {
     "schema": "gatekit.cli.schema",
     "import": "gatekit.cli.import_",
     "digest": "gatekit.cli.digest",
+    "new": "gatekit.cli.new",
     "plan": "gatekit.cli.plan",
     "init": "gatekit.cli.init",
     "run": "gatekit.cli.run",

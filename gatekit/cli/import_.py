@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import rich_click as click
@@ -101,6 +102,24 @@ def command(
         kinds=load_kinds(),
     )
     summaries = import_summaries(name, files, options)
+    write_and_list(summaries, out)
+    if not subjects and name in OBSERVED_WITH_SUBJECT:
+        click.echo(
+            "hint: without --subject these numbers are reported, not observations, and a policy must allow them; "
+            "give --subject FILE with the model's digest and a checkpoint per seed (docs/import.md)"
+        )
+
+
+def write_and_list(summaries: Mapping[str, bytes], out: str) -> None:
+    """Write new summaries into a folder, all of them or none, and print what each holds.
+
+    Args:
+        summaries: content by file name.
+        out: the folder.
+
+    Raises:
+        GatekitError: another file stands in the place of one, or it cannot be written.
+    """
     written = write_together(
         {Path(out) / file: data for file, data in summaries.items()},
         replace=False,
@@ -117,11 +136,6 @@ def command(
         click.echo(
             "hint: these observations name no file that they depend on, so a pull request counts them as stale; "
             "give --source FILE"
-        )
-    if not subjects and name in OBSERVED_WITH_SUBJECT:
-        click.echo(
-            "hint: without --subject these numbers are reported, not observations, and a policy must allow them; "
-            "give --subject FILE with the model's digest and a checkpoint per seed (docs/import.md)"
         )
 
 

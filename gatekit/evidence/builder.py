@@ -165,7 +165,7 @@ class SummaryBuilder:
         """
         missing = self._draft.missing()
         if missing:
-            raise incomplete(missing)
+            raise incomplete(missing, self._draft.kind)
         ended = {"packages": provenance.loaded_packages(), "finished": provenance.utc_now()}
         made = summary_parts.summary(
             self._draft.kind,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gatekit.errors import did_you_mean
@@ -58,6 +58,42 @@ def words(error: Any, document: Any, schemas: Sequence[Mapping[str, Any]]) -> tu
     if isinstance(value, dict | list):
         return _sized(keyword, error, name, value), None
     return error.message if len(error.message) <= 300 else error.message[:297] + "...", None
+
+
+def missing_parts(errors: Iterable[Any], schemas: Sequence[Mapping[str, Any]]) -> tuple[list[str | int], list[str]]:
+    """Return the path of the innermost object that lacks them all, and every missing part, dotted from the root.
+
+    A part that is missing whole is named by the parts that it has to have.
+
+    Args:
+        errors: jsonschema_rs.ValidationError of one document, all of them.
+        schemas: as of `words`.
+    """
+    found: dict[str, None] = {}
+    places: list[list[str | int]] = []
+    for error in errors:
+        # What a condition asks for depends on a value that may be at fault itself.
+        if type(error.kind).__name__.endswith("Required") and not {"then", "else"} & set(error.schema_path):
+            name = error.kind.property
+            node = _node(schemas, list(error.schema_path)).get("properties", {}).get(name, {})
+            at = ".".join(map(str, (*error.instance_path, name)))
+            found |= dict.fromkeys(_required_in(schemas, node, at))
+            places.append(list(error.instance_path))
+    shared = min(places, key=len, default=[])
+    while any(place[: len(shared)] != shared for place in places):
+        shared = shared[:-1]
+    return shared, list(found)
+
+
+def _required_in(schemas: Sequence[Mapping[str, Any]], node: Mapping[str, Any], at: str) -> list[str]:
+    while "$ref" in node:
+        path = node["$ref"].rpartition("#")[2].strip("/").split("/")
+        node = next((there for there in (_at(root, path) for root in schemas) if isinstance(there, dict)), {})
+    required = node.get("required", ())
+    if not required:
+        return [at]
+    parts = node.get("properties", {})
+    return [place for name in required for place in _required_in(schemas, parts.get(name, {}), f"{at}.{name}")]
 
 
 def _misspelt(missing: str, value: Any, node: Mapping[str, Any]) -> str | None:

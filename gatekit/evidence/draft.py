@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gatekit.errors import GatekitError, did_you_mean
+from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence import summary_parts
 from gatekit.evidence.observations import ObservationError, Observations
 from gatekit.evidence.subject_file import SubjectFacts
@@ -67,6 +67,14 @@ class SummaryDraft:
             datasets = self._datasets if self._datasets is not None else one.datasets
             found += one.missing(self.facts.seeds or [], datasets, control_seeds)
         return found
+
+    def observed_seeds(self) -> list[int]:
+        """Return the candidate's seeds that something was observed of, sorted."""
+        return sorted({seed for one in self._taken() for seed in one.seeds})
+
+    def observed_datasets(self) -> list[str]:
+        """Return the datasets that something was observed on, sorted."""
+        return sorted({dataset for one in self._taken() for dataset in one.datasets})
 
     def subject(self) -> Json:
         """Return the subject as far as it is known."""
@@ -130,9 +138,22 @@ class SummaryDraft:
         return observed.pop() if len(observed) == 1 else None
 
 
-def incomplete(missing: Sequence[str]) -> GatekitError:
-    """Return the one error that names all that is missing."""
+def incomplete(missing: Sequence[str], kind: str, table: str | None = None) -> GatekitError:
+    """Return the one error that names all that is missing.
+
+    Args:
+        missing: phrases; those without a space are fields of the subject or the protocol.
+        kind: of the summary.
+        table: path of the observations, where they came from a file.
+    """
     fields = [phrase for phrase in missing if " " not in phrase]
     others = [phrase for phrase in missing if " " in phrase]
     parts = ([f"missing {', '.join(fields)}"] if fields else []) + others
-    return GatekitError("observation.incomplete", f"the evidence is incomplete: {'; '.join(parts)}")
+    observations = "" if table is None else f" --csv {table}"
+    remedy = f"`gatekit new subject {kind}{observations}` writes a subject file with a null for each of them"
+    return GatekitError(
+        "observation.incomplete",
+        f"the evidence is incomplete: {'; '.join(parts)}",
+        None if table is None else Location(table),
+        remedy if fields else None,
+    )

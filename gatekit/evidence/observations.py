@@ -129,6 +129,12 @@ class Observations:
         return not self._values and not self._control
 
     @property
+    def seeds(self) -> list[int]:
+        """The candidate's seeds that occur, sorted."""
+        parts = {part for key in self._values for part in (key if self.measure.design == "per_seed_pair" else key[:1])}
+        return sorted(map(int, parts))
+
+    @property
     def datasets(self) -> list[str]:
         """The datasets that occur, sorted."""
         return sorted({str(key[1]) for key in self._values}) if self.measure.design == "per_seed_dataset" else []

@@ -1,4 +1,4 @@
-"""Values as measuring code has them in its hands, as the JSON values that they stand for: numpy and torch numbers too."""
+"""What measuring code has in its hands, arrays of numpy and torch too, as the JSON values that they stand for."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _plain(value: Any, name: str, tokens: tuple[str | int, ...], keep: tuple[typ
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise GatekitError("json.nonfinite", f"{value!r} is not a finite number", _place(name, tokens))
+            raise GatekitError("json.nonfinite", f"{float(value)!r} is not a finite number", _place(name, tokens))
         return float(value)
     if len(tokens) >= SUMMARY_LIMITS.depth:
         message = f"more than {SUMMARY_LIMITS.depth} objects and lists inside each other"
@@ -59,7 +59,7 @@ def _plain(value: Any, name: str, tokens: tuple[str | int, ...], keep: tuple[typ
         if isinstance(listed, bool | int | float | str | list):
             return _plain(listed, name, tokens, keep)
     message = f"{type(value).__name__} is nothing that JSON can hold"
-    raise GatekitError("summary.value", message, _place(name, tokens), "give text, a number, true, false, null or a list")
+    raise GatekitError("summary.value", message, _place(name, tokens), "give text, a number, true, false or null")
 
 
 def _place(name: str, tokens: tuple[str | int, ...]) -> Location:

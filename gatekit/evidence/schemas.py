@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import jsonschema_rs
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
-from gatekit.evidence.complaints import words
+from gatekit.evidence.complaints import missing_parts, words
 from gatekit.kinds import BUILT_IN, INSTALLED, Kind, Kinds
 from gatekit.kinds.schema import kind_schema
 
@@ -129,15 +129,20 @@ def _refuse_by(
     if compiled.is_valid(value):
         return
     # The deepest complaint names the place itself; a condition (then, else) complains about what another fault caused.
+    errors = list(compiled.iter_errors(value))
     error = min(
-        compiled.iter_errors(value),
+        errors,
         key=lambda e: ("then" in e.schema_path or "else" in e.schema_path, -len(e.instance_path), str(e.instance_path)),
     )
     keyword = type(error.kind).__name__.removeprefix("ValidationErrorKind_").lower()
-    message, remedy = words(error, value, (whole(), *(schema(other) for other in INCLUDED)))
-    raise GatekitError(
-        f"schema.{keyword}", message, Location(path, pointer=_pointer(list(error.instance_path))), remedy
-    )
+    schemas = (whole(), *(schema(other) for other in INCLUDED))
+    message, remedy = words(error, value, schemas)
+    at = list(error.instance_path)
+    # All at once: nobody wants to hear of 38 parts one by one.
+    outer, missing = missing_parts(errors, schemas) if keyword == "required" and remedy is None else (at, [])
+    if len(missing) > 1:
+        at, message = outer, f"missing {', '.join(missing)}"
+    raise GatekitError(f"schema.{keyword}", message, Location(path, pointer=_pointer(at)), remedy)
 
 
 def document_faults(name: str, value: Any) -> Iterator[tuple[tuple[str | int, ...], str, str | None]]:

@@ -31,6 +31,8 @@ class YamlLimits:
     """Keys, scalars, mappings and sequences. The pure parser reads about 50,000 of them per second."""
     number: int = 32
     """Characters of one number literal."""
+    keep_null: bool = False
+    """Read the word null as None instead of refusing it. Whoever sets this says what a missing value means."""
 
 
 YAML_LIMITS = YamlLimits()
@@ -53,6 +55,11 @@ class Scalar(Node):
     """The text as it stands in the file, without quotes and escapes: `0.10` where the value is 0.1."""
     quoted: bool
     """Quoted or a block scalar, hence text whatever it looks like."""
+
+
+@dataclass(frozen=True)
+class Null(Node):
+    """The word null, with `YamlLimits.keep_null`."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class YamlDocument:
         return _location(self.path, self.lines, node.line, node.column)
 
     def plain(self, node: Node | None = None) -> Any:
-        """Return a node, or the whole document, as dict, list, str, int, float or bool: what validators want."""
+        """Return a node, or the whole document, as dict, list, str, int, float, bool or None: what validators want."""
         return _plain(self.root if node is None else node)
 
     def node_at(self, tokens: Iterable[str | int], *, key: bool = False) -> Node:
@@ -128,6 +135,8 @@ def _plain(node: Node) -> Any:
         return {str(key.value): _plain(value) for key, value in node.items}
     if isinstance(node, Sequence):
         return [_plain(item) for item in node.items]
+    if isinstance(node, Null):
+        return None
     assert isinstance(node, Scalar)
     return node.value
 
@@ -322,8 +331,10 @@ class _Builder:
         self.check_characters(event)
         return Scalar(mark.line + 1, mark.column + 1, text, text, not is_plain)
 
-    def scalar(self, event: Any) -> Scalar:
+    def scalar(self, event: Any) -> Scalar | Null:
         mark, text, is_plain = event.start_mark, event.value, event.style is None
+        if is_plain and text == "null" and self.limits.keep_null:
+            return Null(mark.line + 1, mark.column + 1)
         self.check_characters(event)
         value = self.resolve(text, mark) if is_plain else text
         return Scalar(mark.line + 1, mark.column + 1, value, text, not is_plain)

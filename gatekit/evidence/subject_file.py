@@ -56,6 +56,7 @@ class SubjectFacts:
 def read_subject_file(path: str | os.PathLike[str]) -> SubjectFacts:
     """Read `subject.yaml`, or the same parts as JSON where the name ends in .json.
 
+    In both a null stands for a part that is left out, so that a skeleton can hold one where a value is still to come.
     Paths in the file are relative to its own folder.
 
     Raises:
@@ -67,9 +68,9 @@ def read_subject_file(path: str | os.PathLike[str]) -> SubjectFacts:
     if name.endswith(".json"):
         value = read_json(name).value
         return subject_facts(value, folder, lambda tokens: Location(name, pointer=value_pointer(tokens)))
-    from gatekit.evidence.strict_yaml import read_yaml
+    from gatekit.evidence.strict_yaml import YamlLimits, read_yaml
 
-    document = read_yaml(name)
+    document = read_yaml(name, YamlLimits(keep_null=True))
     return subject_facts(document.plain(), folder, lambda tokens: document.location(document.node_at(tokens, key=True)))
 
 
@@ -80,10 +81,10 @@ def is_subject_file(path: str) -> bool:
     """
     if not path.endswith((".yaml", ".yml")) or not os.path.isfile(path):
         return False
-    from gatekit.evidence.strict_yaml import read_yaml
+    from gatekit.evidence.strict_yaml import YamlLimits, read_yaml
 
     try:
-        value = read_yaml(path).plain()
+        value = read_yaml(path, YamlLimits(keep_null=True)).plain()
     except GatekitError:
         return False
     return isinstance(value, dict) and (
@@ -174,9 +175,12 @@ class _SubjectReader:
             subject["checkpoints"] = self.checkpoints(given["checkpoints"], (*tokens, "checkpoints"))
         self.check("subject", subject, tokens)
         prefix = ".".join(map(str, tokens)) or "subject"
+        pending = [entry["seed"] for entry in subject.get("checkpoints", ()) if "sha256" not in entry]
         missing = [f"{prefix}.{part}" for part in SUBJECT_PARTS if part not in subject]
         if "model" in subject:
             missing += [f"{prefix}.model.{part}" for part in ("name", "digest") if part not in subject["model"]]
+        if pending:
+            missing.append(f"{prefix}.checkpoints has no sha256 or file for seed {', '.join(map(str, pending))}")
         return subject, missing
 
     def model(self, value: Any, tokens: Tokens) -> Json:
@@ -194,7 +198,10 @@ class _SubjectReader:
         return model
 
     def checkpoints(self, value: Any, tokens: Tokens) -> list[Json]:
-        """Return one entry per seed in order of seed, from {seed: sha256 or path} or [{seed, sha256 or file}]."""
+        """Return one entry per seed in order of seed, from {seed: sha256 or path} or [{seed, sha256 or file}].
+
+        A null in the place of a digest is one that is still to come: the entry has its seed alone.
+        """
         entries: list[tuple[Any, Any, Tokens]] = []
         if isinstance(value, Mapping):
             entries = [(seed, digest, (*tokens, str(seed))) for seed, digest in value.items()]
@@ -202,7 +209,8 @@ class _SubjectReader:
             for index, item in enumerate(value):
                 at = (*tokens, index)
                 given = self.mapping(item, at, ("seed", "sha256", "file"))
-                if "seed" not in given or ("sha256" in given) == ("file" in given):
+                named = [part for part in ("sha256", "file") if part in item]
+                if "seed" not in given or len(named) != 1:
                     raise self.refuse(at, "a checkpoint has a seed, and its sha256 or its file")
                 entries.append((given["seed"], given.get("sha256", given.get("file")), at))
         else:
@@ -212,10 +220,10 @@ class _SubjectReader:
             number = self.seed(seed, at)
             if number in found:
                 raise self.refuse(at, f"seed {number} is there twice")
-            found[number] = {"seed": number, "sha256": self.digest(digest, at)}
+            found[number] = {"seed": number} if digest is None else {"seed": number, "sha256": self.digest(digest, at)}
         by_digest: dict[str, int] = {}
         for number, entry in sorted(found.items()):
-            other = by_digest.setdefault(entry["sha256"], number)
+            other = by_digest.setdefault(entry.get("sha256", f"seed {number}"), number)
             if other != number:
                 raise self.refuse(tokens, f"seeds {other} and {number} are the same checkpoint")
         return [found[number] for number in sorted(found)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import builders
+import numpy as np
 import pytest
 
 from gatekit.errors import GatekitError
@@ -307,3 +308,60 @@ def test_a_summary_that_the_gate_would_refuse_is_not_written(tmp_path: Path) -> 
         write_summary(bad, str(tmp_path / "a.json"))
     assert (tmp_path / "a.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_measuring_code_has_in_its_hands_is_written_as_the_numbers_that_it_holds(tmp_path: Path) -> None:
+    document = good()
+    values = np.array([0.8, 0.81, 0.82, 0.83, 0.84], dtype=np.float32)
+    column(document)["candidate"] = values
+    column(document)["seed"] = [np.int64(seed) for seed in column(document)["seed"]]
+    document["protocol"]["rows"] = np.int32(100)
+    document["measurements"]["r2"].pop("aggregates", None)
+    write_summary(document, str(tmp_path / "a.json"))
+    written = json.loads((tmp_path / "a.json").read_text())
+    # A float32 is the double of the same value.
+    assert column(written)["candidate"] == [float(value) for value in values]
+    assert written["protocol"]["rows"] == 100
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (float("nan"), "nan is not a finite number"),
+        (np.float32("inf"), "inf is not a finite number"),
+        (np.float64("nan"), "nan is not a finite number"),
+        ({1.0}, "set is nothing that JSON can hold"),
+        (1j, "complex is nothing that JSON can hold"),
+        (np.datetime64("2026-03-01"), "datetime64 is nothing that JSON can hold"),
+        ({3: 0.5}, "the key 3 is not text"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_at_its_place_and_nothing_is_written(
+    tmp_path: Path, value: Any, said: str
+) -> None:
+    document = good()
+    column(document)["candidate"][1] = value
+    with pytest.raises(GatekitError) as caught:
+        write_summary(document, str(tmp_path / "a.json"))
+    assert str(caught.value).startswith(f"{tmp_path}/a.json#/measurements/r2/columns/candidate/1: {said}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_document_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    document = good()
+    document["producer"]["config"]["again"] = document
+    with pytest.raises(GatekitError, match="more than 32 objects and lists"):
+        write_summary(document, str(tmp_path / "a.json"))
+
+
+def test_all_parts_that_are_missing_are_named_at_once_those_inside_missing_parts_too(tmp_path: Path) -> None:
+    document = good()
+    del document["subject"], document["protocol"]["rows"], document["producer"]["git"]["commit"]
+    builders.write(tmp_path, {"a.json": document})
+    with pytest.raises(GatekitError) as caught:
+        read_summary(str(tmp_path / "a.json"))
+    said = caught.value.message.removeprefix("missing ").split(", ")
+    assert set(said) == {
+        *("subject.model.name", "subject.model.digest", "subject.hook", "subject.d_model", "subject.architecture"),
+        *("subject.d_sae", "subject.k", "subject.checkpoints", "protocol.rows", "producer.git.commit"),
+    }

@@ -162,7 +162,8 @@ def test_what_is_left_out_is_listed_and_k_is_none_where_there_is_none(tmp_path: 
         (BASE + "finished: 2026-03-01T11:30:00Z\n", "subject.yaml:6:11: YAML readers disagree on what"),
         (BASE + "schema: gatekit.policy/1\n", "subject.yaml:6:1: schema: the schema is not gatekit.subject/1"),
         ("[1, 2]\n", "subject.yaml:1:1: this is not a mapping of schema, model"),
-        (BASE + "k: null\n", "subject.yaml:6:4: null is no value; leave the key out"),
+        (BASE + "k: NULL\n", "subject.yaml:6:4: NULL is no value; leave the key out"),
+        (BASE + "protocol: {ks: [null]}\n", "subject.yaml:6:17: protocol.ks.0: "),
         (BASE + "hook: x\n", "subject.yaml:6:1: the key 'hook' occurs twice"),
     ],
 )

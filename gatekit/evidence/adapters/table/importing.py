@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.evidence.adapters.building import file_name, read_datasets, stated_time, summary_document
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions
 from gatekit.evidence.adapters.table.csv_table import parse_csv
@@ -18,7 +18,7 @@ from gatekit.evidence.draft import SummaryDraft, incomplete
 from gatekit.evidence.observations import ObservationError
 from gatekit.evidence.sources import source_entries
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_regular_file
-from gatekit.evidence.subject_file import SubjectFacts, read_subject_file
+from gatekit.evidence.subject_file import SubjectFacts, read_subject_file, subject_facts
 
 FORMATS: Mapping[str, Callable[[bytes, str], Table]] = {
     ".csv": parse_csv,
@@ -51,26 +51,24 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedS
             name for name, given in (("--kind", options.kind), ("--subject", options.subject)) if given is None
         )
         raise UsageError(f"a table needs {absent}", "say what the numbers are: --kind KIND --subject subject.yaml")
-    for name, given in (("--context", options.context), ("--k", options.k)):
-        if given:
-            raise UsageError(f"a table has no use for {name}", "write it under protocol: in the subject file")
-    facts = _facts(options, options.subject)
-    draft = SummaryDraft(options.kind, facts, options.kinds)
-    tables = [_read(path) for path in paths]
-    for table in tables:
-        _observe(draft, table, options.measure)
-    missing = draft.missing()
-    if facts.finished is None:
-        remedy = 'when the measurement was done: finished: "2026-03-01T11:30:00Z" in the subject file, or --finished'
-        missing.append(remedy)
+    return new_summary(options.kind, paths, options)
+
+
+def new_summary(kind: str, paths: Sequence[str], options: ImportOptions) -> list[ImportedSummary]:
+    """Return the one summary of a kind that the tables hold together.
+
+    Raises:
+        UsageError, GatekitError: as `import_files`; without a subject file every part of it is among what is missing.
+    """
+    draft, tables = draft_of(kind, paths, options)
+    facts, missing = draft.facts, [*draft.missing(), *missing_time(draft.facts)]
     if missing:
-        error = incomplete(missing)
-        raise GatekitError(error.error_id, error.message, Location(paths[0]))
+        raise incomplete(missing, kind, paths[0])
     assert facts.finished is not None
     documents = [Document(table.path, None, table.sha256, 0) for table in tables]
     document = summary_document(
         adapter="table",
-        kind=options.kind,
+        kind=kind,
         subject=draft.subject(),
         protocol=draft.protocol(),
         measurements=draft.measurements(),
@@ -82,11 +80,35 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedS
     named = source_entries(facts.sources)
     if named:
         document["producer"]["sources"] = named
-    return [ImportedSummary(file_name(options.kind, documents[0]), document)]
+    return [ImportedSummary(file_name(kind, documents[0]), document)]
 
 
-def _facts(options: ImportOptions, path: str) -> SubjectFacts:
-    facts = read_subject_file(path)
+def draft_of(kind: str, paths: Sequence[str], options: ImportOptions) -> tuple[SummaryDraft, list[Table]]:
+    """Return the draft with every observation of the tables in it, complete or not, and the tables.
+
+    Raises:
+        UsageError, GatekitError: as `import_files`.
+    """
+    for name, given in (("--context", options.context), ("--k", options.k)):
+        if given:
+            raise UsageError(f"a table has no use for {name}", "write it under protocol: in the subject file")
+    draft = SummaryDraft(kind, _facts(options), options.kinds)
+    tables = [_read(path) for path in paths]
+    for table in tables:
+        _observe(draft, table, options.measure)
+    return draft, tables
+
+
+def missing_time(facts: SubjectFacts) -> list[str]:
+    """Return what is asked for where nobody says when the measurement was done."""
+    if facts.finished is not None:
+        return []
+    return ['when the measurement was done: finished: "2026-03-01T11:30:00Z" in the subject file, or --finished']
+
+
+def _facts(options: ImportOptions) -> SubjectFacts:
+    path = options.subject
+    facts = subject_facts({}) if path is None else read_subject_file(path)
     finished = stated_time(options.finished)
     if finished is not None:
         if facts.finished not in (None, finished):
