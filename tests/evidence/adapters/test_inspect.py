@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import Summary, read_summary
@@ -202,12 +206,24 @@ def test_a_run_that_did_not_end_well_is_no_score(lab: Path, status: str) -> None
     assert refusal(written(logs)).error_id == "adapter.incomplete"
 
 
+def test_a_log_that_was_invalidated_is_no_score(lab: Path) -> None:
+    logs = all_logs()
+    logs[1]["invalidated"] = True
+    assert refusal(written(logs)).error_id == "adapter.incomplete"
+
+
 def test_a_score_over_a_part_of_the_samples_is_refused(lab: Path) -> None:
     logs = all_logs()
     logs[1]["results"]["completed_samples"] = 3
     error = refusal(written(logs))
     assert error.error_id == "adapter.incomplete"
     assert "3 of 4 samples were scored" in error.message
+
+
+def test_a_score_that_leaves_samples_out_is_refused(lab: Path) -> None:
+    logs = all_logs()
+    logs[1]["results"]["scores"][0]["unscored_samples"] = 1
+    assert refusal(written(logs)).error_id == "adapter.incomplete"
 
 
 def test_a_score_that_its_samples_contradict_is_refused(lab: Path) -> None:
@@ -260,14 +276,91 @@ def test_a_score_that_is_no_number_between_0_and_1_is_refused(lab: Path, value: 
     assert error.location.pointer == "/results/scores/0/metrics/accuracy/value"
 
 
-def test_the_binary_format_is_answered_with_the_command_that_converts_it(lab: Path) -> None:
-    Path("x.eval").write_bytes(b"PK")
-    with pytest.raises(GatekitError) as refused:
-        import_summaries("inspect", ["0=x.eval"], ImportOptions(subject="subject.json"))
-    assert refused.value.remedy == "inspect log convert x.eval --to json --output-dir logs-json"
+def packed(logs: dict[int | None, dict[str, Any]], compression: int = zipfile.ZIP_DEFLATED) -> list[str]:
+    """Write logs in the .eval format."""
+    names = []
+    for seed, value in logs.items():
+        path = f"{'model' if seed is None else seed}.eval"
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            archive.writestr("header.json", json.dumps({k: v for k, v in value.items() if k != "samples"}))
+            archive.writestr("_journal/start.json", "{}")
+            for sample in value.get("samples", ()):
+                archive.writestr(f"samples/{sample['id']}_epoch_{sample['epoch']}.json", json.dumps(sample))
+            archive.writestr("summaries.json", "[]")
+        names.append(path if seed is None else f"{seed}={path}")
+    return names
+
+
+def test_the_eval_format_says_the_same_as_json(lab: Path) -> None:
+    from_json, from_eval = imported(written(all_logs())), imported(packed(all_logs()))
+    assert from_eval.measurements == from_json.measurements
+    assert from_eval.protocol == from_json.protocol
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({}, "there is no header.json: the run did not end"),
+        ({"header.json": "[]"}, "header.json is not an object"),
+        (None, "not an archive as Inspect writes it"),
+    ],
+)
+def test_another_archive_is_answered_with_the_command_that_converts(
+    lab: Path, members: dict[str, str] | None, says: str
+) -> None:
+    if members is None:
+        Path("x.eval").write_bytes(b"PK")
+    else:
+        with zipfile.ZipFile("x.eval", "w") as archive:
+            for name, text in members.items():
+                archive.writestr(name, text)
+    error = refusal(["0=x.eval"])
+    assert error.error_id == "adapter.shape"
+    assert says in error.message
+    assert error.remedy == "inspect log convert x.eval --to json --output-dir logs-json"
+
+
+def test_a_member_packed_otherwise_is_refused(lab: Path) -> None:
+    (name,) = packed({0: log(ANSWERS[0], 0)}, zipfile.ZIP_LZMA)
+    assert "is packed in a way that is not read" in refusal([name]).message
+
+
+def test_a_member_larger_than_it_says_is_not_unpacked(lab: Path) -> None:
+    (name,) = packed({0: log(ANSWERS[0], 0)})
+    data = bytearray(Path("0.eval").read_bytes())
+    directory = data.index(b"PK\x01\x02")
+    data[directory + 24 : directory + 28] = (10).to_bytes(4, "little")  # file_size of header.json
+    Path("0.eval").write_bytes(bytes(data))
+    assert refusal([name]).error_id in ("adapter.shape", "json.syntax")
+
+
+def test_a_fault_in_a_member_is_named_with_it(lab: Path) -> None:
+    with zipfile.ZipFile("x.eval", "w") as archive:
+        archive.writestr("header.json", '{"version": 2, "version": 2}')
+    error = refusal(["0=x.eval"])
+    assert error.error_id == "json.duplicate_key"
+    assert error.location is not None
+    assert error.location.path == "x.eval:header.json"
 
 
 @pytest.mark.parametrize("value", [{}, {"version": 2}, {"version": 1, "status": "success"}, {"version": "2"}, []])
 def test_a_file_of_another_shape_is_refused(lab: Path, value: Any) -> None:
     Path("x.json").write_text(json.dumps(value))
     assert refusal(["0=x.json"]).error_id.startswith("adapter.")
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_damage_to_an_archive_is_imported_or_refused_and_nothing_else(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("eval")
+    with zipfile.ZipFile(folder / "x.eval", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.json", json.dumps({k: v for k, v in log("C", 1).items() if k != "samples"}))
+        archive.writestr("samples/1_epoch_1.json", json.dumps(log("C", 1)["samples"][0]))
+    damaged = bytearray((folder / "x.eval").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    (folder / "x.eval").write_bytes(bytes(damaged[: data.draw(st.integers(len(damaged) // 2, len(damaged)))]))
+    with contextlib.suppress(GatekitError):
+        import_summaries("inspect", [f"0={folder / 'x.eval'}"], ImportOptions())

@@ -1,7 +1,7 @@
-"""Inspect (inspect_ai) logs in JSON: one task of one model, with every sample where samples were logged.
+"""Inspect (inspect_ai) logs, `.eval` or JSON: one task of one model, with every sample where samples were logged.
 
-A log in the `.eval` format is made JSON by `inspect log convert`. Of a sample that ran for several epochs the mean is
-taken, as Inspect does unless it is told otherwise; with another reducer the scores of samples are not imported.
+Of a sample that ran for several epochs the mean is taken, as Inspect does unless it is told otherwise; with another
+reducer the scores of samples are not imported.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.adapters.building import Json
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions
+from gatekit.evidence.adapters.downstream.inspect_archive import read_archive
 from gatekit.evidence.adapters.downstream.model_arguments import recorded_arguments
 from gatekit.evidence.adapters.downstream.runs import Run, TaskScore, check_mean, run_summaries
 from gatekit.evidence.adapters.fields import Field, root
@@ -25,6 +26,9 @@ from gatekit.evidence.adapters.saebench.sources import seed_and_path
 from gatekit.evidence.strict_json import JsonLimits, read_json
 
 LIMITS = JsonLimits(size=256 << 20, depth=64, values=8_000_000, string=1 << 22, keep_nonfinite=True)
+
+VERSIONS = (2, 3)
+"""Of the log; 3 keeps messages that several events share once, and scores as 2 does."""
 
 # Inspect's letters for correct, partly correct, incorrect and no answer.
 LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
@@ -45,8 +49,8 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedS
     """Return the summary in Inspect logs.
 
     Args:
-        paths: `SEED=LOG.json`, several of one seed where they are of several tasks; without a seed, of the model
-            without the SAE.
+        paths: `SEED=LOG.eval` or `SEED=LOG.json`, several of one seed where they are of several tasks; without a seed,
+            of the model without the SAE.
         options: `subject`; `measure` names the metric (`accuracy`, `match/accuracy`) where logs have several.
 
     Raises:
@@ -59,10 +63,7 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedS
     seen: dict[str, str] = {}
     for given in paths:
         seed, path = seed_and_path(given)
-        if path.endswith(".eval"):
-            remedy = f"inspect log convert {path} --to json --output-dir logs-json"
-            raise GatekitError("adapter.shape", "a log in the .eval format is not read", Location(path), remedy)
-        document = read_json(path, LIMITS)
+        document = read_archive(path, LIMITS) if path.endswith(".eval") else read_json(path, LIMITS)
         if document.sha256 in seen:
             message = f"the same bytes as {seen[document.sha256]}"
             raise GatekitError("adapter.repeated", message, Location(path), "name it once")
@@ -73,10 +74,13 @@ def import_files(paths: Sequence[str], options: ImportOptions) -> list[ImportedS
 
 def _run(file: Field, seed: int | None, wanted: str | None) -> Run:
     version, status = file["version"], file["status"]
-    if version.integer(0) != 2:
-        raise version.refuse("shape", f"version {version.value} of Inspect's logs is not read, only 2")
+    if version.integer(0) not in VERSIONS:
+        raise version.refuse("shape", f"version {version.value} of Inspect's logs is not read, only 2 and 3")
     if status.text() != "success":
         raise status.refuse("incomplete", f"the run ended as '{status.text()[:40]}': a part of it is no score")
+    marked = file.get("invalidated")
+    if marked is not None and marked.boolean():
+        raise marked.refuse("incomplete", "the log is marked as invalidated: samples of it do not count")
     about = file["eval"]
     results = file["results"]
     total, completed = results["total_samples"].integer(1), results["completed_samples"].integer(0)
@@ -120,14 +124,19 @@ def _chosen(results: Field, wanted: str | None) -> tuple[str, str, Field]:
     found: dict[str, tuple[str, str, Field]] = {}
     for score in results["scores"].items():
         scorer = score["name"].text()
+        unscored = score.get("unscored_samples")
+        if unscored is not None and unscored.integer(0) > 0:
+            raise unscored.refuse("incomplete", f"'{scorer}' left {unscored.value} samples without a score")
         for _, entry in score["metrics"].members():
             metric = entry["name"].text().rpartition("/")[2]
             if metric not in SPREADS:
                 found[f"{scorer}/{metric}"] = (scorer, metric, entry["value"])
+    if not found:
+        raise results["scores"].refuse("incomplete", "the run was not scored")
     fitting = [name for name in found if wanted in (None, name, name.rpartition("/")[2])]
     listed = ", ".join(f"'{name}'" for name in found)
     if not fitting:
-        raise results["scores"].refuse("metric", f"no metric '{str(wanted)[:80]}'; there are {listed or 'none'}")
+        raise results["scores"].refuse("metric", f"no metric '{str(wanted)[:80]}'; there are {listed}")
     if len(fitting) > 1:
         raise UsageError(f"{results.document.path} has {listed}", "choose one with --measure SCORER/METRIC")
     return found[fitting[0]]
