@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, Location
 from runners.arms.saes import Saes
 from runners.arrays import Floats
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
@@ -237,7 +237,7 @@ def _given(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
     with caused_by(texts, "manifest"):
         manifest = read_manifest(path)
     files = agreed_model(manifest, plan, texts)
-    absent = AbsentModel(files.name)
+    absent = AbsentModel(files.name, Location(str(path)))
     model = LanguageModel(
         name=files.name,
         digest=files.digest,

@@ -22,7 +22,6 @@ from typing import Any
 
 import torch
 
-from gatekit.errors import GatekitError
 from runners.benchmarks.probing import quiet
 from runners.benchmarks.removal_plan import (
     EPOCHS,
@@ -204,7 +203,8 @@ def _activations(
     for label, texts in classes.items():
         tokenized = tokenize(model, texts, [""] * len(texts), plan.max_tokens)
         if not all(text.kept for text in tokenized):
-            raise GatekitError("dataset.no_tokens", f"a text of '{name}' has no token of its own")
+            message = f"a text of '{name}' has no token of its own"
+            raise config_error(plan, "datasets", message, error_id="dataset.no_tokens")
         parts = []
         for start in range(0, len(tokenized), _TEXTS_PER_PASS):
             batch = tokenized[start : start + _TEXTS_PER_PASS]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, Location
 from runners.config import Bounds, read_config
 from runners.places import config_error
 from runners.subjects.model_files import ModelFiles, find_model
@@ -119,9 +119,9 @@ def agreed_model(manifest: ActivationManifest, subject: SubjectPlan, texts: Text
 class AbsentModel:
     """Stands where a model's network or tokeniser would, in a run that has activations alone."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, place: Location) -> None:
+        self._name, self._place = name, place
 
     def __getattr__(self, wanted: str) -> object:
         message = f"'{self._name}' is not opened: this run has activations alone, and asks the model for '{wanted}'"
-        raise GatekitError("activations.no_model", message, remedy="give texts in place of activations")
+        raise GatekitError("activations.no_model", message, self._place, "give texts in place of activations")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
 from runners.digests import sequence_sha256, text_sha256
-from runners.places import config_error
+from runners.places import caused_by, config_error
 from runners.subjects.attributed_plan import AttributedTextsPlan
 from runners.subjects.documents import rows_of_hub
 from runners.subjects.labelled_texts import read_labelled
@@ -85,9 +85,10 @@ def read_attributed(plan: AttributedTextsPlan, seed: int, sae_probes: Path) -> A
 def _rows(plan: AttributedTextsPlan) -> Iterator[tuple[TextRow, str]]:
     """Yield every row of a file or of the hub's dataset, and the side that it is on."""
     if plan.source == "hub":
-        for side in _SIDES:
-            for row in rows_of_hub(str(plan.path), plan.revision, side):
-                yield row, side
+        with caused_by(plan, "path"):
+            for side in _SIDES:
+                for row in rows_of_hub(str(plan.path), plan.revision, side):
+                    yield row, side
         return
     for side, path in (("train", plan.path), ("test", plan.test_path)):
         if path is not None:

@@ -16,7 +16,7 @@ RUNNERS = Path(__file__).resolve().parents[2] / "runners"
 PLACED_BY_THE_CALLER = {
     ("benchmarks", "cebench.py", "benchmark.unmatched"): "scoring.baseline",
     ("benchmarks", "saebench.py", "benchmark.leak"): "probing.datasets[i]",
-    ("benchmarks", "saebench_core.py", "core.hook"): "subject.hook",
+    ("benchmarks", "standing_in.py", "core.hook"): "subject.hook",
     ("saes", "sae_lens.py", "checkpoint.no_such_format"): "sae.architecture",
     ("stages", "measuring.py", "benchmark.flat_baseline"): "scoring.baseline",
     ("stages", "measuring.py", "benchmark.leak"): "shift.shifted[i] or shift.longer[i]",
@@ -24,6 +24,8 @@ PLACED_BY_THE_CALLER = {
     ("stages", "measuring.py", "transcoder.unmatched"): "sae",
     ("subjects", "activation_store.py", "activations.empty"): "the key of the hook",
     ("subjects", "activation_store.py", "activations.range"): "the key of the hook",
+    ("subjects", "documents.py", "table.hub"): "texts.source, or the entry that names the dataset",
+    ("subjects", "given_activations.py", "activations.too_few"): "texts.held_out_tokens or texts.train_tokens",
     ("subjects", "labelled_texts.py", "dataset.too_small"): "the entry that names the dataset",
     ("subjects", "labelled_texts.py", "dataset.unknown"): "the entry that names the dataset",
     ("subjects", "language_model.py", "runner.hook"): "the key of the hook",
@@ -32,6 +34,8 @@ PLACED_BY_THE_CALLER = {
     ("subjects", "language_model.py", "runner.prepend_bos"): "subject.prepend_bos",
     ("subjects", "modular_addition.py", "runner.hook"): "transformer.hook",
     ("subjects", "module_network.py", "runner.hook"): "the key of the hook",
+    ("subjects", "own_texts.py", "table.token_ids"): "texts.source",
+    ("subjects", "own_token_sets.py", "texts.tokenizer"): "texts.held_out_tokens or texts.train_tokens",
     ("subjects", "shifted_texts.py", "benchmark.leak"): "shift.shifted[i] or shift.longer[i]",
     ("subjects", "shifted_texts.py", "dataset.too_small"): "shift.shifted[i] or shift.longer[i]",
     ("subjects", "story_pairs.py", "pairs.hub"): "scoring.pairs.name",
@@ -91,4 +95,4 @@ def test_no_error_of_the_command_line_is_one_of_a_configuration():
     makers = {
         path.relative_to(RUNNERS).as_posix() for path in RUNNERS.rglob("*.py") if "UsageError(" in path.read_text()
     }
-    assert makers <= {"__main__.py", "stage/lifecycle.py", "determinism.py"}
+    assert makers <= {"__main__.py", "stage/lifecycle.py", "determinism.py", "starter.py"}
