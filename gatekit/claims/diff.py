@@ -27,6 +27,7 @@ ClaimChangeKind = Literal[
     "sentence_changed",
     "number_changed",
     "rules_changed",
+    "document_removed",
 ]
 
 
@@ -72,6 +73,14 @@ def claim_changes(
         if name not in after:
             changes.append(ClaimChange("removed", name, f"claim '{name}' is withdrawn", claim.location, ()))
     changes += _numbers(list(after.values()), base_documents, head_documents)
+    read = {document.path for document in head_documents}
+    changes += [
+        ClaimChange(
+            "document_removed", None, "is no longer read: removed, moved or renamed", Location(document.path), ()
+        )
+        for document in base_documents
+        if document.path not in read
+    ]
     if base is not None and (head is None or base.rules != head.rules):
         place = base.rules_location if head is None else head.rules_location
         what = "the registry is deleted, and its rules with it" if head is None else "the rules of the registry change"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
 
 from gatekit.claims import latex, markdown
 from gatekit.claims.bindings import ClaimBlock, ValueBinding, assemble
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.model import Registry
-from gatekit.claims.paths import find, matching
+from gatekit.claims.paths import any_case, find, folders_above, in_other_case, matching
 from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import read_regular_file
@@ -91,6 +93,38 @@ def unmatched_patterns(registry: Registry, paths: Iterable[str]) -> list[Gatekit
     ]
 
 
+def misplaced_documents(registry: Registry, files: Iterable[str], links: Iterable[str]) -> list[GatekitError]:
+    """Return an error for what looks like a document of the rules but is not read: other case, or behind a link.
+
+    Args:
+        registry: whose rules name the documents.
+        files: paths of regular files, relative to the registry's folder.
+        links: paths of symbolic links and of whatever else is no file or folder.
+    """
+    patterns = registry.rules.documents
+    given = list(links)
+    errors = [
+        GatekitError(
+            "claims.document_case",
+            "the name differs only in case from a document that the rules name, so it is not read",
+            Location(path),
+            "rename it, or name it in rules.documents",
+        )
+        for path in in_other_case(patterns, [*files, *given])
+    ]
+    behind = {*matching(patterns, given), *folders_above(patterns, given)}
+    errors += [
+        GatekitError(
+            "claims.document_link",
+            "the rules name a document here, and this is no regular file or folder",
+            Location(path),
+            "put the document itself there",
+        )
+        for path in sorted(behind)
+    ]
+    return errors
+
+
 def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument], list[GatekitError]]:
     """Read the documents that the rules name from a folder; what cannot be read is returned as errors beside them.
 
@@ -100,14 +134,34 @@ def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument],
     """
     found = sorted({path for pattern in registry.rules.documents for path in find(pattern, root)})
     errors = unmatched_patterns(registry, found)
+    near = {path for pattern in registry.rules.documents for path in _loosely(pattern, root)}
+    links = {part for path in {*found, *near} for part in _parts(path) if os.path.islink(os.path.join(root, part))}
+    for error in misplaced_documents(registry, near - links, links):
+        if error.location is not None:
+            error.location = Location(os.path.join(root, error.location.path))
+        errors.append(error)
     documents = []
     for path in found:
+        if not links.isdisjoint(_parts(path)):
+            continue
         name = os.path.join(root, path)
         try:
             documents.append(parse_document(read_regular_file(name, "document", MAX_SIZE), name))
         except GatekitError as error:
             errors.append(error)
     return documents, errors
+
+
+def _loosely(pattern: str, root: str) -> list[str]:
+    """Return what a pattern finds in a folder in any case."""
+    found = glob.glob(any_case(pattern), root_dir=root or None, recursive=True)
+    return [PurePosixPath(path).as_posix() for path in found]
+
+
+def _parts(path: str) -> list[str]:
+    """Return the folders above a path, outermost first, and the path itself."""
+    names = path.split("/")
+    return ["/".join(names[: length + 1]) for length in range(len(names))]
 
 
 def _decoded(data: bytes, name: str) -> str:

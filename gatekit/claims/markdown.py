@@ -28,7 +28,7 @@ from gatekit.claims.bindings import (
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.github_markdown import AFTER_DEFINITION, DEEPEST, FOOTNOTES, parser
 from gatekit.claims.printed_number import plain_number
-from gatekit.claims.prose import CLOSING, EDGE, HEADING, OPENING, Piece, joined_by_doubt, words
+from gatekit.claims.prose import CLOSING, EDGE, HEADING, OPENING, Piece, PieceKind, joined_by_doubt, words
 from gatekit.errors import GatekitError
 
 if TYPE_CHECKING:
@@ -228,9 +228,9 @@ class _Walk:
         self.inline(token.children or [])
         is_emphatic = any(child.type in ("em_open", "strong_open", "s_open") for child in token.children or ())
         if self.is_doubtful or (links and is_emphatic):  # the marks of emphasis may belong to the link
-            self.doubt(token.content)
+            self.doubt(token.content, "extra")
         for link in links:  # shown as it is written
-            self.doubt(_ANY_TAG.sub("", link))
+            self.doubt(_ANY_TAG.sub("", link), "extra")
         self.is_doubtful = False
 
     def inline(self, tokens: Sequence[Token], in_image: bool = False) -> None:
@@ -269,11 +269,11 @@ class _Walk:
         else:
             self.doubt(content)
 
-    def doubt(self, content: str) -> None:
-        """Read what renderers show differently: as it is written, and without entities."""
+    def doubt(self, content: str, kind: PieceKind = "doubt") -> None:
+        """Read what renderers show differently: as it is written, without entities, and without tags."""
         text = self.seen(content, "text")
-        plain = unescape(text)
-        self.pieces.append(Piece("doubt", text if plain == text else f"{plain} {text}", self.place(text)))
+        variants = dict.fromkeys([unescape(text), text, _ANY_TAG.sub("", text)])
+        self.pieces.append(Piece(kind, " ".join(variants), self.place(text)))
 
     # HTML
 

@@ -28,6 +28,36 @@ def find(pattern: str, root: str) -> list[str]:
     return matching([pattern], (PurePosixPath(path).as_posix() for path in found))
 
 
+def in_other_case(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """Return the paths that a pattern would match if case did not matter, and that none matches as it is, sorted."""
+    compiled = [_expression(pattern) for pattern in patterns]
+    loose = [re.compile(expression.pattern, expression.flags | re.IGNORECASE) for expression in compiled]
+    return sorted(
+        {
+            path
+            for path in paths
+            if any(one.fullmatch(path) for one in loose) and not any(one.fullmatch(path) for one in compiled)
+        }
+    )
+
+
+def folders_above(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """Return the paths that could be a folder with a match of a pattern below it, in any case, sorted."""
+    above = set()
+    for pattern in patterns:
+        parts = pattern.split("/")
+        for length in range(1, len(parts)):
+            folder = "/".join(parts[:length])
+            above.add(f"{folder}/*" if parts[length - 1] == "**" else folder)
+    loose = [re.compile(_expression(one).pattern, re.DOTALL | re.IGNORECASE) for one in above]
+    return sorted({path for path in paths if any(one.fullmatch(path) for one in loose)})
+
+
+def any_case(pattern: str) -> str:
+    """Return the pattern for `glob` that also finds names of other case."""
+    return "".join(f"[{c.lower()}{c.upper()}]" if c.isascii() and c.isalpha() else c for c in pattern)
+
+
 @cache
 def _expression(pattern: str) -> re.Pattern[str]:
     """Translate: `*` and `?` stay within a folder and match no leading dot, `**/` is any number of visible folders."""

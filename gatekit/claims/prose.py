@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-PieceKind = Literal["text", "code", "edge", "mark", "marker", "doubt"]
+PieceKind = Literal["text", "code", "edge", "mark", "marker", "doubt", "extra"]
 
 SLOT = "\ue000"
 """Stands for a bound number in a sentence: no document can hold it, so prose that says `{}` is not a bound number."""
@@ -32,7 +32,7 @@ class Piece:
 
     `text` is text, also a line end; `code` is text in a code span or block; `edge` ends a block, a cell or a line;
     `mark` is shown as nothing or strikes out, but may not stand in a sentence; `marker` is one of ours; `doubt` is text
-    that some renderers show and others hide.
+    that some renderers show and others hide; `extra` repeats text as other renderers show it.
     """
 
     kind: PieceKind
@@ -83,7 +83,7 @@ def prose(pieces: Sequence[Piece], answered: Sequence[tuple[int, int]]) -> Prose
                 joined.append((around, piece.offset))
         elif piece.kind in ("text", "edge"):
             text = piece.text
-        elif piece.kind == "doubt":
+        elif piece.kind in ("doubt", "extra"):
             text = f" {piece.text} "
         else:
             text = ""
@@ -134,7 +134,7 @@ def words(pieces: Sequence[Piece], slots: Sequence[tuple[int, int]] = ()) -> str
 
 
 def _word(piece: Piece) -> str:
-    if piece.kind == "marker":
+    if piece.kind in ("marker", "extra"):
         return ""
     return " " if piece.kind == "edge" else piece.text
 

@@ -6,10 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gatekit.claims.documents import ClaimsDocument, parse_document, registered_documents, unmatched_patterns
+from gatekit.claims.documents import (
+    ClaimsDocument,
+    misplaced_documents,
+    parse_document,
+    registered_documents,
+    unmatched_patterns,
+)
 from gatekit.claims.model import Registry
 from gatekit.claims.registry import parse_registry
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, Location
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.kind_files import is_kind_name, parse_kind, together
 from gatekit.evidence.reading import is_summary_name, parse_summary
@@ -77,14 +83,16 @@ class Reader:
         # Like `gatekit check`: what lies in a folder below is no policy.
         names = [n for n in _files(tree, POLICIES, lambda n: n.endswith((".yaml", ".yml"))) if n.count("/") == 1]
         policies = _parse_all(names, tree, lambda data, name: parse_policy(data, name, kinds), errors)
-        registries = _parse_all(_files(tree, CLAIMS, lambda n: n == CLAIMS), tree, parse_registry, errors)
+        registries = _parse_all([CLAIMS] if _is_file(tree, CLAIMS, errors) else [], tree, parse_registry, errors)
         unread = frozenset(error.location.path for error in errors if error.location is not None)
         errors += duplicate_ids(policies)
         registry = registries[0] if registries else None
         documents: list[ClaimsDocument] = []
         if registry is not None:
-            names = registered_documents(registry, (e.path for e in tree.entries.values() if e.mode in FILE_MODES))
-            errors += unmatched_patterns(registry, names)
+            files = [entry.path for entry in tree.entries.values() if entry.mode in FILE_MODES]
+            others = [entry.path for entry in tree.entries.values() if entry.mode not in FILE_MODES]
+            names = registered_documents(registry, files)
+            errors += [*unmatched_patterns(registry, names), *misplaced_documents(registry, files, others)]
             documents = _parse_all(names, tree, parse_document, errors)
         summaries = self._read_summaries(tree, kinds, errors)
         errors += contradictions(summaries)
@@ -163,6 +171,15 @@ def _kinds(tree: Tree, base: BranchContents | None, errors: list[GatekitError]) 
         return tables, own
     judge = {name: judging(kind, tables[name]) if name in tables else kind for name, kind in base.kinds.own.items()}
     return tables, Kinds({**tables, **judge}.values())
+
+
+def _is_file(tree: Tree, path: str, errors: list[GatekitError]) -> bool:
+    """Whether a regular file lies there; a folder of that name is an error, since nothing in it is read."""
+    if path in tree.entries:
+        return tree.entries[path].mode in FILE_MODES
+    if tree.under(path):
+        errors.append(GatekitError("claims.directory", "the registry is a folder, not a file", Location(path)))
+    return False
 
 
 def _files(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[str]:

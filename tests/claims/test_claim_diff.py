@@ -163,9 +163,8 @@ def test_a_number_that_loses_its_binding_but_stays_blocks() -> None:
 
 def test_a_deleted_document_withdraws_its_numbers() -> None:
     found = claim_changes(registry(), registry(), [readme(), paper()], [readme()])
-    assert told(found) == [("number_changed", "agree", False)]
-    assert found[0].location is not None
-    assert found[0].location.path == "paper/p.tex"
+    assert told(found) == [("number_changed", "agree", False), ("document_removed", None, False)]
+    assert [change.location and change.location.path for change in found] == ["paper/p.tex", "paper/p.tex"]
     assert PAPER
 
 

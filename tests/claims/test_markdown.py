@@ -7,6 +7,7 @@ import time
 import pytest
 from claims.registered import README, readme, value
 
+from gatekit.claims import markdown
 from gatekit.claims.documents import MAX_SIZE, parse_document
 from gatekit.claims.prose import SLOT
 from gatekit.errors import GatekitError
@@ -373,3 +374,8 @@ def test_a_hostile_document_of_100_kb_is_read_in_seconds(text: str) -> None:
 def test_what_would_take_longer_is_refused() -> None:
     with pytest.raises(GatekitError, match="opening brackets"):
         readme("[" * 20_001)
+
+
+def test_a_sentence_with_a_link_is_the_registered_one() -> None:
+    registered = "Five SAEs of https://example.org/a_b_c and *more* agree."
+    assert sentence(registered) == markdown.sentence_words(registered)

@@ -27,6 +27,7 @@ WORDS_OF_CLAIMS = {
     "sentence_changed": "reworded",
     "number_changed": "number",
     "rules_changed": "rules",
+    "document_removed": "document",
 }
 
 PREVIEW = "The base branch's policy judges this change; its own policy is a preview until it is merged."
