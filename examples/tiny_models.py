@@ -1,6 +1,8 @@
 """Two small causal language models, as folders of files: what a lab's own model looks like to the runners.
 
-They are made and trained in seconds on texts that the tests have, with a tokeniser made from the same texts. One is
+    python examples/tiny_models.py models/tiny      # a Llama-like one, on texts of the sae-probes package
+
+They are made and trained in seconds on texts that are given, with a tokeniser made from the same texts. One is
 GPT-2-like (learned positions, all projections with biases, a tokeniser that adds nothing to a text), one Llama-like
 (rotary positions, shared key and value heads, gated MLP, a tokeniser that starts every text with `<s>`). Neither
 tokeniser has a padding token.
@@ -133,3 +135,11 @@ def _batches(ids: Tensor) -> Iterator[Tensor]:
     for _ in range(_STEPS):
         starts = torch.randint(len(ids) - _CONTEXT, (_BATCH,))
         yield torch.stack([ids[start : start + _CONTEXT] for start in starts.tolist()])
+
+
+if __name__ == "__main__":
+    import sys
+
+    from activations import example_texts
+
+    make_tiny_model("llama", Path(sys.argv[1]), example_texts(100))
