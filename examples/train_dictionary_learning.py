@@ -1,6 +1,8 @@
 """Trains five SAEs with dictionary_learning, as a lab would have them on disk.
 
     python examples/train_dictionary_learning.py models/tiny saes/dictionary_learning
+
+The folders that it writes, one a seed, are printed at the end.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Trains five SAEs with SAELens, as a lab would have them on disk.
 
     python examples/train_sae_lens.py models/tiny saes/sae_lens
+
+The folders that it writes, one a seed, are printed at the end.
 """
 
 from __future__ import annotations

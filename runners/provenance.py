@@ -11,6 +11,7 @@ from gatekit.evidence import provenance
 from gatekit.evidence.provenance import GitState, shown_argument, utc_now
 from gatekit.evidence.source_digest import SOURCE_PATH
 from runners.code_digest import ROOT, package_folder, source_of
+from runners.digests import sequence_sha256
 from runners.sources import counts, module_name
 
 __all__ = [
@@ -42,19 +43,58 @@ MEASURING_PACKAGES = (
 )
 
 
-def git_state() -> GitState:
-    """Return the commit of this code and whether anything differs from it; take it when the run STARTS."""
+def git_state(*described: Path) -> GitState:
+    """Return the commit of the repository that evidence names files of, and whether anything differs from it.
+
+    Take it when the run STARTS.
+
+    Args:
+        described: files of that repository that the run depends on, beside the code that lies in it.
+    """
+    if not _measures_here():
+        root = repository_root().resolve()
+        inside = [file.resolve() for file in described if file.resolve().is_relative_to(root)]
+        return provenance.git_state(root, [file.relative_to(root).as_posix() for file in inside])
     # An installed copy may lie inside somebody else's repository, whose commit says nothing about this code.
     return provenance.git_state(ROOT, ["runners", "gatekit", "schemas"]) if _is_checkout() else GitState(None, None)
 
 
 def repository_root() -> Path:
-    """Return the root of the repository that evidence names files of: this code's own checkout, where it is one.
+    """Return the root of the repository that evidence names files of: the one around the current folder.
 
-    An installed copy is named by its version alone (`producer.packages`); the files are those of the repository around
-    the current folder, with the configuration and perhaps a runner of its own.
+    Where that is this code's own, its files are sources; anywhere else the code is named by its version and its digest
+    (`code_input`), and the sources are the configuration, and perhaps a runner, of that repository.
     """
-    return provenance.repository_root(ROOT if _is_checkout() else Path()) or Path.cwd()
+    around = provenance.repository_root(Path())
+    return around or (provenance.repository_root(ROOT) if _is_checkout() else None) or Path.cwd()
+
+
+def _measures_here() -> bool:
+    """Say whether the repository that evidence names files of is this code's own, or nobody else's."""
+    around = provenance.repository_root(Path())
+    return around is None or (_is_checkout() and around.resolve() == _own_root())
+
+
+def _own_root() -> Path | None:
+    root = provenance.repository_root(ROOT)
+    return None if root is None else root.resolve()
+
+
+def code_input() -> list[dict[str, str | int]]:
+    """Return the digest of this package's code that was imported and can change a number, as an entry of the inputs.
+
+    None where that code lies in the repository that evidence names files of, and stands among the sources. It covers
+    the name and the digest of every module, as the sources do.
+    """
+    if _measures_here() and _is_checkout():
+        return []
+    place = ROOT / "runners"
+    loaded = {Path(file).resolve() for file in _loaded_files()}
+    entries = []
+    for file in sorted(_code({"runners"})):
+        if file in loaded:
+            entries.append(f"{file.relative_to(place.resolve()).as_posix()} {source_of(file)['sha256']}")
+    return [{"name": "code:gatekit-runners", "sha256": sequence_sha256(entries), "rows": 0}]
 
 
 def _is_checkout() -> bool:
@@ -112,10 +152,14 @@ def used_sources(digests: Mapping[str, dict[str, str]]) -> list[dict[str, str]]:
 
     A measurement depends on what was imported for it: other runners may change without making it stale.
     """
-    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    loaded = {Path(file).resolve() for file in files if file}
+    loaded = {Path(file).resolve() for file in _loaded_files()}
     root = repository_root().resolve()
     return [entry for path, entry in digests.items() if root / path in loaded or not path.endswith(".py")]
+
+
+def _loaded_files() -> list[str]:
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return [file for file in files if file]
 
 
 def package_versions(names: Iterable[str] = MEASURING_PACKAGES) -> dict[str, str]:

@@ -144,8 +144,8 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     except GatekitError as error:
         return _complain(error)
     # Everything below is measured under this state of the code, whatever is committed while it runs.
-    git = provenance.git_state()
     described = Path(arguments.config) if arguments.config else stage.smoke_config
+    git = provenance.git_state(described)
     package = stage.config.__module__.partition(".")[0]
     try:
         digests = provenance.source_digests(described, *bases_of(described), package=package)
@@ -218,6 +218,7 @@ def _run_cell(
             measured = _measured(stage, config, RunEnvironment(device, cache, artifacts), arguments.track)
         producer["finished"] = utc_now()
         producer["sources"] = provenance.used_sources(digests)
+        measured = dataclasses.replace(measured, inputs=[*measured.inputs, *provenance.code_input()])
         digest = summary_writing.write_measured(path, stage.kind, producer, measured)
     except _Interrupted as interrupted:
         failed(str(interrupted))

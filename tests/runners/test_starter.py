@@ -144,3 +144,38 @@ def test_each_sae_s_digest_is_printed_beside_its_path(saes, model, tmp_path):
     subject = json.loads(gatekit(tmp_path, "digest", model, *saes).stdout)
     lines = gatekit(tmp_path, "digest", *saes).stdout.splitlines()
     assert lines == [f"{entry['sha256']}  {path}" for entry, path in zip(subject["checkpoints"], saes, strict=True)]
+
+
+def git(folder: Path, *words: str) -> None:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+
+def test_evidence_made_in_another_repository_is_fresh_there_until_its_configuration_changes(saes, model, tmp_path):
+    git(tmp_path, "init", "-q", "-b", "main", ".")
+    (tmp_path / "README.md").write_text("# lab\n")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "begin")
+    git(tmp_path, "checkout", "-qb", "saes")
+    assert gatekit(tmp_path, "init", "--saes", *saes, "--model", model).returncode == 0
+    shared = tmp_path / "measure" / "saes.yaml"
+    shared.write_text(shared.read_text().replace("65536", "1200").replace("4096", "400").replace("128", "16"))
+    recipe = tmp_path / "measure" / "random_model.yaml"
+    recipe.write_text(recipe.read_text().replace("256", "4").replace("512", "64"))
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "a policy")
+    cache = ("--cache", tmp_path.parent / "cache_elsewhere")
+    measured = gatekit(tmp_path, "run", "random_model", "--config", recipe, "--out", "evidence", *cache)
+    assert measured.returncode == 0, measured.stderr
+    producer = json.loads((tmp_path / "evidence" / "random_model.json").read_text())["producer"]
+    assert [source["path"] for source in producer["sources"]] == ["measure/random_model.yaml", "measure/saes.yaml"]
+    assert producer["git"]["dirty"] is False
+    assert "gatekit-sae" in producer["packages"]
+    assert [entry["name"] for entry in producer["inputs"]].count("code:gatekit-runners") == 1
+    assert gatekit(tmp_path, "stale").returncode == 0
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "evidence")
+    proposed = gatekit(tmp_path, "pr", "--base", "main")
+    assert proposed.returncode == 0, proposed.stdout
+    shared.write_text(shared.read_text().replace("400", "401"))
+    assert gatekit(tmp_path, "stale").returncode == 3
