@@ -8,9 +8,10 @@ by one rule, and measured apart.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
-from runners.arrays import Flags, Floats
+if TYPE_CHECKING:
+    from runners.arrays import Flags, Floats
 
 EXTREME_NORM = 10
 """Rows over so many times the median norm are extreme: the multiple that dictionary_learning filters by. Other tokens
@@ -28,6 +29,8 @@ def extreme_rows(rows: Floats) -> Flags:
     Args:
         rows: (rows, d) or (rows, layers, d); of several layers a row is extreme where it is so at one of them.
     """
+    import numpy as np  # here, because a plan needs the rule alone
+
     norms = [_norms(rows[start : start + _ROWS_PER_CHUNK]) for start in range(0, len(rows), _ROWS_PER_CHUNK)]
     if not norms:
         return np.zeros(0, dtype=bool)
@@ -44,5 +47,7 @@ def ordinary(rows: Floats) -> Floats:
 
 def _norms(rows: Floats) -> Floats:
     """Return (rows, layers) float64."""
+    import numpy as np
+
     norms: Floats = np.sqrt(np.square(rows.astype(np.float64)).sum(axis=-1))
     return norms.reshape(len(rows), -1)
