@@ -57,7 +57,9 @@ def pairs() -> StoryPairs:
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done, folder):
     summary = read_summary(str(folder / "out" / "cebench.json"))
     assert summary.status == "ok"
-    assert set(summary.measurements) == set(INSTALLED.measures("cebench"))
+    # CE-Bench's own files state these means without their pairs; what we measure has every pair.
+    imported = {"contrastive_mean", "independence_mean", "interpretability_mean"}
+    assert set(summary.measurements) == set(INSTALLED.measures("cebench")) - imported
     assert summary.protocol.baseline_subject.model_name.endswith("+reinitialised-0")
 
 

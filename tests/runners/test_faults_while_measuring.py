@@ -195,7 +195,7 @@ def opened_once(corpus: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> It
     """Spare every case the seconds that reading texts and loading the model take."""
     few = dataclasses.replace(corpus, texts=corpus.texts[:400])
     monkeypatch.setattr(trained_saes, "read_corpus", lambda _: few)
-    monkeypatch.setattr(trained_saes, "load", lambda *_: minilm)
+    monkeypatch.setattr(trained_saes, "load", lambda *_, **__: minilm)
     # What is remembered of the last opening must not reach other tests, nor theirs these.
     trained_saes._opened.cache_clear()
     yield
