@@ -2,8 +2,9 @@ r"""LaTeX: markers are macros whose last argument is typeset.
 
     \gateclaim{ID}{...}    \gatevalue{FILE}{MEASURE}{STATISTIC}{FORMAT}{-0.0513}    \gateliteral{95\,\%}
 
-A document defines them, for instance `\newcommand{\gatevalue}[5]{#5}`; such a definition is not a use. What follows an
-unescaped % is a comment, and what stands in `\verb` or a verbatim, listing or comment environment binds nothing.
+A document defines them as `\newcommand{\gatevalue}[5]{#5}` does, in no other way; such a definition is not a use. What
+TeX makes of a text cannot be known without running it: commands that change how it reads on are refused. What follows
+an unescaped % is a comment, and what stands in `\verb` or a verbatim, listing or comment environment binds nothing.
 """
 
 from __future__ import annotations
@@ -34,6 +35,16 @@ _DEFINES = re.compile(
     r"\\(?:(?:re)?newcommand|providecommand|DeclareRobustCommand|(?:New|Renew|Provide|Declare)DocumentCommand"
     r"|[egx]?def|let)\*?[ \t]*\{?[ \t]*\Z"
 )
+_UNSAFE = re.compile(
+    r"\\(?:catcode|csname|scantokens|endinput|lowercase|uppercase|lccode|uccode|active|input|include|subfile|import"
+    r"|newif|if(?!f(?![A-Za-z@]))[A-Za-z@]*|else|fi|everypar|everymath)(?![A-Za-z@])|\^\^"
+)
+"""Commands after which text is not what it looks like, is typeset nowhere, or comes from elsewhere."""
+# A digit or point that only braces, dollars or thin space part from a bound number, and the like behind one.
+_NUMBER_BEFORE = re.compile(r"[0-9.,](?:\{\}|[{}$]|\\[!/,])*\Z|-(?:\{\}|[{}$])*\Z")
+_NUMBER_BEHIND = re.compile(
+    r"(?:\{\}|[{}$]|\\[!/,])*(?:[.,]?[0-9])|(?:[\s{}$~]|\\[,;:! ])*(?:\\%|\\times|\\cdot|\^|[eE][-+]?[0-9])"
+)
 _DEFINITION_WINDOW = 60
 """Characters before a macro in which the command that defines it would stand."""
 
@@ -52,6 +63,8 @@ class _LatexReader:
         self.markers: list[Marker] = []
         self.hidden: list[Span] = []
         self.errors: list[GatekitError] = []
+        self.defined: set[str] = set()
+        """Our macros that the document has defined so far."""
         self.open: list[MarkerKind | None] = []
         """Per open brace: the marker whose typeset argument it starts, or None for a brace of any other kind."""
 
@@ -69,7 +82,42 @@ class _LatexReader:
                 kind = self.open.pop()
                 if kind is not None:
                     self.markers.append(Marker(kind, False, (), found.span(), 0))
+        self.refuse_unsafe()
         return self.reading()
+
+    def refuse_unsafe(self) -> None:
+        """Refuse what changes how TeX reads the rest, in a document that has markers: no reader of text can follow."""
+        if not self.markers and not self.defined:
+            return
+        hidden = iter([*sorted(self.hidden), (len(self.text), len(self.text))])
+        start, end = next(hidden)
+        for found in _UNSAFE.finditer(self.text):
+            while end <= found.start():
+                start, end = next(hidden)
+            if found.start() < start:
+                message = f"{found[0]} changes what TeX makes of the text, so that its markers cannot be checked"
+                remedy = "keep it out of documents that bind claims or numbers"
+                self.errors.append(self.source.refusal("unsafe", message, found.start(), remedy))
+        for marker in self.markers:
+            before = self.text[max(0, marker.span[0] - _DEFINITION_WINDOW) : marker.span[0]]
+            behind = self.text[marker.span[1] : marker.span[1] + _DEFINITION_WINDOW]
+            touches = _NUMBER_BEFORE.search(before) if marker.opens else _NUMBER_BEHIND.match(behind)
+            if marker.kind == "value" and touches:
+                message = "the bound number is shown together with what stands next to it"
+                self.errors.append(self.source.refusal("glued", message, marker.span[0], "leave a space"))
+
+    def definition(self, name: str, start: int, end: int) -> int:
+        """Accept the one definition that typesets the last argument, once; refuse every other."""
+        count = MACROS[name][1] + 1
+        wanted = re.compile(rf"\\newcommand\{{\\{name}\}}\[{count}\]\{{#{count}\}}")
+        first = self.text.rfind("\\newcommand", max(0, start - _DEFINITION_WINDOW), start)
+        if name in self.defined or first < 0 or not (found := wanted.match(self.text, first)) or found.end() < end:
+            message = f"\\{name} is defined otherwise than to show its last argument, or twice"
+            remedy = f"write \\newcommand{{\\{name}}}[{count}]{{#{count}}} once"
+            self.errors.append(self.source.refusal("macro", message, start, remedy))
+            return end
+        self.defined.add(name)
+        return found.end()
 
     def reading(self) -> Reading:
         """Return the text between markers, and what is hidden, as pieces."""
@@ -100,7 +148,9 @@ class _LatexReader:
         name, end = found[0][1:].rstrip("*"), found.end()
         if name in MACROS:
             before = self.text[max(0, found.start() - _DEFINITION_WINDOW) : found.start()]
-            return end if _DEFINES.search(before) else self.marker(name, found.start(), end)
+            if _DEFINES.search(before):
+                return self.definition(name, found.start(), end)
+            return self.marker(name, found.start(), end)
         if name in ("verb", "lstinline"):
             delimiter = self.text[end : end + 1]
             closing = self.text.find(delimiter, end + 1) if delimiter.strip() else -1

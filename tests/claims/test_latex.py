@@ -70,14 +70,69 @@ def test_a_printed_number_is_read_without_what_surrounds_it(printed: str, read: 
         rf"\begin{{lstlisting}}{R2}\end{{lstlisting}}",
         rf"\begin{{comment}}{R2}\end{{comment}}",
         rf"\end{{document}} {R2}",
-        r"\newcommand{\gatevalue}[5]{#5} \renewcommand\gatevalue[5]{#5} \def\gateclaim#1#2{#2}",
-        r"\NewDocumentCommand{\gatevalue}{mmmmm}{#5}",
-        r"\NewDocumentCommand\gatevalue{mmmmm}{#5}",
+        r"\newcommand{\gatevalue}[5]{#5} \newcommand{\gateclaim}[2]{#2} \newcommand{\gateliteral}[1]{#1}",
     ],
 )
 def test_comments_definitions_and_verbatim_text_bind_nothing(text: str) -> None:
     document = paper(text)
     assert (document.values, document.errors) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\newcommand{\gatevalue}[5]{+0.9900}",
+        r"\newcommand{\gatevalue}[5]{#4}",
+        r"\newcommand{\gatevalue}[5]{#5} \newcommand{\gatevalue}[5]{#5}",
+        r"\newcommand{\gatevalue}[5]{#5} \renewcommand{\gatevalue}[5]{0.9}",
+        r"\renewcommand\gatevalue[5]{#5}",
+        r"\providecommand{\gatevalue}[5]{0.9}",
+        r"\def\gateclaim#1#2{#2}",
+        r"\let\gatevalue\x",
+        r"\global\let\gatevalue=\x",
+        r"\NewDocumentCommand{\gatevalue}{mmmmm}{#5}",
+        r"\DeclareRobustCommand\gateliteral[1]{9}",
+    ],
+)
+def test_our_macros_are_defined_to_show_their_last_argument_and_once(text: str) -> None:
+    assert "claims.macro" in [error.error_id for error in paper(f"{text}\n{R2}\n").errors]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\catcode`\%=12",
+        r"\expandafter\def\csname gatevalue\endcsname#1#2#3#4#5{0.9}",
+        r"\iffalse",
+        r"\ifx\a\b",
+        r"\fi",
+        r"\endinput",
+        r"\input{values}",
+        r"\include{values}",
+        r"\scantokens{x}",
+        r"\lowercase{x}",
+        r"\^^67x",
+        r"\newif\ifx",
+    ],
+)
+def test_what_changes_how_tex_reads_on_is_refused_beside_markers(text: str) -> None:
+    assert "claims.unsafe" in [error.error_id for error in paper(f"{text}\n{R2}\n").errors]
+    assert paper(f"% {text}\n{R2}\n\\verb|{text}|\n").errors == ()
+    assert paper(f"{text}\n").errors == ()
+
+
+@pytest.mark.parametrize(
+    "text", [f"9{R2}", f"9{{}}{R2}", f"$9${R2}", rf"9\!{R2}", f"{R2}e-3", f"{R2}{{}}9", rf"{R2}\%", rf"{R2}$\times 10$"]
+)
+def test_a_bound_number_that_touches_another_is_an_error(text: str) -> None:
+    assert "claims.glued" in [error.error_id for error in paper(text).errors]
+
+
+@pytest.mark.parametrize(
+    "text", [rf"$a \iff b$ {R2}", rf"\textbf{{{R2}}}", f"~{R2}, ({R2}).", f"9 {R2} 9", f"{R2} & {R2}"]
+)
+def test_their_near_twins_pass(text: str) -> None:
+    assert paper(text).errors == ()
 
 
 @pytest.mark.parametrize("text", [rf"5\% {R2}", f"%\n{R2}", R2.replace("}{", "}\n {"), R2.replace("}{", "}% x\n{")])
