@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 
 import rich_click as click
 
+from gatekit.cli.import_ import file_of
 from gatekit.errors import UsageError
+from gatekit.evidence.model_digest import CONFIG, model_sha256
 from gatekit.report import inert
 
 GROUP = "gatekit.saes"
 """Entry point group of what reads SAEs, which needs torch."""
+
+_MODEL = "a model's folder has a config.json that names its architecture"
 
 
 @click.command("digest")
@@ -25,33 +30,37 @@ GROUP = "gatekit.saes"
 def command(paths: tuple[str, ...], name: str | None, hook: str | None, format_name: str) -> None:
     """Print the digest of a model's folder, or of SAEs; of both, the subject that a summary is about.
 
-    With one PATH, or several that are all SAEs, a line each: the digest and the path. A model's folder first and its
+    With models alone or SAEs alone, a line for each PATH: the digest and the path. A model's folder first and its
     SAEs after it, one a seed (PATH, or SEED=PATH), make a subject as JSON, for `gatekit import --subject`:
     `gatekit digest MODEL SAE... > subject.json`.
     """
+    for path in paths:
+        if not os.path.lexists(file_of(path)):
+            raise UsageError(f"no file or folder at '{file_of(path)}'")
     first, *others = paths
-    if _is_model(first):
-        from gatekit.evidence.model_digest import model_sha256
-
-        digest = model_sha256(first)
-        if not others:
-            click.echo(f"{digest}  {inert.terminal(first)}")
-            return
-        model = {"name": name or Path(first).resolve().name, "digest": digest}
-        click.echo(json.dumps(_facts(others, format_name, hook) | {"model": model}, indent=2, sort_keys=True))
+    if name is not None and not _is_model(first):
+        raise UsageError(f"--name is of a model, and '{first}' is no folder of one", _MODEL)
+    if not _is_model(first) or all(map(_is_model, others)):
+        # One at a time: they may be of several kinds, and a line belongs to its own path.
+        for path in paths:
+            click.echo(f"{_digest(path, format_name, hook)}  {inert.terminal(path)}")
         return
-    if name is not None:
-        raise UsageError(
-            f"--name is of a model, and '{first}' is no folder of one", "a model's folder has a config.json"
-        )
-    found = _facts(paths, format_name, hook or "")
-    for entry, path in zip(found["checkpoints"], paths, strict=True):
-        click.echo(f"{entry['sha256']}  {inert.terminal(path)}")
+    second = next((path for path in others if _is_model(path)), None)
+    if second is not None:
+        raise UsageError(f"'{second}' is a model's folder too", "a subject is one model and its SAEs")
+    model = {"name": name or Path(first).resolve().name, "digest": model_sha256(first)}
+    click.echo(json.dumps(_facts(others, format_name, hook) | {"model": model}, indent=2, sort_keys=True))
+
+
+def _digest(path: str, format_name: str, hook: str | None) -> str:
+    if _is_model(path):
+        return model_sha256(path)
+    digest: str = _facts([path], format_name, hook or "")["checkpoints"][0]["sha256"]
+    return digest
 
 
 def _is_model(path: str) -> bool:
     """Say whether a folder is that of a language model: its config.json names an architecture of transformers."""
-    from gatekit.evidence.model_digest import CONFIG
     from gatekit.evidence.strict_json import read_json
 
     place = Path(path) / CONFIG
@@ -72,6 +81,7 @@ def _facts(paths: Sequence[str], format_name: str, hook: str | None) -> dict[str
     from gatekit.runner_command import INSTALL
 
     if find_spec("torch") is None:
-        raise UsageError("SAEs are read with torch, which is not installed", INSTALL)
+        missing = f"'{paths[0]}' is no model's folder, and SAEs are read with torch, which is not installed"
+        raise UsageError(missing, f"{_MODEL}; for SAEs {INSTALL}")
     facts: dict[str, Any] = load(find(GROUP, "reader of SAEs", "facts"), INSTALL)(paths, format_name, hook)
     return facts

@@ -86,7 +86,7 @@ def command(
     from gatekit.evidence.adapters import OBSERVED_WITH_SUBJECT, ImportOptions, import_summaries, load_adapter
 
     load_adapter(name)  # a misspelt name is the first thing to hear of
-    for path in (*map(_file_of, files), *context, *sources, *subjects, *filter(None, (datasets,))):
+    for path in (*map(file_of, files), *context, *sources, *subjects, *filter(None, (datasets,))):
         if not os.path.lexists(path):
             raise UsageError(f"no file at '{path}'")
     options = ImportOptions(
@@ -139,7 +139,7 @@ def write_and_list(summaries: Mapping[str, bytes], out: str) -> None:
         )
 
 
-def _file_of(argument: str) -> str:
+def file_of(argument: str) -> str:
     """Return the path in `SEED=FILE`, or the argument itself where a file has that name."""
     _label, equals, path = argument.partition("=")
     return path if equals and path and not os.path.lexists(argument) else argument

@@ -49,11 +49,11 @@ def _subject(subject: Mapping[str, Any], seeds: Sequence[int]) -> Iterator[str]:
     known = {entry["seed"]: entry.get("sha256") for entry in subject.get("checkpoints", ())}
     yield "checkpoints:"
     if not known and not seeds:
-        yield "  - {seed: 0, file: null}  # one line per seed: the path of its weights, or sha256: in place of file:"
+        yield "  - {seed: 0, file: null}  # a line per seed: its weights; or sha256: as `gatekit digest SAE` prints it"
     for seed in sorted({*known, *seeds}):
         digest = known.get(seed)
         if digest is None:
-            yield f"  - {{seed: {seed}, file: null}}  # the path of its weights, or sha256: in place of file:"
+            yield f"  - {{seed: {seed}, file: null}}  # its weights; or sha256: as `gatekit digest SAE` prints it"
         else:
             yield f"  - {{seed: {seed}, sha256: {digest}}}"
 

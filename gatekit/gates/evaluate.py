@@ -7,7 +7,7 @@ observations are honest, that the thresholds are wise, or anything about measure
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gatekit import __version__
@@ -154,13 +154,31 @@ def _two_digests(subjects: Sequence[Subject]) -> str | None:
     for subject in subjects:
         digests.setdefault(subject.model_name, set()).add(subject.model_digest)
     name = next((name for name, found in digests.items() if len(found) > 1), None)
-    if name is None:
+    if name is not None:
+        shown = " and ".join(sorted("none" if digest is None else digest[:12] for digest in digests[name]))
+        return (
+            f"the model '{name}' has the digests {shown}: if it is one model, take the digest that `gatekit digest "
+            "FOLDER` prints for all of its evidence"
+        )
+    return _two_checkpoints(subjects)
+
+
+def _two_checkpoints(subjects: Sequence[Subject]) -> str | None:
+    """Return what is to be done where subjects that agree in all else give one seed's SAE two digests."""
+    first = subjects[0]
+    alike = replace(first, checkpoints=(), digest="")
+    if any(replace(other, checkpoints=(), digest="") != alike for other in subjects):
         return None
-    shown = " and ".join(sorted("none" if digest is None else digest[:12] for digest in digests[name]))
-    return (
-        f"the model '{name}' has the digests {shown}: if it is one model, take the digest that `gatekit digest FOLDER` "
-        "prints for all of its evidence"
-    )
+    seeds = [{one.seed: one.sha256 for one in subject.checkpoints} for subject in subjects]
+    for seed in sorted(set(seeds[0]).intersection(*seeds[1:])):
+        found = sorted({checkpoints[seed][:12] for checkpoints in seeds})
+        if len(found) > 1:
+            return (
+                f"seed {seed} of {first.model_name} has the checkpoints {' and '.join(found)}: if it is one SAE, take "
+                "the sha256 that `gatekit digest SAE` prints for all of its evidence; else name one subject under "
+                "`subject:` in the policy"
+            )
+    return None
 
 
 def _subject_words(subjects: Sequence[Subject]) -> str | None:

@@ -163,6 +163,21 @@ def test_two_subjects_are_inconclusive_until_the_policy_names_one() -> None:
     assert outcomes(verdict(named, evidence)) == {"g": "pass"}
 
 
+def test_one_sae_under_two_digests_is_told_with_the_command_that_names_it() -> None:
+    other = builders.subject()
+    other["checkpoints"][2]["sha256"] = "0" * 64
+    evidence = {
+        "a.json": builders.summary("random_model", {"r2": R2}),
+        "b.json": builders.summary("ood", {"auc_drop": [0.01] * 15}, of=other),
+    }
+    judged = verdict(f"{GATE % 0.5}\no: {{from: ood, measure: auc_drop, at_most: 0.1}}", evidence)
+    assert judged.code == 3
+    (said,) = {gate.result.reason for policy in judged.policies for gate in policy.gates}
+    seed = other["checkpoints"][2]["seed"]
+    assert f"seed {seed} of {other['model']['name']} has the checkpoints 000000000000 and " in said
+    assert "take the sha256 that `gatekit digest SAE` prints" in said
+
+
 def test_gates_on_different_subjects_do_not_add_up_to_a_pass() -> None:
     # D18: the control was measured on one model, the candidate is another.
     evidence = {

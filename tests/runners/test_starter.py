@@ -179,3 +179,24 @@ def test_evidence_made_in_another_repository_is_fresh_there_until_its_configurat
     assert proposed.returncode == 0, proposed.stdout
     shared.write_text(shared.read_text().replace("400", "401"))
     assert gatekit(tmp_path, "stale").returncode == 3
+
+
+def test_a_digest_stands_beside_its_own_path_whatever_the_order_of_seeds(saes, tmp_path):
+    in_order = gatekit(tmp_path, "digest", *saes[:2]).stdout.split()
+    turned = gatekit(tmp_path, "digest", f"7={saes[0]}", f"2={saes[1]}").stdout.split()
+    assert turned == [in_order[0], f"7={saes[0]}", in_order[2], f"2={saes[1]}"]
+
+
+def test_the_subject_that_digest_prints_is_read_by_the_builder_and_new_summary(saes, model, tmp_path):
+    (tmp_path / "subject.json").write_text(gatekit(tmp_path, "digest", model, *saes).stdout)
+    rows = "".join(f"{seed},0.8\n" for seed in range(len(saes)))
+    (tmp_path / "results.csv").write_text(f"seed,r2\n{rows}")
+    skeleton = gatekit(tmp_path, "new", "subject", "random_model", "--csv", "results.csv", "--subject", "subject.json")
+    filled = skeleton.stdout.replace("rows: null", "rows: 100").replace(
+        "finished: null", 'finished: "2026-03-01T11:30:00Z"'
+    )
+    (tmp_path / "subject.yaml").write_text(filled)
+    made = gatekit(tmp_path, "new", "summary", "random_model", "--csv", "results.csv", "--subject", "subject.yaml")
+    assert made.returncode == 0, made.stderr
+    (summary,) = (tmp_path / "evidence").iterdir()
+    assert json.loads(summary.read_text())["subject"] == json.loads((tmp_path / "subject.json").read_text())
