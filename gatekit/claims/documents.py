@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from gatekit.claims import latex, markdown
+from gatekit.claims import latex, markdown, quarto
 from gatekit.claims.bindings import ClaimBlock, ValueBinding, assemble
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.model import Registry
@@ -53,7 +53,7 @@ def parse_document(data: bytes, name: str) -> ClaimsDocument:
 
     Args:
         data: its bytes: UTF-8 without a byte order mark, with any line ends.
-        name: its path; `.tex` is LaTeX, anything else Markdown.
+        name: its path; `.tex` is LaTeX, `.qmd` Quarto, anything else Markdown.
 
     Raises:
         GatekitError: `document.size`, `document.brackets`, `document.bom`, `document.encoding` or
@@ -61,7 +61,7 @@ def parse_document(data: bytes, name: str) -> ClaimsDocument:
     """
     source = DocumentText(name, _decoded(data, name))
     is_latex = name.endswith(".tex")
-    reader = latex if is_latex else markdown
+    reader = latex if is_latex else quarto if name.endswith(quarto.SUFFIX) else markdown
     reading = reader.read(source)
     bindings = assemble(source, reading, reader.SYNTAX)
     errors = sorted([*reading.errors, *bindings.errors], key=lambda e: _order(e.location))

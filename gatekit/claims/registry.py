@@ -18,7 +18,7 @@ CLAIM_KEYS = ("id", "sentence", "status", "policy", "gates", "evidence")
 STATUSES: tuple[Status, ...] = ("supported", "not_supported", "pending")
 LEVELS: tuple[Level, ...] = ("off", "warn", "error")
 CLAIM_ID = r"[a-z][a-z0-9-]{0,63}"
-SUFFIXES = (".md", ".markdown", ".tex")
+SUFFIXES = (".md", ".markdown", ".qmd", ".tex")
 LONGEST_SENTENCE = 1000
 DEFAULT_LEVEL: Level = "warn"
 """Of both scans: they judge prose by patterns, so a registry must ask for them to block."""

@@ -1,0 +1,44 @@
+"""Quarto documents are Markdown, without what runs or comes from elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from claims.registered import README, value
+
+from gatekit.claims import ClaimsDocument, parse_document, scan_numbers
+
+R2 = value("evidence/a.json r2 estimate .2f", "0.83")
+
+
+def quarto(text: str) -> ClaimsDocument:
+    return parse_document(text.encode(), "report.qmd")
+
+
+def test_a_quarto_document_binds_what_markdown_binds() -> None:
+    text = f"---\ntitle: Seeds\n---\n\n{README}\n```{{python}}\nprint(0.62)\n```\n"
+    document = quarto(text)
+    assert document.errors == ()
+    assert [value.printed for value in document.values] == ["+0.2100", "0.83"]
+    assert scan_numbers(document) == []
+    assert [stray.text for stray in scan_numbers(quarto("It is 0.62.\n"))] == ["0.62"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{< include other.qmd >}}\n",
+        "{{% x %}}\n",
+        "It is `r 0.5 + 0.4`.\n",
+        "It is `{python} best`.\n",
+        "```{=html}\n<b>0.9</b>\n```\n",
+        "::: {.content-hidden}\n0.83\n:::\n",
+        '::: {.content-visible when-format="html"}\n0.9\n:::\n',
+    ],
+)
+def test_what_is_not_in_the_document_is_refused(text: str) -> None:
+    assert "claims.quarto" in [error.error_id for error in quarto(f"{text}\n{R2}\n").errors]
+
+
+@pytest.mark.parametrize("text", ["::: {.callout-note}\n0.83\n:::\n", "`rate` and `python_x`\n", "{{x}}\n"])
+def test_their_near_twins_are_read(text: str) -> None:
+    assert quarto(f"{text}\n\n{R2}\n").errors == ()
