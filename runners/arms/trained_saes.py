@@ -41,7 +41,14 @@ if TYPE_CHECKING:
     from runners.subjects.layered_store import LayeredStore
 
 
-_TOKENS_PER_TEXT = ("subject.max_tokens_per_text", "core.context", "probing.max_tokens", "shift.max_tokens")
+_TOKENS_PER_TEXT = (
+    "subject.max_tokens_per_text",
+    "core.context",
+    "probing.max_tokens",
+    "shift.max_tokens",
+    "scr.max_tokens",
+    "tpp.max_tokens",
+)
 """Keys of configurations that set how many tokens of a text the model reads."""
 SUBJECT_HOOK = "subject.hook"
 """Key of the hook in every configuration."""

@@ -135,7 +135,7 @@ def score_removal(
         GatekitError: `dataset.no_tokens`.
     """
     found = []
-    with _as_saebench(), torch.random.fork_rng(devices=[]):
+    with as_saebench(), torch.random.fork_rng(devices=[]):
         from sae_bench.evals.scr_and_tpp import main as upstream
         from sae_bench.evals.sparse_probing import probe_training
         from sae_bench.sae_bench_utils import activation_collection, dataset_info
@@ -238,7 +238,7 @@ def _pair(
                     raise config_error(
                         plan, (f"datasets[{at}].pairs", f"{words}_rows"), message, error_id="dataset.too_small"
                     )
-        with _known_to_saebench(dataset.name, pair, others), _as_saebench():
+        with _known_to_saebench(dataset.name, pair, others), as_saebench():
             from sae_bench.evals.scr_and_tpp.dataset_creation import get_spurious_corr_data
 
             sides.append(get_spurious_corr_data(_frame(rows), pair, others, dataset.name, quarter, plan.seed))
@@ -265,7 +265,7 @@ def _classes(plan: RemovalPlan, at: int, dataset: AttributedTextsPlan, texts: At
         if dataset.other is not None and len(others) != 2:
             message = f"column '{dataset.other}' has {len(others)} values; classes are balanced over two"
             raise config_error(plan, f"datasets[{at}].other", message, error_id="dataset.attribute")
-        with _known_to_saebench(dataset.name, wanted, tuple(others)), _as_saebench():
+        with _known_to_saebench(dataset.name, wanted, tuple(others)), as_saebench():
             from sae_bench.sae_bench_utils import dataset_utils
 
             if dataset.other is None:
@@ -310,7 +310,7 @@ def _known_to_saebench(name: str, values: Sequence[str], others: Sequence[str]) 
 
 
 @contextlib.contextmanager
-def _as_saebench() -> Iterator[None]:
+def as_saebench() -> Iterator[None]:
     """Run SAEBench's functions without what they print and draw, and leave torch's switches as they were."""
     gradients = torch.is_grad_enabled()
     said = io.StringIO()

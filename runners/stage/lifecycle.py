@@ -74,8 +74,8 @@ class Stage:
     cells: Callable[[Any], Sequence[tuple[str, Any]]] = one_cell
     """configuration -> (folder name, configuration) of every summary: a sweep writes one for each of its subjects."""
     parts: Callable[[Any], Sequence[tuple[str, Stage, Any]]] | None = None
-    """configuration -> (folder name, stage, configuration) of every summary, for a runner that runs several stages;
-    it measures nothing itself."""
+    """configuration -> (folder name, stage, configuration) of every summary, for a runner that runs several stages,
+    itself among them or not."""
     judged: Callable[[str], bool] = lambda _: True
     """folder name -> whether `--policy` judges this summary; those that only serve a search claim nothing."""
     resolved: Callable[[Any], Any] = lambda config: config
@@ -158,7 +158,7 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
         return _complain(error)
     code = ExitCode.PASS
     # Artifacts need a folder of their own in the shared cache, and where there may be several cells.
-    several = arguments.artifacts is None or stage.parts is not None or stage.cells is not one_cell
+    several = arguments.artifacts is None or len(cells) > 1 or stage.cells is not one_cell
     for cell in cells:
         ended = _run_cell(cell, [stage.kind, *argv], arguments, git, digests, several)
         if ended > 128:

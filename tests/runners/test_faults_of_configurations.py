@@ -107,6 +107,10 @@ FAULTS = {
         ([("[100_news_fake, 113_movie_sent]", "[all, 113_movie_sent]")], "[all", "'all' stands alone"),
         ([("split: distinct", "split: sae-probes")], "120", "'rows' and 'test_fraction' must be null"),
     ],
+    "saebench_absorption": [
+        ([("most_latents: 3", "most_latents: 300")], "300,", "a probe of 300 latents exceeds d_sae="),
+        ([("seed: 1, most", "template: 'a word', seed: 1, most")], "'a word'", "text behind it"),
+    ],
     "saebench_scr": [
         ([("latents: 10", "latents: 1000")], "1000", "1000 latents are ablated of d_sae="),
         ([('pairs: [["1", "0"]]', 'pairs: [["1", "1"]]')], '[["1"', "each of two different values"),

@@ -159,6 +159,7 @@ def of_saebench(kind: str, place: Path, tiny: Any, tokenizer: Any, folder: Path)
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["scr", "tpp"])
 def test_every_score_is_that_of_saebench_s_own_evaluation(
     kind, plan, score, places, tiny_models, tiny_loaded, tmp_path
@@ -177,6 +178,7 @@ def test_every_score_is_that_of_saebench_s_own_evaluation(
     assert moved
 
 
+@pytest.mark.slow
 def test_padding_counts_as_saebench_has_it_and_does_not_where_it_is_ignored(plan, score):
     longer = replace(plan, max_tokens=TOKENS + 16)
     ignored, still_ignored = (score(replace(each, padding="ignored"), "tpp") for each in (plan, longer))
@@ -185,6 +187,7 @@ def test_padding_counts_as_saebench_has_it_and_does_not_where_it_is_ignored(plan
     assert score(plan, "tpp")[0].accuracies != score(longer, "tpp")[0].accuracies
 
 
+@pytest.mark.slow
 def test_an_sae_scores_the_same_alone_and_behind_another(plan, score, saes):
     together = score(plan, "scr")
     alone = score(plan, "scr", saes[1:])

@@ -72,7 +72,8 @@ OWN = {
     "transcoder": TRANSCODER,
     "candidates": CONTROLS + TRANSCODER + SHIFT + PROBING + BASELINE + STORIES,
 }
-"""Runner -> the block that it has beside the shared fields; known_circuit makes a model of its own."""
+"""Runner -> the block that it has beside the shared fields; known_circuit makes a model of its own, and the tests of
+saebench_absorption one with room for its prompts."""
 
 QUICK = [("llama", name) for name in OWN] + [("gpt2", "random_model"), ("gpt2", "saebench")]
 CASES = [
@@ -159,9 +160,9 @@ def test_a_stage_measures_the_same_at_modules_without_transformer_lens(tiny_mode
         assert ours == pytest.approx(theirs, abs=5e-3)
 
 
-def test_every_stage_but_the_one_with_its_own_model_is_among_them():
+def test_every_stage_is_among_them_but_those_with_a_model_of_their_own():
     names = {path.parent.name for path in (Path(stage_of("ood").smoke_config).parents[1]).glob("*/smoke.yaml")}
-    assert set(OWN) == names - {"known_circuit"}
+    assert set(OWN) == names - {"known_circuit", "saebench_absorption"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -171,3 +172,14 @@ def test_saebench_s_core_is_measured_of_every_seed(run, family):
         columns = summary["measurements"][measure]["columns"]
         assert columns["seed"] == [0, 1, 2]
         assert all(0 < value <= 1 for value in columns["candidate"])
+
+
+def test_saebench_with_blocks_of_scr_and_tpp_writes_a_summary_of_each_about_one_subject(
+    tiny_models, tmp_path, shared_cache
+):
+    text = configuration(tiny_models["llama"].folder, "saebench") + OWN["saebench_scr"] + OWN["saebench_tpp"]
+    assert run_stage(stage_of("saebench"), arguments(tmp_path, text, cache=str(shared_cache))) == 0
+    found = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")}
+    assert set(found) == {"saebench", "saebench_scr", "saebench_tpp"}
+    assert len({json.dumps(summary["subject"], sort_keys=True) for summary in found.values()}) == 1
+    assert not {"scr", "tpp"} & set(found["saebench"]["producer"]["config"])

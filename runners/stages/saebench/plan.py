@@ -13,20 +13,23 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from runners.benchmarks.absorption_plan import AbsorptionPlan
+from runners.benchmarks.removal_plan import RemovalPlan
 from runners.benchmarks.saebench_plan import CorePlan, ProbingPlan, check_probing, core_settings, probing_settings
-from runners.config import Bounds
+from runners.config import ABSENT_WHERE_NONE, Bounds, read_config
 from runners.places import config_error, derived, note, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.lifecycle import RunEnvironment, Stage, run_stage
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
+    needs_network,
     reads_one_hook,
     shown_name,
     shrink_saes,
@@ -35,6 +38,9 @@ from runners.stage.sae_subject import (
     without_paths,
 )
 from runners.stage.selection import SelectionPlan, selection_json
+from runners.stages.saebench_absorption import plan as saebench_absorption
+from runners.stages.saebench_scr import plan as saebench_scr
+from runners.stages.saebench_tpp import plan as saebench_tpp
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.summary_writing import Json, RunResult
 
@@ -77,11 +83,38 @@ class SaebenchConfig:
     core: CorePlan | None = None
     """SAEBench's `core` on the held-out text; a model without a causal language-model head says so and goes without."""
     selection: SelectionPlan | None = None
+    scr: RemovalPlan | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """The runner `saebench_scr` on the same SAEs, with a summary of its own."""
+    tpp: RemovalPlan | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """The runner `saebench_tpp`, likewise."""
+    absorption: AbsorptionPlan | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """The runner `saebench_absorption`, likewise."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Run from a command line (without the runner's name) and return the exit code."""
     return run_stage(STAGE, argv)
+
+
+MORE = {"scr": saebench_scr.STAGE, "tpp": saebench_tpp.STAGE, "absorption": saebench_absorption.STAGE}
+"""Block of a configuration -> the runner that measures it."""
+
+
+def parts(config: SaebenchConfig) -> Sequence[tuple[str, Stage, Any]]:
+    """Return folder, stage and configuration of every summary: this runner's own, and one for each further block."""
+    own = config if not _blocks(config) else derived(config, **dict.fromkeys(MORE))
+    return [("", STAGE, own), *(("", MORE[name], block) for name, block in _blocks(config).items())]
+
+
+def _blocks(config: SaebenchConfig) -> dict[str, Any]:
+    """Return the configurations of the further runners that are asked for."""
+    found = {}
+    for name, stage in MORE.items():
+        if getattr(config, name) is not None:
+            shared = [member.name for member in fields(stage.config)]
+            made = stage.config(**{key: getattr(config, key) for key in shared})
+            found[name] = taking(made, config, *shared)
+    return found
 
 
 def check(config: SaebenchConfig) -> None:
@@ -111,6 +144,8 @@ def check(config: SaebenchConfig) -> None:
             not reads_one_hook(config),
         ),
     )
+    for name, block in _blocks(config).items():
+        MORE[name].check(block)
 
 
 def resolved(config: SaebenchConfig) -> SaebenchConfig:
@@ -142,7 +177,16 @@ def resolved(config: SaebenchConfig) -> SaebenchConfig:
 
 def shrink(config: SaebenchConfig, small: SaebenchConfig) -> SaebenchConfig:
     """Return the configuration's subject and baseline at the smoke configuration's size; SAEs from files stay."""
-    return taking(shrink_saes(config, small), small, "probing", "core")
+    smaller = {
+        name: getattr(MORE[name].shrink(block, read_config(MORE[name].smoke_config, MORE[name].config)), name)
+        for name, block in _blocks(config).items()
+    }
+    return derived(taking(shrink_saes(config, small), small, "probing", "core"), **smaller)
+
+
+def network(config: SaebenchConfig) -> bool:
+    """Say whether anything is fetched by name."""
+    return needs_network(config) or any(MORE[name].needs_network(block) for name, block in _blocks(config).items())
 
 
 def recorded(config: SaebenchConfig) -> Json:
@@ -198,5 +242,7 @@ STAGE = sae_stage(
     check=check,
     shrink=shrink,
     recorded=recorded,
+    network=network,
     resolved=resolved,
+    parts=parts,
 )
