@@ -97,6 +97,8 @@ def tracking(service: Service, folder: Path, project: str, name: str) -> Iterato
             yield _WandbTracker(run)
         finally:
             run.finish()
+            # Another process writes the log; only when it has ended is the file whole.
+            wandb.teardown()
         return
     writer = _imported("torch.utils.tensorboard", "tensorboard").SummaryWriter(str(folder / name))
     try:

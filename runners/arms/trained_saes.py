@@ -390,7 +390,7 @@ def train(
     if environment.device.startswith("cuda"):
         moved = {key: value.to(environment.device) for key, value in stack.parameters.items()}
         stack = replace(stack, parameters=moved)
-    checkpoints = tuple(publish(folder, seeds, environment.artifacts / name))
+    checkpoints = tuple(publish(folder, saes, environment.artifacts / name))
     return TrainedSaes(name, inputs, targets, sae, stack, checkpoints)
 
 

@@ -14,6 +14,7 @@ import torch
 from gatekit.errors import Location
 from runners.digests import file_sha256
 from runners.saes.architecture import Architecture, Parameters, describe
+from runners.saes.identity import file_of
 from runners.saes.normalisation import Scale
 from runners.saes.sae import Sae
 from runners.saes.training import SaeStack
@@ -49,17 +50,12 @@ def save_stack(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> li
         folder: made if need be.
         facts: what else the JSON says (model, hook, ...); architecture, training and `seed` are added.
     """
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
     for place, seed in enumerate(stack.seeds):
-        tensors = {name: value[place].cpu().contiguous() for name, value in stack.parameters.items()}
-        tensors["scale"] = torch.tensor(stack.scale, dtype=torch.float64)
-        if stack.target_scale is not None:
-            tensors["target_scale"] = torch.tensor(stack.target_scale, dtype=torch.float64)
+        parameters = {name: value[place] for name, value in stack.parameters.items()}
         path = folder / f"seed_{seed}.safetensors"
-        save_file(tensors, path)
+        path.write_bytes(file_of(stack.architecture, parameters, stack.scale, stack.target_scale))
         digest = file_sha256(path)
         described = {
             **facts,

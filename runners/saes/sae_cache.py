@@ -6,6 +6,8 @@ source of everything that trains; what is found there was made by equal code fro
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -15,9 +17,10 @@ from pathlib import Path
 import torch
 
 from gatekit.errors import GatekitError
-from runners.digests import data_sha256, file_sha256
+from runners.digests import data_sha256
 from runners.saes.architecture import Architecture
 from runners.saes.checkpoint import SavedCheckpoint, load_sae, save_stack
+from runners.saes.identity import file_of
 from runners.saes.making import making
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import Sae
@@ -86,15 +89,25 @@ def stack_of(saes: Mapping[int, Sae], plan: TrainingPlan) -> SaeStack:
     )
 
 
-def publish(folder: Path, seeds: Sequence[int], artifacts: Path) -> list[SavedCheckpoint]:
-    """Put the cached files of these seeds among a run's artifacts and return them there."""
+def publish(folder: Path, saes: Mapping[int, Sae], artifacts: Path) -> list[SavedCheckpoint]:
+    """Put SAEs of the cache among a run's artifacts, each in the file that its digest is of, and return them there.
+
+    Args:
+        folder: of the cache.
+        saes: by seed, as read from there.
+        artifacts: made if need be.
+    """
     artifacts.mkdir(parents=True, exist_ok=True)
     published = []
-    for seed in seeds:
-        for suffix in (".json", ".safetensors"):
-            source, place = folder / f"seed_{seed}{suffix}", artifacts / f"seed_{seed}{suffix}"
-            building = place.with_name(f".{place.name}.{os.getpid()}")
-            shutil.copyfile(source, building)
-            os.replace(building, place)
-        published.append(SavedCheckpoint(seed, place, file_sha256(place), place.stat().st_size))
+    for seed, sae in saes.items():
+        place = artifacts / f"seed_{seed}.safetensors"
+        data = file_of(sae.architecture, sae.parameters, sae.scale, sae.target_scale)
+        digest = hashlib.sha256(data).hexdigest()
+        described = json.loads((folder / f"seed_{seed}.json").read_text(encoding="utf-8")) | {"sha256": digest}
+        text = json.dumps(described, indent=1, sort_keys=True) + "\n"
+        for path, content in ((place.with_suffix(".json"), text.encode("utf-8")), (place, data)):
+            building = path.with_name(f".{path.name}.{os.getpid()}")
+            building.write_bytes(content)
+            os.replace(building, path)
+        published.append(SavedCheckpoint(seed, place, digest, len(data)))
     return published

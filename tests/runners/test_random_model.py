@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from safetensors import safe_open
 from safetensors.numpy import load_file
 from tiny_stage import SAES, arguments
 
@@ -18,6 +18,7 @@ from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
 from runners.saes.checkpoint import load_sae
+from runners.saes.identity import sae_sha256
 from runners.stages.random_model import plan as random_model
 
 pytestmark = [
@@ -109,21 +110,15 @@ def test_artifacts_are_named_by_their_bytes_and_saes_by_all_that_they_compute_wi
         assert entry["sha256"] == hashlib.sha256(digests[entry["uri"]].read_bytes()).hexdigest()
     for arm, subject in (("model", document["subject"]), ("random_model", document["protocol"]["baseline"]["subject"])):
         for checkpoint in subject["checkpoints"]:
-            sae = load_sae(runs / arm / f"seed_{checkpoint['seed']}.safetensors")
-            assert checkpoint["sha256"] == by_hand(sae.parameters, sae.scale)
+            path = runs / arm / f"seed_{checkpoint['seed']}.safetensors"
+            assert checkpoint["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() == sae_sha256(load_sae(path))
 
 
-def by_hand(parameters: dict[str, torch.Tensor], scale: float) -> str:
-    """The digest of a TopK SAE's settings, tensors and scale, written out again."""
-    import hashlib
-
-    tensors = hashlib.sha256()
-    for name in sorted(parameters):
-        value = parameters[name].numpy()
-        tensors.update(f"{name}|torch.float32|{value.shape}\n".encode() + value.tobytes())
-    described = {"architecture": "topk", "auxiliary_k": 16, "d_in": 384, "d_sae": 48, "k": 4}
-    whole = {"architecture": described, "parameters": tensors.hexdigest(), "scale": scale, "target_scale": None}
-    return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def test_the_file_of_an_sae_says_what_its_weights_are_used_for(done):
+    runs = next((done / "cache" / "runs" / "random_model").iterdir())
+    with safe_open(runs / "model" / "seed_0.safetensors", framework="np") as stream:
+        described = json.loads(stream.metadata()["gatekit"])
+    assert described == {"architecture": "topk", "auxiliary_k": 16, "d_in": 384, "d_sae": 48, "k": 4}
 
 
 def test_pw_mcc_follows_from_the_checkpoints_by_another_matching(done, document):
