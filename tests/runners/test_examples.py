@@ -63,3 +63,9 @@ def test_saes_of_a_library_go_through_init_run_check_and_pr(model, tmp_path, lib
     git(lab, "commit", "-qm", "evidence")
     proposed = gatekit(lab, "pr", "--base", "main")
     assert proposed.returncode == 0, proposed.stdout
+
+
+def test_the_page_on_one_s_own_saes_says_what_its_commands_print():
+    page = Path(__file__).parents[2] / "docs" / "your_saes.py"
+    done = subprocess.run([sys.executable, str(page), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -389,3 +389,25 @@ def test_a_known_circuit_is_looked_for_in_saes_from_files(folder, tmp_path):
         np.testing.assert_allclose(column(theirs, measure), column(ours, measure), rtol=1e-6)
     assert theirs["subject"] == ours["subject"]
     assert not [name for name in theirs["measurements"] if name.endswith("_above_untrained")]
+
+
+@pytest.mark.slow
+def test_all_that_a_release_policy_asks_for_is_measured_on_saes_from_files(folder, run, trained, tmp_path):
+    ours = f"{{training: {{{TRAINING}}}}}"
+    blocks = OOD[len(SAES) :] + PROBING + "baseline: {kind: dense_probe}\n"
+    blocks += CEBENCH[len(SAES) :].replace("random_model_seed: 0", f"random_model_seed: 0, random_model: {ours}")
+    text = (
+        GIVEN.replace("held_out_tokens", "train_tokens: 600, held_out_tokens")
+        + blocks
+        + (
+            f"saes: {{seeds: {listed(folder)}}}\n"
+            f"controls: {{gaussian_draws: 1, matched_cosine: 0.7, random_model_seed: 0, random_model: {ours}}}\n"
+            f"transcoder: {{input_hook: blocks.0.hook_resid_pre, gaussian_draws: 1, training: {{{TRAINING}}}}}\n"
+        )
+    )
+    code = run_stage(stage_of("candidates"), arguments(tmp_path, text))
+    assert code == 0
+    written = {path.name: json.loads(path.read_text()) for path in (tmp_path / "out" / "topk").iterdir()}
+    assert set(written) == {f"{kind}.json" for kind in ("random_model", "transcoder", "ood", "saebench", "cebench")}
+    subjects = [document["subject"] for document in written.values()]
+    assert all(subject == trained["subject"] for subject in subjects)
