@@ -46,6 +46,13 @@ BASELINES = {
     "frontier": "dense_probe",
     "scaling": "dense_probe",
     "layer_routing": "matched_sae",
+    "downstream_score": "original_model",
+    "saebench_absorption": "none",
+    "saebench_autointerp": "none",
+    "saebench_ravel": "none",
+    "saebench_scr": "none",
+    "saebench_tpp": "none",
+    "saebench_unlearning": "none",
 }
 
 

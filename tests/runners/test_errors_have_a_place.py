@@ -14,6 +14,7 @@ RUNNERS = Path(__file__).resolve().parents[2] / "runners"
 # What a caller passes in is at fault. The function knows no configuration; whoever calls it for one does so inside
 # `caused_by`, which gives the error the place of the key. `test_faults_while_measuring.py` shows that it arrives.
 PLACED_BY_THE_CALLER = {
+    ("benchmarks", "absorption.py", "runner.positions"): "subject.hook",
     ("benchmarks", "cebench.py", "benchmark.unmatched"): "scoring.baseline",
     ("benchmarks", "saebench.py", "benchmark.leak"): "probing.datasets[i]",
     ("benchmarks", "standing_in.py", "core.hook"): "subject.hook",
