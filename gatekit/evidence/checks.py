@@ -12,6 +12,7 @@ from typing import Any
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.families import check_families
 from gatekit.evidence.source_digest import rule_for
 from gatekit.evidence.summary import KEY_COLUMNS, parse_time, subject_from
 from gatekit.kinds import Kind, MeasureSpec
@@ -35,6 +36,7 @@ def check_document(document: Mapping[str, Any], path: str, kind: Kind) -> None:
     _check_producer(document["producer"], refuse)
     _check_subject(document["subject"], "/subject", refuse)
     _check_protocol(document, refuse)
+    check_families(document, refuse)
     measurements: Mapping[str, Any] = document["measurements"]
     observed = False
     for name, measurement in measurements.items():

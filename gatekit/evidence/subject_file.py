@@ -27,7 +27,7 @@ Place = Callable[[Tokens], Location | None]
 """Keys and indices from the root -> the place in the file, None where there is no file."""
 
 SUBJECT_PARTS = ("model", "hook", "d_model", "architecture", "d_sae", "k", "checkpoints")
-PROTOCOL_PARTS = ("name", "rows", "datasets", "ks", "baseline", "selection", "settings")
+PROTOCOL_PARTS = ("name", "rows", "datasets", "families", "ks", "baseline", "selection", "settings")
 FILE_PARTS = ("schema", *SUBJECT_PARTS, "protocol", "sources", "started", "finished")
 SCHEMA = "gatekit.subject/1"
 

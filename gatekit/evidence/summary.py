@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.families import families_of_column
 from gatekit.evidence.source_digest import By
 from gatekit.kinds import Kind
 
@@ -93,7 +94,8 @@ class Protocol:
     settings: Mapping[str, str | float | bool | None]
     digest: str
     comparable: str
-    """Digest of everything but the seeds and how the subject was selected: two SAEs measured alike share it."""
+    """Digest of everything but the seeds, the families and how the subject was selected: two SAEs measured alike share
+    it."""
     alike: str
     """Digest of what `comparable` covers, without the settings."""
 
@@ -130,6 +132,8 @@ class Measurement:
     """Keys of an unpaired control group, when there is one."""
     baseline_values: tuple[float, ...] | None
     reported: Reported | None
+    families: tuple[str, ...] | None = None
+    """Per observation: the family of its dataset or row; None where the protocol states none for this design."""
 
     @property
     def effects(self) -> tuple[float, ...]:
@@ -208,7 +212,8 @@ def parse_time(text: str) -> datetime:
 
 def _protocol_from(document: Mapping[str, Any]) -> Protocol:
     baseline, selection = document["baseline"], document["selection"]
-    measured = {k: v for k, v in document.items() if k not in ("seeds", "selection", "baseline")}
+    # Families say how far the numbers generalise, and change none of them.
+    measured = {k: v for k, v in document.items() if k not in ("seeds", "selection", "baseline", "families")}
     measured["baseline"] = baseline["kind"]
     without_settings = {k: v for k, v in measured.items() if k != "settings"}
     return Protocol(
@@ -226,7 +231,7 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
     )
 
 
-def _measurement_from(name: str, document: Mapping[str, Any]) -> Measurement:
+def _measurement_from(name: str, document: Mapping[str, Any], protocol: Mapping[str, Any]) -> Measurement:
     design: Design = document["design"]
     columns = document.get("columns")
     group = document.get("baseline_columns")
@@ -259,6 +264,7 @@ def _measurement_from(name: str, document: Mapping[str, Any]) -> Measurement:
         baseline_keys=group_keys,
         baseline_values=group_values,
         reported=None if reported is None else _reported_from(reported),
+        families=families_of_column(protocol, design, [key[-1] for key in keys]),
     )
 
 
@@ -291,7 +297,10 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         reason=document.get("reason"),
         subject=subject_from(document["subject"]),
         protocol=_protocol_from(document["protocol"]),
-        measurements={name: _measurement_from(name, m) for name, m in sorted(document["measurements"].items())},
+        measurements={
+            name: _measurement_from(name, m, document["protocol"])
+            for name, m in sorted(document["measurements"].items())
+        },
         started=parse_time(producer["started"]),
         finished=parse_time(producer["finished"]),
         git_commit=producer["git"]["commit"],

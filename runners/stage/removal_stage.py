@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from gatekit.evidence.dataset_families import dataset_families
 from runners.benchmarks.removal_plan import RemovalPlan, check_removal, removal_settings
 from runners.places import derived, refuse_first
 from runners.stage.lifecycle import RunEnvironment, Stage
@@ -96,6 +97,7 @@ def removal_protocol(
         "seeds": list(config.seeds),
         "rows": plan.test_rows,
         "datasets": list(datasets),
+        **dataset_families([each["name"] for each in datasets]),
         "ks": [plan.latents],
         "baseline": {"kind": "none", "subject": None},
         "selection": selection_json(config.selection),

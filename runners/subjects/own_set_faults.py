@@ -35,6 +35,11 @@ def own_set_faults(key: str, sets: Sequence[OwnLabelledPlan | OwnShiftedPlan]) -
                 (f"{here}.{name}", f"the file's form is told by its name: {', '.join(SUFFIXES)}", not _known(path))
                 for name, path in paths.items()
             ),
+            (
+                f"{here}.family",
+                "a name has letters, digits and _ . - only",
+                each.family is not None and not _NAME.fullmatch(each.family),
+            ),
             (f"{here}.text", "text, label and split are columns of their own", len(set(columns)) < len(columns)),
             (
                 here,

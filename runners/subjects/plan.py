@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -115,6 +116,8 @@ class OwnLabelledPlan:
     split: str | None = None
     """Column that says `train` or `test`; rows that say anything else are left out. Without it the rows are split as
     those of a registered dataset are."""
+    family: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Of which datasets it is a near copy: they count as one random draw. Without it, of none but itself."""
 
 
 @dataclass(frozen=True)
@@ -129,3 +132,15 @@ class OwnShiftedPlan:
     label: str = "label"
     split: str | None = None
     """As of OwnLabelledPlan."""
+    family: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """As of OwnLabelledPlan."""
+
+
+def stated_families(sets: Sequence[OwnLabelledPlan | OwnShiftedPlan] | None, prefix: str = "") -> dict[str, str]:
+    """Return the families that a configuration states of one's own datasets, by what a summary calls these.
+
+    Args:
+        sets: of the configuration.
+        prefix: what a summary writes before their names.
+    """
+    return {f"{prefix}{each.name}": each.family for each in sets or () if each.family is not None}

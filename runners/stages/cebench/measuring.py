@@ -16,6 +16,7 @@ from statistics import fmean
 import torch
 
 from gatekit.errors import GatekitError
+from gatekit.evidence.dataset_families import row_families
 from runners.arms.sae_arms import (
     Side,
     arm_from_disk,
@@ -108,7 +109,10 @@ def measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
     texts = datasets_json(source, any(arm.inputs.training_rows is not None for arm in arms))
     return RunResult(
         subject=candidate.subject,
-        protocol=protocol_of(config, [*texts, dataset], baseline.subject, control),
+        protocol={
+            **protocol_of(config, [*texts, dataset], baseline.subject, control),
+            **row_families([pair.subject for pair in pairs.pairs]),
+        },
         measurements=_measurements(config, ours, theirs),
         inputs=[*inputs_json([arm.inputs for arm in arms]), dataset, *activations],
         artifacts=artifacts_json(arms, environment),

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from gatekit.evidence.dataset_families import dataset_families
 from runners.arms.sparsity_search import SparsityPlan
 from runners.benchmarks.saebench_plan import ProbingPlan, check_probing, probing_settings
 from runners.config import Bounds
@@ -33,7 +34,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.hook_names import HookName
-from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.subjects.plan import SubjectPlan, TextPlan, stated_families
 from runners.summary_writing import Json, RunResult
 
 KIND = "frontier"
@@ -122,6 +123,7 @@ def protocol_of(config: FrontierConfig, datasets: Sequence[Json]) -> Json:
         "seeds": list(config.seeds),
         "rows": config.texts.held_out_tokens,
         "datasets": list(datasets),
+        **dataset_families([each["name"] for each in datasets], stated_families(config.probing.own)),
         "ks": list(config.probing.ks),
         "baseline": {"kind": "dense_probe", "subject": None},
         "selection": selection_json(config.selection),

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from gatekit.evidence.dataset_families import dataset_families
 from runners.config import ABSENT_WHERE_NONE, Bounds
 from runners.places import first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
@@ -34,7 +35,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.own_set_faults import own_set_faults
-from runners.subjects.plan import OwnShiftedPlan, SubjectPlan, TextPlan
+from runners.subjects.plan import OwnShiftedPlan, SubjectPlan, TextPlan, stated_families
 from runners.summary_writing import Json, RunResult
 
 KIND = "ood"
@@ -139,6 +140,7 @@ def protocol_of(config: OodConfig, datasets: Sequence[Json], left_out: Sequence[
         "seeds": list(config.seeds),
         "rows": plan.rows,
         "datasets": list(datasets),
+        **dataset_families([each["name"] for each in datasets], stated_families(plan.own, "own:")),
         "ks": list(plan.ks),
         "baseline": {"kind": "dense_probe", "subject": None},
         "selection": selection_json(config.selection),

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from gatekit.evidence.dataset_families import dataset_families
 from runners.benchmarks.absorption_plan import AbsorptionPlan
 from runners.benchmarks.removal_plan import RemovalPlan
 from runners.benchmarks.saebench_plan import CorePlan, ProbingPlan, check_probing, core_settings, probing_settings
@@ -41,7 +42,7 @@ from runners.stage.selection import SelectionPlan, selection_json
 from runners.stages.saebench_absorption import plan as saebench_absorption
 from runners.stages.saebench_scr import plan as saebench_scr
 from runners.stages.saebench_tpp import plan as saebench_tpp
-from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.subjects.plan import SubjectPlan, TextPlan, stated_families
 from runners.summary_writing import Json, RunResult
 
 KIND = "saebench"
@@ -213,6 +214,7 @@ def protocol_of(
         "seeds": list(config.seeds),
         "rows": config.probing.rows or 0,
         "datasets": list(datasets),
+        **dataset_families([each["name"] for each in datasets], stated_families(config.probing.own)),
         "ks": list(config.probing.ks),
         "baseline": {"kind": config.baseline.kind, "subject": baseline},
         "selection": selection_json(config.selection),

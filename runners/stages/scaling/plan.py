@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Annotated
 
+from gatekit.evidence.dataset_families import dataset_families
 from runners.benchmarks.saebench_plan import ProbingPlan, check_probing, probing_settings
 from runners.config import Bounds
 from runners.places import derived, first_repeat, place_of, refuse_first, taking
@@ -36,7 +37,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.hook_names import HookName
-from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.subjects.plan import SubjectPlan, TextPlan, stated_families
 from runners.summary_writing import Json, RunResult
 
 KIND = "scaling"
@@ -160,6 +161,7 @@ def protocol_of(config: ScalingConfig, datasets: Sequence[Json]) -> Json:
         "seeds": list(config.seeds),
         "rows": config.texts.held_out_tokens,
         "datasets": list(datasets),
+        **dataset_families([each["name"] for each in datasets], stated_families(config.probing.own)),
         "ks": list(config.probing.ks),
         "baseline": {"kind": "dense_probe", "subject": None},
         "selection": selection_json(SelectionPlan(len(places(config)), config.seeds)),

@@ -20,6 +20,7 @@ from gatekit.evidence.adapters.saebench.measured import (
 )
 from gatekit.evidence.adapters.saebench.recorded_sae import recorded_sae
 from gatekit.evidence.adapters.saebench.sources import SeedFile
+from gatekit.evidence.dataset_families import dataset_families
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def probing_result(source: SeedFile, dialect: Dialect, wanted_k: int | None, *, 
             "name": f"saebench.{dialect.kind}",
             "rows": _test_rows(config),
             "datasets": datasets,
+            **dataset_families([dataset["name"] for dataset in datasets]),
             "ks": [k],
             "baseline": {"kind": "dense_probe" if compared else "none", "subject": None},
             "settings": {**_settings(config, dialect), "dataset_sha256_of": "name"},

@@ -17,6 +17,7 @@ from gatekit.evidence.adapters.saebench.measured import not_measured, seed_of, v
 from gatekit.evidence.adapters.saebench.probing import choose_k
 from gatekit.evidence.adapters.saebench.recorded_sae import recorded_sae
 from gatekit.evidence.adapters.saebench.sources import SeedFile
+from gatekit.evidence.dataset_families import dataset_families
 from gatekit.kinds import INSTALLED
 
 READ_ELSEWHERE = frozenset(
@@ -95,6 +96,7 @@ def removal_result(source: SeedFile, dialect: RemovalEval, wanted_k: int | None)
             "name": f"saebench.{dialect.kind}",
             "rows": rows,
             "datasets": [{**dataset, "rows": rows} for dataset in named_datasets(planned)],
+            **dataset_families([field.label() for field in planned]),
             "ks": [k],
             "baseline": {"kind": "none", "subject": None},
             "settings": {**recorded_settings(config, READ_ELSEWHERE), "dataset_sha256_of": "name"},
