@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gatekit.claims.bindings import ClaimBlock, ValueBinding
-from gatekit.claims.checking import CheckResult, ClaimState, Finding, check
+from gatekit.claims.checking import CheckResult, ClaimState, check
 from gatekit.claims.diff import ClaimChange, claim_changes
 from gatekit.claims.documents import (
     ClaimsDocument,
@@ -12,6 +12,7 @@ from gatekit.claims.documents import (
     registered_documents,
     unmatched_patterns,
 )
+from gatekit.claims.finding import Finding
 from gatekit.claims.model import Claim, Registry, RegistryRules
 from gatekit.claims.registry import check_references, parse_registry, read_registry
 from gatekit.claims.rewriting import Rewriting, rewrite

@@ -13,6 +13,7 @@ from datetime import datetime
 from gatekit.claims import markdown
 from gatekit.claims.bindings import ClaimBlock, ValueBinding
 from gatekit.claims.documents import ClaimsDocument
+from gatekit.claims.finding import Finding, from_error
 from gatekit.claims.model import Claim, Registry
 from gatekit.claims.prose import SLOT
 from gatekit.claims.registry import check_references
@@ -31,27 +32,6 @@ from gatekit.gates.verdict import (
     why_not,
 )
 from gatekit.policy import Policy
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is not as it must be."""
-
-    error_id: str
-    message: str
-    location: Location | None
-    remedy: str | None
-    code: ExitCode
-    """What it makes of the whole check; PASS is a warning."""
-    claim: str | None = None
-    """The claim that it is about, where it is about one."""
-    gate: str | None = None
-    """Name of the gate that the claim needs and that does not pass."""
-
-    def __str__(self) -> str:
-        place = f"{self.location}: " if self.location else ""
-        remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}{self.message}{remedy} [{self.error_id}]"
 
 
 @dataclass(frozen=True)
@@ -112,8 +92,8 @@ def check(
         fails, INCONCLUSIVE where evidence is missing, REFUSED where registry, documents or policies are malformed or
         disagree with each other.
     """
-    findings = [_from_error(error) for error in errors]
-    findings += [_from_error(error) for error in check_references(registry, policies)]
+    findings = [from_error(error) for error in errors]
+    findings += [from_error(error) for error in check_references(registry, policies)]
     by_id = {policy.id: policy for policy in policies}
 
     def judge(claim: Claim) -> Verdict | None:
@@ -127,7 +107,7 @@ def check(
     findings += gate_findings
     by_claim = {state.claim.id: state for state in states}
     for document in documents:
-        findings += [_from_error(error) for error in document.errors]
+        findings += [from_error(error) for error in document.errors]
         for block in document.blocks:
             findings += _block(registry, block)
         for binding in document.values:
@@ -145,10 +125,6 @@ def check(
 def registered_words(claim: Claim) -> str:
     """Return a claim's sentence as blocks are compared with it: plain words, `SLOT` for each bound number."""
     return markdown.sentence_words(claim.sentence.replace("{}", SLOT))
-
-
-def _from_error(error: GatekitError, claim: str | None = None) -> Finding:
-    return Finding(error.error_id, error.message, error.location, error.remedy, error.exit_code, claim)
 
 
 def _judged(
@@ -171,7 +147,7 @@ def _judged(
         if key not in judged and (verdict := judge(claim)) is not None:
             judged[key] = {gate.name: gate for gate in verdict.policies[0].gates}
             # Several claims may need one policy: what is wrong with it is said once.
-            findings.update({str(error): _from_error(error) for error in verdict.errors})
+            findings.update({str(error): from_error(error) for error in verdict.errors})
         gates = judged.get(key, {})
         outcomes = tuple((name, gates[name].outcome if name in gates else None) for name in claim.gates)
         subjects = frozenset(s for name in claim.gates if name in gates for s in _subjects(gates[name].result))
@@ -250,7 +226,7 @@ def _number(state: ClaimState | None, binding: ValueBinding, summaries: Mapping[
     try:
         text = shown(binding, summaries).text
     except GatekitError as error:
-        return [_from_error(error, binding.claim)]
+        return [from_error(error, binding.claim)]
     if text == binding.printed:
         return []
     sync = "`gatekit claims sync` writes it"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from gatekit.claims.checking import Finding
 from gatekit.claims.documents import ClaimsDocument
+from gatekit.claims.finding import Finding
 from gatekit.claims.model import Level, RegistryRules
 from gatekit.claims.scanning import Stray, scan_language, scan_numbers
 from gatekit.exit_codes import ExitCode

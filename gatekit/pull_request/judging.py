@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gatekit import __version__
-from gatekit.claims.checking import CheckResult, Finding, check
+from gatekit.claims.checking import CheckResult, check
 from gatekit.claims.diff import ClaimChange, claim_changes
+from gatekit.claims.finding import Finding
 from gatekit.claims.strays import find_strays
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode, worst

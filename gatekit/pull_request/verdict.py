@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatekit.claims.checking import Finding
 from gatekit.claims.diff import ClaimChange
+from gatekit.claims.finding import Finding
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS, Outcome, Verdict

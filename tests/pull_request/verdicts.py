@@ -9,8 +9,8 @@ from pathlib import Path
 
 import repositories
 
-from gatekit.claims.checking import Finding
 from gatekit.claims.diff import ClaimChange
+from gatekit.claims.finding import Finding
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gatekit.claims.checking import Finding
+from gatekit.claims.finding import Finding
 from gatekit.gates.verdict import WORDS
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.report.html_page import cell, code, error_item, heading, items, page, row, sentence, table, text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatekit.claims.checking import Finding
 from gatekit.claims.diff import ClaimChange
+from gatekit.claims.finding import Finding
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Detail

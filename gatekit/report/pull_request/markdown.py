@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gatekit.claims.checking import Finding
+from gatekit.claims.finding import Finding
 from gatekit.gates.verdict import PolicyResult
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.report import inert

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gatekit.claims.checking import Finding
 from gatekit.claims.diff import ClaimChange
+from gatekit.claims.finding import Finding
 from gatekit.gates.verdict import Outcome, PolicyResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change
