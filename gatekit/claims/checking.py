@@ -6,7 +6,7 @@ that a supported claim needs passes. It says nothing about what nobody registere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,16 +17,15 @@ from gatekit.claims.finding import Finding, from_error
 from gatekit.claims.model import Claim, Registry
 from gatekit.claims.prose import SLOT
 from gatekit.claims.registry import check_references
+from gatekit.claims.slots import ContextNumber, Judges, is_foreign, shown_in_sentence
 from gatekit.claims.values import shown
 from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.summary import Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
 from gatekit.gates.verdict import (
-    CombinedResult,
     GateResult,
     Outcome,
-    RuleResult,
     Verdict,
     thresholds_in,
     why_not,
@@ -43,8 +42,8 @@ class ClaimState:
     """Per gate that it needs; None where there is no such gate."""
     places: tuple[Location, ...]
     """Of its blocks."""
-    subjects: frozenset[str]
-    """Digests of the subjects that its gates were judged on; empty where none could be."""
+    gates: Mapping[str, GateResult]
+    """Results of its policy's gates on what it stands on, by name."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,8 @@ class CheckResult:
     numbers: int
     """Bound numbers that were compared with evidence."""
     documents: int
+    context: tuple[ContextNumber, ...]
+    """Numbers in the sentences of claims that no gate judges, each declared so."""
 
     @property
     def code(self) -> ExitCode:
@@ -105,13 +106,24 @@ def check(
 
     states, gate_findings = _judged(registry, documents, summaries, judge, stale or {})
     findings += gate_findings
-    by_claim = {state.claim.id: state for state in states}
+    context: list[ContextNumber] = []
+    judges = {
+        state.claim.id: Judges(
+            state.claim, by_id.get(state.claim.policy), state.gates, summaries, now, stale or {}, signers
+        )
+        for state in states
+    }
     for document in documents:
         findings += [from_error(error) for error in document.errors]
+        numbers = _by_claim(document)
         for block in document.blocks:
             findings += _block(registry, block)
+            if block.claim in judges:
+                found, beside = shown_in_sentence(judges[block.claim], numbers.get(block.claim, []))
+                findings += found
+                context += beside
         for binding in document.values:
-            findings += _number(by_claim.get(binding.claim or ""), binding, summaries)
+            findings += _number(judges.get(binding.claim or ""), binding, summaries)
     for state in states:
         if not state.places:
             message = f"no document holds a block of claim '{state.claim.id}'"
@@ -119,12 +131,22 @@ def check(
             findings.append(
                 Finding("claims.unbound", message, state.claim.location, remedy, ExitCode.REFUSED, state.claim.id)
             )
-    return CheckResult(tuple(states), tuple(findings), sum(len(d.values) for d in documents), len(documents))
+    return CheckResult(
+        tuple(states), tuple(findings), sum(len(d.values) for d in documents), len(documents), tuple(context)
+    )
 
 
 def registered_words(claim: Claim) -> str:
     """Return a claim's sentence as blocks are compared with it: plain words, `SLOT` for each bound number."""
     return markdown.sentence_words(claim.sentence.replace("{}", SLOT))
+
+
+def _by_claim(document: ClaimsDocument) -> dict[str | None, list[ValueBinding]]:
+    """Return the bindings of a document per claim in whose block they stand, in its order."""
+    found: dict[str | None, list[ValueBinding]] = {}
+    for binding in document.values:
+        found.setdefault(binding.claim, []).append(binding)
+    return found
 
 
 def _judged(
@@ -150,8 +172,7 @@ def _judged(
             findings.update({str(error): from_error(error) for error in verdict.errors})
         gates = judged.get(key, {})
         outcomes = tuple((name, gates[name].outcome if name in gates else None) for name in claim.gates)
-        subjects = frozenset(s for name in claim.gates if name in gates for s in _subjects(gates[name].result))
-        states.append(ClaimState(claim, outcomes, tuple(places.get(claim.id, ())), subjects))
+        states.append(ClaimState(claim, outcomes, tuple(places.get(claim.id, ())), gates))
         for finding in [*_evidence(claim, summaries), *_gates(claim, gates, stale)]:
             findings[str(finding)] = finding
     return states, list(findings.values())
@@ -215,14 +236,13 @@ def _block(registry: Registry, block: ClaimBlock) -> list[Finding]:
     return [Finding("claims.sentence", message, block.location, remedy, ExitCode.REFUSED, claim.id)]
 
 
-def _number(state: ClaimState | None, binding: ValueBinding, summaries: Mapping[str, Summary]) -> list[Finding]:
-    """Check one number; `state` is that of the claim in whose block it stands."""
-    if state is not None and _is_foreign(state, binding, summaries):
-        message = f"the number is bound to {binding.file}, on which claim '{state.claim.id}' does not stand"
+def _number(judges: Judges | None, binding: ValueBinding, summaries: Mapping[str, Summary]) -> list[Finding]:
+    """Check one number; `judges` are those of the claim in whose block it stands."""
+    if judges is not None and is_foreign(judges, binding):
+        name = judges.claim.id
+        message = f"the number is bound to {binding.file}, on which claim '{name}' does not stand"
         remedy = "bind it to evidence of the claim, or register the file under the claim's `evidence`"
-        return [
-            Finding("claims.foreign_number", message, binding.marker_location, remedy, ExitCode.REFUSED, state.claim.id)
-        ]
+        return [Finding("claims.foreign_number", message, binding.marker_location, remedy, ExitCode.REFUSED, name)]
     try:
         text = shown(binding, summaries).text
     except GatekitError as error:
@@ -235,22 +255,6 @@ def _number(state: ClaimState | None, binding: ValueBinding, summaries: Mapping[
         return [Finding("claims.empty", message, binding.location, sync, ExitCode.REFUSED, binding.claim)]
     message = f"says {binding.printed}, evidence says {text}"
     return [Finding("claims.number", message, binding.location, sync, ExitCode.BLOCKED, binding.claim)]
-
-
-def _is_foreign(state: ClaimState, binding: ValueBinding, summaries: Mapping[str, Summary]) -> bool:
-    """Whether a number comes from other evidence than its claim names, or, where it names none, another subject."""
-    if state.claim.evidence:
-        return not state.claim.stands_on(binding.file)
-    summary = summaries.get(binding.file)
-    return summary is not None and bool(state.subjects) and summary.subject.digest not in state.subjects
-
-
-def _subjects(result: RuleResult) -> Iterator[str]:
-    if isinstance(result, CombinedResult):
-        for child in result.children:
-            yield from _subjects(child)
-    elif result.evidence is not None:
-        yield result.evidence.subject
 
 
 def _difference(found: str, wanted: str) -> str:

@@ -121,7 +121,20 @@ def _changed(old: Claim, new: Claim) -> list[ClaimChange]:
         note("strengthened", message, new.location, blocking)
     if registered_words(new) != registered_words(old):
         note("sentence_changed", f"'{old.sentence}' becomes '{new.sentence}'", new.location, blocking)
+    if _slots(new) != _slots(old):
+        message = f"its sentence shows {_listed_slots(new)} instead of {_listed_slots(old)}"
+        note("sentence_changed", message, new.location, blocking)
     return changes
+
+
+def _slots(claim: Claim) -> list[tuple[str, bool]] | None:
+    return None if claim.slots is None else [(slot.words, slot.context) for slot in claim.slots]
+
+
+def _listed_slots(claim: Claim) -> str:
+    if claim.slots is None:
+        return "what the documents bind"
+    return "; ".join(slot.words + (" as context" if slot.context else "") for slot in claim.slots)
 
 
 def _listed(gates: Iterable[str]) -> str:

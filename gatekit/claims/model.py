@@ -15,6 +15,28 @@ STRENGTH: dict[Status, int] = {"not_supported": 0, "pending": 1, "supported": 2}
 
 
 @dataclass(frozen=True)
+class Slot:
+    """What one `{}` of a sentence shows, as the registry fixes it."""
+
+    file: str
+    """Path of the summary, relative to the registry."""
+    measure: str
+    statistic: str
+    """As documents write it: `estimate`, `lower@0.99`, `obs[seed=0]`."""
+    format: str | None
+    """As documents write it; None where each document chooses its own."""
+    context: bool
+    """Whether it is shown beside the claim and judged by none of its gates."""
+    location: Location
+
+    @property
+    def words(self) -> str:
+        """FILE MEASURE STATISTIC, and FORMAT where it is fixed, as a binding has them."""
+        parts = [self.file, self.measure, self.statistic, *([self.format] if self.format else [])]
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
 class Claim:
     """One registered sentence and what must hold before it may be called supported."""
 
@@ -28,6 +50,8 @@ class Claim:
     """Names of the gates that it needs, all of them."""
     evidence: tuple[str, ...]
     """Files or folders that it stands on, relative to the registry; none: all evidence of the policy's subject."""
+    slots: tuple[Slot, ...] | None
+    """Per `{}` of the sentence, in its order; None where the registry does not fix them."""
     location: Location
     """Of the id."""
     status_location: Location

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from gatekit.claims.model import Claim, Level, Registry, RegistryRules, Status
+from gatekit.claims.model import Claim, Level, Registry, RegistryRules, Slot, Status
 from gatekit.claims.paths import is_plain
+from gatekit.claims.statistic import StatisticError, parse_format, parse_statistic
 from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.evidence.strict_yaml import Node, YamlDocument, YamlLimits, parse_yaml
@@ -14,7 +15,8 @@ from gatekit.policy import Policy, fields
 
 REGISTRY_KEYS = ("schema", "rules", "claims")
 RULE_KEYS = ("documents", "unregistered_numbers", "claim_language")
-CLAIM_KEYS = ("id", "sentence", "status", "policy", "gates", "evidence")
+CLAIM_KEYS = ("id", "sentence", "status", "policy", "gates", "evidence", "slots")
+SLOT_KEYS = ("file", "measure", "statistic", "format", "context")
 STATUSES: tuple[Status, ...] = ("supported", "not_supported", "pending")
 LEVELS: tuple[Level, ...] = ("off", "warn", "error")
 CLAIM_ID = r"[a-z][a-z0-9-]{0,63}"
@@ -136,12 +138,55 @@ def _claim(document: YamlDocument, node: Node) -> Claim:
         policy=fields.text(document, need("policy"), "policy", r"[a-z][a-z0-9-]{0,63}"),
         gates=gates,
         evidence=evidence,
+        slots=_slots(document, given.get("slots"), sentence),
         location=document.location(need("id")),
         status_location=document.location(need("status")),
         policy_location=document.location(need("policy")),
         gate_locations=gate_locations,
         evidence_locations=evidence_locations,
     )
+
+
+def _slots(document: YamlDocument, node: Node | None, sentence: str) -> tuple[Slot, ...] | None:
+    if node is None:
+        return None
+    slots = tuple(_slot(document, item) for item in fields.sequence(document, node, "slots"))
+    wanted = sentence.count("{}")
+    if len(slots) != wanted:
+        counted = f"{len(slots)} slot{'s' * (len(slots) != 1)}"
+        message = f"the claim has {counted}, and its sentence has {{}} {wanted} time{'s' * (wanted != 1)}"
+        raise fields.refusal(document, node, "slots", message, "list one slot for each {}, in their order")
+    return slots
+
+
+def _slot(document: YamlDocument, node: Node) -> Slot:
+    given = fields.mapping(document, node, "a slot", SLOT_KEYS)
+
+    def need(key: str) -> Node:
+        return fields.required(document, node, given, key, "a slot")
+
+    statistic = _readable(document, need("statistic"), "statistic", parse_statistic)
+    how = _readable(document, given["format"], "format", parse_format) if "format" in given else None
+    return Slot(
+        file=_path(document, need("file"), "file"),
+        measure=fields.text(document, need("measure"), "measure", r"[a-z][a-z0-9_]{0,63}"),
+        statistic=statistic,
+        format=how,
+        context=fields.flag(document, given["context"], "context") if "context" in given else False,
+        location=document.location(node),
+    )
+
+
+def _readable(document: YamlDocument, node: Node, what: str, parse: Callable[[str], object]) -> str:
+    """Return text that a binding could have, as it is written."""
+    text = fields.text(document, node, what, limit=300)
+    try:
+        parse(text)
+    except StatisticError as error:
+        raise fields.refusal(document, node, "slots", str(error), error.remedy) from None
+    if any(character.isspace() for character in text):
+        raise fields.refusal(document, node, "slots", f"the {what} '{text}' has spaces, which no binding can have")
+    return text
 
 
 def _path(document: YamlDocument, node: Node, what: str, suffixes: tuple[str, ...] = ()) -> str:

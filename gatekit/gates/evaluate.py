@@ -112,7 +112,7 @@ def _policy(
     relevant = [s for s in summaries if s.kind in kinds]
     mine = [s for s in relevant if matches(policy.subject, s)]
     # Only evidence that this policy judges must be signed as this policy asks.
-    errors += _unsigned(policy, mine, signers)
+    errors += unsigned(policy, mine, signers)
     # Kept, so that a gate without evidence can say that another subject was measured.
     others = [s for s in relevant if not matches(policy.subject, s)]
     # In the order of paths, so that messages do not depend on the order of arguments.
@@ -187,7 +187,7 @@ def _subject_words(subjects: Sequence[Subject]) -> str | None:
     return subjects[0].words if subjects else None
 
 
-def _unsigned(
+def unsigned(
     policy: Policy, summaries: Sequence[Summary], signers: Mapping[str, frozenset[Signer]]
 ) -> list[GatekitError]:
     """Return an error for every summary that too few distinct keys of the wanted roles have signed."""
