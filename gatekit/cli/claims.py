@@ -98,6 +98,10 @@ def check_command(path: str, evidence: Sequence[str], policies: Sequence[str], n
     checked = _checked(path, evidence, policies, now)
     for finding in sorted(checked.findings, key=lambda f: _order(f.location)):
         _print_finding(finding)
+    for number in checked.context:
+        _print(
+            f"{number.location}: {number.printed} is context: no gate of claim '{number.claim}' judges {number.shows}"
+        )
     counted = (
         f"{_count(len(checked.claims), 'claim')} and {_count(checked.numbers, 'bound number')} "
         f"in {_count(checked.documents, 'document')}"
@@ -225,7 +229,7 @@ def _print_finding(finding: Finding) -> None:
     _print(str(finding), finding.location)
 
 
-def _print(text: str, location: Location | None) -> None:
+def _print(text: str, location: Location | None = None) -> None:
     click.echo(inert.terminal(text, limit=LINE))
     if location is not None and location.source_line is not None:
         click.echo(f"    {inert.terminal(location.source_line.strip())}")

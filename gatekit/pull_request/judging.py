@@ -160,6 +160,7 @@ def judge_pull_request(
         blocking=tuple(blocking),
         advisory=tuple(advisory),
         remarks=remarks,
+        context=checked.context if checked else (),
         judged=judged,
         preview=preview,
         errors=tuple(errors),

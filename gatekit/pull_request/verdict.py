@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gatekit.claims.diff import ClaimChange
 from gatekit.claims.finding import Finding
+from gatekit.claims.slots import ContextNumber
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS, Outcome, Verdict
@@ -93,6 +94,8 @@ class PullRequestVerdict:
     """What is wrong already, without this change."""
     remarks: tuple[Finding, ...]
     """New in this change and worth a look, but the registry's rules do not make it an error."""
+    context: tuple[ContextNumber, ...]
+    """Numbers in the sentences of the result's claims that none of their gates judges."""
     judged: Verdict | None
     """The base's policies on the merge result; None when the base has none."""
     preview: Verdict | None

@@ -11,6 +11,7 @@ import repositories
 
 from gatekit.claims.diff import ClaimChange
 from gatekit.claims.finding import Finding
+from gatekit.claims.slots import ContextNumber
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome
@@ -96,6 +97,7 @@ def hostile(text: str) -> PullRequestVerdict:
         blocking=(finding, replace(finding, error_id="claims.gate_fails")),
         advisory=(finding,),
         remarks=(finding,),
+        context=(ContextNumber(text, text, text, place),),
         judged=replace(gates, policies=(*gates.policies, replace(gates.policies[0], id=text + "2"))),
         preview=gates,
         errors=(GatekitError(f"x.{text}", text, place, text),),

@@ -11,11 +11,13 @@ from gatekit.report.html_page import cell, code, error_item, heading, items, pag
 from gatekit.report.pull_request.wording import (
     ADVISORY,
     ALREADY,
+    CONTEXT,
     PREVIEW,
     WORDS_OF_CLAIMS,
     about,
     approval,
     changed_parts,
+    context_words,
     flip_words,
     footer,
     gates_of,
@@ -42,6 +44,8 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
     yield from _trust(verdict)
     yield from _claims(verdict)
     yield from _section("This change must put right", _findings(verdict.blocking))
+    context = [f"{code(place)}: {sentence(what)}" for place, what in map(context_words, verdict.context)]
+    yield from _section("Context", context, f"<p>{CONTEXT}</p>")
     yield from _section("Worth a look", _findings(verdict.remarks))
     yield from _policies(verdict)
     yield from _evidence(verdict)

@@ -6,6 +6,7 @@ from typing import Any
 
 from gatekit.claims.diff import ClaimChange
 from gatekit.claims.finding import Finding
+from gatekit.claims.slots import ContextNumber
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Detail
@@ -57,6 +58,7 @@ def document(verdict: PullRequestVerdict) -> dict[str, Any]:
         "blocking": list(map(_finding, verdict.blocking)),
         "advisory": list(map(_finding, verdict.advisory)),
         "remarks": list(map(_finding, verdict.remarks)),
+        "context": list(map(_context, verdict.context)),
         "judged": None if verdict.judged is None else json_report.document(verdict.judged),
         "preview": None if verdict.preview is None else json_report.document(verdict.preview),
         "errors": list(map(error_value, verdict.errors)),
@@ -69,6 +71,15 @@ def _flip(flip: Flip) -> dict[str, Any]:
         "gate": text(flip.gate),
         "before": None if flip.before is None else flip.before.value,
         "after": None if flip.after is None else flip.after.value,
+    }
+
+
+def _context(number: ContextNumber) -> dict[str, Any]:
+    return {
+        "claim": text(number.claim),
+        "shows": text(number.shows),
+        "printed": text(number.printed),
+        "location": location_or_null(number.location),
     }
 
 

@@ -15,12 +15,14 @@ from gatekit.report import inert
 from gatekit.report.pull_request.wording import (
     ADVISORY,
     ALREADY,
+    CONTEXT,
     PREVIEW,
     SHOWN,
     WORDS_OF_CLAIMS,
     about,
     approval,
     changed_parts,
+    context_words,
     flip_words,
     footer,
     gates_of,
@@ -58,6 +60,10 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
     if verdict.blocking:
         yield "### This change must put right\n"
         yield from _cut([_finding(finding) for finding in ordered(verdict.blocking)])
+    if verdict.context:
+        yield f"<details><summary>Context: {len(verdict.context)}</summary>\n\n{CONTEXT}\n"
+        yield from _cut([f"- {code(place)}: {sentence(what)}" for place, what in map(context_words, verdict.context)])
+        yield "</details>\n"
     if verdict.remarks:
         yield "### Worth a look\n"
         yield from _cut([_finding(finding) for finding in ordered(verdict.remarks)])

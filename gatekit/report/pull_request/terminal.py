@@ -17,6 +17,7 @@ from gatekit.report.pull_request.wording import (
     about,
     approval,
     changed_parts,
+    context_words,
     flip_words,
     footer,
     gates_of,
@@ -91,6 +92,8 @@ def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, li
         "this change must put right",
         _listed([str(finding) for finding in ordered(verdict.blocking)], width),
     )
+    context = [f"{place}: {what}" for place, what in map(context_words, verdict.context)]
+    yield "context, judged by no gate", _listed(context, width)
     yield "worth a look", _listed([str(finding) for finding in ordered(verdict.remarks)], width)
     yield "policy", _policies(verdict, width)
     evidence = [f"{e.path} {e.change}{f': it {e.reason}' if e.reason else ''}" for e in verdict.evidence]

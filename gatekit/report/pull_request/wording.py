@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from gatekit.claims.diff import ClaimChange
 from gatekit.claims.finding import Finding
+from gatekit.claims.slots import ContextNumber
 from gatekit.gates.verdict import Outcome, PolicyResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change
@@ -135,3 +136,11 @@ def ordered(findings: Sequence[Finding]) -> list[Finding]:
 def left_out(count: int) -> str:
     """Return what stands under a list that was cut."""
     return f"and {count} more, which the JSON report names"
+
+
+CONTEXT = "Shown in the sentences of claims, and judged by none of their gates:"
+
+
+def context_words(number: ContextNumber) -> tuple[str, str]:
+    """Return where a number stands that is shown as context, and what it is of which claim."""
+    return str(number.location), f"{number.printed} of claim '{number.claim}' is {number.shows}"
