@@ -68,6 +68,10 @@ class Observations:
             ObservationError: it is refused, and nothing changes.
         """
         name = self.measure.name
+        ratio = self.measure.ratio_of
+        if ratio is not None:
+            remedy = f"give {ratio.numerator} and {ratio.denominator} instead"
+            raise ObservationError("computed", f"{name} is a ratio of means and never observed", "measure", remedy)
         key = self._key(parts, self._seeds)
         candidate = self._number(value, "value")
         control = None if baseline is None else self._number(baseline, "baseline")

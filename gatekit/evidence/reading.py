@@ -125,4 +125,5 @@ def _observations(measurement: Measurement) -> tuple[object, ...]:
     keys = [tuple(sorted(key)) if measurement.design == "per_seed_pair" else key for key in measurement.keys]
     own = sorted(zip(keys, measurement.candidate, measurement.baseline or measurement.candidate, strict=True))
     control = sorted(zip(measurement.baseline_keys or (), measurement.baseline_values or (), strict=True))
-    return (own, measurement.baseline is None, control, measurement.reported)
+    below = sorted(zip(keys, measurement.denominator or (), strict=False))
+    return (own, measurement.baseline is None, control, measurement.reported, below)

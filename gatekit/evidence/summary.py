@@ -15,7 +15,7 @@ from typing import Any, Literal
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.families import families_of_column
 from gatekit.evidence.source_digest import By
-from gatekit.kinds import Kind
+from gatekit.kinds import Kind, MeasureSpec
 
 Design = Literal["per_seed", "per_seed_pair", "per_seed_dataset", "per_seed_row", "reported"]
 
@@ -134,10 +134,18 @@ class Measurement:
     reported: Reported | None
     families: tuple[str, ...] | None = None
     """Per observation: the family of its dataset or row; None where the protocol states none for this design."""
+    denominator: tuple[float, ...] | None = None
+    """Of a ratio of means: what the mean of `candidate` is divided by the mean of, one per observation."""
 
     @property
     def effects(self) -> tuple[float, ...]:
-        """Per observation: candidate minus paired baseline, or the candidate itself."""
+        """Per observation: candidate minus paired baseline, or the candidate itself; of a ratio its part of the ratio.
+
+        Their mean is the effect of every design: a ratio's candidates are divided by the mean of all denominators.
+        """
+        if self.denominator is not None:
+            below = math.fsum(self.denominator) / len(self.denominator)
+            return tuple(above / below for above in self.candidate)
         if self.baseline is None:
             return self.candidate
         return tuple(c - b for c, b in zip(self.candidate, self.baseline, strict=True))
@@ -282,6 +290,57 @@ def _reported_from(document: Mapping[str, Any]) -> Reported:
     )
 
 
+def with_ratios(kind: Kind, measurements: Mapping[str, Measurement]) -> dict[str, Measurement]:
+    """Return the measurements with every ratio of means that can be computed from them.
+
+    What a file itself says of such a measure counts only where it is another tool's own number: observations of a ratio
+    are ratios of observations, whose mean is another quantity.
+    """
+    found = dict(measurements)
+    for spec in kind.measures:
+        if spec.ratio_of is None:
+            continue
+        given = found.pop(spec.name, None)
+        computed = _ratio(spec, measurements)
+        if computed is not None:
+            found[spec.name] = computed
+        elif given is not None and given.reported is not None:
+            found[spec.name] = given
+    return dict(sorted(found.items()))
+
+
+def _ratio(spec: MeasureSpec, measurements: Mapping[str, Measurement]) -> Measurement | None:
+    parts = spec.ratio_of
+    if parts is None or parts.numerator not in measurements or parts.denominator not in measurements:
+        return None
+    above, below = measurements[parts.numerator], measurements[parts.denominator]
+    column = below.baseline if parts.of_baseline else below.candidate
+    if above.design != spec.design or above.design != below.design or column is None:
+        return None
+    of_key = dict(zip(below.keys, column, strict=True))
+    denominator = tuple(of_key.get(key, math.nan) - parts.less for key in above.keys)
+    # Written so that a key that one of the two lacks, NaN here, is no ratio either. Where the mean is 0 or below there
+    # is nothing of which a share could be meant.
+    if not math.fsum(denominator) > 0.0:
+        return None
+    return Measurement(
+        name=spec.name,
+        unit=spec.unit,
+        direction=spec.direction,
+        low=spec.low,
+        high=spec.high,
+        design=spec.design,
+        keys=above.keys,
+        candidate=above.effects,
+        baseline=None,
+        baseline_keys=None,
+        baseline_values=None,
+        reported=None,
+        families=above.families,
+        denominator=denominator,
+    )
+
+
 def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind) -> Summary:
     """Build a Summary from JSON that passed the schema and `checks.check_document`."""
     producer = document["producer"]
@@ -297,10 +356,13 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         reason=document.get("reason"),
         subject=subject_from(document["subject"]),
         protocol=_protocol_from(document["protocol"]),
-        measurements={
-            name: _measurement_from(name, m, document["protocol"])
-            for name, m in sorted(document["measurements"].items())
-        },
+        measurements=with_ratios(
+            kind,
+            {
+                name: _measurement_from(name, m, document["protocol"])
+                for name, m in sorted(document["measurements"].items())
+            },
+        ),
         started=parse_time(producer["started"]),
         finished=parse_time(producer["finished"]),
         git_commit=producer["git"]["commit"],

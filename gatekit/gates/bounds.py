@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from gatekit.evidence.summary import Measurement, Protocol
 from gatekit.stats import (
     Interval,
@@ -10,6 +13,7 @@ from gatekit.stats import (
     per_seed_pair,
     per_seed_pair_two_groups,
     per_seed_two_groups,
+    ratio_of_means,
     selection_confidence,
 )
 from gatekit.stats import reported as reported_interval
@@ -46,6 +50,13 @@ def interval(measurement: Measurement, confidence: float, generalize_over: tuple
     if measurement.reported is not None:
         r = measurement.reported
         return reported_interval(r.estimate, r.lower, r.upper, r.confidence or confidence, r.n_seeds or 1)
+    if measurement.denominator is not None:
+        plain = replace(measurement, denominator=None)
+
+        def mean_of(values: Sequence[float]) -> Interval:
+            return interval(replace(plain, candidate=tuple(values)), confidence, generalize_over)
+
+        return ratio_of_means(measurement.candidate, measurement.denominator, mean_of)
     effects = measurement.effects
     # A key is a seed, a pair of seeds, or a seed with a dataset or row; of one part, first and second are the same.
     first = [key[0] for key in measurement.keys]

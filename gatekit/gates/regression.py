@@ -46,6 +46,9 @@ def difference_to(head: Measurement, base: Measurement) -> Measurement | None:
     """
     if head.reported or base.reported or head.baseline_keys or base.baseline_keys or head.design != base.design:
         return None
+    # The difference of two ratios of means has four means in it, and none of our bounds.
+    if head.denominator or base.denominator:
+        return None
     # The order within a pair of seeds has no meaning.
     pairs = head.design == "per_seed_pair"
     head_keys = [tuple(sorted(key)) if pairs else key for key in head.keys]

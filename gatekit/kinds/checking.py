@@ -58,6 +58,11 @@ def _of_one(spec: MeasureSpec, kind: Kind) -> Iterator[tuple[str, str, str | Non
     low, high = spec.range
     if not (math.isfinite(low) and math.isfinite(high) and -LARGEST <= low < high <= LARGEST):
         yield "range", f"[{low:g}, {high:g}] is no range: two finite numbers, the smaller one first", None
+    if spec.ratio_of is not None:
+        for part in (spec.ratio_of.numerator, spec.ratio_of.denominator):
+            other = kind.by_name.get(part)
+            if other is None or other.design != spec.design or other.ratio_of is not None:
+                yield "ratio_of", f"'{part}' is no observed measure of this kind and design", None
     if spec.difference_of is None:
         return
     alone = kind.by_name.get(spec.difference_of)

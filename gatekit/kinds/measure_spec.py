@@ -18,6 +18,23 @@ NO_UNIT = "1"
 
 
 @dataclass(frozen=True)
+class RatioOf:
+    """A mean over another mean, both over the same observations of one summary; never a mean of ratios.
+
+    A mean of ratios jumps where one of the divisors comes near 0, and has no mean where one can reach it.
+    """
+
+    numerator: str
+    """The measure whose values stand above."""
+    denominator: str
+    """The measure whose values stand below."""
+    less: float = 0.0
+    """Taken off every value below: 0.5, what chance gives, off an AUC."""
+    of_baseline: bool = False
+    """Whether the denominator's baseline stands below, in place of its candidate."""
+
+
+@dataclass(frozen=True)
 class MeasureSpec:
     """The contract of one measure; a measurement is a set of observations of it."""
 
@@ -39,6 +56,8 @@ class MeasureSpec:
     """What one observation is a share of, so that it can take few values; None where it may be any number."""
     ceiling: Ceiling | None = None
     """What limits one observation by the number of latents, within the range."""
+    ratio_of: RatioOf | None = None
+    """The two measures of the same summary that this one is computed from; a summary holds no observations of it."""
 
     @property
     def low(self) -> float:

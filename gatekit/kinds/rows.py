@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
-from gatekit.kinds.measure_spec import Ceiling, Design, Direction, Lattice, MeasureSpec
+from gatekit.kinds.measure_spec import Ceiling, Design, Direction, Lattice, MeasureSpec, RatioOf
 
 PW_MCC = "PW-MCC (mean signed cosine of Hungarian-matched decoder rows, Song et al. 2505.20254)"
 MMCS = "MMCS (mean over latents of the largest |cosine|, symmetrised; not one-to-one)"
@@ -20,6 +20,7 @@ class More(TypedDict, total=False):
     structural: bool
     lattice: Lattice | None
     ceiling: Ceiling | None
+    ratio_of: RatioOf
 
 
 def row(

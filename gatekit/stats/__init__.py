@@ -6,6 +6,7 @@ from gatekit.stats.noncentral_t import noncentral_t_cdf, noncentrality
 from gatekit.stats.per_seed import per_seed, per_seed_two_groups
 from gatekit.stats.per_seed_pair import per_seed_pair, per_seed_pair_two_groups
 from gatekit.stats.planning import SeedsNeeded, minimum_detectable, power_with, seeds_needed
+from gatekit.stats.ratio import ratio_of_means
 from gatekit.stats.student_t import t_cdf, t_quantile
 from gatekit.stats.worsening import largest_safe_deviation, lower_after_worsening
 
@@ -23,6 +24,7 @@ __all__ = [
     "per_seed_pair_two_groups",
     "per_seed_two_groups",
     "power_with",
+    "ratio_of_means",
     "reported",
     "seeds_needed",
     "selection_confidence",

@@ -10,6 +10,9 @@ deviation, and a score is the largest z:
 | independence | abs(I1 - I2) |
 | interpretability | abs(V1 - V2) + abs(I1 - I2) |
 
+The last is what the released code calls interpretability. What the paper calls so combines scores instead of distances:
+`interpretability_sum` is contrastive plus independence, without the paper's fitted weights and its term for sparsity.
+
 `paper`: I2 is the mean of I1 over the pairs. `upstream_2025_05`: I2 is 0, as it is in the released code of May 2025,
 which adds I2 to itself; independence is then how far the loudest latent stands out. The two are different numbers.
 
@@ -62,6 +65,11 @@ class StoryPairScores:
     interpretability: Floats
     flat: Flags
     """bool: a distance of the pair is the same at every latent; the score of that distance is then 0."""
+
+    @property
+    def interpretability_sum(self) -> Floats:
+        """Contrastive plus independence: the scores are added, where `interpretability` adds the distances."""
+        return self.contrastive + self.independence
 
 
 def ceiling(d_sae: int) -> float:

@@ -20,10 +20,6 @@ from runners.benchmarks.probing import Probe, chosen, dense_probe, sparse_probes
 from runners.subjects.labelled_texts import Split
 from runners.subjects.shifted_texts import ShiftedTexts
 
-LEAST_ADVANTAGE = 0.05
-"""AUC above one half from which a share of it can be lost; below, a hundredth of AUC would be a fifth and more."""
-
-
 @dataclass(frozen=True)
 class ShiftedProbe:
     """One probe, tested twice."""
@@ -40,18 +36,6 @@ class ShiftedProbe:
     def drop(self) -> float:
         """AUC in distribution minus AUC out of it."""
         return self.id_auc - self.ood_auc
-
-
-def relative_drop(probe: ShiftedProbe) -> float:
-    """Return the drop as a share of the advantage over chance that the probe had in distribution.
-
-    A probe whose AUC exceeds one half by no more than `LEAST_ADVANTAGE` has nothing to lose, and a drop of 0 would say
-    that it keeps its quality: all of it counts as lost, and more where the drop over the least advantage is more. So a
-    dataset on which the SAE fails can neither be left out nor pass.
-    """
-    if probe.id_auc <= 0.5 + LEAST_ADVANTAGE:
-        return max(1.0, probe.drop / LEAST_ADVANTAGE)
-    return probe.drop / (probe.id_auc - 0.5)
 
 
 def probe_latents(

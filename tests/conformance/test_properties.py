@@ -19,7 +19,7 @@ NEEDED = {
         *("r2", "l0", "dead_fraction"),
     ),
     "transcoder": ("sae_minus_transcoder",),
-    "ood": ("auc_drop", "relative_drop"),
+    "ood": ("auc_drop", "id_auc"),
     "saebench": ("auc_delta",),
     "cebench": ("interpretability_delta",),
 }

@@ -55,7 +55,7 @@ def evidence(draw: st.DrawFn) -> dict[str, Any]:
             },
         ),
         "b.json": builders.summary(
-            "ood", {"auc_drop": [v / 5 for v in draw(values(15))], "relative_drop": draw(values(15))}
+            "ood", {"auc_drop": [v / 5 for v in draw(values(15))], "id_auc": [0.6 + v / 5 for v in draw(values(15))]}
         ),
         "c.json": builders.summary("saebench", {"auc_delta": (draw(values(15)), [v * 0.9 for v in draw(values(15))])}),
     }

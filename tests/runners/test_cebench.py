@@ -58,7 +58,7 @@ def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done, fo
     summary = read_summary(str(folder / "out" / "cebench.json"))
     assert summary.status == "ok"
     # CE-Bench's own files state these means without their pairs; what we measure has every pair.
-    imported = {"contrastive_mean", "independence_mean", "interpretability_mean"}
+    imported = {f"{score}_mean" for score in (*SCORES, "interpretability_sum")}
     assert set(summary.measurements) == set(INSTALLED.measures("cebench")) - imported
     assert summary.protocol.baseline_subject.model_name.endswith("+reinitialised-0")
 
@@ -76,6 +76,13 @@ def test_normalised_scores_are_shares_of_the_ceiling_on_both_sides(done):
     for side in ("candidate", "baseline"):
         shares = column(done, "interpretability_delta", side) / (47 / 48**0.5)
         assert column(done, "interpretability_normalised_delta", side) == pytest.approx(shares)
+
+
+def test_the_papers_interpretability_adds_scores_where_the_released_codes_adds_distances(done):
+    for side in ("candidate", "baseline"):
+        added = column(done, "contrastive_delta", side) + column(done, "independence_delta", side)
+        assert column(done, "interpretability_sum_delta", side) == pytest.approx(added, rel=1e-6)
+        assert not np.isclose(added, column(done, "interpretability_delta", side)).any()
 
 
 def by_hand(model: LanguageModel, pairs: StoryPairs, checkpoint: Path, formula: str) -> dict[str, np.ndarray]:

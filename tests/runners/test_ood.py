@@ -21,7 +21,7 @@ from gatekit.kinds import INSTALLED
 from runners.arms import trained_saes
 from runners.benchmarks import ood as benchmark
 from runners.benchmarks import probing
-from runners.benchmarks.ood import ShiftedProbe, relative_drop
+from runners.benchmarks.ood import ShiftedProbe
 from runners.config import read_config
 from runners.progress import Silent
 from runners.stages.ood import measuring as ood_measuring
@@ -52,31 +52,20 @@ def probe(id_auc: float, ood_auc: float) -> ShiftedProbe:
     return ShiftedProbe(1, (0,), 0.9, id_auc, ood_auc)
 
 
-@pytest.mark.parametrize(
-    ("id_auc", "ood_auc", "expected"),
-    [
-        (0.9, 0.7, 0.5),  # half of 0.4 is lost
-        (0.9, 0.5, 1.0),
-        (0.9, 0.4, 1.25),  # worse than chance
-        (0.8, 0.95, -0.5),  # the shift helps
-        (0.55, 0.55, 1.0),  # nothing to lose counts as lost
-        (0.5, 0.9, 1.0),  # and no gain makes up for it
-        (0.52, 0.42, 2.0),  # 0.1 over the least advantage
-        (0.3, 0.5, 1.0),
-    ],
-)
-def test_the_relative_drop_is_a_share_of_the_advantage_and_never_small_without_one(id_auc, ood_auc, expected):
-    assert relative_drop(probe(id_auc, ood_auc)) == pytest.approx(expected)
-
-
 def test_the_gate_reads_the_summary_and_finds_every_measure_of_the_kind(done, folder):
     summary = read_summary(str(folder / "out" / "ood.json"))
     assert summary.status == "ok"
     assert set(summary.measurements) == set(INSTALLED.measures("ood"))
 
 
+def test_the_relative_drop_that_the_gate_computes_is_the_mean_drop_over_the_mean_advantage(done, folder):
+    found = read_summary(str(folder / "out" / "ood.json")).measurements["relative_drop"].estimate
+    assert found == pytest.approx(column(done, "auc_drop").mean() / (column(done, "id_auc") - 0.5).mean())
+
+
 def test_every_dataset_is_observed_at_every_seed_and_the_dense_probe_is_the_same_for_all(done):
-    for measure in INSTALLED.measures("ood"):
+    assert not [name for name in done["measurements"] if "relative_drop" in name], "the gate computes what is a ratio"
+    for measure in done["measurements"]:
         columns = done["measurements"][measure]["columns"]
         assert columns["seed"] == [seed for seed in range(5) for _ in NAMES]
         assert columns["dataset"] == NAMES * 5
@@ -90,8 +79,7 @@ def test_a_drop_is_id_minus_ood_on_both_sides_and_capped_at_0(done):
         drop = column(done, "id_auc_delta", side) - column(done, "ood_auc_delta", side)
         assert column(done, "auc_drop_above_baseline", side) == pytest.approx(drop)
     assert np.array_equal(column(done, "auc_drop_above_baseline", "baseline"), column(done, "baseline_auc_drop"))
-    for measure in ("auc_drop", "relative_drop"):
-        assert np.array_equal(column(done, f"{measure}_capped"), column(done, measure).clip(min=0))
+    assert np.array_equal(column(done, "auc_drop_capped"), column(done, "auc_drop").clip(min=0))
     assert (column(done, "auc_drop") < 0).any(), "a cap that is never needed shows nothing"
 
 

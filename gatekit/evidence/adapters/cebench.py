@@ -1,4 +1,4 @@
-"""CE-Bench's own `results.json`: three means over story pairs of one SAE.
+"""CE-Bench's own `results.json`: three means over story pairs of one SAE, and the sum of two of them.
 
 CE-Bench writes no row scores, so a mean is one observation of its seed. It writes neither which version of its formulas
 ran (independence was the loudest latent for a while) nor in which time zone its `date` is: the first stands in the
@@ -26,6 +26,7 @@ METRICS = {
     "independence_mean": "independent_score_mean",
     "interpretability_mean": "interpretability_score_mean",
 }
+SUM = "interpretability_sum_mean"
 NOT_SETTINGS = frozenset(
     {*METRICS.values(), "contrastive_dataset", "sae_release", "sae_id", "total_rows", "sae_config", "date"}
 )
@@ -59,6 +60,9 @@ def _scores(source: SeedFile) -> EvalScores:
     shape = recorded_sae(file, CONFIG)
     ceiling = 10_000.0 if shape.d_sae is None else (shape.d_sae - 1) / shape.d_sae**0.5
     own = {name: _score(file[member], ceiling) for name, member in METRICS.items()}
+    summed = own["contrastive_mean"], own["independence_mean"]
+    # A mean of sums is the sum of the means; the paper's combination is therefore known, though no file states it.
+    own[SUM] = OwnNumber(summed[0].value + summed[1].value, summed[0].at, summed[0].source)
     rows = file["total_rows"].integer(1)
     stories = file.get("contrastive_dataset")
     return EvalScores(

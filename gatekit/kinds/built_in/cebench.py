@@ -18,6 +18,17 @@ def _z_score(name: str, description: str, difference_of: str | None = None) -> M
     )
 
 
+_SUM = "contrastive plus independence, the combination that the paper calls interpretability"
+
+
+def _sum(name: str, description: str, difference_of: str | None = None) -> MeasureSpec:
+    """A sum of two z-scores, so at most twice (d_sae - 1) / sqrt(d_sae)."""
+    return row(
+        *(name, description, "standard deviations", "higher", (0, 20_000), "per_seed_row"),
+        difference_of=difference_of,
+    )
+
+
 def _mean(name: str, of: str) -> MeasureSpec:
     """A mean over pairs that CE-Bench itself wrote, one per SAE; it writes no scores of pairs."""
     return row(
@@ -46,13 +57,24 @@ KIND = Kind(
     measures=(
         _z_score(
             "interpretability_delta",
-            "CE-Bench interpretability score (max z of |V1 - V2| + |I1 - I2|) minus the matched baseline's, per "
-            "seed and row.",
+            "The joint score that CE-Bench's released code calls interpretability (max z of |V1 - V2| + |I1 - I2|), "
+            "minus the matched baseline's, per seed and row. The paper's is interpretability_sum.",
             difference_of="interpretability",
         ),
         _z_score(
             "interpretability",
-            "CE-Bench interpretability score (max z of |V1 - V2| + |I1 - I2|), per seed and row.",
+            "The joint score that CE-Bench's released code calls interpretability (max z of |V1 - V2| + |I1 - I2|), "
+            "per seed and row. The paper's is interpretability_sum.",
+        ),
+        _sum(
+            "interpretability_sum_delta",
+            f"{_SUM[0].upper()}{_SUM[1:]}, minus the matched baseline's, per seed and row.",
+            difference_of="interpretability_sum",
+        ),
+        _sum(
+            "interpretability_sum",
+            f"{_SUM[0].upper()}{_SUM[1:]} (without its fitted weights and without its term for sparsity), per seed and "
+            "row.",
         ),
         _share_of_ceiling(
             "interpretability_normalised_delta",
@@ -81,7 +103,15 @@ KIND = Kind(
             "As independence_delta, each side divided by its own ceiling (F - 1) / sqrt(F).",
             compares=True,
         ),
-        _mean("interpretability_mean", "interpretability"),
+        _mean("interpretability_mean", "interpretability, the joint score of its code"),
+        row(
+            "interpretability_sum_mean",
+            f"Mean over story pairs of {_SUM}: the sum of the two means in CE-Bench's own results.json, per seed.",
+            "standard deviations",
+            "higher",
+            (0, 20_000),
+            "per_seed",
+        ),
         _mean("contrastive_mean", "contrastive"),
         _mean("independence_mean", "independence"),
         row(

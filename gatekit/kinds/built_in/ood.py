@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Unpack
 
 from gatekit.kinds.kind import Kind
-from gatekit.kinds.measure_spec import MeasureSpec
+from gatekit.kinds.measure_spec import MeasureSpec, RatioOf
 from gatekit.kinds.rows import More, probe_score, row
 
 
 def _auc_drop(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
     """What a probe loses when the texts shift."""
     return row(name, description, "AUC", "lower", (-1, 1), "per_seed_dataset", **more)
+
+
+def _relative_drop(name: str, description: str, ratio_of: RatioOf, **more: Unpack[More]) -> MeasureSpec:
+    """A mean drop over a mean advantage."""
+    unit = "fraction of the in-distribution advantage"
+    return row(name, description, unit, "lower", (-1e6, 1e6), "per_seed_dataset", ratio_of=ratio_of, **more)
 
 
 KIND = Kind(
@@ -32,24 +38,17 @@ KIND = Kind(
             "per_seed_dataset",
             structural=True,
         ),
-        row(
+        _relative_drop(
             "relative_drop",
-            "auc_drop divided by the in-distribution advantage over chance (AUC - 0.5), per seed and dataset; where"
-            " that advantage is 0.05 or less there is nothing to keep, and the value is 1, or auc_drop / 0.05 if "
-            "that is more.",
-            "fraction of the in-distribution advantage",
-            "lower",
-            (-1e6, 1e6),
-            "per_seed_dataset",
+            "Mean auc_drop over the mean in-distribution advantage over chance (id_auc - 0.5): what share of the "
+            "advantage is lost. A ratio of means over seeds and datasets: a dataset without an advantage adds nothing "
+            "to divide by.",
+            RatioOf("auc_drop", "id_auc", less=0.5),
         ),
-        row(
+        _relative_drop(
             "relative_drop_capped",
-            "relative_drop, with 0 for every drop below 0.",
-            "fraction of the in-distribution advantage",
-            "lower",
-            (0, 1e6),
-            "per_seed_dataset",
-            structural=True,
+            "As relative_drop, with 0 for every drop below 0.",
+            RatioOf("auc_drop_capped", "id_auc", less=0.5),
         ),
         _auc_drop(
             "auc_drop_above_baseline",
@@ -61,13 +60,10 @@ KIND = Kind(
             "As auc_drop, of the dense baseline: the same for every seed.",
             structural=True,
         ),
-        row(
+        _relative_drop(
             "baseline_relative_drop",
             "As relative_drop, of the dense baseline: the same for every seed.",
-            "fraction of the in-distribution advantage",
-            "lower",
-            (-1e6, 1e6),
-            "per_seed_dataset",
+            RatioOf("baseline_auc_drop", "id_auc_delta", less=0.5, of_baseline=True),
             structural=True,
         ),
         probe_score("id_auc", "AUC", "Test AUC of the SAE probe in distribution, per seed and dataset."),

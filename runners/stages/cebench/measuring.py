@@ -52,7 +52,9 @@ from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import TextStore, store_texts
 from runners.summary_writing import Json, RunResult, measurement
 
-SCORES = ("contrastive", "independence", "interpretability")
+SCORES = ("contrastive", "independence", "interpretability", "interpretability_sum")
+SUMS = ("interpretability_sum",)
+"""Of two z-scores: no share of one latent's ceiling."""
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,8 @@ def _measurements(config: CeBenchConfig, ours: SideScores, theirs: SideScores) -
         mine, other = ([float(v) for each in side.scores for v in getattr(each, name)] for side in (ours, theirs))
         found[name] = measurement(KIND, name, keys, _written(mine))
         found[f"{name}_delta"] = measurement(KIND, f"{name}_delta", keys, _written(mine), _written(other))
+        if name in SUMS:
+            continue
         normalised = (_written([value / highest for value in side]) for side in (mine, other))
         found[f"{name}_normalised_delta"] = measurement(KIND, f"{name}_normalised_delta", keys, *normalised)
     by_seed = {"seed": list(config.seeds)}

@@ -40,8 +40,8 @@ KIND = "cebench"
 
 _MOST_VALUES = 800_000
 """Of all columns of a summary together; the gate reads a million JSON values."""
-_COLUMNS_PER_PAIR = 33
-"""Three scores alone, three differences and three normalised ones, with seed, row and baseline each."""
+_COLUMNS_PER_PAIR = 40
+"""Four scores alone and four differences, three normalised ones, with seed, row and baseline each."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from gatekit.errors import GatekitError
 from runners.arms.sae_arms import Side, candidate_side, known_training_texts
 from runners.arms.trained_saes import Activations, artifacts_json, collect, inputs_json, open_source
-from runners.benchmarks.ood import ShiftedProbe, probe_activations, probe_latents, relative_drop
+from runners.benchmarks.ood import ShiftedProbe, probe_activations, probe_latents
 from runners.benchmarks.saebench import Arm, encoder_key, pooled
 from runners.benchmarks.saebench_cache import remembered, surrounding_key
 from runners.digests import file_sha256
@@ -182,17 +182,13 @@ def _measurements(
     ours = [sparse[name, arm.name] for _, arm, name in cells]
     theirs = [dense[name] for _, _, name in cells]
     drops, their_drops = ([probe.drop for probe in each] for each in (ours, theirs))
-    relative = [relative_drop(probe) for probe in ours]
     inside, their_inside = ([probe.id_auc for probe in each] for each in (ours, theirs))
     outside, their_outside = ([probe.ood_auc for probe in each] for each in (ours, theirs))
     entries: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
         "auc_drop": (drops, None),
         "auc_drop_capped": ([max(0.0, drop) for drop in drops], None),
-        "relative_drop": (relative, None),
-        "relative_drop_capped": ([max(0.0, drop) for drop in relative], None),
         "auc_drop_above_baseline": (drops, their_drops),
         "baseline_auc_drop": (their_drops, None),
-        "baseline_relative_drop": ([relative_drop(probe) for probe in theirs], None),
         "id_auc": (inside, None),
         "id_auc_delta": (inside, their_inside),
         "ood_auc": (outside, None),

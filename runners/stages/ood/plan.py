@@ -155,7 +155,6 @@ def protocol_of(config: OodConfig, datasets: Sequence[Json], left_out: Sequence[
             "probe_seed": plan.seed,
             "dense_penalty": "l2",
             "k_by": "validation AUC inside the rows that are fitted on, the smaller k where equal",
-            "relative_drop": "of AUC - 0.5; where that is 0.05 or less, 1 or the drop over 0.05, whichever is more",
             "capped": "a drop below 0 counts as 0",
             "texts_in_sae_training": 0,
             "texts_in_two_parts": 0,

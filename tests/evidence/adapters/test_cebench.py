@@ -82,6 +82,8 @@ def test_three_means_of_each_seed_are_observations(lab: Path) -> None:
     assert summary.measurements["contrastive_mean"].candidate == (7.5, 8.5, 9.5)
     assert summary.measurements["independence_mean"].candidate == (17.9, 18.9, 19.9)
     assert summary.measurements["interpretability_mean"].candidate == (14.7, 15.7, 16.7)
+    # Contrastive plus independence: the paper's combination, which the file does not state but determines.
+    assert summary.measurements["interpretability_sum_mean"].candidate == pytest.approx((25.4, 27.4, 29.4))
     assert summary.protocol.rows == 520
     assert summary.protocol.datasets == ("GulkoA/contrastive-stories-v3",)
 
