@@ -40,7 +40,9 @@ def ratio_of_means(numerator: Sequence[float], denominator: Sequence[float], bou
         raise GatekitError("stats.length", f"{len(above)} numerators for {len(below)} denominators")
     divisor = mean(below)
     if divisor <= 0.0:
-        raise GatekitError("stats.denominator", f"the mean of what is divided by is {divisor:.4g}, which is not above 0")
+        raise GatekitError(
+            "stats.denominator", f"the mean of what is divided by is {divisor:.4g}, which is not above 0"
+        )
     ratio = mean(above) / divisor
 
     def rest(at: float) -> Interval:

@@ -20,6 +20,7 @@ from runners.benchmarks.probing import Probe, chosen, dense_probe, sparse_probes
 from runners.subjects.labelled_texts import Split
 from runners.subjects.shifted_texts import ShiftedTexts
 
+
 @dataclass(frozen=True)
 class ShiftedProbe:
     """One probe, tested twice."""
