@@ -20,8 +20,8 @@ def ratio_of_means(numerator: Sequence[float], denominator: Sequence[float], bou
     A ratio r is consistent with the observations as long as the mean of numerator - r * denominator may be 0. The upper
     bound is the largest r at which the upper bound of that mean is not below 0, the lower bound mirrors it. So whatever
     the design's bound covers, the ratio's covers: P(upper < true ratio) is P(the mean's upper bound at the true ratio
-    is below its true mean, 0). Student's t over seeds makes it Fieller's interval. No expansion is involved, so it holds
-    where the denominator varies much, and it ends where the denominator may be 0: there no ratio is excluded.
+    is below its true mean, 0). Student's t over seeds makes it Fieller's interval. No expansion is involved, so it
+    holds where the denominator varies much, and it ends where the denominator may be 0: there no ratio is excluded.
 
     Args:
         numerator: one per observation.
