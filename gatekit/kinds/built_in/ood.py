@@ -14,10 +14,11 @@ def _auc_drop(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
     return row(name, description, "AUC", "lower", (-1, 1), "per_seed_dataset", **more)
 
 
-def _relative_drop(name: str, description: str, ratio_of: RatioOf, **more: Unpack[More]) -> MeasureSpec:
+def _relative_drop(name: str, description: str, drop: str, **more: Unpack[More]) -> MeasureSpec:
     """A mean drop over a mean advantage."""
     unit = "fraction of the in-distribution advantage"
-    return row(name, description, unit, "lower", (-1e6, 1e6), "per_seed_dataset", ratio_of=ratio_of, **more)
+    more.setdefault("ratio_of", RatioOf(drop, "id_auc", less=0.5))
+    return row(name, description, unit, "lower", (-1e6, 1e6), "per_seed_dataset", **more)
 
 
 KIND = Kind(
@@ -43,12 +44,12 @@ KIND = Kind(
             "Mean auc_drop over the mean in-distribution advantage over chance (id_auc - 0.5): what share of the "
             "advantage is lost. A ratio of means over seeds and datasets: a dataset without an advantage adds nothing "
             "to divide by.",
-            RatioOf("auc_drop", "id_auc", less=0.5),
+            "auc_drop",
         ),
         _relative_drop(
             "relative_drop_capped",
             "As relative_drop, with 0 for every drop below 0.",
-            RatioOf("auc_drop_capped", "id_auc", less=0.5),
+            "auc_drop_capped",
         ),
         _auc_drop(
             "auc_drop_above_baseline",
@@ -63,7 +64,8 @@ KIND = Kind(
         _relative_drop(
             "baseline_relative_drop",
             "As relative_drop, of the dense baseline: the same for every seed.",
-            RatioOf("baseline_auc_drop", "id_auc_delta", less=0.5, of_baseline=True),
+            "baseline_auc_drop",
+            ratio_of=RatioOf("baseline_auc_drop", "id_auc_delta", less=0.5, of_baseline=True),
             structural=True,
         ),
         probe_score("id_auc", "AUC", "Test AUC of the SAE probe in distribution, per seed and dataset."),
