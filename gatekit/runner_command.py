@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from inspect import getdoc
 from types import ModuleType
@@ -61,6 +61,29 @@ def call_runner(name: str, arguments: Sequence[str]) -> int:
         raise UsageError(f"{plugin.shown} needs {error.name}, which is not installed", INSTALL) from None
     except Exception as error:
         raise _broken(plugin, f"failed: {in_one_line(error)}") from error
+
+
+def configurations(name: str, path: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Return (name of the cell, kind, recorded configuration) of every summary that a runner would write; no torch.
+
+    A runner's module says them by a function `configurations(path)`, or by the method of that name of its `STAGE`.
+
+    Raises:
+        UsageError: there is no such runner, or it does not say them.
+        GatekitError: the configuration is refused.
+    """
+    plugin = find(GROUP, WHAT, name)
+    loaded = load(plugin, INSTALL)
+    described = getattr(loaded, "configurations", None) or getattr(
+        getattr(loaded, "STAGE", None), "configurations", None
+    )
+    if not callable(described):
+        remedy = "name its kind and protocol, or register what one of its summaries says"
+        raise UsageError(f"{plugin.shown} does not say what it would record", remedy)
+    try:
+        return [(str(cell), str(kind), dict(recorded)) for cell, kind, recorded in described(path)]
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{plugin.shown} needs {error.name} to read {path}", INSTALL) from None
 
 
 def listing() -> Iterator[str]:

@@ -24,24 +24,29 @@ ALLOWED = {
     "stats": {"errors"},
     "policy": {"errors", "exit_codes", "kinds", "evidence", "plugins"},
     "repo": {"errors", "exit_codes"},
-    "gates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats"},
-    "claims": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo", "gates"},
-    "candidates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates"},
+    # `policy` for its typed access to YAML, which it shares.
+    "registration": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo"},
+    "gates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "registration"},
+    "claims": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo", "gates", "registration"},
+    "candidates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "registration"},
     "report": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "claims", "pull_request"),
-        "candidates",
+        *("candidates", "registration"),
     },
     "pull_request": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"),
+        "registration",
     },
     "signing": {"errors", "exit_codes", "kinds", "evidence", "policy", "gates"},
     "dossier": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "candidates", "report", "signing"),
+        "registration",
     },
     "github": {"errors", "exit_codes", "kinds", "evidence", "repo", "gates", "report"},
     "cli": {
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
         *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command"),
+        "registration",
     },
 }
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "digest": "gatekit.cli.digest",
     "new": "gatekit.cli.new",
     "plan": "gatekit.cli.plan",
+    "register": "gatekit.cli.register",
     "init": "gatekit.cli.init",
     "run": "gatekit.cli.run",
     "attest": "gatekit.cli.attest",

@@ -119,6 +119,6 @@ def scaffold(folder: Path) -> dict[Path, bytes]:
     templates = files("gatekit") / "templates"
     found = {folder / place: (templates / name).read_bytes() for place, name in TEMPLATES.items()}
     # Beside policies/, kinds/ and claims.yaml, so that an editor completes and checks them without a network.
-    for name in ("policy", "kind", "claims"):
+    for name in ("policy", "kind", "claims", "registration"):
         found[folder / "schemas" / f"{name}.schema.json"] = schema_text(name).encode("utf-8")
     return found

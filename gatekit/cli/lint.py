@@ -16,6 +16,7 @@ from gatekit.evidence.subject_file import is_subject_file, read_subject_file
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.kinds import FOLDER, INSTALLED, Kinds
 from gatekit.policy import lint, thresholds
+from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.report import inert
 
 
@@ -25,15 +26,17 @@ from gatekit.report import inert
 def command(paths: tuple[str, ...], now: str | None) -> int:
     """Check policies without evidence: spelling, ranges, rules that cannot fail, expired waivers.
 
-    PATHS are policy files or folders; default policies/, and kinds/ where there is one. A file in a folder kinds/ is a
-    table of measures of your own, and a subject.yaml is what evidence is about. A path that ends in .json is a summary,
-    and is checked against its schema and against itself. Exit 0 when all are sound, 4 when one is not.
+    PATHS are policy files or folders; default policies/, and kinds/ and registrations/ where there are any. A file in a
+    folder kinds/ is a table of measures of your own, one in registrations/ says what will be measured, and a
+    subject.yaml is what evidence is about. A path that ends in .json is a summary, and is checked against its schema
+    and against itself. Exit 0 when all are sound, 4 when one is not.
     """
     time = the_time(now)
     evidence = [path for path in paths if path.endswith(".json")]
-    tables = [path for path in paths if _is_kind(path)]
+    tables = [path for path in paths if _is_in(FOLDER, path)]
     subjects = [path for path in paths if path not in tables and is_subject_file(path)]
-    policies = [path for path in paths if path not in (*evidence, *tables, *subjects)]
+    announced = [path for path in paths if _is_in(REGISTRATIONS, path)]
+    policies = [path for path in paths if path not in (*evidence, *tables, *subjects, *announced)]
     kinds, errors = _kinds(tables, told=bool(tables) or not paths)
     wanted = policies or (not paths and (os.path.isdir(POLICIES) or not kinds.own))
     # A broken table would make every rule about its measures look wrong too.
@@ -41,6 +44,10 @@ def command(paths: tuple[str, ...], now: str | None) -> int:
         errors += _policies(policies, time, kinds)
     if not errors:
         errors += _summaries(evidence, kinds)
+    if announced or (not paths and os.path.lexists(REGISTRATIONS)):
+        from gatekit.cli.registered import lint_registrations
+
+        errors += lint_registrations(announced or [REGISTRATIONS], kinds)
     errors += _subjects(subjects)
     for error in errors:
         click.echo(inert.terminal(str(error), limit=1000), err=True)
@@ -66,10 +73,10 @@ def _subjects(paths: Sequence[str]) -> list[GatekitError]:
     return errors
 
 
-def _is_kind(path: str) -> bool:
-    """Whether an argument is a table of measures: the folder `kinds`, or a file in it."""
+def _is_in(folder: str, path: str) -> bool:
+    """Whether an argument is the folder `kinds` or `registrations`, or a file in it."""
     parts = PurePath(path).parts
-    return parts[-1:] == (FOLDER,) or (parts[-2:-1] == (FOLDER,) and path.endswith((".yaml", ".yml")))
+    return parts[-1:] == (folder,) or (parts[-2:-1] == (folder,) and path.endswith((".yaml", ".yml")))
 
 
 def _kinds(paths: Sequence[str], told: bool) -> tuple[Kinds, list[GatekitError]]:

@@ -26,6 +26,7 @@ DOCUMENTS = (
     "kind",
     "policy",
     "pull_request",
+    "registration",
     "selection",
     "subject",
     "summary",

@@ -187,6 +187,8 @@ class Summary:
     git_commit: str | None
     git_dirty: bool | None
     device: str
+    config: Mapping[str, Any] = field(repr=False)
+    """What the run was configured with, as its producer states it."""
     sources: Mapping[str, SourceFile] | None
     """Repository files that the measurement depends on, as they were when it started; None when it does not say."""
 
@@ -368,5 +370,6 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         git_commit=producer["git"]["commit"],
         git_dirty=producer["git"]["dirty"],
         device=producer["device"],
+        config=producer["config"],
         sources=sources,
     )

@@ -82,6 +82,19 @@ class Stage:
     """configuration as read -> the same with what other files than its own say; called once the environment is
     prepared, and before `check`."""
 
+    def configurations(self, path: str | Path) -> list[tuple[str, str, Json]]:
+        """Return (folder name, kind, recorded configuration) of every summary that a configuration file would give.
+
+        It is what the summaries' producer will state, which a registration announces before anything is measured.
+
+        Raises:
+            GatekitError: the file is refused.
+        """
+        config = read_stage(Path(path), self)
+        config = self.resolved(config)
+        self.check(config)
+        return [(name, part.kind, part.recorded(cell)) for name, part, cell in _summaries(self, config)]
+
 
 class _Interrupted(Exception):
     def __init__(self, number: int) -> None:
@@ -115,9 +128,16 @@ class _Cell:
     recorded: Json
 
 
+def _summaries(stage: Stage, config: Any) -> Sequence[tuple[str, Stage, Any]]:
+    """Return (folder name, stage, configuration) of every summary to be."""
+    if stage.parts is not None:
+        return stage.parts(config)
+    return [(name, stage, cell) for name, cell in stage.cells(config)]
+
+
 def _cells(stage: Stage, config: Any, out: Path) -> list[_Cell]:
     """Return every summary to be, having made sure that there is a place for it."""
-    parts = [(name, stage, cell) for name, cell in stage.cells(config)] if stage.parts is None else stage.parts(config)
+    parts = _summaries(stage, config)
     for kind in dict.fromkeys(part.kind for _, part, _ in parts):
         summary_writing.check_kind(kind)
     cells = []

@@ -1,0 +1,68 @@
+"""What several commands take from `registrations/`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import rich_click as click
+
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.kinds import Kinds
+from gatekit.registration.model import Registration
+from gatekit.registration.reading import conflicts, read_registration, read_registrations
+from gatekit.report import inert
+
+CLAIMS = "claims.yaml"
+
+
+def lint_registrations(paths: Sequence[str], kinds: Kinds) -> list[GatekitError]:
+    """Print what is sound among files and folders of registrations, and return what is wrong with the others."""
+    found: list[Registration] = []
+    errors: list[GatekitError] = []
+    for path in paths:
+        if os.path.isdir(path):
+            inside, wrong = read_registrations(path, kinds)
+            found += inside
+            errors += wrong
+        elif not os.path.lexists(path):
+            raise UsageError(f"no registration at '{path}'")
+        else:
+            try:
+                found.append(read_registration(path, kinds))
+            except GatekitError as error:
+                errors.append(error)
+    if not errors:
+        errors += conflicts(found)
+    errors += _unknown_claims(found)
+    wrong_paths = {error.location.path for error in errors if error.location is not None}
+    for registration in found:
+        if registration.path not in wrong_paths:
+            looks = f"{len(registration.looks)} look{'s' * (len(registration.looks) != 1)}"
+            click.echo(
+                f"{inert.terminal(registration.path)}: sound: registration '{registration.id}' for claim "
+                f"'{registration.claim}', {len(registration.seeds)} seeds, {looks}"
+            )
+    return errors
+
+
+def _unknown_claims(registrations: Sequence[Registration]) -> list[GatekitError]:
+    """Return an error for every registration of a claim that claims.yaml, where there is one, does not know."""
+    if not registrations or not os.path.isfile(CLAIMS):
+        return []
+    from gatekit.claims.registry import read_registry
+
+    try:
+        known = [claim.id for claim in read_registry(CLAIMS).claims]
+    except GatekitError:
+        return []  # `gatekit claims check` says what is wrong with it
+    return [
+        GatekitError(
+            "registration.unknown_claim",
+            f"{CLAIMS} has no claim '{one.claim}'",
+            Location(one.path, one.location.line, one.location.column, source_line=one.location.source_line),
+            did_you_mean(one.claim, known) or f"claims: {', '.join(known)}",
+        )
+        for one in registrations
+        if one.claim not in known
+    ]

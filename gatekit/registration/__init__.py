@@ -1,0 +1,1 @@
+"""Registrations: what will be measured, on which seeds and at which looks, before it is measured."""
