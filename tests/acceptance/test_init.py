@@ -22,6 +22,7 @@ WRITTEN = {
     "policies/release.yaml",
     "claims.yaml",
     "schemas/claims.schema.json",
+    "schemas/registration.schema.json",
     "schemas/kind.schema.json",
     "schemas/policy.schema.json",
     "evidence/README.md",
@@ -33,7 +34,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_a_fresh_folder_gets_seven_files_a_next_step_and_nothing_else(tmp_path: Path) -> None:
+def test_a_fresh_folder_gets_eight_files_a_next_step_and_nothing_else(tmp_path: Path) -> None:
     done = gatekit("init", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert set(tree(tmp_path)) == WRITTEN
@@ -71,7 +72,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     before = tree(tmp_path)
     done = gatekit("init", cwd=tmp_path)
     assert done.returncode == 0
-    assert done.stdout.count("unchanged") == 7
+    assert done.stdout.count("unchanged") == 8
     assert tree(tmp_path) == before
 
 

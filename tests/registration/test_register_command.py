@@ -24,7 +24,7 @@ def test_a_runners_configuration_is_registered_and_sound(tmp_path: Path) -> None
     assert "look 1 of 3 at 5 seeds: a gate at 0.95 is judged at 0.999313" in done.stdout
     found = read_registration(str(tmp_path / "registrations" / "agree.yaml"))
     assert (found.seeds, found.looks, found.claim) == (tuple(range(15)), (5, 10, 15), "agree")
-    checked = gatekit("lint", cwd=tmp_path)
+    checked = gatekit("lint", "registrations", cwd=tmp_path)
     assert "registrations/agree.yaml: sound: registration 'agree' for claim 'agree', 15 seeds, 3 looks" in (
         checked.stdout + checked.stderr
     )
