@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gatekit.claims.bindings import ClaimBlock, ValueBinding
 from gatekit.claims.checking import CheckResult, ClaimState, check
-from gatekit.claims.diff import ClaimChange, claim_changes
+from gatekit.claims.claim_change import ClaimChange
+from gatekit.claims.diff import claim_changes
 from gatekit.claims.documents import (
     ClaimsDocument,
     parse_document,

@@ -15,7 +15,8 @@ from datetime import datetime
 
 from gatekit import __version__
 from gatekit.claims.checking import CheckResult, check
-from gatekit.claims.diff import ClaimChange, claim_changes
+from gatekit.claims.claim_change import ClaimChange
+from gatekit.claims.diff import claim_changes
 from gatekit.claims.finding import Finding
 from gatekit.claims.strays import find_strays
 from gatekit.errors import GatekitError, Location

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatekit.claims.diff import ClaimChange
+from gatekit.claims.claim_change import ClaimChange
 from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
 from gatekit.errors import GatekitError

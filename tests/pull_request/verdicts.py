@@ -9,7 +9,7 @@ from pathlib import Path
 
 import repositories
 
-from gatekit.claims.diff import ClaimChange
+from gatekit.claims.claim_change import ClaimChange
 from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
 from gatekit.errors import GatekitError, Location

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatekit.claims.diff import ClaimChange
+from gatekit.claims.claim_change import ClaimChange
 from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
 from gatekit.gates.verdict import Outcome
