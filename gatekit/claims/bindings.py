@@ -17,7 +17,7 @@ from gatekit.claims.prose import Piece, glued
 from gatekit.claims.statistic import Format, Statistic, StatisticError, parse_format, parse_statistic
 from gatekit.errors import GatekitError, Location, did_you_mean
 
-MarkerKind = Literal["claim", "value", "literal"]
+MarkerKind = Literal["claim", "value", "literal", "status"]
 Span = tuple[int, int]
 """Offsets into a document's text, in characters, the end excluded."""
 Between = tuple[int, int]
@@ -29,6 +29,7 @@ ARGUMENTS: dict[MarkerKind, tuple[str, ...]] = {
     "claim": ("ID",),
     "value": ("FILE", "MEASURE", "STATISTIC", "FORMAT"),
     "literal": (),
+    "status": (),
 }
 
 
@@ -68,6 +69,17 @@ class ValueBinding:
 
 
 @dataclass(frozen=True)
+class StatusBadge:
+    """What a claim's block says of its status, before the sentence."""
+
+    printed: str
+    """Plain words with single spaces; empty where nothing of it is sure to be shown."""
+    span: Span
+    """Of the text between the markers."""
+    location: Location
+
+
+@dataclass(frozen=True)
 class ClaimBlock:
     """One place where a registered sentence stands."""
 
@@ -77,6 +89,8 @@ class ClaimBlock:
     span: Span
     """Of the text between the markers."""
     location: Location
+    badge: StatusBadge | None = None
+    """None where the block does not say its status."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +143,8 @@ class _Assembly:
         self.bound: list[Between] = []
         self.claimed: list[Between] = []
         self.literals: list[Between] = []
+        self.badges: list[tuple[Between, Span, Marker]] = []
+        """Of the claim that is open: where its status stands."""
         self.errors: list[GatekitError] = []
 
     def refuse(self, error_id: str, message: str, offset: int, remedy: str | None = None) -> None:
@@ -144,13 +160,16 @@ class _Assembly:
             takes = f"takes {' '.join(wanted)}" if wanted else "takes no arguments"
             self.refuse("marker", f"a {marker.kind} {takes}; {len(marker.arguments)} are given", marker.span[0])
             marker = replace(marker, arguments=())
+        if marker.kind == "status" and not self.open:
+            remedy = "put it behind the marker that opens the claim"
+            self.refuse("status", "a status stands outside every claim", marker.span[0], remedy)
         if self.open and (self.open[-1].kind != "claim" or marker.kind == "claim"):
             outer = self.open[-1]
             self.refuse(
                 "nested",
                 f"a {marker.kind} opens inside the {outer.kind} of line {self.place(outer)}",
                 marker.span[0],
-                "only values and literals may stand inside, and only in a claim; is the outer one closed?",
+                "only a status, values and literals may stand inside, and only in a claim; is the outer one closed?",
             )
             if outer.kind == marker.kind:  # most likely the outer one was never closed
                 self.open.pop()
@@ -175,7 +194,9 @@ class _Assembly:
     def pair(self, opened: Marker, closing: Marker) -> None:
         inside = (opened.span[1], closing.span[0])
         between = (opened.piece, closing.piece)
-        if opened.kind == "literal":
+        if opened.kind == "status":
+            self.badges.append((between, inside, opened))
+        elif opened.kind == "literal":
             self.literals.append(between)
             self.literal(opened, between)
         elif opened.kind == "value":
@@ -256,6 +277,7 @@ class _Assembly:
             self.refuse("id", f"'{name}' is not the id of a claim", start)
             return
         first, last = between
+        badge, first = self.badge(first)
         low = bisect.bisect_left(self.bound, (first, 0))
         slots = [(left - first - 1, right - first - 1) for left, right in self.bound[low:] if right < last]
         sentence = self.syntax.words(self.pieces[first + 1 : last], slots)
@@ -267,7 +289,24 @@ class _Assembly:
             message = f"claim '{name}' already has a block in this document, at {first_place.line}:{first_place.column}"
             self.refuse("duplicate", message, start, "bind it once per document")
             return
-        self.blocks[name] = ClaimBlock(name, sentence, inside, self.source.location(start))
+        self.blocks[name] = ClaimBlock(name, sentence, inside, self.source.location(start), badge)
+
+    def badge(self, first: int) -> tuple[StatusBadge | None, int]:
+        """Return the status that stands in the block which opens with this piece, and the piece before its sentence."""
+        badges = [badge for badge in self.badges if badge[0][0] > first]
+        self.badges.clear()
+        if not badges:
+            return None, first
+        (opening, closing), inside, marker = badges[0]
+        start = marker.span[0]
+        for other in badges[1:]:
+            self.refuse("status", "the claim says its status twice", other[2].span[0])
+        if self.syntax.words(self.pieces[first + 1 : opening], ()):
+            self.refuse("status", "the status stands behind words of the claim", start, "put it before the sentence")
+        shown = self.pieces[opening + 1 : closing]
+        is_plain = {piece.kind for piece in shown} <= {"text", "edge"}
+        printed = self.syntax.words(shown, ()) if is_plain else ""
+        return StatusBadge(printed, inside, self.source.location(start)), closing
 
     def refuse_glued(self) -> None:
         for index, touching in glued(self.pieces, self.bound):

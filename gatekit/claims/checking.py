@@ -14,7 +14,7 @@ from gatekit.claims import markdown
 from gatekit.claims.bindings import ClaimBlock, ValueBinding
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.finding import Finding, from_error
-from gatekit.claims.model import Claim, Registry
+from gatekit.claims.model import BADGE, Claim, Registry
 from gatekit.claims.prose import SLOT
 from gatekit.claims.registry import check_references
 from gatekit.claims.slots import ContextNumber, Judges, is_foreign, shown_in_sentence
@@ -228,6 +228,26 @@ def _block(registry: Registry, block: ClaimBlock) -> list[Finding]:
         remedy = did_you_mean(block.claim, [c.id for c in registry.claims]) or f"register it in {registry.path}"
         message = f"claim '{block.claim}' is not registered"
         return [Finding("claims.unknown_claim", message, block.location, remedy, ExitCode.REFUSED, block.claim)]
+    return [*_status(claim, block), *_sentence(claim, block)]
+
+
+def _status(claim: Claim, block: ClaimBlock) -> list[Finding]:
+    """A reader must see that a sentence is not supported; any other status may be left out, but not be told wrongly."""
+    wanted = BADGE[claim.status]
+    if block.badge is None and claim.status == "not_supported":
+        message = f"claim '{claim.id}' is registered as not_supported, and its block does not say so"
+        place = block.location
+    elif block.badge is not None and block.badge.printed != wanted:
+        said = block.badge.printed or "nothing that is sure to be seen"
+        message = f"claim '{claim.id}' is registered as {claim.status}, and its block says '{said}'"
+        place = block.badge.location
+    else:
+        return []
+    remedy = f"`gatekit claims sync` writes '{wanted}' before the sentence"
+    return [Finding("claims.status", message, place, remedy, ExitCode.BLOCKED, claim.id)]
+
+
+def _sentence(claim: Claim, block: ClaimBlock) -> list[Finding]:
     wanted = registered_words(claim)
     if block.sentence == wanted:
         return []

@@ -24,6 +24,7 @@ MACROS: dict[str, tuple[MarkerKind, int]] = {
     "gateclaim": ("claim", 1),
     "gatevalue": ("value", 4),
     "gateliteral": ("literal", 0),
+    "gatestatus": ("status", 0),
 }
 """Kind and number of arguments before the one that is typeset."""
 

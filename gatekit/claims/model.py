@@ -14,6 +14,14 @@ STRENGTH: dict[Status, int] = {"not_supported": 0, "pending": 1, "supported": 2}
 """How much a status asserts: a change to a larger number strengthens the claim."""
 
 
+BADGE: dict[Status, str] = {
+    "not_supported": "Not supported by the evidence:",
+    "pending": "Not yet supported by evidence:",
+    "supported": "Supported by the evidence:",
+}
+"""What a claim's block says of its status, before the sentence."""
+
+
 @dataclass(frozen=True)
 class Slot:
     """What one `{}` of a sentence shows, as the registry fixes it."""

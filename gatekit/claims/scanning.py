@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gatekit.claims.bindings import ClaimBlock
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.prose import HEADING, Prose
 from gatekit.errors import Location
@@ -20,7 +21,7 @@ class Stray:
     """Something in prose that nobody registered."""
 
     kind: str
-    """`number` or `language`."""
+    """`number`, `language`, or `sentence` for language in a registered sentence."""
     text: str
     location: Location
 
@@ -111,6 +112,13 @@ def scan_language(document: ClaimsDocument) -> list[Stray]:
             document.source.location(document.unclaimed.offset(found.start())),
         )
         for found in _LANGUAGE.finditer(text)
+    ]
+
+
+def scan_sentence(block: ClaimBlock) -> list[Stray]:
+    """Return the claim language of a registered sentence, all at the place of its block."""
+    return [
+        Stray("sentence", " ".join(found[0].split()), block.location) for found in _LANGUAGE.finditer(block.sentence)
     ]
 
 

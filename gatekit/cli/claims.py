@@ -135,7 +135,7 @@ def list_command(path: str, evidence: Sequence[str], policies: Sequence[str], no
 @_evidence_option
 @click.option("--dry-run", is_flag=True, help="Write nothing; exit 2 if anything would change.")
 def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
-    """Write the evidence's numbers into the documents, and change nothing else in them.
+    """Write the evidence's numbers and the claims' statuses into the documents, and change nothing else in them.
 
     A document with a malformed marker or a number that the evidence does not hold is left as it is.
     """
@@ -144,21 +144,21 @@ def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
     read = _read(path)
     summaries, errors = _summaries(read.root, evidence, read.kinds)
     problems = [*read.errors, *errors]
-    written = 0
+    written: list[str] = []
     # Evidence that cannot be read or contradicts itself writes no numbers anywhere.
     for document in () if problems else read.documents:
-        result = rewrite(document, summaries)
+        result = rewrite(document, summaries, read.registry)
         problems += result.errors
         for change in result.changes:
-            said = change.binding.printed or "nothing"
-            click.echo(inert.terminal(f"{change.binding.location}: {said} -> {change.text}", limit=LINE))
+            said = change.before or "nothing"
+            click.echo(inert.terminal(f"{change.location}: {said} -> {change.after}", limit=LINE))
         if result.changes and not dry_run:
             write_whole(document.path, result.data)
-        written += len(result.changes)
+        written += [change.what for change in result.changes]
     codes = [_print_error(error) for error in problems]
     if written and dry_run:
         codes.append(ExitCode.BLOCKED)
-    done = f"{_count(written, 'number')} {'would change' if dry_run else 'written'}"
+    done = f"{' and '.join(_counts(written))} {'would change' if dry_run else 'written'}"
     left = "; a document with a problem stays as it was" if problems else ""
     return _verdict(worst([ExitCode.PASS, *codes]), done + left, "sync")
 
@@ -175,7 +175,9 @@ def scan_command(path: str) -> int:
     counts = {"error": 0, "warning": 0}
     for document in read.documents:
         codes += [_print_error(error) for error in document.errors]
-        for finding in sorted(find_strays(read.registry.rules, [document]), key=lambda f: _order(f.location)):
+        for finding in sorted(
+            find_strays(read.registry.rules, [document], read.registry), key=lambda f: _order(f.location)
+        ):
             word = "error" if finding.code is ExitCode.BLOCKED else "warning"
             counts[word] += 1
             _print_finding(replace(finding, message=f"{word}: {finding.message}"))
@@ -235,8 +237,15 @@ def _print(text: str, location: Location | None = None) -> None:
         click.echo(f"    {inert.terminal(location.source_line.strip())}")
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+def _counts(written: Sequence[str]) -> list[str]:
+    statuses = written.count("status")
+    numbers = len(written) - statuses
+    said = [_count(numbers, "number")] if numbers or not statuses else []
+    return said + ([_count(statuses, "status", "statuses")] if statuses else [])
+
+
+def _count(number: int, noun: str, nouns: str | None = None) -> str:
+    return f"{number} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def _verdict(code: ExitCode, text: str, what: str = "claims") -> int:

@@ -275,10 +275,10 @@ def _strays(base: BranchContents, head: BranchContents) -> tuple[list[Finding], 
         return [], []
     same = {document.path: document.text for document in base.documents}
     same = {d.path: d.text for d in head.documents if same.get(d.path) == d.text}
-    before = find_strays(registry.rules, [d for d in base.documents if d.path not in same])
-    found = find_strays(registry.rules, [d for d in head.documents if d.path not in same])
+    before = find_strays(registry.rules, [d for d in base.documents if d.path not in same], base.registry)
+    found = find_strays(registry.rules, [d for d in head.documents if d.path not in same], head.registry)
     known = _known(found, before)
-    untouched = find_strays(registry.rules, [d for d in head.documents if d.path in same])
+    untouched = find_strays(registry.rules, [d for d in head.documents if d.path in same], head.registry)
     new = [finding for finding, old in zip(found, known, strict=True) if not old]
     return new, [*untouched, *(finding for finding, old in zip(found, known, strict=True) if old)]
 

@@ -89,7 +89,54 @@ def test_a_supported_claim_whose_gate_was_not_measured_is_inconclusive() -> None
 @pytest.mark.parametrize("gate", ["perfect", "measured_elsewhere", "good"])
 def test_any_other_status_is_always_allowed(status: str, gate: str) -> None:
     text = REGISTRY.replace("[above, good]", f"[{gate}]").replace("status: supported", f"status: {status}")
-    assert checked(text).code is ExitCode.PASS
+    shown = README.replace("Five **SAEs**", f"{badge(status)} Five **SAEs**")
+    assert check(registry(text), [readme(shown)], [policy()], summaries(), NOW).code is ExitCode.PASS
+
+
+def badge(status: str) -> str:
+    """What tells readers the status of a claim."""
+    words = {"not_supported": "Not supported by the evidence:", "pending": "Not yet supported by evidence:"}
+    return f"**<!-- gatekit:status -->{words[status]}<!-- /gatekit:status -->**"
+
+
+def test_a_claim_that_is_not_supported_says_so_where_it_stands() -> None:
+    text = REGISTRY.replace("status: supported", "status: not_supported")
+    bare = check(registry(text), [readme()], [policy()], summaries(), NOW)
+    assert found(bare) == [("README.md:3:1", "claims.status", 2)]
+    wrong = README.replace("Five **SAEs**", f"{badge('pending')} Five **SAEs**")
+    result = check(registry(text), [readme(wrong)], [policy()], summaries(), NOW)
+    assert found(result) == [("README.md:4:3", "claims.status", 2)]
+    assert "its block says 'Not yet supported by evidence:'" in result.findings[0].message
+
+
+def test_a_supported_claim_may_not_say_that_it_is_not() -> None:
+    wrong = README.replace("Five **SAEs**", f"{badge('not_supported')} Five **SAEs**")
+    result = check(registry(), [readme(wrong)], [policy()], summaries(), NOW)
+    assert [error_id for _, error_id, _ in found(result)] == ["claims.status"]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "~~{}~~ Five",
+        "<span hidden>{}</span> Five",
+        "<!-- {} --> Five",
+        "Five {}",
+        "`{}` Five",
+        "**<!-- gatekit:status -->Not supported by the &#101;vidence:<br><!-- /gatekit:status -->** Five",
+        "**<!-- gatekit:status -->~~Not supported by the evidence:~~<!-- /gatekit:status -->** Five",
+    ],
+)
+def test_a_status_that_a_reader_may_not_see_is_none(shown: str) -> None:
+    text = REGISTRY.replace("status: supported", "status: not_supported")
+    changed = README.replace("Five", shown.format(badge("not_supported")))
+    assert check(registry(text), [readme(changed)], [policy()], summaries(), NOW).code in (2, 4)
+
+
+def test_a_status_outside_a_claim_or_twice_in_it_is_refused() -> None:
+    twice = README.replace("Five", f"{badge('pending')} {badge('pending')} Five")
+    assert "the claim says its status twice" in str(readme(twice).errors[0])
+    assert "outside every claim" in str(readme(badge("pending")).errors[0])
 
 
 def test_only_the_gates_that_a_claim_needs_count() -> None:

@@ -9,6 +9,7 @@ from claims.registered import (
     NOW,
     PAPER,
     README,
+    REGISTRY,
     evidence,
     paper,
     policy,
@@ -31,7 +32,7 @@ def test_only_the_printed_numbers_change() -> None:
     stale = README.replace("+0.2100", "+0.1").replace("0.83", "77777")
     result = rewrite(readme(stale), GIVEN)
     assert result.data == README.encode()
-    assert [(change.binding.printed, change.text) for change in result.changes] == [
+    assert [(change.before, change.after) for change in result.changes] == [
         ("+0.1", "+0.2100"),
         ("77777", "0.83"),
     ]
@@ -177,3 +178,34 @@ def test_evidence_that_moves_by_more_than_the_printed_precision_is_found(shift: 
     document = evidence(pw_mcc_above_control=(moved, [0.41] * 10))
     result = check(registry(), [readme()], [policy()], {FILE: summary(document)}, NOW)
     assert "claims.number" in [f.error_id for f in result.findings]
+
+
+@pytest.mark.parametrize(
+    ("block", "wanted"),
+    [
+        ("<!-- gatekit:claim a -->\nIt holds.\n<!-- /gatekit:claim -->\n", "\n**{}** It holds.\n"),
+        ("<!-- gatekit:claim a -->It holds.<!-- /gatekit:claim -->\n", " -->{} It holds.<"),
+        ("<!-- gatekit:claim a -->\n**It** holds.\n<!-- /gatekit:claim -->\n", "\n**{}** **It** holds.\n"),
+        ("<!-- gatekit:claim a -->\n\n- It holds.\n\n<!-- /gatekit:claim -->\n", "\n- **{}** It holds.\n"),
+        ("<!-- gatekit:claim a -->\n> It holds.\n<!-- /gatekit:claim -->\n", "\n> **{}** It holds.\n"),
+    ],
+    ids=["own lines", "one line of HTML", "emphasis", "list", "quote"],
+)
+def test_sync_puts_the_status_before_a_sentence_that_is_not_supported(block: str, wanted: str) -> None:
+    claims = registry(REGISTRY.replace("agree", "a", 1).replace("status: supported", "status: not_supported"))
+    document = readme(block)
+    assert document.errors == ()
+    first = rewrite(document, {}, claims)
+    assert first.errors == ()
+    marked = "<!-- gatekit:status -->Not supported by the evidence:<!-- /gatekit:status -->"
+    assert wanted.format(marked) in first.data.decode()
+    after = readme(first.data.decode())
+    assert after.blocks[0].sentence == document.blocks[0].sentence == "It holds."
+    assert rewrite(after, {}, claims).changes == ()
+
+
+def test_sync_changes_a_status_that_is_there() -> None:
+    marked = "**<!-- gatekit:status -->Not supported by the evidence:<!-- /gatekit:status -->** It holds."
+    document = readme(f"<!-- gatekit:claim agree -->\n{marked}\n<!-- /gatekit:claim -->\n")
+    done = rewrite(document, {}, registry())
+    assert "**<!-- gatekit:status -->Supported by the evidence:<!--" in done.data.decode()
