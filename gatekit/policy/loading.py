@@ -18,6 +18,7 @@ from gatekit.policy.model import (
     Gate,
     Level,
     Policy,
+    Registered,
     Rule,
     SignedBy,
     SubjectFilter,
@@ -29,7 +30,7 @@ from gatekit.policy.selection import selection_from
 from gatekit.policy.settings import SETTING_KEYS, Settings, kind_from, measure_from, settings_from
 
 POLICY_KEYS = (
-    *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject"),
+    *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject", "registered"),
     *("signed_by", "gates", "selection", "waivers"),
 )
 COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
@@ -114,7 +115,12 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
         gates=gates,
         waivers=tuple(waivers),
         selection=selection,
+        registered=_registered(document, top["registered"]) if "registered" in top else "shown",
     )
+
+
+def _registered(document: YamlDocument, node: Node) -> Registered:
+    return "required" if fields.choice(document, node, "registered", ("required", "shown")) == "required" else "shown"
 
 
 def _gate(document: YamlDocument, key: Node, node: Node, defaults: Settings, legacy: bool, kinds: Kinds) -> Gate:

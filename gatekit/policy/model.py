@@ -20,6 +20,7 @@ pass is luck."""
 
 Combination = Literal["all_of", "any_of", "first_of"]
 Level = Literal["enforce", "warn"]
+Registered = Literal["required", "shown"]
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,8 @@ class Policy:
     waivers: tuple[Waiver, ...]
     selection: Selection | ModeSelection | None = None
     """How a candidate is chosen, where `gatekit select` may choose one."""
+    registered: Registered = "shown"
+    """Whether evidence must have been registered before it was measured, or only is called exploratory where not."""
 
 
 def thresholds(rule: Rule) -> Iterator[Threshold]:

@@ -18,6 +18,7 @@ def setting_changes(old: Policy, new: Policy) -> list[Detail]:
         {
             "legacy": lambda a, b: step("legacy", a.legacy, b.legacy, tighter=not b.legacy),
             "one_subject": lambda a, b: step("one_subject", a.one_subject, b.one_subject, tighter=b.one_subject),
+            "registered": lambda a, b: step("registered", a.registered, b.registered, b.registered == "required"),
             "signed_by": lambda a, b: _signed_by(a.signed_by, b.signed_by),
             "selection": lambda a, b: _selection(a.selection, b.selection),
         },

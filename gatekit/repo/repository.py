@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -31,6 +32,16 @@ _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT_LIMIT = 1 << 20
 _CACHE_LIMIT = 256 << 20
 _REF_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One commit that changed a file."""
+
+    time: int
+    """When it was committed: seconds since 1970."""
+    oid: str | None
+    """The file's content from then on; None where the commit removed it."""
 
 
 class Repository:
@@ -143,6 +154,38 @@ class Repository:
             GatekitError: as `merge_base`.
         """
         return self._ancestry("--is-ancestor", _oid(a), _oid(b)).code == 0
+
+    def file_history(self, commit: str, path: str) -> list[FileChange]:
+        """Return the changes of one file along the first parents of a commit, newest first.
+
+        A merge counts as one change, made when it was merged. Who backdates a commit below a later one gains nothing:
+        no change is older than the commit that it follows.
+
+        Args:
+            commit: full id.
+            path: of the file, relative to the top.
+
+        Raises:
+            GatekitError: `repo.missing_object`; `repo.output_size`, a file with tens of thousands of changes.
+        """
+        options = ["--first-parent", "-m", "--raw", "--no-abbrev", "--no-renames", "--format=%H %ct %P"]
+        done = git.run(self._private, ["log", *options, "--end-of-options", _oid(commit), "--", path], limit=16 << 20)
+        if done.code:
+            raise _broken_history(done.reason)
+        found: list[FileChange] = []
+        time = 0
+        for line in done.out.decode("utf-8", "surrogateescape").split("\n"):
+            if line.startswith(":"):
+                oid = line.split(" ")[3]
+                found.append(FileChange(time, None if set(oid) == {"0"} else oid))
+            elif line:
+                _, seconds, *parents = line.split(" ")
+                time = max(int(seconds), self._committed(parents[0]) if parents else 0)
+        return found
+
+    def _committed(self, commit: str) -> int:
+        line = next(line for line in self._header(commit) if line.startswith("committer "))
+        return int(line.rsplit(" ", 2)[1])
 
     def merge_tree(self, base: str, head: str) -> str:
         """Return the id of the tree that merging two commits gives; its new objects are readable here only.

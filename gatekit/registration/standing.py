@@ -1,0 +1,253 @@
+"""What evidence is to the registrations: as one announced it, not as announced, or exploratory.
+
+A summary is one that a registration announced when its kind, its configuration (or protocol) and its seeds are the
+registration's, and its run started after the registration was committed. All else is exploratory: whoever measured it
+may have looked before, chosen seeds, or tried other settings, and nothing in the file can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from gatekit.evidence.config_digest import config_without_seeds_sha256
+from gatekit.evidence.summary import Subject, Summary
+from gatekit.registration.model import RegisteredMeasurement, Registration
+
+
+@dataclass(frozen=True)
+class DatedRegistration:
+    """A registration, and when it was committed."""
+
+    registration: Registration
+    since: datetime | None
+    """Time of the commit that brought it to the branch that judges, as it says now; None where nothing tells."""
+    undated: str | None = None
+    """Why there is no time."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one summary is to the registrations."""
+
+    state: Literal["registered", "not_as_registered", "exploratory"]
+    reason: str
+    """For people: why it is not registered, or which look it is."""
+    registration: Registration | None = None
+    look: int | None = None
+    """Number of the look, from 1."""
+    choices: int = 1
+    """Of how many candidates, registered for the same claim, it may be the best."""
+    extends: int | None = None
+    """Of exploratory evidence: the fewest seeds at which the same subject was looked at before."""
+    incomplete: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Measure -> registered seeds of the look that it has no observation of."""
+
+
+NOT_REGISTERED = Standing("exploratory", "no registration announced it")
+"""Of evidence where there are no registrations."""
+
+
+def standings(
+    summaries: Sequence[Summary], registrations: Sequence[DatedRegistration], earlier: Iterable[Summary] = ()
+) -> dict[str, Standing]:
+    """Return sha256 of a summary's bytes -> its standing.
+
+    Args:
+        summaries: all evidence that is judged, of every status: a failed run of registered seeds counts too.
+        registrations: those of the branch that judges.
+        earlier: evidence that was there before: who extends it without a registration may have looked at each step.
+    """
+    digests: dict[str, str] = {}
+    if any(m.config is not None for dated in registrations for m in dated.registration.measurements):
+        digests = {s.sha256: config_without_seeds_sha256(s.config) for s in summaries}
+    looked_at = _looked_at([*earlier, *summaries])
+    every = _Everything(summaries, digests, registrations)
+    return {s.sha256: _standing(s, every, looked_at) for s in summaries}
+
+
+def begun(registration: Registration, summaries: Iterable[Summary]) -> Summary | None:
+    """Return a summary, of any status, that measured a seed of a registration; None where nothing has begun."""
+    for summary in summaries:
+        digest = config_without_seeds_sha256(summary.config)
+        if any(_is_of(summary, digest, m) for m in registration.measurements) and _seeds(summary) & set(
+            registration.seeds
+        ):
+            return summary
+    return None
+
+
+@dataclass(frozen=True)
+class _Everything:
+    summaries: Sequence[Summary]
+    digests: Mapping[str, str]
+    registrations: Sequence[DatedRegistration]
+
+    def of(self, measurement: RegisteredMeasurement) -> list[Summary]:
+        return [s for s in self.summaries if _is_of(s, self.digests.get(s.sha256), measurement)]
+
+
+def _is_of(summary: Summary, digest: str | None, measurement: RegisteredMeasurement) -> bool:
+    if summary.kind != measurement.kind:
+        return False
+    return summary.protocol.name == measurement.protocol if measurement.config is None else digest == measurement.config
+
+
+def _seeds(summary: Summary) -> set[int]:
+    """Return the seeds that a run was about; of a failed one those that it planned."""
+    return set(summary.protocol.seeds) | {one.seed for one in summary.subject.checkpoints}
+
+
+def _standing(summary: Summary, every: _Everything, looked_at: Mapping[tuple[object, ...], list[frozenset[int]]]) -> Standing:
+    seeds = set(summary.protocol.seeds)
+    found: list[tuple[DatedRegistration, RegisteredMeasurement]] = [
+        (dated, m)
+        for dated in every.registrations
+        for m in dated.registration.measurements
+        if _is_of(summary, every.digests.get(summary.sha256), m)
+    ]
+    # Where new seeds of one configuration were registered too, the registration is that of the seeds.
+    found.sort(key=lambda pair: len(seeds & set(pair[0].registration.seeds)), reverse=True)
+    if not found:
+        exploratory = Standing("exploratory", _unannounced(summary, every))
+    else:
+        dated, measured = found[0]
+        late = _too_early(summary, dated)
+        if late is None:
+            return _as_registered(summary, dated.registration, measured, every)
+        exploratory = Standing("exploratory", late, dated.registration)
+    fewer = [len(before) for before in looked_at[_shape(summary)] if len(before) < len(seeds) and before & seeds]
+    return Standing(
+        "exploratory", exploratory.reason, exploratory.registration, extends=min(fewer) if fewer and seeds else None
+    )
+
+
+def _unannounced(summary: Summary, every: _Everything) -> str:
+    for dated in every.registrations:
+        same = next((m for m in dated.registration.measurements if m.kind == summary.kind), None)
+        if same is None:
+            continue
+        own = f"protocol {summary.protocol.name}" if same.config is None else "configuration "
+        if same.config is not None:
+            own += every.digests[summary.sha256][:12]
+        return f"{summary.path} was measured by {own}; {dated.registration.path} registers {same.words}"
+    return f"no registration announced {summary.path}"
+
+
+def _too_early(summary: Summary, dated: DatedRegistration) -> str | None:
+    path = dated.registration.path
+    if dated.since is None:
+        return f"nothing says when {path} was made: {dated.undated or 'it is in no commit'}"
+    if summary.started < dated.since:
+        return (
+            f"the run of {summary.path} started at {summary.started:%Y-%m-%dT%H:%M:%SZ}, before {path} was on the base "
+            f"({dated.since:%Y-%m-%dT%H:%M:%SZ})"
+        )
+    return None
+
+
+def _as_registered(
+    summary: Summary, registration: Registration, measured: RegisteredMeasurement, every: _Everything
+) -> Standing:
+    choices = _choices(registration, measured, every)
+
+    def not_as(reason: str) -> Standing:
+        return Standing("not_as_registered", reason, registration, choices=choices)
+
+    seeds = set(summary.protocol.seeds)
+    look = next(
+        (n for n in range(1, len(registration.looks) + 1) if set(registration.seeds_of_look(n)) == seeds), None
+    )
+    if summary.status != "ok":
+        return not_as(f"the run of {summary.path}, which {registration.path} registers, {_became(summary)}")
+    if look is None:
+        return not_as(_no_look(summary, registration))
+    wanted = registration.seeds_of_look(look)
+    # What was registered for the candidate is one whole: a run that failed or is missing may not be left out.
+    for other in registration.measurements:
+        if other.candidate is not None and measured.candidate is not None and other.candidate != measured.candidate:
+            continue
+        broken = _broken(other, wanted, registration, every)
+        if broken is not None:
+            return not_as(broken)
+    incomplete = {
+        name: tuple(sorted(set(wanted) - set(m.seeds)))
+        for name, m in summary.measurements.items()
+        if m.reported is None and set(m.seeds) != set(wanted)
+    }
+    said = f"look {look} of {len(registration.looks)} of {registration.path}, {len(wanted)} of {len(registration.seeds)} seeds"
+    return Standing("registered", said, registration, look, choices, incomplete=incomplete)
+
+
+def _no_look(summary: Summary, registration: Registration) -> str:
+    seeds, registered = set(summary.protocol.seeds), registration.seeds
+    own = f"{summary.path} measured {len(seeds)} seed{'s' * (len(seeds) != 1)}"
+    looks = ", ".join(map(str, registration.looks))
+    beside = sorted(seeds - set(registered))
+    if beside:
+        return f"{own}, of which {_listed(beside)} {_are(beside)} not registered by {registration.path}"
+    nearest = min((n for n in registration.looks if n >= len(seeds)), default=registration.looks[-1])
+    missing = [seed for seed in registered[:nearest] if seed not in seeds]
+    return (
+        f"{own}, which is no look of {registration.path} (looks after {looks} seeds): "
+        f"{_listed(missing)} {_are(missing)} missing"
+    )
+
+
+def _broken(
+    measurement: RegisteredMeasurement, wanted: Sequence[int], registration: Registration, every: _Everything
+) -> str | None:
+    """Return what is wrong with one of the registered measurements at a look: a run that failed, or that is not there."""
+    runs = every.of(measurement)
+    measured = {seed for run in runs if run.status == "ok" for seed in run.protocol.seeds}
+    for run in sorted(runs, key=lambda run: run.path):
+        failed = sorted((_seeds(run) & set(registration.seeds)) - measured)
+        if run.status != "ok" and failed:
+            return (
+                f"the run of {_listed(failed)} in {run.path}, which {registration.path} registers, {_became(run)}"
+            )
+    missing = [seed for seed in wanted if seed not in measured]
+    if missing:
+        return f"{registration.path} also registers {measurement.words}, of which {_listed(missing)} {_are(missing)} missing"
+    return None
+
+
+def _choices(registration: Registration, measured: RegisteredMeasurement, every: _Everything) -> int:
+    """Count the candidates of all registrations of the same claim that measure the same kind."""
+    same = {registration.id: registration}
+    for dated in every.registrations:
+        other = dated.registration
+        if other.claim == registration.claim and any(m.kind == measured.kind for m in other.measurements):
+            same[other.id] = other
+    return sum(one.choices for one in same.values())
+
+
+def _looked_at(summaries: Iterable[Summary]) -> dict[tuple[object, ...], list[frozenset[int]]]:
+    found: dict[tuple[object, ...], list[frozenset[int]]] = {}
+    for summary in summaries:
+        seen = found.setdefault(_shape(summary), [])
+        if summary.status == "ok":
+            seen.append(frozenset(summary.protocol.seeds))
+    return found
+
+
+def _shape(summary: Summary) -> tuple[object, ...]:
+    """Return what makes evidence be about one thing, whatever seeds it has: kind, model, hook and widths."""
+    subject: Subject = summary.subject
+    model = subject.model_digest or subject.model_name
+    return (summary.kind, model, subject.hook, subject.d_model, subject.architecture, subject.d_sae, subject.k)
+
+
+def _became(summary: Summary) -> str:
+    return f"{'was skipped' if summary.status == 'skipped' else 'failed'}: {summary.reason}"
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    shown = ", ".join(map(str, seeds[:8])) + (f" and {len(seeds) - 8} more" if len(seeds) > 8 else "")
+    return f"seed{'s' * (len(seeds) != 1)} {shown}"
+
+
+def _are(seeds: Sequence[int]) -> str:
+    return "is" if len(seeds) == 1 else "are"
