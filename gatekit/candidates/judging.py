@@ -13,6 +13,7 @@ from gatekit.evidence.summary import Summary
 from gatekit.gates.evaluate import Signer, evaluate
 from gatekit.gates.verdict import Verdict
 from gatekit.policy.model import Policy
+from gatekit.registration.standing import Standing
 
 
 def judge_candidate(
@@ -24,6 +25,7 @@ def judge_candidate(
     advisory: bool = False,
     base: Sequence[Summary] | None = None,
     signers: Mapping[str, frozenset[Signer]] | None = None,
+    standings: Mapping[str, Standing] | None = None,
 ) -> tuple[Verdict, tuple[Summary, ...]]:
     """Return the verdict on a candidate file's subject, and the summaries that the gates judged.
 
@@ -35,7 +37,9 @@ def judge_candidate(
     except GatekitError as error:
         # Refused: no evidence is judged in its name.
         return evaluate(policies, (), now, [*errors, error], advisory, base, signers), ()
-    verdict = evaluate(confirmed.policies, confirmed.summaries, now, errors, advisory, base, signers)
+    verdict = evaluate(
+        confirmed.policies, confirmed.summaries, now, errors, advisory, base, signers, standings=standings
+    )
     noted = tuple(replace(policy, notes=(*policy.notes, confirmed.note)) for policy in verdict.policies)
     return replace(verdict, policies=noted), confirmed.summaries
 
@@ -49,6 +53,7 @@ def judge_candidate_file(
     advisory: bool,
     base: Sequence[Summary] | None,
     signers: Mapping[str, frozenset[Signer]] | None,
+    standings: Mapping[str, Standing] | None = None,
 ) -> Verdict:
     """Return the verdict on a candidate file's subject; a file that does not hold is an error of the verdict.
 
@@ -63,4 +68,4 @@ def judge_candidate_file(
         raise
     except GatekitError as error:
         return evaluate(policies, (), now, [*errors, error], advisory, base, signers)
-    return judge_candidate(candidate, policies, summaries, now, errors, advisory, base, signers)[0]
+    return judge_candidate(candidate, policies, summaries, now, errors, advisory, base, signers, standings)[0]

@@ -147,9 +147,14 @@ def _judge(
     signers: Mapping[str, frozenset[Signer]] | None,
 ) -> tuple[ComparedCandidate, list[GatekitError]]:
     summaries = candidate.on(selection.select_seeds)
-    # The eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible.
+    # The eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible. To choose is
+    # to explore; whether the chosen one was registered is for the gates that judge it.
     health = replace(
-        policy, gates=tuple(g for g in policy.gates if g.name in selection.eligibility), waivers=(), selection=None
+        policy,
+        gates=tuple(g for g in policy.gates if g.name in selection.eligibility),
+        waivers=(),
+        selection=None,
+        registered="shown",
     )
     verdict = evaluate([health], summaries, now, signers=signers)
     gates = verdict.policies[0].gates

@@ -31,6 +31,7 @@ from gatekit.gates.verdict import (
     why_not,
 )
 from gatekit.policy import Policy
+from gatekit.registration.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def check(
     stale: Mapping[str, str] | None = None,
     base: Sequence[Summary] | None = None,
     signers: Mapping[str, frozenset[Signer]] | None = None,
+    standings: Mapping[str, Standing] | None = None,
 ) -> CheckResult:
     """Check everything that the documents publish.
 
@@ -87,6 +89,7 @@ def check(
         stale: path of a summary -> why it is out of date with the files that are judged.
         base: the base branch's summaries, which not_worse_than compares with; None when there is no base.
         signers: per sha256 of a summary's bytes, the keys whose signatures were verified.
+        standings: per sha256 of a summary's bytes, what it is to the registrations.
 
     Returns:
         Findings with their codes: BLOCKED for a number that is not the evidence's and for a supported claim whose gate
@@ -102,7 +105,7 @@ def check(
         if policy is None:
             return None
         chosen = [summary for path, summary in summaries.items() if claim.stands_on(path)]
-        return evaluate([policy], chosen, now, base=base, signers=signers, stale=stale)
+        return evaluate([policy], chosen, now, base=base, signers=signers, stale=stale, standings=standings)
 
     states, gate_findings = _judged(registry, documents, summaries, judge, stale or {})
     findings += gate_findings

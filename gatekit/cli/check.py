@@ -49,6 +49,7 @@ def command(
     PATHS are summaries (files, folders, patterns); a YAML file among them is a policy. With nothing given, policies/
     and evidence/ are used.
     """
+    from gatekit.cli.registered import load_standings
     from gatekit.cli.signatures import load_signers
     from gatekit.report import render
 
@@ -60,13 +61,14 @@ def command(
     summaries, evidence_errors = load_evidence([*evidence, *more_evidence], kinds)
     base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers([*evidence, *more_evidence], summaries, loaded, keys, time)
-    errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors]
+    standings, registration_errors = load_standings(summaries, base, kinds)
+    errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors, *registration_errors]
     if candidate is None:
-        verdict = evaluate(loaded, summaries, time, errors, advisory, base, signers)
+        verdict = evaluate(loaded, summaries, time, errors, advisory, base, signers, standings=standings)
     else:
         from gatekit.candidates.judging import judge_candidate_file
 
-        verdict = judge_candidate_file(candidate, loaded, summaries, time, errors, advisory, base, signers)
+        verdict = judge_candidate_file(candidate, loaded, summaries, time, errors, advisory, base, signers, standings)
     if not summaries and not evidence_errors:
         remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)

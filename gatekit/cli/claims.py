@@ -22,6 +22,7 @@ from gatekit.claims import (
     rewrite,
 )
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, load_policies, the_time
+from gatekit.cli.registered import load_standings
 from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import Summary
@@ -214,8 +215,9 @@ def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: s
     summaries, evidence_errors = _summaries(read.root, evidence, read.kinds)
     # Only beside evidence/ of this folder: a registry elsewhere is read with its evidence, but not with its keys.
     signers, signature_errors = load_signers(evidence, list(summaries.values()), loaded, None, time)
-    errors = [*read.errors, *policy_errors, *evidence_errors, *signature_errors]
-    return check(read.registry, read.documents, loaded, summaries, time, errors, signers=signers)
+    standings, registration_errors = load_standings(list(summaries.values()), None, read.kinds, read.root)
+    errors = [*read.errors, *policy_errors, *evidence_errors, *signature_errors, *registration_errors]
+    return check(read.registry, read.documents, loaded, summaries, time, errors, signers=signers, standings=standings)
 
 
 def _order(location: Location | None) -> tuple[str, int, int]:

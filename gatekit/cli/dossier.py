@@ -42,6 +42,7 @@ def command(
     is the verdict's.
     """
     from gatekit.candidates import read_candidate
+    from gatekit.cli.registered import load_standings
     from gatekit.cli.signatures import load_signers
     from gatekit.dossier.contents import contents
     from gatekit.dossier.folder import MANIFEST, check_target, write_folder
@@ -57,7 +58,8 @@ def command(
     summaries, evidence_errors = load_evidence(evidence, kinds)
     base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers(evidence, summaries, loaded, keys, time)
-    errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors]
+    standings, registration_errors = load_standings(summaries, base, kinds)
+    errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors, *registration_errors]
     chosen = None
     if candidate is not None:
         try:
@@ -67,13 +69,13 @@ def command(
         except GatekitError as error:
             errors.append(error)
             summaries = []  # no evidence is judged in its name
-    verdict, _ = judge(loaded, summaries, base, chosen, time, errors, signers)
+    verdict, _ = judge(loaded, summaries, base, chosen, time, errors, signers, standings)
     if verdict.code not in WRITTEN or verdict.errors:
         _show(verdict)
         earlier = f"; {inert.terminal(out)} is still the earlier one" if (target / MANIFEST).exists() else ""
         click.echo(f"gatekit: no dossier was written{earlier}", err=True)
         return verdict.exit_code
-    judged = judge_gathered(gather(loaded, summaries, base, chosen, kinds), verdict, time, signers)
+    judged = judge_gathered(gather(loaded, summaries, base, chosen, kinds), verdict, time, signers, standings)
     files = contents(judged)
     write_folder(target, files)
     _show(judged.verdict)

@@ -9,6 +9,7 @@ import rich_click as click
 from click.shell_completion import CompletionItem
 
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, the_time
+from gatekit.cli.registered import load_standings
 from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.exit_codes import ExitCode, worst
@@ -56,8 +57,9 @@ def command(
     summaries, errors = load_evidence(evidence, kinds)
     base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers(evidence, summaries, [policy], None, time)
-    found_wrong = [*errors, *base_errors, *signature_errors]
-    verdict = evaluate([policy], summaries, time, found_wrong, base=base, signers=signers)
+    standings, registration_errors = load_standings(summaries, base, kinds)
+    found_wrong = [*errors, *base_errors, *signature_errors, *registration_errors]
+    verdict = evaluate([policy], summaries, time, found_wrong, base=base, signers=signers, standings=standings)
     if verdict.errors:
         return _refuse(verdict.errors)
     result = next(result for result in verdict.policies[0].gates if result.name == found.name)

@@ -8,6 +8,7 @@ import rich_click as click
 
 from gatekit.cli.delivery import terminal_width
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, the_time
+from gatekit.cli.registered import load_standings
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import evaluate
@@ -38,6 +39,7 @@ def diff_command(before: str, after: str, evidence: tuple[str, ...], now: str | 
     when a policy or evidence is malformed.
     """
     from gatekit.pull_request.preview import flips
+    from gatekit.pull_request.verdict import Flip
     from gatekit.report.pull_request.terminal import policy_changes, text
 
     time = the_time(now)
@@ -49,7 +51,13 @@ def diff_command(before: str, after: str, evidence: tuple[str, ...], now: str | 
     if errors:
         return _refuse(errors)
     diffs = diff_policies(old, new)
-    turned = flips(evaluate(old, summaries, time), evaluate(new, summaries, time)) if evidence and diffs else []
+    turned: list[Flip] = []
+    if evidence and diffs:
+        standings, registration_errors = load_standings(summaries, None, kinds)
+        if registration_errors:
+            return _refuse(registration_errors)
+        before_and_after = [evaluate(side, summaries, time, standings=standings) for side in (old, new)]
+        turned = flips(*before_and_after)
     click.echo(text(policy_changes(diffs, turned, terminal_width())), nl=False)
     if evidence and diffs and not turned:
         click.echo("  on this evidence no outcome flips")

@@ -8,16 +8,45 @@ from collections.abc import Sequence
 import rich_click as click
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence import Summary
 from gatekit.kinds import Kinds
-from gatekit.registration.model import Registration
-from gatekit.registration.reading import conflicts, read_registration, read_registrations
+from gatekit.registration.model import FOLDER, Registration
+from gatekit.registration.standing import Standing
 from gatekit.report import inert
 
 CLAIMS = "claims.yaml"
 
 
+def load_standings(
+    summaries: Sequence[Summary], base: Sequence[Summary] | None, kinds: Kinds, root: str = ""
+) -> tuple[dict[str, Standing], list[GatekitError]]:
+    """Return what evidence is to the registrations of a folder, and what is wrong with those.
+
+    Args:
+        summaries: the evidence.
+        base: the base branch's, which it may extend without a registration.
+        kinds: those that hold here.
+        root: the folder that holds `registrations/`, "" for the current one.
+    """
+    from gatekit.registration.standing import DatedRegistration, standings
+
+    folder = os.path.join(root, FOLDER)
+    dated: tuple[DatedRegistration, ...] = ()
+    errors: list[GatekitError] = []
+    if os.path.lexists(folder):
+        # Reading YAML and asking git is paid for only where there is something to read.
+        from gatekit.registration.dating import dated_on_disk
+        from gatekit.registration.reading import read_registrations
+
+        found, errors = read_registrations(folder, kinds)
+        dated = dated_on_disk(found, kinds)
+    return standings(summaries, dated, base or ()), errors
+
+
 def lint_registrations(paths: Sequence[str], kinds: Kinds) -> list[GatekitError]:
     """Print what is sound among files and folders of registrations, and return what is wrong with the others."""
+    from gatekit.registration.reading import conflicts, read_registration, read_registrations
+
     found: list[Registration] = []
     errors: list[GatekitError] = []
     for path in paths:

@@ -15,6 +15,7 @@ from gatekit.exit_codes import ExitCode
 from gatekit.gates.evaluate import Signer, evaluate
 from gatekit.gates.verdict import Verdict
 from gatekit.policy.model import Policy, Selection
+from gatekit.registration.standing import Standing
 
 Signers = Mapping[str, frozenset[Signer]]
 
@@ -40,17 +41,26 @@ def judge(
     now: datetime,
     errors: Sequence[GatekitError],
     signers: Signers | None,
+    standings: Mapping[str, Standing] | None = None,
 ) -> tuple[Verdict, tuple[Summary, ...]]:
     """Return the verdict, and the summaries that the gates judged.
 
     The arguments are those of `gates.evaluate.evaluate`; `candidate` is a file that `read_candidate` read, if any.
     """
     if candidate is None:
-        return evaluate(policies, summaries, now, errors, base=base, signers=signers), tuple(summaries)
-    return judge_candidate(candidate, policies, summaries, now, errors, base=base, signers=signers)
+        return evaluate(policies, summaries, now, errors, base=base, signers=signers, standings=standings), tuple(
+            summaries
+        )
+    return judge_candidate(candidate, policies, summaries, now, errors, base=base, signers=signers, standings=standings)
 
 
-def judge_gathered(gathered: DossierInputs, first: Verdict, now: datetime, signers: Signers | None) -> JudgedInputs:
+def judge_gathered(
+    gathered: DossierInputs,
+    first: Verdict,
+    now: datetime,
+    signers: Signers | None,
+    standings: Mapping[str, Standing] | None = None,
+) -> JudgedInputs:
     """Judge the copies, so that the dossier speaks of its own files.
 
     Args:
@@ -58,12 +68,13 @@ def judge_gathered(gathered: DossierInputs, first: Verdict, now: datetime, signe
         first: the verdict on the originals.
         now: aware UTC time.
         signers: as for `gates.evaluate.evaluate`.
+        standings: as for `gates.evaluate.evaluate`.
 
     Raises:
         GatekitError: `dossier.differs`: the copies do not give the same verdict, which is a fault of gatekit.
     """
     inputs = (gathered.policies, gathered.summaries, gathered.base, gathered.candidate)
-    verdict, summaries = judge(*inputs, now, (), signers)
+    verdict, summaries = judge(*inputs, now, (), signers, standings)
     if verdict.code is not first.code:
         message = f"the copies give {verdict.word}, the originals {first.word}"
         raise GatekitError("dossier.differs", message, exit_code=ExitCode.INTERNAL)

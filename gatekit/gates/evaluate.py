@@ -14,6 +14,7 @@ from gatekit import __version__
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.looks import exploratory_notes
 from gatekit.gates.threshold import EvaluationContext, judge
 from gatekit.gates.verdict import (
     CombinedResult,
@@ -28,6 +29,7 @@ from gatekit.gates.verdict import (
 )
 from gatekit.policy.lint import lint
 from gatekit.policy.model import Gate, Policy, Rule, SubjectFilter, Threshold, thresholds
+from gatekit.registration.standing import NOT_REGISTERED, Standing
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def evaluate(
     base: Sequence[Summary] | None = None,
     signers: Mapping[str, frozenset[Signer]] | None = None,
     stale: Mapping[str, str] | None = None,
+    standings: Mapping[str, Standing] | None = None,
 ) -> Verdict:
     """Judge every policy on the evidence.
 
@@ -65,7 +68,9 @@ def evaluate(
         stale: path of a summary -> why it is out of date with the files that are judged, e.g. "measured runners/x.py,
             which has changed".
         signers: per sha256 of a summary's bytes, the keys whose signatures were verified; None when none was.
+        standings: per sha256 of a summary's bytes, what it is to the registrations; where it is not there, exploratory.
     """
+    standings = standings or {}
     found = list(errors)
     for summary in summaries:
         if summary.finished - now > CLOCK_SKEW:
@@ -80,7 +85,7 @@ def evaluate(
     refused = len({e.location.path for e in errors if e.location is not None and e.location.pointer is not None})
     results = []
     for policy in policies:
-        result, policy_errors = _policy(policy, summaries, now, base, signers or {}, stale or {}, refused)
+        result, policy_errors = _policy(policy, summaries, now, base, signers or {}, stale or {}, refused, standings)
         results.append(result)
         found += policy_errors
     codes = [error.exit_code for error in found] + [result.code for result in results]
@@ -89,7 +94,7 @@ def evaluate(
         now=now,
         policies=tuple(sorted(results, key=lambda r: (r.path, r.id))),
         evidence=tuple(
-            EvidenceRead(s.path, s.sha256, s.kind, s.status, s.subject.digest)
+            EvidenceRead(s.path, s.sha256, s.kind, s.status, s.subject.digest, _standing(s, standings).state)
             for s in sorted(summaries, key=lambda s: s.path)
         ),
         errors=tuple(found),
@@ -106,6 +111,7 @@ def _policy(
     signers: Mapping[str, frozenset[Signer]],
     stale: Mapping[str, str],
     refused: int,
+    standings: Mapping[str, Standing],
 ) -> tuple[PolicyResult, list[GatekitError]]:
     errors = lint(policy, now)
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
@@ -122,7 +128,7 @@ def _policy(
         listed = "; ".join(subject.words for subject in subjects.values())
         remedy = _two_digests(list(subjects.values())) or "name one under `subject:` in the policy"
         several = f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
-    context = EvaluationContext(policy, mine, others, refused, several, base, stale, now)
+    context = EvaluationContext(policy, mine, others, refused, several, base, stale, now, standings)
     gates = []
     for gate in policy.gates:
         result, gate_errors = _rule(gate.rule, context)
@@ -133,6 +139,7 @@ def _policy(
         notes.append("legacy policy: reproduces another system's rules, fallbacks included; not for a release")
     if not policy.one_subject:
         notes.append("one_subject is off: its gates may be about different models")
+    notes += exploratory_notes([(s, _standing(s, standings)) for s in mine if s.status == "ok"])
     return (
         PolicyResult(
             path=policy.path,
@@ -146,6 +153,10 @@ def _policy(
         ),
         errors,
     )
+
+
+def _standing(summary: Summary, standings: Mapping[str, Standing]) -> Standing:
+    return standings.get(summary.sha256, NOT_REGISTERED)
 
 
 def _two_digests(subjects: Sequence[Subject]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -12,11 +12,13 @@ from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.bounds import effective_confidence, interval
 from gatekit.gates.effect import effect_of
+from gatekit.gates.looks import paid_for_looks, why_not_judged
 from gatekit.gates.regression import difference_to, find_base, why_no_base
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
 from gatekit.policy.limits import holds, margin, sides
 from gatekit.policy.lint import infeasible
 from gatekit.policy.model import Policy, Threshold
+from gatekit.registration.standing import NOT_REGISTERED, Standing
 from gatekit.stats import Interval, minimum_detectable
 
 
@@ -38,6 +40,8 @@ class EvaluationContext:
     stale: Mapping[str, str]
     """Path of a summary -> why it is no longer about the files that are judged."""
     now: datetime
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """sha256 of a summary -> what it is to the registrations; one that is not there is exploratory."""
 
 
 def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult, list[GatekitError]]:
@@ -79,6 +83,10 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             f"{rule.measure.name} in {summary.path} is another tool's own number without observations; "
             "the policy does not allow reported evidence",
         )
+    standing = context.standings.get(summary.sha256, NOT_REGISTERED)
+    unregistered = why_not_judged(standing, context.policy)
+    if unregistered is not None:
+        return undecided(*unregistered)
     n_seeds = _seed_count(measurement)
     if base is not None and n_seeds is not None:
         # A difference is known no better than its smaller side.
@@ -86,7 +94,9 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     if (n_seeds or 1) < rule.min_seeds:
         stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
         return undecided(Why.TOO_FEW_SEEDS, f"{stated}; the policy needs {rule.min_seeds}")
-    confidence, candidates = effective_confidence(rule.confidence, summary.protocol, rule.selected_from)
+    chosen_from = max(rule.selected_from, standing.choices)
+    confidence, candidates = effective_confidence(rule.confidence, summary.protocol, chosen_from)
+    confidence, look_notes = paid_for_looks(rule, confidence, standing, len(summary.protocol.seeds))
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)
     except GatekitError as error:
@@ -100,7 +110,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
                 Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
             )
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
-    return _with_notes(rule, result, summary, measurement, context, candidates)
+    return _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
 
 
 def _seed_count(measurement: Measurement) -> int | None:
@@ -209,8 +219,9 @@ def _with_notes(
     measurement: Measurement,
     context: EvaluationContext,
     k: int,
+    look_notes: Sequence[str],
 ) -> tuple[ThresholdResult, list[GatekitError]]:
-    notes = []
+    notes = list(look_notes)
     if summary.git_dirty:
         notes.append("measured with uncommitted changes in the repository")
     if k > 1 and not rule.point:

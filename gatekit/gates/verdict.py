@@ -35,6 +35,8 @@ class Why(StrEnum):
     SEVERAL_PROTOCOLS = "several_protocols"
     STALE = "stale"
     SELF_REPORTED = "self_reported"
+    EXPLORATORY = "exploratory"
+    NOT_AS_REGISTERED = "not_as_registered"
     TOO_FEW_SEEDS = "too_few_seeds"
     NO_BASE = "no_base"
     NO_BOUND = "no_bound"
@@ -195,6 +197,8 @@ class EvidenceRead:
     status: str
     subject: str
     """Digest of the subject."""
+    standing: str = "exploratory"
+    """`registered`, `not_as_registered` or `exploratory`."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ may have looked before, chosen seeds, or tried other settings, and nothing in th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -42,8 +42,6 @@ class Standing:
     """Of how many candidates, registered for the same claim, it may be the best."""
     extends: int | None = None
     """Of exploratory evidence: the fewest seeds at which the same subject was looked at before."""
-    incomplete: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Measure -> registered seeds of the look that it has no observation of."""
 
 
 NOT_REGISTERED = Standing("exploratory", "no registration announced it")
@@ -79,6 +77,10 @@ def begun(registration: Registration, summaries: Iterable[Summary]) -> Summary |
     return None
 
 
+_LookedAt = Mapping[tuple[object, ...], list[frozenset[int]]]
+"""What evidence is about -> the sets of seeds that it was looked at on."""
+
+
 @dataclass(frozen=True)
 class _Everything:
     summaries: Sequence[Summary]
@@ -100,7 +102,9 @@ def _seeds(summary: Summary) -> set[int]:
     return set(summary.protocol.seeds) | {one.seed for one in summary.subject.checkpoints}
 
 
-def _standing(summary: Summary, every: _Everything, looked_at: Mapping[tuple[object, ...], list[frozenset[int]]]) -> Standing:
+def _standing(
+    summary: Summary, every: _Everything, looked_at: Mapping[tuple[object, ...], list[frozenset[int]]]
+) -> Standing:
     seeds = set(summary.protocol.seeds)
     found: list[tuple[DatedRegistration, RegisteredMeasurement]] = [
         (dated, m)
@@ -157,9 +161,7 @@ def _as_registered(
         return Standing("not_as_registered", reason, registration, choices=choices)
 
     seeds = set(summary.protocol.seeds)
-    look = next(
-        (n for n in range(1, len(registration.looks) + 1) if set(registration.seeds_of_look(n)) == seeds), None
-    )
+    look = next((n for n in range(1, len(registration.looks) + 1) if set(registration.seeds_of_look(n)) == seeds), None)
     if summary.status != "ok":
         return not_as(f"the run of {summary.path}, which {registration.path} registers, {_became(summary)}")
     if look is None:
@@ -172,13 +174,9 @@ def _as_registered(
         broken = _broken(other, wanted, registration, every)
         if broken is not None:
             return not_as(broken)
-    incomplete = {
-        name: tuple(sorted(set(wanted) - set(m.seeds)))
-        for name, m in summary.measurements.items()
-        if m.reported is None and set(m.seeds) != set(wanted)
-    }
-    said = f"look {look} of {len(registration.looks)} of {registration.path}, {len(wanted)} of {len(registration.seeds)} seeds"
-    return Standing("registered", said, registration, look, choices, incomplete=incomplete)
+    count = f"{len(wanted)} of {len(registration.seeds)} seeds"
+    said = f"look {look} of {len(registration.looks)} of {registration.path}, {count}"
+    return Standing("registered", said, registration, look, choices)
 
 
 def _no_look(summary: Summary, registration: Registration) -> str:
@@ -199,18 +197,17 @@ def _no_look(summary: Summary, registration: Registration) -> str:
 def _broken(
     measurement: RegisteredMeasurement, wanted: Sequence[int], registration: Registration, every: _Everything
 ) -> str | None:
-    """Return what is wrong with one of the registered measurements at a look: a run that failed, or that is not there."""
+    """Return which run of a registered measurement failed, or is not there at this look; None where all are."""
     runs = every.of(measurement)
     measured = {seed for run in runs if run.status == "ok" for seed in run.protocol.seeds}
     for run in sorted(runs, key=lambda run: run.path):
         failed = sorted((_seeds(run) & set(registration.seeds)) - measured)
         if run.status != "ok" and failed:
-            return (
-                f"the run of {_listed(failed)} in {run.path}, which {registration.path} registers, {_became(run)}"
-            )
+            return f"the run of {_listed(failed)} in {run.path}, which {registration.path} registers, {_became(run)}"
     missing = [seed for seed in wanted if seed not in measured]
     if missing:
-        return f"{registration.path} also registers {measurement.words}, of which {_listed(missing)} {_are(missing)} missing"
+        gone = f"{_listed(missing)} {_are(missing)} missing"
+        return f"{registration.path} also registers {measurement.words}, of which {gone}"
     return None
 
 

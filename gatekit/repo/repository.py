@@ -179,7 +179,7 @@ class Repository:
                 oid = line.split(" ")[3]
                 found.append(FileChange(time, None if set(oid) == {"0"} else oid))
             elif line:
-                _, seconds, *parents = line.split(" ")
+                _, seconds, *parents = line.split()
                 time = max(int(seconds), self._committed(parents[0]) if parents else 0)
         return found
 

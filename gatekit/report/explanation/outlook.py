@@ -222,6 +222,9 @@ def _missing(rule: Threshold, result: ThresholdResult) -> str:
         Why.STALE: f"Measure again ({measure}).",
         Why.SELF_REPORTED: f"Measure it with observations ({measure}), or accept the number as weaker with "
         "`allow_reported: true` in the rule.",
+        Why.EXPLORATORY: "Register new seeds and their looks (`gatekit register`), commit that to the base branch, and "
+        "then measure them: what was measured before stays exploratory.",
+        Why.NOT_AS_REGISTERED: "Measure what was registered, on the seeds of one of its looks, and keep every run.",
         Why.TOO_FEW_SEEDS: _seeds_missing(rule, result, measure),
         Why.NO_BASE: "Give the base branch's summaries with `--base-evidence`, measured by the same protocol on the "
         "same seeds and datasets.",

@@ -146,13 +146,14 @@ def _evidence(verdict: Verdict) -> Iterator[str]:
                 [
                     cell("kind", text(read.kind)),
                     cell("status", text(read.status)),
+                    cell("standing", text(read.standing.replace("_", " "))),
                     cell("sha256", code(read.sha256), "wide"),
                     cell("subject", code(read.subject), "wide"),
                 ],
             )
             for read in verdict.evidence
         ]
-        yield table(["file", "kind", "status", "sha256", "subject"], files, "Evidence that was read")
+        yield table(["file", "kind", "status", "standing", "sha256", "subject"], files, "Evidence that was read")
     else:
         yield "<p>None was read.</p>"
     yield "</section>"

@@ -49,6 +49,7 @@ def document(verdict: Verdict) -> dict[str, Any]:
                 "kind": text(read.kind),
                 "status": text(read.status),
                 "subject": text(read.subject),
+                "standing": text(read.standing),
             }
             for read in verdict.evidence
         ],

@@ -1,0 +1,62 @@
+"""What a registration, or having none, does to one threshold: may it be judged, and at which confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gatekit.evidence.summary import Summary
+from gatekit.gates.verdict import Why
+from gatekit.policy.model import Policy, Threshold
+from gatekit.registration.standing import Standing
+from gatekit.stats.spending import extension_alpha, look_alphas
+
+
+def why_not_judged(standing: Standing, policy: Policy) -> tuple[Why, str] | None:
+    """Return why evidence may not be judged as what it is to the registrations; None where it may."""
+    if standing.state == "not_as_registered":
+        return Why.NOT_AS_REGISTERED, standing.reason
+    if standing.state == "exploratory" and policy.registered == "required":
+        return Why.EXPLORATORY, f"exploratory: {standing.reason}; the policy asks for registered evidence"
+    return None
+
+
+def paid_for_looks(rule: Threshold, confidence: float, standing: Standing, seeds: int) -> tuple[float, list[str]]:
+    """Return the confidence that a bound must have, and what it pays for in words.
+
+    Args:
+        rule: the threshold.
+        confidence: what it would be at one look, candidates paid for.
+        standing: of the summary that is judged.
+        seeds: how many that has.
+    """
+    if standing.state == "registered" and standing.registration is not None and standing.look is not None:
+        looks, spending = standing.registration.looks, standing.registration.spending
+        if len(looks) == 1:
+            return confidence, [standing.reason]
+        at = 1.0 - look_alphas(confidence, looks, spending)[standing.look - 1]
+        return at, [f"{standing.reason}: {_bounded(rule, at)}"]
+    if standing.extends is not None and standing.extends < seeds:
+        at = 1.0 - extension_alpha(confidence, standing.extends, seeds)
+        said = f"an unregistered extension from {standing.extends} to {seeds} seeds of the same subject"
+        return at, [f"{said}: {_bounded(rule, at)}"]
+    return confidence, []
+
+
+def _bounded(rule: Threshold, confidence: float) -> str:
+    return "a point estimate does not pay for it" if rule.point else f"bounded at {confidence:.6g}"
+
+
+def exploratory_notes(found: Sequence[tuple[Summary, Standing]]) -> list[str]:
+    """Return, for a policy's report, which of its evidence was not announced before it was measured."""
+    exploratory = [(summary, standing) for summary, standing in found if standing.state == "exploratory"]
+    if not exploratory:
+        return []
+    plain = [summary for summary, standing in exploratory if standing.reason.startswith("no registration announced")]
+    reasons = sorted({standing.reason for summary, standing in exploratory if summary not in plain})
+    notes = [f"exploratory: {reason}" for reason in reasons]
+    if len(plain) == len(found):
+        notes.append("exploratory: no registration announced this evidence before it was measured")
+    elif plain:
+        files = ", ".join(sorted(summary.path for summary in plain))
+        notes.append(f"exploratory: no registration announced {files}")
+    return notes
