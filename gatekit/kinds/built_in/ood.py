@@ -18,7 +18,9 @@ def _relative_drop(name: str, description: str, drop: str, **more: Unpack[More])
     """A mean drop over a mean advantage."""
     unit = "fraction of the in-distribution advantage"
     more.setdefault("ratio_of", RatioOf(drop, "id_auc", less=0.5))
-    return row(name, description, unit, "lower", (-1e6, 1e6), "per_seed_dataset", **more)
+    # Of a number without observations, which a summary may state; what is computed has no other range than its parts.
+    low = 0 if drop == "auc_drop_capped" else -1e6
+    return row(name, description, unit, "lower", (low, 1e6), "per_seed_dataset", **more)
 
 
 KIND = Kind(
@@ -50,6 +52,7 @@ KIND = Kind(
             "relative_drop_capped",
             "As relative_drop, with 0 for every drop below 0.",
             "auc_drop_capped",
+            structural=True,
         ),
         _auc_drop(
             "auc_drop_above_baseline",
