@@ -228,10 +228,10 @@ def release_evidence(**kinds: Observations) -> dict[str, Json]:
             "l0": [32.0] * 5,
             "dead_fraction": around(0.05, 0.01, 5),
         },
-        "transcoder": {"sae_minus_transcoder": (around(0.62, 0.02, pairs), around(0.60, 0.02, pairs))},
+        "transcoder": {"sae_minus_transcoder": (around(0.62, 0.02, pairs), around(0.60, 0.01, pairs))},
         "ood": {"auc_drop": around(0.04, 0.02, cells), "id_auc": around(0.85, 0.02, cells)},
-        "saebench": {"auc_delta": (around(0.91, 0.01, cells), around(0.86, 0.01, cells))},
-        "cebench": {"interpretability_delta": (around(4.2, 0.2, rows), around(3.1, 0.2, rows))},
+        "saebench": {"auc_delta": (around(0.91, 0.01, cells), around(0.86, 0.008, cells))},
+        "cebench": {"interpretability_delta": (around(4.2, 0.2, rows), around(3.1, 0.15, rows))},
     }
     return {f"{kind}.json": summary(kind, kinds.get(kind, given)) for kind, given in passing.items()}
 

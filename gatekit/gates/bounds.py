@@ -39,6 +39,13 @@ def chosen_from(protocol: Protocol) -> int:
     return chosen.candidates if unsaid or set(chosen.seeds) & set(protocol.seeds) else 1
 
 
+def random_factors(design: str, generalize_over: Sequence[str]) -> tuple[str, ...]:
+    """Return what a bound of a design generalises over, of `seed`, `dataset` and `row`."""
+    of_design = {"per_seed_dataset": ("seed", "dataset"), "per_seed_row": ("seed", "row")}.get(design, ("seed",))
+    # A factor that the design does not have cannot be generalised over; the seeds always can.
+    return tuple(name for name in of_design if name in generalize_over) or ("seed",)
+
+
 def interval(measurement: Measurement, confidence: float, generalize_over: tuple[str, ...]) -> Interval:
     """Return estimate and one-sided bounds of a measurement's effect at a confidence.
 
@@ -63,9 +70,8 @@ def interval(measurement: Measurement, confidence: float, generalize_over: tuple
     second = [key[-1] for key in measurement.keys]
     if measurement.design in ("per_seed_dataset", "per_seed_row"):
         level = "dataset" if measurement.design == "per_seed_dataset" else "row"
-        # A factor that the design does not have cannot be generalised over; the seeds always can.
-        factors = tuple(name for name, wanted in (("seed", "seed"), ("level", level)) if wanted in generalize_over) or (
-            "seed",
+        factors = tuple(
+            "seed" if name == "seed" else "level" for name in random_factors(measurement.design, generalize_over)
         )
         return crossed(first, second, effects, confidence, factors, level_name=level)
     if measurement.baseline_keys is not None and measurement.baseline_values is not None:

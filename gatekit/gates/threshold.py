@@ -10,16 +10,20 @@ from typing import assert_never
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Measurement, Summary
-from gatekit.gates.bounds import effective_confidence, interval
+from gatekit.gates.bounds import effective_confidence, interval, random_factors
 from gatekit.gates.effect import effect_of
 from gatekit.gates.looks import paid_for_looks, why_not_judged
 from gatekit.gates.regression import difference_to, find_base, why_no_base
+from gatekit.gates.spread import resolution, without_spread
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
 from gatekit.policy.limits import holds, margin, sides
 from gatekit.policy.lint import infeasible
 from gatekit.policy.model import Policy, Threshold
 from gatekit.registration.standing import NOT_REGISTERED, Standing
 from gatekit.stats import Interval, minimum_detectable
+
+NO_SPREAD = "equal to rounding, so nothing says how far another draw would be off"
+"""What a measure that is not structural says of draws that all agree."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
         return undecided(Why.TOO_FEW_SEEDS, f"{stated}; the policy needs {rule.min_seeds}")
     chosen_from = max(rule.selected_from, standing.choices)
-    confidence, candidates = effective_confidence(rule.confidence, summary.protocol, chosen_from)
+    confidence, candidates = effective_confidence(rule.judged_confidence, summary.protocol, chosen_from)
     confidence, look_notes = paid_for_looks(rule, confidence, standing, len(summary.protocol.seeds))
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)
@@ -109,8 +113,29 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             return undecided(
                 Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
             )
+    alone = None if is_reported else _alone(rule, measurement, [] if base is None else [summary, base])
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
-    return _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
+    result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
+    if alone is not None:
+        may_be_alone = rule.point or rule.measure.structural or context.policy.legacy
+        # What fails without spread fails: equal values beyond the threshold are no reason to think better of it.
+        if result.outcome is Outcome.PASS and not may_be_alone and not _is_base(measurement, summary, base):
+            reason = f"{rule.measure.name} shows no spread over {alone}: {NO_SPREAD}"
+            result = replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.NO_SPREAD, reason=reason)
+        result = replace(result, notes=(*result.notes, f"no variation at all over {alone}"))
+    return result, errors
+
+
+def _alone(rule: Threshold, measurement: Measurement, sides_of_difference: Sequence[Summary]) -> str | None:
+    """Return what does not vary though the bound generalises over it, in words; None where all of it does."""
+    raw = [side.measurements[rule.measure.name] for side in sides_of_difference]
+    factors = random_factors(measurement.design, rule.generalize_over)
+    return without_spread(measurement, factors, resolution(measurement, *raw))
+
+
+def _is_base(measurement: Measurement, summary: Summary, base: Summary | None) -> bool:
+    """Whether the base measured the same SAEs with the same result: their difference is 0, and no estimate of one."""
+    return base is not None and base.subject.digest == summary.subject.digest and not any(measurement.effects)
 
 
 def _seed_count(measurement: Measurement) -> int | None:
@@ -224,8 +249,13 @@ def _with_notes(
     notes = list(look_notes)
     if summary.git_dirty:
         notes.append("measured with uncommitted changes in the repository")
+    if rule.alternatives > 1 and not rule.point:
+        notes.append(f"one of {rule.alternatives} alternatives: judged at {rule.judged_confidence:.4g}")
+    if rule.alternatives > 1 and rule.point:
+        notes.append(f"one of {rule.alternatives} alternatives, and a point estimate does not pay for them")
     if k > 1 and not rule.point:
-        notes.append(f"best of {k} candidates on the same observations: bounded at {1 - (1 - rule.confidence) / k:.4g}")
+        confidence = 1 - (1 - rule.judged_confidence) / k
+        notes.append(f"best of {k} candidates on the same observations: bounded at {confidence:.4g}")
     if k > 1 and rule.point:
         notes.append(f"best of {k} candidates on the same observations, and a point estimate does not pay for it")
     errors = infeasible(rule, summary.subject.d_sae, _baseline_mean(rule, measurement, summary))

@@ -40,6 +40,7 @@ class Why(StrEnum):
     TOO_FEW_SEEDS = "too_few_seeds"
     NO_BASE = "no_base"
     NO_BOUND = "no_bound"
+    NO_SPREAD = "no_spread"
     COMBINED = "combined"
 
 

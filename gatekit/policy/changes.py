@@ -47,7 +47,11 @@ WITHOUT_MEANING: dict[type, dict[str, str]] = {
         "description": "words for people",
     },
     Gate: {"description": "words for people", "location": _WHERE},
-    Threshold: {"location": _WHERE, "limit_location": _WHERE},
+    Threshold: {
+        "location": _WHERE,
+        "limit_location": _WHERE,
+        "alternatives": "follows from the combinations that the rule stands in, which are compared",
+    },
     Combined: {"location": _WHERE},
     Waiver: {"location": _WHERE},
     Selection: {"location": _WHERE},

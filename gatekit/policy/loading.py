@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
@@ -149,10 +150,11 @@ def _rule(
     legacy: bool,
     kinds: Kinds,
     depth: int,
+    alternatives: int = 1,
 ) -> Rule:
     combinations = [key for key in COMBINATIONS if key in given]
     if not combinations:
-        return _threshold(document, node, given, defaults, kinds)
+        return replace(_threshold(document, node, given, defaults, kinds), alternatives=alternatives)
     operator = combinations[0]
     others = [key for key in given if key != operator]
     if others:
@@ -171,14 +173,14 @@ def _rule(
         raise fields.refusal(document, node, "depth", f"rules are nested deeper than {MAX_DEPTH}")
     parts = fields.sequence(document, given[operator], operator)
     known = (*THRESHOLD_KEYS, *COMBINATIONS)
-    return Combined(
-        operator=operator,
-        rules=tuple(
-            _rule(document, part, fields.mapping(document, part, "a rule", known), defaults, legacy, kinds, depth + 1)
-            for part in parts
-        ),
-        location=document.location(node),
-    )
+    # Alternatives within an alternative share what it may spend. A legacy policy reproduces rules that paid nothing.
+    if operator == "any_of" and not legacy:
+        alternatives *= len(parts)
+    rules = []
+    for part in parts:
+        inside = fields.mapping(document, part, "a rule", known)
+        rules.append(_rule(document, part, inside, defaults, legacy, kinds, depth + 1, alternatives))
+    return Combined(operator=operator, rules=tuple(rules), location=document.location(node))
 
 
 def _threshold(

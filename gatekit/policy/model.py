@@ -49,6 +49,17 @@ class Threshold:
     location: Location
     limit_location: Location
     """Where the threshold itself stands."""
+    alternatives: int = 1
+    """Of so many alternatives of `any_of` this is one, each of which would do; the bound pays for all of them."""
+
+    @property
+    def judged_confidence(self) -> float:
+        """The confidence that its bound must have: 1 - (1 - confidence) / alternatives.
+
+        One of k alternatives passes wrongly with probability at most the sum of theirs (Bonferroni), however they
+        depend on each other.
+        """
+        return 1.0 - (1.0 - self.confidence) / self.alternatives
 
     @property
     def effect(self) -> str:

@@ -58,7 +58,8 @@ def _children(operator: str, old: Sequence[Rule], new: Sequence[Rule]) -> list[D
     for part in old:
         match = next((other for other in left if _key(other) == _key(part)), None)
         if match is None:
-            change = Change.REMOVED if operator == "all_of" else Change.TIGHTENED
+            # Of fewer alternatives each is judged at a lower confidence: what is left may pass more easily.
+            change = Change.REMOVED if operator == "all_of" else Change.INCOMPARABLE
             details.append(Detail(change, f"{_name(part)} no longer in {operator}"))
         else:
             left.remove(match)

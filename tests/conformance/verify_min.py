@@ -40,6 +40,11 @@ from scipy import stats
 
 SLACK = 1e-12
 """Rounding: what meets its threshold to within this meets it."""
+RATIOS = {"relative_drop": ("auc_drop", "id_auc"), "relative_drop_capped": ("auc_drop_capped", "id_auc")}
+"""Means that are divided: the drop, and the AUC above one half."""
+MAY_BE_CONSTANT = {"l0", "dead_fraction", "auc_drop_capped", "relative_drop_capped", "flat_pairs"}
+MAY_BE_CONSTANT |= {"matched_fraction_above_control"}
+"""Of the measures in the cases those that may be equal for every seed."""
 DEFAULTS = {"confidence": 0.95, "min_seeds": 5, "max_age": None, "allow_reported": False, "selected_from": 1}
 
 
@@ -78,13 +83,14 @@ def outcomes(policy: Json, summaries: Sequence[Json], now: datetime) -> dict[str
     mine = [s for s in summaries if s["kind"] in kinds and matches(policy.get("subject", {}), s["subject"])]
     several = policy.get("one_subject", True) and len({identity(s["subject"]) for s in mine}) > 1
 
-    def judge(rule: Json) -> str:
+    def judge(rule: Json, alternatives: int = 1) -> str:
         if "first_of" in rule:
             raise Abstain("a fallback")
         parts = rule.get("all_of", rule.get("any_of"))
         if parts is None:
-            return "inconclusive" if several else threshold(rule, policy, mine, now)
-        found = [judge(part) for part in parts]
+            return "inconclusive" if several else threshold(rule, policy, mine, now, alternatives)
+        paid = alternatives * len(parts) if "any_of" in rule and not policy.get("legacy") else alternatives
+        found = [judge(part, paid) for part in parts]
         decisive, other = ("fail", "pass") if "all_of" in rule else ("pass", "fail")
         return decisive if decisive in found else "inconclusive" if "inconclusive" in found else other
 
@@ -100,8 +106,9 @@ def matches(wanted: Json, subject: Json) -> bool:
     return all(there[key] == value for key, value in asked.items())
 
 
-def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime) -> str:
-    usable = [s for s in summaries if s["kind"] == rule["from"] and rule["measure"] in s["measurements"]]
+def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime, alternatives: int) -> str:
+    above, below = RATIOS.get(rule["measure"], (rule["measure"], rule["measure"]))
+    usable = [s for s in summaries if s["kind"] == rule["from"] and {above, below} <= set(s["measurements"])]
     usable = [s for s in usable if s["protocol"]["name"] == rule.get("protocol", s["protocol"]["name"])]
     if len({(identity(s["subject"]), rfc8785.dumps(s["protocol"])) for s in usable}) != 1:
         return "inconclusive"
@@ -109,14 +116,16 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
         return "inconclusive"  # nobody gave a base branch
     setting = DEFAULTS | policy.get("defaults", {}) | rule
     summary = max(usable, key=lambda s: s["producer"]["finished"])
-    measurement, protocol = summary["measurements"][rule["measure"]], summary["protocol"]
+    measurement, protocol = summary["measurements"][above], summary["protocol"]
+    divisor = summary["measurements"][below] if below != above else None
     if setting["max_age"]:
         hours = int(setting["max_age"][:-1]) * {"h": 1, "d": 24, "w": 168}[setting["max_age"][-1]]
         if now - time(summary["producer"]["finished"]) > timedelta(hours=hours):
             return "inconclusive"
     reused = set(protocol["selection"]["seeds"]) & set(protocol["seeds"]) or not protocol["seeds"]
     candidates = max(setting["selected_from"], protocol["selection"]["candidates"] if reused else 1)
-    confidence = 1 - (1 - setting["confidence"]) / candidates
+    confidence = 1 - (1 - setting["confidence"]) / candidates / alternatives
+    constant = False
     if measurement["design"] == "reported":
         said = measurement["reported"]
         seeds, estimate, lower, upper = (said[key] for key in ("n_seeds", "estimate", "lower", "upper"))
@@ -127,8 +136,9 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
         control = measurement.get("baseline_columns", measurement["columns"])
         names = KEYS[measurement["design"]][: 2 if measurement["design"] == "per_seed_pair" else 1]
         seeds = min(len({seed for n in names for seed in group[n]}) for group in (measurement["columns"], control))
-        estimate, margin = bounds(measurement, confidence, setting.get("generalize_over", ()))
-        lower, upper, enough = (None, None, True) if margin is None else (estimate - margin, estimate + margin, True)
+        over = setting.get("generalize_over", ())
+        estimate, lower, upper = ends(measurement, divisor, confidence, over)
+        enough, constant = True, no_spread(measurement, divisor, over)
     if (seeds or 1) < setting["min_seeds"]:
         return "inconclusive"
     if rule.get("bound") == "point":
@@ -141,7 +151,54 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
     baseline = float(np.mean(columns["baseline"])) if "baseline" in columns else known
     need(policy.get("legacy") or feasible(rule, summary["subject"]["d_sae"], baseline), "infeasible")
     slack = SLACK * max(1.0, abs(estimate))
-    return "pass" if (low is None or lower >= low - slack) and (high is None or upper <= high + slack) else "fail"
+    met = (low is None or lower >= low - slack) and (high is None or upper <= high + slack)
+    free = rule["measure"] in MAY_BE_CONSTANT or rule.get("bound") == "point" or policy.get("legacy")
+    return "inconclusive" if met and constant and not free else "pass" if met else "fail"
+
+
+def ends(measurement: Json, divisor: Json | None, confidence: float, over: Sequence[str]) -> Any:
+    """(estimate, lower, upper); of a ratio of means by Fieller's quadratic, from margins that are quadratic forms."""
+    if divisor is None:
+        estimate, margin = bounds(measurement, confidence, over)
+        return (estimate, None, None) if margin is None else (estimate, estimate - margin, estimate + margin)
+    n = np.array(measurement["columns"]["candidate"], float)
+    d = np.array(divisor["columns"]["candidate"], float) - 0.5
+    need(measurement["columns"]["seed"] == divisor["columns"]["seed"] and d.mean() > 0, "a ratio")
+
+    def margin_of(values: Any) -> float:
+        found = bounds({**measurement, "columns": {**measurement["columns"], "candidate": values}}, confidence, over)
+        return math.nan if found[1] is None else found[1] ** 2
+
+    nn, dd, sum_of_both = margin_of(n), margin_of(d), margin_of(n + d)
+    nd = (sum_of_both - nn - dd) / 2
+    if not d.mean() ** 2 > dd:
+        return n.mean() / d.mean(), None, None
+    # (mean n - r mean d)^2 = nn - 2 r nd + r^2 dd
+    roots = np.roots([d.mean() ** 2 - dd, -2 * (n.mean() * d.mean() - nd), n.mean() ** 2 - nn])
+    return n.mean() / d.mean(), float(min(roots.real)), float(max(roots.real))
+
+
+def no_spread(measurement: Json, divisor: Json | None, over: Sequence[str]) -> bool:
+    """Whether a factor of the bound, or a control of its own, has draws that all agree to single precision."""
+    columns, design = measurement["columns"], measurement["design"]
+    values = np.array(columns["candidate"], float) - np.array(columns.get("baseline", 0.0), float)
+    if divisor is not None:
+        below = np.array(divisor["columns"]["candidate"], float) - 0.5
+        values = values - values.mean() / below.mean() * below
+    control = measurement.get("baseline_columns", {})
+    raw = [*columns["candidate"], *columns.get("baseline", []), *control.get("value", [])]
+    floor = 4 * float(np.finfo(np.float32).eps) * max(map(abs, raw))
+    groups = [(columns, values)] + ([(control, np.array(control["value"], float))] if control else [])
+    level = LEVELS.get(design)
+    factors = [name for name in ("seed", level) if level and name in (over or ("seed", level))] or ["seed"]
+    for keys, numbers in groups:
+        for factor in factors:
+            names = ("seed_a", "seed_b") if design == "per_seed_pair" else (factor,)
+            drawn = {key for name in names for key in keys[name]}
+            means = [np.concatenate([numbers[np.array(keys[name]) == key] for name in names]).mean() for key in drawn]
+            if len(means) > 1 and max(means) - min(means) <= floor:
+                return True
+    return False
 
 
 def spread(means: Any) -> float:

@@ -55,7 +55,8 @@ def test_between_needs_both_bounds_inside() -> None:
 
 
 def test_a_threshold_met_exactly_passes() -> None:
-    assert outcomes(verdict(GATE % 0.75, random_model(r2=[0.75] * 5))) == {"g": "pass"}
+    rule = "g: {from: random_model, measure: l0, at_most: 32}"
+    assert outcomes(verdict(rule, random_model(l0=[32.0] * 5))) == {"g": "pass"}
 
 
 def test_a_point_estimate_is_compared_only_when_written_out_and_is_shown() -> None:
@@ -83,7 +84,7 @@ def test_a_pair_design_is_bounded_from_seeds_not_pairs() -> None:
 
 
 def test_too_few_seeds_are_inconclusive_even_for_a_point() -> None:
-    few = {"a.json": builders.summary("random_model", {"r2": [0.8, 0.8, 0.8]}, seeds=(0, 1, 2))}
+    few = {"a.json": builders.summary("random_model", {"r2": [0.8, 0.81, 0.79]}, seeds=(0, 1, 2))}
     for rule in (GATE % 0.5, GATE % "0.5, bound: point"):
         judged = verdict(rule, few)
         assert (outcomes(judged), why(judged, "g"), judged.code) == ({"g": "inconclusive"}, "too_few_seeds", 3)
@@ -199,7 +200,7 @@ def test_the_models_name_does_not_make_another_subject_but_its_digest_does() -> 
     renamed["model"]["name"] = "local-folder"
     evidence = {
         "a.json": builders.summary("random_model", {"r2": R2}),
-        "b.json": builders.summary("ood", {"auc_drop": [0.01] * 15}, of=renamed),
+        "b.json": builders.summary("ood", {"auc_drop": builders.around(0.01, 0.005, 15)}, of=renamed),
     }
     policy = f"{GATE % 0.5}\no: {{from: ood, measure: auc_drop, at_most: 0.1}}"
     assert verdict(policy, evidence).code == 0
@@ -209,7 +210,7 @@ def test_the_models_name_does_not_make_another_subject_but_its_digest_does() -> 
 
 def test_two_protocols_are_never_averaged() -> None:
     # D7: eight datasets against sixteen.
-    fewer = builders.summary("saebench", {"auc_delta": ([0.9] * 10, [0.8] * 10)})
+    fewer = builders.summary("saebench", {"auc_delta": (builders.around(0.9, 0.01, 10), [0.8] * 10)})
     more = builders.summary("saebench", {"auc_delta": ([0.7] * 15, [0.8] * 15)})
     rule = "g: {from: saebench, measure: auc_delta, at_least: 0.0}"
     judged = verdict(rule, {"a.json": fewer, "b.json": more})

@@ -29,7 +29,7 @@ def signer(key: str, *roles: str) -> Signer:
     ],
 )
 def test_distinct_keys_of_the_wanted_roles_must_have_signed(signers: list[Signer], code: int) -> None:
-    summaries, _ = read({"a.json": builders.summary("random_model", {"r2": [0.8] * 5})})
+    summaries, _ = read({"a.json": builders.summary("random_model", {"r2": [0.80, 0.82, 0.78, 0.81, 0.79]})})
     policy = parse_policy((POLICY % GATE).encode(), "p.yaml")
     verdict = evaluate([policy], summaries, NOW, signers={summaries[0].sha256: frozenset(signers)})
     assert verdict.code == code

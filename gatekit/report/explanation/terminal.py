@@ -102,7 +102,9 @@ def _condition(rule: Threshold) -> str:
     if rule.point:
         clause = f"the estimate of {effect.name} itself, without a confidence bound, {compared}"
     else:
-        clause = f"with one-sided confidence {rule.confidence:g} over {_factors(rule)}, {effect.name} {compared}"
+        clause = (
+            f"with one-sided confidence {rule.judged_confidence:.6g} over {_factors(rule)}, {effect.name} {compared}"
+        )
     if rule.min_seeds > 1:
         clause += f", on {rule.min_seeds} or more seeds"
     if rule.protocol is not None:
@@ -115,6 +117,8 @@ def _condition(rule: Threshold) -> str:
         clause += f"at most {f'{hours / 24:g} days' if hours % 24 == 0 and hours > 24 else f'{hours:g} hours'} old"
     if rule.allow_reported:
         clause += " (another tool's own number, without observations, is accepted)"
+    if rule.alternatives > 1 and not rule.point:
+        clause += f", paying for {rule.alternatives} alternatives"
     if rule.selected_from > 1:
         clause += f", paying for a choice among {rule.selected_from} candidates"
     return clause
