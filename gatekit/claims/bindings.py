@@ -67,6 +67,11 @@ class ValueBinding:
     claim: str | None
     """Id of the claim whose block it stands in."""
 
+    @property
+    def shows(self) -> str:
+        """FILE MEASURE STATISTIC: what the number is, however it is written."""
+        return self.target.rpartition(" ")[0]
+
 
 @dataclass(frozen=True)
 class StatusBadge:

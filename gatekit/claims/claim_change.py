@@ -21,6 +21,16 @@ ClaimChangeKind = Literal[
 
 
 @dataclass(frozen=True)
+class SideBySide:
+    """One part of a claim as it was and as it is."""
+
+    what: str
+    """`sentence`, `policy`, `gates`, `evidence`, `slots`, `number` or `numbers`."""
+    base: str
+    head: str
+
+
+@dataclass(frozen=True)
 class ClaimChange:
     """One change, as seen from the head."""
 
@@ -32,6 +42,8 @@ class ClaimChange:
     """In the head, or in the base where the head has nothing left."""
     makes_blocking: tuple[str, ...]
     """Ids of the head's supported claims whose gates this change makes blocking."""
+    sides: SideBySide | None = None
+    """Where the claim says or stands on something else: both, for reports."""
 
     @property
     def blocking(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gatekit.claims.checking import registered_words
-from gatekit.claims.claim_change import ClaimChange, ClaimChangeKind
+from gatekit.claims.claim_change import ClaimChange, ClaimChangeKind, SideBySide
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.model import STRENGTH, Claim, Registry
 from gatekit.claims.number_changes import number_changes
@@ -67,29 +67,38 @@ def _changed(old: Claim, new: Claim) -> list[ClaimChange]:
     changes: list[ClaimChange] = []
     blocking = _blocking(new)
 
-    def note(kind: ClaimChangeKind, message: str, location: Location, makes_blocking: tuple[str, ...]) -> None:
-        changes.append(ClaimChange(kind, new.id, message, location, makes_blocking))
+    def note(
+        kind: ClaimChangeKind,
+        message: str,
+        location: Location,
+        makes_blocking: tuple[str, ...],
+        sides: SideBySide | None = None,
+    ) -> None:
+        changes.append(ClaimChange(kind, new.id, message, location, makes_blocking, sides))
 
     if STRENGTH[new.status] > STRENGTH[old.status]:
         note("strengthened", f"status {old.status} becomes {new.status}", new.status_location, blocking)
     elif new.status != old.status:
         note("weakened", f"status {old.status} becomes {new.status}", new.status_location, ())
     if new.policy != old.policy:
-        note("strengthened", f"policy '{old.policy}' becomes '{new.policy}'", new.policy_location, blocking)
+        sides = SideBySide("policy", old.policy, new.policy)
+        note("strengthened", f"policy '{old.policy}' becomes '{new.policy}'", new.policy_location, blocking, sides)
     dropped = [gate for gate in old.gates if gate not in new.gates]
     extra = [gate for gate in new.gates if gate not in old.gates]
+    gates = SideBySide("gates", ", ".join(old.gates), ", ".join(new.gates))
     if dropped:
-        note("strengthened", f"no longer needs {_listed(dropped)}", new.location, blocking)
+        note("strengthened", f"no longer needs {_listed(dropped)}", new.location, blocking, gates)
     if extra:
-        note("tightened", f"also needs {_listed(extra)}", new.location, ())
+        note("tightened", f"also needs {_listed(extra)}", new.location, (), None if dropped else gates)
     if set(new.evidence) != set(old.evidence):
-        message = f"stands on {_evidence(new)} instead of {_evidence(old)}"
-        note("strengthened", message, new.location, blocking)
+        sides = SideBySide("evidence", _evidence(old), _evidence(new))
+        note("strengthened", f"stands on {sides.head} instead of {sides.base}", new.location, blocking, sides)
     if registered_words(new) != registered_words(old):
-        note("sentence_changed", f"'{old.sentence}' becomes '{new.sentence}'", new.location, blocking)
+        sides = SideBySide("sentence", old.sentence, new.sentence)
+        note("sentence_changed", "its sentence is rewritten", new.location, blocking, sides)
     if _slots(new) != _slots(old):
-        message = f"its sentence shows {_listed_slots(new)} instead of {_listed_slots(old)}"
-        note("sentence_changed", message, new.location, blocking)
+        sides = SideBySide("slots", _listed_slots(old), _listed_slots(new))
+        note("sentence_changed", "its sentence shows other numbers", new.location, blocking, sides)
     return changes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gatekit.claims.bindings import ValueBinding
-from gatekit.claims.claim_change import ClaimChange
+from gatekit.claims.claim_change import ClaimChange, SideBySide
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.model import Claim
 from gatekit.claims.scanning import scan_numbers
@@ -45,10 +45,28 @@ def _in_document(claims: Sequence[Claim], old: ClaimsDocument | None, new: Claim
         rebound = _paired(edited.base, edited.head, lambda _: None)
         for was, now in rebound.pairs:
             message = f"bound to {now.target} instead of {was.target}, says {now.printed or 'nothing'}"
-            changes.append(_number(claims, now, message))
+            sides = None if now.shows == was.shows else SideBySide("number", _told(was), _told(now))
+            changes.append(_number(claims, now, message, sides))
         changes += [_number(claims, now, f"new: {now.target} says {now.printed or 'nothing'}") for now in rebound.head]
         changes += _unbound(claims, rebound.base, old, new)
+        if place is not None and not edited.base and not edited.head:
+            changes += _exchanged(claims, before.get(place, []), after.get(place, []))
     return changes
+
+
+def _exchanged(
+    claims: Sequence[Claim], before: Sequence[ValueBinding], after: Sequence[ValueBinding]
+) -> list[ClaimChange]:
+    """Numbers that stand in each other's place within a sentence: which one is which is what the sentence says."""
+    if [binding.shows for binding in before] == [binding.shows for binding in after]:
+        return []
+    first = next(now for was, now in zip(before, after, strict=True) if was.shows != now.shows)
+    sides = SideBySide("numbers", "; ".join(map(_told, before)), "; ".join(map(_told, after)))
+    return [_number(claims, first, "its numbers stand in each other's place", sides)]
+
+
+def _told(binding: ValueBinding) -> str:
+    return f"{binding.printed or 'nothing'} is {binding.shows}"
 
 
 def _by_place(document: ClaimsDocument | None) -> dict[str | None, list[ValueBinding]]:
@@ -85,8 +103,10 @@ def _paired(
     return _BindingPairs(pairs, rest, left)
 
 
-def _number(claims: Sequence[Claim], binding: ValueBinding, message: str) -> ClaimChange:
-    return ClaimChange("number_changed", binding.claim, message, binding.location, _stand_on(claims, binding))
+def _number(
+    claims: Sequence[Claim], binding: ValueBinding, message: str, sides: SideBySide | None = None
+) -> ClaimChange:
+    return ClaimChange("number_changed", binding.claim, message, binding.location, _stand_on(claims, binding), sides)
 
 
 def _stand_on(claims: Sequence[Claim], binding: ValueBinding) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def is_foreign(judges: Judges, number: ValueBinding) -> bool:
 
 
 def _shows(number: ValueBinding) -> str:
-    return number.target.rpartition(" ")[0]
+    return number.shows
 
 
 def _is_as_fixed(slot: Slot, number: ValueBinding) -> bool:

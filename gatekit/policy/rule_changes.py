@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from gatekit.policy.changes import Change, Detail, bound_word, factors, field_changes, meaning, step
+from gatekit.policy.changes import Change, Detail, bound_word, factors, field_changes, meaning, step, word
 from gatekit.policy.limits import sides
 from gatekit.policy.model import Combined, Gate, Rule, Threshold
 
@@ -18,12 +18,13 @@ def gate_changes(old: Gate, new: Gate) -> list[Detail]:
         {
             "required": lambda a, b: step("required", a.required, b.required, tighter=b.required),
             "level": lambda a, b: step("level", a.level, b.level, tighter=b.level == "enforce"),
-            "rule": lambda a, b: _rule(a.rule, b.rule),
+            "rule": lambda a, b: rule_changes(a.rule, b.rule),
         },
     )
 
 
-def _rule(old: Rule, new: Rule) -> list[Detail]:
+def rule_changes(old: Rule, new: Rule) -> list[Detail]:
+    """Return what changed between two rules, in whichever gates they stand; nothing where they ask the same."""
     if isinstance(old, Threshold) and isinstance(new, Threshold):
         if _key(old) == _key(new):
             return _threshold(old, new)
@@ -39,6 +40,18 @@ def _rule(old: Rule, new: Rule) -> list[Detail]:
     if meaning(old) == meaning(new):
         return []
     return [Detail(Change.INCOMPARABLE, f"{_name(old)} became {_name(new)}")]
+
+
+def demands(rule: Rule) -> list[Rule]:
+    """Return the rules that must all pass for a rule to pass: the parts of all_of, else the rule itself."""
+    if isinstance(rule, Combined) and rule.operator == "all_of" and _is_its_parts(rule):
+        return [demand for part in rule.rules for demand in demands(part)]
+    return [rule]
+
+
+def rule_name(rule: Rule) -> str:
+    """Return what a rule asks, in a few words: `random_model.r2 >= 0.5`."""
+    return f"{rule.effect} {word(rule.limits)}" if isinstance(rule, Threshold) else _name(rule)
 
 
 def _is_its_parts(rule: Combined) -> bool:
@@ -63,7 +76,7 @@ def _children(operator: str, old: Sequence[Rule], new: Sequence[Rule]) -> list[D
             details.append(Detail(change, f"{_name(part)} no longer in {operator}"))
         else:
             left.remove(match)
-            details += _rule(part, match)
+            details += rule_changes(part, match)
     more = Change.ADDED if operator == "all_of" else Change.LOOSENED
     return details + [Detail(more, f"{_name(part)} added to {operator}") for part in left]
 

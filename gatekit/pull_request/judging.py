@@ -25,6 +25,7 @@ from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import Policy, PolicyDiff, diff_policies
+from gatekit.pull_request.claim_bars import lowered_bars
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
 from gatekit.pull_request.signatures import Signers, change_signers
@@ -172,7 +173,7 @@ def judge_pull_request(
 def _trust(
     base: BranchContents, head: BranchContents, diffs: Sequence[PolicyDiff], claims: Sequence[ClaimChange]
 ) -> list[TrustChange]:
-    trust = trust_changes(base, head, diffs)
+    trust = [*trust_changes(base, head, diffs), *lowered_bars(base, head)]
     if _begins(base, head, claims):
         # Nothing judges yet and nothing is asserted, so what is added loosens nothing; it binds the next change.
         trust = [change for change in trust if change.what != "added"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import repositories
 
-from gatekit.claims.claim_change import ClaimChange
+from gatekit.claims.claim_change import ClaimChange, SideBySide
 from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
 from gatekit.errors import GatekitError, Location
@@ -81,7 +81,7 @@ def hostile(text: str) -> PullRequestVerdict:
         registered=True,
         claims=(
             ClaimChange("number_changed", None, text, place, (text,)),
-            ClaimChange("added", text, text, place, (text,)),
+            ClaimChange("added", text, text, place, (text,), SideBySide("sentence", text, text)),
         ),
         claim_gates=(ClaimGate(text, text, text, Outcome.FAIL, True), ClaimGate(text, text, text, None, False)),
         policies=(

@@ -27,6 +27,7 @@ from gatekit.report.pull_request.wording import (
     ordered,
     origin,
     outcome_of,
+    side_by_side,
     state_of,
 )
 from gatekit.report.verdict.html import banner, policy_section
@@ -84,6 +85,19 @@ def _claims(verdict: PullRequestVerdict) -> Iterator[str]:
         rows.append(row(heading(WORDS_OF_CLAIMS[change.kind]), cells))
     yield "<section>\n<h2>Claims</h2>"
     yield table(["change", "claim", "what", "must its gates pass?"], rows, "Claims that change")
+    both = [
+        row(
+            heading("-" if claim is None else code(claim)),
+            [
+                cell("what", sides.what),
+                cell("base", sentence(sides.base), "wide"),
+                cell("head", sentence(sides.head), "wide"),
+            ],
+        )
+        for claim, sides in side_by_side(verdict)
+    ]
+    if both:
+        yield table(["claim", "what", "base", "head"], both, "As it was, and as it is")
     yield "</section>"
 
 

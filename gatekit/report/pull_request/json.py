@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatekit.claims.claim_change import ClaimChange
+from gatekit.claims.claim_change import ClaimChange, SideBySide
 from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
 from gatekit.gates.verdict import Outcome
@@ -98,7 +98,12 @@ def _claim(change: ClaimChange) -> dict[str, Any]:
         "message": text(change.message),
         "location": location_or_null(change.location),
         "makes_blocking": [text(claim) for claim in change.makes_blocking],
+        "side_by_side": None if change.sides is None else _sides(change.sides),
     }
+
+
+def _sides(sides: SideBySide) -> dict[str, Any]:
+    return {"what": sides.what, "base": text(sides.base), "head": text(sides.head)}
 
 
 def _claim_gate(gate: ClaimGate) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from gatekit.report.pull_request.wording import (
     ordered,
     origin,
     outcome_of,
+    side_by_side,
     state_of,
 )
 from gatekit.report.verdict.markdown import DEFAULT_LIMIT, error_item, fitted, policy_blocks, row_of, sentence
@@ -102,6 +103,13 @@ def _claims(verdict: PullRequestVerdict) -> Iterator[str]:
         said = sentence(what) if place is None else f"{code(place)} {sentence(what)}"
         rows.append(row_of(WORDS_OF_CLAIMS[change.kind], claim, said, must or "no"))
     yield from _table("| change | claim | what | must its gates pass? |", rows)
+    both = [
+        row_of("" if claim is None else code(claim), sides.what, sentence(sides.base), sentence(sides.head))
+        for claim, sides in side_by_side(verdict)
+    ]
+    if both:
+        yield "As it was, and as it is:\n"
+        yield from _table("| claim | what | base | head |", both)
 
 
 def _policies(verdict: PullRequestVerdict) -> Iterator[str]:

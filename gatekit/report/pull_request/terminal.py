@@ -27,6 +27,7 @@ from gatekit.report.pull_request.wording import (
     ordered,
     origin,
     outcome_of,
+    side_by_side,
     state_of,
 )
 from gatekit.report.verdict.terminal import (
@@ -88,6 +89,7 @@ def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, li
     yield "errors", [line for error in verdict.errors for line in error_lines(error, width)]
     yield "what judges changed", _trust(verdict, width)
     yield "claims", _claims(verdict, width)
+    yield "claims as they were and as they are", _side_by_side(verdict, width)
     yield (
         "this change must put right",
         _listed([str(finding) for finding in ordered(verdict.blocking)], width),
@@ -120,6 +122,19 @@ def _claims(verdict: PullRequestVerdict, width: int) -> list[Line]:
         where = f" at {place}" if place is not None else ""
         said.append(f"{WORDS_OF_CLAIMS[change.kind]}{name}{where}: {what}{must}")
     return _listed(said, width)
+
+
+def _side_by_side(verdict: PullRequestVerdict, width: int) -> list[Line]:
+    both = side_by_side(verdict)
+    lines: list[Line] = []
+    for claim, sides in both[:SHOWN]:
+        name = f"{claim}: " if claim is not None else ""
+        lines += wrapped(f"{name}{sides.what}", INDENT, width)
+        lines += wrapped(f"base  {sides.base}", INDENT * 2, width)
+        lines += wrapped(f"head  {sides.head}", INDENT * 2, width)
+    if len(both) > SHOWN:
+        lines += wrapped(left_out(len(both) - SHOWN), INDENT, width, "dim")
+    return lines
 
 
 def _policies(verdict: PullRequestVerdict, width: int) -> list[Line]:

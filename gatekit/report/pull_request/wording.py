@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gatekit.claims.claim_change import ClaimChange
+from gatekit.claims.claim_change import ClaimChange, SideBySide
 from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
 from gatekit.gates.verdict import Outcome, PolicyResult
@@ -87,6 +87,11 @@ def about(change: ClaimChange) -> tuple[str | None, str]:
     """Return the place in a document where a number changed, and what changed."""
     place = change.location if change.kind == "number_changed" else None
     return (None if place is None else f"{place.path}:{place.line}"), change.message
+
+
+def side_by_side(verdict: PullRequestVerdict) -> list[tuple[str | None, SideBySide]]:
+    """Return (claim, both) of each part of a claim that says or stands on something else now."""
+    return [(change.claim, change.sides) for change in verdict.claims if change.sides is not None]
 
 
 def origin(verdict: PullRequestVerdict, policy: str) -> str:
