@@ -8,7 +8,7 @@ one, a demand that the policy diff calls the same or tighter. What cannot be ord
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatekit.policy.changes import Change, Detail
 from gatekit.policy.model import Gate, Policy, Rule
@@ -31,7 +31,8 @@ class Bar:
 
 def shortfalls(old: Bar, new: Bar) -> list[Detail]:
     """Return what `old` asks and `new` does not provably ask too; nothing where `new` is at least as strict."""
-    found = [detail for detail in setting_changes(old.policy, new.policy) if detail.change not in STRICT_ENOUGH]
+    same_name = replace(new.policy, id=old.policy.id)
+    found = [detail for detail in setting_changes(old.policy, same_name) if detail.change not in STRICT_ENOUGH]
     asked = [(gate.name, rule) for gate in new.gates for rule in demands(gate.rule)]
     for gate in old.gates:
         for rule in demands(gate.rule):

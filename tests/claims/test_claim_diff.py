@@ -6,6 +6,7 @@ import pytest
 from claims.registered import FILE, PAPER, README, REGISTRY, paper, readme, registry, value
 
 from gatekit.claims import ClaimChange, claim_changes
+from gatekit.claims.claim_change import SideBySide
 
 SECOND = """\
   - id: second
@@ -82,7 +83,7 @@ def test_a_status_is_strengthened_towards_supported(before: str, after: str, kin
         ("gates: [above, good]", "gates: [good]", "strengthened", "no longer needs gate 'above'"),
         ("policy: small", "policy: other", "strengthened", "policy 'small' becomes 'other'"),
         ("good]\n", "good]\n    evidence: [a]\n", "strengthened", "stands on a instead of all evidence"),
-        ("agree more", "agree much more", "sentence_changed", "becomes 'Five SAEs agree much more"),
+        ("agree more", "agree much more", "sentence_changed", "Five SAEs agree much more"),
         ("by {} on", "by 0.2 on", "sentence_changed", "by 0.2 on"),
     ],
 )
@@ -91,13 +92,15 @@ def test_needing_less_or_saying_something_else_blocks_a_supported_claim(
 ) -> None:
     (change,) = changes(head=REGISTRY.replace(old, new))
     assert told([change]) == [(kind, "agree", True)]
-    assert said in change.message
+    assert change.sides is not None and change.sides.base != change.sides.head
+    assert said in (change.sides.head if kind == "sentence_changed" else change.message)
     pending = REGISTRY.replace("supported", "pending", 1)
     assert told(changes(pending, pending.replace(old, new))) == [(kind, "agree", False)]
 
 
 def test_swapping_a_gate_for_another_is_needing_less() -> None:
     found = changes(head=REGISTRY.replace("[above, good]", "[good, perfect]"))
+    assert [change.sides for change in found] == [SideBySide("gates", "above, good", "good, perfect"), None]
     assert told(found) == [("strengthened", "agree", True), ("tightened", "agree", False)]
 
 
@@ -133,6 +136,24 @@ def test_a_number_bound_to_something_else_is_a_changed_number_even_with_the_same
     (change,) = changes(head_readme=README.replace(old, new, 1))
     assert told([change]) == [("number_changed", "agree", True)]
     assert "instead of" in change.message
+
+
+def test_a_rebound_number_is_shown_as_it_was_and_as_it_is() -> None:
+    (change,) = changes(head_readme=README.replace("estimate +.4f", "upper +.4f", 1))
+    shows = f"+0.2100 is {FILE} pw_mcc_above_control"
+    assert change.sides == SideBySide("number", f"{shows} estimate", f"{shows} upper")
+    (change,) = changes(head_readme=README.replace("estimate +.4f", "estimate +.3f", 1))
+    assert change.sides is None  # the same number, written otherwise
+
+
+def test_numbers_that_stand_in_each_others_place_are_a_change_of_their_claim() -> None:
+    first, second = (value(f"{FILE} r2 {statistic} .2f", "0.83") for statistic in ("estimate", "lower"))
+    block = "<!-- gatekit:claim agree -->\nFrom {} to {}.\n<!-- /gatekit:claim -->\n"
+    before, after = (block.replace("{}", "%s") % pair for pair in ((first, second), (second, first)))
+    (change,) = changes(base_readme=before, head_readme=after)
+    assert told([change]) == [("number_changed", "agree", True)]
+    assert change.sides is not None and change.sides.head.startswith(f"0.83 is {FILE} r2 lower;")
+    assert changes(base_readme=before, head_readme="Intro.\n\n" + before) == []
 
 
 def test_a_number_outside_every_claim_speaks_for_the_supported_claims_on_its_evidence() -> None:

@@ -119,7 +119,7 @@ class TestClaims:
     def test_a_claim_whose_gate_is_dropped_asserts_itself_anew(self, tmp_path: Path) -> None:
         both = CLAIMS.replace("gates: [random_model]", "gates: [random_model, alive]")
         base = {"claims.yaml": both, FILE: FAILING, "README.md": README.replace("+0.2100", "+0.0100")}
-        verdict = judged(tmp_path, {"claims.yaml": CLAIMS}, base=base)
+        verdict = judged(tmp_path, {"claims.yaml": CLAIMS}, base=base, labels=APPROVED)
         assert [change.kind for change in verdict.claims] == ["strengthened"]
         assert (verdict.code, verdict.gates(Outcome.FAIL)) == (ExitCode.BLOCKED, ("demo/random_model",))
 
@@ -477,7 +477,7 @@ class TestPolicy:
         }
         verdict = judged(tmp_path, change)
         assert verdict.code is ExitCode.APPROVAL_NEEDED
-        assert [trust.path for trust in verdict.trust] == ["policy mine"]
+        assert [trust.path for trust in verdict.trust] == ["claim ood", "policy mine"]
         assert judged(tmp_path / "approved", change, labels=APPROVED).code is ExitCode.PASS
 
     def test_a_base_without_policies_needs_approval(self, tmp_path: Path) -> None:
@@ -570,7 +570,7 @@ class TestNotWorseThan:
         base = {"policies/demo.yaml": self.POLICY, FILE: None, **withdrawn("agree"), "claims.yaml": None}
         base |= {"README.md": "# Seeds\n"}
         change = {"claims.yaml": CLAIMS, "README.md": README, FILE: random_model()}
-        verdict = judged(tmp_path, change, base=base)
+        verdict = judged(tmp_path, change, base=base, labels=APPROVED)  # a first registry that asks for less
         assert verdict.code is ExitCode.INCONCLUSIVE
         assert verdict.gates(Outcome.INCONCLUSIVE) == ("demo/random_model",)
 
