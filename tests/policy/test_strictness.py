@@ -132,6 +132,6 @@ def tweaked(random: Random, rule: str) -> str:
     chance = random.random()
     if chance < 0.3:
         return rule.replace("0.7", "0.8").replace("30", "25")
-    if chance < 0.5:
+    if chance < 0.5 and "level" not in rule and "required" not in rule:
         return f"{{{random.choice(['all_of', 'any_of'])}: [{rule}, {some_rule(random, 2)}]}}"
     return rule
