@@ -20,6 +20,7 @@ from types import TracebackType
 from gatekit.errors import GatekitError
 from gatekit.repo import git
 from gatekit.repo.faults import FETCH_ALL, inconclusive, usage
+from gatekit.repo.names import resolve
 from gatekit.repo.objects import ObjectReader
 from gatekit.repo.tree import BLOB_LIMIT, MAX_FILES, MAX_LISTING, TOTAL_LIMIT, Tree, parse_listing
 
@@ -97,6 +98,8 @@ class Repository:
     def commit(self, ref: str) -> str:
         """Return the full id of the commit that a branch, a tag, an id or any other expression of git names.
 
+        A branch goes before a tag of the same name; see `gatekit.repo.names.resolve`.
+
         Raises:
             GatekitError: `repo.bad_ref`, `repo.ambiguous_ref`, `repo.not_a_commit` (usage); `repo.missing_ref`.
         """
@@ -109,7 +112,7 @@ class Repository:
         """Return what `commit` returns, or None where it raises `repo.missing_ref`."""
         if not ref or ref.startswith("-") or not ref.isprintable() or len(ref) > _REF_LIMIT:
             raise usage("repo.bad_ref", f"{ref[:80]!r} cannot be the name of a commit", "name a branch, tag or commit")
-        oid = ref if _OID.fullmatch(ref) else self._named(ref)
+        oid = resolve(self._git_dir, ref)
         if oid is None:
             return None
         peeled = git.run(self._private, ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{oid}^{{commit}}"])
@@ -275,14 +278,6 @@ class Repository:
         if done.code not in (0, 1) or re.search("^(error|fatal): ", done.errors, re.MULTILINE):
             raise _broken_history(done.reason)
         return done
-
-    def _named(self, ref: str) -> str | None:
-        done = git.run(self._git_dir, ["rev-parse", "--verify", "--end-of-options", ref])
-        if re.search(r"^warning: refname .* is ambiguous", done.errors, re.MULTILINE):
-            remedy = "write it in full, like refs/heads/main"
-            raise usage("repo.ambiguous_ref", f"{ref} is the name of several branches or tags", remedy)
-        oid = done.out.decode("ascii", "replace").strip()
-        return oid if done.code == 0 and _OID.fullmatch(oid) else None
 
     def _header(self, commit: str) -> list[str]:
         [(_, data)] = list(self._reader.read([_oid(commit)], _COMMIT_LIMIT, "commit"))

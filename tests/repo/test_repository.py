@@ -175,13 +175,63 @@ def test_a_tree_a_blob_and_a_tag_of_them_are_no_commits(repo: Builder, opened: O
         refused("repo.not_a_commit", 64, found.commit, name)
 
 
-def test_a_name_of_a_branch_and_a_tag_is_not_guessed(repo: Builder, opened: Open) -> None:
+@pytest.mark.parametrize(
+    ("asked", "planted"),
+    [
+        ("main", "refs/tags/main"),
+        ("main", "refs/remotes/origin/main"),
+        ("refs/heads/main", "refs/tags/refs/heads/main"),
+        ("refs/heads/main", "refs/heads/refs/heads/main"),
+        ("heads/main", "refs/tags/heads/main"),
+        ("refs/remotes/up/main", "refs/tags/refs/remotes/up/main"),
+        ("origin/dev", "refs/tags/origin/dev"),
+        ("origin/dev", "refs/heads/origin/dev"),
+        ("origin/dev", "refs/remotes/origin/origin/dev"),
+        ("dev", "refs/tags/dev"),
+        ("main~0", "refs/tags/main"),
+        ("main^0", "refs/tags/main"),
+        ("HEAD", "refs/tags/HEAD"),
+        ("HEAD", "refs/heads/HEAD"),
+    ],
+)
+def test_a_tag_or_branch_that_somebody_pushes_does_not_change_what_a_name_means(
+    repo: Builder, opened: Open, asked: str, planted: str
+) -> None:
+    main, topic = repo.refs["refs/heads/main"], repo.refs["refs/heads/topic"]
+    for name in ("refs/heads/heads/main", "refs/remotes/up/main", "refs/remotes/origin/dev"):
+        repo.branch(name, main)
+    repo.branch(planted, topic)
+    assert opened(repo.save()).commit(asked) == main
+
+
+def test_a_full_name_is_that_name_and_nothing_that_ends_with_it(repo: Builder, opened: Open) -> None:
+    repo.branch("refs/tags/refs/remotes/origin/main", repo.refs["refs/heads/topic"])
+    refused("repo.missing_ref", 3, opened(repo.save()).commit, "refs/remotes/origin/main")
+
+
+@pytest.mark.parametrize("folder", ["refs/tags", "refs/heads", "refs/remotes/origin"])
+def test_the_first_digits_of_a_commit_are_that_commit_whatever_is_named_so(
+    repo: Builder, opened: Open, folder: str
+) -> None:
+    main, topic = repo.refs["refs/heads/main"], repo.refs["refs/heads/topic"]
+    for length in (7, 12, 39):
+        repo.branch(f"{folder}/{main[:length]}", topic)
+    found = opened(repo.save())
+    assert [found.commit(main[:length]) for length in (7, 12, 39)] == [main] * 3
+
+
+def test_a_tag_that_no_branch_is_named_like_is_found_by_its_name(repo: Builder, opened: Open) -> None:
+    repo.branch("refs/tags/v1", repo.refs["refs/heads/topic"])
+    repo.branch("refs/tags/1234567", repo.refs["refs/heads/topic"])
+    found = opened(repo.save())
+    assert found.commit("v1") == found.commit("1234567") == found.commit("tags/v1") == repo.refs["refs/heads/topic"]
+
+
+def test_an_expression_of_git_about_two_things_of_one_name_is_not_guessed(repo: Builder, opened: Open) -> None:
     repo.branch("refs/tags/main", repo.refs["refs/heads/topic"])
     root = repo.save()
     git(root, "config", "core.warnAmbiguousRefs", "false")
-    found = opened(root)
-    refused("repo.ambiguous_ref", 64, found.commit, "main")
-    assert found.commit("refs/heads/main") == repo.refs["refs/heads/main"]
+    refused("repo.ambiguous_ref", 64, opened(root).commit, "main^{commit}")
 
 
 def test_a_branch_named_like_the_id_of_a_commit_is_not_that_commit(repo: Builder, opened: Open) -> None:

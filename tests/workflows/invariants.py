@@ -149,7 +149,8 @@ def _gate(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[s
         "gate: two checkouts, side by side": paths == ["base", "candidate"],
         "gate: the base is the branch as it is now": len(checkouts) == 2
         and checkouts[0]["with"].get("ref")
-        == "${{ github.event.pull_request.base.ref || github.event.merge_group.base_sha }}",
+        == "${{ github.event.pull_request.base.ref && format('refs/heads/{0}', github.event.pull_request.base.ref)"
+        " || github.event.merge_group.base_sha }}",
         "gate: the candidate has its history": len(checkouts) == 2
         and checkouts[1]["with"].get("fetch-depth") == 0
         and "ref" not in checkouts[1]["with"],
