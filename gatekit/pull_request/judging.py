@@ -27,14 +27,16 @@ from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.claim_bars import lowered_bars
 from gatekit.pull_request.preview import flips
+from gatekit.pull_request.registered import BaseRegistrations, base_registrations, registration_changes
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
 from gatekit.pull_request.signatures import Signers, change_signers
 from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
+from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.repo import BaseAndHead, Repository, watched_errors
 from gatekit.repo.tree import changes
 
-WATCHED = (KINDS, POLICIES, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
+WATCHED = (KINDS, POLICIES, REGISTRATIONS, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
 """Where a path that is a link, or that another system reads as another file, is refused."""
 
 FIRST = "the base has nothing that judges yet: this change is judged by what it brings itself, and the next one by it"
@@ -49,6 +51,7 @@ class _Terms:
     base: BranchContents
     base_signers: Signers
     head_signers: Signers
+    registered: BaseRegistrations
 
     def verdict(self, policies: Sequence[Policy], side: BranchContents) -> Verdict | None:
         if not policies:
@@ -60,6 +63,7 @@ class _Terms:
             base=self.base.summaries,
             signers=self._signers(side),
             stale=side.stale,
+            standings=self.registered.standings(side),
         )
 
     def checked(self, policies: Sequence[Policy], side: BranchContents) -> CheckResult | None:
@@ -75,6 +79,7 @@ class _Terms:
             # Also where the base itself is checked: it is as good as itself, where it has the evidence at all.
             base=self.base.summaries,
             signers=self._signers(side),
+            standings=self.registered.standings(side),
         )
 
     def _signers(self, side: BranchContents) -> Signers:
@@ -107,13 +112,16 @@ def judge_pull_request(
     errors = [*watched_errors(head_tree, WATCHED), *head.errors]
     base_signers, head_signers, unsound = change_signers(base, head, _effective(base, head), now)
     errors += unsound
-    terms = _Terms(now, base, base_signers, head_signers)
+    terms = _Terms(now, base, base_signers, head_signers, base_registrations(repository, sides.base, base))
     # What cannot be read is refused; it is not also called removed.
     diffs = diff_policies([policy for policy in base.policies if policy.path not in head.unread], head.policies)
     claims = []
     if CLAIMS not in head.unread:
         claims = claim_changes(base.registry, head.registry, base.documents, head.documents)
     trust = _trust(base, head, diffs, claims)
+    announced = registration_changes(base, head)
+    trust += [TrustChange(change.path, change.what) for change in announced if change.judges]
+    told = [f"{change.path} {change.what}" for change in announced if not change.judges]
     approved = approval in labels
     policies = _effective(base, head)
     judged = terms.verdict(policies, head)
@@ -149,7 +157,7 @@ def judge_pull_request(
         base=sides.base,
         head=sides.head,
         result=sides.result,
-        notes=(*sides.notes, *([FIRST] if _begins(base, head, claims) else [])),
+        notes=(*sides.notes, *([FIRST] if _begins(base, head, claims) else []), *told),
         registered=_is_registered(head),
         claims=tuple(claims),
         claim_gates=_claim_gates(checked, blocking, asserted),

@@ -24,6 +24,9 @@ from gatekit.evidence.staleness import NO_DIGEST, why_stale
 from gatekit.kinds import FOLDER, Kind, Kinds
 from gatekit.kinds.changes import judging
 from gatekit.policy import Policy, duplicate_ids, parse_policy
+from gatekit.registration.model import FOLDER as REGISTRATIONS
+from gatekit.registration.model import Registration
+from gatekit.registration.reading import conflicts, is_registration_name, parse_registration
 from gatekit.repo import Entry, Repository, Tree
 from gatekit.repo.tree import FILE_MODES
 
@@ -50,13 +53,15 @@ class BranchContents:
     policies: tuple[Policy, ...]
     registry: Registry | None
     documents: tuple[ClaimsDocument, ...]
+    registrations: tuple[Registration, ...]
+    """What this tree announces; those of the base judge."""
     summaries: tuple[Summary, ...]
     attestations: Mapping[str, bytes]
     """Path -> bytes of the signatures that lie beside the evidence."""
     stale: Mapping[str, str]
     """Path of a summary -> why it is out of date with this tree."""
     unread: frozenset[str]
-    """Paths of kinds, of policies and of the registry that are there but could not be read."""
+    """Paths of kinds, of policies, of registrations and of the registry that are there but could not be read."""
     errors: tuple[GatekitError, ...]
 
 
@@ -71,7 +76,7 @@ class Reader:
         """Id of a blob -> digest of its syntax tree, or NO_DIGEST."""
 
     def side(self, tree: Tree, base: BranchContents | None = None) -> BranchContents:
-        """Read kinds/, policies/, claims.yaml, the documents that it names, and evidence/ of one tree.
+        """Read kinds/, policies/, registrations/, claims.yaml, the documents that it names, and evidence/ of one tree.
 
         Args:
             tree: what to read.
@@ -84,8 +89,11 @@ class Reader:
         names = [n for n in _files(tree, POLICIES, lambda n: n.endswith((".yaml", ".yml"))) if n.count("/") == 1]
         policies = _parse_all(names, tree, lambda data, name: parse_policy(data, name, kinds), errors)
         registries = _parse_all([CLAIMS] if _is_file(tree, CLAIMS, errors) else [], tree, parse_registry, errors)
+        announced = [n for n in _files(tree, REGISTRATIONS, is_registration_name) if n.count("/") == 1]
+        registrations = _parse_all(announced, tree, lambda data, name: parse_registration(data, name, kinds), errors)
         unread = frozenset(error.location.path for error in errors if error.location is not None)
         errors += duplicate_ids(policies)
+        errors += conflicts(registrations)
         registry = registries[0] if registries else None
         documents: list[ClaimsDocument] = []
         if registry is not None:
@@ -104,6 +112,7 @@ class Reader:
             policies=tuple(policies),
             registry=registry,
             documents=tuple(documents),
+            registrations=tuple(registrations),
             summaries=tuple(summaries),
             attestations=attested,
             stale=self._stale(tree, summaries),

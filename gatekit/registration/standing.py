@@ -7,6 +7,7 @@ may have looked before, chosen seeds, or tried other settings, and nothing in th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,25 +45,45 @@ class Standing:
     """Of exploratory evidence: the fewest seeds at which the same subject was looked at before."""
 
 
+Shape = tuple[object, ...]
+"""What makes evidence be about one thing, whatever seeds it has: kind, model, hook and widths."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Seeds on which one thing was measured."""
+
+    shape: Shape
+    seeds: frozenset[int]
+
+
 NOT_REGISTERED = Standing("exploratory", "no registration announced it")
 """Of evidence where there are no registrations."""
 
 
 def standings(
-    summaries: Sequence[Summary], registrations: Sequence[DatedRegistration], earlier: Iterable[Summary] = ()
+    summaries: Sequence[Summary],
+    registrations: Sequence[DatedRegistration],
+    earlier: Sequence[Summary] = (),
+    history: Iterable[Look] = (),
 ) -> dict[str, Standing]:
     """Return sha256 of a summary's bytes -> its standing.
 
     Args:
         summaries: all evidence that is judged, of every status: a failed run of registered seeds counts too.
         registrations: those of the branch that judges.
-        earlier: evidence that was there before: who extends it without a registration may have looked at each step.
+        earlier: evidence that was there before: who extends it without a registration may have looked at each step, and
+            a registered run that failed counts also where it is there no more.
+        history: looks at evidence that was there once.
     """
+    there = {s.sha256 for s in summaries}
+    gone = [s for s in earlier if s.status != "ok" and s.sha256 not in there]
+    runs = [*summaries, *gone]
     digests: dict[str, str] = {}
     if any(m.config is not None for dated in registrations for m in dated.registration.measurements):
-        digests = {s.sha256: config_without_seeds_sha256(s.config) for s in summaries}
-    looked_at = _looked_at([*earlier, *summaries])
-    every = _Everything(summaries, digests, registrations)
+        digests = {s.sha256: config_without_seeds_sha256(s.config) for s in runs}
+    looked_at = _looked_at([*earlier, *summaries], history)
+    every = _Everything(runs, digests, registrations)
     return {s.sha256: _standing(s, every, looked_at) for s in summaries}
 
 
@@ -75,10 +96,6 @@ def begun(registration: Registration, summaries: Iterable[Summary]) -> Summary |
         ):
             return summary
     return None
-
-
-_LookedAt = Mapping[tuple[object, ...], list[frozenset[int]]]
-"""What evidence is about -> the sets of seeds that it was looked at on."""
 
 
 @dataclass(frozen=True)
@@ -221,20 +238,39 @@ def _choices(registration: Registration, measured: RegisteredMeasurement, every:
     return sum(one.choices for one in same.values())
 
 
-def _looked_at(summaries: Iterable[Summary]) -> dict[tuple[object, ...], list[frozenset[int]]]:
-    found: dict[tuple[object, ...], list[frozenset[int]]] = {}
+def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Shape, list[frozenset[int]]]:
+    found: dict[Shape, list[frozenset[int]]] = {}
     for summary in summaries:
         seen = found.setdefault(_shape(summary), [])
         if summary.status == "ok":
             seen.append(frozenset(summary.protocol.seeds))
+    for look in history:
+        found.setdefault(look.shape, []).append(look.seeds)
     return found
 
 
-def _shape(summary: Summary) -> tuple[object, ...]:
-    """Return what makes evidence be about one thing, whatever seeds it has: kind, model, hook and widths."""
+def _shape(summary: Summary) -> Shape:
     subject: Subject = summary.subject
     model = subject.model_digest or subject.model_name
     return (summary.kind, model, subject.hook, subject.d_model, subject.architecture, subject.d_sae, subject.k)
+
+
+def look_in(data: bytes) -> Look | None:
+    """Return what an older version of an evidence file looked at; None where it measured nothing.
+
+    It is read leniently: what was evidence once may not follow today's schema, and all that it can do is to raise a
+    price.
+    """
+    try:
+        document = json.loads(data)
+        subject, seeds = document["subject"], document["protocol"]["seeds"]
+        if document["status"] != "ok":
+            return None
+        model = subject["model"]["digest"] or subject["model"]["name"]
+        widths = (subject["d_model"], subject["architecture"], subject["d_sae"], subject["k"])
+        return Look((document["kind"], model, subject["hook"], *widths), frozenset(map(int, seeds)))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _became(summary: Summary) -> str:

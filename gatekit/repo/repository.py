@@ -41,6 +41,7 @@ class FileChange:
 
     time: int
     """When it was committed: seconds since 1970."""
+    path: str
     oid: str | None
     """The file's content from then on; None where the commit removed it."""
 
@@ -159,17 +160,17 @@ class Repository:
         return self._ancestry("--is-ancestor", _oid(a), _oid(b)).code == 0
 
     def file_history(self, commit: str, path: str) -> list[FileChange]:
-        """Return the changes of one file along the first parents of a commit, newest first.
+        """Return the changes of a file, or of all files of a folder, along a commit's first parents, newest first.
 
         A merge counts as one change, made when it was merged. Who backdates a commit below a later one gains nothing:
         no change is older than the commit that it follows.
 
         Args:
             commit: full id.
-            path: of the file, relative to the top.
+            path: of the file or folder, relative to the top.
 
         Raises:
-            GatekitError: `repo.missing_object`; `repo.output_size`, a file with tens of thousands of changes.
+            GatekitError: `repo.missing_object`; `repo.output_size`, tens of thousands of changes.
         """
         options = ["--first-parent", "-m", "--raw", "--no-abbrev", "--no-renames", "--format=%H %ct %P"]
         done = git.run(self._private, ["log", *options, "--end-of-options", _oid(commit), "--", path], limit=16 << 20)
@@ -179,8 +180,10 @@ class Repository:
         time = 0
         for line in done.out.decode("utf-8", "surrogateescape").split("\n"):
             if line.startswith(":"):
-                oid = line.split(" ")[3]
-                found.append(FileChange(time, None if set(oid) == {"0"} else oid))
+                facts, _, name = line.partition("\t")
+                oid = facts.split(" ")[3]
+                # git quotes a name with odd characters; what it ends with is legible all the same.
+                found.append(FileChange(time, name.strip('"'), None if set(oid) == {"0"} else oid))
             elif line:
                 _, seconds, *parents = line.split()
                 time = max(int(seconds), self._committed(parents[0]) if parents else 0)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gatekit.evidence.config_digest import config_without_seeds_sha256
 REGISTERED = "2026-03-01T00:00:00Z"
 MEASURED = "2026-03-02T06:00:00Z"
 NOW = "2026-03-05T12:00:00Z"
+MEASURE = "What the runs depend on.\n"
 CONFIG = {"threads": 1, "sae": {"k": 32}}
 
 POLICY = """\
@@ -48,7 +50,8 @@ def failed(seeds: Sequence[int], reason: str = "out of memory", status: str = "f
 def _producer(seeds: Sequence[int], started: str, config: Mapping[str, Any]) -> dict[str, Any]:
     stated = {**CONFIG, "seeds": list(seeds), **config}
     times = {"started": started, "finished": started[:11] + "23:00:00Z"}
-    return {"config": stated, "config_sha256": sha256_of(stated), **times}
+    sources = [{"path": "measure.txt", "sha256": sha256(MEASURE.encode()).hexdigest(), "by": "bytes"}]
+    return {"config": stated, "config_sha256": sha256_of(stated), **times, "sources": sources}
 
 
 def text(

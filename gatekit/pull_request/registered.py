@@ -1,0 +1,101 @@
+"""The base's registrations in a pull request: what evidence is to them, and whether the change touches one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gatekit.errors import GatekitError
+from gatekit.evidence.reading import is_summary_name
+from gatekit.pull_request.side import EVIDENCE, BranchContents
+from gatekit.registration.dating import dated
+from gatekit.registration.standing import DatedRegistration, Look, Standing, begun, look_in, standings
+from gatekit.repo import Repository
+
+MOST_HISTORY = 64 << 20
+"""Bytes of evidence that is no more, from the newest back: some seconds."""
+
+
+@dataclass(frozen=True)
+class BaseRegistrations:
+    """What was announced, and looked at, on the base branch before this change."""
+
+    dated: tuple[DatedRegistration, ...]
+    base: BranchContents
+    looks: tuple[Look, ...]
+    """At evidence that stood on the base branch once."""
+
+    def standings(self, side: BranchContents) -> Mapping[str, Standing]:
+        """Return sha256 of a summary's bytes -> what it is to the base's registrations."""
+        return standings(side.summaries, self.dated, self.base.summaries, self.looks)
+
+
+def base_registrations(repository: Repository, commit: str, base: BranchContents) -> BaseRegistrations:
+    """Read what the base branch says and said: its registrations with their times, and its evidence of old.
+
+    Args:
+        repository: the objects.
+        commit: full id of the base's commit.
+        base: its tree.
+    """
+    return BaseRegistrations(
+        dated(base.registrations, repository, commit, base.kinds), base, tuple(_looks(repository, commit, base))
+    )
+
+
+def _looks(repository: Repository, commit: str, base: BranchContents) -> Iterator[Look]:
+    if repository.is_shallow():
+        return
+    known = {entry.oid for entry in base.tree.under(EVIDENCE)}
+    try:
+        changes = repository.file_history(commit, EVIDENCE)
+    except GatekitError:
+        return  # a history that is not all there: the base's own evidence is what is known
+    left = MOST_HISTORY
+    for change in changes:
+        if change.oid is None or change.oid in known or not is_summary_name(change.path.rpartition("/")[2]):
+            continue
+        known.add(change.oid)
+        try:
+            data = repository.blobs([change.oid])[change.oid]
+        except GatekitError:
+            continue
+        left -= len(data)
+        if left < 0:
+            return
+        look = look_in(data)
+        if look is not None:
+            yield look
+
+
+@dataclass(frozen=True)
+class RegistrationChange:
+    """One registration that a change adds, changes or removes."""
+
+    path: str
+    what: str
+    """For people."""
+    judges: bool
+    """Whether its measurements have begun, so that the change is one of what judges."""
+
+
+def registration_changes(base: BranchContents, head: BranchContents) -> list[RegistrationChange]:
+    """Return what a change does to registrations, in order of their paths.
+
+    One that is added only binds what is measured later. One that is changed or removed after a first run has looked at
+    its seeds takes back a promise.
+    """
+    found = []
+    after = {one.path: one for one in head.registrations}
+    for old in base.registrations:
+        new = after.pop(old.path, None)
+        if old.path in head.unread or (new is not None and new.meaning == old.meaning):
+            continue
+        what = "removed" if new is None else "changed"
+        run = begun(old, [*base.summaries, *head.summaries])
+        if run is None:
+            found.append(RegistrationChange(old.path, f"{what}: nothing of it was measured yet", False))
+        else:
+            found.append(RegistrationChange(old.path, f"{what}, although {run.path} has begun to measure it", True))
+    added = [RegistrationChange(path, "added: it holds for runs that start after the merge", False) for path in after]
+    return sorted([*found, *added], key=lambda change: change.path)
