@@ -61,7 +61,6 @@ def judged(folder: Path, changes: Mapping[str, str | None], time: str = "2026-03
     )
     assert done.returncode != 70, done.stderr
     report = json.loads((folder.parent / "report.json").read_text())
-    print(report["errors"], report["blocking"], report["trust"], report["notes"])  # pytest shows it where a test fails
     return done.returncode, report
 
 
