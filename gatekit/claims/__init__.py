@@ -19,6 +19,7 @@ from gatekit.claims.registry import check_references, parse_registry, read_regis
 from gatekit.claims.rewriting import Rewriting, rewrite
 from gatekit.claims.scanning import Stray, scan_language, scan_numbers
 from gatekit.claims.strays import find_strays
+from gatekit.claims.written import ValuesFiles, read_written, with_written
 
 __all__ = [
     "CheckResult",
@@ -33,6 +34,7 @@ __all__ = [
     "Rewriting",
     "Stray",
     "ValueBinding",
+    "ValuesFiles",
     "check",
     "check_references",
     "claim_changes",
@@ -41,9 +43,11 @@ __all__ = [
     "parse_registry",
     "read_documents",
     "read_registry",
+    "read_written",
     "registered_documents",
     "rewrite",
     "scan_language",
     "scan_numbers",
     "unmatched_patterns",
+    "with_written",
 ]

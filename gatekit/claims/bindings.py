@@ -99,6 +99,24 @@ class ClaimBlock:
 
 
 @dataclass(frozen=True)
+class NamedUse:
+    """A place where a document shows a registered sentence or value by its name."""
+
+    kind: Literal["claim", "value"]
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A place where a document brings text from another file."""
+
+    name: str
+    """As it is written there."""
+    location: Location
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a reader finds in a document before its markers are paired."""
 
@@ -106,6 +124,8 @@ class Reading:
     markers: tuple[Marker, ...]
     """In the order of the text."""
     errors: tuple[GatekitError, ...]
+    uses: tuple[NamedUse, ...] = ()
+    brought: tuple[Brought, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatekit.claims import markdown
 from gatekit.claims.bindings import ClaimBlock, ValueBinding
 from gatekit.claims.documents import ClaimsDocument
+from gatekit.claims.entries import registered_words
 from gatekit.claims.finding import Finding, from_error
 from gatekit.claims.model import BADGE, Claim, Registry
 from gatekit.claims.prose import SLOT
 from gatekit.claims.registry import check_references
 from gatekit.claims.slots import ContextNumber, Judges, is_foreign, shown_in_sentence
 from gatekit.claims.values import shown
+from gatekit.claims.written import ValuesFiles, compared
 from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.summary import Summary
 from gatekit.exit_codes import ExitCode, worst
@@ -76,6 +77,7 @@ def check(
     base: Sequence[Summary] | None = None,
     signers: Mapping[str, frozenset[Signer]] | None = None,
     standings: Mapping[str, Standing] | None = None,
+    written: ValuesFiles | None = None,
 ) -> CheckResult:
     """Check everything that the documents publish.
 
@@ -90,6 +92,7 @@ def check(
         base: the base branch's summaries, which not_worse_than compares with; None when there is no base.
         signers: per sha256 of a summary's bytes, the keys whose signatures were verified.
         standings: per sha256 of a summary's bytes, what it is to the registrations.
+        written: the files that documents show values from, as `with_written` gives them with the documents.
 
     Returns:
         Findings with their codes: BLOCKED for a number that is not the evidence's and for a supported claim whose gate
@@ -98,6 +101,7 @@ def check(
     """
     findings = [from_error(error) for error in errors]
     findings += [from_error(error) for error in check_references(registry, policies)]
+    findings += compared(written) if written is not None else []
     by_id = {policy.id: policy for policy in policies}
 
     def judge(claim: Claim) -> Verdict | None:
@@ -137,11 +141,6 @@ def check(
     return CheckResult(
         tuple(states), tuple(findings), sum(len(d.values) for d in documents), len(documents), tuple(context)
     )
-
-
-def registered_words(claim: Claim) -> str:
-    """Return a claim's sentence as blocks are compared with it: plain words, `SLOT` for each bound number."""
-    return markdown.sentence_words(claim.sentence.replace("{}", SLOT))
 
 
 def _by_claim(document: ClaimsDocument) -> dict[str | None, list[ValueBinding]]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gatekit.claims.checking import registered_words
 from gatekit.claims.claim_change import ClaimChange, ClaimChangeKind, SideBySide
 from gatekit.claims.documents import ClaimsDocument
+from gatekit.claims.entries import registered_words
 from gatekit.claims.model import STRENGTH, Claim, Registry
 from gatekit.claims.number_changes import number_changes
 from gatekit.errors import Location

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from gatekit.claims import latex, markdown, quarto
-from gatekit.claims.bindings import ClaimBlock, ValueBinding, assemble
+from gatekit.claims import latex, markdown, quarto, tex_values
+from gatekit.claims.bindings import Brought, ClaimBlock, NamedUse, ValueBinding, assemble
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.model import Registry
 from gatekit.claims.paths import any_case, find, folders_above, in_other_case, matching
@@ -19,6 +19,10 @@ from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import read_regular_file
 
+DocumentSyntax = Literal["markdown", "latex"]
+
+WRITTEN = (tex_values.NAME,)
+"""Names of the files that `sync` writes for documents, which are no documents themselves."""
 MAX_SIZE = 512 << 10
 """Bytes of one document; a book chapter has half of it. The slowest take some five seconds."""
 MOST_BRACKETS = 20_000
@@ -35,7 +39,7 @@ class ClaimsDocument:
 
     path: str
     text: str
-    syntax: Literal["markdown", "latex"]
+    syntax: DocumentSyntax
     blocks: tuple[ClaimBlock, ...]
     values: tuple[ValueBinding, ...]
     unbound: Prose
@@ -46,6 +50,9 @@ class ClaimsDocument:
     """Markers that cannot be read; what could be read is there beside them."""
     source: DocumentText = field(repr=False, compare=False)
     """The text with its line starts."""
+    uses: tuple[NamedUse, ...] = ()
+    """What it shows by name; `written.with_written` turns them into blocks and values."""
+    brought: tuple[Brought, ...] = ()
 
 
 def parse_document(data: bytes, name: str) -> ClaimsDocument:
@@ -75,17 +82,24 @@ def parse_document(data: bytes, name: str) -> ClaimsDocument:
         unclaimed=prose(reading.pieces, [*bindings.claimed, *bindings.literals]),
         errors=tuple(errors),
         source=source,
+        uses=reading.uses,
+        brought=reading.brought,
     )
+
+
+def is_written(path: str) -> bool:
+    """Whether a file has the name of one that `sync` writes; in any case, as some file systems read it."""
+    return PurePosixPath(path).name.lower() in WRITTEN
 
 
 def registered_documents(registry: Registry, paths: Iterable[str]) -> list[str]:
     """Return which of these paths, relative to the registry's folder, its rules name."""
-    return matching(registry.rules.documents, paths)
+    return [path for path in matching(registry.rules.documents, paths) if not is_written(path)]
 
 
 def unmatched_patterns(registry: Registry, paths: Iterable[str]) -> list[GatekitError]:
     """Return an error for every pattern of the rules that matches no path: what is not read is not checked."""
-    given = list(paths)
+    given = [path for path in paths if not is_written(path)]
     return [
         GatekitError("claims.no_document", f"no document matches '{pattern}'", location, "check the path")
         for pattern, location in zip(registry.rules.documents, registry.document_locations, strict=True)
@@ -132,7 +146,7 @@ def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument],
         registry: whose rules name the documents.
         root: the registry's folder, "" for the current one.
     """
-    found = sorted({path for pattern in registry.rules.documents for path in find(pattern, root)})
+    found = registered_documents(registry, {path for one in registry.rules.documents for path in find(one, root)})
     errors = unmatched_patterns(registry, found)
     near = {path for pattern in registry.rules.documents for path in _loosely(pattern, root)}
     links = {part for path in {*found, *near} for part in _parts(path) if os.path.islink(os.path.join(root, part))}

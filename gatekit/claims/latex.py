@@ -1,276 +1,291 @@
-r"""LaTeX: markers are macros whose last argument is typeset.
+r"""LaTeX documents: they show registered sentences and values by name, and hold no bound number themselves.
 
-    \gateclaim{ID}{...}    \gatevalue{FILE}{MEASURE}{STATISTIC}{FORMAT}{-0.0513}    \gateliteral{95\,\%}
+    \input{gatekit-values}    \gatekitclaim{ID}    \gatekitvalue{NAME}    \gatekitliteral{95\,\%}
 
-A document defines them as `\newcommand{\gatevalue}[5]{#5}` does, in no other way; such a definition is not a use. What
-TeX makes of a text cannot be known without running it: commands that change how it reads on are refused. What follows
-an unescaped % is a comment, and what stands in `\verb` or a verbatim, listing or comment environment binds nothing.
+What TeX makes of a text cannot be known without running it. So nothing is taken from such a document but which names it
+shows; and whatever could make those names show something else is refused wherever it stands, in comments and verbatim
+text too, since a reader cannot be sure what those are. What a package or another file does is not seen.
 """
 
 from __future__ import annotations
 
-import difflib
+import bisect
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
+from typing import Literal
 
-from gatekit.claims.bindings import Between, Marker, MarkerKind, Reading, Span, Syntax, unknown_marker
+from gatekit.claims.bindings import Brought, Marker, NamedUse, Reading, Span, Syntax
 from gatekit.claims.document_text import DocumentText
-from gatekit.claims.printed_number import MINUS
-from gatekit.claims.prose import SLOT, Piece
+from gatekit.claims.prose import Piece
+from gatekit.claims.prose import words as words_of
 from gatekit.errors import GatekitError
 
-MACROS: dict[str, tuple[MarkerKind, int]] = {
-    "gateclaim": ("claim", 1),
-    "gatevalue": ("value", 4),
-    "gateliteral": ("literal", 0),
-    "gatestatus": ("status", 0),
-}
-"""Kind and number of arguments before the one that is typeset."""
+INPUT = r"\input{gatekit-values}"
 
-_TOKEN = re.compile(r"(?P<macro>\\[A-Za-z@]+\*?)|(?P<escape>\\.)|(?P<comment>%)|(?P<brace>[{}])", re.DOTALL)
-_COMMENT = re.compile(r"%[^\r\n]*")
-_VERBATIM = re.compile(r"\{(?P<name>verbatim\*?|Verbatim\*?|lstlisting|minted|comment)\}")
-_GAP = re.compile(r"(?:[ \t\r\n]|%[^\r\n]*)*")
-_DEFINES = re.compile(
-    r"\\(?:(?:re)?newcommand|providecommand|DeclareRobustCommand|(?:New|Renew|Provide|Declare)DocumentCommand"
-    r"|[egx]?def|let)\*?[ \t]*\{?[ \t]*\Z"
+_TOKEN = re.compile(r"(?P<macro>\\[A-Za-z@]+\*?)|(?P<symbol>\\.)|(?P<comment>%[^\r\n]*)", re.DOTALL)
+_BRACE = re.compile(r"\\.|%[^\r\n]*|[{}]", re.DOTALL)
+_VERBATIM = re.compile(r"\{(?P<name>verbatim\*?|Verbatim\*?|BVerbatim|LVerbatim|lstlisting|minted|comment)\}")
+_OURS = re.compile(r"gatekit")
+_SHOWN = re.compile(r"\\gatekit(?P<kind>claim|value)\{(?P<name>[a-z][a-z0-9-]{0,63})\}")
+_LITERAL = re.compile(r"\\gatekitliteral\{(?P<text>(?:[^{}\\]|\\.|\{[^{}]{0,40}\}){0,200})\}", re.DOTALL)
+_OLD = re.compile(r"\\gate(?:claim|value|literal)(?![A-Za-z@])")
+_BRINGS = re.compile(
+    r"\\(?:input|include|subfile|(?:sub)?(?:import|inputfrom|includefrom))\*?\s*\{(?P<name>[^{}]{0,200})\}"
 )
+
 _UNSAFE = re.compile(
-    r"\\(?:catcode|csname|scantokens|endinput|lowercase|uppercase|lccode|uccode|active|input|include|subfile|import"
-    r"|newif|if(?!f(?![A-Za-z@]))[A-Za-z@]*|else|fi|everypar|everymath)(?![A-Za-z@])|\^\^"
+    r"\\(?:(?:math|del|[lu]c|sf)code|catcodetable|catcode|(?:end)?csname|scantokens|scantextokens|endinput"
+    r"|lowercase|uppercase|active|every[a-z]+|newif|if(?!f(?![A-Za-z@]))[A-Za-z@]*|else|fi|unless"
+    r"|expandafter|aftergroup|afterassignment|noexpand|unexpanded|@name[a-z]+|cs[gex]?def|cs[gex]?let|cslet|letcs|csuse|csundef"
+    r"|ExplSyntaxOn|directlua|latelua|luaexec|luadirect|write(?:18)?|immediate|openout|newwrite|ShellEscape|special"
+    r"|(?:Make|Define|lstMake)Short(?:Verb|Inline)|filecontents|input@path|@@input|@input)(?![A-Za-z@])"
+    r"|\\cs_[a-z]+|\^\^|\{(?:filecontents(?:def)?\*?|VerbatimOut|writeverbatim)\}"
 )
-"""Commands after which text is not what it looks like, is typeset nowhere, or comes from elsewhere."""
+"""What changes how TeX reads on, builds names, hides text, or writes files."""
+_DEFINER = (
+    r"\\(?:(?:re)?newcommand|(?:re)?newrobustcmd|provide(?:command|robustcmd)|DeclareRobustCommand|DeclareMathOperator"
+    r"|DeclareTextFontCommand|DeclareTextCommand|(?:New|Renew|Provide|Declare)(?:Expandable)?DocumentCommand"
+    r"|(?:protected@)?[egx]?def|g?let|futurelet|(?:math)?chardef|(?:count|dimen|skip|muskip|toks)def|font)"
+    r"(?![A-Za-z@])\*?+"
+)
+_RELIED_ON = (
+    "input|begin|end|document|newcommand|errmessage|protected|ensuremath|AtEndDocument|relax"
+    "|text(?:backslash|asciicircum|asciitilde|asciigrave|less|greater|bar)"
+)
+_REDEFINES = re.compile(
+    rf"{_DEFINER}(?:\s|%[^\r\n]*+[\r\n])*+(?:\{{\s*+)?+"
+    rf"(?:\\(?:{_RELIED_ON})(?![A-Za-z@])|\\[^A-Za-z@\s]|[^\\\s{{%])"
+)
+"""What defines a command that the written file uses, a control symbol or an active character."""
+_PLAIN_NAME = r"\s*+(?:\[[^\[\]]{0,200}\])?+\s*+\{[^\\%{}~^#\r\n]{1,60}\}"
+_ENVIRONMENT = re.compile(
+    r"\\(?:begin|(?:re)?newenvironment|newtheorem|spnewtheorem|declaretheorem|newcounter"
+    rf"|(?:New|Renew|Provide|Declare)DocumentEnvironment)(?![A-Za-z@])\*?+(?!{_PLAIN_NAME})"
+)
+"""What takes or defines a name that does not stand there as it is."""
+
+_BEFORE_A_NAME = re.compile(
+    r"item|hline|(?:top|mid|bottom)rule|centering|(?:no)?indent|par|newline|linebreak|q?quad|[hv]fil{1,2}"
+    r"|(?:small|med|big)skip|newpage|clearpage|maketitle|tableofcontents|(?:begin|end)group|[be]group"
+    r"|tiny|scriptsize|footnotesize|small|normalsize|[Ll]arge|LARGE|[Hh]uge|(?:bf|md)series|(?:it|sc|up)shape"
+    r"|(?:rm|sf|tt)family|normalfont|bf|it|em|rm|sf|tt|sc|[lg]eq?|approx|sim|pm|mp|times|cdot|in|to"
+)
+"""Commands that take no argument: right behind any other, our name could be its argument."""
+
 # A digit or point that only braces, dollars or thin space part from a bound number, and the like behind one.
-_NUMBER_BEFORE = re.compile(r"[0-9.,](?:\{\}|[{}$]|\\[!/,])*\Z|-(?:\{\}|[{}$])*\Z")
+_NUMBER_BEFORE = re.compile(r"[0-9.,](?:\{\}|[{}$]|\\[!/,]){0,20}\Z|-(?:\{\}|[{}$]){0,20}\Z")
 _NUMBER_BEHIND = re.compile(
-    r"(?:\{\}|[{}$]|\\[!/,])*(?:[.,]?[0-9])|(?:[\s{}$~]|\\[,;:! ])*(?:\\%|\\times|\\cdot|\^|[eE][-+]?[0-9])"
+    r"(?:\{\}|[{}$]|\\[!/,]){0,20}(?:[.,]?[0-9])"
+    r"|(?:[\s{}$~]|\\[,;:! ]){0,20}(?:\\%|\\times|\\cdot|\^|[eE][-+]?[0-9])"
 )
-_DEFINITION_WINDOW = 60
-"""Characters before a macro in which the command that defines it would stand."""
+_WINDOW = 60
+_MOST_ERRORS = 500
+"""Of one document; more say nothing more."""
 
 
 def read(source: DocumentText) -> Reading:
-    """Find the markers and comments of a LaTeX document."""
+    """Return what a LaTeX document shows by name, its text for the scans, and an error for all that is refused."""
     return _LatexReader(source).read()
 
 
+@dataclass
 class _LatexReader:
-    """One pass over the text; keeps what has been found and which braces are open."""
+    """One pass over the tokens, and one over each thing that is refused."""
 
-    def __init__(self, source: DocumentText) -> None:
-        self.source = source
-        self.text = source.text
-        self.markers: list[Marker] = []
-        self.hidden: list[Span] = []
-        self.errors: list[GatekitError] = []
-        self.defined: set[str] = set()
-        """Our macros that the document has defined so far."""
-        self.open: list[MarkerKind | None] = []
-        """Per open brace: the marker whose typeset argument it starts, or None for a brace of any other kind."""
+    source: DocumentText
+    hidden: list[Span] = field(default_factory=list)
+    """Comments, verbatim text and what stands behind the document, as far as can be told."""
+    errors: list[GatekitError] = field(default_factory=list)
+    uses: list[NamedUse] = field(default_factory=list)
+    literals: list[tuple[Span, Span]] = field(default_factory=list)
+    """Where each begins and where it ends."""
+    follows: dict[int, str] = field(default_factory=dict)
+    """Where a macro of ours starts -> the command right before it, with at most space and comments between."""
+    first_input: int | None = None
 
     def read(self) -> Reading:
-        at = 0
-        while found := _TOKEN.search(self.text, at):
-            at = found.end()
+        self.tokens()
+        self.names()
+        self.refused()
+        brought = tuple(
+            Brought(found["name"], self.source.location(found.start()))
+            for found in _BRINGS.finditer(self.source.text)
+            if found[0] != INPUT and not self.is_hidden(found.start())
+        )
+        pieces, markers = self.pieces()
+        return Reading(pieces, markers, tuple(self.errors), tuple(self.uses), brought)
+
+    def refuse(self, error_id: str, message: str, at: int, remedy: str | None = None) -> None:
+        if len(self.errors) < _MOST_ERRORS:
+            self.errors.append(self.source.refusal(error_id, message, at, remedy))
+
+    def tokens(self) -> None:
+        """Find what is hidden, and what stands before our names."""
+        text = self.source.text
+        at = behind = 0
+        last = ""
+        unclosed: set[tuple[str, int]] = set()
+        while found := _TOKEN.search(text, at):
+            start, end = found.span()
+            if text[behind:start].strip():
+                last = ""
+            at = behind = end
             if found.lastgroup == "comment":
-                at = self.hide(_COMMENT, found.start())
-            elif found.lastgroup == "macro":
-                at = self.macro(found)
-            elif found[0] == "{":
-                self.open.append(None)
-            elif found[0] == "}" and self.open:
-                kind = self.open.pop()
-                if kind is not None:
-                    self.markers.append(Marker(kind, False, (), found.span(), 0))
-        self.refuse_unsafe()
-        return self.reading()
+                self.hidden.append((start, end))
+                continue
+            name = found[0][1:].rstrip("*")
+            if name.startswith("gatekit") and last:
+                self.follows[start] = last
+            last = name if found.lastgroup == "macro" else ""
+            if name in ("verb", "lstinline", "Verb"):
+                at = self.verb(end, unclosed)
+            elif name == "begin" and (environment := _VERBATIM.match(text, end)):
+                closing = text.find(f"\\end{{{environment['name']}}}", environment.end())
+                at = len(text) if closing < 0 else closing
+                self.hidden.append((start, at))
+            elif name == "end" and text.startswith("{document}", end):
+                self.hidden.append((start, len(text)))
+                return
+            if at != end:
+                behind, last = at, ""
 
-    def refuse_unsafe(self) -> None:
-        """Refuse what changes how TeX reads the rest, in a document that has markers: no reader of text can follow."""
-        if not self.markers and not self.defined:
-            return
-        hidden = iter([*sorted(self.hidden), (len(self.text), len(self.text))])
-        start, end = next(hidden)
-        for found in _UNSAFE.finditer(self.text):
-            while end <= found.start():
-                start, end = next(hidden)
-            if found.start() < start:
-                message = f"{found[0]} changes what TeX makes of the text, so that its markers cannot be checked"
-                remedy = "keep it out of documents that bind claims or numbers"
-                self.errors.append(self.source.refusal("unsafe", message, found.start(), remedy))
-        for marker in self.markers:
-            before = self.text[max(0, marker.span[0] - _DEFINITION_WINDOW) : marker.span[0]]
-            behind = self.text[marker.span[1] : marker.span[1] + _DEFINITION_WINDOW]
-            touches = _NUMBER_BEFORE.search(before) if marker.opens else _NUMBER_BEHIND.match(behind)
-            if marker.kind == "value" and touches:
-                message = "the bound number is shown together with what stands next to it"
-                self.errors.append(self.source.refusal("glued", message, marker.span[0], "leave a space"))
-
-    def definition(self, name: str, start: int, end: int) -> int:
-        """Accept the one definition that typesets the last argument, once; refuse every other."""
-        count = MACROS[name][1] + 1
-        wanted = re.compile(rf"\\newcommand\{{\\{name}\}}\[{count}\]\{{#{count}\}}")
-        first = self.text.rfind("\\newcommand", max(0, start - _DEFINITION_WINDOW), start)
-        if name in self.defined or first < 0 or not (found := wanted.match(self.text, first)) or found.end() < end:
-            message = f"\\{name} is defined otherwise than to show its last argument, or twice"
-            remedy = f"write \\newcommand{{\\{name}}}[{count}]{{#{count}}} once"
-            self.errors.append(self.source.refusal("macro", message, start, remedy))
-            return end
-        self.defined.add(name)
-        return found.end()
-
-    def reading(self) -> Reading:
-        """Return the text between markers, and what is hidden, as pieces."""
-        pieces: list[Piece] = []
-        markers: list[Marker] = []
-        at = 0
-        spans = [(marker.span, marker) for marker in self.markers] + [(span, None) for span in self.hidden]
-        for (start, end), marker in sorted(spans, key=lambda one: one[0]):
-            if start > at:
-                pieces.append(Piece("text", self.text[at:start], at))
-            if marker is not None:
-                markers.append(replace(marker, piece=len(pieces)))
-                pieces.append(Piece("marker", "", start))
-            else:
-                pieces.append(Piece("mark", self.text[start:end], start))
-            at = max(at, end)
-        pieces.append(Piece("text", self.text[at:], at))
-        return Reading(tuple(pieces), tuple(markers), tuple(self.errors))
-
-    def hide(self, pattern: re.Pattern[str], start: int) -> int:
-        found = pattern.match(self.text, start)
-        end = found.end() if found is not None else len(self.text)
-        self.hidden.append((start, end))
-        return end
-
-    def macro(self, found: re.Match[str]) -> int:
-        """Handle the macro and return where reading goes on."""
-        name, end = found[0][1:].rstrip("*"), found.end()
-        if name in MACROS:
-            before = self.text[max(0, found.start() - _DEFINITION_WINDOW) : found.start()]
-            if _DEFINES.search(before):
-                return self.definition(name, found.start(), end)
-            return self.marker(name, found.start(), end)
-        if name in ("verb", "lstinline"):
-            delimiter = self.text[end : end + 1]
-            closing = self.text.find(delimiter, end + 1) if delimiter.strip() else -1
-            if closing >= 0 and delimiter != "{":
-                self.hidden.append((found.start(), closing + 1))
+    def verb(self, end: int, unclosed: set[tuple[str, int]]) -> int:
+        r"""Hide what a `\verb` shows as it stands, if it is closed in its line."""
+        text = self.source.text
+        delimiter = text[end : end + 1]
+        line_end = self.source.next_line(end)
+        if delimiter.strip() and delimiter != "{" and (delimiter, line_end) not in unclosed:
+            closing = text.find(delimiter, end + 1, line_end)
+            if closing >= 0:
+                self.hidden.append((end, closing + 1))
                 return closing + 1
-        elif name == "begin" and (environment := _VERBATIM.match(self.text, end)):
-            closing = self.text.find(f"\\end{{{environment['name']}}}", environment.end())
-            stop = len(self.text) if closing < 0 else closing
-            self.hidden.append((found.start(), stop))
-            return stop
-        elif name == "end" and self.text.startswith("{document}", end):
-            self.hidden.append((found.start(), len(self.text)))
-            return len(self.text)
-        elif name.startswith("gate") and _is_near(name):
-            self.errors.append(unknown_marker(self.source, found.start(), name.removeprefix("gate"), "\\gate"))
+            unclosed.add((delimiter, line_end))
         return end
 
-    def marker(self, name: str, start: int, at: int) -> int:
-        """Record the marker that opens here; its end comes when its last brace closes."""
-        kind, count = MACROS[name]
-        arguments: list[str] = []
-        for _ in range(count):
-            argument = self.argument(at)
-            if argument is None:
-                break
-            text, at = argument
-            arguments.append(text)
-        gap = _GAP.match(self.text, at)
-        at = gap.end() if gap is not None else at
-        if len(arguments) < count or not self.text.startswith("{", at):
-            self.errors.append(
-                self.source.refusal(
-                    "marker",
-                    f"\\{name} takes {count + 1} arguments in braces; {len(arguments)} are there",
-                    start,
-                )
-            )
-            return at
-        self.open.append(kind)
-        self.markers.append(Marker(kind, True, tuple(arguments), (start, at + 1), 0))
-        return at + 1
+    def is_hidden(self, at: int) -> bool:
+        index = bisect.bisect_right(self.hidden, (at, len(self.source.text) + 1)) - 1
+        return index >= 0 and self.hidden[index][0] <= at < self.hidden[index][1]
 
-    def argument(self, at: int) -> tuple[str, int] | None:
-        """Return the text in the braces that open here, without LaTeX's escapes, and where they end."""
-        gap = _GAP.match(self.text, at)
-        start = gap.end() if gap is not None else at
-        if not self.text.startswith("{", start):
-            return None
-        depth, at = 1, start + 1
-        while found := _TOKEN.search(self.text, at):
-            at = found.end()
-            if found.lastgroup == "comment" or found[0] in ("\\gatevalue", "\\gateclaim"):
-                return None  # a comment or another marker inside a name: the brace before it was never closed
-            if found[0] in "{}":
-                depth += 1 if found[0] == "{" else -1
-                if depth == 0:
-                    return _unescaped(self.text[start + 1 : found.start()]).strip(), at
-        return None
+    def names(self) -> None:
+        """Accept each of our names where it is used as it may be; refuse it in every other form."""
+        text = self.source.text
+        for found in _OURS.finditer(text):
+            at = found.start()
+            if _backslashes(text, at) % 2:
+                self.macro(at - 1)
+            elif text.startswith("gatekit-values", at):
+                self.input(at)
+            elif text[found.end() : found.end() + 1] in _GOES_ON:
+                message = "names that start with gatekit belong to gatekit"
+                self.refuse("macro", message, at, "choose another name")
+        if self.first_input is None:
+            message = f"the document does not say {INPUT}"
+            self.refuse("not_input", message, 0, "say it in the preamble, as the first thing behind \\documentclass")
+        elif self.uses and self.uses[0].span[0] < self.first_input:
+            self.refuse("not_input", f"this stands before {INPUT}", self.uses[0].span[0], "say it in the preamble")
+
+    def input(self, at: int) -> None:
+        start = at - len("\\input{")
+        if start < 0 or not self.source.text.startswith(INPUT, start) or _backslashes(self.source.text, start):
+            message = f"the file of values is named otherwise than in {INPUT}"
+            self.refuse("input", message, at, "leave it to that line")
+        elif self.is_hidden(start):
+            self.refuse("hidden", f"{INPUT} stands in a comment, in verbatim text or behind the document", start)
+        elif self.first_input is None:
+            self.first_input = start
+            if not self.stands_alone(start):
+                message = f"{INPUT} stands behind other text, or within braces, where it could be read by nothing"
+                self.refuse("input", message, at, "give it a line of its own, outside of braces")
+
+    def stands_alone(self, start: int) -> bool:
+        """Whether the line of the input begins with it, and no brace is open there."""
+        text = self.source.text
+        line = start + 1 - (self.source.location(start).column or 1)
+        depth = sum({"{": 1, "}": -1}.get(found[0], 0) for found in _BRACE.finditer(text, 0, start))
+        return depth == 0 and not text[line:start].strip()
+
+    def macro(self, at: int) -> None:
+        text = self.source.text
+        literal = _LITERAL.match(text, at)
+        found = _SHOWN.match(text, at) or literal
+        if found is None:
+            message = "a macro of gatekit is defined, redefined or used in a form that is not known"
+            remedy = "write \\gatekitclaim{ID}, \\gatekitvalue{NAME} or \\gatekitliteral{TEXT}, without spaces"
+            self.refuse("macro", message, at, remedy)
+            return
+        before = self.follows.get(at, "")
+        if self.is_hidden(at):
+            message = "a macro of gatekit in a comment, in verbatim text or behind the document"
+            self.refuse("hidden", message, at, "take it out: whether TeX reads it cannot be told")
+        elif before and not _BEFORE_A_NAME.fullmatch(before):
+            message = f"\\{before} stands right before a macro of gatekit, and could define it or take it as argument"
+            self.refuse("macro", message, at, "put braces around the macro")
+        elif literal is not None:
+            self.literals.append(((at, literal.start("text")), (literal.end() - 1, literal.end())))
+        else:
+            kind: Literal["claim", "value"] = "claim" if found["kind"] == "claim" else "value"
+            self.uses.append(NamedUse(kind, found["name"], found.span()))
+            left, right = text[max(0, at - _WINDOW) : at], text[found.end() : found.end() + _WINDOW]
+            if kind == "value" and (_NUMBER_BEFORE.search(left) or _NUMBER_BEHIND.match(right)):
+                message = "the bound number is shown together with what stands next to it"
+                self.refuse("glued", message, at, "leave a space")
+
+    def refused(self) -> None:
+        text = self.source.text
+        for found in _OLD.finditer(text):
+            message = f"{found[0]} holds its text in the document, where it cannot be checked"
+            remedy = f"say {INPUT}, and show it by name: \\gatekitclaim{{ID}}, \\gatekitvalue{{NAME}}"
+            self.refuse("old_macro", message, found.start(), remedy)
+        for found in _UNSAFE.finditer(text):
+            message = f"{found[0]} changes what TeX makes of the text, so that the document cannot be checked"
+            self.refuse("unsafe", message, found.start(), "keep it out of the document, also of its comments")
+        for found in _REDEFINES.finditer(text):
+            message = f"'{' '.join(found[0].split())}' redefines what numbers are shown with"
+            self.refuse("unsafe", message, found.start(), "keep it out of the document, also of its comments")
+        for found in _ENVIRONMENT.finditer(text):
+            message = f"the name that {found[0]} defines is not written in letters, and could be one of gatekit"
+            self.refuse("unsafe", message, found.start(), "write the name in letters")
+
+    def pieces(self) -> tuple[tuple[Piece, ...], tuple[Marker, ...]]:
+        """Return the text with what is hidden and used as marks, and the markers of the literals."""
+        spans: list[tuple[Span, Literal["mark", "open", "close"]]] = [(span, "mark") for span in self.hidden]
+        spans += [(use.span, "mark") for use in self.uses]
+        for opening, closing in self.literals:
+            spans += [(opening, "open"), (closing, "close")]
+        return _divided(self.source.text, sorted(spans))
 
 
-def _is_near(name: str) -> bool:
-    return bool(difflib.get_close_matches(name, MACROS, n=1, cutoff=0.75))
-
-
-_ESCAPED = re.compile(r"\\([%#&_${}])")
-
-
-def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(r"\1", text)
-
-
-_WRAPPED = re.compile(r"\$(?P<math>[^$]*)\$|\\(?:num|ensuremath)\{(?P<number>[^{}]*)\}")
-_SPACING = re.compile(r"~|\\[,;:! ]|\\(?:thinspace|enspace|quad)\b|\\\\")
-_STYLE = re.compile(r"\\(?:emph|text(?:bf|it|tt|sf|sc|rm|up|normal)?|mbox|underline)\s*(?=\{)")
-_UNESCAPED_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\r\n]*(?:\r\n|\n|\r)?[ \t]*")
-
-
-def plain_number(text: str) -> str:
-    r"""Return a printed number without the space, the dollars or the `\num{}` around it."""
-    bare = text.strip()
-    wrapped = _WRAPPED.fullmatch(bare)
-    if wrapped is not None:
-        bare = (wrapped["math"] if wrapped["math"] is not None else wrapped["number"]).strip()
-    return bare.replace("\\%", "%").replace(MINUS, "-")
-
-
-def dressed(old: str, number: str) -> str:
-    r"""Return a number as it is printed in place of `old`: with the space, the dollars or the `\num{}` around that."""
-    bare = old.strip()
-    lead = old[: len(old) - len(old.lstrip())]
-    trail = old[len(lead) + len(bare) :]
-    minus = number.replace("-", MINUS) if MINUS in bare else number
-    text = minus.replace("%", "\\%")
-    wrapped = _WRAPPED.fullmatch(bare)
-    if wrapped is not None:
-        group = "math" if wrapped["math"] is not None else "number"
-        start, end = wrapped.span(group)
-        text = bare[:start] + text + bare[end:]
-    return lead + text + trail
-
-
-def plain_words(text: str) -> str:
-    """Return the words of a passage: without comments, styles, dollars and braces, ties and thin spaces as spaces."""
-    words = _UNESCAPED_COMMENT.sub(r"\1", text)
-    words = _SPACING.sub(" ", _STYLE.sub("", words)).replace("``", '"').replace("''", '"')
-    words = re.sub(r"(?<!\\)[{}$]", "", words)
-    return " ".join(_unescaped(words).split())
-
-
-def words(pieces: Sequence[Piece], slots: Sequence[Between]) -> str:
-    """Return the words of a block, `SLOT` for each bound number."""
-    parts: list[str] = []
+def _divided(
+    text: str, spans: Sequence[tuple[Span, Literal["mark", "open", "close"]]]
+) -> tuple[tuple[Piece, ...], tuple[Marker, ...]]:
+    pieces: list[Piece] = []
+    markers: list[Marker] = []
     at = 0
-    for first, last in [*slots, (len(pieces), len(pieces))]:
-        parts += [piece.text for piece in pieces[at:first]]
-        parts += [SLOT] if first < len(pieces) else []
-        at = last + 1
-    return plain_words("".join(parts))
+    for (start, end), what in spans:
+        if start > at:
+            pieces.append(Piece("text", text[at:start], at))
+        if what == "mark":
+            pieces.append(Piece("mark", text[start:end], start))
+        else:
+            markers.append(Marker("literal", what == "open", (), (start, end), len(pieces)))
+            pieces.append(Piece("marker", "", start))
+        at = max(at, end)
+    pieces.append(Piece("text", text[at:], at))
+    return tuple(pieces), tuple(markers)
 
 
-SYNTAX = Syntax(plain_number, words, is_shown_as_written=False)
+_GOES_ON = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz@%")
+"""Behind `gatekit`: a longer name, or one that goes on in the next line."""
+
+
+def _backslashes(text: str, end: int) -> int:
+    """Return how many backslashes stand right before a place."""
+    at = end
+    while at and text[at - 1] == "\\":
+        at -= 1
+    return end - at
+
+
+SYNTAX = Syntax(str.strip, words_of, is_shown_as_written=False)
+"""No block or value comes out of a marker; literals have no words."""

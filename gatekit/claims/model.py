@@ -73,6 +73,15 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class NamedValue:
+    """A number outside every claim that documents show by name, where they cannot bind it themselves."""
+
+    name: str
+    shows: Slot
+    """With a format."""
+
+
+@dataclass(frozen=True)
 class RegistryRules:
     """Which documents are held to the registry, and how strictly; part of what judges a pull request."""
 
@@ -94,6 +103,7 @@ class Registry:
     document_locations: tuple[Location, ...]
     """Of each pattern of the rules."""
     claims: tuple[Claim, ...]
+    values: tuple[NamedValue, ...] = ()
 
     def claim(self, name: str) -> Claim | None:
         """Return the claim of an id, None where there is none."""

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatekit.claims.checking import registered_words
 from gatekit.claims.documents import ClaimsDocument
+from gatekit.claims.entries import registered_words
 from gatekit.claims.model import STRENGTH, Claim, Registry
 from gatekit.claims.prose import SLOT
 from gatekit.errors import GatekitError, Location

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from gatekit.claims.model import Claim, Level, Registry, RegistryRules, Slot, Status
+from gatekit.claims.model import Claim, Level, NamedValue, Registry, RegistryRules, Slot, Status
 from gatekit.claims.paths import is_plain
 from gatekit.claims.statistic import StatisticError, parse_format, parse_statistic
 from gatekit.errors import GatekitError, did_you_mean
@@ -13,9 +13,10 @@ from gatekit.evidence.strict_json import read_regular_file
 from gatekit.evidence.strict_yaml import Node, YamlDocument, YamlLimits, parse_yaml
 from gatekit.policy import Policy, fields
 
-REGISTRY_KEYS = ("schema", "rules", "claims")
+REGISTRY_KEYS = ("schema", "rules", "claims", "values")
 RULE_KEYS = ("documents", "unregistered_numbers", "claim_language")
 CLAIM_KEYS = ("id", "sentence", "status", "policy", "gates", "evidence", "slots")
+VALUE_KEYS = ("name", "file", "measure", "statistic", "format")
 SLOT_KEYS = ("file", "measure", "statistic", "format", "context")
 STATUSES: tuple[Status, ...] = ("supported", "not_supported", "pending")
 LEVELS: tuple[Level, ...] = ("off", "warn", "error")
@@ -93,7 +94,23 @@ def _registry(document: YamlDocument) -> Registry:
         rules_location=document.location(rules_node),
         document_locations=tuple(document.location(node) for node in document_nodes),
         claims=tuple(claims.values()),
+        values=_values(document, top.get("values")),
     )
+
+
+def _values(document: YamlDocument, node: Node | None) -> tuple[NamedValue, ...]:
+    if node is None:
+        return ()
+    values: dict[str, NamedValue] = {}
+    for item in fields.sequence(document, node, "values"):
+        given = fields.mapping(document, item, "a value", VALUE_KEYS)
+        fields.required(document, item, given, "format", "a value")
+        name = fields.text(document, fields.required(document, item, given, "name", "a value"), "name", CLAIM_ID)
+        if name in values:
+            first = values[name].shows.location
+            raise fields.refusal(document, item, "duplicate", f"value '{name}' is listed twice", f"first at {first}")
+        values[name] = NamedValue(name, _slot(document, item, given, "a value"))
+    return tuple(values.values())
 
 
 def _rules(document: YamlDocument, node: Node) -> tuple[RegistryRules, tuple[Node, ...]]:
@@ -150,7 +167,10 @@ def _claim(document: YamlDocument, node: Node) -> Claim:
 def _slots(document: YamlDocument, node: Node | None, sentence: str) -> tuple[Slot, ...] | None:
     if node is None:
         return None
-    slots = tuple(_slot(document, item) for item in fields.sequence(document, node, "slots"))
+    slots = tuple(
+        _slot(document, item, fields.mapping(document, item, "a slot", SLOT_KEYS), "a slot")
+        for item in fields.sequence(document, node, "slots")
+    )
     wanted = sentence.count("{}")
     if len(slots) != wanted:
         counted = f"{len(slots)} slot{'s' * (len(slots) != 1)}"
@@ -159,11 +179,9 @@ def _slots(document: YamlDocument, node: Node | None, sentence: str) -> tuple[Sl
     return slots
 
 
-def _slot(document: YamlDocument, node: Node) -> Slot:
-    given = fields.mapping(document, node, "a slot", SLOT_KEYS)
-
+def _slot(document: YamlDocument, node: Node, given: Mapping[str, Node], what: str) -> Slot:
     def need(key: str) -> Node:
-        return fields.required(document, node, given, key, "a slot")
+        return fields.required(document, node, given, key, what)
 
     statistic = _readable(document, need("statistic"), "statistic", parse_statistic)
     how = _readable(document, given["format"], "format", parse_format) if "format" in given else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from gatekit.claims import latex, printed_number
+from gatekit.claims import printed_number
 from gatekit.claims.bindings import ClaimBlock, Span
 from gatekit.claims.documents import ClaimsDocument, parse_document
 from gatekit.claims.model import BADGE, Registry
@@ -48,13 +48,12 @@ class Rewriting:
 
 
 def rewrite(document: ClaimsDocument, summaries: Mapping[str, Summary], registry: Registry | None = None) -> Rewriting:
-    r"""Return the document with the evidence's numbers and the registry's statuses in it: whole, or not at all.
+    """Return the document with the evidence's numbers and the registry's statuses in it: whole, or not at all.
 
-    Everything outside keeps every byte, line ends included; so does the space around a number, a typographic minus, and
-    the dollars or `\num{}` that LaTeX puts around it.
+    Everything outside keeps every byte, line ends included; so do the space around a number and a typographic minus.
 
     Args:
-        document: to rewrite.
+        document: as it was read, before what it shows by name was bound: that is written elsewhere.
         summaries: by path relative to the registry.
         registry: whose statuses the blocks show; None leaves them as they are.
     """
@@ -88,7 +87,6 @@ def _applied(text: str, changes: list[TextChange]) -> str:
 
 
 def _numbers(document: ClaimsDocument, summaries: Mapping[str, Summary]) -> Iterator[TextChange | GatekitError]:
-    syntax = latex if document.syntax == "latex" else printed_number
     for binding in document.values:
         try:
             text = shown(binding, summaries).text
@@ -96,7 +94,7 @@ def _numbers(document: ClaimsDocument, summaries: Mapping[str, Summary]) -> Iter
             yield error
             continue
         if text != binding.printed:
-            written = syntax.dressed(document.text[slice(*binding.span)], text)
+            written = printed_number.dressed(document.text[slice(*binding.span)], text)
             yield TextChange("number", binding.location, binding.printed, text, binding.span, written)
 
 
@@ -124,7 +122,7 @@ def _put_in(
     All blocks try one way together, so that a document is parsed four times at most, however many it has.
     """
     for behind_markup, bold in ((True, True), (True, False), (False, True), (False, False)):
-        if not missing or document.syntax != "markdown":
+        if not missing:
             break
         tried = {
             name: _insertion(document, block, wanted, behind_markup, bold) for name, (block, wanted) in missing.items()

@@ -78,7 +78,7 @@ _MARKDOWN_MASKS = (
 )
 _LATEX_MASKS = (
     re.compile(r"\A.*?\\begin\{document\}", re.DOTALL),  # the preamble
-    re.compile(r"[0-9.]+[ \t]*(?=\\(?:text|line|column|page)(?:width|height)\b)"),
+    re.compile(r"(?<![0-9.])[0-9.]++[ \t]*+(?=\\(?:text|line|column|page)(?:width|height)\b)"),
     re.compile(
         r"\\(?:documentclass|usepackage|includegraphics|input|include|label|ref|eqref|autoref|cref|Cref|pageref"
         r"|cite[a-z]*\*?|url|href|bibliography|bibliographystyle|[vh]space\*?|setlength|addtolength|setcounter"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from gatekit.claims.bindings import ClaimBlock
+from gatekit.claims.bindings import Brought, ClaimBlock
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.finding import Finding
 from gatekit.claims.model import BADGE, Level, Registry, RegistryRules
@@ -30,9 +30,10 @@ def find_strays(rules: RegistryRules, documents: Iterable[ClaimsDocument], regis
         (rules.unregistered_numbers, scan_numbers),
         (rules.claim_language, language),
     )
-    return [
+    given = list(documents)
+    return [unread(brought) for document in given for brought in document.brought] + [
         stray_finding(stray, level)
-        for document in documents
+        for document in given
         for level, scan in scans
         if level != "off"
         for stray in scan(document)
@@ -46,6 +47,12 @@ def _answers(registry: Registry | None, block: ClaimBlock) -> bool:
         return False
     says = block.badge is not None and block.badge.printed == BADGE[claim.status]
     return claim.status == "supported" or says
+
+
+def unread(brought: Brought) -> Finding:
+    """Return the warning about text that comes from another file."""
+    message = f"the document brings text from '{brought.name}', which is read only if the rules name that file too"
+    return Finding("claims.brought", message, brought.location, "name it in rules.documents", ExitCode.PASS)
 
 
 def stray_finding(stray: Stray, level: Level) -> Finding:

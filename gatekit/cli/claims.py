@@ -19,6 +19,7 @@ from gatekit.claims import (
     find_strays,
     read_documents,
     read_registry,
+    read_written,
     rewrite,
 )
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, load_policies, the_time
@@ -138,7 +139,8 @@ def list_command(path: str, evidence: Sequence[str], policies: Sequence[str], no
 def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
     """Write the evidence's numbers and the claims' statuses into the documents, and change nothing else in them.
 
-    A document with a malformed marker or a number that the evidence does not hold is left as it is.
+    A document with a malformed marker or a number that the evidence does not hold is left as it is. LaTeX documents
+    show sentences and numbers by name, from gatekit-values.tex, which is written beside them.
     """
     from gatekit.evidence.atomic import write_whole
 
@@ -146,8 +148,13 @@ def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
     summaries, errors = _summaries(read.root, evidence, read.kinds)
     problems = [*read.errors, *errors]
     written: list[str] = []
+    documents, values = read_written(read.documents, read.registry, summaries, read.root)
     # Evidence that cannot be read or contradicts itself writes no numbers anywhere.
-    for document in () if problems else read.documents:
+    files = [] if problems else values.out_of_date()
+    for document in () if problems else documents:
+        if document.syntax != "markdown":
+            problems += document.errors
+            continue
         result = rewrite(document, summaries, read.registry)
         problems += result.errors
         for change in result.changes:
@@ -156,6 +163,11 @@ def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
         if result.changes and not dry_run:
             write_whole(document.path, result.data)
         written += [change.what for change in result.changes]
+    for path, data in files:
+        click.echo(inert.terminal(f"{path}: {'would be written' if dry_run else 'written'}", limit=LINE))
+        if not dry_run:
+            write_whole(path, data)
+    written += ["file of values" for _ in files]
     codes = [_print_error(error) for error in problems]
     if written and dry_run:
         codes.append(ExitCode.BLOCKED)
@@ -217,7 +229,18 @@ def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: s
     signers, signature_errors = load_signers(evidence, list(summaries.values()), loaded, None, time)
     standings, registration_errors = load_standings(list(summaries.values()), None, read.kinds, read.root)
     errors = [*read.errors, *policy_errors, *evidence_errors, *signature_errors, *registration_errors]
-    return check(read.registry, read.documents, loaded, summaries, time, errors, signers=signers, standings=standings)
+    documents, written = read_written(read.documents, read.registry, summaries, read.root)
+    return check(
+        read.registry,
+        documents,
+        loaded,
+        summaries,
+        time,
+        errors,
+        signers=signers,
+        standings=standings,
+        written=written,
+    )
 
 
 def _order(location: Location | None) -> tuple[str, int, int]:
@@ -240,10 +263,9 @@ def _print(text: str, location: Location | None = None) -> None:
 
 
 def _counts(written: Sequence[str]) -> list[str]:
-    statuses = written.count("status")
-    numbers = len(written) - statuses
-    said = [_count(numbers, "number")] if numbers or not statuses else []
-    return said + ([_count(statuses, "status", "statuses")] if statuses else [])
+    nouns = (("number", None), ("status", "statuses"), ("file of values", "files of values"))
+    said = [_count(written.count(noun), noun, plural) for noun, plural in nouns if noun in written]
+    return said or [_count(0, "number")]
 
 
 def _count(number: int, noun: str, nouns: str | None = None) -> str:

@@ -80,6 +80,7 @@ class _Terms:
             base=self.base.summaries,
             signers=self._signers(side),
             standings=self.registered.standings(side),
+            written=side.written,
         )
 
     def _signers(self, side: BranchContents) -> Signers:

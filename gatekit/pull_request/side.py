@@ -15,6 +15,7 @@ from gatekit.claims.documents import (
 )
 from gatekit.claims.model import Registry
 from gatekit.claims.registry import parse_registry
+from gatekit.claims.written import ValuesFiles, with_written
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.kind_files import is_kind_name, parse_kind, together
@@ -55,6 +56,8 @@ class BranchContents:
     documents: tuple[ClaimsDocument, ...]
     registrations: tuple[Registration, ...]
     """What this tree announces; those of the base judge."""
+    written: ValuesFiles | None
+    """The files that its documents show values from; None where it has no registry."""
     summaries: tuple[Summary, ...]
     attestations: Mapping[str, bytes]
     """Path -> bytes of the signatures that lie beside the evidence."""
@@ -104,6 +107,12 @@ class Reader:
             documents = _parse_all(names, tree, parse_document, errors)
         summaries = self._read_summaries(tree, kinds, errors)
         errors += contradictions(summaries)
+        written = None
+        if registry is not None:
+            by_path = {summary.path: summary for summary in summaries}
+            documents, written = with_written(
+                documents, registry, by_path, lambda path: _blob(tree, path), lambda _: tree.entries
+            )
         attested = tree.read_all(_files(tree, EVIDENCE, lambda n: n.endswith((".dsse.json", ".sigstore.json"))))
         return BranchContents(
             tree=tree,
@@ -113,6 +122,7 @@ class Reader:
             registry=registry,
             documents=tuple(documents),
             registrations=tuple(registrations),
+            written=written,
             summaries=tuple(summaries),
             attestations=attested,
             stale=self._stale(tree, summaries),
@@ -189,6 +199,15 @@ def _is_file(tree: Tree, path: str, errors: list[GatekitError]) -> bool:
     if tree.under(path):
         errors.append(GatekitError("claims.directory", "the registry is a folder, not a file", Location(path)))
     return False
+
+
+def _blob(tree: Tree, path: str) -> bytes | None:
+    """Return the bytes of a regular file; None where nothing lies there."""
+    if path not in tree.entries and not tree.under(path):
+        return None
+    if path not in tree.entries or tree.entries[path].mode not in FILE_MODES:
+        raise GatekitError("document.not_regular", "this is no regular file", Location(path), "put the file there")
+    return tree.read_all([path])[path]
 
 
 def _files(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[str]:

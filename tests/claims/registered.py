@@ -33,7 +33,7 @@ REGISTRY = """\
 # yaml-language-server: $schema=schemas/claims.schema.json
 schema: gatekit.claims/1
 rules:
-  documents: [README.md, "paper/*.tex"]
+  documents: [README.md, "docs/*.md"]
   unregistered_numbers: warn
   claim_language: error
 claims:
@@ -58,13 +58,34 @@ average.
 | r2 | <!-- gatekit:value evidence/random_model.json r2 estimate .2f -->0.83<!-- /gatekit:value --> |
 """
 
-PAPER = r"""\newcommand{\gateclaim}[2]{#2}
-\newcommand{\gatevalue}[5]{#5}
+MORE = """\
+# More
+
+<!-- gatekit:claim agree -->
+Five SAEs agree more than their control, by
+<!-- gatekit:value evidence/random_model.json pw_mcc_above_control estimate +.4f -->+0.2100<!-- /gatekit:value --> on
+average.
+<!-- /gatekit:claim -->
+"""
+
+PAPER = r"""\documentclass{article}
+\input{gatekit-values}
 \begin{document}
-\gateclaim{agree}{Five \emph{SAEs} agree more than their control,
-  by \gatevalue{evidence/random_model.json}{pw_mcc_above_control}{estimate}{+.4f}{$+0.2100$} on average.}
+\gatekitclaim{agree}
+It explains \gatekitvalue{r2} of the variance.
 \end{document}
 """
+
+PAPER_REGISTRY = (
+    REGISTRY.replace('"docs/*.md"', '"docs/*.md", "paper/*.tex"')
+    + """\
+    slots:
+      - {file: evidence/random_model.json, measure: pw_mcc_above_control, statistic: estimate, format: +.4f}
+values:
+  - {name: r2, file: evidence/random_model.json, measure: r2, statistic: estimate, format: .2f}
+"""
+)
+"""What PAPER needs: every number of the sentence is fixed, and a value has a name."""
 
 
 def evidence(**measures: Any) -> dict[str, Any]:
@@ -98,6 +119,10 @@ def readme(text: str = README) -> ClaimsDocument:
     return parse_document(text.encode(), "README.md")
 
 
+def more(text: str = MORE) -> ClaimsDocument:
+    return parse_document(text.encode(), "docs/more.md")
+
+
 def paper(text: str = PAPER) -> ClaimsDocument:
     return parse_document(text.encode(), "paper/p.tex")
 
@@ -113,7 +138,7 @@ def write(folder: Path, files: Mapping[str, str | bytes] | None = None) -> Path:
         "policies/small.yaml": POLICY,
         "claims.yaml": REGISTRY,
         "README.md": README,
-        "paper/p.tex": PAPER,
+        "docs/more.md": MORE,
         FILE: json.dumps(evidence()),
     }
     for name, content in (given | dict(files or {})).items():

@@ -6,13 +6,13 @@ import builders
 import pytest
 from claims.registered import (
     FILE,
+    MORE,
     NOW,
-    PAPER,
     POLICY,
     README,
     REGISTRY,
     evidence,
-    paper,
+    more,
     policy,
     readme,
     registry,
@@ -27,9 +27,9 @@ from gatekit.gates.verdict import Outcome
 
 
 def checked(
-    registry_text: str = REGISTRY, readme_text: str = README, given=None, policies=None, paper_text: str = PAPER
+    registry_text: str = REGISTRY, readme_text: str = README, given=None, policies=None, more_text: str = MORE
 ) -> CheckResult:
-    documents = [readme(readme_text), paper(paper_text)]
+    documents = [readme(readme_text), more(more_text)]
     evidence_by_path = summaries() if given is None else given
     return check(registry(registry_text), documents, policies or [policy()], evidence_by_path, NOW)
 
@@ -43,7 +43,7 @@ def test_a_registry_whose_documents_and_gates_agree_with_the_evidence_passes() -
     assert (result.findings, result.code, result.numbers, result.documents) == ((), ExitCode.PASS, 3, 2)
     (state,) = result.claims
     assert state.outcomes == (("above", Outcome.PASS), ("good", Outcome.PASS))
-    assert [str(place) for place in state.places] == ["README.md:3:1", "paper/p.tex:4:1"]
+    assert [str(place) for place in state.places] == ["README.md:3:1", "docs/more.md:3:1"]
 
 
 def test_a_number_that_is_not_the_evidences_blocks() -> None:
@@ -62,9 +62,9 @@ def test_a_number_must_stand_exactly_as_its_format_prints_it(printed: str) -> No
 
 def test_a_typographic_minus_is_a_minus() -> None:
     lower = (builders.around(0.41, 0.02, 10), builders.around(0.62, 0.01, 10))
-    texts = [text.replace("+0.2100", "\u22120.2100") for text in (README, PAPER)]
+    texts = [text.replace("+0.2100", "\u22120.2100") for text in (README, MORE)]
     pending = REGISTRY.replace("supported", "pending")
-    assert checked(pending, texts[0], summaries(pw_mcc_above_control=lower), paper_text=texts[1]).findings == ()
+    assert checked(pending, texts[0], summaries(pw_mcc_above_control=lower), more_text=texts[1]).findings == ()
 
 
 def test_an_empty_number_is_refused_with_the_number_that_sync_would_write() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from claims.registered import FILE, PAPER, README, REGISTRY, paper, readme, registry, value
+from claims.registered import FILE, MORE, README, REGISTRY, more, readme, registry, value
 
 from gatekit.claims import ClaimChange, claim_changes
 from gatekit.claims.claim_change import SideBySide
@@ -23,8 +23,8 @@ def changes(
     return claim_changes(
         None if base is None else registry(base),
         None if head is None else registry(head),
-        [readme(base_readme), paper()],
-        [readme(head_readme), paper()],
+        [readme(base_readme), more()],
+        [readme(head_readme), more()],
     )
 
 
@@ -183,10 +183,10 @@ def test_a_number_that_loses_its_binding_but_stays_blocks() -> None:
 
 
 def test_a_deleted_document_withdraws_its_numbers() -> None:
-    found = claim_changes(registry(), registry(), [readme(), paper()], [readme()])
+    found = claim_changes(registry(), registry(), [readme(), more()], [readme()])
     assert told(found) == [("number_changed", "agree", False), ("document_removed", None, False)]
-    assert [change.location and change.location.path for change in found] == ["paper/p.tex", "paper/p.tex"]
-    assert PAPER
+    assert [change.location and change.location.path for change in found] == ["docs/more.md", "docs/more.md"]
+    assert MORE
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import builders
 import pytest
 from acceptance.console_script import gatekit
-from claims.registered import FILE, PAPER, README, REGISTRY, evidence, value, write
+from claims.registered import FILE, MORE, README, REGISTRY, evidence, value, write
 
 from gatekit.claims import parse_registry
 from gatekit.claims.documents import read_documents
@@ -101,7 +101,7 @@ def test_no_evidence_folder_is_inconclusive(tmp_path: Path) -> None:
 
 def test_sync_writes_the_numbers_and_check_then_passes(tmp_path: Path) -> None:
     crlf = STALE.replace("\n", "\r\n").encode()
-    write(tmp_path, {"README.md": crlf, "paper/p.tex": PAPER.replace("$+0.2100$", "$0$")})
+    write(tmp_path, {"README.md": crlf, "docs/more.md": MORE.replace("+0.2100", "0")})
     os.chmod(tmp_path / "README.md", 0o640)
     dry = claims("sync", "--dry-run", cwd=tmp_path)
     assert (dry.returncode, last(dry)) == (2, "sync: blocked (exit 2): 2 numbers would change")
@@ -110,12 +110,12 @@ def test_sync_writes_the_numbers_and_check_then_passes(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "README.md:5:85: +0.2500 -> +0.2100",
-        "paper/p.tex:5:83: 0 -> +0.2100",
+        "docs/more.md:5:85: 0 -> +0.2100",
         "sync: pass (exit 0): 2 numbers written",
     ]
     assert (tmp_path / "README.md").read_bytes() == README.replace("\n", "\r\n").encode()
     assert (tmp_path / "README.md").stat().st_mode & 0o777 == 0o640
-    assert (tmp_path / "paper" / "p.tex").read_text() == PAPER
+    assert (tmp_path / "docs" / "more.md").read_text() == MORE
     assert claims("check", cwd=tmp_path).returncode == 0
     again = claims("sync", "--dry-run", cwd=tmp_path)
     assert (again.returncode, last(again)) == (0, "sync: pass (exit 0): 0 numbers would change")
@@ -123,13 +123,13 @@ def test_sync_writes_the_numbers_and_check_then_passes(tmp_path: Path) -> None:
 
 def test_sync_leaves_a_document_with_a_problem_as_it_is_and_writes_the_others(tmp_path: Path) -> None:
     broken = STALE + value("evidence/none.json r2 n d")
-    write(tmp_path, {"README.md": broken, "paper/p.tex": PAPER.replace("$+0.2100$", "$0$")})
+    write(tmp_path, {"README.md": broken, "docs/more.md": MORE.replace("+0.2100", "0")})
     done = claims("sync", cwd=tmp_path)
     assert done.returncode == 3
     assert "no evidence at 'evidence/none.json'" in done.stdout
     assert last(done).endswith("1 number written; a document with a problem stays as it was")
     assert (tmp_path / "README.md").read_text() == broken
-    assert (tmp_path / "paper" / "p.tex").read_text() == PAPER
+    assert (tmp_path / "docs" / "more.md").read_text() == MORE
 
 
 def test_sync_writes_nothing_from_evidence_that_contradicts_itself(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_list_shows_status_outcomes_and_places(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "claim  status     policy  gates                     stands at",
-        "agree  supported  small   above pass, perfect fail  README.md:3, paper/p.tex:4",
+        "agree  supported  small   above pass, perfect fail  README.md:3, docs/more.md:3",
         "1 problem: see `gatekit claims check`",
     ]
 

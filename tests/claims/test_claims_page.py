@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from markdown_it import MarkdownIt
 
 from gatekit.claims import parse_document, parse_registry
-from gatekit.claims.checking import registered_words
+from gatekit.claims.entries import registered_words
 
 PAGE = (Path(__file__).parents[2] / "docs" / "claims.md").read_text(encoding="utf-8")
 
@@ -20,14 +19,22 @@ def example(language: str) -> str:
     return found
 
 
-@pytest.mark.parametrize(("language", "name"), [("markdown", "README.md"), ("latex", "p.tex")])
-def test_the_examples_state_the_registered_sentence(language: str, name: str) -> None:
+def test_the_example_states_the_registered_sentence() -> None:
     (claim,) = parse_registry(example("yaml").encode(), "claims.yaml").claims
-    document = parse_document(example(language).encode(), name)
+    document = parse_document(example("markdown").encode(), "README.md")
     assert document.errors == ()
     assert [(block.claim, block.sentence) for block in document.blocks] == [(claim.id, registered_words(claim))]
     assert [value.printed for value in document.values] == ["+0.210", "+0.200"]
     assert all(claim.stands_on(value.file) for value in document.values)
+
+
+def test_the_latex_example_shows_the_claim_and_the_value_that_the_page_registers() -> None:
+    document = parse_document(example("latex").encode(), "p.tex")
+    assert document.errors == ()
+    (values,) = re.findall(r"^```yaml\n(values:\n.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    registry = parse_registry((example("yaml") + values).encode(), "claims.yaml")
+    names = [("claim", registry.claims[0].id), ("value", registry.values[0].name)]
+    assert [(use.kind, use.name) for use in document.uses] == names
 
 
 def test_a_reader_sees_the_sentence_with_its_numbers_and_no_markers() -> None:

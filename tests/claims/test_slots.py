@@ -28,7 +28,7 @@ gates:
 
 
 def slots(*given: str) -> str:
-    return REGISTRY.replace('"paper/*.tex"', "") + "    slots:\n" + "".join(f"      - {slot}\n" for slot in given)
+    return REGISTRY.replace('"docs/*.md"', "") + "    slots:\n" + "".join(f"      - {slot}\n" for slot in given)
 
 
 def judged(binding: str = BOUND, registry_text: str = REGISTRY, **others: object) -> CheckResult:
