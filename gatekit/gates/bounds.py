@@ -46,6 +46,20 @@ def random_factors(design: str, generalize_over: Sequence[str]) -> tuple[str, ..
     return tuple(name for name in of_design if name in generalize_over) or ("seed",)
 
 
+def level_generalised(measurement: Measurement, generalize_over: tuple[str, ...]) -> str | None:
+    """Return the factor beside the seeds that a bound speaks for others of; None where it has none."""
+    factors = random_factors(measurement.design, generalize_over)
+    return next((factor for factor in factors if factor != "seed"), None)
+
+
+def counted_as_independent(measurement: Measurement, generalize_over: tuple[str, ...]) -> str | None:
+    """Say what a bound over datasets or rows takes for granted where the evidence names no families."""
+    level = level_generalised(measurement, generalize_over)
+    if level is None or measurement.families is not None:
+        return None
+    return f"{level}s counted as independent: the evidence names no families"
+
+
 def interval(measurement: Measurement, confidence: float, generalize_over: tuple[str, ...]) -> Interval:
     """Return estimate and one-sided bounds of a measurement's effect at a confidence.
 
@@ -73,7 +87,7 @@ def interval(measurement: Measurement, confidence: float, generalize_over: tuple
         factors = tuple(
             "seed" if name == "seed" else "level" for name in random_factors(measurement.design, generalize_over)
         )
-        return crossed(first, second, effects, confidence, factors, level_name=level)
+        return crossed(first, second, effects, confidence, factors, level_name=level, families=measurement.families)
     if measurement.baseline_keys is not None and measurement.baseline_values is not None:
         other_first = [key[0] for key in measurement.baseline_keys]
         if measurement.design == "per_seed":

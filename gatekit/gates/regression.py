@@ -35,7 +35,8 @@ def why_no_base(rule: Threshold, found: Summary | None, base: Sequence[Summary] 
         return "not_worse_than compares with a base branch's evidence, and none was given"
     if found is None:
         return f"the base has no {rule.measure.name} of {rule.kind} of one subject, measured by the same protocol"
-    return f"{found.path} in the base has other seeds or datasets, or no observations: the difference has no bound"
+    other = "other seeds, datasets or families, or no observations"
+    return f"{found.path} in the base has {other}: the difference has no bound"
 
 
 def difference_to(head: Measurement, base: Measurement) -> Measurement | None:
@@ -55,6 +56,13 @@ def difference_to(head: Measurement, base: Measurement) -> Measurement | None:
     of_base = {tuple(sorted(key)) if pairs else key: v for key, v in zip(base.keys, base.effects, strict=True)}
     if set(head_keys) == set(of_base):
         matched = tuple(of_base[key] for key in head_keys)
+        if base.families is not None:
+            family_of = dict(zip(base.keys, base.families, strict=True))
+            families = tuple(family_of[key] for key in head.keys)
+            if head.families not in (None, families):
+                return None
+            # Evidence that no longer names them does not make near copies independent.
+            head = replace(head, families=families)
         return replace(head, candidate=head.effects, baseline=matched)
     # Other seeds, so nothing can be paired.
     if head.design not in ("per_seed", "per_seed_pair"):

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Measurement, Summary
-from gatekit.gates.bounds import effective_confidence, interval, random_factors
+from gatekit.gates.bounds import counted_as_independent, effective_confidence, interval, random_factors
 from gatekit.gates.effect import effect_of
 from gatekit.gates.looks import paid_for_looks, why_not_judged
 from gatekit.gates.regression import difference_to, find_base, why_no_base
@@ -247,6 +247,9 @@ def _with_notes(
     look_notes: Sequence[str],
 ) -> tuple[ThresholdResult, list[GatekitError]]:
     notes = list(look_notes)
+    independent = counted_as_independent(measurement, rule.generalize_over)
+    if independent is not None and not rule.point:
+        notes.append(independent)
     if summary.git_dirty:
         notes.append("measured with uncommitted changes in the repository")
     if rule.alternatives > 1 and not rule.point:

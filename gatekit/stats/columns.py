@@ -87,9 +87,9 @@ def mean(values: Sequence[float]) -> float:
     their mean (three times 0.1 would not) and worsening one value never raises it.
     """
     count = len(values)
-    first = _fsum(values) / count
+    first = total(values) / count
     # The residuals are summed exactly, so adding their mean corrects the quotient by what its rounding lost.
-    return first + _fsum([*values, *[-first] * count]) / count
+    return first + total([*values, *[-first] * count]) / count
 
 
 def sum_of_squares(values: Sequence[float], centre: float) -> float:
@@ -100,18 +100,23 @@ def sum_of_squares(values: Sequence[float], centre: float) -> float:
             make a bound of zero width out of observations that differ.
     """
     deviations = [value - centre for value in values]
-    # A product overflows to infinity, which _fsum reports; a power would raise OverflowError.
-    total = _fsum([deviation * deviation for deviation in deviations])
-    if total < _SMALLEST_SQUARE and any(deviations):
+    # A product overflows to infinity, which total reports; a power would raise OverflowError.
+    squares = total([deviation * deviation for deviation in deviations])
+    if squares < _SMALLEST_SQUARE and any(deviations):
         raise GatekitError("stats.underflow", "the observations differ by too little", remedy="check their unit")
-    return total
+    return squares
 
 
-def _fsum(values: Sequence[float]) -> float:
+def total(values: Sequence[float]) -> float:
+    """Return the sum, rounded once.
+
+    Raises:
+        GatekitError: it is too large for a double.
+    """
     try:
-        total = math.fsum(values)
+        summed = math.fsum(values)
     except OverflowError:
-        total = math.inf
-    if not math.isfinite(total):
+        summed = math.inf
+    if not math.isfinite(summed):
         raise GatekitError("stats.overflow", "the observations are too large to be summed", remedy="check their unit")
-    return total
+    return summed

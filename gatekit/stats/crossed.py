@@ -2,17 +2,28 @@
 
 Under y_ij = mu + a_i + b_j + e_ij the mean of I seeds x J levels has variance V(a)/I + V(b)/J + V(e)/(IJ). Which of
 these terms count is what `generalize_over` says: a claim about these datasets has no V(b), a claim about these
-checkpoints no V(a).
+checkpoints no V(a). Levels that come in families share their b_j: the variance over levels is then that over families.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gatekit.errors import GatekitError
-from gatekit.stats.columns import Key, checked_keys, checked_values, mean, refuse_duplicates, sum_of_squares
+from gatekit.stats.columns import (
+    Key,
+    checked_confidence,
+    checked_keys,
+    checked_values,
+    mean,
+    refuse_duplicates,
+    sum_of_squares,
+)
+from gatekit.stats.families import FamilyVariance, family_of_levels, family_variance
 from gatekit.stats.interval import Interval, bounded, bounded_two_sources
+from gatekit.stats.student_t import t_quantile
 
 FACTORS = frozenset({"seed", "level"})
 
@@ -25,6 +36,7 @@ def crossed(
     generalize_over: Collection[str],
     *,
     level_name: str = "level",
+    families: Sequence[Key] | None = None,
 ) -> Interval:
     """Return the mean of a seed x level table with bounds for new seeds, new levels or both.
 
@@ -44,13 +56,16 @@ def crossed(
         confidence: one-sided.
         generalize_over: the random factors, "seed", "level" or both.
         level_name: what a level is called in `method`, e.g. "dataset".
+        families: (I * J,) family of each observation's level, where they are known. Families only ever widen a bound:
+            the margin over levels is the larger of that over families and that over independent levels, so that no
+            division into families, honest or chosen, lets good and bad levels cancel.
 
     Returns:
-        No bounds when a random factor has a single value.
+        No bounds when a random factor has a single value, or when all levels are of one family.
 
     Raises:
-        GatekitError: a (seed, level) is missing or repeated, generalize_over is empty or names something else, or a
-            value is not a finite number.
+        GatekitError: a (seed, level) is missing or repeated, a level is in two families, generalize_over is empty or
+            names something else, or a value is not a finite number.
     """
     # A string is a collection of its letters, which nobody means.
     random_factors = frozenset([generalize_over] if isinstance(generalize_over, str) else generalize_over)
@@ -75,32 +90,41 @@ def crossed(
 
     # MSA / (IJ) and MSB / (IJ): each the variance of the estimate over new draws of one factor, plus its share of the
     # residual. Used together they count the residual twice, which is what keeps the coverage at few seeds.
-    over_seeds = _variance_of_mean(table.seed_means, estimate)
-    over_levels = _variance_of_mean(table.level_means, estimate)
+    over_seeds = _variance_of_mean(tuple(table.seed_means.values()), estimate)
+    over_levels, levels_df = _variance_of_mean(tuple(table.level_means.values()), estimate), n_levels - 1.0
+    words = ""
+    if families is not None and "level" in random_factors:
+        family_of = family_of_levels(levels, checked_keys("family", families, count), level_name)
+        words = f" in {_count(len(set(family_of.values())), 'family', 'families')}"
+        of_families = family_variance(table.level_means, family_of, estimate)
+        if of_families is None:
+            method = f"{_count(n_levels, level_name)}{words}, no bound for other {level_name}s"
+            return bounded(estimate, None, None, confidence, n_seeds=n_seeds, n_observations=count, method=method)
+        over_levels, levels_df = _wider(of_families, (over_levels, levels_df), confidence)
     if random_factors == FACTORS:
         return bounded_two_sources(
             estimate,
             (over_seeds, over_levels),
-            (n_seeds - 1.0, n_levels - 1.0),
+            (n_seeds - 1.0, levels_df),
             confidence,
             n_seeds=n_seeds,
             n_observations=count,
-            method=f"two-way t over {_count(n_seeds, 'seed')} and {_count(n_levels, level_name)}",
+            method=f"two-way t over {_count(n_seeds, 'seed')} and {_count(n_levels, level_name)}{words}",
         )
     if "seed" in random_factors:
         variance, df = over_seeds, n_seeds - 1.0
         method = f"Student t over {_count(n_seeds, 'seed')}, for the {_count(n_levels, level_name)} measured"
     else:
-        variance, df = over_levels, n_levels - 1.0
-        method = f"Student t over {_count(n_levels, level_name)}, for the {_count(n_seeds, 'seed')} measured"
+        variance, df = over_levels, levels_df
+        method = f"Student t over {_count(n_levels, level_name)}{words}, for the {_count(n_seeds, 'seed')} measured"
     return bounded(estimate, variance, df, confidence, n_seeds=n_seeds, n_observations=count, method=method)
 
 
 @dataclass(frozen=True)
 class _Table:
     estimate: float
-    seed_means: tuple[float, ...]
-    level_means: tuple[float, ...]
+    seed_means: dict[Key, float]
+    level_means: dict[Key, float]
 
 
 def _complete_table(seeds: Sequence[Key], levels: Sequence[Key], values: Sequence[float], level_name: str) -> _Table:
@@ -122,8 +146,8 @@ def _complete_table(seeds: Sequence[Key], levels: Sequence[Key], values: Sequenc
         )
     return _Table(
         mean(column),
-        tuple(mean(own) for own in by_seed.values()),
-        tuple(mean(own) for own in by_level.values()),
+        {key: mean(own) for key, own in by_seed.items()},
+        {key: mean(own) for key, own in by_level.items()},
     )
 
 
@@ -134,5 +158,15 @@ def _variance_of_mean(means: Sequence[float], estimate: float) -> float:
     return sum_of_squares(means, estimate) / (n - 1) / n if n > 1 else 0.0
 
 
-def _count(n: int, name: str) -> str:
-    return f"{n} {name}" if n == 1 else f"{n} {name}s"
+def _wider(families: FamilyVariance, independent: tuple[float, float], confidence: float) -> tuple[float, float]:
+    """Return (variance, df) with the larger margin; families of one level each are the independent levels."""
+
+    def margin(variance: float, df: float) -> float:
+        return t_quantile(checked_confidence(confidence), df) * math.sqrt(variance)
+
+    found = (families.variance, families.df)
+    return found if families.df < independent[1] and margin(*found) > margin(*independent) else independent
+
+
+def _count(n: int, name: str, several: str | None = None) -> str:
+    return f"{n} {name}" if n == 1 else f"{n} {several or name + 's'}"

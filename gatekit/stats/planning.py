@@ -62,7 +62,7 @@ def seeds_needed(
     sd_pair: float = 0.0,
     sd_dataset: float = 0.0,
     sd_residual: float = 0.0,
-    n_datasets: int | None = None,
+    n_datasets: float | None = None,
 ) -> SeedsNeeded:
     """Return the fewest seeds whose bound passes with probability `power` when the truth is `effect` off the threshold.
 
@@ -79,7 +79,8 @@ def seeds_needed(
         sd_pair: per_seed_pair: noise of a pair beyond its two seed effects.
         sd_dataset: per_seed_dataset: of the dataset effects.
         sd_residual: per_seed_dataset: of a single (seed, dataset) beyond both effects.
-        n_datasets: per_seed_dataset: how many datasets there are, at least 2.
+        n_datasets: per_seed_dataset: how many independent datasets there are, more than 1; of datasets in families,
+            J^2 / sum n_g^2, which is no whole number.
 
     Raises:
         GatekitError: an argument is out of range or the design is unknown.
@@ -99,7 +100,7 @@ def power_with(
     sd_pair: float = 0.0,
     sd_dataset: float = 0.0,
     sd_residual: float = 0.0,
-    n_datasets: int | None = None,
+    n_datasets: float | None = None,
 ) -> float:
     """Return the probability that n seeds pass when the truth is `effect` off the threshold; 0 where there is no bound.
 
@@ -120,7 +121,7 @@ def _power_function(
     sd_pair: float,
     sd_dataset: float,
     sd_residual: float,
-    n_datasets: int | None,
+    n_datasets: float | None,
 ) -> tuple[Callable[[int], float], int]:
     """Return the power as a function of the number of seeds, and the fewest seeds that have a bound."""
     checked_confidence(confidence)
@@ -159,7 +160,7 @@ def _power_function(
     if design == "per_seed_pair":
         return per_seed_pair, 3
     if design == "per_seed_dataset":
-        if n_datasets is None or isinstance(n_datasets, bool) or n_datasets < 2:
+        if n_datasets is None or isinstance(n_datasets, bool) or not 1.0 < n_datasets < math.inf:
             raise GatekitError("stats.n_datasets", f"per_seed_dataset needs at least two datasets, not {n_datasets!r}")
         return per_seed_dataset, 2
     raise GatekitError(

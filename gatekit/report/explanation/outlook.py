@@ -35,11 +35,12 @@ class Spread:
     seeds: float
     """Variance of the estimate that is divided by the number of seeds."""
     seeds_df: float
-    n_levels: int
+    n_levels: float
+    """Independent ones: datasets in families count as fewer, and as no whole number."""
     levels: float
     """Variance of the estimate that is divided by the number of datasets or rows; 0 where they do not count."""
 
-    def half_width(self, n_seeds: int, n_levels: int) -> float:
+    def half_width(self, n_seeds: int, n_levels: float) -> float:
         """Return the distance between estimate and bound at other numbers of seeds and levels."""
         squared = 0.0
         if self.seeds > 0.0:
@@ -64,16 +65,16 @@ def spread(measurement: Measurement, bounds: Interval, factors: Collection[str])
         error, df = bounds.standard_error or 0.0, bounds.df or 1.0
         return Spread(bounds.confidence, bounds.n_seeds, error**2, df, 0, 0.0)
 
-    def variance_over(factor: str) -> float:
+    def over(factor: str) -> tuple[float, float]:
+        """Return the variance over a factor and how many of it there are, by the bound that has it alone."""
         # As in gates.bounds: where the policy names no factor that the design has, seeds are the one.
         if factor not in factors and not (factor == "seed" and level not in factors):
-            return 0.0
-        error = interval(measurement, bounds.confidence, (factor,)).standard_error
-        return 0.0 if error is None else error**2
+            return 0.0, float(len({key[-1] for key in measurement.keys}))
+        alone = interval(measurement, bounds.confidence, (factor,))
+        return (alone.standard_error or 0.0) ** 2, (alone.df or 0.0) + 1.0
 
-    n_levels = len({key[-1] for key in measurement.keys})
-    df = bounds.n_seeds - 1.0
-    return Spread(bounds.confidence, bounds.n_seeds, variance_over("seed"), df, n_levels, variance_over(level))
+    of_levels, n_levels = over(level)
+    return Spread(bounds.confidence, bounds.n_seeds, over("seed")[0], bounds.n_seeds - 1.0, n_levels, of_levels)
 
 
 def outlook(rule: Threshold, result: ThresholdResult, measurement: Measurement | None) -> list[str]:
@@ -159,12 +160,14 @@ def _more(measurement: Measurement, found: Spread, distance: float) -> list[str]
             f"than now{chance}."
         ]
     if found.levels > 0.0:
-        levels = _fewest(lambda n: found.half_width(found.n_seeds, n) <= distance, found.n_levels)
+        now = math.floor(found.n_levels)
+        levels = _fewest(lambda n: found.half_width(found.n_seeds, n) <= distance, now)
         if levels is not None:
-            more = levels - found.n_levels
+            # Families of unequal size count as so many of equal size.
+            what = f"{level}s" if measurement.families is None else f"families of {level}s of equal size"
             return [
                 f"{by} More seeds alone do not help, because the {level}s differ: with the same estimate and spread "
-                f"the bound would meet it from about {levels} {level}s on, {more} more than now."
+                f"the bound would meet it from about {levels} {what} on, {levels - now} more than now."
             ]
         if found.seeds > 0.0:
             return [f"{by} It takes more seeds and more {level}s: at this spread neither alone is enough."]

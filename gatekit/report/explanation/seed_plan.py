@@ -30,7 +30,8 @@ class SeedPlan:
     sd_pair: float = 0.0
     sd_dataset: float = 0.0
     sd_residual: float = 0.0
-    n_datasets: int | None = None
+    n_datasets: float | None = None
+    """Independent ones: datasets in families count as fewer, and as no whole number."""
     level: str = "dataset"
     """What the second factor of per_seed_dataset is: `dataset` or `row`."""
     origin: tuple[str, ...] = ()
@@ -84,7 +85,16 @@ def plan_from_pilot(
     plan = SeedPlan(effect, math.sqrt(found.seeds * found.n_seeds), confidence, power, origin=tuple(origin))
     if measurement.design in LEVELS:
         sd_levels, level = math.sqrt(found.levels * found.n_levels), LEVELS[measurement.design]
-        return replace(plan, design="per_seed_dataset", sd_dataset=sd_levels, n_datasets=found.n_levels, level=level)
+        if measurement.families is not None:
+            origin.append(f"the {level}s in families count as {found.n_levels:.4g} independent ones")
+        return replace(
+            plan,
+            design="per_seed_dataset",
+            sd_dataset=sd_levels,
+            n_datasets=found.n_levels,
+            level=level,
+            origin=tuple(origin),
+        )
     if measurement.design == "per_seed_pair":
         # The variance of a pair mean is 4 V(s) / n where seeds dominate; taking all of it for theirs errs to more.
         return replace(plan, design="per_seed_pair", sd=plan.sd / 2.0)
@@ -114,7 +124,7 @@ def plan_lines(plan: SeedPlan, candidates: int) -> list[str]:
         lines = [f"no number of seeds: at {MOST_SEEDS} {effect} passes with probability {reached}"]
         if plan.design == "per_seed_dataset":
             lines.append(
-                f"  more seeds do not help where {plan.n_datasets} {plan.level}s differ by {plan.sd_dataset:.4g}"
+                f"  more seeds do not help where {plan.n_datasets:.4g} {plan.level}s differ by {plan.sd_dataset:.4g}"
             )
     else:
         lines = [f"{needed.n} seeds: {effect} passes with probability {needed.power:.2f} (asked for: {plan.power:g})"]
@@ -122,7 +132,7 @@ def plan_lines(plan: SeedPlan, candidates: int) -> list[str]:
     if plan.design == "per_seed_pair":
         parts.append(f"sd of a pair {plan.sd_pair:.4g}")
     if plan.design == "per_seed_dataset":
-        parts.append(f"sd over {plan.n_datasets} {plan.level}s {plan.sd_dataset:.4g}")
+        parts.append(f"sd over {plan.n_datasets:.4g} {plan.level}s {plan.sd_dataset:.4g}")
         parts.append(f"residual sd {plan.sd_residual:.4g}")
     parts.append(f"one-sided confidence {plan.confidence:.6g}")
     if candidates > 1:
