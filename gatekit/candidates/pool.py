@@ -26,7 +26,7 @@ class Candidate:
 
     def compared(self, seeds: Sequence[int] | None) -> int:
         """Return of how many this candidate was already the best, on observations that decide here; 1 when of none."""
-        return max([1, *(chosen_from(summary.protocol) for summary in self.on(seeds))])
+        return max([1, *(chosen_from(summary.protocol, over_levels=False) for summary in self.on(seeds))])
 
 
 def candidates_from(policy: Policy, selection: Selection, summaries: Iterable[Summary]) -> list[Candidate]:
@@ -84,7 +84,14 @@ def _on(measurement: Measurement, wanted: frozenset[int]) -> Measurement:
         baseline = tuple(measurement.baseline[i] for i in rows)
     keys = tuple(measurement.keys[i] for i in rows)
     candidate = tuple(measurement.candidate[i] for i in rows)
-    own = replace(measurement, keys=keys, candidate=candidate, baseline=baseline)
+    families = measurement.families
+    own = replace(
+        measurement,
+        keys=keys,
+        candidate=candidate,
+        baseline=baseline,
+        families=None if families is None else tuple(families[i] for i in rows),
+    )
     if control_keys is None or control is None:
         return own
     others = [i for i, key in enumerate(control_keys) if wanted.issuperset(key[:columns])]

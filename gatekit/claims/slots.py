@@ -15,10 +15,11 @@ from gatekit.claims.bindings import ValueBinding
 from gatekit.claims.finding import Finding
 from gatekit.claims.model import Claim, Slot
 from gatekit.claims.statistic import Bound
+from gatekit.claims.values import FACTORS
 from gatekit.errors import Location
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.exit_codes import ExitCode
-from gatekit.gates.bounds import effective_confidence
+from gatekit.gates.bounds import effective_confidence, level_generalised
 from gatekit.gates.evaluate import Signer, matches, unsigned
 from gatekit.gates.verdict import GateResult, ThresholdResult, thresholds_in
 from gatekit.policy import Policy
@@ -131,7 +132,8 @@ def _judges(rule: ThresholdResult, number: ValueBinding, summary: Summary | None
         return False
     if isinstance(number.statistic, Bound):
         wanted = rule.measured.confidence if rule.measured is not None else 0.0
-        confidence, _ = effective_confidence(number.statistic.confidence, summary.protocol, 1)
+        over_levels = level_generalised(measurement, FACTORS) is not None
+        confidence, _ = effective_confidence(number.statistic.confidence, summary.protocol, 1, over_levels=over_levels)
         return wanted is not None and confidence >= wanted - _ROUNDING
     return number.statistic == "estimate" or (number.statistic == "candidate" and not _has_baseline(measurement))
 

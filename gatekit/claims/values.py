@@ -11,7 +11,7 @@ from gatekit.claims.statistic import Bound, Observation, StatisticError, render
 from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence.summary import KEY_COLUMNS, Measurement, Summary
 from gatekit.exit_codes import ExitCode
-from gatekit.gates.bounds import effective_confidence, interval
+from gatekit.gates.bounds import effective_confidence, interval, level_generalised
 
 FACTORS = ("seed", "dataset", "row")
 """A printed bound generalises over all that its design has, as a policy's default does."""
@@ -79,7 +79,8 @@ def _value(binding: ValueBinding, summary: Summary, measurement: Measurement) ->
 
 
 def _bound(binding: ValueBinding, statistic: Bound, summary: Summary, measurement: Measurement) -> float:
-    confidence, candidates = effective_confidence(statistic.confidence, summary.protocol, 1)
+    over_levels = level_generalised(measurement, FACTORS) is not None
+    confidence, candidates = effective_confidence(statistic.confidence, summary.protocol, 1, over_levels=over_levels)
     reported = measurement.reported
     if reported is not None and reported.confidence != confidence:
         told = (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gatekit.errors import GatekitError, did_you_mean
+from gatekit.evidence.dataset_families import family_of
 
 LEVELS: Mapping[str, str] = {"per_seed_dataset": "datasets", "per_seed_row": "rows"}
 """Design -> the part of a protocol's `families` that is about its levels."""
@@ -26,6 +27,21 @@ def families_of_column(protocol: Mapping[str, Any], design: str, levels: Sequenc
         return None
     of_member = {member: family for family, members in stated.items() for member in members}
     return tuple(of_member[level] for level in levels)
+
+
+def others_than(chosen_on: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a choice says its datasets, and shares none with those measured: by name, digest or known family.
+
+    Args:
+        chosen_on: `{name, sha256, rows}` of what the choice was made on.
+        measured: of what was measured.
+    """
+
+    def marks(datasets: Sequence[Mapping[str, Any]]) -> set[str]:
+        names = [dataset["name"] for dataset in datasets]
+        return {*names, *map(family_of, names), *(dataset["sha256"] for dataset in datasets)}
+
+    return bool(chosen_on) and bool(measured) and not marks(chosen_on) & marks(measured)
 
 
 def check_families(document: Mapping[str, Any], refuse: Callable[[str, str, str], GatekitError]) -> None:

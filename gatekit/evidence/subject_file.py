@@ -262,7 +262,7 @@ class _SubjectReader:
         if "baseline" in given:
             protocol["baseline"] = self.baseline(given["baseline"], (*tokens, "baseline"), missing)
         if "selection" in given:
-            selection = self.mapping(given["selection"], (*tokens, "selection"), ("candidates", "seeds"))
+            selection = self.mapping(given["selection"], (*tokens, "selection"), ("candidates", "seeds", "datasets"))
             protocol["selection"] = {"candidates": 1, "seeds": [], **selection}
         checked = dict(protocol)
         if "baseline" in checked:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
-from gatekit.evidence.families import families_of_column
+from gatekit.evidence.families import families_of_column, others_than
 from gatekit.evidence.source_digest import By
 from gatekit.kinds import Kind, MeasureSpec
 
@@ -78,6 +78,8 @@ class SubjectSelection:
 
     candidates: int
     seeds: tuple[int, ...]
+    other_datasets: bool = False
+    """Whether it was made on datasets that are said, and of which none, and no near copy, is measured here."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,11 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
         datasets=tuple(dataset["name"] for dataset in document["datasets"]),
         baseline_kind=baseline["kind"],
         baseline_subject=None if baseline["subject"] is None else subject_from(baseline["subject"]),
-        selection=SubjectSelection(int(selection["candidates"]), tuple(map(int, selection["seeds"]))),
+        selection=SubjectSelection(
+            candidates=int(selection["candidates"]),
+            seeds=tuple(map(int, selection["seeds"])),
+            other_datasets=others_than(selection.get("datasets", ()), document["datasets"]),
+        ),
         settings=document["settings"],
         digest=sha256_of(document),
         comparable=sha256_of(measured),

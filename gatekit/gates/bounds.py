@@ -19,24 +19,33 @@ from gatekit.stats import (
 from gatekit.stats import reported as reported_interval
 
 
-def effective_confidence(confidence: float, protocol: Protocol, selected_from: int) -> tuple[float, int]:
+def effective_confidence(
+    confidence: float, protocol: Protocol, selected_from: int, *, over_levels: bool
+) -> tuple[float, int]:
     """Return the confidence that a bound must have, and the number of candidates it pays for.
 
-    A candidate chosen as best of k on observations that the bound uses again is bounded at 1 - (1 - c) / k; seeds that
-    the selection did not see cost nothing. The policy may state a larger k than the summary does, never a smaller one.
+    A candidate chosen as best of k on observations that the bound uses again is bounded at 1 - (1 - c) / k; what the
+    selection did not see costs nothing. The policy may state a larger k than the summary does, never a smaller one.
+
+    Args:
+        confidence: of the rule, one-sided.
+        protocol: of the summary.
+        selected_from: k of the policy.
+        over_levels: whether the bound also speaks for other datasets or rows; those are the same ones on every seed.
     """
-    candidates = max(selected_from, chosen_from(protocol))
+    candidates = max(selected_from, chosen_from(protocol, over_levels=over_levels))
     return selection_confidence(confidence, candidates), candidates
 
 
-def chosen_from(protocol: Protocol) -> int:
+def chosen_from(protocol: Protocol, *, over_levels: bool) -> int:
     """Return of how many the subject is the best on seeds that are measured here again.
 
-    A choice or a measurement that does not say its seeds may have used these.
+    A choice or a measurement that does not say its seeds, or its datasets where these count, may have used these.
     """
     chosen = protocol.selection
     unsaid = not chosen.seeds or not protocol.seeds
-    return chosen.candidates if unsaid or set(chosen.seeds) & set(protocol.seeds) else 1
+    again = unsaid or bool(set(chosen.seeds) & set(protocol.seeds))
+    return chosen.candidates if again or (over_levels and not chosen.other_datasets) else 1
 
 
 def random_factors(design: str, generalize_over: Sequence[str]) -> tuple[str, ...]:

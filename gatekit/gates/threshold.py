@@ -10,7 +10,13 @@ from typing import assert_never
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Measurement, Summary
-from gatekit.gates.bounds import counted_as_independent, effective_confidence, interval, random_factors
+from gatekit.gates.bounds import (
+    counted_as_independent,
+    effective_confidence,
+    interval,
+    level_generalised,
+    random_factors,
+)
 from gatekit.gates.effect import effect_of
 from gatekit.gates.looks import paid_for_looks, why_not_judged
 from gatekit.gates.regression import difference_to, find_base, why_no_base
@@ -99,7 +105,10 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
         return undecided(Why.TOO_FEW_SEEDS, f"{stated}; the policy needs {rule.min_seeds}")
     chosen_from = max(rule.selected_from, standing.choices)
-    confidence, candidates = effective_confidence(rule.judged_confidence, summary.protocol, chosen_from)
+    over_levels = level_generalised(measurement, rule.generalize_over) is not None
+    confidence, candidates = effective_confidence(
+        rule.judged_confidence, summary.protocol, chosen_from, over_levels=over_levels
+    )
     confidence, look_notes = paid_for_looks(rule, confidence, standing, len(summary.protocol.seeds))
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)

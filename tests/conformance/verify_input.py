@@ -139,6 +139,10 @@ def read_summary(path: Path, now: datetime) -> Json:
             alone = name.removesuffix("_delta") if name.endswith("_delta") else name.partition("_above_")[0]
             other = document["measurements"].get(alone, measurement)
             need("columns" not in other or paired(other) == paired(measurement), "one quantity, two values")
+    columns = [m["columns"] for m in observed if m["design"] == "per_seed_row"]
+    there = {"datasets": sorted(datasets), "rows": sorted({row for each in columns for row in each["row"]})}
+    for part, families in protocol.get("families", {}).items():
+        need(sorted(member for members in families.values() for member in members) == there[part], "families")
     if "columns" in document["measurements"].get("l0", {}):
         most = subject["d_sae"]
         need(max(document["measurements"]["l0"]["columns"]["candidate"]) <= most, "more active than can be")

@@ -123,6 +123,9 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
         if now - time(summary["producer"]["finished"]) > timedelta(hours=hours):
             return "inconclusive"
     reused = set(protocol["selection"]["seeds"]) & set(protocol["seeds"]) or not protocol["seeds"]
+    # What was chosen on the same datasets pays too where the bound speaks of others.
+    level, over = LEVELS.get(measurement["design"]), setting.get("generalize_over", ())
+    reused = reused or (level in (over or (level,)) and level is not None and not apart(protocol))
     candidates = max(setting["selected_from"], protocol["selection"]["candidates"] if reused else 1)
     confidence = 1 - (1 - setting["confidence"]) / candidates / alternatives
     constant = False
@@ -136,8 +139,8 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
         control = measurement.get("baseline_columns", measurement["columns"])
         names = KEYS[measurement["design"]][: 2 if measurement["design"] == "per_seed_pair" else 1]
         seeds = min(len({seed for n in names for seed in group[n]}) for group in (measurement["columns"], control))
-        over = setting.get("generalize_over", ())
-        estimate, lower, upper = ends(measurement, divisor, confidence, over)
+        families = protocol.get("families", {}).get(f"{level}s")
+        estimate, lower, upper = ends(measurement, divisor, confidence, over, families)
         enough, constant = True, no_spread(measurement, divisor, over)
     if (seeds or 1) < setting["min_seeds"]:
         return "inconclusive"
@@ -156,26 +159,31 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
     return "inconclusive" if met and constant and not free else "pass" if met else "fail"
 
 
-def ends(measurement: Json, divisor: Json | None, confidence: float, over: Sequence[str]) -> Any:
+def ends(measurement: Json, divisor: Json | None, confidence: float, over: Sequence[str], families: Json | None) -> Any:
     """(estimate, lower, upper); of a ratio of means by Fieller's quadratic, from margins that are quadratic forms."""
     if divisor is None:
-        estimate, margin = bounds(measurement, confidence, over)
+        estimate, margin = bounds(measurement, confidence, over, families)
         return (estimate, None, None) if margin is None else (estimate, estimate - margin, estimate + margin)
     n = np.array(measurement["columns"]["candidate"], float)
     d = np.array(divisor["columns"]["candidate"], float) - 0.5
     need(measurement["columns"]["seed"] == divisor["columns"]["seed"] and d.mean() > 0, "a ratio")
 
-    def margin_of(values: Any) -> float:
-        found = bounds({**measurement, "columns": {**measurement["columns"], "candidate": values}}, confidence, over)
-        return math.nan if found[1] is None else found[1] ** 2
+    found = []
+    # The wider of two margins ends at the wider of their two roots.
+    for clusters in (None,) if families is None else (None, families):
 
-    nn, dd, sum_of_both = margin_of(n), margin_of(d), margin_of(n + d)
-    nd = (sum_of_both - nn - dd) / 2
-    if not d.mean() ** 2 > dd:
-        return n.mean() / d.mean(), None, None
-    # (mean n - r mean d)^2 = nn - 2 r nd + r^2 dd
-    roots = np.roots([d.mean() ** 2 - dd, -2 * (n.mean() * d.mean() - nd), n.mean() ** 2 - nn])
-    return n.mean() / d.mean(), float(min(roots.real)), float(max(roots.real))
+        def margin_of(values: Any, clusters: Json | None = clusters) -> float:
+            columns = {**measurement["columns"], "candidate": values}
+            margin = bounds({**measurement, "columns": columns}, confidence, over, clusters, widest=False)[1]
+            return math.nan if margin is None else margin**2
+
+        nn, dd, sum_of_both = margin_of(n), margin_of(d), margin_of(n + d)
+        nd = (sum_of_both - nn - dd) / 2
+        if not d.mean() ** 2 > dd:
+            return n.mean() / d.mean(), None, None
+        # (mean n - r mean d)^2 = nn - 2 r nd + r^2 dd
+        found += list(np.roots([d.mean() ** 2 - dd, -2 * (n.mean() * d.mean() - nd), n.mean() ** 2 - nn]).real)
+    return n.mean() / d.mean(), float(min(found)), float(max(found))
 
 
 def no_spread(measurement: Json, divisor: Json | None, over: Sequence[str]) -> bool:
@@ -217,7 +225,23 @@ def jackknife(columns: Json, values: Any) -> tuple[int, float, float | None]:
     return len(seeds), float(np.mean(values)), float(variance)
 
 
-def bounds(measurement: Json, confidence: float, over: Sequence[str]) -> tuple[float, float | None]:
+def apart(protocol: Json) -> bool:
+    """Whether the choice says its datasets, none of which is measured."""
+    chosen, here = protocol["selection"].get("datasets", []), protocol["datasets"]
+    return bool(chosen and here) and all(a[key] != b[key] for a in chosen for b in here for key in ("name", "sha256"))
+
+
+def clustered(means: dict[Any, float], families: Json) -> tuple[float, float]:
+    """Variance of the mean over levels in families, and its degrees of freedom."""
+    every, n = np.mean(list(means.values())), len(means)
+    sums = [sum(means[member] - every for member in members) for members in families.values()]
+    variance = len(sums) / (len(sums) - 1) * sum(s * s for s in sums) / n**2
+    return variance, n**2 / sum(len(members) ** 2 for members in families.values()) - 1
+
+
+def bounds(
+    measurement: Json, confidence: float, over: Sequence[str], families: Json | None, *, widest: bool = True
+) -> tuple[float, float | None]:
     """Estimate, and how far a one-sided bound lies from it; None where there is none."""
     columns, design = measurement["columns"], measurement["design"]
     values = np.array(columns["candidate"], float) - np.array(columns.get("baseline", 0.0), float)
@@ -229,11 +253,17 @@ def bounds(measurement: Json, confidence: float, over: Sequence[str]) -> tuple[f
         level = LEVELS[design]
         factors = [name for name in ("seed", level) if name in (over or ("seed", level))] or ["seed"]
         means = {
-            name: [values[np.array(columns[name]) == key].mean() for key in set(columns[name])] for name in factors
+            name: {key: values[np.array(columns[name]) == key].mean() for key in set(columns[name])} for name in factors
         }
         if min(map(len, means.values())) < 2:
             return float(values.mean()), None
-        return float(values.mean()), math.hypot(*(t(len(m) - 1) * math.sqrt(spread(m)) for m in means.values()))
+        margins = {name: t(len(m) - 1) * math.sqrt(spread(list(m.values()))) for name, m in means.items()}
+        if families is not None and level in factors:
+            if len(families) < 2:
+                return float(values.mean()), None
+            variance, df = clustered(means[level], families)
+            margins[level] = max(margins[level] if widest else 0.0, t(df) * math.sqrt(variance))
+        return float(values.mean()), math.hypot(*margins.values())
     groups = [(columns, values)]
     if "baseline_columns" in measurement:
         groups.append((measurement["baseline_columns"], np.array(measurement["baseline_columns"]["value"], float)))

@@ -8,6 +8,7 @@ import pytest
 from judging import HEAD, NOW, read, verdict
 from scipy import stats
 
+from gatekit.evidence.families import others_than
 from gatekit.gates.evaluate import evaluate
 from gatekit.policy import parse_policy
 
@@ -80,3 +81,40 @@ def test_other_families_than_the_base_have_no_bound() -> None:
     found = judged(auc(finer), base=auc(FAMILIES))
     assert str(found.outcome) == "inconclusive"
     assert "other seeds, datasets or families" in found.reason
+
+
+CHOSEN = {"candidates": 20, "seeds": [10, 11]}
+DATASET = {"name": "reuters", "sha256": builders.digest("reuters"), "rows": 1000}
+
+
+def paid(selection: builders.Json, more: str = "", kind: str = "saebench") -> float:
+    cells = {"auc": CELLS} if kind == "saebench" else {"r2": builders.around(0.8, 0.01, 5)}
+    document = builders.summary(kind, cells, protocol_changes={"selection": selection})
+    measure = next(iter(cells))
+    found = verdict(f"g: {{from: {kind}, measure: {measure}, at_least: 0.1{more}}}", {"a.json": document})
+    return found.policies[0].gates[0].result.measured.confidence
+
+
+def test_a_choice_on_other_seeds_but_the_same_datasets_pays_where_the_bound_speaks_of_other_datasets() -> None:
+    assert paid(CHOSEN) == pytest.approx(1 - 0.05 / 20)
+    assert paid(CHOSEN, ", generalize_over: [seed]") == 0.95
+    assert paid(CHOSEN, kind="random_model") == 0.95
+
+
+@pytest.mark.parametrize(
+    ("datasets", "confidence"),
+    [
+        ([DATASET], 0.95),
+        ([DATASET, {**DATASET, "name": "agnews"}], 0.9975),
+        ([{**DATASET, "sha256": builders.digest("agnews")}], 0.9975),
+        ([], 0.9975),
+    ],
+)
+def test_a_choice_on_other_seeds_and_other_datasets_is_free(datasets: list[builders.Json], confidence: float) -> None:
+    assert paid({**CHOSEN, "datasets": datasets}) == pytest.approx(confidence)
+
+
+def test_a_near_copy_is_not_another_dataset() -> None:
+    measured = [{"name": "115_nyc_borough_Brooklyn", "sha256": builders.digest("b"), "rows": 1}]
+    assert not others_than([{"name": "114_nyc_borough_Manhattan", "sha256": builders.digest("a"), "rows": 1}], measured)
+    assert others_than([DATASET], measured)

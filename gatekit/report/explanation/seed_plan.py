@@ -75,7 +75,8 @@ def plan_from_pilot(
                 "no number of seeds changes that; plan with --effect for the value that you expect",
             )
     assert effect is not None
-    _, candidates = effective_confidence(confidence, summary.protocol, 1)
+    over_levels = measurement.design in LEVELS
+    _, candidates = effective_confidence(confidence, summary.protocol, 1, over_levels=over_levels)
     found = spread(measurement, bounds, ("seed", LEVELS.get(measurement.design, "dataset")))
     origin = [f"{name} of {summary.path}: estimate {number(bounds.estimate)}, {bounds.method}"]
     if bounds.n_seeds < 5:
