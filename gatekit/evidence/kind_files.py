@@ -62,7 +62,7 @@ def read_kinds(folder: str = FOLDER) -> tuple[Kinds, list[GatekitError]]:
     errors: list[GatekitError] = []
     for path in visible_files(folder, is_kind_name):
         if os.path.dirname(path) != folder.rstrip("/"):
-            continue  # as with policies, what lies in a folder below is none
+            continue  # what lies in a folder below is none, for `pr` too
         try:
             found.append((path, read_kind(path)))
         except GatekitError as error:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from gatekit.policy.diff import PolicyDiff, diff_policies, diff_policy
 from gatekit.policy.lint import lint
-from gatekit.policy.loading import duplicate_ids, find_policies, parse_policy, read_policies, read_policy
+from gatekit.policy.loading import (
+    duplicate_ids,
+    find_policies,
+    is_policy_name,
+    parse_policy,
+    read_policies,
+    read_policy,
+)
 from gatekit.policy.model import Combined, Gate, Policy, Rule, Threshold, Waiver, thresholds
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "diff_policy",
     "duplicate_ids",
     "find_policies",
+    "is_policy_name",
     "lint",
     "parse_policy",
     "read_policies",

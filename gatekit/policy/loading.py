@@ -44,6 +44,11 @@ MAX_DEPTH = 8
 """Combinations nested deeper than this are not read by people either."""
 
 
+def is_policy_name(name: str) -> bool:
+    """Whether a file of this name, at any depth of a folder of policies, is one: for `check` and for `pr`."""
+    return name.endswith((".yaml", ".yml"))
+
+
 def find_policies(paths: list[str]) -> list[str]:
     """Return the policy files under files and folders (`*.yaml`, `*.yml` at any depth), sorted, each once.
 
@@ -54,7 +59,7 @@ def find_policies(paths: list[str]) -> list[str]:
     for path in paths:
         place = Path(path)
         if os.path.isdir(path):
-            inside = visible_files(path, lambda name: name.endswith((".yaml", ".yml")))
+            inside = visible_files(path, is_policy_name)
             if not inside:
                 raise UsageError(f"no policy in '{path}'", "`gatekit init` writes one")
             found.update(dict.fromkeys(Path(file).as_posix() for file in inside))

@@ -24,7 +24,7 @@ from gatekit.evidence.source_digest import LARGEST, By, source_sha256
 from gatekit.evidence.staleness import NO_DIGEST, why_stale
 from gatekit.kinds import FOLDER, Kind, Kinds
 from gatekit.kinds.changes import judging
-from gatekit.policy import Policy, duplicate_ids, parse_policy
+from gatekit.policy import Policy, duplicate_ids, is_policy_name, parse_policy
 from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.registration.model import Registration
 from gatekit.registration.reading import conflicts, is_registration_name, parse_registration
@@ -88,9 +88,8 @@ class Reader:
         """
         errors: list[GatekitError] = []
         tables, kinds = _kinds(tree, base, errors)
-        # Like `gatekit check`: what lies in a folder below is no policy.
-        names = [n for n in _files(tree, POLICIES, lambda n: n.endswith((".yaml", ".yml"))) if n.count("/") == 1]
-        policies = _parse_all(names, tree, lambda data, name: parse_policy(data, name, kinds), errors)
+        paths = _files(tree, POLICIES, is_policy_name)
+        policies = _parse_all(paths, tree, lambda data, name: parse_policy(data, name, kinds), errors)
         registries = _parse_all([CLAIMS] if _is_file(tree, CLAIMS, errors) else [], tree, parse_registry, errors)
         announced = [n for n in _files(tree, REGISTRATIONS, is_registration_name) if n.count("/") == 1]
         registrations = _parse_all(announced, tree, lambda data, name: parse_registration(data, name, kinds), errors)

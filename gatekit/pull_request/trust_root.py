@@ -9,6 +9,8 @@ from gatekit.kinds import FOLDER
 from gatekit.kinds.changes import kind_changes
 from gatekit.policy import PolicyDiff
 from gatekit.policy.model import kinds_read
+from gatekit.pull_request.gate_sources import gate_sources
+from gatekit.pull_request.hidden_diffs import hidden_diffs
 from gatekit.pull_request.side import CLAIMS, BranchContents
 from gatekit.repo.tree import changes
 
@@ -36,17 +38,32 @@ class TrustChange:
     """For people: `changed`, or what became looser."""
 
 
-def trust_changes(base: BranchContents, head: BranchContents, diffs: Sequence[PolicyDiff]) -> list[TrustChange]:
+def trust_changes(
+    base: BranchContents,
+    head: BranchContents,
+    diffs: Sequence[PolicyDiff],
+    configurations: frozenset[str] = frozenset(),
+) -> list[TrustChange]:
     """Return every change that needs approval, in order of the paths, then the kinds, then the policies.
 
     A tightened or added policy is none of them: it can only ask for more. Nor is an added kind or measure: nothing was
     measured by it.
+
+    Args:
+        base: what judges.
+        head: what is judged.
+        diffs: of the policies.
+        configurations: paths of runners' configurations that a registration names.
     """
+    changed = changes(base.tree, head.tree)
+    sources = frozenset(gate_sources(base.tree, list(changed)))
     found = [
         TrustChange(path, change)
-        for path, change in changes(base.tree, head.tree).items()
-        if path.startswith(FOLDERS) or path in FILES
+        for path, change in changed.items()
+        if path.startswith(FOLDERS) or path in FILES or path in sources or path in configurations
     ]
+    hiding = "hides what judges from a reviewer's diff"
+    found += [TrustChange(path, hiding) for path in hidden_diffs(base.tree, head.tree)]
     found += _kinds(base, head)
     rules = head.registry.rules if head.registry is not None else None
     if base.registry is not None and CLAIMS not in head.unread and rules != base.registry.rules:

@@ -74,7 +74,7 @@ def read_registrations(
     errors: list[GatekitError] = []
     for path in visible_files(folder, is_registration_name):
         if os.path.dirname(path) != folder.rstrip("/"):
-            continue  # as with policies, what lies in a folder below is none
+            continue  # what lies in a folder below is none, for `pr` too
         try:
             found.append(read_registration(path, kinds))
         except GatekitError as error:

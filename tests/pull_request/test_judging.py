@@ -410,7 +410,7 @@ class TestPolicy:
         assert (verdict.code, verdict.policies) == (ExitCode.PASS, ())
 
     def test_one_that_is_moved_where_the_gate_does_not_look_is_removed(self, tmp_path: Path) -> None:
-        verdict = judged(tmp_path, {"policies/demo.yaml": None, "policies/old/demo.yaml": POLICY})
+        verdict = judged(tmp_path, {"policies/demo.yaml": None, "old/demo.yaml": POLICY})
         assert verdict.code is ExitCode.APPROVAL_NEEDED
         hidden = judged(tmp_path / "hidden", {"policies/demo.yaml": None, "policies/.demo.yaml": POLICY})
         assert hidden.code is ExitCode.APPROVAL_NEEDED
@@ -578,3 +578,43 @@ class TestNotWorseThan:
 def test_the_same_change_gives_the_same_verdict(tmp_path: Path) -> None:
     change = {FILE: random_model(dead=0.5), "action.yml": "x\n"}
     assert judged(tmp_path / "a", change).blocking == judged(tmp_path / "b", change).blocking
+
+
+class TestPoliciesInSubfolders:
+    """`gatekit check` reads them; so a pull request is judged by them."""
+
+    TEAM = "policies/team/x.yaml"
+    TEXT = POLICY.replace("id: demo", "id: team")
+
+    def test_one_of_the_base_judges(self, tmp_path: Path) -> None:
+        verdict = judged(tmp_path, {"docs/notes.md": "More.\n"}, base={self.TEAM: self.TEXT})
+        assert verdict.judged is not None
+        assert [policy.id for policy in verdict.judged.policies] == ["demo", "team"]
+
+    def test_loosening_one_needs_approval(self, tmp_path: Path) -> None:
+        loose = self.TEXT.replace("at_least: 0.1", "at_least: 0.0")
+        assert judged(tmp_path, {self.TEAM: loose}, base={self.TEAM: self.TEXT}).code is ExitCode.APPROVAL_NEEDED
+
+    def test_deleting_one_needs_approval(self, tmp_path: Path) -> None:
+        assert judged(tmp_path, {self.TEAM: None}, base={self.TEAM: self.TEXT}).code is ExitCode.APPROVAL_NEEDED
+
+    def test_adding_one_needs_none(self, tmp_path: Path) -> None:
+        assert judged(tmp_path, {self.TEAM: self.TEXT}).code is ExitCode.PASS
+
+    def test_moving_one_between_folders_changes_nothing(self, tmp_path: Path) -> None:
+        base = {self.TEAM: self.TEXT}
+        for place in ("policies/x.yaml", "policies/a/b/x.yml"):
+            folder = tmp_path / place.replace("/", "-")
+            verdict = judged(folder, {self.TEAM: None, place: self.TEXT}, base=base)
+            assert (verdict.code, verdict.trust) == (ExitCode.PASS, ())
+
+    def test_moving_one_and_loosening_it_needs_approval(self, tmp_path: Path) -> None:
+        loose = POLICY.replace("at_least: 0.1", "at_least: 0.0")
+        verdict = judged(tmp_path, {"policies/demo.yaml": None, "policies/team/demo.yaml": loose})
+        assert verdict.code is ExitCode.APPROVAL_NEEDED
+
+    def test_one_that_cannot_be_read_is_refused(self, tmp_path: Path) -> None:
+        assert judged(tmp_path, {self.TEAM: "id: [\n"}).code is ExitCode.REFUSED
+
+    def test_one_with_the_id_of_another_is_refused(self, tmp_path: Path) -> None:
+        assert "policy.duplicate_id" in error_ids(judged(tmp_path, {self.TEAM: POLICY}))

@@ -1,0 +1,122 @@
+"""Lines of .gitattributes that hide what judges from a reviewer: GitHub folds such files up, or shows no diff of them.
+
+gatekit itself never follows attributes; people do, since the page that they approve on is made by them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gatekit.errors import GatekitError
+from gatekit.repo import Tree
+from gatekit.repo.tree import FILE_MODES, changes
+
+NAME = ".gitattributes"
+LIMIT = 1 << 20
+"""Bytes of one file; a longer one counts as hiding."""
+
+_HIDING = frozenset({"-diff", "binary", "-text", "linguist-generated"})
+_CONCERNING = ("diff", "text", "binary", "linguist-generated")
+"""Attributes that decide whether a diff is shown."""
+_MACRO = "[attr]"
+_GLOB = re.compile(r'[*?\[\\"]')
+_TOPS = frozenset({"policies", "evidence", "kinds", "schemas", "trust", "registrations", "requirements", ".github"})
+_TOPS_OF_FILES = frozenset({"claims.yaml", "action.yml", "action.yaml", "comment", "docs", "codeowners", NAME})
+_SOURCE = re.compile(r"gatekit\w*|src|pyproject\.toml|setup\.(py|cfg)")
+_SUFFIXES = frozenset(
+    {"yaml", "yml", "json", "md", "tex", "typ", "qmd", "ipynb", "toml", "lock", "sh", "py", "pyi", "txt", "cfg"}
+)
+_SUFFIXES_OF_KEYS = frozenset({"pem", "pub", "in", "gitattributes"})
+"""With `_SUFFIXES`: ends of the names of policies, evidence, documents, keys, workflows and the gate's code."""
+
+
+def hidden_diffs(base: Tree, head: Tree) -> list[str]:
+    """Return the changed .gitattributes, in any folder, by which less may be shown of what judges.
+
+    A change that leaves nothing hidden is none, whatever it takes away.
+    """
+    changed = [path for path in changes(base, head) if path.rpartition("/")[2] == NAME]
+    if not changed:
+        return []
+    macros = _macros([*_lines(base), *_lines(head)])
+    before, after = (_deciding(_lines(tree), macros) for tree in (base, head))
+    if before == after or not any(_hides(words, macros) for _, words in after):
+        return []
+    return changed
+
+
+def _lines(tree: Tree) -> list[tuple[str, list[str]]]:
+    """Folder, and the words of each line, of every file in order of the paths."""
+    found = []
+    for path, entry in sorted(tree.entries.items()):
+        folder, _, name = path.rpartition("/")
+        if name != NAME:
+            continue
+        try:
+            # git does not follow a link of this name, but another system may.
+            text = tree.read(path, LIMIT).decode("utf-8") if entry.mode in FILE_MODES else None
+        except (GatekitError, UnicodeDecodeError):
+            text = None
+        if text is None:
+            found.append((folder, ["*", "-diff", entry.oid]))
+            continue
+        for line in text.removeprefix("\ufeff").splitlines():
+            words = line.split()
+            if words and not words[0].startswith("#"):
+                found.append((folder, words))
+    return found
+
+
+def _macros(lines: Sequence[tuple[str, list[str]]]) -> frozenset[str]:
+    """Names that stand for something that hides; one may be made of another."""
+    hiding: set[str] = set()
+    named = [words for _, words in lines if words[0].startswith(_MACRO)]
+    for _ in named:
+        hiding |= {words[0].removeprefix(_MACRO) for words in named if _hides(words, frozenset(hiding))}
+    return frozenset(hiding)
+
+
+def _hides(words: Sequence[str], macros: frozenset[str]) -> bool:
+    return any(_is_hiding(word) or word in macros for word in words[1:])
+
+
+def _is_hiding(word: str) -> bool:
+    name, equals, value = word.partition("=")
+    return word in _HIDING or (name == "linguist-generated" and bool(equals) and value.lower() != "false")
+
+
+def _deciding(lines: Sequence[tuple[str, list[str]]], macros: frozenset[str]) -> list[tuple[str, list[str]]]:
+    """The lines that decide whether the diff of a file that judges is shown."""
+    found = []
+    for folder, words in lines:
+        names = [(word, word.lstrip("-!").partition("=")[0]) for word in words[1:]]
+        concerning = [word for word, name in names if name in _CONCERNING or name in macros]
+        if concerning and (words[0].startswith(_MACRO) or may_match_what_judges(folder, words[0])):
+            found.append((folder, [words[0], *concerning]))
+    return found
+
+
+def may_match_what_judges(folder: str, pattern: str) -> bool:
+    """Whether a pattern of a .gitattributes in this folder could match a file that judges, or will some day.
+
+    In doubt it could: quoted patterns and those with a class or a backslash in their last part.
+    """
+    anchored = "/" in pattern
+    place = f"{folder}/{pattern.lstrip('/')}" if folder else pattern.lstrip("/")
+    top = place.split("/")[0] if folder or anchored else "*"
+    if not _GLOB.search(top) and not _is_watched_top(top):
+        return False
+    name = pattern.rpartition("/")[2].lower()
+    _, dot, suffix = name.rpartition(".")
+    if not dot:
+        return bool(_GLOB.search(name)) or name == "codeowners"
+    if _GLOB.search(suffix):
+        return True
+    return suffix in _SUFFIXES or suffix in _SUFFIXES_OF_KEYS
+
+
+def _is_watched_top(name: str) -> bool:
+    lower = name.lower()
+    # A document may lie at the top under any name with a document's ending; the suffix decides about it.
+    return lower in _TOPS or lower in _TOPS_OF_FILES or bool(_SOURCE.fullmatch(lower)) or "." in lower

@@ -1,0 +1,99 @@
+"""A .gitattributes that hides from reviewers what judges needs approval; one about pictures does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from repositories import Content, Symlink
+
+from gatekit.exit_codes import ExitCode
+from gatekit.pull_request.hidden_diffs import may_match_what_judges
+from tests.pull_request.change import judged
+
+TOP = ".gitattributes"
+
+
+def code(folder: Path, change: Mapping[str, Content], base: Mapping[str, Content] | None = None) -> ExitCode:
+    return judged(folder, change, base=base or {}).code
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (TOP, "policies/** -diff linguist-generated\n"),
+        (TOP, "policies/future/** -diff\n"),
+        (TOP, "/policies/demo.yaml binary\n"),
+        (TOP, "*.yaml linguist-generated=true\n"),
+        (TOP, "claims.yaml -text\n"),
+        (TOP, "* -diff\n"),
+        (TOP, "** -diff\n"),
+        (TOP, "evidence/**/*.json linguist-generated\n"),
+        (TOP, ".github/** -diff\n"),
+        (TOP, "[pP]olicies/* -diff\n"),
+        (TOP, '"policies/demo.y\\141ml" -diff\n'),
+        (TOP, "[attr]quiet -diff\npolicies/** quiet\n"),
+        (TOP, "[attr]a b\n[attr]b -diff\n*.yaml a\n"),
+        (TOP, "\ufeff*.yaml -diff\n"),
+        (TOP, "*.png binary\n*.yml\tbinary\n"),
+        ("policies/.gitattributes", "* -diff\n"),
+        ("evidence/minilm/.gitattributes", "*.json -diff\n"),
+        (TOP, b"\xff\n"),
+    ],
+)
+def test_hiding_what_judges_needs_approval(tmp_path: Path, path: str, text: str | bytes) -> None:
+    verdict = judged(tmp_path, {path: text})
+    assert verdict.code is ExitCode.APPROVAL_NEEDED
+    assert [(change.path, change.what) for change in verdict.trust] == [
+        (path, "hides what judges from a reviewer's diff")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (TOP, "*.png binary\n*.safetensors -diff -text filter=lfs\n"),
+        (TOP, "figures/** -diff\n"),
+        ("figures/.gitattributes", "* -diff\n"),
+        (TOP, "* text=auto eol=lf\n"),
+        (TOP, "# policies/** -diff\n"),
+        (TOP, "policies/** diff linguist-generated=false -linguist-generated\n"),
+        (TOP, "LICENSE -text\n"),
+        (TOP, "policies/** export-ignore\n"),
+    ],
+)
+def test_attributes_that_hide_nothing_that_judges_need_none(tmp_path: Path, path: str, text: str) -> None:
+    assert code(tmp_path, {path: text}) is ExitCode.PASS
+
+
+def test_showing_again_what_was_hidden_needs_no_approval(tmp_path: Path) -> None:
+    assert code(tmp_path, {TOP: None}, base={TOP: "policies/** -diff\n"}) is ExitCode.PASS
+
+
+def test_taking_away_the_exception_from_what_is_hidden_needs_approval(tmp_path: Path) -> None:
+    base = {TOP: "* -diff\n", "policies/.gitattributes": "* diff\n"}
+    assert code(tmp_path, {"policies/.gitattributes": None}, base=base) is ExitCode.APPROVAL_NEEDED
+
+
+def test_another_line_beside_one_that_hides_already_needs_no_approval(tmp_path: Path) -> None:
+    base = {TOP: "policies/** -diff\n"}
+    assert code(tmp_path, {TOP: "policies/** -diff\n*.png binary\n"}, base=base) is ExitCode.PASS
+
+
+def test_a_link_in_place_of_the_attributes_needs_approval(tmp_path: Path) -> None:
+    assert code(tmp_path, {TOP: Symlink("docs/notes.md")}) is ExitCode.APPROVAL_NEEDED
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "may"),
+    [
+        ("", "*.y?ml", True),
+        ("", "*.p*", True),
+        ("docs", "*.md", True),
+        ("figures", "*.json", False),
+        ("", "x.png", False),
+    ],
+)
+def test_in_doubt_a_pattern_may_match(folder: str, pattern: str, may: bool) -> None:
+    assert may_match_what_judges(folder, pattern) is may
