@@ -31,7 +31,7 @@ GATEKIT = Path(sysconfig.get_path("scripts")) / "gatekit"
 INTRODUCTION = """\
 # Pull requests
 
-What `gatekit pr` says about five pull requests to one small repository. This page is written by
+What `gatekit pr` says about six pull requests to one small repository. This page is written by
 `python docs/walkthrough.py` from a real git repository that it makes: diffs, exit codes and comments are what git and
 gatekit print; only the evidence in it is constructed.
 
@@ -79,6 +79,7 @@ def stories() -> list[Story]:
     better = measured(0.24)
     worse = measured(0.05)
     synced = change.README.replace("+0.2100", "+0.2400")
+    says_so = "**<!-- gatekit:status -->Not supported by the evidence:<!-- /gatekit:status -->** Five SAEs"
     withdrawn = change.CLAIMS.replace("status: supported", "status: not_supported", 1)
     return [
         Story(
@@ -102,11 +103,11 @@ def stories() -> list[Story]:
         ),
         Story(
             "One that withdraws a claim",
-            "A new run measured +0.05, below the threshold. The author says so and withdraws the claim.",
+            "A new run measured +0.05, below the threshold. The author withdraws the claim, and its block says so.",
             {
                 change.FILE: worse,
                 "claims.yaml": withdrawn,
-                "README.md": change.README.replace("+0.2100", "+0.0500"),
+                "README.md": change.README.replace("+0.2100", "+0.0500").replace("Five SAEs", says_so),
             },
             "The gate fails, and nothing is blocked: nobody is kept from correcting a claim.",
         ),
@@ -116,6 +117,13 @@ def stories() -> list[Story]:
             {"runners/measure.py": change.MEASURE.replace("return 1", "return 2")},
             "Evidence is bound to the files that it measured, not to a commit: an edit elsewhere leaves it fresh, this "
             "one does not.",
+        ),
+        Story(
+            "One that lowers the bar of a claim",
+            "Nothing measured the third claim. The author lets it need a gate that passes, and calls it supported.",
+            {"claims.yaml": change.CLAIMS.replace("pending", "supported").replace("gates: [ood]", "gates: [alive]")},
+            "The gate passes, but it is not the one that was agreed on: a claim moves to gates at least as strict, or "
+            "people approve it. To add a gate that can hardly fail first, in a change of its own, is no help.",
         ),
     ]
 
