@@ -135,7 +135,8 @@ def _outcome_of(gate: GateResult, moved: _MovedThreshold, limit: float) -> Outco
         point = rule.bound == "point"
         lower, upper = (measured.estimate, measured.estimate) if point else (measured.lower, measured.upper)
         limits = with_side(rule.effect.limits, moved.upper, limit)
-        passes = margin(limits, lower, upper) >= 0.0
-        return Outcome.PASS if passes else Outcome.FAIL
+        if margin(limits, lower, upper) < 0.0:
+            return Outcome.FAIL
+        return Outcome.INCONCLUSIVE if rule.no_spread else Outcome.PASS
 
     return outcome(gate.result)

@@ -13,6 +13,7 @@ from typing import Any
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.families import check_families
+from gatekit.evidence.lattices import is_off, lattice_size
 from gatekit.evidence.source_digest import rule_for
 from gatekit.evidence.summary import KEY_COLUMNS, parse_time, subject_from
 from gatekit.kinds import Kind, MeasureSpec
@@ -48,6 +49,7 @@ def check_document(document: Mapping[str, Any], path: str, kind: Kind) -> None:
             _check_observations(measurement, document, pointer, refuse)
     _check_agreement(measurements, kind, refuse)
     _check_ceilings(document, kind, refuse)
+    _check_lattices(document, kind, refuse)
     if observed or document["status"] != "ok":
         _check_identified(document["subject"], document["status"], refuse)
 
@@ -86,6 +88,19 @@ def _check_ceilings(document: Mapping[str, Any], kind: Kind, refuse: Refuse) -> 
             if value > most:
                 place = f"/measurements/{name}/columns/candidate/{index}"
                 raise refuse("impossible", f"{name} {value} exceeds d_sae={most}, all that can be active", place)
+
+
+def _check_lattices(document: Mapping[str, Any], kind: Kind, refuse: Refuse) -> None:
+    """A share of so many latents, or of a fixed number of trials, is a count over them."""
+    control = document["protocol"]["baseline"]["subject"]
+    widths = {"candidate": document["subject"]["d_sae"], "baseline": control and control["d_sae"]}
+    for name, measurement in document["measurements"].items():
+        for column, values in measurement.get("columns", {}).items():
+            size = lattice_size(kind.by_name[name], widths[column]) if column in widths else None
+            for index, value in enumerate(values if size is not None else ()):
+                if is_off(float(value), size or 1):
+                    place = f"/measurements/{name}/columns/{column}/{index}"
+                    raise refuse("off_lattice", f"{value} is no count over {size}, which every {name} is", place)
 
 
 def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -136,6 +136,8 @@ class Measurement:
     reported: Reported | None
     families: tuple[str, ...] | None = None
     """Per observation: the family of its dataset or row; None where the protocol states none for this design."""
+    trials: int | None = None
+    """So many trials are behind each value, where values are fractions of a fixed and small number of them."""
     denominator: tuple[float, ...] | None = None
     """Of a ratio of means: what the mean of `candidate` is divided by the mean of, one per observation."""
 
@@ -349,6 +351,11 @@ def _ratio(spec: MeasureSpec, measurements: Mapping[str, Measurement]) -> Measur
     )
 
 
+def _trials(spec: MeasureSpec) -> int | None:
+    """Return of how many trials a value is a fraction; a share of latents is no share of independent trials."""
+    return spec.lattice if isinstance(spec.lattice, int) and spec.range == (0, 1) else None
+
+
 def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind) -> Summary:
     """Build a Summary from JSON that passed the schema and `checks.check_document`."""
     producer = document["producer"]
@@ -367,7 +374,7 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         measurements=with_ratios(
             kind,
             {
-                name: _measurement_from(name, m, document["protocol"])
+                name: replace(_measurement_from(name, m, document["protocol"]), trials=_trials(kind.by_name[name]))
                 for name, m in sorted(document["measurements"].items())
             },
         ),

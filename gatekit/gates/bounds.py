@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gatekit.evidence.summary import Measurement, Protocol
 from gatekit.stats import (
+    MOST_TRIALS,
     Interval,
     crossed,
     per_seed,
@@ -15,6 +16,7 @@ from gatekit.stats import (
     per_seed_two_groups,
     ratio_of_means,
     selection_confidence,
+    with_counting_error,
 )
 from gatekit.stats import reported as reported_interval
 
@@ -69,6 +71,12 @@ def counted_as_independent(measurement: Measurement, generalize_over: tuple[str,
     return f"{level}s counted as independent: the evidence names no families"
 
 
+def counts_trials(measurement: Measurement) -> bool:
+    """Whether the bound of a measurement knows what counting few trials leaves uncertain, and so has a width."""
+    alone = measurement.design == "per_seed" and measurement.baseline is None and measurement.baseline_keys is None
+    return alone and measurement.trials is not None and measurement.trials <= MOST_TRIALS
+
+
 def interval(measurement: Measurement, confidence: float, generalize_over: tuple[str, ...]) -> Interval:
     """Return estimate and one-sided bounds of a measurement's effect at a confidence.
 
@@ -106,5 +114,6 @@ def interval(measurement: Measurement, confidence: float, generalize_over: tuple
             first, second, effects, other_first, other_second, measurement.baseline_values, confidence
         )
     if measurement.design == "per_seed":
-        return per_seed(first, effects, confidence)
+        found = per_seed(first, effects, confidence)
+        return with_counting_error(found, effects, measurement.trials or 1) if counts_trials(measurement) else found
     return per_seed_pair(first, second, effects, confidence)

@@ -12,6 +12,7 @@ from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.bounds import (
     counted_as_independent,
+    counts_trials,
     effective_confidence,
     interval,
     level_generalised,
@@ -122,13 +123,19 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             return undecided(
                 Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
             )
-    alone = None if is_reported else _alone(rule, measurement, [] if base is None else [summary, base])
+    alone = (
+        None
+        if is_reported or bounds.method.endswith("trials each")
+        else _alone(rule, measurement, [] if base is None else [summary, base])
+    )
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
     result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
     if alone is not None:
         may_be_alone = rule.point or rule.measure.structural or context.policy.legacy
+        withheld = not may_be_alone and not _is_base(measurement, summary, base)
+        result = replace(result, no_spread=withheld)
         # What fails without spread fails: equal values beyond the threshold are no reason to think better of it.
-        if result.outcome is Outcome.PASS and not may_be_alone and not _is_base(measurement, summary, base):
+        if withheld and result.outcome is Outcome.PASS:
             reason = f"{rule.measure.name} shows no spread over {alone}: {NO_SPREAD}"
             result = replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.NO_SPREAD, reason=reason)
         result = replace(result, notes=(*result.notes, f"no variation at all over {alone}"))
@@ -137,6 +144,8 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
 
 def _alone(rule: Threshold, measurement: Measurement, sides_of_difference: Sequence[Summary]) -> str | None:
     """Return what does not vary though the bound generalises over it, in words; None where all of it does."""
+    if counts_trials(measurement):
+        return None
     raw = [side.measurements[rule.measure.name] for side in sides_of_difference]
     factors = random_factors(measurement.design, rule.generalize_over)
     return without_spread(measurement, factors, resolution(measurement, *raw))

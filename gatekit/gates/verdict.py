@@ -95,6 +95,8 @@ class ThresholdResult:
     location: Location
     base_evidence: EvidenceUsed | None = None
     """The base branch's file, where there was one."""
+    no_spread: bool = False
+    """Whether its draws all agree though its measure should vary: then no threshold would be passed."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Estimates and one-sided bounds from raw observations, one function per design; no numpy, no scipy."""
 
+from gatekit.stats.binomial import MOST_TRIALS, exact_bounds, with_counting_error
 from gatekit.stats.crossed import crossed
 from gatekit.stats.interval import Interval, reported, selection_confidence
 from gatekit.stats.noncentral_t import noncentral_t_cdf, noncentrality
@@ -11,9 +12,11 @@ from gatekit.stats.student_t import t_cdf, t_quantile
 from gatekit.stats.worsening import largest_safe_deviation, lower_after_worsening
 
 __all__ = [
+    "MOST_TRIALS",
     "Interval",
     "SeedsNeeded",
     "crossed",
+    "exact_bounds",
     "largest_safe_deviation",
     "lower_after_worsening",
     "minimum_detectable",
@@ -30,4 +33,5 @@ __all__ = [
     "selection_confidence",
     "t_cdf",
     "t_quantile",
+    "with_counting_error",
 ]

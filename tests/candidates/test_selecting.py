@@ -66,7 +66,7 @@ def test_a_value_outside_the_scale_counts_as_its_end_and_is_marked() -> None:
 
 
 def test_a_difference_of_exactly_zero_is_a_value() -> None:
-    selected = pools.choose(pools.evidence(topk={"auc": pools.PROBE, "spread": 0.0}, relu={"auc": 0.90}), POINTS)
+    selected = pools.choose(pools.evidence(topk={"auc": pools.PROBE, "auc_varies": False}, relu={"auc": 0.90}), POINTS)
     value = pools.one(selected, "topk").values[0]
     assert (value.value, value.reason) == (0.0, None)
     assert pools.names(selected) == ["topk", "relu"]
@@ -229,9 +229,9 @@ def test_a_threshold_that_a_narrow_sae_cannot_reach_disqualifies_that_sae_alone(
     documents = {}
     for name, d_sae in (("topk", 4096), ("relu", 64)):
         own = pools.subject(name, d_sae=d_sae)
-        score = [ceiling + 2.0 if d_sae > 64 else 3.0] * rows
-        health = {"r2": [0.8] * 5, "l0": [32.0] * 5, "dead_fraction": [0.05] * 5}
-        auc = ([0.9] * 15, [0.95] * 15)
+        score = builders.around(ceiling + 2.0 if d_sae > 64 else 3.0, 0.1, rows)
+        health = {"r2": builders.around(0.8, 0.01, 5), "l0": [32.0] * 5, "dead_fraction": [0.05] * 5}
+        auc = (builders.around(0.9, 0.01, 15), [0.95] * 15)
         documents[f"{name}-a.json"] = builders.summary("random_model", health, of=own)
         documents[f"{name}-b.json"] = builders.summary("saebench", {"auc_delta": auc}, of=own)
         documents[f"{name}-c.json"] = builders.summary("cebench", {"interpretability": score}, of=own)

@@ -146,6 +146,10 @@ def read_summary(path: Path, now: datetime) -> Json:
     if "columns" in document["measurements"].get("l0", {}):
         most = subject["d_sae"]
         need(max(document["measurements"]["l0"]["columns"]["candidate"]) <= most, "more active than can be")
+    for share in document["measurements"].get("dead_fraction", {}).get("columns", {}).get("candidate", []):
+        count, digits = share * subject["d_sae"], len(repr(share).partition(".")[2])
+        off = abs(count - round(count)) / subject["d_sae"]
+        need(share == 0 or (count >= 0.5 and off <= max(0.5 * 10.0**-digits, 2.5e-7)), "no count of latents")
     return document
 
 
