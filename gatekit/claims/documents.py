@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from gatekit.claims import latex, markdown, quarto, tex_values
+from gatekit.claims import latex, markdown, quarto, tex_values, typst, typst_values
 from gatekit.claims.bindings import Brought, ClaimBlock, NamedUse, ValueBinding, assemble
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.model import Registry
@@ -19,9 +19,9 @@ from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import read_regular_file
 
-DocumentSyntax = Literal["markdown", "latex"]
+DocumentSyntax = Literal["markdown", "latex", "typst"]
 
-WRITTEN = (tex_values.NAME,)
+WRITTEN = (tex_values.NAME, typst_values.NAME)
 """Names of the files that `sync` writes for documents, which are no documents themselves."""
 MAX_SIZE = 512 << 10
 """Bytes of one document; a book chapter has half of it. The slowest take some five seconds."""
@@ -60,22 +60,25 @@ def parse_document(data: bytes, name: str) -> ClaimsDocument:
 
     Args:
         data: its bytes: UTF-8 without a byte order mark, with any line ends.
-        name: its path; `.tex` is LaTeX, `.qmd` Quarto, anything else Markdown.
+        name: its path; `.tex` is LaTeX, `.typ` Typst, `.qmd` Quarto, anything else Markdown.
 
     Raises:
         GatekitError: `document.size`, `document.brackets`, `document.bom`, `document.encoding` or
             `document.control_character`. Malformed markers are no such error: the document holds them in `errors`.
     """
     source = DocumentText(name, _decoded(data, name))
-    is_latex = name.endswith(".tex")
-    reader = latex if is_latex else quarto if name.endswith(quarto.SUFFIX) else markdown
+    syntax: DocumentSyntax = "markdown"
+    if name.endswith((".tex", typst.SUFFIX)):
+        syntax = "latex" if name.endswith(".tex") else "typst"
+    prose_reader = quarto if name.endswith(quarto.SUFFIX) else markdown
+    reader = {"latex": latex, "typst": typst}.get(syntax, prose_reader)
     reading = reader.read(source)
     bindings = assemble(source, reading, reader.SYNTAX)
     errors = sorted([*reading.errors, *bindings.errors], key=lambda e: _order(e.location))
     return ClaimsDocument(
         path=name,
         text=source.text,
-        syntax="latex" if is_latex else "markdown",
+        syntax=syntax,
         blocks=bindings.blocks,
         values=bindings.values,
         unbound=prose(reading.pieces, [*bindings.bound, *bindings.literals]),

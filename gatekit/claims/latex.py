@@ -253,12 +253,13 @@ class _LatexReader:
         spans += [(use.span, "mark") for use in self.uses]
         for opening, closing in self.literals:
             spans += [(opening, "open"), (closing, "close")]
-        return _divided(self.source.text, sorted(spans))
+        return divided(self.source.text, sorted(spans))
 
 
-def _divided(
+def divided(
     text: str, spans: Sequence[tuple[Span, Literal["mark", "open", "close"]]]
 ) -> tuple[tuple[Piece, ...], tuple[Marker, ...]]:
+    """Return a text as pieces: marks, literals between their ends, and what is left; the spans are in order."""
     pieces: list[Piece] = []
     markers: list[Marker] = []
     at = 0

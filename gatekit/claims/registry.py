@@ -21,7 +21,7 @@ SLOT_KEYS = ("file", "measure", "statistic", "format", "context")
 STATUSES: tuple[Status, ...] = ("supported", "not_supported", "pending")
 LEVELS: tuple[Level, ...] = ("off", "warn", "error")
 CLAIM_ID = r"[a-z][a-z0-9-]{0,63}"
-SUFFIXES = (".md", ".markdown", ".qmd", ".tex")
+SUFFIXES = (".md", ".markdown", ".qmd", ".tex", ".typ")
 LONGEST_SENTENCE = 1000
 DEFAULT_LEVEL: Level = "warn"
 """Of both scans: they judge prose by patterns, so a registry must ask for them to block."""
@@ -223,7 +223,7 @@ def _path(document: YamlDocument, node: Node, what: str, suffixes: tuple[str, ..
         raise fields.refusal(document, node, "path", "a document pattern knows *, ? and **, not [")
     if suffixes and not path.endswith(suffixes):
         raise fields.refusal(
-            document, node, "path", f"{what} '{value}' is not Markdown or LaTeX", f"known: {', '.join(suffixes)}"
+            document, node, "path", f"{what} '{value}' is not Markdown, LaTeX or Typst", f"known: {', '.join(suffixes)}"
         )
     return path
 

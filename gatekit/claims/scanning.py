@@ -88,6 +88,13 @@ _LATEX_MASKS = (
     re.compile(r"\\[A-Za-z@]+\*?(?:\[[^\[\]]*\])?"),  # any other macro with its options
 )
 
+_TYPST_MASKS = (
+    re.compile(r"#(?:set|show|let|import|include)\b[^\r\n]*"),
+    re.compile(r"#[\w.-]+\((?:[^()\r\n]|\([^()\r\n]*\))*\)"),
+    re.compile(r"\b(?:https?|ftp|mailto)://?[^\s<>)\]]+"),
+)
+_MASKS = {"markdown": _MARKDOWN_MASKS, "latex": _LATEX_MASKS, "typst": _TYPST_MASKS}
+
 
 def scan_numbers(document: ClaimsDocument) -> list[Stray]:
     """Return the decimals and percentages of the prose that no evidence is bound to, in the order of the text."""
@@ -125,6 +132,6 @@ def scan_sentence(block: ClaimBlock) -> list[Stray]:
 def _masked(document: ClaimsDocument, prose: Prose) -> str:
     """Return the prose with what cannot be a result as spaces; every place in it stays."""
     text = prose.text
-    for mask in _MARKDOWN_MASKS if document.syntax == "markdown" else _LATEX_MASKS:
+    for mask in _MASKS[document.syntax]:
         text = mask.sub(lambda found: re.sub(r"[^\r\n]", " ", found[0]), text)
     return text

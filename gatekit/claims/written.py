@@ -1,7 +1,7 @@
 """The files that `gatekit claims sync` writes beside documents that cannot be read safely, compared byte for byte.
 
-LaTeX decides while it runs what a text shows, so no number stands in such a document: it shows entries by their names,
-from a file in its own folder that holds them all and that nobody edits.
+LaTeX and Typst decide while they run what a text shows, so no number stands in such a document: it shows entries by
+their names, from a file in its own folder that holds them all and that nobody edits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from gatekit.claims import tex_values
+from gatekit.claims import tex_values, typst_values
 from gatekit.claims.bindings import ClaimBlock, NamedUse, StatusBadge, ValueBinding
 from gatekit.claims.documents import ClaimsDocument, DocumentSyntax, is_written
 from gatekit.claims.entries import EntryKey, NamedEntry, badge_of, named_entries, placed, registered_words
@@ -48,7 +48,7 @@ class ValuesFormat(Protocol):
         ...
 
 
-FORMATS: dict[DocumentSyntax, ValuesFormat] = {"latex": tex_values}
+FORMATS: dict[DocumentSyntax, ValuesFormat] = {"latex": tex_values, "typst": typst_values}
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def command() -> None:
     """Tie what documents publish to the evidence behind it.
 
     claims.yaml registers each claim; documents bind sentences and numbers to it with comments that Markdown hides, or
-    with LaTeX macros.
+    show them by name from a file that sync writes (LaTeX, Typst).
     """
 
 
@@ -139,8 +139,8 @@ def list_command(path: str, evidence: Sequence[str], policies: Sequence[str], no
 def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
     """Write the evidence's numbers and the claims' statuses into the documents, and change nothing else in them.
 
-    A document with a malformed marker or a number that the evidence does not hold is left as it is. LaTeX documents
-    show sentences and numbers by name, from gatekit-values.tex, which is written beside them.
+    A document with a malformed marker or a number that the evidence does not hold is left as it is. LaTeX and
+    Typst documents show sentences and numbers by name, from gatekit-values.tex or .typ, which is written beside them.
     """
     from gatekit.evidence.atomic import write_whole
 

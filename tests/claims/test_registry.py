@@ -61,7 +61,7 @@ def test_rules_warn_unless_they_say_otherwise() -> None:
         ("README.md", "../README.md", "claims.path", "4:15", "plain path"),
         ("README.md", "/README.md", "claims.path", "4:15", "plain path"),
         ("README.md", "./README.md", "claims.path", "4:15", "plain path"),
-        ("README.md", "README.rst", "claims.path", "4:15", ".md, .markdown, .qmd, .tex"),
+        ("README.md", "README.rst", "claims.path", "4:15", ".md, .markdown, .qmd, .tex, .typ"),
         ("[README.md,", '["[ab].md",', "claims.path", "4:15", "not ["),
         ("unregistered_numbers: warn", "unregistered_numbers: off", "yaml.ambiguous", "5:25", "quote it"),
         ("    gates: [above, good]\n", "    gates: [above]\n    evidence: [a/../b]\n", "claims.path", "13:16", "plain"),
