@@ -6,7 +6,7 @@ from gatekit.stats.interval import Interval, reported, selection_confidence
 from gatekit.stats.noncentral_t import noncentral_t_cdf, noncentrality
 from gatekit.stats.per_seed import per_seed, per_seed_two_groups
 from gatekit.stats.per_seed_pair import per_seed_pair, per_seed_pair_two_groups
-from gatekit.stats.planning import SeedsNeeded, minimum_detectable, power_with, seeds_needed
+from gatekit.stats.planning import SeedsNeeded, minimum_detectable, power_with, seeds_needed, true_power_range
 from gatekit.stats.ratio import ratio_of_means
 from gatekit.stats.student_t import t_cdf, t_quantile
 from gatekit.stats.worsening import largest_safe_deviation, lower_after_worsening
@@ -33,5 +33,6 @@ __all__ = [
     "selection_confidence",
     "t_cdf",
     "t_quantile",
+    "true_power_range",
     "with_counting_error",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from gatekit.errors import GatekitError
+from gatekit.stats.chi_square import chi_square_quantile
 from gatekit.stats.columns import checked_confidence
 from gatekit.stats.interval import Interval
 from gatekit.stats.noncentral_t import noncentral_t_cdf, noncentrality
@@ -50,6 +51,32 @@ def _detectable_in_errors(confidence: float, df: float, power: float) -> float:
     """Return the distance in standard errors; gates of one policy share seeds and confidence, and so this."""
     # The noncentral t that exceeds the critical value with probability `power` has 1 - power below it.
     return noncentrality(t_quantile(confidence, df), df, 1.0 - power)
+
+
+@cache
+def true_power_range(confidence: float, df: float, power: float = 0.8, share: float = 0.8) -> tuple[float, float]:
+    """Return between which values the true power lies at the distance that `minimum_detectable` states.
+
+    That distance is a number of observed standard errors. The true one is off by a factor s = sqrt(chi2(df) / df), so
+    the noncentrality there is s times the planned one.
+
+    Args:
+        confidence: one-sided.
+        df: degrees of freedom of the standard error.
+        power: what the distance was stated for.
+        share: of all experiments in which the true power is inside.
+
+    Raises:
+        GatekitError: power or share is not between 0 and 1.
+    """
+    _check_power(power)
+    _check_power(share)
+    planned, critical = _detectable_in_errors(confidence, df, power), t_quantile(confidence, df)
+    tails = ((1.0 - share) / 2.0, (1.0 + share) / 2.0)
+    low, high = (
+        noncentral_t_cdf(-critical, df, -planned * math.sqrt(chi_square_quantile(tail, df) / df)) for tail in tails
+    )
+    return low, high
 
 
 def seeds_needed(

@@ -157,7 +157,10 @@ def _more(measurement: Measurement, found: Spread, distance: float) -> list[str]
             chance = f"; no number of seeds passes with probability {POWER:g}, as the {level}s are too few"
         return [
             f"{by} With the same estimate and spread the bound would meet it from about {seeds} seeds on, {more} more "
-            f"than now{chance}."
+            f"than now{chance}.",
+            "But seeds that are added until a gate passes are no evidence at its confidence: each look must pay. Say "
+            f"first at which numbers of seeds you will look, `gatekit register --looks {found.n_seeds},{seeds} ...`, "
+            "on new seeds; docs/registration.md says what it costs.",
         ]
     if found.levels > 0.0:
         now = math.floor(found.n_levels)

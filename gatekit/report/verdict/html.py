@@ -32,6 +32,7 @@ from gatekit.report.verdict.wording import (
     headline,
     number,
     outcome_words,
+    power_range,
     rule_marks,
     rule_name,
     value_needed,
@@ -83,6 +84,9 @@ def policy_section(policy: PolicyResult, title: str, identifier: str) -> Iterato
         yield f"<figure>\n{svg(policy, identifier)}\n<figcaption>{LEGEND}</figcaption>\n</figure>"
     for gate in policy.gates:
         yield from _gate(gate)
+    uncertain = power_range(policy)
+    if uncertain is not None:
+        yield f'<p class="quiet">Power: {text(uncertain)}.</p>'
     yield "</section>"
 
 

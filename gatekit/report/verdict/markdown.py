@@ -29,6 +29,7 @@ from gatekit.report.verdict.wording import (
     headline,
     outcome_words,
     power,
+    power_range,
     rule_marks,
 )
 
@@ -117,6 +118,9 @@ def policy_blocks(policy: PolicyResult, heading: str | None = None) -> Iterator[
         yield f"<details><summary>Power: these gates {POWER_LEAD}</summary>\n"
         for name, needed in stated:
             yield f"- {inert.markdown_code(name)} {needed}"
+        uncertain = power_range(policy)
+        if uncertain is not None:
+            yield f"\n{uncertain[0].upper()}{uncertain[1:]}."
         yield "\n</details>\n"
 
 

@@ -31,6 +31,7 @@ from gatekit.report.verdict.wording import (
     headline,
     outcome_words,
     power,
+    power_range,
     rule_marks,
     rule_name,
 )
@@ -128,6 +129,9 @@ def policy_lines(policy: PolicyResult, width: int, state: str | None = None) -> 
         yield []
         yield [(f"{INDENT}{POWER_LEAD}", "dim")]
         yield from _packed([f"{name} {needed}" for name, needed in stated], INDENT * 2, width)
+        uncertain = power_range(policy)
+        if uncertain is not None:
+            yield from wrapped(uncertain, INDENT, width, "dim")
 
 
 @dataclass(frozen=True)

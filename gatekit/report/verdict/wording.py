@@ -23,6 +23,7 @@ from gatekit.gates.verdict import (
     thresholds_in,
 )
 from gatekit.policy.limits import clause, meets_range, narrowed, sides
+from gatekit.stats import true_power_range
 
 POWER = 0.8
 """The probability that `BoundedEstimate.detectable` is stated for."""
@@ -154,6 +155,20 @@ def power(policy: PolicyResult) -> list[tuple[str, str]]:
         if needed is not None:
             stated.append((rule.effect.name, needed))
     return list(dict.fromkeys(stated))
+
+
+def power_range(policy: PolicyResult) -> str | None:
+    """Return how uncertain the stated power is, for the rule whose spread is known worst; None where none is stated."""
+    rules = [rule.measured for gate in policy.gates for rule in thresholds_in(gate.result) if value_needed(rule)]
+    known = [(m.df, m.confidence) for m in rules if m is not None and m.df is not None and m.confidence is not None]
+    if not known:
+        return None
+    df, confidence = min(known)
+    low, high = true_power_range(confidence, df, POWER)
+    return (
+        f"the spread is estimated too: with {number(df)} degrees of freedom the true power there is between "
+        f"{low:.2f} and {high:.2f} in four of five cases"
+    )
 
 
 def value_needed(rule: ThresholdResult) -> str | None:
