@@ -131,9 +131,7 @@ def _looks_lines(plan: SeedPlan, text: str, spending: Rule) -> list[str]:
     from gatekit.stats.planned_looks import fewest_with_looks, plan_looks
 
     if plan.design != "per_seed":
-        raise UsageError(
-            "looks are planned for --design per_seed", "a design with pairs or datasets needs no fewer seeds"
-        )
+        raise UsageError("looks are planned for --design per_seed only")
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdecimal() and len(part) < 5 for part in parts):
         raise UsageError(f"--looks '{text}' is no list of numbers", "write 5,10,15")
