@@ -166,7 +166,7 @@ def power_range(policy: PolicyResult) -> str | None:
     df, confidence = min(known)
     low, high = true_power_range(confidence, df, POWER)
     return (
-        f"the spread is estimated too: with {number(df)} degrees of freedom the true power there is between "
+        f"the spread is estimated too: with {df:.3g} degrees of freedom the true power there is between "
         f"{low:.2f} and {high:.2f} in four of five cases"
     )
 
