@@ -68,7 +68,24 @@ class UsageError(GatekitError):
         super().__init__("usage", message, remedy=remedy, exit_code=ExitCode.USAGE)
 
 
+LONGEST_NAME = 100
+"""Characters of a name for which a near one is looked for."""
+MOST_NAMES = 50
+"""Known names that are compared with it; of more, those that start alike."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return `did you mean 'x'?` for the nearest known name, or None when nothing is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    if len(name) > LONGEST_NAME:
+        return None
+    names = list(known)
+    if len(names) > MOST_NAMES:
+        names = [other for other in names if other[:1] == name[:1] and abs(len(other) - len(name)) <= 3][:MOST_NAMES]
+    near = difflib.get_close_matches(name, [other for other in names if len(other) <= LONGEST_NAME], n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else None
+
+
+def first_few(names: Iterable[str], most: int = 5) -> str:
+    """Return the first names and how many more there are: a message stays one line however long a list is."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

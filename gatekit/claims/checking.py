@@ -32,7 +32,11 @@ from gatekit.gates.verdict import (
     why_not,
 )
 from gatekit.policy import Policy
+from gatekit.policy.model import thresholds
 from gatekit.registration.standing import Standing
+
+MOST_JUDGED = 10_000
+"""Thresholds that the claims of one registry may ask for: a policy counts once per set of evidence that it judges."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,17 @@ def check(
     findings += compared(written) if written is not None else []
     by_id = {policy.id: policy for policy in policies}
 
+    left = MOST_JUDGED
+
     def judge(claim: Claim) -> Verdict | None:
+        nonlocal left
         policy = by_id.get(claim.policy)
         if policy is None:
             return None
+        left -= sum(1 for gate in policy.gates for _ in thresholds(gate.rule))
+        if left < 0:
+            message = f"the claims ask for more than {MOST_JUDGED} thresholds, counted once per policy and evidence"
+            raise GatekitError("claims.too_many_thresholds", message, claim.location, "let claims share evidence")
         chosen = [summary for path, summary in summaries.items() if claim.stands_on(path)]
         return evaluate([policy], chosen, now, base=base, signers=signers, stale=stale, standings=standings)
 

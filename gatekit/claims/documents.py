@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -17,6 +18,7 @@ from gatekit.claims.model import Registry
 from gatekit.claims.paths import any_case, find, folders_above, in_other_case, matching
 from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.folder_limits import DOCUMENT_FILES, beyond, sizes_of
 from gatekit.evidence.strict_json import read_regular_file
 
 DocumentSyntax = Literal["markdown", "latex", "typst"]
@@ -27,6 +29,11 @@ MAX_SIZE = 512 << 10
 """Bytes of one document; a book chapter has half of it. The slowest take some five seconds."""
 MOST_BRACKETS = 20_000
 """Opening square brackets in one document: each may start a link, and finding out that it does not takes long."""
+MOST_MARKERS = 8000
+"""Beginnings and ends of claims, values and literals in one document; a paper of 300 numbers has 700."""
+MOST_PROBLEMS = 1000
+"""Problems of one document that are kept; how many more there are is said."""
+_MARKER = re.compile(r"gatekit:|\\gate")
 
 # Controls that are no part of text, and the directional ones that show another number than the one that is read.
 # The last range is what the readers mark their own findings with.
@@ -75,6 +82,12 @@ def parse_document(data: bytes, name: str) -> ClaimsDocument:
     reading = reader.read(source)
     bindings = assemble(source, reading, reader.SYNTAX)
     errors = sorted([*reading.errors, *bindings.errors], key=lambda e: _order(e.location))
+    if len(errors) > MOST_PROBLEMS:
+        message = f"{len(errors) - MOST_PROBLEMS} more problems of this document are not listed"
+        errors = [
+            *errors[:MOST_PROBLEMS],
+            GatekitError("document.more_problems", message, errors[MOST_PROBLEMS].location),
+        ]
     return ClaimsDocument(
         path=name,
         text=source.text,
@@ -158,7 +171,9 @@ def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument],
             error.location = Location(os.path.join(root, error.location.path))
         errors.append(error)
     documents = []
-    for path in found:
+    too_much = beyond(sizes_of(os.path.join(root, path) for path in found), DOCUMENT_FILES)
+    errors += too_much
+    for path in () if too_much else found:
         if not links.isdisjoint(_parts(path)):
             continue
         name = os.path.join(root, path)
@@ -197,6 +212,11 @@ def _decoded(data: bytes, name: str) -> str:
         raise GatekitError("document.encoding", "the document is not UTF-8", place, "save it as UTF-8") from None
     if text.count("[") > MOST_BRACKETS:
         raise GatekitError("document.brackets", f"the document has more than {MOST_BRACKETS} opening brackets", place)
+    markers = _MARKER.finditer(text)
+    beyond_limit = next(islice(markers, MOST_MARKERS, None), None)
+    if beyond_limit is not None:
+        message = f"the document has more than {MOST_MARKERS} markers"
+        raise GatekitError("document.markers", message, DocumentText(name, text).location(beyond_limit.start()))
     found = _HIDDEN.search(text)
     if found is not None:
         message = f"control character U+{ord(found[0]):04X}"

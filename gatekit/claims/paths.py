@@ -61,21 +61,43 @@ def any_case(pattern: str) -> str:
 @cache
 def _expression(pattern: str) -> re.Pattern[str]:
     """Translate: `*` and `?` stay within a folder and match no leading dot, `**/` is any number of visible folders."""
-    parts: list[str] = []
-    rest = pattern
-    at_start = True
-    while rest:
-        visible = r"(?!\.)" if at_start else ""
-        if at_start and rest.startswith("**/"):
-            parts.append(r"(?:(?!\.)[^/]+/)*")
-            rest = rest[3:]
-            continue
-        character, rest = rest[0], rest[1:]
-        if character == "*":
-            parts.append(visible + r"[^/]*")
-        elif character == "?":
-            parts.append(visible + r"[^/]")
+    # What stands between two stars is found at its first place and never looked for again ("atomic"): a later place
+    # could match nothing more, and trying all of them would take a power of the length of a path.
+    folders: list[str] = []
+    parts = pattern.split("/")
+    for index, part in enumerate(parts):
+        if part == "**" and index < len(parts) - 1:
+            folders.append("**")
         else:
-            parts.append(re.escape(character))
-        at_start = character == "/"
-    return re.compile("".join(parts), re.DOTALL)
+            folders.append(_part(part) + ("/" if index < len(parts) - 1 else ""))
+    first, *rest = _split(folders, "**")
+    text = "".join(first)
+    for number, group in enumerate(rest):
+        any_folders = r"(?:(?!\.)[^/]+/)*"
+        is_last = number == len(rest) - 1
+        text += f"{any_folders}{''.join(group)}" if is_last else f"(?>{any_folders}?{''.join(group)})"
+    return re.compile(text, re.DOTALL)
+
+
+def _part(part: str) -> str:
+    """Return the expression for a name within a folder."""
+    visible = r"(?!\.)" if part[:1] in ("*", "?") else ""
+    first, *rest = re.split(r"\*+", part)
+    text = visible + _fixed(first)
+    for number, piece in enumerate(rest):
+        text += f"[^/]*{_fixed(piece)}" if number == len(rest) - 1 else f"(?>[^/]*?{_fixed(piece)})"
+    return text
+
+
+def _fixed(piece: str) -> str:
+    return "".join("[^/]" if character == "?" else re.escape(character) for character in piece)
+
+
+def _split(items: list[str], mark: str) -> list[list[str]]:
+    groups: list[list[str]] = [[]]
+    for item in items:
+        if item == mark:
+            groups.append([])
+        else:
+            groups[-1].append(item)
+    return groups

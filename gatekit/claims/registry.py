@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from gatekit.claims.model import Claim, Level, NamedValue, Registry, RegistryRules, Slot, Status
 from gatekit.claims.paths import is_plain
 from gatekit.claims.statistic import StatisticError, parse_format, parse_statistic
-from gatekit.errors import GatekitError, did_you_mean
+from gatekit.errors import GatekitError, did_you_mean, first_few
 from gatekit.evidence.strict_json import read_regular_file
-from gatekit.evidence.strict_yaml import Node, YamlDocument, YamlLimits, parse_yaml
+from gatekit.evidence.strict_yaml import Node, Scalar, YamlDocument, YamlLimits, parse_yaml
 from gatekit.policy import Policy, fields
 
 REGISTRY_KEYS = ("schema", "rules", "claims", "values")
@@ -27,6 +28,12 @@ DEFAULT_LEVEL: Level = "warn"
 """Of both scans: they judge prose by patterns, so a registry must ask for them to block."""
 LIMITS = YamlLimits(size=1 << 20, nodes=50_000)
 """A registry of 1,000 claims has about 300 KB."""
+MOST_CLAIMS = 1000
+"""Claims of one registry."""
+MOST_PATTERNS = 50
+"""Patterns of documents in one registry; each is looked for in the whole folder."""
+MOST_STARS = 4
+"""Stars of one pattern, `**` counted as one."""
 
 
 def read_registry(path: str) -> Registry:
@@ -57,14 +64,14 @@ def check_references(registry: Registry, policies: Iterable[Policy]) -> list[Gat
     for claim in registry.claims:
         policy = known.get(claim.policy)
         if policy is None:
-            remedy = did_you_mean(claim.policy, known) or f"policies given: {', '.join(sorted(known)) or 'none'}"
+            remedy = did_you_mean(claim.policy, known) or f"policies given: {first_few(sorted(known), 20) or 'none'}"
             message = f"claim '{claim.id}' needs policy '{claim.policy}', which is not there"
             errors.append(GatekitError("claims.unknown_policy", message, claim.policy_location, remedy))
             continue
-        gates = [gate.name for gate in policy.gates]
+        gates = {gate.name: None for gate in policy.gates}
         for gate, location in zip(claim.gates, claim.gate_locations, strict=True):
             if gate not in gates:
-                remedy = did_you_mean(gate, gates) or f"gates: {', '.join(gates)}"
+                remedy = did_you_mean(gate, gates) or f"gates: {first_few(gates, 20)}"
                 message = f"policy '{policy.id}' has no gate '{gate}'"
                 errors.append(GatekitError("claims.unknown_gate", message, location, remedy))
     return errors
@@ -78,6 +85,9 @@ def _registry(document: YamlDocument) -> Registry:
     rules_node = fields.required(document, root, top, "rules", "the registry")
     rules, document_nodes = _rules(document, rules_node)
     nodes = fields.sequence(document, fields.required(document, root, top, "claims", "the registry"), "claims")
+    if len(nodes) > MOST_CLAIMS:
+        message = f"the registry has more than {MOST_CLAIMS} claims"
+        raise GatekitError("claims.too_many", message, document.location(nodes[MOST_CLAIMS]))
     claims: dict[str, Claim] = {}
     for node in nodes:
         claim = _claim(document, node)
@@ -116,6 +126,15 @@ def _values(document: YamlDocument, node: Node | None) -> tuple[NamedValue, ...]
 def _rules(document: YamlDocument, node: Node) -> tuple[RegistryRules, tuple[Node, ...]]:
     given = fields.mapping(document, node, "rules", RULE_KEYS)
     patterns = fields.sequence(document, fields.required(document, node, given, "documents", "rules"), "documents")
+
+    for number, item in enumerate(patterns):
+        text = item.raw if isinstance(item, Scalar) else ""
+        if number >= MOST_PATTERNS:
+            message = f"the rules have more than {MOST_PATTERNS} patterns of documents"
+            raise GatekitError("claims.too_many_patterns", message, document.location(item), "use a pattern with *")
+        if len(re.findall(r"\*+", text)) > MOST_STARS or "**/**" in text:
+            message = f"the pattern has more than {MOST_STARS} stars, or **/ twice in a row"
+            raise GatekitError("claims.pattern", message, document.location(item), "name folders in it")
 
     def level(key: str) -> Level:
         if key not in given:

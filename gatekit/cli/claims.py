@@ -31,6 +31,7 @@ from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.verdict import WORDS
 from gatekit.kinds import Kinds
 from gatekit.report import inert
+from gatekit.report.first_problems import first_errors, first_problems
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -98,8 +99,7 @@ def check_command(path: str, evidence: Sequence[str], policies: Sequence[str], n
     4 where registry, documents or policies are malformed or disagree, 64 where there is no registry.
     """
     checked = _checked(path, evidence, policies, now)
-    for finding in sorted(checked.findings, key=lambda f: _order(f.location)):
-        _print_finding(finding)
+    _print_findings(sorted(checked.findings, key=lambda f: _order(f.location)))
     for number in checked.context:
         _print(
             f"{number.location}: {number.printed} is context: no gate of claim '{number.claim}' judges {number.shows}"
@@ -168,7 +168,7 @@ def sync_command(path: str, evidence: Sequence[str], dry_run: bool) -> int:
         if not dry_run:
             write_whole(path, data)
     written += ["file of values" for _ in files]
-    codes = [_print_error(error) for error in problems]
+    codes = _print_errors(problems)
     if written and dry_run:
         codes.append(ExitCode.BLOCKED)
     done = f"{' and '.join(_counts(written))} {'would change' if dry_run else 'written'}"
@@ -184,17 +184,19 @@ def scan_command(path: str) -> int:
     The registry's rules say whether each is an error (exit 2), a warning (exit 0) or not looked for.
     """
     read = _read(path)
-    codes = [_print_error(error) for error in read.errors]
+    codes = _print_errors(read.errors)
     counts = {"error": 0, "warning": 0}
     for document in read.documents:
-        codes += [_print_error(error) for error in document.errors]
+        codes += _print_errors(document.errors)
+        found = []
         for finding in sorted(
             find_strays(read.registry.rules, [document], read.registry), key=lambda f: _order(f.location)
         ):
             word = "error" if finding.code is ExitCode.BLOCKED else "warning"
             counts[word] += 1
-            _print_finding(replace(finding, message=f"{word}: {finding.message}"))
+            found.append(replace(finding, message=f"{word}: {finding.message}"))
             codes.append(finding.code)
+        _print_findings(found)
     total = f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}"
     return _verdict(worst([ExitCode.PASS, *codes]), f"{total} in {_count(len(read.documents), 'document')}", "scan")
 
@@ -247,13 +249,22 @@ def _order(location: Location | None) -> tuple[str, int, int]:
     return ("", 0, 0) if location is None else (location.path, location.line or 0, location.column or 0)
 
 
-def _print_error(error: GatekitError) -> ExitCode:
-    _print(str(error), error.location)
-    return error.exit_code
+def _print_errors(errors: Sequence[GatekitError]) -> list[ExitCode]:
+    """Print the first errors of each file, and return the codes of all."""
+    shown, more = first_errors(errors)
+    for error in shown:
+        _print(str(error), error.location)
+    for line in more:
+        _print(line)
+    return [error.exit_code for error in errors]
 
 
-def _print_finding(finding: Finding) -> None:
-    _print(str(finding), finding.location)
+def _print_findings(findings: Sequence[Finding]) -> None:
+    shown, more = first_problems(findings, lambda finding: finding.location)
+    for finding in shown:
+        _print(str(finding), finding.location)
+    for line in more:
+        _print(line)
 
 
 def _print(text: str, location: Location | None = None) -> None:

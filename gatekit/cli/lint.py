@@ -18,6 +18,7 @@ from gatekit.kinds import FOLDER, INSTALLED, Kinds
 from gatekit.policy import lint, thresholds
 from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.report import inert
+from gatekit.report.first_problems import first_errors
 
 
 @click.command("lint")
@@ -49,10 +50,13 @@ def command(paths: tuple[str, ...], now: str | None) -> int:
 
         errors += lint_registrations(announced or [REGISTRATIONS], kinds)
     errors += _subjects(subjects)
-    for error in errors:
+    shown, more = first_errors(errors)
+    for error in shown:
         click.echo(inert.terminal(str(error), limit=1000), err=True)
         if error.location is not None and error.location.source_line is not None:
             click.echo(f"    {inert.terminal(error.location.source_line.strip())}", err=True)
+    for line in more:
+        click.echo(inert.terminal(line), err=True)
     return worst([ExitCode.PASS, *(error.exit_code for error in errors)])
 
 

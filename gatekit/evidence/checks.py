@@ -6,8 +6,8 @@ Each check has its own error with file and JSON pointer. Nothing is repaired: a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations, pairwise, product
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
@@ -272,15 +272,22 @@ def _check_keys(
             raise refuse("duplicate_key", f"({named}) is there twice", f"{pointer}/{first}/{index}")
         seen.add(key)
     ordered = sorted(seeds)
+    levels: Sequence[Any] = sorted(set(columns["row"] if design == "per_seed_row" else datasets))
+    for key in _planned(design, ordered, levels):
+        # Each key that is there is met once at most, so a gap shows after as many: never all that is planned is listed.
+        if key not in seen:
+            named = ", ".join(map(str, key))
+            raise refuse("incomplete", f"the observation ({named}) is missing", pointer)
+    known, known_levels = set(ordered), set(levels)
+    for key in sorted(seen):
+        own, level = (key, ()) if design == "per_seed_pair" else (key[:1], key[1:])
+        if not known.issuperset(own) or not known_levels.issuperset(level):
+            named = ", ".join(map(str, key))
+            raise refuse("incomplete", f"the observation ({named}) was not planned", pointer)
+
+
+def _planned(design: str, seeds: Sequence[int], levels: Sequence[Any]) -> Iterable[tuple[Any, ...]]:
+    """Yield every key that a complete measurement has, in order; there can be far more than observations in a file."""
     if design == "per_seed":
-        expected: set[tuple[Any, ...]] = {(seed,) for seed in ordered}
-    elif design == "per_seed_pair":
-        expected = {(a, b) for i, a in enumerate(ordered) for b in ordered[i + 1 :]}
-    else:
-        levels = set(datasets) if design == "per_seed_dataset" else set(columns["row"])
-        expected = {(seed, level) for seed in ordered for level in levels}
-    missing, extra = expected - seen, seen - expected
-    if missing or extra:
-        word, example = ("is missing", min(missing, key=str)) if missing else ("was not planned", min(extra, key=str))
-        named = ", ".join(str(part) for part in example)
-        raise refuse("incomplete", f"the observation ({named}) {word}", pointer)
+        return ((seed,) for seed in seeds)
+    return combinations(seeds, 2) if design == "per_seed_pair" else product(seeds, levels)

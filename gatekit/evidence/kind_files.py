@@ -21,6 +21,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.evidence.folder_limits import KIND_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import document_faults
 from gatekit.evidence.strict_yaml import YamlDocument, parse_yaml, read_yaml
@@ -59,10 +60,10 @@ def read_kinds(folder: str = FOLDER) -> tuple[Kinds, list[GatekitError]]:
     if not os.path.isdir(folder):
         raise UsageError(f"'{folder}' is no folder of kinds")
     found: list[tuple[str, Kind]] = []
-    errors: list[GatekitError] = []
-    for path in visible_files(folder, is_kind_name):
-        if os.path.dirname(path) != folder.rstrip("/"):
-            continue  # what lies in a folder below is none, for `pr` too
+    # What lies in a folder below is none, for `pr` too.
+    paths = [path for path in visible_files(folder, is_kind_name) if os.path.dirname(path) == folder.rstrip("/")]
+    errors = beyond(sizes_of(paths), KIND_FILES)
+    for path in () if errors else paths:
         try:
             found.append((path, read_kind(path)))
         except GatekitError as error:

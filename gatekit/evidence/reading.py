@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.checks import check_document
+from gatekit.evidence.folder_limits import SUMMARY_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
@@ -18,8 +19,8 @@ from gatekit.kinds import INSTALLED, Kinds
 ATTESTATIONS = (".dsse.json", ".sigstore.json")
 """Signatures lie beside the summaries that they sign, and are not summaries."""
 
-MAX_FILES = 100_000
-"""A folder of more files than this is a mistake in the path, not evidence."""
+MOST_OBSERVATIONS = 800_000
+"""Observations of all summaries that one run, or one side of a pull request, reads."""
 
 
 def find_summaries(paths: Iterable[str]) -> list[str]:
@@ -45,8 +46,6 @@ def find_summaries(paths: Iterable[str]) -> list[str]:
             raise UsageError(f"no evidence at '{path}'", "check the path; a run that left no summary is not evidence")
         for match in matches:
             found.setdefault(Path(match).as_posix())
-    if len(found) > MAX_FILES:
-        raise UsageError(f"{len(found)} evidence files; at most {MAX_FILES} are read")
     return sorted(found)
 
 
@@ -90,13 +89,30 @@ def _summary(document: Document, kinds: Kinds) -> Summary:
 def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list[Summary], list[GatekitError]]:
     """Read every file; what cannot be read is returned as errors beside what can, in the order of the paths."""
     summaries: list[Summary] = []
-    errors: list[GatekitError] = []
-    for path in paths:
+    errors = beyond(sizes_of(paths), SUMMARY_FILES)
+    left = MOST_OBSERVATIONS
+    for path in () if errors else paths:
         try:
             summaries.append(read_summary(path, kinds))
         except GatekitError as error:
             errors.append(error)
+            continue
+        left -= observations(summaries[-1])
+        if left < 0:
+            errors.append(too_many_observations(path))
+            break
     return summaries, errors + contradictions(summaries)
+
+
+def observations(summary: Summary) -> int:
+    """Return how many observations a summary holds, over all of its measures."""
+    return sum(len(measurement.keys) for measurement in summary.measurements.values())
+
+
+def too_many_observations(path: str) -> GatekitError:
+    """Return (not raise) the error for the summary that holds one observation too many."""
+    message = f"the summaries hold more than {MOST_OBSERVATIONS} observations; those behind this one are not read"
+    return GatekitError("summary.too_many_observations", message, Location(path, pointer="/measurements"))
 
 
 def contradictions(summaries: Iterable[Summary]) -> list[GatekitError]:

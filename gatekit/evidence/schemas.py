@@ -7,7 +7,7 @@ inside the wheel as `gatekit/schemas/`; no `$ref` ever leaves that folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +34,11 @@ DOCUMENTS = (
 )
 INCLUDED = ("summary", "verdict")
 """Schemas that others refer to."""
+
+MOST_VALUES = 20_000
+"""Values of a document in which every fault is looked for, to find the one that says most. Each takes 12 KB."""
+MOST_ITEMS = 200
+"""Items of one list that are looked at then; the faults of long lists are alike."""
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SUFFIX = ".schema.json"
@@ -130,7 +135,7 @@ def _refuse_by(
     if compiled.is_valid(value):
         return
     # The deepest complaint names the place itself; a condition (then, else) complains about what another fault caused.
-    errors = list(compiled.iter_errors(value))
+    errors = _faults(compiled, value)
     error = min(
         errors,
         key=lambda e: ("then" in e.schema_path or "else" in e.schema_path, -len(e.instance_path), str(e.instance_path)),
@@ -146,12 +151,36 @@ def _refuse_by(
     raise GatekitError(f"schema.{keyword}", message, Location(path, pointer=_pointer(at)), remedy)
 
 
+def _faults(compiled: jsonschema_rs.Draft202012Validator, value: Any) -> list[Any]:
+    """Return what is wrong with a document: everything, as far as it is small enough; else the first fault."""
+    left = MOST_VALUES
+
+    def shortened(part: Any) -> Any:
+        nonlocal left
+        left -= len(part) if isinstance(part, dict) else 1
+        if left < 0:
+            return None
+        if isinstance(part, dict):
+            return {key: shortened(inner) for key, inner in part.items()}
+        return [shortened(item) for item in part[:MOST_ITEMS]] if isinstance(part, list) else part
+
+    small = shortened(value)
+    found = list(compiled.iter_errors(small)) if left >= 0 else []
+    if found:
+        return found
+    try:
+        compiled.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return [error]
+    return []
+
+
 def document_faults(name: str, value: Any) -> Iterator[tuple[tuple[str | int, ...], str, str | None]]:
     """Yield (path, message, remedy) for what a published schema refuses in plain data, deepest first.
 
     The path of a key that is not known, or that no key can be called, ends at the key.
     """
-    errors: Iterable[Any] = validator(name).iter_errors(value)
+    errors = _faults(validator(name), value)
     for error in sorted(errors, key=lambda e: (-len(e.instance_path), str(e.instance_path))):
         at = tuple(error.instance_path)
         message, remedy = words(error, value, (schema(name),))

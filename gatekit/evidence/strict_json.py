@@ -120,7 +120,9 @@ def parse_json(data: bytes, name: str, limits: JsonLimits = JSON_LIMITS) -> Docu
         value = _decoder(faults, limits.number, kept if limits.keep_nonfinite else None).decode(text)
     except json.JSONDecodeError as error:
         _raise_syntax(error, name)
-    if faults or max(map(len, pieces)) > limits.string or _SURROGATE_ESCAPE.search(data):
+    # Every other piece is a string: what stands between them may be long.
+    longest = max(map(len, pieces[1::2]), default=0)
+    if faults or longest > limits.string or _SURROGATE_ESCAPE.search(data):
         _raise_first_fault(value, name, limits.string)
     return Document(name, value, hashlib.sha256(data).hexdigest(), len(data), len(kept))
 

@@ -125,7 +125,8 @@ def _policy(
     subjects = {s.subject.digest: s.subject for s in sorted(mine, key=lambda s: s.path)}
     several = None
     if policy.one_subject and len(subjects) > 1:
-        listed = "; ".join(subject.words for subject in subjects.values())
+        some = [subject.words for subject in subjects.values()]
+        listed = "; ".join(some[:10]) + (f"; and {len(some) - 10} more" if len(some) > 10 else "")
         remedy = _two_digests(list(subjects.values())) or "name one under `subject:` in the policy"
         several = f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
     context = EvaluationContext(policy, mine, others, refused, several, base, stale, now, standings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, first_few
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.bounds import (
     counted_as_independent,
@@ -53,6 +53,10 @@ class EvaluationContext:
     now: datetime
     standings: Mapping[str, Standing] = field(default_factory=dict)
     """sha256 of a summary -> what it is to the registrations; one that is not there is exploratory."""
+    chosen: dict[tuple[str, str, str | None], tuple[Summary, Measurement] | tuple[Why, str]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Per kind, measure and protocol, what was chosen or why nothing was: many gates ask the same of many summaries."""
 
 
 def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult, list[GatekitError]]:
@@ -171,36 +175,47 @@ def _used(summary: Summary | None) -> EvidenceUsed | None:
 
 
 def _find(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measurement] | ThresholdResult:
+    asked = (rule.kind, rule.measure.name, rule.protocol)
+    if asked not in context.chosen:
+        context.chosen[asked] = _choose(rule, context)
+    found = context.chosen[asked]
+    if isinstance(found[0], Summary):
+        return found
+    return _undecided(rule, *found)
+
+
+def _choose(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measurement] | tuple[Why, str]:
+    """Return what answers every threshold on this kind, measure and protocol, or why nothing does."""
     name = rule.measure.name
     of_kind = [s for s in context.summaries if s.kind == rule.kind]
     if context.several_subjects is not None:
-        return _undecided(rule, Why.SEVERAL_SUBJECTS, context.several_subjects)
+        return Why.SEVERAL_SUBJECTS, context.several_subjects
     if not of_kind:
         # Said before files that could not be read: evidence that is there explains more.
         elsewhere = min((s for s in context.others if s.kind == rule.kind), key=lambda s: s.path, default=None)
         if elsewhere is not None:
             reason = f"{elsewhere.path} measured another subject than the policy names: {elsewhere.subject.words}"
-            return _undecided(rule, Why.ANOTHER_SUBJECT, reason)
+            return Why.ANOTHER_SUBJECT, reason
         files = f"{context.refused} evidence file{'s' * (context.refused != 1)}"
         refused = f" could be read; {files} refused, see the errors" if context.refused else ""
-        return _undecided(rule, Why.MISSING, f"no {rule.kind} summary{refused}")
+        return Why.MISSING, f"no {rule.kind} summary{refused}"
     usable = [s for s in of_kind if s.status == "ok" and name in s.measurements]
     if not usable:
         broken = min((s for s in of_kind if s.status != "ok"), key=lambda s: s.path, default=None)
         if broken is not None:
-            return _undecided(rule, Why.RUN_FAILED, f"the run of {broken.path} {broken.status}: {broken.reason}")
+            return Why.RUN_FAILED, f"the run of {broken.path} {broken.status}: {broken.reason}"
         there = sorted({m for s in of_kind for m in s.measurements})
-        return _undecided(rule, Why.MISSING, f"{of_kind[0].path} holds no {name}; it holds {', '.join(there)}")
+        return Why.MISSING, f"{of_kind[0].path} holds no {name}; it holds {', '.join(there)}"
     if rule.protocol is not None:
         usable = [s for s in usable if s.protocol.name == rule.protocol]
         if not usable:
-            return _undecided(rule, Why.MISSING, f"no {rule.kind} summary follows protocol {rule.protocol}")
+            return Why.MISSING, f"no {rule.kind} summary follows protocol {rule.protocol}"
     # Two protocols or two subjects: choosing either would be choosing the result.
     protocols = {(s.protocol.digest, s.subject.digest): s for s in sorted(usable, key=lambda s: s.path)}
     if len(protocols) > 1:
-        named = ", ".join(s.path for s in protocols.values())
+        named = first_few([s.path for s in protocols.values()])
         why = Why.SEVERAL_PROTOCOLS if len({key[0] for key in protocols}) > 1 else Why.SEVERAL_SUBJECTS
-        return _undecided(rule, why, f"these are not comparable and none is named by the policy: {named}")
+        return why, f"these are not comparable and none is named by the policy: {named}"
     # Equal observations (contradictions were refused on reading): the newest run says how old they are.
     summary = max(usable, key=lambda s: (s.finished, s.sha256))
     return summary, summary.measurements[name]

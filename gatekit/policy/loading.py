@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.folder_limits import POLICY_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 from gatekit.kinds import INSTALLED, Kinds
@@ -25,6 +26,7 @@ from gatekit.policy.model import (
     SubjectFilter,
     Threshold,
     Waiver,
+    thresholds,
 )
 from gatekit.policy.operators import OPERATORS, OperatorValue
 from gatekit.policy.selection import selection_from
@@ -42,6 +44,9 @@ WAIVER_KEYS = ("gate", "owner", "reason", "expires")
 NAME = r"[a-z][a-z0-9_]{0,63}"
 MAX_DEPTH = 8
 """Combinations nested deeper than this are not read by people either."""
+
+MOST_RULES = 4000
+"""Thresholds of all policies that are judged together; a release has some twenty."""
 
 
 def is_policy_name(name: str) -> bool:
@@ -296,13 +301,24 @@ def _waiver(document: YamlDocument, node: Node, gates: list[str]) -> Waiver:
 def read_policies(paths: list[str], kinds: Kinds = INSTALLED) -> tuple[list[Policy], list[GatekitError]]:
     """Read every policy; two with one id are refused, because reports and comments are told apart by it."""
     policies: list[Policy] = []
-    errors: list[GatekitError] = []
-    for path in paths:
+    errors = beyond(sizes_of(paths), POLICY_FILES)
+    for path in () if errors else paths:
         try:
             policies.append(read_policy(path, kinds))
         except GatekitError as error:
             errors.append(error)
-    return policies, errors + duplicate_ids(policies)
+    return policies, errors + duplicate_ids(policies) + too_many_rules(policies)
+
+
+def too_many_rules(policies: Sequence[Policy]) -> list[GatekitError]:
+    """Return an error for the first policy with which all of them have more than MOST_RULES thresholds."""
+    total = 0
+    for policy in policies:
+        total += sum(1 for gate in policy.gates for _ in thresholds(gate.rule))
+        if total > MOST_RULES:
+            message = f"the policies together have more than {MOST_RULES} thresholds"
+            return [GatekitError("policy.too_many_rules", message, Location(policy.path, 1))]
+    return []
 
 
 def duplicate_ids(policies: Sequence[Policy]) -> list[GatekitError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,13 +19,30 @@ from gatekit.claims.registry import parse_registry
 from gatekit.claims.written import ValuesFiles, with_written
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence import Summary, contradictions
+from gatekit.evidence.folder_limits import (
+    ATTESTATION_FILES,
+    DOCUMENT_FILES,
+    KIND_FILES,
+    POLICY_FILES,
+    REGISTRATION_FILES,
+    SUMMARY_FILES,
+    FolderLimits,
+    beyond,
+)
 from gatekit.evidence.kind_files import is_kind_name, parse_kind, together
-from gatekit.evidence.reading import is_summary_name, parse_summary
+from gatekit.evidence.reading import (
+    MOST_OBSERVATIONS,
+    is_summary_name,
+    observations,
+    parse_summary,
+    too_many_observations,
+)
 from gatekit.evidence.source_digest import LARGEST, By, source_sha256
 from gatekit.evidence.staleness import NO_DIGEST, why_stale
 from gatekit.kinds import FOLDER, Kind, Kinds
 from gatekit.kinds.changes import judging
 from gatekit.policy import Policy, duplicate_ids, is_policy_name, parse_policy
+from gatekit.policy.loading import too_many_rules
 from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.registration.model import Registration
 from gatekit.registration.reading import conflicts, is_registration_name, parse_registration
@@ -75,6 +93,8 @@ class Reader:
         """Read from the objects of `repository`."""
         self._repository = repository
         self._summaries: dict[tuple[str, str], Summary] = {}
+        self._documents: dict[tuple[str, str], ClaimsDocument] = {}
+        """By path and the digest of what stands there."""
         self._trees: dict[str, str] = {}
         """Id of a blob -> digest of its syntax tree, or NO_DIGEST."""
 
@@ -89,12 +109,14 @@ class Reader:
         errors: list[GatekitError] = []
         tables, kinds = _kinds(tree, base, errors)
         paths = _files(tree, POLICIES, is_policy_name)
-        policies = _parse_all(paths, tree, lambda data, name: parse_policy(data, name, kinds), errors)
+        policies = _parse_all(paths, tree, lambda data, name: parse_policy(data, name, kinds), errors, POLICY_FILES)
         registries = _parse_all([CLAIMS] if _is_file(tree, CLAIMS, errors) else [], tree, parse_registry, errors)
         announced = [n for n in _files(tree, REGISTRATIONS, is_registration_name) if n.count("/") == 1]
-        registrations = _parse_all(announced, tree, lambda data, name: parse_registration(data, name, kinds), errors)
+        registrations = _parse_all(
+            announced, tree, lambda data, name: parse_registration(data, name, kinds), errors, REGISTRATION_FILES
+        )
         unread = frozenset(error.location.path for error in errors if error.location is not None)
-        errors += duplicate_ids(policies)
+        errors += [*duplicate_ids(policies), *too_many_rules(policies)]
         errors += conflicts(registrations)
         registry = registries[0] if registries else None
         documents: list[ClaimsDocument] = []
@@ -103,7 +125,7 @@ class Reader:
             others = [entry.path for entry in tree.entries.values() if entry.mode not in FILE_MODES]
             names = registered_documents(registry, files)
             errors += [*unmatched_patterns(registry, names), *misplaced_documents(registry, files, others)]
-            documents = _parse_all(names, tree, parse_document, errors)
+            documents = _parse_all(names, tree, self._document, errors, DOCUMENT_FILES)
         summaries = self._read_summaries(tree, kinds, errors)
         errors += contradictions(summaries)
         written = None
@@ -112,7 +134,8 @@ class Reader:
             documents, written = with_written(
                 documents, registry, by_path, lambda path: _blob(tree, path), lambda _: tree.entries
             )
-        attested = tree.read_all(_files(tree, EVIDENCE, lambda n: n.endswith((".dsse.json", ".sigstore.json"))))
+        signatures = _files(tree, EVIDENCE, lambda n: n.endswith((".dsse.json", ".sigstore.json")))
+        attested = _contents(signatures, tree, errors, ATTESTATION_FILES)
         return BranchContents(
             tree=tree,
             tables=tables,
@@ -129,14 +152,29 @@ class Reader:
             errors=tuple(errors),
         )
 
+    def _document(self, data: bytes, name: str) -> ClaimsDocument:
+        key = (name, hashlib.sha256(data).hexdigest())
+        if key not in self._documents:
+            self._documents[key] = parse_document(data, name)
+        return self._documents[key]
+
     def _read_summaries(self, tree: Tree, kinds: Kinds, errors: list[GatekitError]) -> list[Summary]:
         paths = _files(tree, EVIDENCE, is_summary_name)
         oids = {path: tree.file(path).oid for path in paths}
+        found = beyond(_sizes(paths, tree), SUMMARY_FILES)
+        errors += found
+        if found:
+            return []
         contents = tree.read_all([path for path in paths if (path, oids[path]) not in self._summaries])
+        left = MOST_OBSERVATIONS
         for path, data in contents.items():
+            if left < 0:
+                errors.append(too_many_observations(path))
+                break
             # What one side refuses is read again on the other, which may bring the kind that was missing.
             try:
-                self._summaries[path, oids[path]] = parse_summary(data, path, kinds)
+                self._summaries[path, oids[path]] = summary = parse_summary(data, path, kinds)
+                left -= observations(summary)
             except GatekitError as error:
                 errors.append(error)
         keys = [(path, oids[path]) for path in paths]
@@ -181,7 +219,7 @@ class Reader:
 def _kinds(tree: Tree, base: BranchContents | None, errors: list[GatekitError]) -> tuple[dict[str, Kind], Kinds]:
     """Return a tree's own tables, and the lookup that its policies and evidence are read by."""
     paths = [path for path in _files(tree, FOLDER, is_kind_name) if path.count("/") == 1]
-    parsed = [(f"{FOLDER}/{kind.name}.yaml", kind) for kind in _parse_all(paths, tree, parse_kind, errors)]
+    parsed = [(f"{FOLDER}/{kind.name}.yaml", kind) for kind in _parse_all(paths, tree, parse_kind, errors, KIND_FILES)]
     own, taken = together(parsed)
     errors += taken
     tables = dict(own.own)
@@ -223,12 +261,29 @@ def _files(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[str]:
 
 
 def _parse_all(
-    paths: list[str], tree: Tree, parse: Callable[[bytes, str], Parsed], errors: list[GatekitError]
+    paths: list[str],
+    tree: Tree,
+    parse: Callable[[bytes, str], Parsed],
+    errors: list[GatekitError],
+    limits: FolderLimits | None = None,
 ) -> list[Parsed]:
     found = []
-    for path, data in tree.read_all(paths).items():
+    for path, data in _contents(paths, tree, errors, limits).items():
         try:
             found.append(parse(data, path))
         except GatekitError as error:
             errors.append(error)
     return found
+
+
+def _contents(
+    paths: list[str], tree: Tree, errors: list[GatekitError], limits: FolderLimits | None
+) -> dict[str, bytes]:
+    """Return the bytes of files; of none where together they are beyond their limits, which is an error."""
+    too_much = beyond(_sizes(paths, tree), limits) if limits is not None else []
+    errors += too_much
+    return {} if too_much else tree.read_all(paths)
+
+
+def _sizes(paths: list[str], tree: Tree) -> dict[str, int]:
+    return {path: tree.entries[path].size or 0 for path in paths}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.folder_limits import REGISTRATION_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.evidence.strict_yaml import Node, YamlDocument, YamlLimits, parse_yaml
@@ -71,10 +72,11 @@ def read_registrations(
     if not os.path.isdir(folder):
         raise UsageError(f"'{folder}' is no folder of registrations")
     found: list[Registration] = []
-    errors: list[GatekitError] = []
-    for path in visible_files(folder, is_registration_name):
-        if os.path.dirname(path) != folder.rstrip("/"):
-            continue  # what lies in a folder below is none, for `pr` too
+    # What lies in a folder below is none, for `pr` too.
+    inside = visible_files(folder, is_registration_name)
+    paths = [path for path in inside if os.path.dirname(path) == folder.rstrip("/")]
+    errors = beyond(sizes_of(paths), REGISTRATION_FILES)
+    for path in () if errors else paths:
         try:
             found.append(read_registration(path, kinds))
         except GatekitError as error:

@@ -26,12 +26,12 @@ from gatekit.repo.tree import BLOB_LIMIT, MAX_FILES, MAX_LISTING, TOTAL_LIMIT, T
 
 MERGE_TREE_VERSION = (2, 38)
 """The first git whose merge-tree makes a whole merge."""
-DIGEST_LIMIT = 8 << 30
+DIGEST_LIMIT = 1 << 30
 """Bytes of one file that is only hashed."""
 
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT_LIMIT = 1 << 20
-_CACHE_LIMIT = 256 << 20
+_CACHE_LIMIT = 64 << 20
 _REF_LIMIT = 1000
 
 
@@ -238,7 +238,7 @@ class Repository:
             try:
                 done = git.run(self._private, arguments, limit=MAX_LISTING, records=MAX_FILES)
             except git.OutputTooLarge:
-                message = f"{oid[:12]} has more than {MAX_FILES} files, or names of more than {MAX_LISTING} bytes"
+                message = f"{oid[:12]} has more than {MAX_FILES} files, or a listing of more than {MAX_LISTING} bytes"
                 raise GatekitError("repo.too_many_files", message) from None
             if done.code:
                 raise _broken_tree(oid, done.reason)

@@ -17,13 +17,15 @@ from gatekit.repo.objects import missing
 FILE_MODES = ("100644", "100755")
 MODES = {"120000": "a symbolic link", "160000": "a submodule"}
 
-MAX_FILES = 500_000
+MAX_FILES = 200_000
 """Files of one tree. A few nested tree objects can name more files than fit on any disk."""
-MAX_LISTING = 128 << 20
+MAX_LISTING = 64 << 20
 """Bytes of the listing of one tree."""
+LONGEST_PATH = 4095
+"""Bytes of one path: Linux opens none that is longer."""
 BLOB_LIMIT = 16 << 20
 """Bytes of one file, unless the reader says otherwise: the largest summary."""
-TOTAL_LIMIT = 512 << 20
+TOTAL_LIMIT = 128 << 20
 """Bytes of all files that one call reads."""
 
 # Names that cannot come from `git add`, and that every checkout would refuse or follow out of the work tree.
@@ -138,6 +140,10 @@ def parse_listing(listing: bytes, oid: str, source: Blobs) -> Tree:
             continue
         columns, _, name = record.partition(b"\t")
         mode, _, entry_oid, size = columns.decode("ascii").split()
+        if len(name) > LONGEST_PATH:
+            message = f"the path has {len(name)} bytes, more than the {LONGEST_PATH} that a file system takes"
+            place = Location(f"{printable(name[:60].decode('utf-8', 'replace'))}...")
+            raise GatekitError("repo.path_length", message, place)
         path = name.decode("utf-8", "surrogateescape")
         if name <= previous and previous:
             raise _malformed("the name stands twice in its folder, or out of order", path)
@@ -149,14 +155,12 @@ def parse_listing(listing: bytes, oid: str, source: Blobs) -> Tree:
             raise GatekitError("repo.mode", message, Location(printable(path)))
         # "-" for a submodule, "BAD" for an object that is not there
         entries[path] = Entry(path, mode, entry_oid, int(size) if size.isdecimal() else None)
-    folders: set[str] = set()
-    for path in entries:
-        slash = path.rfind("/")
-        while slash > 0 and (folder := path[:slash]) not in folders:
-            folders.add(folder)
-            slash = path.rfind("/", 0, slash)
-    if both := sorted(folders & entries.keys()):
-        raise _malformed("the name is that of a file and of a folder", both[0])
+    # With the slash before every other character, what is in a folder stands right behind a file of the folder's name.
+    before = ""
+    for path in sorted(path.replace("/", "\0") for path in entries):
+        if before and path.startswith(before) and path[len(before)] == "\0":
+            raise _malformed("the name is that of a file and of a folder", before.replace("\0", "/"))
+        before = path
     return Tree(oid, MappingProxyType(entries), source)
 
 

@@ -9,6 +9,7 @@ from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.pull_request.verdict import Flip, PullRequestVerdict
 from gatekit.report import inert
+from gatekit.report.first_problems import first_errors
 from gatekit.report.pull_request.wording import (
     ALREADY,
     PREVIEW,
@@ -86,7 +87,9 @@ def _color(verdict: PullRequestVerdict) -> str:
 
 
 def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, list[Line]]]:
-    yield "errors", [line for error in verdict.errors for line in error_lines(error, width)]
+    shown, more = first_errors(verdict.errors)
+    errors = [line for error in shown for line in error_lines(error, width)]
+    yield "errors", errors + [line for text in more for line in wrapped(text, INDENT, width)]
     yield "what judges changed", _trust(verdict, width)
     yield "claims", _claims(verdict, width)
     yield "claims as they were and as they are", _side_by_side(verdict, width)

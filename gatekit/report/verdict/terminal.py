@@ -23,6 +23,7 @@ from gatekit.gates.verdict import (
     shared_reason,
 )
 from gatekit.report import inert
+from gatekit.report.first_problems import first_errors
 from gatekit.report.verdict.wording import (
     OUTCOMES,
     POWER_LEAD,
@@ -76,8 +77,10 @@ def render(verdict: Verdict, width: int = DEFAULT_WIDTH, color: bool = False) ->
         lines += [*policy_lines(policy, width), []]
     if verdict.errors:
         lines.append([("errors", "bold")])
-        for error in verdict.errors:
+        shown, more = first_errors(verdict.errors)
+        for error in shown:
             lines += error_lines(error, width)
+        lines += [[(f"{INDENT}{_inert(line)}", None)] for line in more]
         lines.append([])
     lines.append([(_footer(verdict), "dim")])
     lines.append([(f"verdict: {_inert(headline(verdict))}", _color_of(verdict))])

@@ -11,6 +11,7 @@ import io
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
@@ -51,21 +52,27 @@ def _together(archive: zipfile.ZipFile, path: str, limits: JsonLimits) -> tuple[
     if len(samples) > MOST_SAMPLES or size > limits.size:
         message = f"{len(samples)} samples of {size} bytes; at most {MOST_SAMPLES} of {limits.size} are read"
         raise GatekitError("adapter.size", message, Location(path))
-    header = _member(archive, "header.json", path, limits)
+    header, left = _member(archive, "header.json", path, limits)
     if not isinstance(header.value, dict):
         raise _refuse(path, "header.json is not an object")
-    parsed = [_member(archive, name, path, limits) for name in samples]
+    parsed = []
+    for name in samples:
+        sample, left = _member(archive, name, path, left)
+        parsed.append(sample)
     value = {**header.value, "samples": [one.value for one in parsed]}
     return value, header.nonfinite + sum(one.nonfinite for one in parsed)
 
 
-def _member(archive: zipfile.ZipFile, name: str, path: str, limits: JsonLimits) -> Document:
+def _member(archive: zipfile.ZipFile, name: str, path: str, limits: JsonLimits) -> tuple[Document, JsonLimits]:
+    """Return a member, and the limits with the values that are left for the others."""
     info = archive.getinfo(name)
     if info.compress_type not in PACKED:
         raise _refuse(path, f"{name[:80]} is packed in a way that is not read")
     with archive.open(info) as member:
         data = member.read(info.file_size + 1)  # the header's size was counted; more than it says is not unpacked
-    return parse_json(data, f"{path}:{name}", limits)
+    document = parse_json(data, f"{path}:{name}", limits)
+    values = sum(map(data.count, (b",", b"[", b"{"))) + 1
+    return document, replace(limits, values=limits.values - values)
 
 
 def _refuse(path: str, message: str) -> GatekitError:

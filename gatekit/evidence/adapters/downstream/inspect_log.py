@@ -25,7 +25,7 @@ from gatekit.evidence.adapters.recorded_settings import recorded_settings, setti
 from gatekit.evidence.adapters.saebench.sources import seed_and_path
 from gatekit.evidence.strict_json import JsonLimits, read_json
 
-LIMITS = JsonLimits(size=256 << 20, depth=64, values=8_000_000, string=1 << 22, keep_nonfinite=True)
+LIMITS = JsonLimits(size=96 << 20, depth=64, values=2_000_000, string=1 << 22, keep_nonfinite=True)
 
 VERSIONS = (2, 3)
 """Of the log; 3 keeps messages that several events share once, and scores as 2 does."""

@@ -16,7 +16,7 @@ from gatekit.evidence.adapters.recorded_settings import recorded_settings, setti
 from gatekit.evidence.adapters.saebench.sources import seed_and_path
 from gatekit.evidence.strict_json import Document, JsonLimits, parse_json, read_json, read_regular_file
 
-LIMITS = JsonLimits(size=64 << 20, values=4_000_000, string=1 << 22, keep_nonfinite=True)
+LIMITS = JsonLimits(size=64 << 20, values=2_000_000, string=1 << 22, keep_nonfinite=True)
 SAMPLE = JsonLimits(size=4 << 20, values=100_000, string=1 << 22, keep_nonfinite=True)
 
 # Read elsewhere, or of the machine and the moment. Whatever else stands at the top is a setting.

@@ -13,7 +13,7 @@ from gatekit.evidence.strict_json import JsonLimits, read_json
 # One record per latent in core results: 64 MiB hold 200,000 latents. SAEBench writes what Python's json writes, so the
 # cosine of a dead latent is the word NaN; `Field.number` refuses it where it falls in a measure.
 # A judge's answers about a latent are one string.
-LIMITS = JsonLimits(size=64 << 20, values=4_000_000, string=1 << 20, keep_nonfinite=True)
+LIMITS = JsonLimits(size=64 << 20, values=2_000_000, string=1 << 20, keep_nonfinite=True)
 
 _SEEDED = re.compile(r"([0-9]{1,10})=(.+)", re.ASCII | re.DOTALL)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gatekit.errors import Location
-from gatekit.evidence.adapters.table.rows import CELL, MAX_ROWS, Table, Text, check_columns, refuse, shown
+from gatekit.evidence.adapters.table.rows import CELL, MAX_ROWS, MOST_CELLS, Table, Text, check_columns, refuse, shown
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
@@ -78,6 +78,8 @@ def parse_csv(data: bytes, path: str) -> Table:
         rows.append(row)
         if len(rows) > MAX_ROWS:
             raise refuse("rows", f"the table has more than {MAX_ROWS} rows", row.place(None))
+        if len(rows) * len(columns) > MOST_CELLS:
+            raise refuse("cells", f"the table has more than {MOST_CELLS} cells", row.place(None))
     if columns is None:
         raise refuse("empty", "the file has no content", Location(path), "the first line names the columns")
     return Table(path, hashlib.sha256(data).hexdigest(), columns, header, rows)

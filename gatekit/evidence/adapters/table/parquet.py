@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.adapters.table.rows import CELL, MAX_ROWS, Table, check_columns, refuse
+from gatekit.evidence.adapters.table.rows import CELL, MAX_ROWS, MOST_CELLS, Table, check_columns, refuse
 
-UNPACKED = 256 << 20
+UNPACKED = 64 << 20
 """Bytes of all columns; a few kilobytes of parquet can unpack to gigabytes."""
 
 
@@ -52,6 +52,8 @@ def parse_parquet(data: bytes, path: str) -> Table:
         facts = file.metadata
         if facts.num_rows > MAX_ROWS:
             raise refuse("rows", f"the table has more than {MAX_ROWS} rows", place)
+        if facts.num_rows * facts.num_columns > MOST_CELLS:
+            raise refuse("cells", f"the table has more than {MOST_CELLS} cells", place)
         if sum(facts.row_group(index).total_byte_size for index in range(facts.num_row_groups)) > UNPACKED:
             raise refuse("rows", f"the table unpacks to more than {UNPACKED} bytes", place)
         columns = tuple(field.name for field in file.schema_arrow)

@@ -12,6 +12,7 @@ from gatekit.errors import GatekitError, Location
 
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 200
+MOST_CELLS = 4_000_000
 CELL = 1000
 """Characters of one cell; a dataset's name has at most 128."""
 

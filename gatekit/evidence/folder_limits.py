@@ -1,0 +1,58 @@
+"""How many files of one sort are read together, and how large they may be: checked before the first is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gatekit.errors import GatekitError, Location
+
+
+@dataclass(frozen=True)
+class FolderLimits:
+    """Limits of all files of one sort that one run, or one side of a pull request, reads."""
+
+    name: str
+    """What error ids start with."""
+    files: int
+    size: int
+    """Bytes of all files together."""
+
+
+POLICY_FILES = FolderLimits("policy", files=200, size=512 << 10)
+KIND_FILES = FolderLimits("kind", files=200, size=512 << 10)
+REGISTRATION_FILES = FolderLimits("registration", files=200, size=512 << 10)
+DOCUMENT_FILES = FolderLimits("document", files=2000, size=2 << 20)
+SUMMARY_FILES = FolderLimits("summary", files=10_000, size=48 << 20)
+ATTESTATION_FILES = FolderLimits("signature", files=10_000, size=32 << 20)
+
+
+def beyond(sizes: Mapping[str, int], limits: FolderLimits) -> list[GatekitError]:
+    """Return the error `NAME.too_many_files` or `NAME.total_size`, at the first file beyond a limit; nothing within.
+
+    Args:
+        sizes: bytes by path, in the order in which the files would be read.
+        limits: of their sort.
+    """
+    total = 0
+    for number, (path, size) in enumerate(sizes.items(), start=1):
+        total += size
+        if number > limits.files:
+            message = f"there are {len(sizes)} {limits.name} files; at most {limits.files} are read, none of these"
+            return [GatekitError(f"{limits.name}.too_many_files", message, Location(path))]
+        if total > limits.size:
+            message = f"the {limits.name} files together have more than {limits.size} bytes; none of them is read"
+            return [GatekitError(f"{limits.name}.total_size", message, Location(path))]
+    return []
+
+
+def sizes_of(paths: Iterable[str]) -> dict[str, int]:
+    """Return the size of each file; 0 for what cannot be looked at, which reading will report."""
+    found = {}
+    for path in paths:
+        try:
+            found[path] = os.lstat(path).st_size
+        except (OSError, ValueError):
+            found[path] = 0
+    return found
