@@ -6,55 +6,95 @@ and that is what is judged here: by the base's definition of every gate that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from gatekit.claims.model import Claim, Registry
 from gatekit.claims.predecessors import successions
-from gatekit.policy import Policy
+from gatekit.errors import GatekitError
+from gatekit.policy import Gate, Policy
 from gatekit.policy.model import kinds_read
-from gatekit.policy.strictness import Bar, shortfalls
+from gatekit.policy.strictness import Bar, comparisons, shortfalls
 from gatekit.pull_request.side import CLAIMS, BranchContents
 from gatekit.pull_request.trust_root import TrustChange
+
+MOST_COMPARISONS = 200_000
+"""Pairs of rules, of all claims that are moved together: some seconds."""
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A policy and its gates by name."""
+
+    policy: Policy
+    gates: Mapping[str, Gate]
 
 
 def lowered_bars(base: BranchContents, head: BranchContents) -> list[TrustChange]:
     """Return each claim that is moved to gates which are not at least as strict as those that it needs on the base.
 
     And a registry where there was none, unless its supported claims need every gate that was required until then.
+
+    Raises:
+        GatekitError: `claims.too_many_changes`, more claims are moved or withdrawn than can be compared.
     """
     if head.registry is None:
         return []
     if base.registry is None:
         return [] if CLAIMS in base.unread else _first_registry(base, head, head.registry)
+    before, after = _named(base), _named(head, base)
     found = []
+    left = MOST_COMPARISONS
     for pair in successions(base.registry, head.registry, base.documents, head.documents):
-        lost = _lost(pair.old, pair.new, base, head)
+        old, new = pair.old, pair.new
+        if old.policy == new.policy and set(old.gates) <= set(new.gates):
+            continue
+        was, becomes = _bar(old, before), _bar(new, after)
+        if was is not None and becomes is not None:
+            left -= comparisons(was, becomes)
+            _refuse_beyond(left, new)
+        lost = _lost(old, was, new, becomes)
         if lost:
-            moved = "is moved to" if pair.old.id == pair.new.id else f"takes the place of claim '{pair.old.id}' with"
+            moved = "is moved to" if old.id == new.id else f"takes the place of claim '{old.id}' with"
             what = f"{moved} gates that are not at least as strict: {'; '.join(lost)}"
-            found.append(TrustChange(f"claim {pair.new.id}", what))
+            found.append(TrustChange(f"claim {new.id}", what))
     return found
 
 
-def _lost(old: Claim, new: Claim, base: BranchContents, head: BranchContents) -> list[str]:
+def _lost(old: Claim, was: Bar | None, new: Claim, becomes: Bar | None) -> list[str]:
     """Return what the old claim needed and the new one does not, in words."""
-    if old.policy == new.policy and set(old.gates) <= set(new.gates):
-        return []
-    before, after = _bar(old, base, base), _bar(new, base, head)
-    if before is None or len(before.gates) < len(old.gates):
+    if was is None or len(was.gates) < len(old.gates):
         return ["the base does not say how strict its gates were"]
-    if after is None:
+    if becomes is None:
         return [f"there is no policy '{new.policy}'"]
-    return [detail.what for detail in shortfalls(before, after)]
+    return [detail.what for detail in shortfalls(was, becomes)]
 
 
-def _bar(claim: Claim, base: BranchContents, head: BranchContents) -> Bar | None:
-    """Return what a claim must clear: by the base's policy and gates, by the head's only where the base has none."""
-    policies = [policy for side in (head, base) for policy in side.policies if policy.id == claim.policy]
-    gates = {gate.name: gate for policy in policies for gate in policy.gates}
-    if not policies:
+def _named(*sides: BranchContents) -> dict[str, _Named]:
+    """Return policies and gates by name; a later side's policy, and each of its gates, is taken before an earlier's."""
+    found: dict[str, _Named] = {}
+    for policy in (policy for side in sides for policy in side.policies):
+        known = found[policy.id].gates if policy.id in found else {}
+        found[policy.id] = _Named(policy, {**known, **{gate.name: gate for gate in policy.gates}})
+    return found
+
+
+def _bar(claim: Claim, named: Mapping[str, _Named]) -> Bar | None:
+    """Return what a claim must clear; None where its policy is not there."""
+    known = named.get(claim.policy)
+    if known is None:
         return None
-    return Bar(policies[-1], tuple(gates[name] for name in claim.gates if name in gates))
+    return Bar(known.policy, tuple(known.gates[name] for name in claim.gates if name in known.gates))
+
+
+def _refuse_beyond(left: int, claim: Claim) -> None:
+    if left < 0:
+        raise GatekitError(
+            "claims.too_many_changes",
+            f"more rules of gates would have to be compared than {MOST_COMPARISONS:,}, up to claim '{claim.id}'",
+            claim.location,
+            "move fewer claims, or claims with fewer gates, in one change",
+        )
 
 
 def _first_registry(base: BranchContents, head: BranchContents, registry: Registry) -> list[TrustChange]:
@@ -74,7 +114,15 @@ def _unclaimed(policy: Policy, base: BranchContents, head: BranchContents, regis
     read = kinds_read(policy)
     evidence = {summary.path for side in (base, head) for summary in side.summaries if summary.kind in read}
     claims = [c for c in registry.claims if c.status == "supported" and all(map(c.stands_on, evidence))]
-    bars = [bar for bar in (_bar(claim, base, head) for claim in claims) if bar is not None]
+    after = _named(head, base)
+    left = MOST_COMPARISONS
+    bars = {claim.id: bar for claim in claims if (bar := _bar(claim, after)) is not None}
     for gate in counting:
-        if all(shortfalls(Bar(policy, (gate,)), bar) for bar in bars):
+        if any(claim.policy == policy.id and gate.name in claim.gates for claim in claims):
+            continue
+        wanted = Bar(policy, (gate,))
+        for claim in claims:
+            left -= comparisons(wanted, bars[claim.id]) if claim.id in bars else 0
+            _refuse_beyond(left, claim)
+        if all(shortfalls(wanted, bar) for bar in bars.values()):
             yield f"no supported claim needs gate '{gate.name}' of policy '{policy.id}' on all evidence"

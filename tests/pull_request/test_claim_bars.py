@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from gatekit.claims import predecessors
+from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
+from gatekit.pull_request import claim_bars
 from gatekit.pull_request.verdict import PullRequestVerdict
 from tests.pull_request.change import CLAIMS, POLICY, README, judged, withdrawn
 
 TRIVIAL = "  trivial: {from: random_model, measure: pw_mcc_above_control, at_least: -1.99}\n"
 STRICT = "  strict: {from: random_model, measure: pw_mcc_above_control, at_least: 0.15}\n"
+TOO_MANY = r"claims\.yaml:\d+:\d+: more rules of gates would have to be compared than 0"
 BARE = {"claims.yaml": None, "README.md": "# Seeds\n", "policies/demo.yaml": POLICY.rpartition("  ood:")[0]}
 ALL = CLAIMS[: CLAIMS.index("  - id: ood")].replace("    evidence: [evidence/minilm]\n", "")
 GATES = {"policies/demo.yaml": POLICY + TRIVIAL + STRICT}
@@ -99,14 +103,18 @@ def test_withdrawing_a_claim_and_adding_one_about_something_else_needs_no_approv
 def test_more_withdrawn_and_new_claims_than_can_be_compared_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gatekit.claims import predecessors
-    from gatekit.errors import GatekitError
-
     monkeypatch.setattr(predecessors, "MOST_PAIRS", 0)
     assert lowered(judged(tmp_path, withdrawn("ood"))) == []
     renamed = CLAIMS.replace("id: ood", "id: domains")
     with pytest.raises(GatekitError, match=r"claims\.yaml: 1 claims are withdrawn or reworded and 1 added"):
         judged(tmp_path / "more", {"claims.yaml": renamed})
+
+
+def test_more_rules_than_can_be_compared_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim_bars, "MOST_COMPARISONS", 0)
+    assert lowered(judged(tmp_path, moved("agree", "random_model, strict"), base=GATES)) == []
+    with pytest.raises(GatekitError, match=TOO_MANY):
+        judged(tmp_path / "moved", moved("agree", "strict"), base=GATES)
 
 
 class TestFirstRegistry:
