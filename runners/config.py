@@ -107,6 +107,29 @@ def value_at(path: Path, *keys: str) -> object:
     return None
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one file of a configuration says, before it is read into a dataclass."""
+
+    reading: _Reading
+    document: Any
+
+    def places(self, node: Any) -> list[tuple[Any, Location]]:
+        """Return (key or index, place of the value) of each entry of a mapping or a list."""
+        if hasattr(node, "keys"):
+            return [(key, self.reading.at(*node.lc.value(key))) for key in node]
+        return list(enumerate(self.reading.places_of_entries(node)))
+
+
+def parts_of(path: Path) -> list[Part]:
+    """Return what a configuration and each of its bases say.
+
+    Raises:
+        GatekitError: as `read_config`.
+    """
+    return [Part(reading, document) for reading, document in _parts(path)]
+
+
 def _parts(path: Path) -> list[tuple[_Reading, Any]]:
     """Return the mapping of a file and those of its bases, without the key that names these.
 

@@ -195,6 +195,12 @@ def _gpu(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[st
         "gpu: the harness is of main": first["with"] | {"persist-credentials": 0}
         == {"path": "harness", "ref": "${{ github.sha }}", "persist-credentials": 0}
         and 'cd -- "$GITHUB_WORKSPACE/harness"' in measure["steps"][-2]["run"],
+        "gpu: what is asked for is checked before it is measured": re.search(
+            r'-m runners\.request "\$file" "\$GITHUB_WORKSPACE/subject"\n.*-m runners "\$STAGE"', scripts, re.DOTALL
+        )
+        is not None,
+        "gpu: nothing outside the harness is imported": 'python=("$RUNNERS_PYTHON" -E -s)' in scripts
+        and scripts.count("$RUNNERS_PYTHON") == 1,
         "gpu: signing runs nothing that was measured": len(download) == 1
         and download[0]["with"].get("artifact-ids") == "${{ steps.measured.outputs.ids }}"
         and download[0]["with"].get("path", "").startswith("${{ runner.temp }}/")

@@ -72,8 +72,11 @@ def test_what_is_no_request_is_refused_and_handed_nowhere(tmp_path: Path, sha: s
     assert not list(tmp_path.rglob("PWN"))
 
 
-def measure(folder: Path) -> subprocess.CompletedProcess[str]:
-    runner = program(folder / "bin", "runners-python", '#!/bin/sh\npwd > "$RUNNER_TEMP/where"\necho "$@"\n')
+ECHO = '#!/bin/sh\npwd > "$RUNNER_TEMP/where"\necho "$@"\n'
+
+
+def measure(folder: Path, script: str = ECHO) -> subprocess.CompletedProcess[str]:
+    runner = program(folder / "bin", "runners-python", script)
     (folder / "harness").mkdir(exist_ok=True)
     (folder / "temp").mkdir(exist_ok=True)
     return step(
@@ -95,7 +98,20 @@ def test_the_harness_runs_in_its_own_folder_on_the_configuration_of_the_other(tm
     done = measure(tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "temp" / "where").read_text().strip() == str(tmp_path / "harness")
-    assert done.stdout.startswith(f"-m runners random_model --config {config} --out {tmp_path}/temp/out/random_model ")
+    checked, measured = done.stdout.splitlines()
+    assert checked == f"-E -s -m runners.request {config} {tmp_path}/subject"
+    assert measured.startswith(
+        f"-E -s -m runners random_model --config {config} --out {tmp_path}/temp/out/random_model "
+    )
+
+
+def test_a_configuration_that_the_check_refuses_is_not_measured(tmp_path: Path) -> None:
+    config = tmp_path / "subject" / "runners" / "configs" / "random_model" / "full.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("seeds: [0]\n")
+    refusing = '#!/bin/sh\ncase "$*" in *runners.request*) exit 4;; esac\necho measured\n'
+    done = measure(tmp_path, refusing)
+    assert (done.returncode, done.stdout) == (4, "")
 
 
 @pytest.mark.parametrize("kind", ["missing", "link", "folder"])

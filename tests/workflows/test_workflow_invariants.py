@@ -137,6 +137,12 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
         "gate.yml",
         swap("github.event.pull_request.base.ref", "github.head_ref"),
     ),
+    (
+        "gpu: what is asked for is checked before it is measured",
+        "gpu-evidence.yml",
+        swap("runners.request", "runners.x"),
+    ),
+    ("gpu: nothing outside the harness is imported", "gpu-evidence.yml", swap(" -E -s)", ")")),
     ("gate: the candidate has its history", "gate.yml", swap("          fetch-depth: 0\n", "")),
     ("gate: installs from the base", "gate.yml", swap("bash base/requirements", "bash candidate/requirements")),
     ("gate: nothing of the candidate is run", "gate.yml", swap("bash base/", "bash candidate/")),
