@@ -97,7 +97,10 @@ def with_written(
     }
     entries = named_entries(registry, summaries) if formats else {}
     found = {path: _read(read, path) for path in sorted(formats)}
-    given = {path for path in paths([document.path for document in documents]) if is_written(path)}
+    # Where no document shows values, a file of such a name says nothing to anyone.
+    given = (
+        {path for path in paths([document.path for document in documents]) if is_written(path)} if formats else set()
+    )
     completed = [_completed(document, registry, entries) if document.uses else document for document in documents]
     return completed, ValuesFiles(entries, dict(sorted(formats.items())), found, tuple(sorted(given - formats.keys())))
 

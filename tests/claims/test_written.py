@@ -204,3 +204,8 @@ def test_scan_names_what_an_unread_file_brings(tmp_path: Path) -> None:
     done = claims("scan", cwd=tmp_path)
     assert done.returncode == 0
     assert "paper/p.tex:5:1: warning: the document brings text from 'methods'" in done.stdout
+
+
+def test_where_no_document_shows_values_a_file_of_that_name_is_nobodys(tmp_path: Path) -> None:
+    write(tmp_path, {"gatekit-values.tex": "x", "docs/gatekit-values.typ": "x"})
+    assert claims("check", cwd=tmp_path).returncode == 0
