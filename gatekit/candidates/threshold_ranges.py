@@ -107,7 +107,7 @@ def _inside(low: float, high: float, moved: _MovedThreshold) -> float:
 def _bound(rule: ThresholdResult, moved: _MovedThreshold) -> float | None:
     if rule.measured is None:
         return None
-    if rule.bound == "point":
+    if rule.bound != "confidence":
         return rule.measured.estimate
     return rule.measured.upper if moved.upper else rule.measured.lower
 
@@ -132,7 +132,7 @@ def _outcome_of(gate: GateResult, moved: _MovedThreshold, limit: float) -> Outco
         if next(numbers) != moved.threshold or rule.measured is None:
             return rule.outcome
         measured = rule.measured
-        point = rule.bound == "point"
+        point = rule.bound != "confidence"
         lower, upper = (measured.estimate, measured.estimate) if point else (measured.lower, measured.upper)
         limits = with_side(rule.effect.limits, moved.upper, limit)
         if margin(limits, lower, upper) < 0.0:

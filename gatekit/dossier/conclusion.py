@@ -196,7 +196,7 @@ def _why_no_claim(rule: ThresholdResult, gate: GateResult, policy: PolicyResult,
         return "its gate does not pass"
     if not gate.enforced:
         return "its gate does not count"
-    if rule.bound == "point":
+    if rule.bound != "confidence":
         return "no confidence bound was asked for"
     if rule.self_reported:
         return "it is another tool's own number, without observations"
@@ -260,7 +260,7 @@ def _reported(rule: ThresholdResult, measured: BoundedEstimate, writing: Writing
 
 def _opposite(rule: ThresholdResult, measured: BoundedEstimate) -> str | None:
     """Return what the bound on the other side establishes against the threshold; None where it does not."""
-    if rule.bound == "point" or rule.self_reported:
+    if rule.bound != "confidence" or rule.self_reported:
         return None
     for side in sides(rule.effect.limits):
         # The bound that this side is not compared with: for at_least the upper one, below which the truth lies.

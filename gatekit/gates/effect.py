@@ -31,6 +31,8 @@ class Effect:
     branch's evidence."""
     limits: Limits
     """Which values of the effect pass."""
+    every_seed: bool = False
+    """Whether each seed's own value is asked for, in place of a bound on their mean."""
 
     @property
     def measure(self) -> str:
@@ -69,12 +71,12 @@ class Effect:
     @property
     def asks(self) -> str:
         """The threshold as a table has it: `>= 0`, `<= 0.1`, `16 to 64`."""
-        return symbols(self.limits)
+        return f"every seed {symbols(self.limits)}" if self.every_seed else symbols(self.limits)
 
     @property
     def clause(self) -> str:
         """The threshold as a sentence has it: `at least 0`, `at most 0.1`, `between 16 and 64`."""
-        return clause(self.limits)
+        return f"{clause(self.limits)} for every seed" if self.every_seed else clause(self.limits)
 
     @property
     def form(self) -> Form:
@@ -119,4 +121,4 @@ def effect_of(rule: Threshold) -> Effect:
             about = "difference to base"
         case _:
             assert_never(rule.against)
-    return Effect(rule.kind, rule.measure, about, rule.limits)
+    return Effect(rule.kind, rule.measure, about, rule.limits, rule.every_seed)

@@ -43,7 +43,7 @@ def paid_for_looks(rule: Threshold, confidence: float, standing: Standing, seeds
 
 
 def _bounded(rule: Threshold, confidence: float) -> str:
-    return "a point estimate does not pay for it" if rule.point else f"bounded at {confidence:.6g}"
+    return "a point estimate does not pay for it" if not rule.is_bounded else f"bounded at {confidence:.6g}"
 
 
 def exploratory_notes(found: Sequence[tuple[Summary, Standing]]) -> list[str]:

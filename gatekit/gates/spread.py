@@ -50,6 +50,18 @@ def without_spread(measurement: Measurement, factors: Sequence[str], floor: floa
     return None
 
 
+def values_of_seeds(measurement: Measurement) -> list[float] | None:
+    """Return one value per seed: its mean effect, or of a ratio of means its own ratio; None where one has none."""
+    columns = _columns(measurement.design, "seed")
+    if measurement.denominator is None:
+        return list(_means(measurement.keys, measurement.effects, columns).values())
+    above = _means(measurement.keys, measurement.candidate, columns)
+    below = _means(measurement.keys, measurement.denominator, columns)
+    if min(below.values()) <= 0.0:
+        return None
+    return [above[seed] / below[seed] for seed in above]
+
+
 def _values(measurement: Measurement) -> Sequence[float]:
     """Return what varies: the effects, and of a ratio of means what its bound is computed from."""
     if measurement.denominator is None:

@@ -19,6 +19,7 @@ from gatekit.gates.bounds import (
     random_factors,
 )
 from gatekit.gates.effect import effect_of
+from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks, why_not_judged
 from gatekit.gates.regression import difference_to, find_base, why_no_base
 from gatekit.gates.spread import resolution, without_spread
@@ -29,6 +30,7 @@ from gatekit.policy.model import Policy, Threshold
 from gatekit.registration.standing import NOT_REGISTERED, Standing
 from gatekit.stats import Interval, minimum_detectable
 
+_EVERY_SEED = "every seed meets the threshold", "not every seed meets the threshold"
 NO_SPREAD = "equal to rounding, so nothing says how far another draw would be off"
 """What a measure that is not structural says of draws that all agree."""
 
@@ -115,6 +117,16 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         rule.judged_confidence, summary.protocol, chosen_from, over_levels=over_levels
     )
     confidence, look_notes = paid_for_looks(rule, confidence, standing, len(summary.protocol.seeds))
+    if rule.every_seed:
+        worst = of_every_seed(rule.limits, measurement)
+        if worst is None:
+            reason = f"{rule.measure.name} has no value of each seed: it is reported, or its control has other seeds"
+            return undecided(Why.NO_BOUND, reason)
+        result = replace(_judged(rule, worst, _EVERY_SEED), evidence=used, base_evidence=_used(base))
+        result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
+        excluded = excluded_failure_rate(worst.n_seeds or 1, rule.judged_confidence)
+        note = f"{worst.n_seeds} seeds that all pass exclude only a rate of failing seeds above {excluded:.0%}"
+        return replace(result, notes=(*result.notes, note)), errors
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)
     except GatekitError as error:
@@ -227,7 +239,7 @@ def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
         why=why,
         reason=reason,
         effect=effect_of(rule),
-        bound="point" if rule.point else "confidence",
+        bound="every_seed" if rule.every_seed else "point" if rule.point else "confidence",
         self_reported=False,
         measured=None,
         evidence=None,
@@ -258,7 +270,14 @@ def _compared(rule: Threshold, bounds: Interval) -> ThresholdResult:
         margin=distance,
         detectable=detectable,
     )
-    undecided = _undecided(rule, Why.MEASURED, _sentence(rule, bounds, passes))
+    return _judged(rule, measured, _sentence(rule, bounds, passes))
+
+
+def _judged(rule: Threshold, measured: BoundedEstimate, reason: str | tuple[str, str]) -> ThresholdResult:
+    """Return a pass where the margin is not negative, else a failure; of two reasons the first is a pass's."""
+    passes = measured.margin >= 0.0
+    sentence = reason if isinstance(reason, str) else reason[0 if passes else 1]
+    undecided = _undecided(rule, Why.MEASURED, sentence)
     return replace(undecided, outcome=Outcome.PASS if passes else Outcome.FAIL, measured=measured)
 
 
@@ -285,11 +304,11 @@ def _with_notes(
         notes.append(independent)
     if summary.git_dirty:
         notes.append("measured with uncommitted changes in the repository")
-    if rule.alternatives > 1 and not rule.point:
+    if rule.alternatives > 1 and rule.is_bounded:
         notes.append(f"one of {rule.alternatives} alternatives: judged at {rule.judged_confidence:.4g}")
-    if rule.alternatives > 1 and rule.point:
-        notes.append(f"one of {rule.alternatives} alternatives, and a point estimate does not pay for them")
-    if k > 1 and not rule.point:
+    if rule.alternatives > 1 and not rule.is_bounded:
+        notes.append(f"one of {rule.alternatives} alternatives, and what has no bound does not pay for them")
+    if k > 1 and rule.is_bounded:
         confidence = 1 - (1 - rule.judged_confidence) / k
         notes.append(f"best of {k} candidates on the same observations: bounded at {confidence:.4g}")
     if k > 1 and rule.point:

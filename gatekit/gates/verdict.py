@@ -86,8 +86,8 @@ class ThresholdResult:
     """One sentence for people."""
     effect: Effect
     """What the rule is about and what it asks, with their words."""
-    bound: Literal["confidence", "point"]
-    """`point` compares the estimate itself and is weaker."""
+    bound: Literal["confidence", "point", "every_seed"]
+    """`point` compares the estimate itself and is weaker; `every_seed` each seed's own value."""
     self_reported: bool
     measured: BoundedEstimate | None
     evidence: EvidenceUsed | None

@@ -28,7 +28,7 @@ from gatekit.policy.model import (
     Waiver,
     thresholds,
 )
-from gatekit.policy.operators import OPERATORS, OperatorValue
+from gatekit.policy.operators import OPERATORS, Operator, OperatorValue
 from gatekit.policy.selection import selection_from
 from gatekit.policy.settings import SETTING_KEYS, Settings, kind_from, measure_from, settings_from
 
@@ -218,7 +218,8 @@ def _threshold(
         operator=operator.name,
         against=operator.against,
         limits=limits,
-        point="bound" in given and _is_point(document, given["bound"], operator.name, limits),
+        point="bound" in given and _is_point(document, given["bound"], operator, limits),
+        every_seed=operator.every_seed,
         confidence=settings.confidence,
         min_seeds=settings.min_seeds,
         max_age=settings.max_age,
@@ -231,7 +232,10 @@ def _threshold(
     )
 
 
-def _is_point(document: YamlDocument, node: Node, operator: str, limits: Limits) -> bool:
+def _is_point(document: YamlDocument, node: Node, operator: Operator, limits: Limits) -> bool:
+    if operator.every_seed:
+        message = f"{operator.name} compares each seed's own value, and no bound"
+        raise fields.refusal(document, node, "wrong_bound", message, "leave `bound` out")
     word = fields.choice(document, node, "bound", ["lower", "upper", "point"])
     if word == "point":
         return True
@@ -242,7 +246,7 @@ def _is_point(document: YamlDocument, node: Node, operator: str, limits: Limits)
             document,
             node,
             "wrong_bound",
-            f"{operator} compares {wanted}; '{word}' would make the gate easier",
+            f"{operator.name} compares {wanted}; '{word}' would make the gate easier",
             "leave `bound` out, or write `bound: point`",
         )
     return False

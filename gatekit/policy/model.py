@@ -49,8 +49,15 @@ class Threshold:
     location: Location
     limit_location: Location
     """Where the threshold itself stands."""
+    every_seed: bool = False
+    """Each seed's own value must pass, in place of a bound on their mean."""
     alternatives: int = 1
     """Of so many alternatives of `any_of` this is one, each of which would do; the bound pays for all of them."""
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether a confidence bound is compared, which can pay for choices and looks."""
+        return not self.point and not self.every_seed
 
     @property
     def judged_confidence(self) -> float:

@@ -41,6 +41,8 @@ class Operator:
     """From the key's value to what passes; raises a `policy.*` error at the node that is wrong."""
     schema: Mapping[str, Any]
     """JSON Schema of the key's value, with its description."""
+    every_seed: bool = False
+    """Whether each seed's own value is compared, in place of a bound on their mean."""
 
 
 def _at_least(given: OperatorValue) -> Limits:
@@ -72,6 +74,18 @@ def _not_worse_than(given: OperatorValue) -> Limits:
     return AtLeast(-tolerated) if given.measure.direction == "higher" else AtMost(tolerated)
 
 
+def _every_seed(given: OperatorValue) -> Limits:
+    document, node = given.document, given.node
+    readers = {"at_least": _at_least, "at_most": _at_most, "between": _between}
+    keys = fields.mapping(document, node, "every_seed", tuple(readers))
+    if len(keys) != 1:
+        raise fields.refusal(document, node, "value", "every_seed takes one of at_least, at_most, between")
+    ((name, limit),) = keys.items()
+    return readers[name](OperatorValue(document, limit, given.measure))
+
+
+_BETWEEN: Mapping[str, Any] = {"type": "array", "minItems": 2, "maxItems": 2, "items": NUMBER}
+
 OPERATORS: Mapping[str, Operator] = {
     operator.name: operator
     for operator in (
@@ -93,11 +107,23 @@ OPERATORS: Mapping[str, Operator] = {
             read=_between,
             schema={
                 "description": "Lower and upper bound must lie in [low, high].",
-                "type": "array",
-                "minItems": 2,
-                "maxItems": 2,
-                "items": NUMBER,
+                **_BETWEEN,
             },
+        ),
+        Operator(
+            name="every_seed",
+            against="nothing",
+            read=_every_seed,
+            schema={
+                "description": "The value of every single seed must pass, without a bound: {at_least: 0.5}. A seed's "
+                "value is its mean over pairs, datasets or rows, or its difference to the baseline.",
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+                "properties": {"at_least": NUMBER, "at_most": NUMBER, "between": _BETWEEN},
+            },
+            every_seed=True,
         ),
         Operator(
             name="not_worse_than",

@@ -71,7 +71,8 @@ def _row(gate: str, rule: ThresholdResult) -> PlotRow:
     if measured is None:
         numbers = f"not decided, {threshold}"
     else:
-        bound = "point estimate" if rule.bound == "point" else f"bound {shown.bound}"
+        unbounded = {"point": "point estimate", "every_seed": "every seed"}
+        bound = unbounded.get(rule.bound, f"bound {shown.bound}")
         numbers = f"estimate {shown.estimate}, {bound}, {threshold}"
     bounded = measured if rule.bound == "confidence" else None
     lower, upper = (None, None) if bounded is None else (bounded.lower, bounded.upper)

@@ -232,6 +232,7 @@ def thresholds(policy: Json) -> list[Json]:
 
 
 def limits(rule: Json) -> tuple[float | None, float | None]:
+    rule = rule.get("every_seed", rule)
     return tuple(rule["between"]) if "between" in rule else (rule.get("at_least"), rule.get("at_most"))
 
 

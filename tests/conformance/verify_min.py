@@ -144,6 +144,11 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
         enough, constant = True, no_spread(measurement, divisor, over)
     if (seeds or 1) < setting["min_seeds"]:
         return "inconclusive"
+    if "every_seed" in rule:
+        need(measurement["design"] == "per_seed" and "baseline" not in measurement["columns"], "values of seeds")
+        low, high = limits(rule)
+        values = measurement["columns"]["candidate"]
+        return "pass" if all((low is None or v >= low) and (high is None or v <= high) for v in values) else "fail"
     if rule.get("bound") == "point":
         lower, upper, enough = estimate, estimate, True
     low, high = limits(rule)

@@ -99,7 +99,7 @@ def _distance(rule: Threshold, estimate: float) -> float:
 
 
 def _room(rule: Threshold, measured: BoundedEstimate) -> list[str]:
-    what = "estimate" if rule.point else "bound"
+    what = "bound" if rule.is_bounded else "estimate"
     if measured.margin == 0.0:
         return [f"The {what} is exactly at the threshold: there is nothing to spare."]
     spare = number(measured.margin)
@@ -112,7 +112,7 @@ def _room(rule: Threshold, measured: BoundedEstimate) -> list[str]:
             direction, limit = "rise", measured.estimate + measured.margin
         case _:
             assert_never(rule.limits)
-    kept = "" if rule.point else ", at this spread,"
+    kept = "" if not rule.is_bounded else ", at this spread,"
     return [
         f"The {what} clears the threshold by {spare}: the estimate could{kept} {direction} from "
         f"{number(measured.estimate)} to {number(limit)} and still pass."
@@ -127,7 +127,7 @@ def _wrong_side(rule: Threshold, measured: BoundedEstimate, short: float) -> lis
     side = min(sides(rule.limits), key=lambda side: side.inside(measured.estimate))
     below = not side.upper
     other = measured.upper if below else measured.lower
-    if other is None or rule.point:
+    if other is None or not rule.is_bounded:
         return found
     bound = f"the {'upper' if below else 'lower'} bound, {number(other)}, is on the"
     if side.inside(other) < 0.0:

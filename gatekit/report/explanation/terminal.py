@@ -78,7 +78,7 @@ def _thresholds(rule: Rule, result: RuleResult) -> Iterator[tuple[Threshold, Thr
 def _rule_in_words(gate: Gate, width: int) -> Iterator[str]:
     if isinstance(gate.rule, Threshold):
         yield from _wrapped(
-            f"{gate.name} passes when{'' if gate.rule.point else ','} {_condition(gate.rule)}.", width, ""
+            f"{gate.name} passes when{',' if gate.rule.is_bounded else ''} {_condition(gate.rule)}.", width, ""
         )
         return
     yield f"{gate.name} passes when {COMBINATIONS[gate.rule.operator]}:"
@@ -101,6 +101,8 @@ def _condition(rule: Threshold) -> str:
     compared = f"is {effect.clause}"
     if rule.point:
         clause = f"the estimate of {effect.name} itself, without a confidence bound, {compared}"
+    elif rule.every_seed:
+        clause = f"{effect.name}, without a confidence bound, {compared}"
     else:
         clause = (
             f"with one-sided confidence {rule.judged_confidence:.6g} over {_factors(rule)}, {effect.name} {compared}"
@@ -117,7 +119,7 @@ def _condition(rule: Threshold) -> str:
         clause += f"at most {f'{hours / 24:g} days' if hours % 24 == 0 and hours > 24 else f'{hours:g} hours'} old"
     if rule.allow_reported:
         clause += " (another tool's own number, without observations, is accepted)"
-    if rule.alternatives > 1 and not rule.point:
+    if rule.alternatives > 1 and rule.is_bounded:
         clause += f", paying for {rule.alternatives} alternatives"
     if rule.selected_from > 1:
         clause += f", paying for a choice among {rule.selected_from} candidates"

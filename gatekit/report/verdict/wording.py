@@ -89,6 +89,8 @@ def _bound(rule: ThresholdResult, measured: BoundedEstimate, signed: bool) -> st
     """Return the side of the interval that was compared; `point` where the policy compares the estimate itself."""
     if rule.bound == "point":
         return "point"
+    if rule.bound == "every_seed":
+        return "every seed"
     compared = [side.bound(measured.lower, measured.upper) for side in sides(rule.effect.limits)]
     return " to ".join("-" if side is None else number(side, signed) for side in compared)
 
@@ -142,7 +144,7 @@ def explanation(rule: RuleResult) -> str:
         deciding = [explanation(child) for child in rule.children if child.outcome is not Outcome.PASS]
         return "; ".join([f"{OPERATORS[rule.operator]}: {rule.reason}", *deciding])
     row = cells(rule)
-    compared = f"estimate {row.estimate}" if rule.bound == "point" else f"bound {row.bound}"
+    compared = f"estimate {row.estimate}" if rule.bound != "confidence" else f"bound {row.bound}"
     numbers = f" ({compared}, threshold {row.threshold})" if rule.measured is not None else ""
     return f"{rule.effect.name}: {rule.reason}{numbers}"
 

@@ -1,0 +1,45 @@
+"""every_seed: each seed's own value against the threshold, where a mean would hide the one that collapsed."""
+
+from __future__ import annotations
+
+import math
+
+from gatekit.evidence.summary import Measurement
+from gatekit.gates.spread import values_of_seeds
+from gatekit.gates.verdict import BoundedEstimate
+from gatekit.policy.limits import Limits, margin
+
+
+def of_every_seed(limits: Limits, measurement: Measurement) -> BoundedEstimate | None:
+    """Return the value of the seed that is worst placed, with its margin; None where there is no value of a seed.
+
+    A seed's value is its effect, its mean over the pairs that it is part of, or its mean over datasets or rows; of a
+    ratio of means its own ratio. A control with other seeds belongs to none of them.
+    """
+    if measurement.reported is not None or measurement.baseline_keys is not None:
+        return None
+    values = values_of_seeds(measurement)
+    if values is None:
+        return None
+    worst = min(values, key=lambda value: margin(limits, value, value))
+    return BoundedEstimate(
+        estimate=worst,
+        lower=None,
+        upper=None,
+        standard_error=None,
+        df=None,
+        confidence=None,
+        n_seeds=len(values),
+        n_observations=len(measurement.candidate),
+        method=f"worst of {len(values)} seeds",
+        margin=margin(limits, worst, worst),
+        detectable=None,
+    )
+
+
+def excluded_failure_rate(n_seeds: int, confidence: float) -> float:
+    """Return the smallest rate of failing seeds that so many good ones exclude: 1 - (1 - confidence)^(1 / n).
+
+    At a rate of p no seed of n fails with probability (1 - p)^n. No bound computed from good seeds can say more.
+    """
+    return 1.0 - math.pow(1.0 - confidence, 1.0 / n_seeds)
