@@ -20,8 +20,8 @@ from gatekit.errors import GatekitError, Location
 NEARLY = 0.6
 """Share of their words, or of their runs of three letters, that two sentences have in common from which they count as
 nearly the same."""
-MOST_PAIRS = 200_000
-"""Of a withdrawn claim and a new one: comparing them takes some seconds."""
+MOST_PAIRS = 100_000
+"""Of a withdrawn claim and a new one: comparing them takes a second."""
 
 _FILLING = (
     " a all also an and are as at be been by do does for from has have in is it its of on or our over than that the "
