@@ -38,7 +38,7 @@ _UNSAFE = re.compile(
     r"\\(?:(?:math|del|[lu]c|sf)code|catcodetable|catcode|(?:end)?csname|scantokens|scantextokens|endinput"
     r"|lowercase|uppercase|active|every[a-z]+|newif|if(?!f(?![A-Za-z@]))[A-Za-z@]*|else|fi|unless"
     r"|expandafter|aftergroup|afterassignment|noexpand|unexpanded|@name[a-z]+|cs[gex]?def|cs[gex]?let|cslet|letcs|csuse|csundef"
-    r"|ExplSyntaxOn|directlua|latelua|luaexec|luadirect|write(?:18)?|immediate|openout|newwrite|ShellEscape|special"
+    r"|ExplSyntaxOn|DeclareUnicodeCharacter|newunicodechar|(?:define|declare@|use)shorthands?|directlua|latelua|luaexec|luadirect|write(?:18)?|immediate|openout|newwrite|ShellEscape|special"
     r"|(?:Make|Define|lstMake)Short(?:Verb|Inline)|filecontents|input@path|@@input|@input)(?![A-Za-z@])"
     r"|\\cs_[a-z]+|\^\^|\{(?:filecontents(?:def)?\*?|VerbatimOut|writeverbatim)\}"
 )
@@ -49,29 +49,29 @@ _DEFINER = (
     r"|(?:protected@)?[egx]?def|g?let|futurelet|(?:math)?chardef|(?:count|dimen|skip|muskip|toks)def|font)"
     r"(?![A-Za-z@])\*?+"
 )
-_RELIED_ON = (
-    "input|begin|end|document|newcommand|errmessage|protected|ensuremath|AtEndDocument|relax"
-    "|text(?:backslash|asciicircum|asciitilde|asciigrave|less|greater|bar)"
-)
-_REDEFINES = re.compile(
-    rf"{_DEFINER}(?:\s|%[^\r\n]*+[\r\n])*+(?:\{{\s*+)?+"
-    rf"(?:\\(?:{_RELIED_ON})(?![A-Za-z@])|\\[^A-Za-z@\s]|[^\\\s{{%])"
-)
-"""What defines a command that the written file uses, a control symbol or an active character."""
-_PLAIN_NAME = r"\s*+(?:\[[^\[\]]{0,200}\])?+\s*+\{[^\\%{}~^#\r\n]{1,60}\}"
-_ENVIRONMENT = re.compile(
-    r"\\(?:begin|(?:re)?newenvironment|newtheorem|spnewtheorem|declaretheorem|newcounter"
-    rf"|(?:New|Renew|Provide|Declare)DocumentEnvironment)(?![A-Za-z@])\*?+(?!{_PLAIN_NAME})"
-)
-"""What takes or defines a name that does not stand there as it is."""
-
-_BEFORE_A_NAME = re.compile(
+_BEFORE_A_NAME = (
     r"item|hline|(?:top|mid|bottom)rule|centering|(?:no)?indent|par|newline|linebreak|q?quad|[hv]fil{1,2}"
     r"|(?:small|med|big)skip|newpage|clearpage|maketitle|tableofcontents|(?:begin|end)group|[be]group"
     r"|tiny|scriptsize|footnotesize|small|normalsize|[Ll]arge|LARGE|[Hh]uge|(?:bf|md)series|(?:it|sc|up)shape"
     r"|(?:rm|sf|tt)family|normalfont|bf|it|em|rm|sf|tt|sc|[lg]eq?|approx|sim|pm|mp|times|cdot|in|to"
 )
 """Commands that take no argument: right behind any other, our name could be its argument."""
+_RELIED_ON = (
+    "input|begin|end|document|newcommand|errmessage|protected|ensuremath|AtEndDocument|relax"
+    f"|text(?:backslash|asciicircum|asciitilde|asciigrave|less|greater|bar)|{_BEFORE_A_NAME}"
+)
+_REDEFINES = re.compile(
+    rf"{_DEFINER}(?:\s|%[^\r\n]*+[\r\n])*+(?:\{{\s*+)?+"
+    rf"(?:\\(?:{_RELIED_ON})(?![A-Za-z@])|\\[^A-Za-z@\s]|[^\\\s{{%])"
+)
+"""What defines a command that the written file uses or that may stand before a name, a control symbol, or an active
+character."""
+_PLAIN_NAME = r"\s*+(?:\[[^\[\]]{0,200}\])?+\s*+\{[^\\%{}~^#\r\n]{1,60}\}"
+_ENVIRONMENT = re.compile(
+    r"\\(?:begin|(?:re)?newenvironment|newtheorem|spnewtheorem|declaretheorem|newcounter"
+    rf"|(?:New|Renew|Provide|Declare)DocumentEnvironment)(?![A-Za-z@])\*?+(?!{_PLAIN_NAME})"
+)
+"""What takes or defines a name that does not stand there as it is."""
 
 # A digit or point that only braces, dollars or thin space part from a bound number, and the like behind one.
 _NUMBER_BEFORE = re.compile(r"[0-9.,](?:\{\}|[{}$]|\\[!/,]){0,20}\Z|-(?:\{\}|[{}$]){0,20}\Z")
@@ -218,7 +218,7 @@ class _LatexReader:
         if self.is_hidden(at):
             message = "a macro of gatekit in a comment, in verbatim text or behind the document"
             self.refuse("hidden", message, at, "take it out: whether TeX reads it cannot be told")
-        elif before and not _BEFORE_A_NAME.fullmatch(before):
+        elif before and not re.fullmatch(_BEFORE_A_NAME, before):
             message = f"\\{before} stands right before a macro of gatekit, and could define it or take it as argument"
             self.refuse("macro", message, at, "put braces around the macro")
         elif literal is not None:
