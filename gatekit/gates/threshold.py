@@ -22,6 +22,7 @@ from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks, why_not_judged
 from gatekit.gates.regression import difference_to, find_base, why_no_base
+from gatekit.gates.skew import skew_note
 from gatekit.gates.spread import resolution, without_spread
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
 from gatekit.policy.limits import holds, margin, sides
@@ -302,6 +303,9 @@ def _with_notes(
     independent = counted_as_independent(measurement, rule.generalize_over)
     if independent is not None and not rule.point:
         notes.append(independent)
+    skewed = skew_note(rule, measurement)
+    if skewed is not None:
+        notes.append(skewed)
     if summary.git_dirty:
         notes.append("measured with uncommitted changes in the repository")
     if rule.alternatives > 1 and rule.is_bounded:
