@@ -62,4 +62,5 @@ def _long_tail(values: Sequence[float], end: float, sign: float) -> bool:
     variance = math.fsum(d * d for d in deviations) / len(values)
     if variance <= 0.0 or abs(end - mean) > NEAR * math.sqrt(variance):
         return False
-    return sign * math.fsum(d**3 for d in deviations) / len(values) > SKEWED * variance**1.5
+    third = math.fsum(d * d * d for d in deviations) / len(values)
+    return sign * third > SKEWED * variance * math.sqrt(variance)
