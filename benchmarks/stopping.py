@@ -55,9 +55,8 @@ def rows(repetitions: int) -> list[tuple[str, float, bool]]:
     candidates = rng.standard_normal((repetitions, 4, 5))
     fours = [passes(candidates[:, index], 5, selection_confidence(CONFIDENCE, 4)) for index in range(4)]
     unpaid = [passes(candidates[:, index], 5, CONFIDENCE) for index in range(4)]
-    paid = {
-        rule: [1.0 - alpha for alpha in look_alphas(CONFIDENCE, three, rule)] for rule in ("obrien_fleming", "equal")
-    }
+    rules: tuple[Rule, ...] = ("obrien_fleming", "equal")
+    paid = [[1.0 - alpha for alpha in look_alphas(CONFIDENCE, three, rule)] for rule in rules]
     ten = drawn[:, :10]
     worst_dropped = best_of(drawn[:, :6], 5)
     return [

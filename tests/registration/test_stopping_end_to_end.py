@@ -1,4 +1,4 @@
-"""Labs that look after 5, 10 and 15 seeds and stop at the first pass, through the installed command, at the threshold."""
+"""Labs that look after 5, 10 and 15 seeds and stop at the first pass: the installed command, truth = threshold."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_registered_looks_pass_no_more_often_than_the_gate_says_and_unpaid_ones_
     drawn = 0.5 + 0.05 * np.random.default_rng(7).standard_normal((LABS, 15))
     paid = repository(tmp_path / "paid", {"policies/p.yaml": POLICY, "registrations/demo.yaml": text()})
     false_passes = sum(passed(paid, [float(value) for value in lab]) for lab in drawn)
-    # Binomial(80, 0.05) is above 9 in 1 % of cases; unpaid looks give 8.6 of 80 on average, and here, by the same draws:
+    # Binomial(80, 0.05) is above 9 in 1 % of cases; unpaid looks give 8.6 on average, and by these draws:
     unpaid = round(LABS * stopping.any_look(drawn - 0.5, LOOKS, [0.95] * 3))
     assert false_passes <= 9
     assert false_passes <= unpaid
