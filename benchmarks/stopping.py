@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.coverage_designs import CONFIDENCE, Array
 from gatekit.stats import selection_confidence, t_quantile
-from gatekit.stats.spending import extension_alpha, look_alphas
+from gatekit.stats.spending import Rule, extension_alpha, look_alphas
 
 SEED = 20_262
 REPETITIONS = 40_000
@@ -67,7 +67,7 @@ def rows(repetitions: int) -> list[tuple[str, float, bool]]:
         ("looks at 5, 10 and 15 seeds, unpaid", any_look(drawn, three, [CONFIDENCE] * 3), False),
         (
             "registered looks at 5, 10 and 15 seeds, O'Brien-Fleming",
-            any_look(drawn, three, paid["obrien_fleming"]),
+            any_look(drawn, three, paid[0]),
             True,
         ),
         ("registered looks at 5, 10 and 15 seeds, equal shares", any_look(drawn, three, paid[1]), True),
