@@ -89,7 +89,9 @@ def _summary(document: Document, kinds: Kinds) -> Summary:
 def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list[Summary], list[GatekitError]]:
     """Read every file; what cannot be read is returned as errors beside what can, in the order of the paths."""
     summaries: list[Summary] = []
-    errors = beyond(sizes_of(paths), SUMMARY_FILES)
+    # One that is too large by itself is refused unread, as that.
+    sizes = {path: size for path, size in sizes_of(paths).items() if size <= SUMMARY_LIMITS.size}
+    errors = beyond(sizes, SUMMARY_FILES)
     left = MOST_OBSERVATIONS
     for path in () if errors else paths:
         try:
