@@ -108,6 +108,7 @@ def _set_outputs(environment: Mapping[str, str], code: int, report: Judgement | 
         "verdict": WORDS[ExitCode(code)].replace(" ", "-"),
         "exit-code": str(int(code)),
         "head": "",
+        "base": "",
         "failed-gates": outputs.names(()),
         "inconclusive-gates": outputs.names(()),
         "loosened-gates": outputs.names(()),
@@ -121,6 +122,7 @@ def _set_outputs(environment: Mapping[str, str], code: int, report: Judgement | 
         values["loosened-gates"] = outputs.names(report.loosened)
         if code == ExitCode.PASS:
             values["head"] = report.head or ""
+            values["base"] = report.base or ""
     if inputs:
         values["output-dir"] = str(inputs.output_dir)
         if report:

@@ -216,5 +216,6 @@ def _short(report: Judgement) -> str:
     if left:
         lines += ["", f"{left} more are in the report."]
     if report.head is not None:
-        lines += ["", f"Judged: {inert.markdown_code(report.head[:12])}"]
+        by = "" if report.base is None else f", by base {inert.markdown_code(report.base[:12])}"
+        lines += ["", f"Judged: {inert.markdown_code(report.head[:12])}{by}"]
     return "\n".join(lines) + "\n"

@@ -43,6 +43,8 @@ class Judgement:
     annotations: tuple[Annotation, ...]
     because: str | None = None
     """The reason in one line."""
+    base: str | None = None
+    """The commit whose policies judged; None for a report of `gatekit check`."""
 
 
 def read_report(path: Path) -> Judgement:
@@ -136,12 +138,12 @@ def _judgement(report: _Report) -> Judgement:
         gates = list(_gates(report))
         failed = tuple(name for name, outcome, _ in gates if outcome == "fail")
         inconclusive = tuple(name for name, outcome, _ in gates if outcome == "inconclusive")
-        head = None
+        head = base = None
         remarks = [remark for _, _, remark in gates if remark]
     else:
         named = report.within("gates")
         failed, inconclusive = named.names("failed"), named.names("inconclusive")
-        head, loosened = report.get("head", str), report.names("loosened")
+        head, base, loosened = report.get("head", str), report.get("base", str, "") or None, report.names("loosened")
         remarks = [
             *(_remark(finding) for finding in report.each("blocking")),
             *_trust(report),
@@ -152,7 +154,7 @@ def _judgement(report: _Report) -> Judgement:
             remarks += [Annotation("error", name, "the gate is inconclusive") for name in inconclusive]
     remarks = [*(_remark(error) for error in report.each("errors")), *remarks]
     because = report.get("because", str, "") or None
-    return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks), because)
+    return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks), because, base)
 
 
 def _gates(report: _Report) -> Iterator[tuple[str, str, Annotation | None]]:

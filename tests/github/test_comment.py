@@ -360,3 +360,10 @@ def test_a_file_that_is_no_report_exits_4(server: State, tmp_path: Path, report:
 
 def test_the_modes_are_those_of_the_documentation() -> None:
     assert MODES == ("always", "on-change", "on-failure", "never")
+
+
+def test_a_comment_says_which_base_judged() -> None:
+    report = Judgement("pass", 0, "a" * 40, (), (), (), (), None, "b" * 40)
+    text = body("demo", report, None, None)
+    assert f"Judged: `{'a' * 12}`, by base `{'b' * 12}`" in text
+    assert "by base" not in body("demo", Judgement("pass", 0, "a" * 40, (), (), (), ()), None, None)
