@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gatekit.github import codeowners
 from gatekit.github.holes import GATE_WORKFLOW, TRUST_ROOT, Exports, Hole, HoleState, Json, Names, is_number, objects
+from gatekit.pull_request import codeowners
 
 
 def ruleset_holes(exports: Exports, names: Names) -> list[Hole]:

@@ -10,9 +10,9 @@ import pytest
 from acceptance.console_script import gatekit
 
 from gatekit.errors import GatekitError
-from gatekit.github.codeowners import owners, parse
 from gatekit.github.doctor import diagnose, read_exports, read_workflows
 from gatekit.github.holes import HoleState, Names, exit_code
+from gatekit.pull_request.codeowners import owners, parse
 
 REPO = Path(__file__).resolve().parents[2]
 
