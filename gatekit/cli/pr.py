@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from gatekit.cli.delivery import complete_output, deliver, parse_outputs
 from gatekit.cli.inputs import the_time
-from gatekit.pull_request.judging import APPROVAL_LABEL
+from gatekit.pull_request.approval import APPROVAL_LABEL, Approvals, Reviewers
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.report import PULL_REQUEST_FORMATS
+
+if TYPE_CHECKING:
+    from gatekit.github.event import Event
 
 
 @click.command("pr")
@@ -22,7 +26,7 @@ from gatekit.report import PULL_REQUEST_FORMATS
     default=APPROVAL_LABEL,
     show_default=True,
     metavar="NAME",
-    help="Label of the pull request that approves changes to what judges.",
+    help="Start of the label that approves changes to what judges; behind it stand the commit's first digits.",
 )
 @click.option(
     "--output",
@@ -55,14 +59,23 @@ def command(
     event = read_event(os.environ) if needed else None
     with Repository.open(repo) as repository:
         compared = sides(repository, event, base, head)
-        labels = event.labels if event is not None else frozenset[str]()
-        verdict = judge_pull_request(repository, compared, time, labels, approval_label)
+        approvals = Approvals()
+        if event is not None and event.name == "pull_request":
+            approvals = Approvals(event.head_sha, event.labels, approval_label, lambda: _reviewers(event))
+        verdict = judge_pull_request(repository, compared, time, approvals)
     deliver(
         wanted,
         lambda name: render_pull_request(name, verdict),
         lambda width, color: _for_people(verdict, width, color),
     )
     return verdict.code
+
+
+def _reviewers(event: Event) -> Reviewers:
+    """Return who approved the pull request's last commit; nobody where no token is given that could ask."""
+    from gatekit.github.reviews import approving_reviewers
+
+    return approving_reviewers(os.environ, event)
 
 
 def _for_people(verdict: PullRequestVerdict, width: int, color: bool) -> str:

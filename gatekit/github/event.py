@@ -30,6 +30,7 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}", re.ASCI
 _NOT_IN_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|^[./]|[./]$|^@$")
 _BRANCH_LIMIT = 255
 _LABEL_LIMIT = 200
+_LOGIN_LIMIT = 100
 
 _OTHER_EVENTS = {
     "pull_request_target": "use on: pull_request, which gives the judged code no secrets and no right to write",
@@ -58,6 +59,8 @@ class Event:
     """Of the pull request; a merge group has none."""
     labels: frozenset[str]
     """Of the pull request when the event was made; a merge group has none."""
+    author: str | None
+    """Login of who opened the pull request; None where the event does not say."""
     from_fork: bool
     """The head is in another repository, or in one that is gone."""
 
@@ -190,6 +193,10 @@ class _Fields:
             raise self.refused("the name of a branch is needed", *names)
         return value
 
+    def login(self, *names: str) -> str | None:
+        value = self.value(*names)
+        return value if isinstance(value, str) and 0 < len(value) <= _LOGIN_LIMIT else None
+
     def labels(self, *names: str) -> frozenset[str]:
         value = self.value(*names)
         if not isinstance(value, list) or len(value) > MAX_LABELS:
@@ -235,6 +242,7 @@ def _pull_request(fields: _Fields, environment: Mapping[str, str]) -> Event:
         merge_sha=merge,
         number=fields.number("pull_request", "number"),
         labels=fields.labels("pull_request", "labels"),
+        author=fields.login("pull_request", "user", "login"),
         from_fork=head_repository is None or fields.number("pull_request", "head", "repo", "id") != repository_id,
     )
 
@@ -251,6 +259,7 @@ def _merge_group(fields: _Fields) -> Event:
         merge_sha=None,
         number=None,
         labels=frozenset(),
+        author=None,
         from_fork=False,
     )
 

@@ -198,7 +198,7 @@ def _trust(report: _Report) -> Iterator[Annotation]:
     approved = report.value.get("approved_by") is not None
     for change in report.each("trust"):
         path, what = change.get("path", str), change.get("what", str)
-        said = f"{what}: approved by the label" if approved else f"{what}: this change needs approval"
+        said = f"{what}: approved" if approved else f"{what}: this change needs approval"
         yield Annotation("notice" if approved else "error", path, said)
 
 

@@ -10,6 +10,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gatekit.errors import GatekitError
+from gatekit.repo.tree import Tree
+
+PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+"""Where GitHub looks for the file, in this order."""
+LIMIT = 3 << 20
+"""Bytes; GitHub reads no larger one."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -17,6 +25,17 @@ class Rule:
 
     pattern: str
     owners: tuple[str, ...]
+
+
+def code_owners(tree: Tree) -> list[Rule]:
+    """Return the rules of the one file that GitHub reads of a branch; none where there is none that can be read."""
+    for path in PLACES:
+        if path in tree:
+            try:
+                return parse(tree.read(path, LIMIT).decode("utf-8"))
+            except (GatekitError, UnicodeDecodeError):
+                return []
+    return []
 
 
 def parse(text: str) -> list[Rule]:

@@ -25,7 +25,9 @@ from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import Policy, PolicyDiff, diff_policies
+from gatekit.pull_request.approval import NO_APPROVALS, Approval, Approvals, approval, label_for
 from gatekit.pull_request.claim_bars import lowered_bars
+from gatekit.pull_request.codeowners import code_owners
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.registered import BaseRegistrations, base_registrations, registration_changes
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
@@ -40,7 +42,6 @@ WATCHED = (KINDS, POLICIES, REGISTRATIONS, EVIDENCE, CLAIMS, *(folder.rstrip("/"
 """Where a path that is a link, or that another system reads as another file, is refused."""
 
 FIRST = "the base has nothing that judges yet: this change is judged by what it brings itself, and the next one by it"
-APPROVAL_LABEL = "gatekit-approved"
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ def judge_pull_request(
     repository: Repository,
     sides: BaseAndHead,
     now: datetime,
-    labels: frozenset[str] = frozenset(),
-    approval: str = APPROVAL_LABEL,
+    approvals: Approvals = NO_APPROVALS,
 ) -> PullRequestVerdict:
     """Judge the merge of a pull request.
 
@@ -100,8 +100,7 @@ def judge_pull_request(
         repository: both sides' objects.
         sides: what judges and what is judged.
         now: aware UTC time for ages, waivers and keys.
-        labels: of the pull request, from the platform's event.
-        approval: the label that approves changes to what judges.
+        approvals: labels and reviews of the pull request, for its last commit.
 
     Raises:
         GatekitError: a tree that cannot be listed, or is larger than any limit.
@@ -123,7 +122,7 @@ def judge_pull_request(
     announced = registration_changes(base, head)
     trust += [TrustChange(change.path, change.what) for change in announced if change.judges]
     told = [f"{change.path} {change.what}" for change in announced if not change.judges]
-    approved = approval in labels
+    approved = _approved(base, head, trust, approvals)
     policies = _effective(base, head)
     judged = terms.verdict(policies, head)
     preview = terms.verdict(head.policies, head) if diffs else None
@@ -148,7 +147,7 @@ def judge_pull_request(
     codes = [error.exit_code for error in errors] + [finding.code for finding in blocking]
     if judged is None:
         codes.append(ExitCode.INCONCLUSIVE)
-    if trust and not approved:
+    if trust and approved.by is None:
         codes.append(ExitCode.APPROVAL_NEEDED)
     changed = tuple(flips(_only(judged, base.policies), preview)) if diffs else ()
     remarks = tuple(finding for finding in new if finding.code is ExitCode.PASS)
@@ -158,15 +157,15 @@ def judge_pull_request(
         base=sides.base,
         head=sides.head,
         result=sides.result,
-        notes=(*sides.notes, *([FIRST] if _begins(base, head, claims) else []), *told),
+        notes=(*sides.notes, *approved.notes, *([FIRST] if _begins(base, head, claims) else []), *told),
         registered=_is_registered(head),
         claims=tuple(claims),
         claim_gates=_claim_gates(checked, blocking, asserted),
         policies=tuple(diffs),
         flips=changed,
         trust=tuple(trust),
-        approval=approval,
-        approved_by=approval if trust and approved else None,
+        approval=label_for(approvals.prefix, approvals.head or sides.head),
+        approved_by=approved.by,
         evidence=tuple(_evidence(base, head)),
         blocking=tuple(blocking),
         advisory=tuple(advisory),
@@ -177,6 +176,16 @@ def judge_pull_request(
         errors=tuple(errors),
         code=worst([ExitCode.PASS, *codes]),
     )
+
+
+def _approved(
+    base: BranchContents, head: BranchContents, trust: Sequence[TrustChange], approvals: Approvals
+) -> Approval:
+    if not trust:
+        return Approval(None)
+    policies = {f"policy {policy.id}": policy.path for policy in (*head.policies, *base.policies)}
+    files = [policies.get(change.path, change.path) for change in trust]
+    return approval(approvals, files, code_owners(base.tree))
 
 
 def _trust(

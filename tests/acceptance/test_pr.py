@@ -38,7 +38,8 @@ def pull_request(builder: repositories.Builder, labels: tuple[str, ...] = (), me
         {
             "pull_request": {
                 "number": 3,
-                "labels": [{"name": label} for label in labels],
+                "labels": [{"name": label.format(refs["refs/heads/feature"])} for label in labels],
+                "user": {"login": "ada"},
                 "base": {"ref": "main", "sha": refs["refs/heads/main"]},
                 "head": {"ref": "feature", "sha": refs["refs/heads/feature"], "repo": REPOSITORY},
             }
@@ -110,11 +111,30 @@ class TestEvents:
     def test_its_label_approves(self, tmp_path: Path) -> None:
         builder = repository(tmp_path, LOOSE)
         assert pr(cwd=tmp_path, env=pull_request(builder)).returncode == 5
-        assert pr(cwd=tmp_path, env=pull_request(builder, labels=("bug", "gatekit-approved"))).returncode == 0
+        assert pr(cwd=tmp_path, env=pull_request(builder, labels=("bug", "gatekit-approved-{0:.7}"))).returncode == 0
+
+    def test_a_label_that_names_no_commit_or_another_approves_nothing(self, tmp_path: Path) -> None:
+        builder = repository(tmp_path, LOOSE)
+        head = builder.refs["refs/heads/feature"]
+        for label in ("gatekit-approved", "gatekit-approved-{0:.6}", "gatekit-approved-0{0:.7}", "gatekit-approved-"):
+            done = pr(cwd=tmp_path, env=pull_request(builder, labels=(label,)))
+            assert done.returncode == 5
+            assert f"it needs the label 'gatekit-approved-{head[:16]}'" in " ".join(done.stdout.split())
+
+    def test_an_approval_ends_with_the_next_commit(self, tmp_path: Path) -> None:
+        builder = repository(tmp_path, LOOSE)
+        label = f"gatekit-approved-{builder.refs['refs/heads/feature'][:12]}"
+        assert pr(cwd=tmp_path, env=pull_request(builder, labels=(label,))).returncode == 0
+        gutted = {"policies/demo.yaml": LOOSE["policies/demo.yaml"].replace("at_least: 0.0", "at_least: -1.0")}
+        builder.commit("refs/heads/feature", gutted, parents=[builder.refs["refs/heads/feature"]])
+        builder.save()
+        done = pr(cwd=tmp_path, env=pull_request(builder, labels=(label,)))
+        assert done.returncode == 5
+        assert f"The label {label} is for another commit." in " ".join(done.stdout.split())
 
     def test_a_label_of_another_name_approves_where_it_was_chosen(self, tmp_path: Path) -> None:
         builder = repository(tmp_path, LOOSE)
-        labeled = pull_request(builder, labels=("policy-ok",))
+        labeled = pull_request(builder, labels=("policy-ok-{0:.9}",))
         assert pr(cwd=tmp_path, env=labeled).returncode == 5
         assert pr("--approval-label=policy-ok", cwd=tmp_path, env=labeled).returncode == 0
 

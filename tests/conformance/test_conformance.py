@@ -85,7 +85,7 @@ def entry(content: Content) -> repositories.Content:
 def event(case: Case, base: str, head: str) -> dict[str, Any]:
     """The event file that GitHub would write, with the case's `event` over it."""
     repository = {"id": 1, "full_name": "octo-org/octo-repo"}
-    labels = [{"name": name} for name in case.said.get("labels", ())]
+    labels = [{"name": name.replace("@HEAD@", head[:16])} for name in case.said.get("labels", ())]
     sides = {"base": {"ref": "main", "sha": base}, "head": {"ref": case.branch, "sha": head, "repo": {"id": 1}}}
     group = {"base_ref": "refs/heads/main", "base_sha": base, "head_ref": "refs/heads/queue", "head_sha": head}
     written = {

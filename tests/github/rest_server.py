@@ -1,4 +1,4 @@
-"""A loopback server that speaks the four REST calls of `gatekit comment` and keeps a record of them."""
+"""A loopback server that speaks the REST calls of `gatekit comment` and `gatekit pr` and keeps a record of them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class State:
 
     comments: list[dict[str, Any]] = field(default_factory=list)
     pulls: list[dict[str, Any]] = field(default_factory=list)
+    reviews: list[dict[str, Any]] = field(default_factory=list)
     login: str = BOT
     page_size: int = 100
     failures: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -82,6 +83,8 @@ def serving(state: State) -> Iterator[State]:
                 items = state.comments
                 if parts.path.endswith("/pulls"):
                     items = [pull for pull in state.pulls if pull["label"] == query["head"]]
+                if parts.path.endswith("/reviews"):
+                    items = state.reviews
                 size, page = min(state.page_size, int(query["per_page"])), int(query["page"])
                 more = page * size < len(items)
                 link = {"Link": f'<{state.url}/elsewhere?page={page + 1}>; rel="next"'} if more else {}

@@ -32,7 +32,7 @@ from tests.pull_request.change import (
     withdrawn,
 )
 
-APPROVED = ("gatekit-approved",)
+APPROVED = ("gatekit-approved-{head}",)
 LOOSE = POLICY.replace("at_least: 0.1", "at_least: 0.0")
 TIGHT = POLICY.replace("at_least: 0.1", "at_least: 0.2")
 FAILING = random_model(above=0.01)
@@ -372,14 +372,18 @@ class TestPolicy:
 
     def test_approved_it_is_judged_by_the_bases_policy(self, tmp_path: Path) -> None:
         verdict = judged(tmp_path, {"policies/demo.yaml": LOOSE}, labels=APPROVED)
-        assert (verdict.code, verdict.approved_by) == (ExitCode.PASS, "gatekit-approved")
+        assert (verdict.code, verdict.approved_by) == (ExitCode.PASS, f"gatekit-approved-{verdict.head[:7]}")
         change = {"policies/demo.yaml": LOOSE, FILE: random_model(above=0.05)}
         change["README.md"] = README.replace("+0.2100", "+0.0500")
         verdict = judged(tmp_path / "fails", change, labels=APPROVED)
         assert verdict.code is ExitCode.BLOCKED
 
     def test_a_label_of_another_name_approves_nothing(self, tmp_path: Path) -> None:
-        verdict = judged(tmp_path, {"policies/demo.yaml": LOOSE}, labels=["Gatekit-Approved", "approved"])
+        verdict = judged(
+            tmp_path,
+            {"policies/demo.yaml": LOOSE},
+            labels=["Gatekit-Approved-{head}", "approved-{head}", "gatekit-approved"],
+        )
         assert (verdict.code, verdict.approved_by) == (ExitCode.APPROVAL_NEEDED, None)
 
     def test_a_tightened_policy_passes_and_its_outcomes_are_a_preview(self, tmp_path: Path) -> None:
@@ -512,7 +516,7 @@ class TestWhatJudges:
         assert verdict.code is ExitCode.APPROVAL_NEEDED
         assert [trust.path for trust in verdict.trust] == [path]
         approved = judged(tmp_path / "approved", {path: "changed\n"}, labels=APPROVED)
-        assert (approved.code, approved.approved_by) == (ExitCode.PASS, "gatekit-approved")
+        assert (approved.code, approved.approved_by) == (ExitCode.PASS, f"gatekit-approved-{approved.head[:7]}")
 
     def test_so_does_deleting_it(self, tmp_path: Path) -> None:
         verdict = judged(tmp_path, {"schemas": None})

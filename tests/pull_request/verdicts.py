@@ -54,7 +54,7 @@ def verdict(name: str) -> PullRequestVerdict:
         "already_wrong": {"README.md": README.replace("+0.2100", "+0.9000")},
         "unregistered": {"claims.yaml": None},
     }
-    labels = ["gatekit-approved"] if name == "approved" else []
+    labels = ["gatekit-approved-{head}"] if name == "approved" else []
     with tempfile.TemporaryDirectory() as folder:
         made = judged(Path(folder) / "repository", CHANGES[name], bases.get(name), labels=labels)
     return replace(

@@ -41,6 +41,7 @@ class Change:
             "merge_sha": self.merge,
             "number": 7,
             "labels": frozenset(),
+            "author": None,
             "from_fork": False,
         }
         return Event(**fields | changes)
@@ -228,6 +229,7 @@ def pull_request_document(change: Change) -> dict[str, Any]:
         "pull_request": {
             "number": 7,
             "body": "Text\r\nwith \U0001f600 " + "x" * 65_000,
+            "user": {"login": "ada"},
             "labels": [{"id": 1, "name": "gatekit-approved"}, {"id": 2, "name": "good first issue: ü"}],
             "base": {"ref": "main", "sha": change.base, "repo": repository},
             "head": {"ref": "feat/$(touch${IFS}PWN)", "sha": change.head, "repo": repository},
@@ -256,6 +258,7 @@ def test_a_pull_request_event_is_read(change: Change, tmp_path: Path) -> None:
         merge_sha=change.merge,
         number=7,
         labels=frozenset({"gatekit-approved", "good first issue: ü"}),
+        author="ada",
         from_fork=False,
     )
 

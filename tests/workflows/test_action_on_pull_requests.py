@@ -42,7 +42,7 @@ def act(
         "pull_request": {
             "pull_request": {
                 "number": 7,
-                "labels": [{"name": name} for name in labels],
+                "labels": [{"name": name.format(head)} for name in labels],
                 "base": {"ref": "main", "sha": base},
                 "head": {"ref": "patch", "sha": head, "repo": {"id": 1}},
             }
@@ -111,10 +111,11 @@ def test_a_loosened_policy_needs_the_label(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "inputs", "code"),
     [
-        (["gatekit-approved"], {}, 0),
-        (["Gatekit-Approved"], {}, 5),
-        (["maintainers-ok"], {"approval_label": "maintainers-ok"}, 0),
-        (["gatekit-approved"], {"approval_label": "maintainers-ok"}, 5),
+        (["gatekit-approved-{0:.16}"], {}, 0),
+        (["gatekit-approved"], {}, 5),
+        (["Gatekit-Approved-{0:.16}"], {}, 5),
+        (["maintainers-ok-{0:.16}"], {"approval_label": "maintainers-ok"}, 0),
+        (["gatekit-approved-{0:.16}"], {"approval_label": "maintainers-ok"}, 5),
     ],
 )
 def test_only_the_named_label_approves(tmp_path: Path, labels: list[str], inputs: dict[str, str], code: int) -> None:
@@ -122,7 +123,7 @@ def test_only_the_named_label_approves(tmp_path: Path, labels: list[str], inputs
 
 
 def test_a_merge_group_has_no_labels_so_a_loosened_policy_cannot_pass_it(tmp_path: Path) -> None:
-    assert act(tmp_path, LOOSE, ["gatekit-approved"], event="merge_group")[0].code == 5
+    assert act(tmp_path, LOOSE, ["gatekit-approved-{0}"], event="merge_group")[0].code == 5
 
 
 def test_advisory_does_not_let_a_loosened_policy_through(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from gatekit.claims.slots import ContextNumber
 from gatekit.gates.verdict import Outcome, PolicyResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change
+from gatekit.pull_request.approval import by_review
 from gatekit.pull_request.verdict import ClaimGate, Flip, PullRequestVerdict
 from gatekit.report.verdict.wording import OUTCOMES
 
@@ -57,9 +58,11 @@ def approval(verdict: PullRequestVerdict, named: Callable[[str], str]) -> str:
         verdict: with trust changes.
         named: how a label's name is written.
     """
+    if verdict.approved_by is not None and by_review(verdict.approved_by):
+        return f"Approved by a code owner's review of this commit: {named(verdict.approved_by)}."
     if verdict.approved_by is not None:
         return f"Approved by the label {named(verdict.approved_by)}."
-    return f"People have to agree: it needs the label {named(verdict.approval)}."
+    return f"People have to agree to this commit: it needs the label {named(verdict.approval)}."
 
 
 def gates_of(verdict: PullRequestVerdict, change: ClaimChange) -> list[ClaimGate]:
