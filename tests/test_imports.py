@@ -42,7 +42,7 @@ ALLOWED = {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "candidates", "report", "signing"),
         "registration",
     },
-    "github": {"errors", "exit_codes", "kinds", "evidence", "repo", "gates", "report"},
+    "github": {"errors", "exit_codes", "kinds", "evidence", "repo", "gates", "report", "pull_request"},
     "cli": {
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
         *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command"),

@@ -9,7 +9,7 @@ import rich_click as click
 
 from gatekit.cli.delivery import complete_output, deliver, parse_outputs
 from gatekit.cli.inputs import the_time
-from gatekit.pull_request.approval import APPROVAL_LABEL, Approvals, Reviewers
+from gatekit.pull_request.approval import APPROVAL_LABEL, ApprovalSource, Reviewers
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.report import PULL_REQUEST_FORMATS
 
@@ -59,9 +59,9 @@ def command(
     event = read_event(os.environ) if needed else None
     with Repository.open(repo) as repository:
         compared = sides(repository, event, base, head)
-        approvals = Approvals()
+        approvals = ApprovalSource()
         if event is not None and event.name == "pull_request":
-            approvals = Approvals(event.head_sha, event.labels, approval_label, lambda: _reviewers(event))
+            approvals = ApprovalSource(event.head_sha, event.labels, approval_label, lambda: _reviewers(event))
         verdict = judge_pull_request(repository, compared, time, approvals)
     deliver(
         wanted,

@@ -221,6 +221,8 @@ def _sentences(rule: ThresholdResult, why_no_claim: str | None, writing: Writing
     if holds(rule.effect.limits, measured.estimate):
         weak = "The estimate is on the passing side, but the evidence is too weak: the bound is not."
         return [f"{weak} {estimate}"], [f"{asked}."]
+    if rule.effect.every_seed:  # each seed's own value was compared: there is no bound that could leave anything open
+        return [f"Not every seed meets the threshold. {estimate}"], [f"{asked}."]
     return [f"The estimate is on the failing side. {estimate}"], [f"{asked}.", f"{missed}: the bounds leave that open."]
 
 

@@ -12,7 +12,8 @@ from gatekit.policy.model import Threshold
 def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None) -> Summary | None:
     """Return the newest base summary that measured the same thing by a comparable protocol, or None.
 
-    Comparable: equal in everything but the seeds, the baseline's own checkpoints and how the subject was selected.
+    Comparable: equal in everything but the seeds, the baseline's own checkpoints and how the subject was selected. The
+    same thing: SAEs of one architecture and size on one hook of one model; another one's seeds are no pairs of these.
     """
     found = [
         s
@@ -21,6 +22,7 @@ def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None)
         and s.status == "ok"
         and rule.measure.name in s.measurements
         and s.protocol.comparable == summary.protocol.comparable
+        and _shape(s) == _shape(summary)
     ]
     subjects = {s.subject.digest for s in found}
     if len(subjects) > 1:
@@ -29,12 +31,19 @@ def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None)
     return max(found, key=lambda s: (s.finished, s.sha256), default=None)
 
 
+def _shape(summary: Summary) -> tuple[str | int | None, ...]:
+    subject = summary.subject
+    model = subject.model_digest or subject.model_name
+    return model, subject.hook, subject.d_model, subject.architecture, subject.d_sae, subject.k
+
+
 def why_no_base(rule: Threshold, found: Summary | None, base: Sequence[Summary] | None) -> str:
     """Say why there is no difference to judge."""
     if base is None:
         return "not_worse_than compares with a base branch's evidence, and none was given"
     if found is None:
-        return f"the base has no {rule.measure.name} of {rule.kind} of one subject, measured by the same protocol"
+        like = "of one subject of this model, hook, architecture and size, measured by the same protocol"
+        return f"the base has no {rule.measure.name} of {rule.kind} {like}"
     other = "other seeds, datasets or families, or no observations"
     return f"{found.path} in the base has {other}: the difference has no bound"
 

@@ -21,6 +21,7 @@ from gatekit.gates.bounds import (
 from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks, why_not_judged
+from gatekit.gates.plausible import implausible
 from gatekit.gates.regression import difference_to, find_base, why_no_base
 from gatekit.gates.skew import skew_note
 from gatekit.gates.spread import resolution, without_spread
@@ -71,6 +72,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     if isinstance(found, ThresholdResult):
         return found, []
     summary, measurement = found
+    measured = measurement
     used = _used(summary)
 
     def undecided(why: Why, reason: str) -> tuple[ThresholdResult, list[GatekitError]]:
@@ -101,6 +103,9 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             f"{rule.measure.name} in {summary.path} is another tool's own number without observations; "
             "the policy does not allow reported evidence",
         )
+    unlikely = None if is_reported or context.policy.legacy else implausible(rule.measure, measured, summary)
+    if unlikely is not None:
+        return undecided(Why.IMPLAUSIBLE, unlikely)
     standing = context.standings.get(summary.sha256, NOT_REGISTERED)
     unregistered = why_not_judged(standing, context.policy)
     if unregistered is not None:

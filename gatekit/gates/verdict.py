@@ -41,6 +41,7 @@ class Why(StrEnum):
     NO_BASE = "no_base"
     NO_BOUND = "no_bound"
     NO_SPREAD = "no_spread"
+    IMPLAUSIBLE = "implausible"
     COMBINED = "combined"
 
 

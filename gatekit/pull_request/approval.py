@@ -35,7 +35,7 @@ NOBODY = Reviewers(frozenset())
 
 
 @dataclass(frozen=True)
-class Approvals:
+class ApprovalSource:
     """What a pull request has of approvals."""
 
     head: str | None = None
@@ -46,7 +46,7 @@ class Approvals:
     """Asked only where approval is needed and no label gives it."""
 
 
-NO_APPROVALS = Approvals()
+NO_APPROVAL = ApprovalSource()
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def by_review(approved_by: str) -> bool:
     return approved_by.startswith(_REVIEWED)
 
 
-def approval(given: Approvals, files: Sequence[str], code_owners: Iterable[Rule]) -> Approval:
+def approval(given: ApprovalSource, files: Sequence[str], code_owners: Iterable[Rule]) -> Approval:
     """Return what approves the changes of these files.
 
     Args:

@@ -25,7 +25,7 @@ from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import Policy, PolicyDiff, diff_policies
-from gatekit.pull_request.approval import NO_APPROVALS, Approval, Approvals, approval, label_for
+from gatekit.pull_request.approval import NO_APPROVAL, Approval, ApprovalSource, approval, label_for
 from gatekit.pull_request.claim_bars import lowered_bars
 from gatekit.pull_request.codeowners import code_owners
 from gatekit.pull_request.preview import flips
@@ -92,7 +92,7 @@ def judge_pull_request(
     repository: Repository,
     sides: BaseAndHead,
     now: datetime,
-    approvals: Approvals = NO_APPROVALS,
+    approvals: ApprovalSource = NO_APPROVAL,
 ) -> PullRequestVerdict:
     """Judge the merge of a pull request.
 
@@ -179,7 +179,7 @@ def judge_pull_request(
 
 
 def _approved(
-    base: BranchContents, head: BranchContents, trust: Sequence[TrustChange], approvals: Approvals
+    base: BranchContents, head: BranchContents, trust: Sequence[TrustChange], approvals: ApprovalSource
 ) -> Approval:
     if not trust:
         return Approval(None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import NormalDist
 
 from gatekit.stats.interval import Interval
 from gatekit.stats.roots import root_of_decreasing
@@ -31,6 +30,8 @@ def with_counting_error(interval: Interval, values: Sequence[float], trials: int
     """
     if interval.standard_error is None or interval.df is None or interval.lower is None or interval.upper is None:
         return interval
+    from statistics import NormalDist  # only where fractions of few trials are bounded: it takes a while to import
+
     count, successes = len(values) * trials, round(math.fsum(values) * trials)
     confidence = interval.confidence
     squared = NormalDist().inv_cdf(confidence) ** 2

@@ -69,9 +69,8 @@ def workspace(folder: Path, policy: str = POLICY, evidence: Mapping[str, Any] | 
 def random_model(**changes: Any) -> dict[str, Any]:
     """A random_model summary whose comparison with its control is `above` (a pair of columns) or passes."""
     above = changes.pop("above", (builders.around(0.62, 0.02, 10), builders.around(0.41, 0.01, 10)))
-    return builders.summary(
-        "random_model", {"pw_mcc_above_control": above, "r2": [0.8] * 5, "l0": [32.0] * 5}, **changes
-    )
+    r2 = builders.around(0.8, 0.01, 5)
+    return builders.summary("random_model", {"pw_mcc_above_control": above, "r2": r2, "l0": [32.0] * 5}, **changes)
 
 
 BLOCKED = {"random_model.json": random_model(above=(builders.around(0.40, 0.02, 10), builders.around(0.41, 0.01, 10)))}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import builders
 import pytest
 from judging import HEAD, NOW, read
@@ -66,9 +68,20 @@ def test_without_a_base_it_is_inconclusive() -> None:
         assert (result(verdict).outcome, result(verdict).why, verdict.code) == ("inconclusive", "no_base", 3)
 
 
-def test_the_base_may_be_another_subject_measured_alike() -> None:
-    verdict = judged(GATE % 0.05, r2(R2), r2(R2[::-1], of=builders.subject(d_sae=8192)))
-    assert verdict.code == 0
+@pytest.mark.parametrize(
+    "other",
+    [
+        builders.subject(d_sae=8192),
+        builders.subject(architecture="jumprelu", k=None),
+        builders.subject(k=16),
+        builders.subject(hook="blocks.4.hook_resid_post"),
+    ],
+    ids=["size", "architecture", "k", "hook"],
+)
+def test_the_base_is_of_the_same_model_hook_architecture_and_size(other: dict[str, Any]) -> None:
+    verdict = judged(GATE % 0.05, r2(R2), r2(R2[::-1], of=other))
+    assert result(verdict).why == "no_base"
+    assert "of one subject of this model, hook, architecture and size" in result(verdict).reason
 
 
 def test_reported_numbers_have_no_difference() -> None:

@@ -12,7 +12,7 @@ import repositories
 from acceptance.console_script import gatekit
 from github.rest_server import State, serving
 
-from gatekit.pull_request.approval import Approvals, Reviewers, approval
+from gatekit.pull_request.approval import ApprovalSource, Reviewers, approval
 from gatekit.pull_request.codeowners import parse
 from tests.pull_request.change import BASE, repository
 
@@ -24,7 +24,7 @@ LOOSE = {POLICY: str(BASE[POLICY]).replace("at_least: 0.1", "at_least: 0.0")}
 
 
 def by(*labels: str, owners: str = "", logins: tuple[str, ...] = (), files: tuple[str, ...] = (POLICY,)) -> str | None:
-    given = Approvals(HEAD, frozenset(labels), reviewers=lambda: Reviewers(frozenset(logins)))
+    given = ApprovalSource(HEAD, frozenset(labels), reviewers=lambda: Reviewers(frozenset(logins)))
     return approval(given, files, parse(owners)).by
 
 
@@ -53,7 +53,7 @@ def test_any_other_label_does_not(label: str) -> None:
 
 
 def test_outside_of_a_pull_request_nothing_approves() -> None:
-    assert approval(Approvals(None, frozenset({"gatekit-approved-1a2b3c4"})), [POLICY], []).by is None
+    assert approval(ApprovalSource(None, frozenset({"gatekit-approved-1a2b3c4"})), [POLICY], []).by is None
 
 
 def test_a_code_owner_of_every_file_approves_by_a_review() -> None:

@@ -18,7 +18,7 @@ import builders
 import repositories
 
 from gatekit.evidence.summary import parse_time
-from gatekit.pull_request.approval import Approvals
+from gatekit.pull_request.approval import ApprovalSource
 from gatekit.pull_request.judging import judge_pull_request
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.repo import Repository, between
@@ -173,4 +173,4 @@ def judged(
     with Repository.open(folder) as opened:
         sides = between(opened, "main", "feature")
         given = frozenset(label.format(head=sides.head[:7]) for label in labels)
-        return judge_pull_request(opened, sides, parse_time(now), Approvals(sides.head, given))
+        return judge_pull_request(opened, sides, parse_time(now), ApprovalSource(sides.head, given))

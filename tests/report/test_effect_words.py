@@ -26,6 +26,12 @@ RULES = {
     "at_least": ("at_least: 0.9", "random_model.r2", ">= 0.9", "at least 0.9"),
     "at_most": ("at_most: 0.1, measure: dead_fraction", "random_model.dead_fraction", "<= 0.1", "at most 0.1"),
     "between": ("between: [0.1, 0.2]", "random_model.r2", "0.1 to 0.2", "between 0.1 and 0.2"),
+    "every_seed": (
+        "every_seed: {at_least: 0.9}",
+        "random_model.r2",
+        "every seed >= 0.9",
+        "at least 0.9 for every seed",
+    ),
     "not_worse_than": ("not_worse_than: {base: 0.02}", "random_model.r2 - base", ">= -0.02", "at least -0.02"),
 }
 SUMMARY = builders.summary("random_model", {"r2": [0.5, 0.51, 0.52, 0.53, 0.54], "dead_fraction": [0.5] * 5})

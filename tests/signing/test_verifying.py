@@ -216,7 +216,7 @@ GATE = "{from: random_model, measure: r2, at_least: 0.5}"
     ],
 )
 def test_the_gate_counts_what_was_verified(signers: list[tuple[str, str]], code: int) -> None:
-    summaries, _ = read({"a.json": builders.summary("random_model", {"r2": [0.8] * 5})})
+    summaries, _ = read({"a.json": builders.summary("random_model", {"r2": builders.around(0.8, 0.01, 5)})})
     (file,) = files_of(summaries)
     attestations = [
         (f"{file.path}.{i}.dsse.json", sealing.envelope(sealing.statement(file.sha256, ours={"role": role}), name))

@@ -234,6 +234,8 @@ def _missing(rule: Threshold, result: ThresholdResult) -> str:
         Why.TOO_FEW_SEEDS: _seeds_missing(rule, result, measure),
         Why.NO_BASE: "Give the base branch's summaries with `--base-evidence`, measured by the same protocol on the "
         "same seeds and datasets.",
+        Why.IMPLAUSIBLE: "Look at what wrote the summary: its control, its rows, its times and the model's name; "
+        "measure again.",
         Why.NO_SPREAD: "Check that the seeds are different SAEs and that each was measured; if so, ask what can tell "
         f"them apart, or `every_seed` in place of a bound ({measure}).",
         Why.NO_BOUND: "Have the tool report a bound at that confidence, or measure with observations."
