@@ -15,7 +15,6 @@ from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.looks import exploratory_notes
-from gatekit.gates.plausible import several_names
 from gatekit.gates.threshold import EvaluationContext, judge
 from gatekit.gates.verdict import (
     CombinedResult,
@@ -130,8 +129,6 @@ def _policy(
         listed = "; ".join(some[:10]) + (f"; and {len(some) - 10} more" if len(some) > 10 else "")
         remedy = _two_digests(list(subjects.values())) or "name one under `subject:` in the policy"
         several = f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
-    elif policy.one_subject and not policy.legacy:
-        several = several_names([summary.subject for summary in mine])
     context = EvaluationContext(policy, mine, others, refused, several, base, stale, now, standings)
     gates = []
     for gate in policy.gates:

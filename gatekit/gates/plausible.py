@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
-from gatekit.evidence.summary import Measurement, Subject, Summary
+from gatekit.evidence.summary import Measurement, Summary
 from gatekit.kinds import MeasureSpec
 
 LONGEST_RUN = timedelta(days=180)
@@ -14,12 +13,11 @@ TRAINED_CONTROLS = ("random_model", "random_sae", "untrained", "matched_sae", "t
 """Kinds of baseline with a draw of their own per seed: equal values to the last digit are no measurement of them."""
 
 
-def implausible(measure: MeasureSpec, measurement: Measurement, summary: Summary) -> str | None:
-    """Return why a measurement cannot be what its file says; None where nothing speaks against it.
+def implausible(measure: MeasureSpec, summary: Summary) -> str | None:
+    """Return why a measurement cannot be what its file says; None where nothing of it is impossible.
 
     Args:
         measure: what a rule is about.
-        measurement: of that measure, with observations.
         summary: the file that holds it.
     """
     if summary.finished - summary.started > LONGEST_RUN:
@@ -34,6 +32,12 @@ def implausible(measure: MeasureSpec, measurement: Measurement, summary: Summary
         return (
             f"{summary.path} does not say what its baseline is, so {measure.name} compares with nothing that is known"
         )
+    return None
+
+
+def constant_control(measure: MeasureSpec, measurement: Measurement, summary: Summary) -> str | None:
+    """Return why a control is no measurement of several draws: all of its values are one; None where they differ."""
+    kind = summary.protocol.baseline_kind
     control = measurement.baseline if measurement.baseline is not None else measurement.baseline_values
     if control is None or len(control) < 2 or measurement.design not in ("per_seed", "per_seed_pair"):
         return None
@@ -45,16 +49,3 @@ def implausible(measure: MeasureSpec, measurement: Measurement, summary: Summary
 def _may_be_equal(measure: MeasureSpec, value: float) -> bool:
     """Whether equal values over seeds are possible: counts, structural measures, and the ends of a range."""
     return measure.structural or measure.lattice is not None or value in (measure.low, measure.high)
-
-
-def several_names(subjects: Sequence[Subject]) -> str | None:
-    """Return why subjects are not one although their digests say so: one model under two names."""
-    names: dict[str, set[str]] = {}
-    for subject in subjects:
-        if subject.model_digest is not None:
-            names.setdefault(subject.model_digest, set()).add(subject.model_name)
-    for digest, found in names.items():
-        if len(found) > 1:
-            listed = " and ".join(f"'{name}'" for name in sorted(found))
-            return f"the model of digest {digest[:12]} is called {listed} in the evidence; give it one name"
-    return None

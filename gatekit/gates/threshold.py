@@ -21,7 +21,7 @@ from gatekit.gates.bounds import (
 from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks, why_not_judged
-from gatekit.gates.plausible import implausible
+from gatekit.gates.plausible import constant_control, implausible
 from gatekit.gates.regression import difference_to, find_base, why_no_base
 from gatekit.gates.skew import skew_note
 from gatekit.gates.spread import resolution, without_spread
@@ -103,7 +103,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             f"{rule.measure.name} in {summary.path} is another tool's own number without observations; "
             "the policy does not allow reported evidence",
         )
-    unlikely = None if is_reported or context.policy.legacy else implausible(rule.measure, measured, summary)
+    unlikely = None if is_reported or context.policy.legacy else implausible(rule.measure, summary)
     if unlikely is not None:
         return undecided(Why.IMPLAUSIBLE, unlikely)
     standing = context.standings.get(summary.sha256, NOT_REGISTERED)
@@ -152,6 +152,9 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     )
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
     result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
+    doubt = None if context.policy.legacy else constant_control(rule.measure, measured, summary)
+    if doubt is not None and result.outcome is Outcome.PASS:  # what fails against it fails all the same
+        result = replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.IMPLAUSIBLE, reason=doubt)
     if alone is not None:
         may_be_alone = rule.point or rule.measure.structural or context.policy.legacy
         withheld = not may_be_alone and not _is_base(measurement, summary, base)

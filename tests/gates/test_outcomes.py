@@ -195,7 +195,7 @@ def test_another_subject_than_the_named_one_is_inconclusive() -> None:
     assert (why(judged, "g"), judged.code) == ("another_subject", 3)
 
 
-def test_one_model_under_two_names_is_inconclusive_and_so_are_two_models_under_one() -> None:
+def test_the_models_name_does_not_make_another_subject_but_its_digest_does() -> None:
     renamed = builders.subject()
     renamed["model"]["name"] = "local-folder"
     evidence = {
@@ -203,11 +203,6 @@ def test_one_model_under_two_names_is_inconclusive_and_so_are_two_models_under_o
         "b.json": builders.summary("ood", {"auc_drop": builders.around(0.01, 0.005, 15)}, of=renamed),
     }
     policy = f"{GATE % 0.5}\no: {{from: ood, measure: auc_drop, at_most: 0.1}}"
-    result = verdict(policy, evidence)
-    assert result.code == 3
-    (said,) = {gate.result.reason for gate in result.policies[0].gates}
-    assert "is called 'local-folder' and 'pythia-70m' in the evidence; give it one name" in said
-    renamed["model"]["name"] = "pythia-70m"
     assert verdict(policy, evidence).code == 0
     renamed["model"]["digest"] = "0" * 64
     assert verdict(policy, evidence).code == 3

@@ -1,0 +1,57 @@
+"""Evidence that cannot be what it says is inconclusive, each with its words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import builders
+import pytest
+from judging import HEAD, NOW, read
+
+from gatekit.gates.evaluate import evaluate
+from gatekit.gates.verdict import thresholds_in
+from gatekit.policy import parse_policy
+
+ABOVE = HEAD + "gates:\n  g: {from: random_model, measure: pw_mcc_above_control, at_least: 0.0}\n"
+GOOD = {"pw_mcc_above_control": (builders.around(0.62, 0.02, 10), builders.around(0.41, 0.01, 10))}
+
+
+def judged(document: dict[str, Any]) -> tuple[str, str]:
+    verdict = evaluate([parse_policy(ABOVE.encode(), "p.yaml")], read({"a.json": document})[0], NOW)
+    (result,) = thresholds_in(verdict.policies[0].gates[0].result)
+    return str(result.outcome), result.reason
+
+
+def test_a_measured_control_is_compared_with() -> None:
+    assert judged(builders.summary("random_model", GOOD))[0] == "pass"
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3])
+def test_a_control_of_one_constant_carries_no_pass(value: float) -> None:
+    constant = {"pw_mcc_above_control": (GOOD["pw_mcc_above_control"][0], [value] * 10)}
+    outcome, reason = judged(builders.summary("random_model", constant))
+    assert (outcome, reason) == (
+        "inconclusive",
+        f"the 10 values of the control of pw_mcc_above_control in a.json are all {value:g}",
+    )
+
+
+def test_what_fails_against_a_constant_fails() -> None:
+    constant = {"pw_mcc_above_control": (GOOD["pw_mcc_above_control"][0], [0.9] * 10)}
+    assert judged(builders.summary("random_model", constant))[0] == "fail"
+
+
+def test_a_baseline_that_is_not_said_is_none() -> None:
+    document = builders.summary("random_model", GOOD)
+    document["protocol"]["baseline"] = {"kind": "unknown", "subject": None}
+    outcome, reason = judged(document)
+    assert outcome == "inconclusive"
+    assert "does not say what its baseline is" in reason
+
+
+def test_a_run_of_years_is_none() -> None:
+    document = builders.summary("random_model", GOOD)
+    document["producer"]["started"] = "2020-01-01T00:00:00Z"
+    outcome, reason = judged(document)
+    assert outcome == "inconclusive"
+    assert "days before it finished; the longest run is 180 days" in reason
