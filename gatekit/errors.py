@@ -70,6 +70,8 @@ class UsageError(GatekitError):
 
 LONGEST_NAME = 100
 """Characters of a name for which a near one is looked for."""
+MOST_SORTED = 2_000
+"""Known names that are ordered by how far they start alike."""
 MOST_NAMES = 50
 """Known names that are compared with it; of more, those that start alike."""
 
@@ -80,9 +82,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
         return None
     names = list(known)
     if len(names) > MOST_NAMES:
-        names = [other for other in names if other[:1] == name[:1] and abs(len(other) - len(name)) <= 3][:MOST_NAMES]
+        alike = [other for other in names if other[:1] == name[:1] and abs(len(other) - len(name)) <= 3]
+        # Those that start alike for longest: names of one list often have their first words in common.
+        names = sorted(alike[:MOST_SORTED], key=lambda other: -_start_in_common(name, other))[:MOST_NAMES]
     near = difflib.get_close_matches(name, [other for other in names if len(other) <= LONGEST_NAME], n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else None
+
+
+def _start_in_common(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def first_few(names: Iterable[str], most: int = 5) -> str:

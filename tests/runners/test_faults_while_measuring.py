@@ -126,7 +126,7 @@ CASES = {
     ),
     "longer": ("ood", OOD, "96_spam_is", "96_spam_si", "96_spam_si", "no dataset '96_spam_si'"),
     "pairs": ("cebench", CEBENCH, "66_living-room", "66_living-rom", "66_living-rom", "did you mean '66_living-room'"),
-    "rows_of_pairs": ("cebench", CEBENCH, "rows: 4,", "rows: 4800,", "4800", "4800 are asked for"),
+    "rows_of_pairs": ("cebench", CEBENCH, "rows: 4,", "rows: 3900,", "3900", "3900 are asked for"),
     "file_of_pairs": (
         "cebench",
         CEBENCH,
