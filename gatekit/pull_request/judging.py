@@ -28,6 +28,7 @@ from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.approval import NO_APPROVAL, Approval, ApprovalSource, approval, label_for
 from gatekit.pull_request.claim_bars import lowered_bars
 from gatekit.pull_request.codeowners import code_owners
+from gatekit.pull_request.continuity import replaced_evidence
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.registered import BaseRegistrations, base_registrations, registration_changes
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
@@ -119,6 +120,7 @@ def judge_pull_request(
     if CLAIMS not in head.unread:
         claims = claim_changes(base.registry, head.registry, base.documents, head.documents)
     trust = _trust(base, head, diffs, claims)
+    trust += replaced_evidence(base, head, lambda: terms.verdict(base.policies, base))
     announced = registration_changes(base, head)
     trust += [TrustChange(change.path, change.what) for change in announced if change.judges]
     told = [f"{change.path} {change.what}" for change in announced if not change.judges]

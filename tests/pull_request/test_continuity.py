@@ -1,0 +1,71 @@
+"""Evidence of other SAEs in the place of what was there needs approval where a supported claim stands on it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import builders
+import pytest
+
+from gatekit.exit_codes import ExitCode
+from tests.pull_request.change import FILE, judged, pending, random_model, sources, withdrawn
+
+APPROVED = ("gatekit-approved-{head}",)
+
+
+def retrained(*seeds: int) -> str:
+    """The evidence with other checkpoints for some seeds."""
+    document = json.loads(random_model())
+    for checkpoint in document["subject"]["checkpoints"]:
+        if checkpoint["seed"] in seeds:
+            checkpoint["sha256"] = builders.digest(f"again {checkpoint['seed']}")
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"), [((0, 1, 2, 3, 4), "5 seeds trained again"), ((3,), "seed 3 trained again")]
+)
+def test_seeds_that_were_trained_again_need_approval(tmp_path: Path, seeds: tuple[int, ...], said: str) -> None:
+    verdict = judged(tmp_path, {FILE: retrained(*seeds)})
+    assert verdict.code is ExitCode.APPROVAL_NEEDED
+    assert [(change.path, change.what) for change in verdict.trust] == [(FILE, said)]
+    assert judged(tmp_path / "approved", {FILE: retrained(*seeds)}, labels=APPROVED).code is ExitCode.PASS
+
+
+def test_what_the_old_ones_failed_is_named(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, {FILE: retrained(0, 1, 2, 3, 4)}, base={FILE: random_model(dead=0.9)})
+    assert [change.what for change in verdict.trust] == ["5 seeds trained again; the old ones did not pass alive"]
+
+
+def test_a_seed_that_is_left_out_needs_approval(tmp_path: Path) -> None:
+    seeds = (0, 1, 2, 3, 4, 5)
+    pairs = (builders.around(0.62, 0.02, 15), builders.around(0.41, 0.01, 15))
+    measures = {"pw_mcc_above_control": pairs, "dead_fraction": builders.around(0.05, 0.01, 6)}
+    six = builders.summary(
+        "random_model", measures, seeds=seeds, producer_changes={"sources": sources("runners/measure.py")}
+    )
+    verdict = judged(tmp_path, {FILE: random_model()}, base={FILE: json.dumps(six)})
+    assert [change.what for change in verdict.trust] == ["seed 5 left out"]
+    assert judged(tmp_path / "more", {FILE: json.dumps(six)}).trust == ()  # a seed more is no such choice
+
+
+def test_another_subject_in_a_files_place_needs_approval(tmp_path: Path) -> None:
+    document = json.loads(random_model())
+    document["subject"] = builders.subject(d_sae=8192)
+    verdict = judged(tmp_path, {FILE: json.dumps(document)})
+    assert verdict.code is ExitCode.APPROVAL_NEEDED
+    assert [change.what.partition(" in place of ")[0][:10] for change in verdict.trust] == ["now about "]
+
+
+def test_the_same_checkpoints_measured_again_need_none(tmp_path: Path) -> None:
+    again = json.loads(random_model())
+    again["producer"]["finished"] = "2026-03-01T13:00:00Z"
+    assert judged(tmp_path, {FILE: json.dumps(again)}).trust == ()
+
+
+def test_evidence_that_no_supported_claim_stands_on_may_be_replaced(tmp_path: Path) -> None:
+    change = {**pending("agree"), FILE: retrained(1)}
+    only_agree = withdrawn("alive")
+    assert judged(tmp_path, change | {"README.md": only_agree["README.md"]}).code is not ExitCode.PASS
+    assert [c.path for c in judged(tmp_path / "both", change).trust] == [FILE]  # 'alive' still stands on it
