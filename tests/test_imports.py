@@ -35,7 +35,7 @@ ALLOWED = {
     },
     "pull_request": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"),
-        "registration",
+        *("candidates", "registration"),
     },
     "signing": {"errors", "exit_codes", "kinds", "evidence", "policy", "gates"},
     "dossier": {

@@ -1,89 +1,224 @@
-"""Evidence that takes the place of other evidence: the same SAEs measured again, or others under the same name.
+"""What became of the SAEs that the base's evidence measured: trained again, left out, replaced, or measured still.
 
-Seeds that were trained again, seeds that are gone and another subject in a file's place are choices of what to show. A
-supported claim that stands on such a file needs people's approval, whatever the new numbers say. Seeds that are added,
-and the same checkpoints measured again, are no such choice.
+A number that does not suit can be got rid of with the SAE that gave it. So every checkpoint that the base's evidence
+observed is looked for in the merge result by its sha256. Where it is measured again, under whatever path, protocol or
+run, nothing is lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from gatekit.evidence.summary import Subject, Summary
-from gatekit.gates.verdict import Outcome, Verdict, thresholds_in
-from gatekit.pull_request.side import BranchContents
-from gatekit.pull_request.trust_root import TrustChange
+from gatekit.evidence.summary import Summary
+
+Fate = Literal["retrained", "dropped", "replaced", "unmeasured", "gone", "extended", "renamed"]
+"""`retrained`: other checkpoints of the same seeds; `dropped`: seeds left out; `replaced`: another subject stands where
+it stood; `unmeasured`: a measure left out; `gone`: nothing took its place; `extended`: seeds were only added;
+`renamed`: the same weights under another model's name."""
+SHOWN_SEEDS = 8
 
 
-def replaced_evidence(
-    base: BranchContents, head: BranchContents, judged_base: Callable[[], Verdict | None]
-) -> list[TrustChange]:
-    """Return each file of evidence of a supported claim whose SAEs are no longer those that it measured on the base.
+@dataclass(frozen=True)
+class SubjectFate:
+    """What a change did to one subject of which the base measured one kind."""
 
-    Args:
-        base: before the change.
-        head: after it.
-        judged_base: the base's policies on the base's evidence; asked only where something was replaced.
+    fate: Fate
+    old: Summary
+    """The base's first summary of it."""
+    new: Summary | None
+    """What stands in its place, or still measures it; None where nothing does."""
+    lost: tuple[int, ...]
+    """Seeds of the base of which something is not measured any more."""
+    retrained: tuple[int, ...]
+    """Those of them that `new` has another checkpoint of."""
+    added: tuple[int, ...]
+    """Seeds of `new` that the base does not have."""
+    measures: frozenset[str]
+    """What is not measured any more."""
+
+    @property
+    def left_out(self) -> tuple[int, ...]:
+        """Lost seeds that nothing stands for."""
+        return tuple(seed for seed in self.lost if seed not in self.retrained)
+
+    @property
+    def words(self) -> str:
+        """What happened, for people, without what the gates say of it."""
+        old, new = self.old.subject, self.new.subject if self.new is not None else self.old.subject
+        match self.fate:
+            case "retrained":
+                also = f", {listed(self.left_out)} left out" if self.left_out else ""
+                return f"{counted(len(self.retrained), 'seed')} retrained{also}"
+            case "dropped":
+                place = f", and {listed(self.added)} measured in their place" if self.added else ""
+                return f"{listed(self.lost)} left out{place}"
+            case "replaced":
+                return f"{old.words} replaced by {new.words}"
+            case "unmeasured":
+                return f"{', '.join(sorted(self.measures))} of {listed(self.lost)} is not measured any more"
+            case "extended":
+                return f"extended from {len(old.checkpoints)} to {len(new.checkpoints)} seeds"
+            case "renamed":
+                digest = (old.model_digest or "")[:12]
+                return f"the model with digest {digest} was called '{old.model_name}' and is called '{new.model_name}'"
+            case "gone":
+                return f"{old.words} disappeared"
+
+
+def subject_fates(base: Sequence[Summary], head: Sequence[Summary]) -> list[SubjectFate]:
+    """Return what became of every subject of the base that is not as it was, in the order of the base's paths.
+
+    Another tool's numbers are of no checkpoint, and no part of this.
     """
-    after = {summary.path: summary for summary in head.summaries}
-    found = []
-    for old in base.summaries:
-        new = after.get(old.path) or _moved(old, head)
-        what = None if new is None or not _is_asserted(head, new.path) else _replaced(old, new)
-        if new is not None and what is not None:
-            failed = sorted(set(_failed(old.path, judged_base())))
-            past = f"; the old ones did not pass {', '.join(failed)}" if failed else ""
-            found.append(TrustChange(new.path, what + past))
+    there = {
+        (shape(summary), checkpoint.sha256, measure)
+        for summary in head
+        for measure in observed(summary)
+        for checkpoint in summary.subject.checkpoints
+    }
+    before, after = _by_subject(base), _by_subject(head)
+    found: list[SubjectFate] = []
+    taken: set[tuple[str, str]] = set()
+    for group in before.values():
+        measures = {measure for summary in group for measure in observed(summary)}
+        lost = _lost(group[0], measures, there)
+        fate = _loss(group, lost, before, after, there, taken) if lost else _no_loss(group, after, before)
+        if fate is not None:
+            found.append(fate)
     return found
 
 
-def _moved(old: Summary, head: BranchContents) -> Summary | None:
-    """The one file of the head that measures what a file that is gone measured."""
-    if old.path in head.tree:
-        return None
-    alike = [new for new in head.summaries if new.kind == old.kind and _shape(new.subject) == _shape(old.subject)]
-    if len(alike) != 1 or any(summary.sha256 == old.sha256 for summary in head.summaries):
-        return None
-    return alike[0]
+def observed(summary: Summary) -> frozenset[str]:
+    """Return the measures of which a run that worked holds observations."""
+    if summary.status != "ok":
+        return frozenset()
+    return frozenset(name for name, measurement in summary.measurements.items() if measurement.reported is None)
 
 
-def _is_asserted(head: BranchContents, path: str) -> bool:
-    """Whether a supported claim stands on a file; where nothing is registered, every required gate does."""
-    if head.registry is None:
-        return True
-    return any(claim.status == "supported" and claim.stands_on(path) for claim in head.registry.claims)
-
-
-def _replaced(old: Summary, new: Summary) -> str | None:
-    if old.status != "ok" or new.status != "ok":
-        return None
-    if old.kind != new.kind or _shape(old.subject) != _shape(new.subject):
-        return f"now about {new.subject.words} in place of {old.subject.words}"
-    before = {checkpoint.seed: checkpoint.sha256 for checkpoint in old.subject.checkpoints}
-    now = {checkpoint.seed: checkpoint.sha256 for checkpoint in new.subject.checkpoints}
-    retrained = [seed for seed, sha256 in before.items() if seed in now and now[seed] != sha256]
-    measured = set(new.protocol.seeds) or set(now)
-    gone = [seed for seed in before if seed not in now or (old.protocol.seeds and seed not in measured)]
-    parts = [_seeds(retrained, "trained again")] if retrained else []
-    parts += [_seeds(gone, "left out")] if gone else []
-    return "; ".join(parts) or None
-
-
-def _seeds(seeds: list[int], what: str) -> str:
-    if len(seeds) == 1:
-        return f"seed {seeds[0]} {what}"
-    return f"{len(seeds)} seeds {what}"
-
-
-def _shape(subject: Subject) -> tuple[str | int | None, ...]:
+def shape(summary: Summary) -> tuple[object, ...]:
+    """Return what makes two subjects be of one kind of SAE at one place of one model, whatever was trained."""
+    subject = summary.subject
     model = subject.model_digest or subject.model_name
-    return model, subject.hook, subject.d_model, subject.architecture, subject.d_sae, subject.k
+    widths = (subject.d_model, subject.architecture, subject.d_sae, subject.k)
+    return (summary.kind, model, subject.hook, *widths)
 
 
-def _failed(path: str, verdict: Verdict | None) -> Iterator[str]:
-    """Yield the gates that did not pass on a file of the base."""
-    for policy in verdict.policies if verdict is not None else ():
-        for gate in policy.gates:
-            read = {rule.evidence.path for rule in thresholds_in(gate.result) if rule.evidence is not None}
-            if gate.outcome is not Outcome.PASS and path in read:
-                yield gate.name
+_There = set[tuple[tuple[object, ...], str, str]]
+"""What is measured: (shape with its kind, sha256 of a checkpoint, measure). The same weights called another shape's, or
+of another hook, are not what was measured."""
+_Groups = Mapping[tuple[str, str], Sequence[Summary]]
+"""(kind, digest of a subject) -> its summaries, in the order of their paths."""
+
+
+def _by_subject(summaries: Iterable[Summary]) -> _Groups:
+    found: dict[tuple[str, str], list[Summary]] = {}
+    for summary in sorted(summaries, key=lambda s: s.path):
+        if observed(summary) and summary.subject.checkpoints:
+            found.setdefault((summary.kind, summary.subject.digest), []).append(summary)
+    return found
+
+
+def _lost(summary: Summary, measures: Iterable[str], there: _There) -> dict[int, set[str]]:
+    """Return seed -> what is not measured of its checkpoint any more."""
+    found: dict[int, set[str]] = {}
+    for checkpoint in summary.subject.checkpoints:
+        gone = {measure for measure in measures if (shape(summary), checkpoint.sha256, measure) not in there}
+        if gone:
+            found[checkpoint.seed] = gone
+    return found
+
+
+def _loss(
+    group: Sequence[Summary],
+    lost: Mapping[int, set[str]],
+    before: _Groups,
+    after: _Groups,
+    there: _There,
+    taken: set[tuple[str, str]],
+) -> SubjectFate:
+    old = group[0]
+    checkpoints = {one.seed: one.sha256 for one in old.subject.checkpoints}
+    measured = {sha256 for place, sha256, _ in there if place == shape(old)}
+    wholly = [seed for seed in lost if checkpoints[seed] not in measured]
+    measures = frozenset(measure for gone in lost.values() for measure in gone)
+    if not wholly:
+        new = _still_measured(old, after)
+        return SubjectFate("unmeasured", old, new, tuple(sorted(lost)), (), (), measures)
+    new = _in_its_place(group, before, after, taken)
+    if new is None:
+        return SubjectFate("gone", old, None, tuple(sorted(lost)), (), (), measures)
+    others = {one.seed: one.sha256 for one in new.subject.checkpoints}
+    own = set(checkpoints.values())
+    added = tuple(sorted(seed for seed in others if seed not in checkpoints and others[seed] not in own))
+    if shape(new) != shape(old):
+        return SubjectFate("replaced", old, new, tuple(sorted(lost)), (), added, measures)
+    retrained = tuple(sorted(seed for seed in wholly if others.get(seed, checkpoints[seed]) != checkpoints[seed]))
+    fate: Fate = "retrained" if retrained else "dropped"
+    return SubjectFate(fate, old, new, tuple(sorted(lost)), retrained, added, measures)
+
+
+def _still_measured(old: Summary, after: _Groups) -> Summary | None:
+    own = {one.sha256 for one in old.subject.checkpoints}
+    for (kind, _), group in after.items():
+        if kind == old.kind and own & {one.sha256 for one in group[0].subject.checkpoints}:
+            return group[0]
+    return None
+
+
+def _in_its_place(
+    group: Sequence[Summary], before: _Groups, after: _Groups, taken: set[tuple[str, str]]
+) -> Summary | None:
+    """Return what stands where a subject stood: what shares its SAEs, its file, its shape or its folder, in this order.
+
+    A subject that the base has too stands for itself, unless it took over the file; and a new one stands for one only.
+    """
+    old = group[0]
+    own = {one.sha256 for one in old.subject.checkpoints}
+    paths = {summary.path for summary in group}
+    folders = {path.rpartition("/")[0] for path in paths}
+    best: tuple[tuple[int, int, int, int], tuple[str, str], Summary] | None = None
+    for key, others in after.items():
+        if key[0] != old.kind:
+            continue
+        new = key not in before and key not in taken
+        shared = len(own & {one.sha256 for one in others[0].subject.checkpoints})
+        here = next((other for other in others if other.path in paths), None)
+        beside = any(other.path.rpartition("/")[0] in folders for other in others)
+        rank = (shared, int(here is not None), int(new and shape(others[0]) == shape(old)), int(new and beside))
+        if any(rank) and (best is None or rank > best[0]):
+            best = (rank, key, here or others[0])
+    if best is None:
+        return None
+    if best[0][0] == 0:
+        taken.add(best[1])
+    return best[2]
+
+
+def _no_loss(group: Sequence[Summary], after: _Groups, before: _Groups) -> SubjectFate | None:
+    """Return what is worth telling of a subject of which all is measured still."""
+    old = group[0]
+    own = {one.sha256 for one in old.subject.checkpoints}
+    same = after.get((old.kind, old.subject.digest))
+    if same is not None:
+        names = {summary.subject.model_name for summary in group}
+        other = next((summary for summary in same if summary.subject.model_name not in names), None)
+        return None if other is None else SubjectFate("renamed", old, other, (), (), (), frozenset())
+    for key, others in after.items():
+        if key[0] == old.kind and key not in before and own < {one.sha256 for one in others[0].subject.checkpoints}:
+            seeds = {one.seed for one in old.subject.checkpoints}
+            added = tuple(one.seed for one in others[0].subject.checkpoints if one.seed not in seeds)
+            return SubjectFate("extended", old, others[0], (), (), added, frozenset())
+    return None
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def listed(seeds: Sequence[int]) -> str:
+    """Return seeds by number, not all where they are many."""
+    more = f" and {len(seeds) - SHOWN_SEEDS} more" if len(seeds) > SHOWN_SEEDS else ""
+    return f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds[:SHOWN_SEEDS]))}{more}"

@@ -28,7 +28,8 @@ from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.approval import NO_APPROVAL, Approval, ApprovalSource, approval, label_for
 from gatekit.pull_request.claim_bars import lowered_bars
 from gatekit.pull_request.codeowners import code_owners
-from gatekit.pull_request.continuity import replaced_evidence
+from gatekit.pull_request.continuity import subject_fates
+from gatekit.pull_request.continuity_claims import Announced, subject_changes
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.registered import BaseRegistrations, base_registrations, registration_changes
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
@@ -85,6 +86,11 @@ class _Terms:
             written=side.written,
         )
 
+    def announced(self, side: BranchContents) -> Announced:
+        """Return whether a registration of the base announced a summary of this side before it was measured."""
+        known = self.registered.standings(side)
+        return lambda summary: summary.sha256 in known and known[summary.sha256].state == "registered"
+
     def _signers(self, side: BranchContents) -> Signers:
         return self.base_signers if side is self.base else self.head_signers
 
@@ -120,10 +126,12 @@ def judge_pull_request(
     if CLAIMS not in head.unread:
         claims = claim_changes(base.registry, head.registry, base.documents, head.documents)
     trust = _trust(base, head, diffs, claims)
-    trust += replaced_evidence(base, head, lambda: terms.verdict(base.policies, base))
     announced = registration_changes(base, head)
     trust += [TrustChange(change.path, change.what) for change in announced if change.judges]
     told = [f"{change.path} {change.what}" for change in announced if not change.judges]
+    subjects = subject_changes(base, head, subject_fates(base.summaries, head.summaries), terms.announced(head))
+    if not _begins(base, head, claims):
+        trust += [TrustChange(s.path, s.what, of_evidence=True) for s in subjects if s.needs_approval]
     approved = _approved(base, head, trust, approvals)
     policies = _effective(base, head)
     judged = terms.verdict(policies, head)
@@ -169,6 +177,7 @@ def judge_pull_request(
         approval=label_for(approvals.prefix, approvals.head or sides.head),
         approved_by=approved.by,
         evidence=tuple(_evidence(base, head)),
+        subjects=tuple(subjects),
         blocking=tuple(blocking),
         advisory=tuple(advisory),
         remarks=remarks,

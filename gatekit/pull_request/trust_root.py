@@ -36,6 +36,8 @@ class TrustChange:
     path: str
     what: str
     """For people: `changed`, or what became looser."""
+    of_evidence: bool = False
+    """Whether it is evidence under a claim that changed, and not what judges it."""
 
 
 def trust_changes(

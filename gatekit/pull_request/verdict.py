@@ -14,6 +14,7 @@ from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS, Outcome, Verdict
 from gatekit.policy import PolicyDiff
+from gatekit.pull_request.continuity_claims import SubjectChange
 from gatekit.pull_request.trust_root import TrustChange
 
 NO_REGISTRY = "claims.no_registry"
@@ -88,6 +89,8 @@ class PullRequestVerdict:
     approved_by: str | None
     """The label that approved the trust changes; None when nothing did."""
     evidence: tuple[EvidenceChange, ...]
+    subjects: tuple[SubjectChange, ...]
+    """What became of subjects that the base measured, where it is not as it was."""
     blocking: tuple[Finding, ...]
     """What this change must put right before it may be merged."""
     advisory: tuple[Finding, ...]
@@ -114,8 +117,7 @@ class PullRequestVerdict:
         if self.errors:
             return _counted(len(self.errors), "error")
         if self.code is ExitCode.APPROVAL_NEEDED:
-            verb = "is" if len(self.trust) == 1 else "are"
-            return f"{_counted(len(self.trust), 'change')} to what judges {verb} not approved"
+            return " and ".join(self._unapproved())
         if self.blocking:
             return "; ".join(self._reasons())
         if self.judged is None:
@@ -153,6 +155,15 @@ class PullRequestVerdict:
                 if gate.enforced and gate.outcome is outcome
             }
         return tuple(sorted(must if blocking else found - must))
+
+    def _unapproved(self) -> Iterator[str]:
+        evidence = sum(change.of_evidence for change in self.trust)
+        judges = len(self.trust) - evidence
+        if judges:
+            yield f"{_counted(judges, 'change')} to what judges {'is' if judges == 1 else 'are'} not approved"
+        if evidence:
+            said = "is" if evidence == 1 else "are"
+            yield f"{_counted(evidence, 'change')} of evidence that was judged before {said} not approved"
 
     def _reasons(self) -> Iterator[str]:
         """Yield what decides, in words; what weighs less is left to the list of findings."""

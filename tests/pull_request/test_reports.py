@@ -44,6 +44,7 @@ FIRST_LINES = {
     "remark": "pass: no claim asserts more than before",
     "unregistered": "inconclusive: 1 policy does not pass, and no claim is registered",
     "nothing": "pass: no claim asserts more than before",
+    "retrained": "approval needed: 1 change of evidence that was judged before is not approved",
     "already_wrong": "pass: no claim asserts more than before",
 }
 
@@ -59,6 +60,7 @@ SECTIONS = {
     "remark": ["Worth a look", "Gates"],
     "unregistered": ["This change must put right", "Gates"],
     "nothing": ["Gates"],
+    "retrained": ["Evidence that was judged before", "Evidence", "Gates"],
     "already_wrong": ["Gates"],
 }
 

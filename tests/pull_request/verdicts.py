@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import builders
 import repositories
 
 from gatekit.claims.claim_change import ClaimChange, SideBySide
@@ -17,6 +18,7 @@ from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change, Detail, GateChange
+from gatekit.pull_request.continuity_claims import SubjectChange
 from gatekit.pull_request.trust_root import TrustChange
 from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, Flip, PullRequestVerdict
 from tests.pull_request.change import FILE, MEASURE, POLICY, README, judged, random_model, with_status, withdrawn
@@ -24,6 +26,7 @@ from tests.report.report_verdicts import hostile as hostile_gates
 
 LOOSE = POLICY.replace("at_least: 0.1", "at_least: 0.0")
 TIGHT = POLICY.replace("at_least: 0.1", "at_least: 0.2")
+RETRAINED = [{"seed": seed, "sha256": builders.digest(f"again {seed}")} for seed in builders.SEEDS]
 Files = dict[str, repositories.Content]
 
 CHANGES: dict[str, Files] = {
@@ -42,6 +45,7 @@ CHANGES: dict[str, Files] = {
     "remark": {"README.md": README + "\nIt is 12.5 % better.\n"},
     "unregistered": {"docs/notes.md": "More.\n"},
     "nothing": {"docs/notes.md": "More.\n"},
+    "retrained": {FILE: random_model(of=builders.subject(checkpoints=RETRAINED))},
     "already_wrong": {"docs/notes.md": "More.\n"},
 }
 """The change of each pull request."""
@@ -53,6 +57,7 @@ def verdict(name: str) -> PullRequestVerdict:
     bases: dict[str, Files] = {
         "already_wrong": {"README.md": README.replace("+0.2100", "+0.9000")},
         "unregistered": {"claims.yaml": None},
+        "retrained": {FILE: random_model(above=0.05)},
     }
     labels = ["gatekit-approved-{head}"] if name == "approved" else []
     with tempfile.TemporaryDirectory() as folder:
@@ -94,6 +99,7 @@ def hostile(text: str) -> PullRequestVerdict:
         approval=text,
         approved_by=text,
         evidence=(EvidenceChange(text, "stale", text),),
+        subjects=(SubjectChange(text, "retrained", text, (text,), True),),
         blocking=(finding, replace(finding, error_id="claims.gate_fails")),
         advisory=(finding,),
         remarks=(finding,),

@@ -13,6 +13,7 @@ from gatekit.report.pull_request.wording import (
     ALREADY,
     CONTEXT,
     PREVIEW,
+    SUBJECTS,
     WORDS_OF_CLAIMS,
     about,
     approval,
@@ -22,13 +23,16 @@ from gatekit.report.pull_request.wording import (
     footer,
     gates_of,
     headline,
+    judging_changes,
     needed_in,
     needs,
+    needs_people,
     ordered,
     origin,
     outcome_of,
     side_by_side,
     state_of,
+    subject_words,
 )
 from gatekit.report.verdict.html import banner, policy_section
 
@@ -49,6 +53,9 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
     yield from _section("Context", context, f"<p>{CONTEXT}</p>")
     yield from _section("Worth a look", _findings(verdict.remarks))
     yield from _policies(verdict)
+    said = f"<p>{approval(verdict, code)}</p>" if needs_people(verdict) else ""
+    listed = [f"{code(change.path)}: {sentence(subject_words(change))}" for change in verdict.subjects]
+    yield from _section("Evidence that was judged before", listed, f"<p>{SUBJECTS}</p>{said}")
     yield from _evidence(verdict)
     yield from _gates(verdict)
     yield from _section("Already there", _findings(verdict.advisory), f"<p>{ALREADY}</p>")
@@ -65,8 +72,9 @@ def _section(title: str, listed: Sequence[str], before: str = "") -> Iterator[st
 
 
 def _trust(verdict: PullRequestVerdict) -> Iterator[str]:
-    said = f"<p>{approval(verdict, code)}</p>" if verdict.trust else ""
-    listed = [f"{code(change.path)}: {sentence(change.what)}" for change in verdict.trust]
+    changes = judging_changes(verdict)
+    said = f"<p>{approval(verdict, code)}</p>" if changes else ""
+    listed = [f"{code(change.path)}: {sentence(change.what)}" for change in changes]
     yield from _section("What judges changed", listed, said)
 
 

@@ -10,6 +10,7 @@ from gatekit.claims.slots import ContextNumber
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Detail
+from gatekit.pull_request.continuity_claims import SubjectChange
 from gatekit.pull_request.trust_root import TrustChange
 from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, Flip, PullRequestVerdict
 from gatekit.report.json_values import error_value, location_or_null, text, text_or_null, time, tool, written
@@ -50,6 +51,7 @@ def document(verdict: PullRequestVerdict) -> dict[str, Any]:
         "approval": text(verdict.approval),
         "approved_by": text_or_null(verdict.approved_by),
         "evidence": list(map(_evidence, verdict.evidence)),
+        "subjects": list(map(_subject, verdict.subjects)),
         "gates": {
             "failed": list(map(text, verdict.gates(Outcome.FAIL))),
             "inconclusive": list(map(text, verdict.gates(Outcome.INCONCLUSIVE))),
@@ -89,6 +91,16 @@ def _trust(change: TrustChange) -> dict[str, Any]:
 
 def _evidence(change: EvidenceChange) -> dict[str, Any]:
     return {"path": text(change.path), "change": change.change, "reason": text_or_null(change.reason)}
+
+
+def _subject(change: SubjectChange) -> dict[str, Any]:
+    return {
+        "path": text(change.path),
+        "fate": change.fate,
+        "what": text(change.what),
+        "claims": list(map(text, change.claims)),
+        "needs_approval": change.needs_approval,
+    }
 
 
 def _claim(change: ClaimChange) -> dict[str, Any]:

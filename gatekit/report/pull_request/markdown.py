@@ -18,6 +18,7 @@ from gatekit.report.pull_request.wording import (
     CONTEXT,
     PREVIEW,
     SHOWN,
+    SUBJECTS,
     WORDS_OF_CLAIMS,
     about,
     approval,
@@ -26,14 +27,17 @@ from gatekit.report.pull_request.wording import (
     flip_words,
     footer,
     gates_of,
+    judging_changes,
     left_out,
     needed_in,
     needs,
+    needs_people,
     ordered,
     origin,
     outcome_of,
     side_by_side,
     state_of,
+    subject_words,
 )
 from gatekit.report.verdict.markdown import DEFAULT_LIMIT, error_item, fitted, policy_blocks, row_of, sentence
 
@@ -69,6 +73,7 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
         yield "### Worth a look\n"
         yield from _cut([_finding(finding) for finding in ordered(verdict.remarks)])
     yield from _policies(verdict)
+    yield from _subjects(verdict)
     yield from _evidence(verdict)
     yield from _gates(verdict)
     if verdict.advisory:
@@ -82,10 +87,11 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
 
 
 def _trust(verdict: PullRequestVerdict) -> Iterator[str]:
-    if not verdict.trust:
+    changes = judging_changes(verdict)
+    if not changes:
         return
     yield "### What judges changed\n"
-    yield from _cut([f"- {code(change.path)}: {sentence(change.what)}" for change in verdict.trust])
+    yield from _cut([f"- {code(change.path)}: {sentence(change.what)}" for change in changes])
     said = approval(verdict, code)
     yield f"{said if verdict.approved_by is not None else f'**{said}**'}\n"
 
@@ -142,6 +148,16 @@ def _evidence(verdict: PullRequestVerdict) -> Iterator[str]:
         for change in verdict.evidence
     ]
     yield from _table("| file | change | why |", rows)
+
+
+def _subjects(verdict: PullRequestVerdict) -> Iterator[str]:
+    if not verdict.subjects:
+        return
+    yield f"### Evidence that was judged before\n\n{SUBJECTS}\n"
+    yield from _cut([f"- {code(change.path)}: {sentence(subject_words(change))}" for change in verdict.subjects])
+    if needs_people(verdict):
+        said = approval(verdict, code)
+        yield f"{said if verdict.approved_by is not None else f'**{said}**'}\n"
 
 
 def _gates(verdict: PullRequestVerdict) -> Iterator[str]:

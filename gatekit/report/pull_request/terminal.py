@@ -23,13 +23,16 @@ from gatekit.report.pull_request.wording import (
     footer,
     gates_of,
     headline,
+    judging_changes,
     left_out,
     needs,
+    needs_people,
     ordered,
     origin,
     outcome_of,
     side_by_side,
     state_of,
+    subject_words,
 )
 from gatekit.report.verdict.terminal import (
     DEFAULT_WIDTH,
@@ -101,6 +104,7 @@ def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, li
     yield "context, judged by no gate", _listed(context, width)
     yield "worth a look", _listed([str(finding) for finding in ordered(verdict.remarks)], width)
     yield "policy", _policies(verdict, width)
+    yield "evidence that was judged before", _subjects(verdict, width)
     evidence = [f"{e.path} {e.change}{f': it {e.reason}' if e.reason else ''}" for e in verdict.evidence]
     yield "evidence", _listed(evidence, width)
     yield "gates, on the evidence after the merge", _gates(verdict, width)
@@ -109,10 +113,16 @@ def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, li
 
 
 def _trust(verdict: PullRequestVerdict, width: int) -> list[Line]:
-    if not verdict.trust:
+    changes = judging_changes(verdict)
+    if not changes:
         return []
-    lines = _listed([f"{change.path}: {change.what}" for change in verdict.trust], width)
+    lines = _listed([f"{change.path}: {change.what}" for change in changes], width)
     return lines + list(wrapped(approval(verdict, "'{}'".format), INDENT, width))
+
+
+def _subjects(verdict: PullRequestVerdict, width: int) -> list[Line]:
+    lines = _listed([f"{change.path}: {subject_words(change)}" for change in verdict.subjects], width)
+    return lines + list(wrapped(approval(verdict, "'{}'".format), INDENT, width)) if needs_people(verdict) else lines
 
 
 def _claims(verdict: PullRequestVerdict, width: int) -> list[Line]:

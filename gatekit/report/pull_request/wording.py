@@ -14,6 +14,8 @@ from gatekit.gates.verdict import Outcome, PolicyResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change
 from gatekit.pull_request.approval import by_review
+from gatekit.pull_request.continuity_claims import SubjectChange
+from gatekit.pull_request.trust_root import TrustChange
 from gatekit.pull_request.verdict import ClaimGate, Flip, PullRequestVerdict
 from gatekit.report.verdict.wording import OUTCOMES
 
@@ -63,6 +65,24 @@ def approval(verdict: PullRequestVerdict, named: Callable[[str], str]) -> str:
     if verdict.approved_by is not None:
         return f"Approved by the label {named(verdict.approved_by)}."
     return f"People have to agree to this commit: it needs the label {named(verdict.approval)}."
+
+
+def judging_changes(verdict: PullRequestVerdict) -> list[TrustChange]:
+    """Return the changes to what judges."""
+    return [change for change in verdict.trust if not change.of_evidence]
+
+
+def needs_people(verdict: PullRequestVerdict) -> bool:
+    """Whether a change of evidence needs approval, and no change to what judges has said so already."""
+    return any(change.of_evidence for change in verdict.trust) and not judging_changes(verdict)
+
+
+def subject_words(change: SubjectChange) -> str:
+    """Return what became of one subject, and whether that needs approval."""
+    return f"{change.what} (needs approval)" if change.needs_approval else change.what
+
+
+SUBJECTS = "Measured on the base branch, and not as it was:"
 
 
 def gates_of(verdict: PullRequestVerdict, change: ClaimChange) -> list[ClaimGate]:
