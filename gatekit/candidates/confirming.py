@@ -17,7 +17,7 @@ from gatekit.candidates.pool import kinds_read, on_seeds
 from gatekit.candidates.selecting import select
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.schemas import check
-from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_json
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
 from gatekit.evidence.summary import Summary, parse_time
 from gatekit.gates.evaluate import CLOCK_SKEW, Signer, matches
 from gatekit.policy.model import Combined, Policy, Rule, Selection, Threshold
@@ -47,7 +47,16 @@ def read_candidate(path: str) -> Document:
     """
     if not os.path.lexists(path):
         raise UsageError(f"no candidate at '{path}'", "check the path; `gatekit select` writes one")
-    document = read_json(path, SUMMARY_LIMITS)
+    return _candidate(read_json(path, SUMMARY_LIMITS))
+
+
+def parse_candidate(data: bytes, name: str) -> Document:
+    """Read a candidate file from bytes, as `read_candidate` does from a file."""
+    return _candidate(parse_json(data, name, SUMMARY_LIMITS))
+
+
+def _candidate(document: Document) -> Document:
+    path = document.path
     if not isinstance(document.value, dict) or document.value.get("schema") != "gatekit.candidate/1":
         raise GatekitError(
             "candidate.not_a_candidate",
@@ -104,7 +113,7 @@ def confirm(
         seeds = ", ".join(map(str, confirmed))
         paid = f"judged on seeds {seeds}, which selected nothing; bounds over shared datasets or rows pay all the same"
     return ConfirmedEvidence(
-        policies=tuple(_paying(p, again.compared, confirmed is not None) for p in policies),
+        policies=tuple(paying(p, again.compared, confirmed is not None) for p in policies),
         summaries=tuple(judged),
         note=f"candidate {value['words']}: {words}; {paid}",
     )
@@ -206,7 +215,7 @@ def _first_difference(stated: Any, found: Any, pointer: str) -> str | None:
     return None if stated == found else pointer
 
 
-def _paying(policy: Policy, compared: int, set_apart: bool) -> Policy:
+def paying(policy: Policy, compared: int, set_apart: bool) -> Policy:
     """Return the policy with every bound paying for the choice, where it uses what the choice was made on."""
     gates = tuple(replace(gate, rule=_rule_paying(gate.rule, compared, set_apart)) for gate in policy.gates)
     return replace(policy, gates=gates)

@@ -6,9 +6,10 @@ that a supported claim needs passes. It says nothing about what nobody registere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from gatekit.claims.bindings import ClaimBlock, ValueBinding
 from gatekit.claims.documents import ClaimsDocument
@@ -24,6 +25,7 @@ from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.summary import Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
+from gatekit.gates.threshold import BEST_OF
 from gatekit.gates.verdict import (
     GateResult,
     Outcome,
@@ -37,6 +39,16 @@ from gatekit.registration.standing import Standing
 
 MOST_JUDGED = 10_000
 """Thresholds that the claims of one registry may ask for: a policy counts once per set of evidence that it judges."""
+
+
+class Choices(Protocol):
+    """What claims pay for having their subject chosen among others; `candidates` knows, and claims do not."""
+
+    def price(self, claim: Claim, policy: Policy, judged: Sequence[Summary]) -> Hashable:
+        """Return what a claim pays that stands on these summaries; equal prices give equal verdicts."""
+
+    def paid(self, price: Hashable, policy: Policy, judged: Sequence[Summary]) -> tuple[Policy, Sequence[Summary]]:
+        """Return the policy that pays, and what it may judge."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,7 @@ def check(
     signers: Mapping[str, frozenset[Signer]] | None = None,
     standings: Mapping[str, Standing] | None = None,
     written: ValuesFiles | None = None,
+    choices: Choices | None = None,
 ) -> CheckResult:
     """Check everything that the documents publish.
 
@@ -97,6 +110,7 @@ def check(
         signers: per sha256 of a summary's bytes, the keys whose signatures were verified.
         standings: per sha256 of a summary's bytes, what it is to the registrations.
         written: the files that documents show values from, as `with_written` gives them with the documents.
+        choices: what claims pay for a choice among candidates; None where nothing is known of one.
 
     Returns:
         Findings with their codes: BLOCKED for a number that is not the evidence's and for a supported claim whose gate
@@ -110,17 +124,29 @@ def check(
 
     left = MOST_JUDGED
 
+    verdicts: dict[Hashable, Verdict] = {}
+    stood_on: dict[tuple[str, ...], Sequence[Summary]] = {}
+
     def judge(claim: Claim) -> Verdict | None:
         nonlocal left
         policy = by_id.get(claim.policy)
         if policy is None:
             return None
+        if claim.evidence not in stood_on:
+            stood_on[claim.evidence] = [summary for path, summary in summaries.items() if claim.stands_on(path)]
+        chosen: Sequence[Summary] = stood_on[claim.evidence]
+        price = None if choices is None else choices.price(claim, policy, chosen)
+        key = (claim.policy, claim.evidence, price)
+        if key in verdicts:
+            return verdicts[key]
         left -= sum(1 for gate in policy.gates for _ in thresholds(gate.rule))
         if left < 0:
             message = f"the claims ask for more than {MOST_JUDGED} thresholds, counted once per policy and evidence"
             raise GatekitError("claims.too_many_thresholds", message, claim.location, "let claims share evidence")
-        chosen = [summary for path, summary in summaries.items() if claim.stands_on(path)]
-        return evaluate([policy], chosen, now, base=base, signers=signers, stale=stale, standings=standings)
+        if choices is not None:
+            policy, chosen = choices.paid(price, policy, chosen)
+        verdicts[key] = evaluate([policy], chosen, now, base=base, signers=signers, stale=stale, standings=standings)
+        return verdicts[key]
 
     states, gate_findings = _judged(registry, documents, summaries, judge, stale or {})
     findings += gate_findings
@@ -169,8 +195,7 @@ def _judged(
     judge: Callable[[Claim], Verdict | None],
     stale: Mapping[str, str],
 ) -> tuple[list[ClaimState], list[Finding]]:
-    """Evaluate each policy once per set of evidence that claims stand on."""
-    judged: dict[tuple[str, tuple[str, ...]], dict[str, GateResult]] = {}
+    """Return what each claim's gates say; `judge` evaluates a policy once per set of evidence and price."""
     states: list[ClaimState] = []
     findings: dict[str, Finding] = {}
     places: dict[str, list[Location]] = {}
@@ -178,12 +203,10 @@ def _judged(
         for block in document.blocks:
             places.setdefault(block.claim, []).append(block.location)
     for claim in registry.claims:
-        key = (claim.policy, claim.evidence)
-        if key not in judged and (verdict := judge(claim)) is not None:
-            judged[key] = {gate.name: gate for gate in verdict.policies[0].gates}
-            # Several claims may need one policy: what is wrong with it is said once.
-            findings.update({str(error): from_error(error) for error in verdict.errors})
-        gates = judged.get(key, {})
+        verdict = judge(claim)
+        gates = {gate.name: gate for gate in verdict.policies[0].gates} if verdict is not None else {}
+        # Several claims may need one policy: what is wrong with it is said once.
+        findings.update({str(error): from_error(error) for error in (verdict.errors if verdict is not None else ())})
         outcomes = tuple((name, gates[name].outcome if name in gates else None) for name in claim.gates)
         states.append(ClaimState(claim, outcomes, tuple(places.get(claim.id, ())), gates))
         for finding in [*_evidence(claim, summaries), *_gates(claim, gates, stale)]:
@@ -217,7 +240,7 @@ def _gates(claim: Claim, gates: Mapping[str, GateResult], stale: Mapping[str, st
             Finding(
                 error_id,
                 f"claim '{claim.id}' is registered as supported, but gate '{name}' of policy '{claim.policy}' "
-                f"{verb}: {why_not(gate.result)}",
+                f"{verb}: {why_not(gate.result)}{_chosen(gate)}",
                 claim.status_location,
                 f"{_where_to_look(gate, stale)}; until it passes, the status is pending or not_supported",
                 code,
@@ -226,6 +249,12 @@ def _gates(claim: Claim, gates: Mapping[str, GateResult], stale: Mapping[str, st
             )
         )
     return found
+
+
+def _chosen(gate: GateResult) -> str:
+    """Return what a gate paid for the choice of its subject: the same numbers pass where nothing was chosen."""
+    notes = {note for rule in thresholds_in(gate.result) for note in rule.notes if note.startswith(BEST_OF)}
+    return "".join(f" ({note})" for note in sorted(notes))
 
 
 def _where_to_look(gate: GateResult, stale: Mapping[str, str]) -> str:

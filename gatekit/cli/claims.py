@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 import rich_click as click
 
+from gatekit.candidates.finding_files import candidate_paths, parse_candidates
+from gatekit.candidates.price import CandidatePools, ChoicePrice, paid
 from gatekit.claims import (
     CheckResult,
     ClaimsDocument,
@@ -22,14 +24,20 @@ from gatekit.claims import (
     read_written,
     rewrite,
 )
+from gatekit.claims.model import Claim
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, load_policies, the_time
 from gatekit.cli.registered import load_standings
 from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import Summary
+from gatekit.evidence.folder_limits import CANDIDATE_FILES, beyond
+from gatekit.evidence.strict_json import Document
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.evaluate import matches
 from gatekit.gates.verdict import WORDS
 from gatekit.kinds import Kinds
+from gatekit.policy import Policy
+from gatekit.policy.model import kinds_read
 from gatekit.report import inert
 from gatekit.report.first_problems import first_errors, first_problems
 
@@ -232,6 +240,8 @@ def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: s
     standings, registration_errors = load_standings(list(summaries.values()), None, read.kinds, read.root)
     errors = [*read.errors, *policy_errors, *evidence_errors, *signature_errors, *registration_errors]
     documents, written = read_written(read.documents, read.registry, summaries, read.root)
+    candidates, candidate_errors = _candidate_files(read.root)
+    errors += candidate_errors
     return check(
         read.registry,
         documents,
@@ -242,7 +252,34 @@ def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: s
         signers=signers,
         standings=standings,
         written=written,
+        choices=_Choices(CandidatePools(loaded, list(summaries.values()), candidates)),
     )
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """What claims pay for a choice, as far as this folder tells: by selections of policies and by candidate files."""
+
+    pools: CandidatePools
+
+    def price(self, claim: Claim, policy: Policy, judged: Sequence[Summary]) -> ChoicePrice:  # noqa: ARG002
+        kinds = kinds_read(policy)
+        own = [summary for summary in judged if summary.kind in kinds and matches(policy.subject, summary)]
+        # Whether another subject of this shape was there when the claim was made is for `gatekit pr` to say.
+        return self.pools.price(policy, own, alike=False)
+
+    def paid(self, price: Hashable, policy: Policy, judged: Sequence[Summary]) -> tuple[Policy, Sequence[Summary]]:
+        return paid(price, policy, judged) if isinstance(price, ChoicePrice) else (policy, judged)
+
+
+def _candidate_files(root: str) -> tuple[list[Document], list[GatekitError]]:
+    """Read the candidate files beside the registry, at any depth."""
+    paths = candidate_paths(root)
+    sizes = {path: os.lstat(os.path.join(root, path)).st_size for path in paths}
+    errors = beyond(sizes, CANDIDATE_FILES)
+    contents = [] if errors else [(path, Path(root, path).read_bytes()) for path in paths]
+    found, broken = parse_candidates(contents)
+    return found, [*errors, *broken]
 
 
 def _order(location: Location | None) -> tuple[str, int, int]:

@@ -24,6 +24,7 @@ POLICY_FILES = FolderLimits("policy", files=200, size=512 << 10)
 KIND_FILES = FolderLimits("kind", files=200, size=512 << 10)
 REGISTRATION_FILES = FolderLimits("registration", files=200, size=512 << 10)
 DOCUMENT_FILES = FolderLimits("document", files=2000, size=600 << 10)
+CANDIDATE_FILES = FolderLimits("candidate", files=100, size=4 << 20)
 SUMMARY_FILES = FolderLimits("summary", files=10_000, size=48 << 20)
 ATTESTATION_FILES = FolderLimits("signature", files=10_000, size=32 << 20)
 

@@ -103,6 +103,24 @@ def evaluate(
     )
 
 
+def together(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return one verdict of several on different parts of the same evidence, judged at the same time.
+
+    Args:
+        verdicts: at least one.
+    """
+    errors = list({str(error): error for verdict in verdicts for error in verdict.errors}.values())
+    policies = [policy for verdict in verdicts for policy in verdict.policies]
+    read = {one.path: one for verdict in verdicts for one in verdict.evidence}
+    return replace(
+        verdicts[0],
+        policies=tuple(sorted(policies, key=lambda r: (r.path, r.id))),
+        evidence=tuple(read[path] for path in sorted(read)),
+        errors=tuple(errors),
+        code=worst([verdict.code for verdict in verdicts]),
+    )
+
+
 def _policy(
     policy: Policy,
     summaries: Sequence[Summary],

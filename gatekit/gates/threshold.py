@@ -33,6 +33,8 @@ from gatekit.registration.standing import NOT_REGISTERED, Standing
 from gatekit.stats import Interval, minimum_detectable
 
 _EVERY_SEED = "every seed meets the threshold", "not every seed meets the threshold"
+BEST_OF = "best of "
+"""What a note starts with that says among how many a subject was chosen."""
 NO_SPREAD = "equal to rounding, so nothing says how far another draw would be off"
 """What a measure that is not structural says of draws that all agree."""
 
@@ -322,9 +324,9 @@ def _with_notes(
         notes.append(f"one of {rule.alternatives} alternatives, and what has no bound does not pay for them")
     if k > 1 and rule.is_bounded:
         confidence = 1 - (1 - rule.judged_confidence) / k
-        notes.append(f"best of {k} candidates on the same observations: bounded at {confidence:.4g}")
+        notes.append(f"{BEST_OF}{k} candidates on the same observations: bounded at {confidence:.4g}")
     if k > 1 and rule.point:
-        notes.append(f"best of {k} candidates on the same observations, and a point estimate does not pay for it")
+        notes.append(f"{BEST_OF}{k} candidates on the same observations, and a point estimate does not pay for it")
     errors = infeasible(rule, summary.subject.d_sae, _baseline_mean(rule, measurement, summary))
     if errors and context.policy.legacy:
         # A legacy policy reproduces rules as they were, those that nothing can meet included.

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gatekit.candidates.pool import kinds_read as selection_kinds
 from gatekit.claims.model import Claim
 from gatekit.evidence.summary import Summary
 from gatekit.gates.evaluate import evaluate, matches
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import Policy
-from gatekit.policy.model import Gate, thresholds
+from gatekit.policy.model import Gate, Selection, thresholds
 from gatekit.pull_request.continuity import Fate, SubjectFate, observed, shape
 from gatekit.pull_request.side import BranchContents
 
@@ -55,7 +56,7 @@ def subject_changes(
         needed = fate.fate != "extended" and bool(standing) and not (fate.new is not None and announced(fate.new))
         if fate.fate in ("gone", "unmeasured"):
             # Nothing may stand on what is gone; but for what it was compared with, it is one rival less.
-            needed = bool(standing) or _rival_remains(fate, head.summaries)
+            needed = bool(standing) or _rival_remains(fate, base.policies, head.summaries)
         said = _outcomes(base, fate) if number < MOST_JUDGED else ""
         told = f"; {_stand(standing, head)}" if standing else ""
         found.append(
@@ -108,16 +109,25 @@ def _reads(gate: Gate, fate: SubjectFate) -> bool:
     return any(rule.kind == fate.old.kind and rule.measure.name in measures for rule in thresholds(gate.rule))
 
 
-def _rival_remains(fate: SubjectFate, head: Sequence[Summary]) -> bool:
-    """Whether something that was measured as the lost subject was is still there, and would look better without it."""
+def _rival_remains(fate: SubjectFate, policies: Sequence[Policy], head: Sequence[Summary]) -> bool:
+    """Whether something is still there that would look better without the lost subject.
+
+    What a policy's selection compares with it, or what was measured as it was and has its shape.
+    """
     own = {one.sha256 for one in fate.old.subject.checkpoints}
-    return any(
-        shape(summary) == shape(fate.old)
-        and summary.protocol.alike == fate.old.protocol.alike
-        and fate.measures & observed(summary)
-        and not own.issuperset(one.sha256 for one in summary.subject.checkpoints)
+    others = [
+        summary
         for summary in head
-    )
+        if fate.measures & observed(summary) and not own.issuperset(c.sha256 for c in summary.subject.checkpoints)
+    ]
+    if any(shape(s) == shape(fate.old) and s.protocol.alike == fate.old.protocol.alike for s in others):
+        return True
+    for policy in policies:
+        if isinstance(policy.selection, Selection) and fate.old.kind in selection_kinds(policy, policy.selection):
+            compared = [s for s in (fate.old, *others) if s.kind == fate.old.kind and matches(policy.subject, s)]
+            if fate.old in compared and len(compared) > 1:
+                return True
+    return False
 
 
 def _stand(standing: Sequence[str], head: BranchContents) -> str:

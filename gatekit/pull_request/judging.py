@@ -14,18 +14,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gatekit import __version__
+from gatekit.candidates.price import FREE
 from gatekit.claims.checking import CheckResult, check
 from gatekit.claims.claim_change import ClaimChange
 from gatekit.claims.diff import claim_changes
 from gatekit.claims.finding import Finding
 from gatekit.claims.strays import find_strays
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.summary import Summary
 from gatekit.exit_codes import ExitCode, worst
-from gatekit.gates.evaluate import evaluate
+from gatekit.gates.evaluate import evaluate, together
 from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import Policy, PolicyDiff, diff_policies
 from gatekit.pull_request.approval import NO_APPROVAL, Approval, ApprovalSource, approval, label_for
+from gatekit.pull_request.candidate_prices import PullRequestChoices, disappeared
 from gatekit.pull_request.claim_bars import lowered_bars
 from gatekit.pull_request.codeowners import code_owners
 from gatekit.pull_request.continuity import subject_fates
@@ -55,19 +58,39 @@ class _Terms:
     base_signers: Signers
     head_signers: Signers
     registered: BaseRegistrations
+    gone: Sequence[Summary]
+    """Evidence of the base whose subjects have disappeared."""
 
     def verdict(self, policies: Sequence[Policy], side: BranchContents) -> Verdict | None:
+        """Judge all evidence of a side; where nothing is registered, what was chosen among candidates pays for it."""
         if not policies:
             return None
+        if side.registry is not None:
+            return self._evaluated(policies, side, side.summaries)
+        choices = self._choices(policies, side)
+        prices = {policy.id: choices.price_of_policy(policy) for policy in policies}
+        plain = [policy for policy in policies if prices[policy.id] == FREE]
+        found = [self._evaluated(plain, side, side.summaries)] if plain else []
+        for policy in policies:
+            if policy not in plain:
+                own, judged = choices.paid(prices[policy.id], policy, side.summaries)
+                found.append(self._evaluated([own], side, judged))
+        return together(found)
+
+    def _evaluated(self, policies: Sequence[Policy], side: BranchContents, summaries: Sequence[Summary]) -> Verdict:
         return evaluate(
             policies,
-            side.summaries,
+            summaries,
             self.now,
             base=self.base.summaries,
             signers=self._signers(side),
             stale=side.stale,
             standings=self.registered.standings(side),
         )
+
+    def _choices(self, policies: Sequence[Policy], side: BranchContents) -> PullRequestChoices:
+        gone = () if side is self.base else self.gone
+        return PullRequestChoices(policies, self.base, side, gone, self.announced(side))
 
     def checked(self, policies: Sequence[Policy], side: BranchContents) -> CheckResult | None:
         if side.registry is None:
@@ -84,6 +107,7 @@ class _Terms:
             signers=self._signers(side),
             standings=self.registered.standings(side),
             written=side.written,
+            choices=self._choices(policies, side),
         )
 
     def announced(self, side: BranchContents) -> Announced:
@@ -119,7 +143,9 @@ def judge_pull_request(
     errors = [*watched_errors(head_tree, WATCHED), *head.errors]
     base_signers, head_signers, unsound = change_signers(base, head, _effective(base, head), now)
     errors += unsound
-    terms = _Terms(now, base, base_signers, head_signers, base_registrations(repository, sides.base, base))
+    fates = subject_fates(base.summaries, head.summaries)
+    gone = disappeared(base.summaries, head.summaries, fates)
+    terms = _Terms(now, base, base_signers, head_signers, base_registrations(repository, sides.base, base), gone)
     # What cannot be read is refused; it is not also called removed.
     diffs = diff_policies([policy for policy in base.policies if policy.path not in head.unread], head.policies)
     claims = []
@@ -129,7 +155,7 @@ def judge_pull_request(
     announced = registration_changes(base, head)
     trust += [TrustChange(change.path, change.what) for change in announced if change.judges]
     told = [f"{change.path} {change.what}" for change in announced if not change.judges]
-    subjects = subject_changes(base, head, subject_fates(base.summaries, head.summaries), terms.announced(head))
+    subjects = subject_changes(base, head, fates, terms.announced(head))
     if not _begins(base, head, claims):
         trust += [TrustChange(s.path, s.what, of_evidence=True) for s in subjects if s.needs_approval]
     approved = _approved(base, head, trust, approvals)

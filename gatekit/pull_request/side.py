@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from gatekit.candidates.finding_files import NAME as CANDIDATE
+from gatekit.candidates.finding_files import parse_candidates
 from gatekit.claims.documents import (
     ClaimsDocument,
     misplaced_documents,
@@ -21,6 +23,7 @@ from gatekit.errors import GatekitError, Location
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.folder_limits import (
     ATTESTATION_FILES,
+    CANDIDATE_FILES,
     DOCUMENT_FILES,
     KIND_FILES,
     POLICY_FILES,
@@ -39,6 +42,7 @@ from gatekit.evidence.reading import (
 )
 from gatekit.evidence.source_digest import LARGEST, By, source_sha256
 from gatekit.evidence.staleness import NO_DIGEST, why_stale
+from gatekit.evidence.strict_json import Document
 from gatekit.kinds import FOLDER, Kind, Kinds
 from gatekit.kinds.changes import judging
 from gatekit.policy import Policy, duplicate_ids, is_policy_name, parse_policy
@@ -77,6 +81,8 @@ class BranchContents:
     written: ValuesFiles | None
     """The files that its documents show values from; None where it has no registry."""
     summaries: tuple[Summary, ...]
+    candidates: tuple[Document, ...]
+    """The candidate files of this tree, wherever they lie."""
     attestations: Mapping[str, bytes]
     """Path -> bytes of the signatures that lie beside the evidence."""
     stale: Mapping[str, str]
@@ -134,6 +140,8 @@ class Reader:
             documents, written = with_written(
                 documents, registry, by_path, lambda path: _blob(tree, path), lambda _: tree.entries
             )
+        candidates, broken = parse_candidates(_contents(_candidates(tree), tree, errors, CANDIDATE_FILES).items())
+        errors += broken
         signatures = _files(tree, EVIDENCE, lambda n: n.endswith((".dsse.json", ".sigstore.json")))
         attested = _contents(signatures, tree, errors, ATTESTATION_FILES)
         return BranchContents(
@@ -146,6 +154,7 @@ class Reader:
             registrations=tuple(registrations),
             written=written,
             summaries=tuple(summaries),
+            candidates=tuple(candidates),
             attestations=attested,
             stale=self._stale(tree, summaries),
             unread=unread,
@@ -258,6 +267,16 @@ def _files(tree: Tree, folder: str, wanted: Callable[[str], bool]) -> list[str]:
         if entry.mode in FILE_MODES and wanted(parts[-1]) and not any(part.startswith(".") for part in parts):
             found.append(entry.path)
     return found
+
+
+def _candidates(tree: Tree) -> list[str]:
+    """Paths of what may be candidate files; none lies in evidence/, where every JSON file is a summary."""
+    named = [e for e in tree.entries.values() if e.path.rpartition("/")[2] == CANDIDATE and e.mode in FILE_MODES]
+    return [e.path for e in named if not any(p.startswith(".") for p in e.path.split("/")) and not _is_evidence(e)]
+
+
+def _is_evidence(entry: Entry) -> bool:
+    return entry.path.startswith(f"{EVIDENCE}/")
 
 
 def _parse_all(
