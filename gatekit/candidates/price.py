@@ -130,7 +130,4 @@ def _of_file(document: Document, selecting: Mapping[str, Policy]) -> _Compared:
 
 def _place(summary: Summary) -> tuple[object, ...]:
     """Return what two subjects share that were measured alike: kind, datasets and rows, model, hook, widths."""
-    subject = summary.subject
-    model = subject.model_digest or subject.model_name
-    widths = (subject.d_model, subject.architecture, subject.d_sae, subject.k)
-    return (summary.kind, summary.protocol.alike, model, subject.hook, *widths)
+    return (summary.kind, summary.protocol.alike, *summary.subject.shape)

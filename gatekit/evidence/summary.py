@@ -63,6 +63,12 @@ class Subject:
     without a model digest has only the name to go by and keeps it."""
 
     @property
+    def shape(self) -> tuple[str | int | None, ...]:
+        """What two subjects share that only their training tells apart: model, hook, widths and architecture."""
+        model = self.model_digest or self.model_name
+        return (model, self.hook, self.d_model, self.architecture, self.d_sae, self.k)
+
+    @property
     def words(self) -> str:
         """The subject in one line for people."""
         sparsity = f" k={self.k}" if self.k is not None else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gatekit.evidence.summary import Measurement, Summary
+from gatekit.gates.spread import resolution
 from gatekit.kinds import MeasureSpec
 
 LONGEST_RUN = timedelta(days=180)
@@ -36,12 +37,13 @@ def implausible(measure: MeasureSpec, summary: Summary) -> str | None:
 
 
 def constant_control(measure: MeasureSpec, measurement: Measurement, summary: Summary) -> str | None:
-    """Return why a control is no measurement of several draws: all of its values are one; None where they differ."""
+    """Return why a control is no measurement of several draws: all of its values are one to rounding; else None."""
     kind = summary.protocol.baseline_kind
     control = measurement.baseline if measurement.baseline is not None else measurement.baseline_values
     if control is None or len(control) < 2 or measurement.design not in ("per_seed", "per_seed_pair"):
         return None
-    if kind in TRAINED_CONTROLS and len(set(control)) == 1 and not _may_be_equal(measure, control[0]):
+    spread = max(control) - min(control)
+    if kind in TRAINED_CONTROLS and spread <= resolution(measurement) and not _may_be_equal(measure, control[0]):
         return f"the {len(control)} values of the control of {measure.name} in {summary.path} are all {control[0]:g}"
     return None
 

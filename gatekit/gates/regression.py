@@ -22,19 +22,13 @@ def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None)
         and s.status == "ok"
         and rule.measure.name in s.measurements
         and s.protocol.comparable == summary.protocol.comparable
-        and _shape(s) == _shape(summary)
+        and s.subject.shape == summary.subject.shape
     ]
     subjects = {s.subject.digest for s in found}
     if len(subjects) > 1:
         # Several SAEs in the base: only the one that the head measured again is meant without doubt.
         found = [s for s in found if s.subject.digest == summary.subject.digest]
     return max(found, key=lambda s: (s.finished, s.sha256), default=None)
-
-
-def _shape(summary: Summary) -> tuple[str | int | None, ...]:
-    subject = summary.subject
-    model = subject.model_digest or subject.model_name
-    return model, subject.hook, subject.d_model, subject.architecture, subject.d_sae, subject.k
 
 
 def why_no_base(rule: Threshold, found: Summary | None, base: Sequence[Summary] | None) -> str:

@@ -125,6 +125,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         rule.judged_confidence, summary.protocol, chosen_from, over_levels=over_levels
     )
     confidence, look_notes = paid_for_looks(rule, confidence, standing, len(summary.protocol.seeds))
+    doubt = None if context.policy.legacy else constant_control(rule.measure, measured, summary)
     if rule.every_seed:
         worst = of_every_seed(rule.limits, measurement)
         if worst is None:
@@ -134,7 +135,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
         excluded = excluded_failure_rate(worst.n_seeds or 1, rule.judged_confidence)
         note = f"{worst.n_seeds} seeds that all pass exclude only a rate of failing seeds above {excluded:.0%}"
-        return replace(result, notes=(*result.notes, note)), errors
+        return _unless_doubted(replace(result, notes=(*result.notes, note)), doubt), errors
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)
     except GatekitError as error:
@@ -147,16 +148,10 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             return undecided(
                 Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
             )
-    alone = (
-        None
-        if is_reported or bounds.method.endswith("trials each")
-        else _alone(rule, measurement, [] if base is None else [summary, base])
-    )
+    alone = None if is_reported else _alone(rule, measurement, [] if base is None else [summary, base])
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
     result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
-    doubt = None if context.policy.legacy else constant_control(rule.measure, measured, summary)
-    if doubt is not None and result.outcome is Outcome.PASS:  # what fails against it fails all the same
-        result = replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.IMPLAUSIBLE, reason=doubt)
+    result = _unless_doubted(result, doubt)
     if alone is not None:
         may_be_alone = rule.point or rule.measure.structural or context.policy.legacy
         withheld = not may_be_alone and not _is_base(measurement, summary, base)
@@ -167,6 +162,13 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             result = replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.NO_SPREAD, reason=reason)
         result = replace(result, notes=(*result.notes, f"no variation at all over {alone}"))
     return result, errors
+
+
+def _unless_doubted(result: ThresholdResult, doubt: str | None) -> ThresholdResult:
+    """Return a result that is no pass where its control is doubted; what fails against that fails all the same."""
+    if doubt is None or result.outcome is not Outcome.PASS:
+        return result
+    return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.IMPLAUSIBLE, reason=doubt)
 
 
 def _alone(rule: Threshold, measurement: Measurement, sides_of_difference: Sequence[Summary]) -> str | None:

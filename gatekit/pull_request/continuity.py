@@ -99,10 +99,7 @@ def observed(summary: Summary) -> frozenset[str]:
 
 def shape(summary: Summary) -> tuple[object, ...]:
     """Return what makes two subjects be of one kind of SAE at one place of one model, whatever was trained."""
-    subject = summary.subject
-    model = subject.model_digest or subject.model_name
-    widths = (subject.d_model, subject.architecture, subject.d_sae, subject.k)
-    return (summary.kind, model, subject.hook, *widths)
+    return (summary.kind, *summary.subject.shape)
 
 
 _There = set[tuple[tuple[object, ...], str, str]]

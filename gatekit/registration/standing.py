@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Literal
 
 from gatekit.evidence.config_digest import config_without_seeds_sha256
-from gatekit.evidence.summary import Subject, Summary
+from gatekit.evidence.summary import Summary
 from gatekit.registration.model import RegisteredMeasurement, Registration
 
 
@@ -250,9 +250,7 @@ def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Sh
 
 
 def _shape(summary: Summary) -> Shape:
-    subject: Subject = summary.subject
-    model = subject.model_digest or subject.model_name
-    return (summary.kind, model, subject.hook, subject.d_model, subject.architecture, subject.d_sae, subject.k)
+    return (summary.kind, *summary.subject.shape)
 
 
 def look_in(data: bytes) -> Look | None:

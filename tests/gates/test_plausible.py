@@ -55,3 +55,13 @@ def test_a_run_of_years_is_none() -> None:
     outcome, reason = judged(document)
     assert outcome == "inconclusive"
     assert "days before it finished; the longest run is 180 days" in reason
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1e-9])
+def test_a_control_of_one_constant_to_rounding_carries_no_pass_of_every_seed_either(jitter: float) -> None:
+    control = [0.3 + jitter * (index % 2) for index in range(10)]
+    document = builders.summary("random_model", {"pw_mcc_above_control": (GOOD["pw_mcc_above_control"][0], control)})
+    policy = ABOVE.replace("at_least: 0.0", "every_seed: {at_least: 0.0}")
+    verdict = evaluate([parse_policy(policy.encode(), "p.yaml")], read({"a.json": document})[0], NOW)
+    (result,) = thresholds_in(verdict.policies[0].gates[0].result)
+    assert (result.outcome, result.why) == ("inconclusive", "implausible")
