@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gatekit.evidence.summary import Summary
+from gatekit.registration.standing import listed_seeds
 
 Fate = Literal["retrained", "dropped", "replaced", "unmeasured", "gone", "extended", "renamed"]
 """`retrained`: other checkpoints of the same seeds; `dropped`: seeds left out; `replaced`: another subject stands where
 it stood; `unmeasured`: a measure left out; `gone`: nothing took its place; `extended`: seeds were only added;
 `renamed`: the same weights under another model's name."""
-SHOWN_SEEDS = 8
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ class SubjectFate:
         old, new = self.old.subject, self.new.subject if self.new is not None else self.old.subject
         match self.fate:
             case "retrained":
-                also = f", {listed(self.left_out)} left out" if self.left_out else ""
+                also = f", {listed_seeds(self.left_out)} left out" if self.left_out else ""
                 return f"{counted(len(self.retrained), 'seed')} retrained{also}"
             case "dropped":
-                place = f", and {listed(self.added)} measured in their place" if self.added else ""
-                return f"{listed(self.lost)} left out{place}"
+                place = f", and {listed_seeds(self.added)} measured in their place" if self.added else ""
+                return f"{listed_seeds(self.lost)} left out{place}"
             case "replaced":
                 return f"{old.words} replaced by {new.words}"
             case "unmeasured":
-                return f"{', '.join(sorted(self.measures))} of {listed(self.lost)} is not measured any more"
+                return f"{', '.join(sorted(self.measures))} of {listed_seeds(self.lost)} is not measured any more"
             case "extended":
                 return f"extended from {len(old.checkpoints)} to {len(new.checkpoints)} seeds"
             case "renamed":
@@ -213,9 +213,3 @@ def _no_loss(group: Sequence[Summary], after: _Groups, before: _Groups) -> Subje
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def listed(seeds: Sequence[int]) -> str:
-    """Return seeds by number, not all where they are many."""
-    more = f" and {len(seeds) - SHOWN_SEEDS} more" if len(seeds) > SHOWN_SEEDS else ""
-    return f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds[:SHOWN_SEEDS]))}{more}"

@@ -202,12 +202,12 @@ def _no_look(summary: Summary, registration: Registration) -> str:
     looks = ", ".join(map(str, registration.looks))
     beside = sorted(seeds - set(registered))
     if beside:
-        return f"{own}, of which {_listed(beside)} {_are(beside)} not registered by {registration.path}"
+        return f"{own}, of which {listed_seeds(beside)} {_are(beside)} not registered by {registration.path}"
     nearest = min((n for n in registration.looks if n >= len(seeds)), default=registration.looks[-1])
     missing = [seed for seed in registered[:nearest] if seed not in seeds]
     return (
         f"{own}, which is no look of {registration.path} (looks after {looks} seeds): "
-        f"{_listed(missing)} {_are(missing)} missing"
+        f"{listed_seeds(missing)} {_are(missing)} missing"
     )
 
 
@@ -220,10 +220,12 @@ def _broken(
     for run in sorted(runs, key=lambda run: run.path):
         failed = sorted((_seeds(run) & set(registration.seeds)) - measured)
         if run.status != "ok" and failed:
-            return f"the run of {_listed(failed)} in {run.path}, which {registration.path} registers, {_became(run)}"
+            return (
+                f"the run of {listed_seeds(failed)} in {run.path}, which {registration.path} registers, {_became(run)}"
+            )
     missing = [seed for seed in wanted if seed not in measured]
     if missing:
-        gone = f"{_listed(missing)} {_are(missing)} missing"
+        gone = f"{listed_seeds(missing)} {_are(missing)} missing"
         return f"{registration.path} also registers {measurement.words}, of which {gone}"
     return None
 
@@ -275,7 +277,8 @@ def _became(summary: Summary) -> str:
     return f"{'was skipped' if summary.status == 'skipped' else 'failed'}: {summary.reason}"
 
 
-def _listed(seeds: Sequence[int]) -> str:
+def listed_seeds(seeds: Sequence[int]) -> str:
+    """Return seeds by number, not all where they are many."""
     shown = ", ".join(map(str, seeds[:8])) + (f" and {len(seeds) - 8} more" if len(seeds) > 8 else "")
     return f"seed{'s' * (len(seeds) != 1)} {shown}"
 

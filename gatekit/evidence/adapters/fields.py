@@ -9,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,12 +153,6 @@ def root(document: Document) -> Field:
     if not isinstance(document.value, dict):
         raise field.refuse("type", f"expected an object, found {_word(document.value)}")
     return field
-
-
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """Return the names as prose, shortened."""
-    head = ", ".join(names[:most])
-    return head if len(names) <= most else f"{head} and {len(names) - most} more"
 
 
 def _word(value: Any) -> str:
