@@ -45,6 +45,8 @@ RATIOS = {"relative_drop": ("auc_drop", "id_auc"), "relative_drop_capped": ("auc
 MAY_BE_CONSTANT = {"l0", "dead_fraction", "auc_drop_capped", "relative_drop_capped", "flat_pairs"}
 MAY_BE_CONSTANT |= {"matched_fraction_above_control"}
 """Of the measures in the cases those that may be equal for every seed."""
+TRAINED = {"random_model", "random_sae", "untrained", "matched_sae", "transcoder"}
+"""Kinds of baseline of which every seed has its own."""
 DEFAULTS = {"confidence": 0.95, "min_seeds": 5, "max_age": None, "allow_reported": False, "selected_from": 1}
 
 
@@ -141,7 +143,9 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
         seeds = min(len({seed for n in names for seed in group[n]}) for group in (measurement["columns"], control))
         families = protocol.get("families", {}).get(f"{level}s")
         estimate, lower, upper = ends(measurement, divisor, confidence, over, families)
-        enough, constant = True, no_spread(measurement, divisor, over)
+        enough, constant = True, no_spread(measurement, divisor, over) or one_control(measurement, protocol)
+        if not policy.get("legacy") and impossible(summary, measurement):
+            return "inconclusive"
     if (seeds or 1) < setting["min_seeds"]:
         return "inconclusive"
     if "every_seed" in rule:
@@ -212,6 +216,24 @@ def no_spread(measurement: Json, divisor: Json | None, over: Sequence[str]) -> b
             if len(means) > 1 and max(means) - min(means) <= floor:
                 return True
     return False
+
+
+def impossible(summary: Json, measurement: Json) -> bool:
+    """Whether a run took half a year, saw no rows, or is compared with something that nobody names."""
+    run = time(summary["producer"]["finished"]) - time(summary["producer"]["started"])
+    compared = "baseline" in measurement["columns"] or "baseline_columns" in measurement
+    unnamed = compared and summary["protocol"]["baseline"]["kind"] == "unknown"
+    return run > timedelta(days=180) or summary["protocol"]["rows"] == 0 or unnamed
+
+
+def one_control(measurement: Json, protocol: Json) -> bool:
+    """Whether controls that were trained are all one number, which is no end of the range."""
+    control = measurement["columns"].get("baseline") or measurement.get("baseline_columns", {}).get("value", [])
+    trained = protocol["baseline"]["kind"] in TRAINED and measurement["design"] in ("per_seed", "per_seed_pair")
+    if not trained or len(control) < 2 or control[0] in measurement["range"]:
+        return False
+    largest = max(map(abs, [*control, *measurement["columns"]["candidate"]]))
+    return max(control) - min(control) <= 4 * float(np.finfo(np.float32).eps) * largest
 
 
 def spread(means: Any) -> float:

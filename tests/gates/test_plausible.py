@@ -49,6 +49,14 @@ def test_a_baseline_that_is_not_said_is_none() -> None:
     assert "does not say what its baseline is" in reason
 
 
+def test_values_of_no_rows_are_none() -> None:
+    document = builders.summary("random_model", GOOD)
+    document["protocol"]["rows"] = 0
+    outcome, reason = judged(document)
+    assert outcome == "inconclusive"
+    assert "computed on 0 rows" in reason
+
+
 def test_a_run_of_years_is_none() -> None:
     document = builders.summary("random_model", GOOD)
     document["producer"]["started"] = "2020-01-01T00:00:00Z"
