@@ -9,7 +9,7 @@ import builders
 import pytest
 
 from gatekit.exit_codes import ExitCode
-from tests.pull_request.change import FILE, judged, pending, random_model, sources, withdrawn
+from tests.pull_request.change import FILE, judged, random_model, sources, with_status
 
 APPROVED = ("gatekit-approved-{head}",)
 
@@ -66,7 +66,8 @@ def test_the_same_checkpoints_measured_again_need_none(tmp_path: Path) -> None:
 
 
 def test_evidence_that_no_supported_claim_stands_on_may_be_replaced(tmp_path: Path) -> None:
-    change = {**pending("agree"), FILE: retrained(1)}
-    only_agree = withdrawn("alive")
-    assert judged(tmp_path, change | {"README.md": only_agree["README.md"]}).code is not ExitCode.PASS
-    assert [c.path for c in judged(tmp_path / "both", change).trust] == [FILE]  # 'alive' still stands on it
+    one = with_status("agree", "pending")
+    still = judged(tmp_path / "one", {"claims.yaml": one, FILE: retrained(1)})
+    assert [change.path for change in still.trust] == [FILE]  # 'alive' stands on it
+    none = judged(tmp_path / "none", {"claims.yaml": with_status("alive", "pending", one), FILE: retrained(1)})
+    assert (none.trust, none.code) == ((), ExitCode.PASS)
