@@ -222,7 +222,7 @@ def report(repetitions: int) -> tuple[str, list[str]]:
     short: list[str] = []
     tables: dict[bool, list[str]] = {True: [], False: []}
     for design in DESIGNS:
-        for noise in (*NOISES, *design.extra, SKEWED):
+        for noise in (*design.noises, SKEWED):
             promised = noise is not SKEWED
             cells = {n: simulate(design, noise, n, repetitions) for n in SEEDS}
             if promised:
