@@ -54,9 +54,18 @@ class Names:
 
     branch: str = "main"
     check: str = "gatekit / gate"
+    """Of the job; behind it, in brackets, may stand the base that judges."""
     environments: tuple[str, ...] = ("gpu-evidence", "gpu-evidence-signing")
     """The first one lets measure, and needs reviewers; every one lets in the branch only."""
     runner_group: str = "gpu-evidence"
+
+    def is_check(self, name: object) -> bool:
+        """Whether this is what the gate's check is called, or its job in a workflow."""
+        return isinstance(name, str) and (name == self.check or name.startswith(f"{self.check} ("))
+
+    def guards(self, context: object) -> bool:
+        """Whether a required check is the gate's for the protected branch."""
+        return context in (self.check, f"{self.check} (refs/heads/{self.branch})", f"{self.check} ({self.branch})")
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def _checks(rules: list[Json] | None, exports: Exports, names: Names) -> list[Ho
         (rule, check)
         for rule in _of_type(rules, "required_status_checks")
         for check in objects(rule.get("required_status_checks"))
-        if check.get("context") == names.check
+        if names.guards(check.get("context"))
     ]
     required = _requires_workflow(rules)
     queue = any(rule.get("grouping_strategy") == "ALLGREEN" for rule in _of_type(rules, "merge_queue"))

@@ -27,7 +27,7 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     }
     if workflows is None:
         return [Hole(3, name, HoleState.UNKNOWN, "no workflows were given", text) for name, text in remedies.items()]
-    gates = [(name, job) for name, _, job in _jobs(workflows) if job.get("name") == names.check]
+    gates = [(name, job) for name, _, job in _jobs(workflows) if names.is_check(job.get("name"))]
     filtered = [f"{name} filters what it runs for" for name, _ in gates if _is_filtered(workflows[name])]
     conditional = [f"its job in {name} has a condition" for name, job in gates if "if" in job]
     self_hosted = [

@@ -41,6 +41,7 @@ from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_c
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.repo import BaseAndHead, Repository, watched_errors
+from gatekit.repo.refs import REMOTE
 from gatekit.repo.tree import changes
 
 WATCHED = (KINDS, POLICIES, REGISTRATIONS, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
@@ -191,6 +192,7 @@ def judge_pull_request(
         version=__version__,
         now=now,
         base=sides.base,
+        base_name=sides.base_name.removeprefix(REMOTE),
         head=sides.head,
         result=sides.result,
         notes=(*sides.notes, *approved.notes, *([FIRST] if _begins(base, head, claims) else []), *told),

@@ -72,6 +72,8 @@ class PullRequestVerdict:
     """The time that ages, waivers and keys were judged at."""
     base: str
     """Commit whose policies, keys and rules judge."""
+    base_name: str
+    """What it was asked for by: the name of a branch, as the user or the platform gives it."""
     head: str
     """Commit that the change ends with."""
     result: str

@@ -363,6 +363,7 @@ def job(**changes: Any) -> dict[str, Any]:
     [
         ("one check of that name", {"ci.yml": job()}),
         ("one check of that name", {"gate.yml": GATE, "b.yml": job(name="gatekit / gate")}),
+        ("one check of that name", {"gate.yml": GATE, "b.yml": job(name="gatekit / gate (refs/heads/main)")}),
         ("a gate that may not report", {"gate.yml": {**GATE, "on": {"pull_request": {"paths": ["docs/**"]}}}}),
         ("a gate that may not report", {"gate.yml": job(**{"name": "gatekit / gate", "if": "false"})}),
         ("privileged triggers", {"x.yml": {**job(), "on": "pull_request_target"}}),
@@ -383,6 +384,19 @@ def job(**changes: Any) -> dict[str, Any]:
 def test_a_hole_in_a_workflow_file_is_found(tmp_path: Path, hole: str, workflows: dict[str, Any]) -> None:
     assert states(tmp_path, {}, workflows)[hole] is HoleState.OPEN
     assert states(tmp_path, {}, {"gate.yml": GATE})[hole] is HoleState.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("context", "guards"),
+    [
+        ("gatekit / gate", True),
+        ("gatekit / gate (refs/heads/main)", True),
+        ("gatekit / gate (refs/heads/dev)", False),
+        ("gatekit / gates", False),
+    ],
+)
+def test_a_required_check_names_the_branch_that_it_guards_or_none(context: str, guards: bool) -> None:
+    assert Names().guards(context) is guards
 
 
 def test_a_folder_without_workflows_is_refused(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def hostile(text: str) -> PullRequestVerdict:
         version=text,
         now=gates.now,
         base="1" * 40,
+        base_name=text,
         head="2" * 40,
         result="3" * 40,
         notes=(text,),

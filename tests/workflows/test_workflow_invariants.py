@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from workflows.invariants import REPO, broken, broken_action, parse, read, rules
+from workflows.invariants import CHECK, REPO, broken, broken_action, parse, read, rules
 
 WORKFLOWS = read()
 ACTION = (REPO / "action.yml").read_text("utf-8")
@@ -79,7 +79,7 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
     ("no credentials left behind", "gpu-evidence.yml", swap("          persist-credentials: false\n", "")),
     ("time limit", "gate.yml", swap("    timeout-minutes: 15\n", "")),
     ("concurrency", "gpu-evidence.yml", swap("concurrency:", "x:")),
-    ("unique job names", "ci.yml", swap("name: ci / lint", "name: gatekit / gate")),
+    ("unique job names", "ci.yml", swap("name: ci / lint", f"name: {CHECK}")),
     ("self-hosted only by hand", "gate.yml", swap("runs-on: ubuntu-24.04", "runs-on: self-hosted")),
     ("self-hosted only by hand", "gpu-evidence.yml", swap("on:\n", "on:\n  pull_request:\n")),
     ("other machines are hosted ones", "gate.yml", swap("runs-on: ubuntu-24.04", "runs-on: [gpu, b200]")),
@@ -88,6 +88,7 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
     ("artifacts are checked", "comment.yml", swap("digest-mismatch: error", "digest-mismatch: warn")),
     ("artifacts are checked", "gpu-evidence.yml", swap("          digest-mismatch: error\n", "")),
     ("gate: one job of the required name", "gate.yml", swap("name: gatekit / gate", "name: gatekit")),
+    ("gate: one job of the required name", "gate.yml", swap(f"name: {CHECK}", "name: gatekit / gate")),
     (
         "gate: one job of the required name",
         "ci.yml",
@@ -107,9 +108,7 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
     (
         "gate: the job always reports",
         "gate.yml",
-        swap(
-            "    name: gatekit / gate\n", "    name: gatekit / gate\n    if: github.event.pull_request.draft == false\n"
-        ),
+        swap(f"    name: {CHECK}\n", f"    name: {CHECK}\n    if: github.event.pull_request.draft == false\n"),
     ),
     (
         "gate: only the upload has a condition",

@@ -39,6 +39,7 @@ def document(verdict: PullRequestVerdict) -> dict[str, Any]:
         "exit_code": int(verdict.code),
         "because": text(verdict.because),
         "base": verdict.base,
+        "base_name": text(verdict.base_name),
         "head": verdict.head,
         "result": verdict.result,
         "notes": list(map(text, verdict.notes)),
