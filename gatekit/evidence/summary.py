@@ -7,6 +7,7 @@ measured honestly, only that the file is whole and does not contradict itself.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -225,8 +226,14 @@ def subject_from(document: Mapping[str, Any]) -> Subject:
     )
 
 
+# strptime alone would also take the digits of other scripts, single digits and a small t or z.
+_TIME = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
+
+
 def parse_time(text: str) -> datetime:
-    """Read the schema's UTC time; raises ValueError for a day that does not exist."""
+    """Read a UTC time such as 2026-02-16T01:48:20Z; raises ValueError for another form or a day that does not exist."""
+    if _TIME.fullmatch(text) is None:
+        raise ValueError(f"not a UTC time: {text[:40]!r}")
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 

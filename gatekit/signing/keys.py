@@ -19,9 +19,10 @@ from functools import cached_property
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.evidence.strict_yaml import YAML_LIMITS, Node, YamlDocument, parse_yaml
+from gatekit.evidence.summary import parse_time
 from gatekit.policy import fields
 from gatekit.signing.ed25519 import is_sound, key_digest
-from gatekit.signing.statement import ROLES, utc_time
+from gatekit.signing.statement import ROLES
 
 SCHEMA = "gatekit.keys/1"
 KEYRING_KEYS = ("schema", "repository", "keys", "identities")
@@ -210,9 +211,9 @@ def _moment(document: YamlDocument, node: Node, what: str, last: bool) -> dateti
     text = fields.text(document, node, what)
     try:
         if _DAY.fullmatch(text):
-            start = utc_time(f"{text}T00:00:00Z")
+            start = parse_time(f"{text}T00:00:00Z")
             return start + timedelta(days=1, seconds=-1) if last else start
-        return utc_time(text)
+        return parse_time(text)
     except (ValueError, OverflowError):
         remedy = 'write "2026-02-16" or "2026-02-16T01:48:20Z"'
         raise fields.refusal(document, node, "value", f"{what} '{text}' is not a day or UTC time", remedy) from None

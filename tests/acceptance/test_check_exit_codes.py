@@ -193,6 +193,7 @@ def test_blocked_goes_before_inconclusive(tmp_path: Path) -> None:
         (["missing.json"], "no evidence at 'missing.json'"),
         (["evidence/*.jsn"], "no evidence matches"),
         (["--now", "yesterday"], "is not a UTC time"),
+        (["--now", "٢٠٢٦-٠٢-١٦T٠١:٤٨:٢٠Z"], "is not a UTC time"),
         (["--output", "jsn=v.json"], "did you mean 'json'?"),
         (["--output", "json"], "is not FORMAT=PATH"),
         (["--output", "json="], "is not FORMAT=PATH"),

@@ -123,7 +123,17 @@ def test_a_file_that_is_not_there_is_named() -> None:
     assert refused.value.error_id == "json.missing"
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-02-30T00:00:00Z", "2026-02-16", "2026-02-16T01:48:20+00:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2026-02-30T00:00:00Z",
+        "2026-02-16",
+        "2026-02-16T01:48:20+00:00",
+        "2026-2-16T01:48:20Z",
+        "２０２６-02-16T01:48:20Z",
+    ],
+)
 def test_a_stated_time_must_be_a_utc_time_that_exists(text: str) -> None:
     with pytest.raises(UsageError, match="is not a UTC time to the second"):
         import_summaries("husai", [str(RECORDED)], ImportOptions(finished=text))
