@@ -27,6 +27,9 @@ KEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "per_seed_row": ("seed", "row"),
 }
 
+SHAPE_FIELDS = ("model", "hook", "d_model", "architecture", "d_sae", "k")
+"""Names of the parts of `Subject.shape`, in its order."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:

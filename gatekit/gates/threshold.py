@@ -89,7 +89,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             base = find_base(rule, summary, context.base)
             difference = None if base is None else difference_to(measurement, base.measurements[rule.measure.name])
             if difference is None:
-                return undecided(Why.NO_BASE, why_no_base(rule, base, context.base))
+                return undecided(Why.NO_BASE, why_no_base(rule, summary, base, context.base))
             measurement = difference
         case _:
             assert_never(rule.against)

@@ -84,6 +84,51 @@ def test_the_base_is_of_the_same_model_hook_architecture_and_size(other: dict[st
     assert "of one subject of this model, hook, architecture and size" in result(verdict).reason
 
 
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"d_sae": 8192}, "d_sae 4096, the base has 8192"),
+        ({"d_model": 768}, "d_model 512, the base has 768"),
+        ({"architecture": "batch_topk"}, "architecture topk, the base has batch_topk"),
+        ({"k": 16}, "k 32, the base has 16"),
+        ({"hook": "blocks.4.hook_resid_post"}, "hook blocks.3.hook_resid_post, the base has blocks.4.hook_resid_post"),
+    ],
+    ids=["d_sae", "d_model", "architecture", "k", "hook"],
+)
+def test_the_field_in_which_the_base_differs_is_named_with_both_values(
+    changes: dict[str, Any], difference: str
+) -> None:
+    verdict = judged(GATE % 0.05, r2(R2), r2(R2[::-1], of=builders.subject(**changes)))
+    assert result(verdict).reason.endswith(f"by the same protocol: {difference}")
+
+
+def test_all_fields_in_which_the_base_differs_are_named() -> None:
+    other = builders.subject(architecture="jumprelu", k=None)
+    verdict = judged(GATE % 0.05, r2(R2), r2(R2[::-1], of=other))
+    assert result(verdict).reason.endswith(": architecture topk, the base has jumprelu, and k 32, the base has none")
+
+
+def test_another_model_in_the_base_is_named_with_the_digest_of_its_weights() -> None:
+    verdict = judged(GATE % 0.05, r2(R2), r2(R2[::-1], of=builders.subject(model="gpt2")))
+    own, other = builders.digest("pythia-70m")[:12], builders.digest("gpt2")[:12]
+    assert result(verdict).reason.endswith(f": model pythia-70m [{own}], the base has gpt2 [{other}]")
+
+
+def test_of_several_subjects_in_the_base_the_one_that_differs_least_is_named() -> None:
+    far = r2(R2, of=builders.subject(hook="blocks.4.hook_resid_post", k=16, d_sae=8192))
+    close = r2(R2, of=builders.subject(k=64))
+    policy = parse_policy((HEAD + "gates:\n  " + GATE % 0.05 + "\n").encode(), "p.yaml")
+    summaries, errors = read({"head.json": r2(R2)})
+    others, _ = read({"far.json": far, "close.json": close})
+    verdict = evaluate([policy], summaries, NOW, errors, base=others)
+    assert result(verdict).reason.endswith(": k 32, the closest in the base has 64")
+
+
+def test_a_base_that_was_measured_by_another_protocol_is_not_said_to_differ_in_its_subject() -> None:
+    other = r2(R2, of=builders.subject(k=16), protocol_changes={"rows": 999})
+    assert result(judged(GATE % 0.05, r2(R2), other)).reason.endswith("measured by the same protocol")
+
+
 def test_reported_numbers_have_no_difference() -> None:
     reported = builders.summary("random_model", {"r2": builders.reported(0.8, lower=0.7, confidence=0.99, n_seeds=5)})
     gate = (GATE % 0.5).replace("{base: 0.5}", "{base: 0.5}, allow_reported: true")
