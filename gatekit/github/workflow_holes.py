@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gatekit.github.holes import Hole, HoleState, Json, Names
+from gatekit.github.silent_gates import silences
 
 _PIN = re.compile(r"\$/.*|docker://[^@]+@sha256:[0-9a-f]{64}|[^@]+@([0-9a-f]{40}|[0-9a-f]{64})", re.ASCII)
 
@@ -20,7 +21,8 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     """
     remedies = {
         "one check of that name": f"exactly one job named '{names.check}'; of several, any one that passes would do",
-        "a gate that may not report": "no paths or branches filter on its trigger, and no `if` on its job",
+        "a gate that may not report": "runs on pull_request, with every push, and on merge_group, unfiltered; neither "
+        "its job nor the step that judges has if, needs or continue-on-error, or swallows a failure",
         "privileged triggers": "no pull_request_target; workflow_run only without a checkout",
         "self-hosted machines": "self-hosted runners only in workflows whose only trigger is workflow_dispatch",
         "actions that can change": "every `uses:` pinned to a full commit",
@@ -28,8 +30,11 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     if workflows is None:
         return [Hole(3, name, HoleState.UNKNOWN, "no workflows were given", text) for name, text in remedies.items()]
     gates = [(name, job) for name, _, job in _jobs(workflows) if names.is_check(job.get("name"))]
-    filtered = [f"{name} filters what it runs for" for name, _ in gates if _is_filtered(workflows[name])]
-    conditional = [f"its job in {name} has a condition" for name, job in gates if "if" in job]
+    silent = [
+        f"{name}: {silence}"
+        for name, job in gates
+        for silence in silences(workflows[name], _triggers(workflows[name]), job)
+    ]
     self_hosted = [
         f"{name}, job {key}"
         for name, key, job in _jobs(workflows)
@@ -40,7 +45,7 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     ]
     findings = {
         "one check of that name": [] if len(gates) == 1 else [f"{len(gates)} jobs are named '{names.check}'"],
-        "a gate that may not report": [*filtered, *conditional],
+        "a gate that may not report": silent,
         "privileged triggers": list(_privileged(workflows)),
         "self-hosted machines": self_hosted,
         "actions that can change": unpinned,
@@ -70,11 +75,6 @@ def _triggers(workflow: Json) -> Mapping[str, Any]:
     if isinstance(found, Mapping):
         return found
     return dict.fromkeys(found if isinstance(found, list) else [str(found)])
-
-
-def _is_filtered(workflow: Json) -> bool:
-    filters = {"paths", "paths-ignore", "branches", "branches-ignore"}
-    return any(isinstance(options, Mapping) and filters & set(options) for options in _triggers(workflow).values())
 
 
 def _privileged(workflows: Mapping[str, Json]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from acceptance.console_script import gatekit
 from gatekit.errors import GatekitError
 from gatekit.github.doctor import diagnose, read_exports, read_workflows
 from gatekit.github.holes import HoleState, Names, exit_code
+from gatekit.github.workflow_holes import workflow_holes
 from gatekit.pull_request.codeowners import owners, parse
 
 REPO = Path(__file__).resolve().parents[2]
@@ -349,9 +350,15 @@ def test_a_file_that_is_not_the_whole_export_is_refused(tmp_path: Path, file: st
 
 
 GATE = {
-    "on": {"pull_request": None},
+    "on": {"pull_request": None, "merge_group": None},
     "jobs": {"gate": {"name": "gatekit / gate", "runs-on": "ubuntu-24.04", "steps": []}},
 }
+
+
+def gate(on: Any = GATE["on"], run: str = "gatekit action", step: Any = None, **changes: Any) -> dict[str, Any]:
+    """A workflow whose gate's job has one step, which judges."""
+    steps = [{"run": run} | (step or {})]
+    return {"on": on, "jobs": {"gate": {"name": "gatekit / gate", "runs-on": "ubuntu-24.04", "steps": steps} | changes}}
 
 
 def job(**changes: Any) -> dict[str, Any]:
@@ -397,6 +404,64 @@ def test_a_hole_in_a_workflow_file_is_found(tmp_path: Path, hole: str, workflows
 )
 def test_a_required_check_names_the_branch_that_it_guards_or_none(context: str, guards: bool) -> None:
     assert Names().guards(context) is guards
+
+
+@pytest.mark.parametrize(
+    ("workflow", "finding"),
+    [
+        (gate(on="pull_request"), "it does not run on merge_group"),
+        (gate(on=["merge_group", "push"]), "it does not run on pull_request"),
+        (gate(on={**GATE["on"], "pull_request": {"types": ["opened"]}}), "lack synchronize and reopened"),
+        (gate(on={**GATE["on"], "pull_request": {"types": "synchronize"}}), "lack opened and reopened"),
+        (gate(on={**GATE["on"], "merge_group": {"types": []}}), "types of merge_group lack checks_requested"),
+        (gate(on={**GATE["on"], "merge_group": {"branches": ["main"]}}), "filters what it runs for on merge_group"),
+        (gate(needs=["lint"]), "its job has `needs`"),
+        (gate(needs="lint"), "its job has `needs`"),
+        (gate(**{"continue-on-error": True}), "its job has continue-on-error"),
+        (gate(**{"continue-on-error": "${{ inputs.soft }}"}), "its job has continue-on-error"),
+        (gate(step={"continue-on-error": True}), "the step that judges has continue-on-error"),
+        (gate(step={"if": "github.actor != 'bot'"}), "the step that judges has a condition"),
+        (gate(step={"if": False}), "the step that judges has a condition"),
+        (gate(step={"run": None, "uses": "o/gatekit@" + "a" * 40, "with": {"advisory": True}}), "it never fails"),
+        (gate(step={"env": {"GATEKIT_INPUT_ADVISORY": "true"}}), "it never fails"),
+        (gate(run="set +e\ngatekit action\necho done"), "goes on after an error"),
+        (gate(run="gatekit action\necho done", step={"shell": "bash {0}"}), "goes on after an error"),
+        (gate(run="gatekit action || true"), "by ||"),
+        (gate(run="gatekit action \\\n  --verbose || :"), "by ||"),
+        (gate(run="if gatekit action; then echo passed; fi"), "for a condition"),
+        (gate(run="gatekit check --advisory"), "it never fails"),
+        (gate(run="gatekit action &"), "does not wait"),
+        (gate(run="gatekit action | tee log"), "without pipefail"),
+    ],
+)
+def test_a_gate_that_is_green_or_absent_without_judging_is_found(workflow: dict[str, Any], finding: str) -> None:
+    (hole,) = [each for each in workflow_holes({"gate.yml": workflow}, Names()) if "may not report" in each.name]
+    assert hole.state is HoleState.OPEN
+    assert finding in hole.finding
+
+
+@pytest.mark.parametrize(
+    "workflow",
+    [
+        gate(on={**GATE["on"], "push": {"branches": ["main"]}}),
+        gate(on={**GATE["on"], "pull_request": {"types": ["opened", "synchronize", "reopened", "labeled"]}}),
+        gate(**{"continue-on-error": False}),
+        gate(step={"if": "${{ always() }}"}),
+        gate(step={"env": {"GATEKIT_INPUT_ADVISORY": "false"}}),
+        gate(run="set +e\ngatekit action\ncode=$?\necho done\nexit $code"),
+        gate(run='gatekit action || code=$?\nexit "$code"'),
+        gate(run="# gatekit action || true\ngatekit action"),
+        gate(steps=[{"run": "uv pip install gatekit || pip install gatekit"}, {"run": "gatekit action"}]),
+        gate(run="test -f x || touch x\ngatekit action"),
+        gate(run="gatekit action | tee log", step={"shell": "bash"}),
+        gate(run="set -euo pipefail\ngatekit action | tee log"),
+        gate(steps=[{"run": "gatekit action"}, {"uses": "actions/upload-artifact@" + "a" * 40, "if": "failure()"}]),
+        gate(steps=[{"run": "gatekit action"}, {"run": "make clean || true", "continue-on-error": True}]),
+    ],
+)
+def test_what_only_looks_like_a_silent_gate_is_none(workflow: dict[str, Any]) -> None:
+    (hole,) = [each for each in workflow_holes({"gate.yml": workflow}, Names()) if "may not report" in each.name]
+    assert (hole.state, hole.finding) == (HoleState.CLOSED, "as it should be")
 
 
 def test_a_folder_without_workflows_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""How a gate's workflow may be green, or absent, without having judged.
+
+A skipped job counts as a success for a required check, and so does one whose failing step is swallowed; a check that
+never comes holds a merge queue for ever. See GitHub's "Troubleshooting required status checks" and "Workflow syntax".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gatekit.github.holes import Json, objects
+
+_FILTERS = {"paths", "paths-ignore", "branches", "branches-ignore"}
+_PULL_REQUEST_TYPES = ("opened", "synchronize", "reopened")
+"""GitHub's own when none are named: a new pull request, a push to it, one that is opened again."""
+_RUNS_ALWAYS = re.compile(r"(\$\{\{)?\s*(always\(\)|!\s*cancelled\(\)|success\(\))\s*(\}\})?", re.ASCII)
+_GATE = re.compile(r"\bgatekit\s+[a-z-]", re.ASCII)
+"""A command of it, and not its installation."""
+_HANDED_ON = re.compile(r"\bexit\s+([1-9]|\"?\$)", re.ASCII)
+"""A script that keeps the gate's exit code and ends with it."""
+_CONDITION = re.compile(r"^\s*(if|elif|while|until|!)\s", re.ASCII)
+_ONE_PIPE = re.compile(r"(?<!\|)\|(?!\|)", re.ASCII)
+_BACKGROUND = re.compile(r"(?<!&)&\s*$", re.ASCII)
+_PIPEFAIL = re.compile(r"\bset\s[^\n#]*pipefail", re.ASCII)
+_NO_ERREXIT = re.compile(r"\bset\s+\+(e|o\s+errexit)", re.ASCII)
+
+
+def silences(workflow: Json, triggers: Mapping[str, Any], job: Json) -> Iterator[str]:
+    """Yield each way in which a gate's job may say nothing, or success, without having judged.
+
+    Args:
+        workflow: the file's content.
+        triggers: event -> its options, of the same file.
+        job: the gate's.
+    """
+    yield from _trigger_silences(triggers)
+    if "if" in job:
+        yield "its job has a condition"
+    if job.get("needs"):
+        yield "its job has `needs`: when a job before it fails it is skipped, and skipped is a success"
+    if job.get("continue-on-error", False) is not False:
+        yield "its job has continue-on-error"
+    for step in objects(job.get("steps")):
+        if _judges(step):
+            yield from _step_silences(step, _shell(workflow, job, step))
+
+
+def _trigger_silences(triggers: Mapping[str, Any]) -> Iterator[str]:
+    for event, needed in (("pull_request", _PULL_REQUEST_TYPES), ("merge_group", ("checks_requested",))):
+        if event not in triggers:
+            yield f"it does not run on {event}"
+            continue
+        options = triggers[event]
+        if not isinstance(options, Mapping):
+            continue
+        if _FILTERS & set(options):
+            yield f"it filters what it runs for on {event}"
+        types = options.get("types")
+        named = [types] if isinstance(types, str) else types
+        lacking = [each for each in needed if named is not None and each not in named]
+        if lacking:
+            yield f"its types of {event} lack {' and '.join(lacking)}"
+
+
+def _judges(step: Json) -> bool:
+    """Whether a step may be the one that judges: it runs gatekit, or an action other than GitHub's own."""
+    run, uses = step.get("run"), step.get("uses")
+    return (isinstance(run, str) and _GATE.search(run) is not None) or (
+        isinstance(uses, str) and not uses.startswith("actions/")
+    )
+
+
+def _step_silences(step: Json, shell: str) -> Iterator[str]:
+    if "if" in step and not _RUNS_ALWAYS.fullmatch(str(step["if"]).strip()):
+        yield "the step that judges has a condition"
+    if step.get("continue-on-error", False) is not False:
+        yield "the step that judges has continue-on-error"
+    for place, key in (("with", "advisory"), ("env", "GATEKIT_INPUT_ADVISORY")):
+        given = step.get(place)
+        if isinstance(given, Mapping) and str(given.get(key, "false")).lower() != "false":
+            yield "the step that judges is advisory: it never fails"
+    run = step.get("run")
+    if isinstance(run, str):
+        yield from _script_silences(run, shell)
+
+
+def _script_silences(script: str, shell: str) -> Iterator[str]:
+    """Yield how a script may end in 0 although gatekit, which it runs, does not."""
+    lines = [line for line in script.replace("\\\n", " ").split("\n") if not line.lstrip().startswith("#")]
+    judging = [line for line in lines if _GATE.search(line)]
+    handed_on = any(_HANDED_ON.search(line) for line in lines)
+    if not handed_on:
+        if any(_NO_ERREXIT.search(line) for line in lines) or ("{0}" in shell and not re.search(r"\s-\w*e", shell)):
+            yield "the script that judges goes on after an error"
+        if any("||" in line.partition("gatekit")[2] for line in judging):
+            yield "the script that judges swallows its failure by ||"
+        if any(_CONDITION.match(line) for line in judging):
+            yield "the script that judges takes its failure for a condition"
+    if any("--advisory" in line for line in judging):
+        yield "the step that judges is advisory: it never fails"
+    if any(_BACKGROUND.search(line) for line in judging):
+        yield "the script that judges does not wait for it"
+    piped = any(_ONE_PIPE.search(line.partition("gatekit")[2]) for line in judging)
+    if piped and shell != "bash" and "pipefail" not in shell and not any(_PIPEFAIL.search(line) for line in lines):
+        yield "the script that judges pipes it on without pipefail"
+
+
+def _shell(workflow: Json, job: Json, step: Json) -> str:
+    """Return a step's shell as it is written nearest to it; empty for the default, which has -e and no pipefail."""
+    if isinstance(step.get("shell"), str):
+        return str(step["shell"])
+    for holder in (job, workflow):
+        defaults = holder.get("defaults")
+        run = defaults.get("run") if isinstance(defaults, Mapping) else None
+        if isinstance(run, Mapping) and isinstance(run.get("shell"), str):
+            return str(run["shell"])
+    return ""
