@@ -2,13 +2,11 @@
 
 A store is a folder named by the digest of everything that its numbers depend on; it holds `activations.npy`, rows in
 the order of texts and tokens, and `manifest.json` with the digest of the array's bytes, which is checked at every
-opening.
+opening; a store that is not what its manifest says is made again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -22,20 +20,19 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError
 from runners.arrays import Floats
 from runners.code_digest import code_sha256
 from runners.digests import data_sha256, sequence_sha256
 from runners.progress import Progress
 from runners.subjects.language_model import LanguageModel, TokenizedText, activations
+from runners.subjects.stored_array import ARRAY, StoredArray, open_array, open_or_make, write_manifest
 
 PADDED_TOKENS_PER_BATCH = 4096
 """On two cores larger batches gain nothing; on a GPU the forward pass is a small part of a run."""
 
 Pooling = Literal["tokens", "last", "mean"]
 """What of a text becomes rows: every kept token, the last of them, or one mean over them."""
-
-_BYTES_PER_READ = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def store_activations(
         pooling: of each text's kept tokens; means are taken in float32.
 
     Raises:
-        GatekitError: the hook does not exist, a value does not fit half precision, or a stored array was altered.
+        GatekitError: the hook does not exist, or a value does not fit half precision.
     """
     key = {
         "format": 2,
@@ -110,10 +107,12 @@ def store_activations(
         "transformers": version("transformers"),
     }
     folder = cache / "activations" / data_sha256(key)
-    if not folder.is_dir():
+
+    def make() -> None:
         with show() as progress:
             _compute(model, hook, tokens, pooling, folder, key, progress)
-    return open_store(folder)
+
+    return _store(open_or_make(folder, make))
 
 
 def open_store(folder: Path) -> ActivationStore:
@@ -122,22 +121,12 @@ def open_store(folder: Path) -> ActivationStore:
     Raises:
         GatekitError: the array is not the one that was stored.
     """
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    path = folder / "activations.npy"
-    rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    if _array_sha256(rows) != manifest["sha256"]:
-        raise GatekitError(
-            "activations.altered", "the stored activations are not the ones computed", Location(str(path)), "delete it"
-        )
-    return ActivationStore(path, manifest["sha256"], int(rows.shape[0]), int(rows.shape[1]))
+    return _store(open_array(folder))
 
 
-def _array_sha256(rows: Floats) -> str:
-    digest = hashlib.sha256()
-    step = max(1, _BYTES_PER_READ // max(1, rows[:1].nbytes))
-    for start in range(0, len(rows), step):
-        digest.update(np.ascontiguousarray(rows[start : start + step]).data)
-    return digest.hexdigest()
+def _store(stored: StoredArray) -> ActivationStore:
+    rows, d_model = stored.shape
+    return ActivationStore(stored.path, stored.sha256, rows, d_model)
 
 
 def _compute(
@@ -160,7 +149,7 @@ def _compute(
             values = activations(model, hook, *_padded([tokens.texts[index] for index in batch], model)).cpu()
             if rows is None:
                 shape = (tokens.rows, int(values.shape[-1]))
-                rows = np.lib.format.open_memmap(building / "activations.npy", mode="w+", dtype=np.float16, shape=shape)
+                rows = np.lib.format.open_memmap(building / ARRAY, mode="w+", dtype=np.float16, shape=shape)
             written = 0
             for place, index in enumerate(batch):
                 start = int(first_row[index])
@@ -177,8 +166,7 @@ def _compute(
         if rows is None:
             raise GatekitError("activations.empty", f"no texts in {tokens.name}")
         rows.flush()
-        manifest = {"key": key, "sha256": _array_sha256(rows), "rows": tokens.rows}
-        (building / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
+        write_manifest(building, rows, key)
         try:
             os.rename(building, folder)
         except OSError:

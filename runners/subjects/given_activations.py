@@ -24,6 +24,7 @@ from runners.digests import data_sha256, file_sha256, sequence_sha256
 from runners.places import config_error
 from runners.subjects.activation_manifest import ActivationManifest, StoredRows
 from runners.subjects.mapped_array import map_array
+from runners.subjects.stored_array import ARRAY, open_or_make, write_manifest
 from runners.subjects.text_names import named
 from runners.summary_writing import Json
 
@@ -144,18 +145,20 @@ class GivenActivations:
     def _copied(self, part: str, stored: Sequence[StoredRows], cache: Path) -> Path:
         key = data_sha256([self._digest(part), code_sha256([__name__])])
         folder = cache / "given_activations" / key
-        if folder.is_dir():
-            return folder / "activations.npy"
+        return open_or_make(folder, lambda: self._copy(part, stored, folder)).path
+
+    def _copy(self, part: str, stored: Sequence[StoredRows], folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
         try:
-            _write(self._pieces(stored), self.rows[part], building / "activations.npy")
+            _write(self._pieces(stored), self.rows[part], building / ARRAY)
+            rows = np.load(building / ARRAY, mmap_mode="r", allow_pickle=False)
+            write_manifest(building, rows, {"rows": self._digest(part)})
             # Another run may have stored the same content first.
             with suppress(OSError):
                 os.rename(building, folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-        return folder / "activations.npy"
 
 
 def _write(pieces: Iterator[Floats], wanted: int, path: Path) -> None:

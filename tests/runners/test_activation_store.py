@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from functools import partial
 
@@ -80,13 +81,41 @@ def test_another_hook_is_another_store(minilm, sets, cache):
     assert one.sha256 != other.sha256
 
 
-def test_altered_activations_are_refused(minilm, sets, cache):
+FAULTS = {
+    "a flipped byte": lambda folder: flip(folder / "activations.npy", -1),
+    "a flipped byte of the header": lambda folder: flip(folder / "activations.npy", 20),
+    "a cut file": lambda folder: os.truncate(folder / "activations.npy", 200),
+    "an empty file": lambda folder: os.truncate(folder / "activations.npy", 0),
+    "no array": lambda folder: (folder / "activations.npy").unlink(),
+    "no manifest": lambda folder: (folder / "manifest.json").unlink(),
+    "half a manifest": lambda folder: os.truncate(folder / "manifest.json", 30),
+    "a manifest of another kind": lambda folder: (folder / "manifest.json").write_text("[1]"),
+    "a manifest without a digest": lambda folder: (folder / "manifest.json").write_text("{}"),
+}
+
+
+def flip(path, place):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_store_is_made_again_and_equals_the_first(minilm, sets, cache, capsys, fault):
     stored = store_activations(minilm, HOOK, sets[0], cache, SHOW)
-    data = bytearray(stored.path.read_bytes())
-    data[-1] ^= 1
-    stored.path.write_bytes(data)
+    before = stored.path.read_bytes()
+    FAULTS[fault](stored.path.parent)
+    again = store_activations(minilm, HOOK, sets[0], cache, SHOW)
+    assert (again, again.path.read_bytes()) == (stored, before)
+    assert "the stored activations are not the ones computed: made again" in capsys.readouterr().err
+    assert list((cache / "activations").iterdir()) == [stored.path.parent]
+
+
+def test_altered_activations_that_nobody_can_make_again_are_refused(minilm, sets, cache):
+    stored = store_activations(minilm, HOOK, sets[0], cache, SHOW)
+    flip(stored.path, -1)
     with pytest.raises(GatekitError, match="not the ones computed"):
-        store_activations(minilm, HOOK, sets[0], cache, SHOW)
+        activation_store.open_store(stored.path.parent)
 
 
 def test_an_interrupted_computation_leaves_no_store(minilm, sets, cache, monkeypatch):

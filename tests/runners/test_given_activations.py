@@ -130,6 +130,18 @@ def test_a_copy_is_made_once(tmp_path, cache):
     assert (copy / "activations.npy").stat().st_mtime_ns == before
 
 
+def test_a_faulty_copy_is_made_again(tmp_path, cache, capsys):
+    path = manifest(tmp_path, entry(cached_by_saelens(tmp_path, ROWS)))
+    first = np.array(opened(path, cache))
+    (copy,) = (cache / "given_activations").iterdir()
+    data = bytearray((copy / "activations.npy").read_bytes())
+    # The highest bit of an exponent.
+    data[-1] ^= 64
+    (copy / "activations.npy").write_bytes(data)
+    assert np.array_equal(opened(path, cache), first)
+    assert "made again" in capsys.readouterr().err
+
+
 def broken(rows: np.ndarray) -> np.ndarray:
     rows = rows.astype(np.float32)
     rows[17, 3] = np.inf

@@ -1,0 +1,111 @@
+"""An array in the cache beside a manifest that says what it must be: one that is not is made again, never used.
+
+Whatever is wrong with an entry of the cache (a flipped byte, a cut, empty or missing file, a manifest that is none) is
+found on opening, said in one line, and mended, since the cache holds nothing that cannot be computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gatekit.errors import GatekitError, Location
+from runners.arrays import Floats
+
+ARRAY = "activations.npy"
+MANIFEST = "manifest.json"
+_BYTES_PER_READ = 1 << 24
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array that is the one that its manifest names."""
+
+    path: Path
+    sha256: str
+    """Over the array's bytes, header left out."""
+    shape: tuple[int, ...]
+
+
+def write_manifest(folder: Path, rows: Floats, key: Mapping[str, object]) -> None:
+    """Say in `folder` what its array must be: bytes, shape and type, and what it was made of."""
+    manifest = {"key": key, "sha256": _array_sha256(rows), "shape": list(rows.shape), "dtype": str(rows.dtype)}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def open_array(folder: Path) -> StoredArray:
+    """Open an entry of the cache and compare its array with its manifest.
+
+    Raises:
+        GatekitError: `activations.altered`, the array is not the one that was stored.
+    """
+    path = folder / ARRAY
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        wanted = (manifest["sha256"], manifest["shape"], manifest["dtype"])
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        found = (_array_sha256(rows), list(rows.shape), str(rows.dtype))
+    # Of files with any bytes at all: none there, not JSON or UTF-8, nested too deep, no object, no such key, no array.
+    except (OSError, ValueError, TypeError, LookupError, EOFError, AttributeError, SyntaxError, ArithmeticError):
+        raise _altered(path) from None
+    except RecursionError:
+        raise _altered(path) from None
+    if found != wanted:
+        raise _altered(path)
+    return StoredArray(path, found[0], tuple(rows.shape))
+
+
+def open_or_make(folder: Path, make: Callable[[], None]) -> StoredArray:
+    """Open an entry of the cache; make it where there is none, and again where it is faulty.
+
+    Args:
+        folder: the entry.
+        make: puts a whole entry there, or leaves the one that another run put there first.
+
+    Raises:
+        GatekitError: what has just been made is not what its manifest says, or `make` raises.
+    """
+    if folder.exists():
+        try:
+            return open_array(folder)
+        except GatekitError as error:
+            sys.stderr.write(f"{error.message}: made again ({folder.name[:12]})\n")
+            _set_aside(folder)
+    make()
+    return open_array(folder)
+
+
+def _set_aside(folder: Path) -> None:
+    """Take a faulty entry away in one step, so that no other run finds a part of it."""
+    aside = Path(tempfile.mkdtemp(prefix=".faulty-", dir=folder.parent))
+    try:
+        # Another run may have taken it away first.
+        if folder.exists():
+            os.rename(folder, aside / folder.name)
+    except FileNotFoundError:
+        pass
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _altered(path: Path) -> GatekitError:
+    return GatekitError(
+        "activations.altered", "the stored activations are not the ones computed", Location(str(path)), "delete it"
+    )
+
+
+def _array_sha256(rows: Floats) -> str:
+    digest = hashlib.sha256()
+    step = max(1, _BYTES_PER_READ // max(1, rows[:1].nbytes))
+    for start in range(0, len(rows), step):
+        digest.update(np.ascontiguousarray(rows[start : start + step]).data)
+    return digest.hexdigest()
