@@ -71,7 +71,7 @@ def test_both_assignments_are_scored_as_means_over_layers_on_seeds_that_the_choi
     stores = {}
     for manifest in (tmp_path / "cache" / "activations").glob("*/manifest.json"):
         key = json.loads(manifest.read_text())
-        if key["rows"] == 200:
+        if key["shape"][0] == 200:
             stores[key["key"]["hook"]] = open_store(manifest.parent).read()
 
     def r2(hook: str, architecture: str, seed: int) -> float:
