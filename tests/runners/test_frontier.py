@@ -103,7 +103,7 @@ def _held_out_stores(done: Path) -> list[Path]:
     found = {}
     for manifest in (done / "cache" / "activations").glob("*/manifest.json"):
         key = json.loads(manifest.read_text())
-        if key["rows"] == 200:
+        if key["shape"][0] == 200:
             found[key["key"]["hook"]] = manifest.parent / "activations.npy"
     return [found[hook] for hook in sorted(found)]
 
