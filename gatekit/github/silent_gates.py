@@ -16,10 +16,11 @@ _FILTERS = {"paths", "paths-ignore", "branches", "branches-ignore"}
 _PULL_REQUEST_TYPES = ("opened", "synchronize", "reopened")
 """GitHub's own when none are named: a new pull request, a push to it, one that is opened again."""
 _RUNS_ALWAYS = re.compile(r"(\$\{\{)?\s*(always\(\)|!\s*cancelled\(\)|success\(\))\s*(\}\})?", re.ASCII)
-_GATE = re.compile(r"\bgatekit\s+[a-z-]", re.ASCII)
+_GATE = re.compile(r"\bgatekit[ \t]+[a-z-]", re.ASCII)
 """A command of it, and not its installation."""
-_HANDED_ON = re.compile(r"\bexit\s+([1-9]|\"?\$)", re.ASCII)
-"""A script that keeps the gate's exit code and ends with it."""
+_FAILS = re.compile(r"\bexit\s+([1-9]|\"?\$)", re.ASCII)
+"""Ends a script with another code than 0, or with one that was kept."""
+_ENDS_WITH_KEPT = re.compile(r"\bexit\s+\"?\$", re.ASCII)
 _CONDITION = re.compile(r"^\s*(if|elif|while|until|!)\s", re.ASCII)
 _ONE_PIPE = re.compile(r"(?<!\|)\|(?!\|)", re.ASCII)
 _BACKGROUND = re.compile(r"(?<!&)&\s*$", re.ASCII)
@@ -42,9 +43,8 @@ def silences(workflow: Json, triggers: Mapping[str, Any], job: Json) -> Iterator
         yield "its job has `needs`: when a job before it fails it is skipped, and skipped is a success"
     if job.get("continue-on-error", False) is not False:
         yield "its job has continue-on-error"
-    for step in objects(job.get("steps")):
-        if _judges(step):
-            yield from _step_silences(step, _shell(workflow, job, step))
+    for step in _judging(objects(job.get("steps"))):
+        yield from _step_silences(step, _shell(workflow, job, step))
 
 
 def _trigger_silences(triggers: Mapping[str, Any]) -> Iterator[str]:
@@ -64,12 +64,16 @@ def _trigger_silences(triggers: Mapping[str, Any]) -> Iterator[str]:
             yield f"its types of {event} lack {' and '.join(lacking)}"
 
 
-def _judges(step: Json) -> bool:
-    """Whether a step may be the one that judges: it runs gatekit, or an action other than GitHub's own."""
-    run, uses = step.get("run"), step.get("uses")
-    return (isinstance(run, str) and _GATE.search(run) is not None) or (
-        isinstance(uses, str) and not uses.startswith("actions/")
-    )
+def _judging(steps: list[Json]) -> list[Json]:
+    """Return the steps that run gatekit or an action of that name; where there is none, all that may do so unseen."""
+    plain = [step for step in steps if _GATE.search(_script(step)) or "gatekit" in str(step.get("uses", ""))]
+    return plain or [step for step in steps if not str(step.get("uses", "")).startswith("actions/")]
+
+
+def _script(step: Json) -> str:
+    """Return what a step runs, lines that go on in the next one joined; empty for an action."""
+    run = step.get("run")
+    return run.replace("\\\n", " ") if isinstance(run, str) else ""
 
 
 def _step_silences(step: Json, shell: str) -> Iterator[str]:
@@ -81,23 +85,28 @@ def _step_silences(step: Json, shell: str) -> Iterator[str]:
         given = step.get(place)
         if isinstance(given, Mapping) and str(given.get(key, "false")).lower() != "false":
             yield "the step that judges is advisory: it never fails"
-    run = step.get("run")
-    if isinstance(run, str):
-        yield from _script_silences(run, shell)
+    yield from _script_silences(_script(step), shell)
 
 
 def _script_silences(script: str, shell: str) -> Iterator[str]:
     """Yield how a script may end in 0 although gatekit, which it runs, does not."""
-    lines = [line for line in script.replace("\\\n", " ").split("\n") if not line.lstrip().startswith("#")]
-    judging = [line for line in lines if _GATE.search(line)]
-    handed_on = any(_HANDED_ON.search(line) for line in lines)
-    if not handed_on:
-        if any(_NO_ERREXIT.search(line) for line in lines) or ("{0}" in shell and not re.search(r"\s-\w*e", shell)):
-            yield "the script that judges goes on after an error"
-        if any("||" in line.partition("gatekit")[2] for line in judging):
+    lines = [line for line in script.split("\n") if not line.lstrip().startswith("#")]
+    places = [place for place, line in enumerate(lines) if _GATE.search(line)]
+    for place in places:
+        # What stands before gatekit decides nothing about what becomes of its exit code.
+        before, _, behind = lines[place].partition("gatekit")
+        later = "\n".join(lines[place + 1 :])
+        if "||" in behind and not _FAILS.search(behind) and not _ENDS_WITH_KEPT.search(later):
             yield "the script that judges swallows its failure by ||"
-        if any(_CONDITION.match(line) for line in judging):
+        if _CONDITION.match(lines[place]) and not _FAILS.search(f"{behind}\n{later}"):
             yield "the script that judges takes its failure for a condition"
+        goes_on = _NO_ERREXIT.search("\n".join([*lines[:place], before])) or (
+            "{0}" in shell and not re.search(r"\s-\w*e", shell)
+        )
+        after_it = f"{behind.partition(';')[2]}\n{later}"
+        if goes_on and after_it.strip() and not _FAILS.search(after_it):
+            yield "the script that judges goes on after an error"
+    judging = [lines[place] for place in places]
     if any("--advisory" in line for line in judging):
         yield "the step that judges is advisory: it never fails"
     if any(_BACKGROUND.search(line) for line in judging):

@@ -20,9 +20,11 @@ import numpy as np
 
 from gatekit.errors import GatekitError, Location
 from runners.arrays import Floats
+from runners.subjects.mapped_array import map_array
 
 ARRAY = "activations.npy"
 MANIFEST = "manifest.json"
+_ALTERED = "activations.altered"
 _BYTES_PER_READ = 1 << 24
 
 
@@ -52,13 +54,10 @@ def open_array(folder: Path) -> StoredArray:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         wanted = (manifest["sha256"], manifest["shape"], manifest["dtype"])
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        found = (_array_sha256(rows), list(rows.shape), str(rows.dtype))
-    # Of files with any bytes at all: none there, not JSON or UTF-8, nested too deep, no object, no such key, no array.
-    except (OSError, ValueError, TypeError, LookupError, EOFError, AttributeError, SyntaxError, ArithmeticError):
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         raise _altered(path) from None
-    except RecursionError:
-        raise _altered(path) from None
+    rows = map_array(path, _ALTERED)
+    found = (_array_sha256(rows), list(rows.shape), str(rows.dtype))
     if found != wanted:
         raise _altered(path)
     return StoredArray(path, found[0], tuple(rows.shape))
@@ -77,8 +76,8 @@ def open_or_make(folder: Path, make: Callable[[], None]) -> StoredArray:
     if folder.exists():
         try:
             return open_array(folder)
-        except GatekitError as error:
-            sys.stderr.write(f"{error.message}: made again ({folder.name[:12]})\n")
+        except GatekitError:
+            sys.stderr.write(f"stored activations {folder.name[:12]} are not the ones computed: made again\n")
             _set_aside(folder)
     make()
     return open_array(folder)
@@ -98,9 +97,7 @@ def _set_aside(folder: Path) -> None:
 
 
 def _altered(path: Path) -> GatekitError:
-    return GatekitError(
-        "activations.altered", "the stored activations are not the ones computed", Location(str(path)), "delete it"
-    )
+    return GatekitError(_ALTERED, "the stored activations are not the ones computed", Location(str(path)), "delete it")
 
 
 def _array_sha256(rows: Floats) -> str:

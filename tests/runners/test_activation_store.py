@@ -107,8 +107,19 @@ def test_a_faulty_store_is_made_again_and_equals_the_first(minilm, sets, cache, 
     FAULTS[fault](stored.path.parent)
     again = store_activations(minilm, HOOK, sets[0], cache, SHOW)
     assert (again, again.path.read_bytes()) == (stored, before)
-    assert "the stored activations are not the ones computed: made again" in capsys.readouterr().err
+    assert "are not the ones computed: made again" in capsys.readouterr().err
     assert list((cache / "activations").iterdir()) == [stored.path.parent]
+
+
+def test_no_byte_of_a_stored_header_can_be_changed_unseen(minilm, sets, cache):
+    folder = store_activations(minilm, HOOK, sets[0], cache, SHOW).path.parent
+    path = folder / "activations.npy"
+    whole = path.read_bytes()
+    for place in range(128):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(GatekitError) as caught:
+            activation_store.open_store(folder)
+        assert caught.value.error_id == "activations.altered", place
 
 
 def test_altered_activations_that_nobody_can_make_again_are_refused(minilm, sets, cache):
