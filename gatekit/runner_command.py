@@ -63,10 +63,16 @@ def call_runner(name: str, arguments: Sequence[str]) -> int:
         raise _broken(plugin, f"failed: {in_one_line(error)}") from error
 
 
-def configurations(name: str, path: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+def configurations(name: str, path: str, settings: Sequence[str] = ()) -> list[tuple[str, str, Mapping[str, Any]]]:
     """Return (name of the cell, kind, recorded configuration) of every summary that a runner would write; no torch.
 
     A runner's module says them by a function `configurations(path)`, or by the method of that name of its `STAGE`.
+    Where there are settings, they are its second argument.
+
+    Args:
+        name: of the runner.
+        path: of the configuration.
+        settings: `KEY=VALUE`, as `--set` takes it.
 
     Raises:
         UsageError: there is no such runner, or it does not say them.
@@ -81,7 +87,8 @@ def configurations(name: str, path: str) -> list[tuple[str, str, Mapping[str, An
         remedy = "name its kind and protocol, or register what one of its summaries says"
         raise UsageError(f"{plugin.shown} does not say what it would record", remedy)
     try:
-        return [(str(cell), str(kind), dict(recorded)) for cell, kind, recorded in described(path)]
+        found = described(path, tuple(settings)) if settings else described(path)
+        return [(str(cell), str(kind), dict(recorded)) for cell, kind, recorded in found]
     except ModuleNotFoundError as error:
         raise UsageError(f"{plugin.shown} needs {error.name} to read {path}", INSTALL) from None
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from gatekit.errors import GatekitError, Location, did_you_mean
 from runners.places import ITSELF, note
+from runners.settings import Setting, lay_over
 
 T = TypeVar("T")
 
@@ -46,7 +47,9 @@ they stood here."""
 _BASE_NAME = re.compile(r"(\.\./[^/.][^/]*/)?[^/.][^/]*")
 
 
-def read_config(path: Path, shape: type[T], said: Mapping[str, Any] | None = None) -> T:
+def read_config(
+    path: Path, shape: type[T], said: Mapping[str, Any] | None = None, settings: Sequence[Setting] = ()
+) -> T:
     """Read a YAML file into the dataclass `shape`.
 
     Unknown, missing and repeated keys, wrong types, numbers out of range, anchors and tags are refused; whole numbers
@@ -58,21 +61,22 @@ def read_config(path: Path, shape: type[T], said: Mapping[str, Any] | None = Non
         path: of the file.
         shape: a dataclass.
         said: key -> value of what the file may leave out because other files say it; for a block, a mapping again.
+        settings: laid over what the files say.
 
     Raises:
         GatekitError: `config.*` with file, line and column.
     """
-    value: T = _dataclass_of(_parts(path), shape, said=said or {})
+    value: T = _dataclass_of(_parts(path, settings), shape, said=said or {})
     return value
 
 
-def read_block(path: Path, key: str, shape: type[T]) -> T | None:
+def read_block(path: Path, key: str, shape: type[T], settings: Sequence[Setting] = ()) -> T | None:
     """Read one block of a configuration, whatever else it holds; None where it has no such block, or null.
 
     Raises:
         GatekitError: as `read_config`.
     """
-    for reading, document in _parts(path):
+    for reading, document in _parts(path, settings):
         if hasattr(document, "keys") and document.get(key) is not None:
             place = reading.at(*document.lc.value(key))
             value: T = _dataclass_of([(reading, document[key])], shape, place, f"'{key}'")
@@ -80,25 +84,25 @@ def read_block(path: Path, key: str, shape: type[T]) -> T | None:
     return None
 
 
-def refuse_keys(path: Path, names: Sequence[str], why: str) -> None:
+def refuse_keys(path: Path, names: Sequence[str], why: str, settings: Sequence[Setting] = ()) -> None:
     """Refuse a configuration in which one of these keys stands.
 
     Raises:
         GatekitError: `config.together`, at the key's place; or as `read_config`.
     """
-    for reading, document in _parts(path):
+    for reading, document in _parts(path, settings):
         for name in names:
             if hasattr(document, "keys") and name in document:
                 raise GatekitError("config.together", f"'{name}' {why}", reading.at(*document.lc.key(name)))
 
 
-def value_at(path: Path, *keys: str) -> object:
+def value_at(path: Path, *keys: str, settings: Sequence[Setting] = ()) -> object:
     """Return what stands at a key of a key of a configuration, as it stands there; None where nothing does.
 
     Raises:
         GatekitError: as `read_config`.
     """
-    for _, document in _parts(path):
+    for _, document in _parts(path, settings):
         value = document
         for key in keys:
             value = value.get(key) if hasattr(value, "keys") else None
@@ -130,8 +134,8 @@ def parts_of(path: Path) -> list[Part]:
     return [Part(reading, document) for reading, document in _parts(path)]
 
 
-def _parts(path: Path) -> list[tuple[_Reading, Any]]:
-    """Return the mapping of a file and those of its bases, without the key that names these.
+def _parts(path: Path, settings: Sequence[Setting] = ()) -> list[tuple[_Reading, Any]]:
+    """Return the mapping of a file and those of its bases, without the key that names these, and with settings.
 
     Raises:
         GatekitError: `config.*`: a base has a base, or a key stands in two of them.
@@ -150,6 +154,9 @@ def _parts(path: Path) -> list[tuple[_Reading, Any]]:
         parts.append((reading_base, base_document))
     if BASE in taken:
         del document[BASE]
+    if settings:
+        documents = [each for _, each in parts]
+        lay_over(documents, settings, lambda place, setting: parts[place][0].add_setting(setting))
     return parts
 
 
@@ -187,11 +194,6 @@ def _load(path: Path, named_at: Location | None = None) -> tuple[_Reading, Any]:
         path: of the file.
         named_at: where another file names it.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    reader = YAML(typ="rt", pure=True)
-    reader.allow_duplicate_keys = False
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -200,15 +202,25 @@ def _load(path: Path, named_at: Location | None = None) -> tuple[_Reading, Any]:
         message = f"the configuration cannot be read: {which}{reason}"
         raise GatekitError("config.unreadable", message, named_at or Location(str(path))) from None
     reading = _Reading(str(path), text.splitlines())
+    return reading, _loaded(text, reading)
+
+
+def _loaded(text: str, reading: _Reading) -> Any:
+    """Return a text's YAML; its lines are those of `reading`."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    reader = YAML(typ="rt", pure=True)
+    reader.allow_duplicate_keys = False
     try:
-        return reading, reader.load(text)
+        return reader.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = reading.at(mark.line, mark.column) if mark else Location(str(path))
+        place = reading.at(mark.line, mark.column) if mark else reading.start
         problem = (error.problem or "not YAML").split("\n")[0]
         raise GatekitError("config.syntax", problem, place) from None
     except YAMLError as error:
-        raise GatekitError("config.syntax", str(error).split("\n")[0], Location(str(path))) from None
+        raise GatekitError("config.syntax", str(error).split("\n")[0], reading.start) from None
 
 
 ABSENT_WHERE_NONE = {"plain": "absent where none"}
@@ -239,8 +251,25 @@ class _Reading:
 
     def __init__(self, path: str, lines: list[str]) -> None:
         self._path, self._lines = path, lines
+        self._settings: list[tuple[int, Setting]] = []
+        self._end = len(lines)
+
+    @property
+    def start(self) -> Location:
+        """The file itself."""
+        return Location(self._path)
+
+    def add_setting(self, setting: Setting) -> tuple[Any, int]:
+        """Return the value of a setting, and the line at which it stands: behind the file's own lines."""
+        line = self._end + 1
+        self._settings.append((line, setting))
+        self._end = line + setting.value.count("\n") + 1
+        return _loaded("\n" * line + setting.value, self), line
 
     def at(self, line: int, column: int) -> Location:
+        for start, setting in reversed(self._settings):
+            if line >= start:
+                return setting.place
         source = self._lines[line] if line < len(self._lines) else None
         return Location(self._path, line + 1, column + 1, source_line=source)
 

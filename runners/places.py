@@ -119,7 +119,8 @@ def config_error(
     for other in others:
         at = place_of(config, other)
         if place is not None and at is not None and (at.path, at.line) != (place.path, place.line):
-            remedies.append(f"'{other}' stands at {Path(at.path).name}:{at.line}:{at.column}")
+            where = at.path if at.line is None else f"{Path(at.path).name}:{at.line}:{at.column}"
+            remedies.append(f"'{other}' stands at {where}")
     return GatekitError(error_id, message, place, "; ".join(remedies) or None, exit_code)
 
 

@@ -42,6 +42,7 @@ LEFT_OUT = {
     "runners.places": "tells where in its file a value of a configuration stands; the values stand in the summary",
     "runners.progress": "tells how far a run is",
     "runners.provenance": "tells who measured, when, and with what code",
+    "runners.settings": "reads values of a configuration from the command line; the values stand in the summary",
     "runners.request": "refuses a configuration before anything is run, or lets it be",
     "runners.saes.architecture_options": "declares what a configuration may say; the values stand in the summary",
     "runners.saes.registry": "finds an architecture, and the name of its price, by its name; the module found counts",

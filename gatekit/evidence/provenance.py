@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,9 @@ from pathlib import Path
 
 DISTRIBUTION = "gatekit-sae"
 """Ours; a checkout that is installed for editing does not list its modules."""
+
+_ABSOLUTE = re.compile(r"""(?<=")/[^"]+(?=")|(?<=')/[^']+(?=')|(?<![\w.:/~"'-])/[^\s,\[\]{}"']+""")
+"""Absolute paths in a value as YAML writes it: quoted, or plain and then without spaces."""
 
 
 @dataclass(frozen=True)
@@ -84,5 +88,17 @@ def loaded_packages() -> dict[str, str]:
 
 
 def shown_argument(argument: str) -> str:
-    """Return a command-line argument as the summary shows it: an absolute path is cut to its last part."""
-    return Path(argument).name if Path(argument).is_absolute() else argument
+    """Return a command-line argument as the summary shows it: an absolute path is cut to its last part.
+
+    So is one behind the `=` of an option or of a setting, and each in a list or a mapping there.
+    """
+    if Path(argument).is_absolute():
+        return Path(argument).name
+    name, equals, value = argument.partition("=")
+    if Path(value).is_absolute():
+        return f"{name}={Path(value).name}"
+    return f"{name}={_ABSOLUTE.sub(_last_part, value)}" if equals else argument
+
+
+def _last_part(path: re.Match[str]) -> str:
+    return Path(path[0]).name

@@ -25,6 +25,7 @@ from runners.config import bases_of, read_block, read_config, refuse_keys, value
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
 from runners.provenance import GitState, shown_argument, utc_now
 from runners.saes.given_plan import GIVEN, GivenSaesPlan
+from runners.settings import Setting, read_settings
 from runners.stage.judging import check, select_and_check
 from runners.summary_writing import Json, RunResult
 
@@ -82,15 +83,19 @@ class Stage:
     """configuration as read -> the same with what other files than its own say; called once the environment is
     prepared, and before `check`."""
 
-    def configurations(self, path: str | Path) -> list[tuple[str, str, Json]]:
+    def configurations(self, path: str | Path, settings: Sequence[str] = ()) -> list[tuple[str, str, Json]]:
         """Return (folder name, kind, recorded configuration) of every summary that a configuration file would give.
 
         It is what the summaries' producer will state, which a registration announces before anything is measured.
 
+        Args:
+            path: of the file.
+            settings: `KEY=VALUE`, as `--set` takes it.
+
         Raises:
-            GatekitError: the file is refused.
+            GatekitError: the file or a setting is refused.
         """
-        config = read_stage(Path(path), self)
+        config = read_stage(Path(path), self, read_settings(settings))
         config = self.resolved(config)
         self.check(config)
         return [(name, part.kind, part.recorded(cell)) for name, part, cell in _summaries(self, config)]
@@ -280,6 +285,14 @@ class _Parser(argparse.ArgumentParser):
 def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
     parser = _Parser(prog=f"gatekit run {stage.kind}", description=stage.title, allow_abbrev=False)
     parser.add_argument("--config", help="YAML file; may be left out with --smoke")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="a value of the configuration, in place of the file's: sae.k=8, 'seeds=[0, 1]'; repeatable",
+    )
     parser.add_argument("--out", required=True, help="folder of the summary; nothing else is written there")
     parser.add_argument("--smoke", action="store_true", help="same code and subject at the smallest useful size")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
@@ -306,8 +319,11 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
-    small = read_config(stage.smoke_config, stage.config) if arguments.smoke else None
-    config = read_stage(Path(arguments.config), stage) if arguments.config else small
+    settings = read_settings(arguments.settings)
+    # Beside a file, the sizes are those of the smoke run as it is, and the settings are laid over the file.
+    over_smoke = () if arguments.config else settings
+    small = read_config(stage.smoke_config, stage.config, settings=over_smoke) if arguments.smoke else None
+    config = read_stage(Path(arguments.config), stage, settings) if arguments.config else small
     prepare_environment(offline=not stage.needs_network(config))
     config = stage.resolved(config)
     if arguments.config and small is not None:
@@ -316,26 +332,30 @@ def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
     return config
 
 
-def read_stage(path: Path, stage: Stage) -> Any:
+def read_stage(path: Path, stage: Stage, settings: Sequence[Setting] = ()) -> Any:
     """Return a configuration of a stage; of SAEs that it names, their files say what it leaves out.
+
+    Args:
+        path: of the file.
+        stage: whose configuration it is.
+        settings: laid over the file.
 
     Raises:
         GatekitError: as `runners.config.read_config` and `runners.arms.given_saes.said_by_files`.
     """
     said: Mapping[str, Any] = {}
     if any(member.name == GIVEN for member in dataclasses.fields(stage.config)):
-        plan = read_block(path, GIVEN, GivenSaesPlan)
+        plan = read_block(path, GIVEN, GivenSaesPlan, settings)
         if plan is not None:
-            refuse_keys(
-                path, ("seeds", "sae", "training"), f"stands beside '{GIVEN}', whose files say it; leave it out"
-            )
+            why = f"stands beside '{GIVEN}', whose files say it; leave it out"
+            refuse_keys(path, ("seeds", "sae", "training"), why, settings)
             # Before torch is imported, which no other configuration needs to be read.
-            fetched = plan.hub is not None or value_at(path, "subject", "model", "source") == "hub"
+            fetched = plan.hub is not None or value_at(path, "subject", "model", "source", settings=settings) == "hub"
             prepare_environment(offline=not fetched)
             from runners.arms.given_saes import said_by_files
 
             said = said_by_files(plan)
-    return read_config(path, stage.config, said)
+    return read_config(path, stage.config, said, settings)
 
 
 def _reason(error: GatekitError) -> str:
