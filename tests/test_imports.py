@@ -17,6 +17,7 @@ ALLOWED = {
     "errors": {"exit_codes"},
     "exit_codes": set(),
     "plugins": {"errors"},
+    "source_commit": {"errors", "plugins", "repo"},
     # Apart from `cli`, because `python -m runners` is this module too, and runners must not import the command line.
     "runner_command": {"errors", "exit_codes", "plugins"},
     "kinds": {"errors", "exit_codes", "plugins"},
@@ -46,7 +47,7 @@ ALLOWED = {
     "cli": {
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
         *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command"),
-        "registration",
+        *("registration", "source_commit"),
     },
 }
 

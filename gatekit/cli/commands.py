@@ -7,8 +7,6 @@ from importlib import import_module
 
 import rich_click as click
 
-from gatekit import __version__
-
 # Listed in the order of a user's first day.
 COMMANDS = {
     "check": "gatekit.cli.check",
@@ -41,6 +39,14 @@ if "NO_COLOR" in os.environ:
     click.rich_click.COLOR_SYSTEM = None  # rich itself would leave bold and dim in the help
 
 
+def _print_version(ctx: click.Context) -> None:
+    from gatekit import __version__
+    from gatekit.source_commit import source_commit
+
+    click.echo(f"gatekit, version {__version__} ({source_commit()})")
+    ctx.exit()
+
+
 class LazyGroup(click.RichGroup):
     """A click group whose commands are found in COMMANDS."""
 
@@ -68,7 +74,14 @@ class LazyGroup(click.RichGroup):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, "--version", prog_name="gatekit")
+@click.option(
+    *("--version", "wanted"),
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _option, wanted: _print_version(ctx) if wanted else None,
+    help="Show the version and the commit that it is of, and exit.",
+)
 def group() -> None:
     """Release gates for interpretability claims.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,11 @@ def test_the_help_names_every_exit_code(tmp_path: Path) -> None:
         assert code in text
 
 
-def test_the_version_is_the_packages(tmp_path: Path) -> None:
+def test_the_version_is_the_packages_and_names_the_commit_of_the_checkout(tmp_path: Path) -> None:
     done = gatekit("--version", cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"gatekit, version {package.__version__}\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    source = r"\(checkout of [0-9a-f]{40,64}\)|\(commit unknown\)"  # unknown where the tests lie without git
+    assert re.fullmatch(rf"gatekit, version {re.escape(package.__version__)} ({source})\n", done.stdout)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
