@@ -113,6 +113,11 @@ lint-claims: $(GATE)
 	$(GATEKIT) lint
 	$(GATEKIT) claims check
 
+.PHONY: release-check
+release-check: $(GATE)  ## build HEAD twice into dist/, byte for byte alike, with its bill of materials and digests
+	rm -rf dist
+	.venv/bin/python -m release.build dist
+
 .PHONY: environments
 environments: $(GATE) $(RUNNERS)  ## make .venv and .venv-runners now
 

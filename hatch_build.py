@@ -26,11 +26,15 @@ class SourceCommit(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Before a build; an editable install reads the checkout itself and needs no copy."""
         self._made = Path(tempfile.mkdtemp())
-        commit = None if version == "editable" else checked_out(Path(self.root))
-        if commit is not None:
-            filled = self._made / "source_commit.txt"
-            filled.write_text(f"{commit}\n", encoding="utf-8")
-            build_data["force_include"][str(filled)] = FILE
+        if version == "editable":
+            return
+        text = (Path(self.root) / FILE).read_text(encoding="utf-8").strip()
+        commit = checked_out(Path(self.root)) if text.startswith("$Format") else None
+        # Also where nothing is to fill in: such a file comes last in a wheel, and a wheel that is built from an sdist
+        # shall have the bytes of one that is built from the checkout.
+        filled = self._made / "source_commit.txt"
+        filled.write_text(f"{commit or text}\n", encoding="utf-8")
+        build_data["force_include"][str(filled)] = FILE
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """After it."""
@@ -39,7 +43,7 @@ class SourceCommit(BuildHookInterface):  # type: ignore[type-arg]
 
 def checked_out(root: Path) -> str | None:
     """Return the commit of a checkout, ` and changes` behind it where files of the wheel are not the commit's."""
-    if "$Format" not in (root / FILE).read_text(encoding="utf-8") or not (root / ".git").exists():
+    if not (root / ".git").exists():
         return None
     # Told the folder, git does not ask whose it is; a program that the configuration names is not started.
     git = ["git", f"--git-dir={root / '.git'}", f"--work-tree={root}", "-c", "core.fsmonitor=false"]

@@ -1,0 +1,1 @@
+"""What `.github/workflows/release.yml` and `make release-check` run: no part of the package."""
