@@ -68,6 +68,11 @@ def check_references(registry: Registry, policies: Iterable[Policy]) -> list[Gat
             message = f"claim '{claim.id}' needs policy '{claim.policy}', which is not there"
             errors.append(GatekitError("claims.unknown_policy", message, claim.policy_location, remedy))
             continue
+        if policy.stops:
+            message = f"claim '{claim.id}' needs policy '{claim.policy}', a stop policy: its pass carries no claim"
+            remedy = "name a policy that judges releases"
+            errors.append(GatekitError("claims.stop_policy", message, claim.policy_location, remedy))
+            continue
         gates = {gate.name: None for gate in policy.gates}
         for gate, location in zip(claim.gates, claim.gate_locations, strict=True):
             if gate not in gates:

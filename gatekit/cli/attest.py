@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from gatekit.cli.inputs import POLICIES, load_evidence, load_kinds, load_policies, the_time
-from gatekit.errors import GatekitError, UsageError
+from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.several_files import write_together
 from gatekit.exit_codes import ExitCode
 from gatekit.report import inert
@@ -161,6 +161,10 @@ def _verdict(path: str, stated: datetime | None) -> bytes:
 
     document = read_json(path, SUMMARY_LIMITS)
     check("verdict", document.value, path)
+    for index, policy in enumerate(document.value["policies"]):
+        if policy.get("purpose") == "stop":
+            message = f"policy '{policy['id']}' is a stop policy, and nobody vouches for a release by it"
+            raise GatekitError("signature.stop_policy", message, Location(path, pointer=f"/policies/{index}/purpose"))
     return verdict_statement(document.value, document.sha256, _name(path), stated)
 
 

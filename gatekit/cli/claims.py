@@ -233,7 +233,7 @@ def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: s
     time = the_time(now)
     read = _read(path)
     default = [os.path.join(read.root, POLICIES)] if read.root else []
-    loaded, policy_errors = load_policies(list(policies) or default, read.kinds)
+    loaded, policy_errors = load_policies(list(policies) or default, read.kinds, stop_policies=True)
     summaries, evidence_errors = _summaries(read.root, evidence, read.kinds)
     # Only beside evidence/ of this folder: a registry elsewhere is read with its evidence, but not with its keys.
     signers, signature_errors = load_signers(evidence, list(summaries.values()), loaded, None, time)

@@ -55,6 +55,9 @@ def command(
     time = the_time(now)
     kinds = load_kinds()
     loaded, policy_errors = load_policies(policies, kinds)
+    stop = next((policy for policy in loaded if policy.stops), None)
+    if stop is not None:
+        raise UsageError(f"{stop.path} is a stop policy, which no release stands on", "name the release's policy")
     summaries, evidence_errors = load_evidence(evidence, kinds)
     base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers(evidence, summaries, loaded, keys, time)

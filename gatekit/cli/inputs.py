@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import PurePath
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import Summary, find_summaries, read_summaries
@@ -48,16 +49,33 @@ def load_kinds(root: str = "") -> Kinds:
     return own_kinds(folder)
 
 
-def load_policies(paths: Sequence[str], kinds: Kinds) -> tuple[list[Policy], list[GatekitError]]:
+def load_policies(
+    paths: Sequence[str], kinds: Kinds, *, stop_policies: bool = False
+) -> tuple[list[Policy], list[GatekitError]]:
     """Read the named policies, or those in `policies/`.
 
+    Args:
+        paths: files and folders.
+        kinds: what their measures are read by.
+        stop_policies: return those of folders too; else a stop policy counts only where its own file is named, since a
+            folder holds what judges a release.
+
     Raises:
-        UsageError: nothing was named and there is no `policies/`.
+        UsageError: nothing was named and there is no `policies/`, or the folders hold only stop policies.
     """
     if not paths and not os.path.isdir(POLICIES):
         remedy = "name one with --policy, or run `gatekit init`"
         raise UsageError("no policy: there is no policies/ folder here", remedy)
-    return read_policies(find_policies(list(paths) or [POLICIES]), kinds)
+    places = list(paths) or [POLICIES]
+    found, errors = read_policies(find_policies(places), kinds)
+    if stop_policies:
+        return found, errors
+    named = {PurePath(place).as_posix() for place in places}
+    kept = [policy for policy in found if not policy.stops or policy.path in named]
+    if found and not kept and not errors:
+        message = f"only stop policies in {', '.join(places)}, and they judge no release"
+        raise UsageError(message, f"name one by its file to see what it says: --policy {found[0].path}")
+    return kept, errors
 
 
 def load_evidence(paths: Sequence[str], kinds: Kinds) -> tuple[list[Summary], list[GatekitError]]:

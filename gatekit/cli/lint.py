@@ -104,7 +104,7 @@ def _kinds(paths: Sequence[str], told: bool) -> tuple[Kinds, list[GatekitError]]
 
 
 def _policies(paths: Sequence[str], time: datetime, kinds: Kinds) -> list[GatekitError]:
-    policies, errors = load_policies(paths, kinds)
+    policies, errors = load_policies(paths, kinds, stop_policies=True)
     for policy in policies:
         found = lint(policy, time)
         errors += found

@@ -44,8 +44,8 @@ def diff_command(before: str, after: str, evidence: tuple[str, ...], now: str | 
 
     time = the_time(now)
     kinds = load_kinds()
-    old, old_errors = load_policies([before], kinds)
-    new, new_errors = load_policies([after], kinds)
+    old, old_errors = load_policies([before], kinds, stop_policies=True)
+    new, new_errors = load_policies([after], kinds, stop_policies=True)
     summaries, evidence_errors = load_evidence(evidence, kinds) if evidence else ([], [])
     errors = [*old_errors, *new_errors, *evidence_errors, *(error for policy in new for error in lint(policy, time))]
     if errors:

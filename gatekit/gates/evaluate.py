@@ -41,6 +41,10 @@ class Signer:
     roles: frozenset[str]
 
 
+STOP_POLICY = (
+    "stop policy: weaker, a failure gives up a branch of a cycle, and a pass only says that nothing speaks for that; "
+    "it releases nothing and carries no claim"
+)
 CLOCK_SKEW = timedelta(minutes=10)
 """Evidence may be this far in the future; two machines' clocks differ, but not by more."""
 
@@ -156,6 +160,8 @@ def _policy(
     notes = []
     if policy.legacy:
         notes.append("legacy policy: reproduces another system's rules, fallbacks included; not for a release")
+    if policy.stops:
+        notes.append(STOP_POLICY)
     if not policy.one_subject:
         notes.append("one_subject is off: its gates may be about different models")
     notes += exploratory_notes([(s, _standing(s, standings)) for s in mine if s.status == "ok"])
@@ -169,6 +175,7 @@ def _policy(
             gates=tuple(gates),
             code=worst([_code(gates), *(error.exit_code for error in errors)]),
             notes=tuple(notes),
+            purpose=policy.purpose,
         ),
         errors,
     )

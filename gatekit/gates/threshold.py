@@ -26,7 +26,7 @@ from gatekit.gates.regression import difference_to, find_base, why_no_base
 from gatekit.gates.skew import skew_note
 from gatekit.gates.spread import resolution, without_spread
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
-from gatekit.policy.limits import holds, margin, sides
+from gatekit.policy.limits import compared, holds, margin, sides
 from gatekit.policy.lint import infeasible
 from gatekit.policy.model import Policy, Threshold
 from gatekit.registration.standing import NOT_REGISTERED, Standing
@@ -142,7 +142,8 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         # Numbers whose squares overflow or vanish: finite observations, and still no bound.
         return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {error.message}")
     if not rule.point:
-        if any(side.bound(bounds.lower, bounds.upper) is None for side in sides(rule.limits)):
+        ends = compared(rule.bound, bounds.lower, bounds.estimate, bounds.upper)
+        if any(side.bound(*ends) is None for side in sides(rule.limits)):
             return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {bounds.method}")
         if bounds.confidence < confidence:
             return undecided(
@@ -156,8 +157,9 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         may_be_alone = rule.point or rule.measure.structural or context.policy.legacy
         withheld = not may_be_alone and not _is_base(measurement, summary, base)
         result = replace(result, no_spread=withheld)
-        # What fails without spread fails: equal values beyond the threshold are no reason to think better of it.
-        if withheld and result.outcome is Outcome.PASS:
+        # What fails without spread fails: equal values beyond the threshold are no reason to think better of it. By an
+        # optimistic bound it would have to be shown, which equal values do not.
+        if withheld and (result.outcome is Outcome.PASS or rule.optimistic):
             reason = f"{rule.measure.name} shows no spread over {alone}: {NO_SPREAD}"
             result = replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.NO_SPREAD, reason=reason)
         result = replace(result, notes=(*result.notes, f"no variation at all over {alone}"))
@@ -165,8 +167,11 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
 
 
 def _unless_doubted(result: ThresholdResult, doubt: str | None) -> ThresholdResult:
-    """Return a result that is no pass where its control is doubted; what fails against that fails all the same."""
-    if doubt is None or result.outcome is not Outcome.PASS:
+    """Return a result that is no pass where its control is doubted; what fails against that fails all the same.
+
+    But not by an optimistic bound, whose failure claims that something was shown.
+    """
+    if doubt is None or (result.outcome is not Outcome.PASS and result.bound != "optimistic"):
         return result
     return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.IMPLAUSIBLE, reason=doubt)
 
@@ -252,7 +257,7 @@ def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
         why=why,
         reason=reason,
         effect=effect_of(rule),
-        bound="every_seed" if rule.every_seed else "point" if rule.point else "confidence",
+        bound="every_seed" if rule.every_seed else rule.bound,
         self_reported=False,
         measured=None,
         evidence=None,
@@ -262,12 +267,10 @@ def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
 
 
 def _compared(rule: Threshold, bounds: Interval) -> ThresholdResult:
-    if rule.point:
-        distance = margin(rule.limits, bounds.estimate, bounds.estimate)
-        confidence, detectable = None, None
-    else:
-        distance = margin(rule.limits, bounds.lower, bounds.upper)
-        confidence, detectable = bounds.confidence, minimum_detectable(bounds)
+    distance = margin(rule.limits, *compared(rule.bound, bounds.lower, bounds.estimate, bounds.upper))
+    confidence = None if rule.point else bounds.confidence
+    # The power of a pass; an optimistic bound's pass shows nothing.
+    detectable = minimum_detectable(bounds) if rule.bound == "confidence" else None
     # "pass iff": a NaN margin, should one ever come this far, is not a pass.
     passes = distance >= 0.0
     measured = BoundedEstimate(
@@ -295,6 +298,12 @@ def _judged(rule: Threshold, measured: BoundedEstimate, reason: str | tuple[str,
 
 
 def _sentence(rule: Threshold, bounds: Interval, passes: bool) -> str:
+    if rule.optimistic:
+        return (
+            "the evidence does not show that the threshold is missed"
+            if passes
+            else "even the optimistic bound does not meet the threshold: the evidence shows that it is missed"
+        )
     if passes:
         return "the estimate meets the threshold" if rule.point else "the bound meets the threshold"
     if holds(rule.limits, bounds.estimate):
@@ -320,7 +329,10 @@ def _with_notes(
         notes.append(skewed)
     if summary.git_dirty:
         notes.append("measured with uncommitted changes in the repository")
-    if rule.alternatives > 1 and rule.is_bounded:
+    if rule.alternatives > 1 and rule.optimistic:
+        shared = f"one of {rule.alternatives} rules that stop alone: judged at {rule.judged_confidence:.4g}"
+        notes.append(shared)
+    elif rule.alternatives > 1 and rule.is_bounded:
         notes.append(f"one of {rule.alternatives} alternatives: judged at {rule.judged_confidence:.4g}")
     if rule.alternatives > 1 and not rule.is_bounded:
         notes.append(f"one of {rule.alternatives} alternatives, and what has no bound does not pay for them")

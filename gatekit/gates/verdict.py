@@ -14,6 +14,8 @@ from typing import Literal
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.effect import Effect
+from gatekit.policy.limits import Bound, compared
+from gatekit.policy.model import Purpose
 
 
 class Outcome(StrEnum):
@@ -87,8 +89,9 @@ class ThresholdResult:
     """One sentence for people."""
     effect: Effect
     """What the rule is about and what it asks, with their words."""
-    bound: Literal["confidence", "point", "every_seed"]
-    """`point` compares the estimate itself and is weaker; `every_seed` each seed's own value."""
+    bound: Literal["confidence", "point", "optimistic", "every_seed"]
+    """`point` compares the estimate itself and is weaker; `optimistic` the bound on the other side, in stop policies
+    only, and is weaker still; `every_seed` each seed's own value."""
     self_reported: bool
     measured: BoundedEstimate | None
     evidence: EvidenceUsed | None
@@ -98,6 +101,14 @@ class ThresholdResult:
     """The base branch's file, where there was one."""
     no_spread: bool = False
     """Whether its draws all agree though its measure should vary: then no threshold would be passed."""
+
+    @property
+    def compared(self) -> tuple[float | None, float | None]:
+        """What was compared with the lower and the upper end of its limits; None where nothing was."""
+        if self.measured is None:
+            return None, None
+        bound: Bound = "point" if self.bound == "every_seed" else self.bound
+        return compared(bound, self.measured.lower, self.measured.estimate, self.measured.upper)
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,8 @@ class PolicyResult:
     gates: tuple[GateResult, ...]
     code: ExitCode
     notes: tuple[str, ...]
+    purpose: Purpose = "release"
+    """Of a `stop` policy the outcome decides about a branch of a cycle, and never about a release."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ WITHOUT_MEANING: dict[type, dict[str, str]] = {
     Threshold: {
         "location": _WHERE,
         "limit_location": _WHERE,
-        "alternatives": "follows from the combinations that the rule stands in, which are compared",
+        "alternatives": "follows from the combinations that the rule stands in, which are compared; of an optimistic "
+        "bound rule_changes compares it",
     },
     Combined: {"location": _WHERE},
     Waiver: {"location": _WHERE},
@@ -78,8 +79,8 @@ def factors(rule: Threshold) -> frozenset[str]:
 
 
 def bound_word(rule: Threshold) -> str:
-    """Return what a rule compares: the `confidence` bound, or the `point` estimate."""
-    return "point" if rule.point else "confidence"
+    """Return what a rule compares: the `confidence` bound, the `point` estimate, or the `optimistic` bound."""
+    return rule.bound
 
 
 def meaning(value: object) -> object:

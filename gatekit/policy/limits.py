@@ -41,6 +41,25 @@ class Between:
 
 Limits = AtLeast | AtMost | Between
 
+Bound = Literal["confidence", "point", "optimistic"]
+"""What is compared with the limits: the bound on the side of each end, the estimate itself (weaker), or the bound on
+the other side (weaker still: it misses an end only where the evidence shows that the truth does)."""
+
+
+def compared(
+    bound: Bound, lower: float | None, estimate: float, upper: float | None
+) -> tuple[float | None, float | None]:
+    """Return what the lower and the upper end of limits are compared with: of an optimistic bound the other side's."""
+    match bound:
+        case "confidence":
+            return lower, upper
+        case "point":
+            return estimate, estimate
+        case "optimistic":
+            return upper, lower
+    assert_never(bound)
+
+
 Against = Literal["nothing", "base"]
 """What a measurement's effect is compared with before its limits are asked: nothing, or the base branch's evidence."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
@@ -13,13 +13,15 @@ from gatekit.evidence.listing import visible_files
 from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 from gatekit.kinds import INSTALLED, Kinds
 from gatekit.policy import fields
-from gatekit.policy.limits import Limits, natural_bound
+from gatekit.policy.bound import bound_from
+from gatekit.policy.limits import Bound
 from gatekit.policy.model import (
     Combination,
     Combined,
     Gate,
     Level,
     Policy,
+    Purpose,
     Registered,
     Rule,
     SignedBy,
@@ -28,12 +30,12 @@ from gatekit.policy.model import (
     Waiver,
     thresholds,
 )
-from gatekit.policy.operators import OPERATORS, Operator, OperatorValue
+from gatekit.policy.operators import OPERATORS, OperatorValue
 from gatekit.policy.selection import selection_from
 from gatekit.policy.settings import SETTING_KEYS, Settings, kind_from, measure_from, settings_from
 
 POLICY_KEYS = (
-    *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject", "registered"),
+    *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject", "registered", "purpose"),
     *("signed_by", "gates", "selection", "waivers"),
 )
 COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
@@ -95,6 +97,7 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
     version = fields.required(document, root, top, "schema", "the policy")
     fields.choice(document, version, "schema", ["gatekit.policy/1"])
     legacy = "legacy" in top and fields.flag(document, top["legacy"], "legacy")
+    purpose = _purpose(document, top, legacy)
     defaults = Settings()
     if "defaults" in top:
         given = fields.mapping(document, top["defaults"], "defaults", SETTING_KEYS)
@@ -103,7 +106,9 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
     named = fields.entries(document, gates_node, "gates")
     if not named:
         raise fields.refusal(document, gates_node, "no_gates", "a policy without gates would pass anything")
-    gates = tuple(_gate(document, key, node, defaults, legacy, kinds) for key, node in named)
+    terms = _Terms(defaults, legacy, purpose, kinds)
+    # Each gate of a stop policy stops alone.
+    gates = tuple(_gate(document, key, node, terms, _Shares(to_fail=len(named))) for key, node in named)
     names = [gate.name for gate in gates]
     waivers: list[Waiver] = []
     if "waivers" in top:
@@ -127,18 +132,51 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
         waivers=tuple(waivers),
         selection=selection,
         registered=_registered(document, top["registered"]) if "registered" in top else "shown",
+        purpose=purpose,
     )
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What every rule of one policy is read by."""
+
+    defaults: Settings
+    legacy: bool
+    purpose: Purpose
+    kinds: Kinds
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Among how many rules the error of a decision is shared that each of them can make alone."""
+
+    to_pass: int = 1
+    """Alternatives of any_of, one within the other."""
+    to_fail: int = 1
+    """Gates, and parts of all_of: what a stop policy's optimistic bounds pay for."""
+
+
+def _purpose(document: YamlDocument, top: Mapping[str, Node], legacy: bool) -> Purpose:
+    if "purpose" not in top or fields.choice(document, top["purpose"], "purpose", ("release", "stop")) == "release":
+        return "release"
+    if legacy:
+        message = "a legacy policy reproduces another system's release; it cannot be a stop policy"
+        raise fields.refusal(document, top["purpose"], "stop", message)
+    if "selection" in top:
+        message = "a stop policy chooses nothing for a release, so it has no `selection`"
+        raise fields.refusal(document, top["selection"], "stop", message, "put it in a policy of its own")
+    return "stop"
 
 
 def _registered(document: YamlDocument, node: Node) -> Registered:
     return "required" if fields.choice(document, node, "registered", ("required", "shown")) == "required" else "shown"
 
 
-def _gate(document: YamlDocument, key: Node, node: Node, defaults: Settings, legacy: bool, kinds: Kinds) -> Gate:
+def _gate(document: YamlDocument, key: Node, node: Node, terms: _Terms, shares: _Shares) -> Gate:
     name = fields.text(document, key, "gate name", NAME)
     fields_known = (*THRESHOLD_KEYS, *COMBINATIONS, *GATE_KEYS)
     given = fields.mapping(document, node, f"gate '{name}'", fields_known)
-    rule = _rule(document, node, {k: v for k, v in given.items() if k not in GATE_KEYS}, defaults, legacy, kinds, 1)
+    rule = _rule(document, node, {k: v for k, v in given.items() if k not in GATE_KEYS}, terms, shares, 1)
     level: Level = "enforce"
     if "level" in given and fields.choice(document, given["level"], "level", ["enforce", "warn"]) == "warn":
         level = "warn"
@@ -156,22 +194,21 @@ def _rule(
     document: YamlDocument,
     node: Node,
     given: Mapping[str, Node],
-    defaults: Settings,
-    legacy: bool,
-    kinds: Kinds,
+    terms: _Terms,
+    shares: _Shares,
     depth: int,
-    alternatives: int = 1,
 ) -> Rule:
     combinations = [key for key in COMBINATIONS if key in given]
     if not combinations:
-        return replace(_threshold(document, node, given, defaults, kinds), alternatives=alternatives)
+        rule = _threshold(document, node, given, terms)
+        return replace(rule, alternatives=shares.to_fail if rule.optimistic else shares.to_pass)
     operator = combinations[0]
     others = [key for key in given if key != operator]
     if others:
         raise fields.refusal(
             document, given[others[0]], "mixed_rule", f"a rule is {operator} or a threshold, not both ('{others[0]}')"
         )
-    if operator == "first_of" and not legacy:
+    if operator == "first_of" and not terms.legacy:
         raise fields.refusal(
             document,
             node,
@@ -184,22 +221,22 @@ def _rule(
     parts = fields.sequence(document, given[operator], operator)
     known = (*THRESHOLD_KEYS, *COMBINATIONS)
     # Alternatives within an alternative share what it may spend. A legacy policy reproduces rules that paid nothing.
-    if operator == "any_of" and not legacy:
-        alternatives *= len(parts)
+    if operator == "any_of" and not terms.legacy:
+        shares = replace(shares, to_pass=shares.to_pass * len(parts))
+    if operator == "all_of":
+        shares = replace(shares, to_fail=shares.to_fail * len(parts))
     rules = []
     for part in parts:
         inside = fields.mapping(document, part, "a rule", known)
-        rules.append(_rule(document, part, inside, defaults, legacy, kinds, depth + 1, alternatives))
+        rules.append(_rule(document, part, inside, terms, shares, depth + 1))
     return Combined(operator=operator, rules=tuple(rules), location=document.location(node))
 
 
-def _threshold(
-    document: YamlDocument, node: Node, given: Mapping[str, Node], defaults: Settings, kinds: Kinds
-) -> Threshold:
+def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], terms: _Terms) -> Threshold:
     if not given:
         raise fields.refusal(document, node, "empty", "an empty rule would hold for anything")
     kind_node = fields.required(document, node, given, "from", "a rule")
-    kind = kind_from(document, kind_node, kinds)
+    kind = kind_from(document, kind_node, terms.kinds)
     measure_node = fields.required(document, node, given, "measure", "a rule")
     measure = measure_from(document, measure_node, kind)
     operators = [key for key in OPERATORS if key in given]
@@ -211,14 +248,17 @@ def _threshold(
     operator = OPERATORS[operators[0]]
     limit = given[operator.name]
     limits = operator.read(OperatorValue(document, limit, measure))
-    settings = settings_from(document, given, defaults)
+    settings = settings_from(document, given, terms.defaults)
+    bound: Bound = "confidence"
+    if "bound" in given:
+        bound = bound_from(document, given["bound"], operator, limits, terms.purpose)
     return Threshold(
         kind=kind.name,
         measure=measure,
         operator=operator.name,
         against=operator.against,
         limits=limits,
-        point="bound" in given and _is_point(document, given["bound"], operator, limits),
+        bound=bound,
         every_seed=operator.every_seed,
         confidence=settings.confidence,
         min_seeds=settings.min_seeds,
@@ -230,26 +270,6 @@ def _threshold(
         location=document.location(node),
         limit_location=document.location(limit),
     )
-
-
-def _is_point(document: YamlDocument, node: Node, operator: Operator, limits: Limits) -> bool:
-    if operator.every_seed:
-        message = f"{operator.name} compares each seed's own value, and no bound"
-        raise fields.refusal(document, node, "wrong_bound", message, "leave `bound` out")
-    word = fields.choice(document, node, "bound", ["lower", "upper", "point"])
-    if word == "point":
-        return True
-    natural = natural_bound(limits)
-    if word != natural:
-        wanted = f"the {natural} bound" if natural else "both bounds"
-        raise fields.refusal(
-            document,
-            node,
-            "wrong_bound",
-            f"{operator.name} compares {wanted}; '{word}' would make the gate easier",
-            "leave `bound` out, or write `bound: point`",
-        )
-    return False
 
 
 def _subject(document: YamlDocument, node: Node) -> SubjectFilter:

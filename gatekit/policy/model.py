@@ -9,7 +9,7 @@ from typing import Literal
 
 from gatekit.errors import Location
 from gatekit.kinds import MeasureSpec
-from gatekit.policy.limits import Against, Limits, effect_name, ends
+from gatekit.policy.limits import Against, Bound, Limits, effect_name, ends
 from gatekit.policy.mode import ModeSelection
 
 DEFAULT_CONFIDENCE = 0.95
@@ -21,6 +21,7 @@ pass is luck."""
 Combination = Literal["all_of", "any_of", "first_of"]
 Level = Literal["enforce", "warn"]
 Registered = Literal["required", "shown"]
+Purpose = Literal["release", "stop"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Threshold:
     """What the measurement's effect is compared with before `limits` are asked."""
     limits: Limits
     """Which values pass; of not_worse_than, which differences to the base branch's evidence."""
-    point: bool
-    """Compare the estimate itself instead of a bound: weaker, and only when written out."""
+    bound: Bound
+    """What is compared with the limits; anything but a confidence bound on their side is weaker and written out."""
     confidence: float
     min_seeds: int
     max_age: timedelta | None
@@ -52,7 +53,18 @@ class Threshold:
     every_seed: bool = False
     """Each seed's own value must pass, in place of a bound on their mean."""
     alternatives: int = 1
-    """Of so many alternatives of `any_of` this is one, each of which would do; the bound pays for all of them."""
+    """Of so many rules this is one, each of which would decide alone: alternatives of `any_of`, which pass alone, or of
+    an optimistic bound the parts of `all_of` and the policy's gates, which fail alone. The bound pays for all."""
+
+    @property
+    def point(self) -> bool:
+        """Whether the estimate itself is compared instead of a bound."""
+        return self.bound == "point"
+
+    @property
+    def optimistic(self) -> bool:
+        """Whether the bound on the other side is compared, so that only what is shown to miss the threshold fails."""
+        return self.bound == "optimistic"
 
     @property
     def is_bounded(self) -> bool:
@@ -204,6 +216,13 @@ class Policy:
     """How a candidate is chosen, where `gatekit select` may choose one."""
     registered: Registered = "shown"
     """Whether evidence must have been registered before it was measured, or only is called exploratory where not."""
+    purpose: Purpose = "release"
+    """`stop`: it says when a branch of a cycle is given up, may be optimistic, and never decides about a release."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether it is a stop policy, whose pass releases nothing and carries no claim."""
+        return self.purpose == "stop"
 
 
 def thresholds(rule: Rule) -> Iterator[Threshold]:

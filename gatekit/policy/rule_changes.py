@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from gatekit.policy.changes import Change, Detail, bound_word, factors, field_changes, meaning, step, word
-from gatekit.policy.limits import sides
+from gatekit.policy.limits import Bound, sides
 from gatekit.policy.model import Combined, Gate, Rule, Threshold
 
 
@@ -94,21 +94,39 @@ def _name(rule: Rule) -> str:
     return f"{rule.operator} of {len(rule.rules)} rules"
 
 
+LENIENT: tuple[Bound, ...] = ("optimistic", "point", "confidence")
+"""Each passes whatever the next one passes."""
+
+
 def _threshold(old: Threshold, new: Threshold) -> list[Detail]:
+    details = _fields(old, new)
+    if old.optimistic and new.optimistic:
+        # The more rules share what a wrong stop may cost, the further out is each bound.
+        fewer = new.alternatives < old.alternatives
+        details += step("rules that share the confidence", old.alternatives, new.alternatives, tighter=fewer)
+    return details
+
+
+def _fields(old: Threshold, new: Threshold) -> list[Detail]:
     return field_changes(
         old,
         new,
         {
             "limits": _limits,
-            "point": lambda a, b: step("bound", bound_word(a), bound_word(b), tighter=not b.point),
-            "confidence": lambda a, b: step("confidence", a.confidence, b.confidence, b.confidence > a.confidence),
+            "bound": lambda a, b: step("bound", bound_word(a), bound_word(b), _is_less_lenient(a, b)),
+            "confidence": lambda a, b: step(
+                "confidence", a.confidence, b.confidence, _is_further_in(a, b, b.confidence > a.confidence)
+            ),
             "min_seeds": lambda a, b: step("min_seeds", a.min_seeds, b.min_seeds, b.min_seeds > a.min_seeds),
             "max_age": lambda a, b: step("max_age", a.max_age, b.max_age, _is_shorter(a, b)),
             "allow_reported": lambda a, b: step(
                 "allow_reported", a.allow_reported, b.allow_reported, tighter=not b.allow_reported
             ),
             "selected_from": lambda a, b: step(
-                "selected_from", a.selected_from, b.selected_from, b.selected_from > a.selected_from
+                "selected_from",
+                a.selected_from,
+                b.selected_from,
+                _is_further_in(a, b, b.selected_from > a.selected_from),
             ),
             "generalize_over": _generalize_over,
         },
@@ -132,5 +150,22 @@ def _is_shorter(old: Threshold, new: Threshold) -> bool:
 
 def _generalize_over(old: Threshold, new: Threshold) -> list[Detail]:
     before, after = factors(old), factors(new)
-    wider = True if after > before else False if after < before else None
-    return step("generalize_over", tuple(sorted(before)), tuple(sorted(after)), wider)
+    wider = after > before
+    tighter = _is_further_in(old, new, wider) if wider or after < before else None
+    return step("generalize_over", tuple(sorted(before)), tuple(sorted(after)), tighter)
+
+
+def _is_less_lenient(old: Threshold, new: Threshold) -> bool | None:
+    if {old.bound, new.bound} <= set(LENIENT):
+        return LENIENT.index(new.bound) > LENIENT.index(old.bound)
+    return None
+
+
+def _is_further_in(old: Threshold, new: Threshold, wider: bool) -> bool | None:
+    """Return whether a bound that is further from the estimate, or nearer, asks for more: an optimistic one asks less.
+
+    None where one of two rules is optimistic: what it is compared with then changes sides.
+    """
+    if old.optimistic != new.optimistic:
+        return None
+    return wider != new.optimistic

@@ -115,7 +115,7 @@ def _value(
         operator=operator,
         against="nothing",
         limits=limits,
-        point=use == "point",
+        bound="point" if use == "point" else "confidence",
         confidence=defaults.confidence,
         min_seeds=defaults.min_seeds,
         max_age=defaults.max_age,

@@ -19,11 +19,17 @@ def setting_changes(old: Policy, new: Policy) -> list[Detail]:
             "legacy": lambda a, b: step("legacy", a.legacy, b.legacy, tighter=not b.legacy),
             "one_subject": lambda a, b: step("one_subject", a.one_subject, b.one_subject, tighter=b.one_subject),
             "registered": lambda a, b: step("registered", a.registered, b.registered, b.registered == "required"),
+            "purpose": _purpose,
             "signed_by": lambda a, b: _signed_by(a.signed_by, b.signed_by),
             "selection": lambda a, b: _selection(a.selection, b.selection),
         },
         elsewhere=("gates", "waivers"),
     )
+
+
+def _purpose(old: Policy, new: Policy) -> list[Detail]:
+    # A stop policy that begins to judge releases is a bar that nobody has agreed to, however strict it is.
+    return step("purpose", old.purpose, new.purpose, tighter=False if new.stops else None)
 
 
 def _signed_by(old: SignedBy | None, new: SignedBy | None) -> list[Detail]:

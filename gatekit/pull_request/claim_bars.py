@@ -105,7 +105,7 @@ def _first_registry(base: BranchContents, head: BranchContents, registry: Regist
     """Until now every gate that counts had to pass, on all evidence; a registry says which ones matter."""
     return [
         TrustChange(CLAIMS, f"the first registry asks for less than the base, which needs every gate to pass: {what}")
-        for policy in base.policies
+        for policy in base.judging
         for what in _unclaimed(policy, base, head, registry)
     ]
 

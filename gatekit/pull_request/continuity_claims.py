@@ -56,7 +56,7 @@ def subject_changes(
         needed = fate.fate != "extended" and bool(standing) and not (fate.new is not None and announced(fate.new))
         if fate.fate in ("gone", "unmeasured"):
             # Nothing may stand on what is gone; but for what it was compared with, it is one rival less.
-            needed = bool(standing) or _rival_remains(fate, base.policies, head.summaries)
+            needed = bool(standing) or _rival_remains(fate, base.judging, head.summaries)
         said = _outcomes(base, fate) if number < MOST_JUDGED else ""
         told = f"; {_stand(standing, head)}" if standing else ""
         found.append(
@@ -70,7 +70,7 @@ def _standing(base: BranchContents, head: BranchContents, fate: SubjectFate) -> 
     if head.registry is None:
         return [
             f"{policy.id}/{gate.name}"
-            for policy in base.policies
+            for policy in base.judging
             if any(matches(policy.subject, summary) for summary in (fate.old, fate.new) if summary is not None)
             for gate in policy.gates
             if gate.required
@@ -143,7 +143,7 @@ def _outcomes(base: BranchContents, fate: SubjectFate) -> str:
     """
     if fate.fate in ("extended", "renamed"):
         return ""
-    old = _gates(base.policies, [s for s in base.summaries if _is_of(s, fate.old)])
+    old = _gates(base.judging, [s for s in base.summaries if _is_of(s, fate.old)])
     if not old:
         return ""
     failed = [name for name, outcome in old.items() if outcome is Outcome.FAIL]

@@ -26,7 +26,7 @@ from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import evaluate, together
 from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.kinds import FOLDER as KINDS
-from gatekit.policy import Policy, PolicyDiff, diff_policies
+from gatekit.policy import Policy, PolicyDiff, diff_policies, lint
 from gatekit.pull_request.approval import NO_APPROVAL, Approval, ApprovalSource, approval, label_for
 from gatekit.pull_request.candidate_prices import PullRequestChoices, disappeared
 from gatekit.pull_request.claim_bars import lowered_bars
@@ -63,7 +63,11 @@ class _Terms:
     """Evidence of the base whose subjects have disappeared."""
 
     def verdict(self, policies: Sequence[Policy], side: BranchContents) -> Verdict | None:
-        """Judge all evidence of a side; where nothing is registered, what was chosen among candidates pays for it."""
+        """Judge all evidence of a side; where nothing is registered, what was chosen among candidates pays for it.
+
+        Stop policies judge branches of a cycle and no pull request.
+        """
+        policies = [policy for policy in policies if not policy.stops]
         if not policies:
             return None
         if side.registry is not None:
@@ -167,6 +171,8 @@ def judge_pull_request(
         errors += _without_mended(judged.errors, base.policies, diffs)
     if preview is not None:
         errors += [error for error in preview.errors if _is_of_policy(error)]
+    if diffs:
+        errors += [error for policy in head.policies if policy.stops for error in lint(policy, now)]
     errors = list({str(error): error for error in errors}.values())
     checked, before = terms.checked(policies, head), terms.checked(base.policies, base)
     asserted = {claim for change in claims for claim in change.makes_blocking} | _lost(base, head)
@@ -234,7 +240,7 @@ def _trust(
     if _begins(base, head, claims):
         # Nothing judges yet and nothing is asserted, so what is added loosens nothing; it binds the next change.
         trust = [change for change in trust if change.what != "added"]
-    elif not base.policies:
+    elif not base.judging:
         trust.append(TrustChange(POLICIES, "the base has no policy that could judge"))
     for path in sorted(base.unread):
         if base.tree.entries.get(path) != head.tree.entries.get(path):

@@ -91,6 +91,11 @@ class BranchContents:
     """Paths of kinds, of policies, of registrations and of the registry that are there but could not be read."""
     errors: tuple[GatekitError, ...]
 
+    @property
+    def judging(self) -> tuple[Policy, ...]:
+        """Its policies without the stop policies, which judge branches of a cycle and nothing that is released."""
+        return tuple(policy for policy in self.policies if not policy.stops)
+
 
 class Reader:
     """Reads both sides of one change; a file that is the same on both is parsed once."""

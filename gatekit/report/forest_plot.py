@@ -74,9 +74,9 @@ def _row(gate: str, rule: ThresholdResult) -> PlotRow:
         unbounded = {"point": "point estimate", "every_seed": "every seed"}
         bound = unbounded.get(rule.bound, f"bound {shown.bound}")
         numbers = f"estimate {shown.estimate}, {bound}, {threshold}"
-    bounded = measured if rule.bound == "confidence" else None
+    bounded = measured if rule.bound in ("confidence", "optimistic") else None
     lower, upper = (None, None) if bounded is None else (bounded.lower, bounded.upper)
-    compared = [side.bound(lower, upper) for side in sides(rule.effect.limits)]
+    compared = [] if bounded is None else [side.bound(*rule.compared) for side in sides(rule.effect.limits)]
     return PlotRow(
         name=f"{gate}: {rule_name(rule, gate)}",
         outcome=rule.outcome,

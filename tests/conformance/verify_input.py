@@ -255,6 +255,7 @@ def read_policy(path: Path, now: datetime) -> Json:
     policy = YAML(typ="safe", pure=True).load(text)  # refuses doubled keys and second documents
     validator("policy").validate(policy)
     need(policy.get("legacy") or '"first_of"' not in json.dumps(policy["gates"]), "a fallback")
+    need(policy.get("purpose") != "stop" or not (policy.get("legacy") or "selection" in policy), "a stop policy")
     for rule in thresholds(policy):
         lint(rule, policy)
     waived = [waiver["gate"] for waiver in policy.get("waivers", [])]
@@ -266,6 +267,7 @@ def read_policy(path: Path, now: datetime) -> Json:
 def lint(rule: Json, policy: Json) -> None:
     measure = measures(rule["from"])[rule["measure"]]
     if "not_worse_than" in rule:
+        need(rule.get("bound") != "optimistic" or policy.get("purpose") == "stop", "bound")
         return
     (low, high), (least, most) = limits(rule), measure["range"]
     need(all(least <= limit <= most for limit in (low, high) if limit is not None), "out of range")
@@ -274,7 +276,8 @@ def lint(rule: Json, policy: Json) -> None:
     worse = "at_most" if measure["direction"] == "higher" else "at_least"
     need(worse not in rule, "direction")
     natural = "lower" if "at_least" in rule else "upper" if "at_most" in rule else None
-    need(rule.get("bound", "point") in ("point", natural), "bound")
+    lenient = ("point", "optimistic") if policy.get("purpose") == "stop" else ("point",)
+    need(rule.get("bound", "point") in (*lenient, natural), "bound")
     if policy.get("subject", {}).get("d_sae") and not policy.get("legacy"):
         need(feasible(rule, policy["subject"]["d_sae"], 0.0), "infeasible")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from random import Random
 
 import builders
@@ -105,6 +106,9 @@ def test_gates_and_policies_come_and_go() -> None:
     [
         ("", "one_subject: false\n", "loosened"),
         ("", "legacy: true\n", "loosened"),
+        ("", "purpose: stop\n", "loosened"),
+        ("purpose: stop\n", "", "incomparable"),
+        ("", "purpose: release\n", "unchanged"),
         ("", "subject: {d_sae: 512}\n", "incomparable"),
         ("", "signed_by: {roles: [measure]}\n", "tightened"),
         ("signed_by: {roles: [measure]}\n", "", "loosened"),
@@ -132,7 +136,6 @@ SETTINGS = {
     "confidence": ["0.9", "0.95", "0.99"],
     "min_seeds": ["3", "5", "6"],
     "max_age": ["12h", "30d"],
-    "bound": ["point"],
     "selected_from": ["2", "10"],
     "level": ["warn"],
     "required": ["false"],
@@ -144,31 +147,34 @@ MEASURES = [
 ]
 
 
-def some_rule(random: Random, depth: int = 1) -> str:
+def some_rule(random: Random, depth: int = 1, bounds: Sequence[str] = ("point",)) -> str:
     if depth < 3 and random.random() < 0.3:
-        inner = ", ".join(some_rule(random, depth + 1) for _ in range(random.randint(1, 3)))
+        inner = ", ".join(some_rule(random, depth + 1, bounds) for _ in range(random.randint(1, 3)))
         return f"{{{random.choice(['all_of', 'any_of'])}: [{inner}]}}"
     base, limits = random.choice(MEASURES)
     given = {key: random.choice(values) for key, values in SETTINGS.items() if random.random() < 0.15}
+    if random.random() < 0.15 * len(bounds):
+        given["bound"] = random.choice(bounds)
     given = {key: value for key, value in given.items() if depth == 1 or key not in ("level", "required")}
     return f"{{{', '.join([base, random.choice(limits), *(f'{k}: {v}' for k, v in given.items())])}}}"
 
 
-def some_change(random: Random) -> tuple[Policy, Policy]:
+def some_change(random: Random, bounds: Sequence[str], top: str) -> tuple[Policy, Policy]:
     """Two versions of a policy that differ in one gate, in one more gate, or in a default."""
-    gates = {name: some_rule(random) for name in "abc"[: random.randint(1, 3)]}
+    gates = {name: some_rule(random, 1, bounds) for name in "abc"[: random.randint(1, 3)]}
     changed = dict(gates)
     kind = random.random()
     if kind < 0.5:
         name = random.choice(sorted(gates))
         changed[name] = re.sub(r"0\.7|30\b", lambda m: {"0.7": "0.8", "30": "25"}[m[0]], gates[name], count=1)
     elif kind < 0.7:
-        changed[random.choice(sorted(gates))] = some_rule(random)
+        changed[random.choice(sorted(gates))] = some_rule(random, 1, bounds)
     elif kind < 0.9:
-        changed["d"] = some_rule(random)
+        changed["d"] = some_rule(random, 1, bounds)
     rest = ("", f"defaults: {{confidence: {random.choice(['0.9', '0.97'])}}}\n") if kind >= 0.9 else ("", "")
     old, new = (
-        policy("".join(f"  {k}: {v}\n" for k, v in g.items()), r) for g, r in zip((gates, changed), rest, strict=True)
+        policy("".join(f"  {k}: {v}\n" for k, v in g.items()), top + r)
+        for g, r in zip((gates, changed), rest, strict=True)
     )
     return old, new
 
@@ -183,11 +189,16 @@ EVIDENCE = [
 READ = [read(documents)[0] for documents in EVIDENCE] + [read({"a.json": EVIDENCE[1]["a.json"]})[0], []]
 
 
-def test_what_is_called_tightened_never_lets_more_through() -> None:
+@pytest.mark.parametrize(
+    ("bounds", "top"),
+    [(("point",), ""), (("point", "optimistic", "optimistic", "optimistic"), "purpose: stop\n")],
+    ids=["release", "stop"],
+)
+def test_what_is_called_tightened_never_lets_more_through(bounds: Sequence[str], top: str) -> None:
     random = Random(20260301)
     tightened = let_through = 0
     for _ in range(500):
-        old, new = some_change(random)
+        old, new = some_change(random, bounds, top)
         found = diff_policy(old, new)
         if found.change not in (Change.TIGHTENED, Change.UNCHANGED):
             continue

@@ -85,6 +85,8 @@ def outlook(rule: Threshold, result: ThresholdResult, measurement: Measurement |
     if result.outcome is Outcome.PASS:
         return _room(rule, measured)
     side = _distance(rule, measured.estimate)
+    if rule.optimistic:
+        return [f"More seeds may bring a branch back only if its estimate rises: it is {number(-side)} short now."]
     if side < 0.0:
         return _wrong_side(rule, measured, -side)
     if measurement.reported is not None or measured.confidence is None:

@@ -101,6 +101,11 @@ def _condition(rule: Threshold) -> str:
     compared = f"is {effect.clause}"
     if rule.point:
         clause = f"the estimate of {effect.name} itself, without a confidence bound, {compared}"
+    elif rule.optimistic:
+        clause = (
+            f"not shown, with one-sided confidence {rule.judged_confidence:.6g} over {_factors(rule)}, to be missed: "
+            f"{effect.name} {compared}"
+        )
     elif rule.every_seed:
         clause = f"{effect.name}, without a confidence bound, {compared}"
     else:
@@ -119,7 +124,9 @@ def _condition(rule: Threshold) -> str:
         clause += f"at most {f'{hours / 24:g} days' if hours % 24 == 0 and hours > 24 else f'{hours:g} hours'} old"
     if rule.allow_reported:
         clause += " (another tool's own number, without observations, is accepted)"
-    if rule.alternatives > 1 and rule.is_bounded:
+    if rule.alternatives > 1 and rule.optimistic:
+        clause += f", as one of {rule.alternatives} rules that stop alone"
+    elif rule.alternatives > 1 and rule.is_bounded:
         clause += f", paying for {rule.alternatives} alternatives"
     if rule.selected_from > 1:
         clause += f", paying for a choice among {rule.selected_from} candidates"
@@ -195,9 +202,9 @@ def _numbers(rule: Threshold, judged: ThresholdResult) -> Iterator[tuple[str, st
         yield "bound", "none: the policy compares the estimate itself"
     else:
         for side in sides(rule.limits):
-            bound = side.bound(measured.lower, measured.upper)
+            bound = side.bound(*judged.compared)
             if bound is not None:
-                yield ("upper bound" if side.upper else "lower bound"), number(bound)
+                yield ("upper bound" if side.upper != rule.optimistic else "lower bound"), number(bound)
     yield "threshold", judged.effect.asks
     yield "margin", number(measured.margin, signed=True)
     seeds = "an unstated number of seeds" if measured.n_seeds is None else f"{measured.n_seeds} seeds"

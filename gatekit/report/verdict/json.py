@@ -63,6 +63,7 @@ def _policy(policy: PolicyResult) -> dict[str, Any]:
         "id": text(policy.id),
         "sha256": policy.sha256,
         "legacy": policy.legacy,
+        "purpose": policy.purpose,
         "subject": text_or_null(policy.subject),
         "code": int(policy.code),
         "notes": [text(note) for note in policy.notes],

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import (
-    BoundedEstimate,
     CombinedResult,
     GateResult,
     Outcome,
@@ -73,7 +72,7 @@ def cells(rule: ThresholdResult) -> Cells:
     signed = _is_difference(rule)
     return Cells(
         estimate=number(measured.estimate, signed),
-        bound=_bound(rule, measured, signed),
+        bound=_bound(rule, signed),
         threshold=rule.effect.asks,
         margin=number(measured.margin, signed=True),
         n="-" if measured.n_seeds is None else str(measured.n_seeds),
@@ -85,13 +84,13 @@ def _is_difference(rule: ThresholdResult) -> bool:
     return beyond_zero or (rule.measured is not None and rule.measured.estimate < 0.0)
 
 
-def _bound(rule: ThresholdResult, measured: BoundedEstimate, signed: bool) -> str:
+def _bound(rule: ThresholdResult, signed: bool) -> str:
     """Return the side of the interval that was compared; `point` where the policy compares the estimate itself."""
     if rule.bound == "point":
         return "point"
     if rule.bound == "every_seed":
         return "every seed"
-    compared = [side.bound(measured.lower, measured.upper) for side in sides(rule.effect.limits)]
+    compared = [side.bound(*rule.compared) for side in sides(rule.effect.limits)]
     return " to ".join("-" if side is None else number(side, signed) for side in compared)
 
 
@@ -130,6 +129,8 @@ def rule_marks(rule: RuleResult) -> list[str]:
     marks = []
     if rule.bound == "point":
         marks.append("point estimate: weaker, no confidence bound was asked for")
+    if rule.bound == "optimistic":
+        marks.append("optimistic bound: weaker, passes whatever the evidence does not refute")
     if rule.self_reported:
         marks.append("self-reported: weaker, another tool's own number without observations")
     return marks + list(rule.notes)
@@ -144,7 +145,7 @@ def explanation(rule: RuleResult) -> str:
         deciding = [explanation(child) for child in rule.children if child.outcome is not Outcome.PASS]
         return "; ".join([f"{OPERATORS[rule.operator]}: {rule.reason}", *deciding])
     row = cells(rule)
-    compared = f"estimate {row.estimate}" if rule.bound != "confidence" else f"bound {row.bound}"
+    compared = f"estimate {row.estimate}" if rule.bound in ("point", "every_seed") else f"bound {row.bound}"
     numbers = f" ({compared}, threshold {row.threshold})" if rule.measured is not None else ""
     return f"{rule.effect.name}: {rule.reason}{numbers}"
 
