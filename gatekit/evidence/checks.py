@@ -14,8 +14,9 @@ from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.families import check_families
 from gatekit.evidence.lattices import is_off, lattice_size
+from gatekit.evidence.own_control import check_control, says_so
 from gatekit.evidence.source_digest import rule_for
-from gatekit.evidence.summary import KEY_COLUMNS, parse_time, subject_from
+from gatekit.evidence.summary import KEY_COLUMNS, parse_time
 from gatekit.kinds import Kind, MeasureSpec
 
 AGGREGATE_TOLERANCE = 1e-9
@@ -37,6 +38,8 @@ def check_document(document: Mapping[str, Any], path: str, kind: Kind) -> None:
     _check_producer(document["producer"], refuse)
     _check_subject(document["subject"], "/subject", refuse)
     _check_protocol(document, refuse)
+    check_control(document, kind, refuse)
+    is_own_control = says_so(document, kind)
     check_families(document, refuse)
     measurements: Mapping[str, Any] = document["measurements"]
     observed = False
@@ -47,6 +50,8 @@ def check_document(document: Mapping[str, Any], path: str, kind: Kind) -> None:
         else:
             observed = True
             _check_observations(measurement, document, pointer, refuse)
+            if not is_own_control:
+                _check_compared(measurement["columns"], pointer, refuse)
     _check_agreement(measurements, kind, refuse)
     _check_ceilings(document, kind, refuse)
     _check_lattices(document, kind, refuse)
@@ -162,10 +167,6 @@ def _check_protocol(document: Mapping[str, Any], refuse: Refuse) -> None:
     if baseline is None:
         return
     _check_subject(baseline, "/protocol/baseline/subject", refuse)
-    own = {checkpoint["sha256"] for checkpoint in document["subject"]["checkpoints"]}
-    shared = own & {checkpoint["sha256"] for checkpoint in baseline["checkpoints"]}
-    if shared or subject_from(baseline).digest == subject_from(document["subject"]).digest:
-        raise refuse("self_baseline", "the baseline is the candidate itself", "/protocol/baseline/subject")
 
 
 def _check_reported(measurement: Mapping[str, Any], spec: MeasureSpec, pointer: str, refuse: Refuse) -> None:
@@ -184,6 +185,13 @@ def _check_reported(measurement: Mapping[str, Any], spec: MeasureSpec, pointer: 
         raise refuse("reported_confidence", "a bound needs its confidence", f"{pointer}/reported/confidence")
 
 
+def _check_compared(columns: Mapping[str, Any], pointer: str, refuse: Refuse) -> None:
+    if columns.get("baseline") == columns["candidate"] and len(set(columns["candidate"])) > 2:
+        # Where a measure takes one or two values only, two models may well agree on all of them.
+        message = "every value of the baseline is the candidate's own: it was compared with itself"
+        raise refuse("self_baseline", message, f"{pointer}/columns/baseline")
+
+
 def _check_observations(
     measurement: Mapping[str, Any], document: Mapping[str, Any], pointer: str, refuse: Refuse
 ) -> None:
@@ -194,10 +202,6 @@ def _check_observations(
     for column in ("candidate", "baseline"):
         if column in columns:
             _check_values(columns[column], low, high, f"{pointer}/columns/{column}", refuse)
-    if columns.get("baseline") == columns["candidate"] and len(set(columns["candidate"])) > 2:
-        # Where a measure takes one or two values only, two models may well agree on all of them.
-        message = "every value of the baseline is the candidate's own: it was compared with itself"
-        raise refuse("self_baseline", message, f"{pointer}/columns/baseline")
     seeds = document["protocol"]["seeds"]
     checkpoints = [checkpoint["seed"] for checkpoint in document["subject"]["checkpoints"]]
     if sorted(seeds) != checkpoints:

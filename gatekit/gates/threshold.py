@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from gatekit.errors import GatekitError, first_few
+from gatekit.evidence.own_control import is_own_control
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.bounds import (
     counted_as_independent,
@@ -37,6 +38,8 @@ BEST_OF = "best of "
 """What a note starts with that says among how many a subject was chosen."""
 NO_SPREAD = "equal to rounding, so nothing says how far another draw would be off"
 """What a measure that is not structural says of draws that all agree."""
+BY_CONSTRUCTION = "equal by construction: the control is the subject itself"
+"""What is said of a difference that is 0 because there are no two sides, and not because two were measured alike."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,10 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
     result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
     result = _unless_doubted(result, doubt)
-    if alone is not None:
+    if base is None and is_own_control(rule.measure, summary.protocol):
+        # No bound is claimed of a new draw: whatever is drawn, the two sides are one.
+        result = replace(result, notes=(*result.notes, BY_CONSTRUCTION))
+    elif alone is not None:
         may_be_alone = rule.point or rule.measure.structural or context.policy.legacy
         withheld = not may_be_alone and not _is_base(measurement, summary, base)
         result = replace(result, no_spread=withheld)

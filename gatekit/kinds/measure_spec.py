@@ -52,6 +52,9 @@ class MeasureSpec:
     """The measure of the same kind that holds the candidate's side alone: its values must be the same, key by key."""
     structural: bool = False
     """Equal values over all seeds are possible: l0 of a TopK SAE, or a share that may be 0 or 1 for every seed."""
+    may_be_its_control: bool = False
+    """The candidate may be the very SAEs that it is compared with, as where a choice by layer chose one for all layers:
+    the difference is 0 by construction then. Only a measure that compares can say so."""
     lattice: Lattice | None = None
     """What one observation is a share of, so that it can take few values; None where it may be any number."""
     ceiling: Ceiling | None = None

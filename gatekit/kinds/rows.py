@@ -18,6 +18,7 @@ class More(TypedDict, total=False):
     compares: bool
     difference_of: str | None
     structural: bool
+    may_be_its_control: bool
     lattice: Lattice | None
     ceiling: Ceiling | None
     ratio_of: RatioOf
@@ -70,6 +71,7 @@ def l0(
     difference_of: str | None = None,
     lattice: Lattice | None = "rows",
     ceiling: Ceiling | None = "d_sae",
+    may_be_its_control: bool = False,
 ) -> MeasureSpec:
     """Active latents per token: the same for every seed where k of them always are."""
     return row(
@@ -78,6 +80,7 @@ def l0(
         structural=True,
         lattice=lattice,
         ceiling=ceiling,
+        may_be_its_control=may_be_its_control,
     )
 
 

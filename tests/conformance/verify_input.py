@@ -123,7 +123,9 @@ def read_summary(path: Path, now: datetime) -> Json:
         ordered = [checkpoint["seed"] for checkpoint in one["checkpoints"]]
         need(ordered == sorted(set(ordered)) and len(set(digests)) == len(digests), "checkpoints")
         need(one["k"] is None or one["k"] <= one["d_sae"], "shape")
-    if control:
+    same = says_same(document)
+    need(not same or (control and control["checkpoints"] == subject["checkpoints"] != []), "not the same")
+    if control and not same:
         shared = {c["sha256"] for c in control["checkpoints"]} & {c["sha256"] for c in subject["checkpoints"]}
         need(not shared and identity(control) != identity(subject), "its own baseline")
     observed = [m for m in document["measurements"].values() if m["design"] != "reported"]
@@ -136,6 +138,12 @@ def read_summary(path: Path, now: datetime) -> Json:
         else:
             trained = [checkpoint["seed"] for checkpoint in control["checkpoints"]] if control else []
             check_columns(measurement, seeds, datasets, trained)
+            columns = measurement["columns"]
+            if same:
+                need("_above_" not in name or columns["candidate"] == columns["baseline"], "not the same values")
+            else:
+                own = columns.get("baseline") == columns["candidate"] and len(set(columns["candidate"])) > 2
+                need(not own, "compared with itself")
             alone = name.removesuffix("_delta") if name.endswith("_delta") else name.partition("_above_")[0]
             other = document["measurements"].get(alone, measurement)
             need("columns" not in other or paired(other) == paired(measurement), "one quantity, two values")
@@ -151,6 +159,11 @@ def read_summary(path: Path, now: datetime) -> Json:
         off = abs(count - round(count)) / subject["d_sae"]
         need(share == 0 or (count >= 0.5 and off <= max(0.5 * 10.0**-digits, 2.5e-7)), "no count of latents")
     return document
+
+
+def says_same(document: Json) -> bool:
+    """Whether a choice by layer says that it chose what it is compared with, which leaves one set of SAEs."""
+    return document["kind"] == "layer_routing" and document["protocol"]["settings"].get("equal_by_construction") is True
 
 
 def paired(measurement: Json) -> dict[Any, float]:
@@ -175,8 +188,6 @@ def check_columns(measurement: Json, seeds: Sequence[int], datasets: Sequence[st
     if "baseline_columns" in measurement:
         group = measurement["baseline_columns"]
         groups.append((group, trained or {seed for key in KEYS[design] for seed in group[key]}))
-    candidate = measurement["columns"]["candidate"]
-    need(measurement["columns"].get("baseline") != candidate or len(set(candidate)) < 3, "compared with itself")
     for columns, planned in groups:
         need(len({len(column) for column in columns.values()}) == 1, "columns of different length")
         values = [v for name in ("candidate", "baseline", "value") for v in columns.get(name, [])]

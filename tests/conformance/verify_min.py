@@ -33,6 +33,7 @@ from conformance.verify_input import (
     read_policy,
     read_summary,
     refuse_contradictions,
+    says_same,
     thresholds,
     time,
 )
@@ -145,6 +146,7 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
         families = protocol.get("families", {}).get(f"{level}s")
         estimate, lower, upper = ends(measurement, divisor, confidence, over, families)
         enough, constant = True, no_spread(measurement, divisor, over) or one_control(measurement, protocol)
+        constant = constant and not says_same(summary)
         if not policy.get("legacy") and impossible(summary, measurement):
             return "inconclusive"
     if (seeds or 1) < setting["min_seeds"]:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from tiny_stage import SAES, arguments
 
-from gatekit.errors import GatekitError
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
 from runners.stages.layer_routing import plan as layer_routing
@@ -41,11 +40,13 @@ def test_each_layer_gets_its_best_and_uniform_is_the_best_on_average():
     found = assign(scores(0.9, 0.5, 0.6, 0.7), HOOKS, ["a", "b"])
     assert found.routed == ("a", "b")
     assert found.uniform == "a"
+    assert not found.is_uniform
 
 
-def test_one_architecture_that_is_best_everywhere_leaves_nothing_to_compare():
-    with pytest.raises(GatekitError, match="'b' is the best at every layer"):
-        assign(scores(0.4, 0.5, 0.6, 0.7), HOOKS, ["a", "b"])
+def test_one_architecture_that_is_best_everywhere_is_both_assignments():
+    found = assign(scores(0.4, 0.5, 0.6, 0.7), HOOKS, ["a", "b"])
+    assert (found.routed, found.uniform) == (("b", "b"), "b")
+    assert found.is_uniform
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_both_assignments_are_scored_as_means_over_layers_on_seeds_that_the_choi
 
     assert set(document["measurements"]) == set(INSTALLED.measures("layer_routing"))
     assert document["protocol"]["selection"] == {"candidates": 4, "seeds": [100]}
+    assert document["protocol"]["settings"]["equal_by_construction"] is False
     stores = {}
     for manifest in (tmp_path / "cache" / "activations").glob("*/manifest.json"):
         key = json.loads(manifest.read_text())
@@ -90,19 +92,21 @@ def test_both_assignments_are_scored_as_means_over_layers_on_seeds_that_the_choi
     assert columns["baseline"] == pytest.approx(uniform)
 
 
-def test_a_choice_that_is_uniform_is_a_failed_summary_with_the_reason(tmp_path: Path, monkeypatch):
+def test_a_choice_that_is_uniform_is_a_measured_summary_that_says_equal_by_construction(tmp_path: Path, monkeypatch):
     from runners.stages.layer_routing import measuring as layer_routing_measuring
 
-    def uniform(*_: object) -> None:
-        raise GatekitError("routing.uniform", "'topk' is the best at every layer")
-
-    monkeypatch.setattr(layer_routing_measuring, "assign", uniform)
-    assert layer_routing.main(arguments(tmp_path, TINY)) == 4
-    failed = json.loads((tmp_path / "out" / "layer_routing.json").read_text())
-    assert (failed["status"], failed["measurements"]) == ("failed", {})
-    named = {source["path"] for source in failed["producer"]["sources"]}
-    assert {"runners/stages/layer_routing/measuring.py", "runners/saes/training.py"} <= named
-    assert "best at every layer" in failed["reason"]
+    chosen = layer_routing_measuring.Assignment(("topk", "topk"), "topk")
+    monkeypatch.setattr(layer_routing_measuring, "assign", lambda *_: chosen)
+    assert layer_routing.main(arguments(tmp_path, TINY)) == 0
+    path = tmp_path / "out" / "layer_routing.json"
+    summary, document = read_summary(str(path)), json.loads(path.read_text())
+    assert summary.status == "ok"
+    assert summary.protocol.settings["equal_by_construction"] is True
+    assert summary.protocol.baseline_subject is not None
+    assert summary.protocol.baseline_subject.checkpoints == summary.subject.checkpoints
+    assert set(summary.measurements["r2_above_uniform"].effects) == {0.0}
+    assert set(document["measurements"]) == set(INSTALLED.measures("layer_routing"))
+    assert not any("batch_topk" in artifact["name"] for artifact in document["artifacts"])
 
 
 @pytest.mark.parametrize(

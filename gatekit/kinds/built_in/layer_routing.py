@@ -19,6 +19,7 @@ KIND = Kind(
             "Mean over layers of r2 with each layer's own architecture, minus the same with one architecture "
             "everywhere, per seed.",
             difference_of="r2",
+            may_be_its_control=True,
         ),
         l0(
             "l0_above_uniform",
@@ -27,6 +28,7 @@ KIND = Kind(
             difference_of="l0",
             ceiling=None,
             lattice=None,
+            may_be_its_control=True,
         ),
         r2("r2", "1 - SSE/SST on held-out rows, mean over layers, per seed."),
         l0("l0", "Mean number of active latents, mean over layers, per seed.", lattice=None),

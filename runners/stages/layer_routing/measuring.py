@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from gatekit.errors import GatekitError
 from runners.arms.sparsity_search import at_wanted_l0
 from runners.arms.trained_saes import (
     Activations,
@@ -21,7 +20,7 @@ from runners.arms.trained_saes import (
 )
 from runners.digests import sequence_sha256
 from runners.metrics.reconstruction import Reconstruction
-from runners.places import caused_by, config_error
+from runners.places import config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import subject_json
@@ -29,6 +28,9 @@ from runners.stages.layer_routing.plan import KIND, LayerRoutingConfig, plans, p
 from runners.subjects.layered_store import HOOKS_SEPARATOR
 from runners.summary_writing import Json, RunResult, measurement
 
+EQUAL = "equal_by_construction"
+"""The setting that says that routed and uniform are the same SAEs, so that their difference is 0 and no finding of
+how close two assignments are."""
 Scores = Mapping[tuple[str, str], float]
 """(hook, label of the architecture) -> mean score over the search seeds."""
 
@@ -40,19 +42,16 @@ class Assignment:
     routed: tuple[str, ...]
     uniform: str
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether one architecture is the best at every layer: routed and uniform are the same SAEs then."""
+        return set(self.routed) == {self.uniform}
+
 
 def assign(scores: Scores, hooks: Sequence[str], labels: Sequence[str]) -> Assignment:
-    """Return the best architecture of each layer and the best on average over layers; the first one where equal.
-
-    Raises:
-        GatekitError: `routing.uniform`: one architecture is the best at every layer.
-    """
+    """Return the best architecture of each layer and the best on average over layers; the first one where equal."""
     routed = tuple(max(labels, key=lambda label: scores[hook, label]) for hook in hooks)
     uniform = max(labels, key=lambda label: fmean(scores[hook, label] for hook in hooks))
-    if set(routed) == {uniform}:
-        raise GatekitError(
-            "routing.uniform", f"'{uniform}' is the best at every layer: there is no routed assignment to compare"
-        )
     return Assignment(routed, uniform)
 
 
@@ -61,7 +60,7 @@ def measure(config: LayerRoutingConfig, environment: RunEnvironment) -> RunResul
 
     Raises:
         GatekitError: model, hooks or texts are not what the configuration says, the architectures differ in size, no
-            price gives one of them the wanted L0, or one is the best everywhere.
+            price gives one of them the wanted L0.
     """
     _check_sizes(config)
     source = open_source(config, environment.device)
@@ -84,8 +83,7 @@ def measure(config: LayerRoutingConfig, environment: RunEnvironment) -> RunResul
         for hook, layer in inputs.items()
         for label in labels
     }
-    with caused_by(config, "routing.architectures"):
-        choice = assign(scores, config.routing.hooks, labels)
+    choice = assign(scores, config.routing.hooks, labels)
     arms = {
         (hook, label): _saes(config, inputs[hook], shaped[hook, label], config.seeds, environment)
         for hook, routed in zip(config.routing.hooks, choice.routed, strict=True)
@@ -102,7 +100,7 @@ def measure(config: LayerRoutingConfig, environment: RunEnvironment) -> RunResul
             config,
             datasets_json(source),
             _subject(config, uniform, choice.uniform),
-            {"hooks": ", ".join(places), **chosen, "uniform": choice.uniform, **said},
+            {"hooks": ", ".join(places), **chosen, "uniform": choice.uniform, EQUAL: choice.is_uniform, **said},
         ),
         measurements=_measurements(config, routed, uniform, environment.device),
         inputs=inputs_json(list(inputs.values())),

@@ -5,8 +5,8 @@ architecture is trained at every layer; the routed assignment takes each layer's
 average. Both are then trained on other seeds, and only those seeds are compared, so that having chosen costs nothing.
 
 What the result establishes: whether choosing by layer gained anything on seeds that the choice never saw. What it does
-not: that the chosen architectures differ for a reason; where all layers choose alike there is nothing to compare, and
-the summary says so.
+not: that the chosen architectures differ for a reason. Where all layers choose alike, both assignments are the same
+SAEs: the difference is 0 by construction, and the setting `equal_by_construction` says so.
 
 Importing this module is cheap; torch is imported when the run starts.
 """
