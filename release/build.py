@@ -2,9 +2,9 @@
 
     python -m release.build FOLDER [--tag v1.2.3]
 
-FOLDER, which must not exist yet, gets the wheel, the sdist, the bill of materials and SHA256SUMS. What is built is HEAD
-as committed; changes that are not committed are left out. With a tag, version, changelog and citation must be its own.
-Needs git and what requirements/build.lock holds, and reads no network.
+FOLDER, which must not exist yet, gets the wheel, the sdist, the bill of materials, `released.lock` with the wheel's
+digest, and SHA256SUMS. What is built is HEAD as committed; changes that are not committed are left out. With a tag,
+version, changelog and citation must be its own. Needs git and what requirements/build.lock holds, and reads no network.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from release.notes import Refused, check_tag
-from release.sbom import bill_of_materials
+from release.sbom import OURS, bill_of_materials
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,6 +62,7 @@ def build(root: Path, folder: Path, tag: str | None = None) -> list[Path]:
         lock = Path(name, FIRST["below"], "source", "requirements", "gate.lock").read_text("utf-8")
         bill = wheel.name.split("-py3-")[0] + ".cdx.json"
         (first / bill).write_text(bill_of_materials(lock, wheel, commit, epoch), encoding="utf-8")
+        (first / "released.lock").write_text(released_lock(wheel), encoding="utf-8")
         if tag is not None:
             check_tag(tag, Path(name, FIRST["below"], "source"), wheel)
         sums = "".join(f"{_digest(path)}  {path.name}\n" for path in sorted(first.iterdir()))
@@ -82,6 +83,12 @@ def refuse_difference(first: Path, second: Path) -> None:
     for name in names[0]:
         if (first / name).read_bytes() != (second / name).read_bytes():
             raise Refused(f"{name}: two builds of one commit differ: {_digest(first / name)}, {_digest(second / name)}")
+
+
+def released_lock(wheel: Path) -> str:
+    """Return what installs exactly this wheel from an index, beside gate.lock."""
+    about = "# The wheel of this release, with its digest; requirements/gate.lock has what it needs."
+    return f"{about}\n{OURS}=={wheel.name.split('-')[1]} --hash=sha256:{_digest(wheel)}\n"
 
 
 def _round(root: Path, commit: str, epoch: int, temporary: Path, given: Mapping[str, str]) -> Path:

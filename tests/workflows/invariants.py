@@ -17,7 +17,14 @@ FOLDER = REPO / ".github" / "workflows"
 
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\$/\w+")
 HOSTED = re.compile(r"ubuntu-\d\d\.\d\d")
-WRITES = {"gpu-evidence / propose": {"contents", "pull-requests"}, "gatekit / comment": {"pull-requests"}}
+WRITES = {
+    "gpu-evidence / propose": {"contents", "pull-requests"},
+    "gatekit / comment": {"pull-requests"},
+    "release / attest": {"attestations", "id-token"},
+    "release / publish": {"id-token"},
+    "release / announce": {"contents"},
+    "release / action": {"contents"},
+}
 """The only jobs that may change anything, and what."""
 SECRETS = {"gpu-evidence / attest": {"GATEKIT_SIGNING_KEY"}}
 CHECK = "gatekit / gate (${{ github.event.merge_group.base_ref || format('refs/heads/{0}', github.base_ref) }})"
@@ -46,6 +53,7 @@ def rules(texts: Mapping[str, str]) -> dict[str, bool]:
         **_gate(texts, documents),
         **_gpu(texts, documents),
         **_comment(documents),
+        **_release(documents),
     }
 
 
@@ -97,7 +105,7 @@ def _everywhere(texts: Mapping[str, str], documents: Mapping[str, Document]) -> 
             for job in jobs
             if isinstance(job.get("permissions"), dict)
         ),
-        "no identity token": not any("id-token" in text for text in texts.values()),
+        "no identity token": not any("id-token" in text for name, text in texts.items() if name != "release.yml"),
         "who gets secrets": all(
             set(re.findall(r"secrets\.(\w+)", str(job))) <= SECRETS.get(job["name"], set()) for job in jobs
         )
@@ -225,6 +233,49 @@ def _comment(documents: Mapping[str, Document]) -> dict[str, bool]:
             set(step.get("with", {})) for step in job["steps"] if "download-artifact@" in step.get("uses", "")
         ]
         == [{"name", "path", "run-id", "github-token", "digest-mismatch"}],
+    }
+
+
+def _release(documents: Mapping[str, Document]) -> dict[str, bool]:
+    document = documents["release.yml"]
+    jobs = document["jobs"]
+    after = [job for name, job in jobs.items() if name != "build"]
+    build = [step.get("run", "") for step in jobs["build"]["steps"]]
+    scripts = {name: "\n".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
+    publishing = [s for s in jobs["publish"]["steps"] if s.get("uses", "").startswith("pypa/gh-action-pypi-publish@")]
+    return {
+        "release: only a tag of a version": document["on"]
+        == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+", "v[0-9]+.[0-9]+.[0-9]+rc[0-9]+"]}},
+        "release: only what is on main": "git merge-base --is-ancestor HEAD refs/remotes/origin/main" in build[1],
+        "release: one after the other": {name: job.get("needs") for name, job in jobs.items()}
+        == {"build": None, "attest": "build", "publish": "attest", "announce": "publish", "action": "announce"},
+        "release: no way around a failure": _no_way_around(
+            [*jobs.values(), *(step for name, job in jobs.items() if name != "action" for step in job["steps"])]
+        )
+        and not any("if" in part for job in jobs.values() for part in [job, *job["steps"]]),
+        "release: built twice, by locked tools, as tagged": re.search(
+            r'-m release\.build "\$RUNNER_TEMP/dist" --tag "\$GITHUB_REF_NAME"$', scripts["build"], re.MULTILINE
+        )
+        is not None
+        and "--require-hashes --only-binary :all: \\\n  -r requirements/build.lock" in scripts["build"],
+        "release: the wheel judges before anybody gets it": "-m release.trial" in scripts["build"],
+        "release: who builds can do nothing else": jobs["build"]["permissions"] == {"contents": "read"}
+        and "github.token" not in str(jobs["build"]),
+        "release: who may do something runs nothing of the repository": not any(
+            re.search(r"\b(python\d?|pip|make|bash|sh)\b", scripts[name]) for name in scripts if name != "build"
+        )
+        and not any(re.match(r"\./|\$/", step.get("uses", "")) for job in after for step in job["steps"]),
+        "release: no password of the index": len(publishing) == 1
+        and set(publishing[0]["with"]) == {"packages-dir"}
+        and "secrets." not in str(document),
+        "release: people say yes": jobs["publish"].get("environment") == "pypi",
+        "release: what is handed over is compared": all(
+            "sha256sum --check --strict SHA256SUMS" in scripts[name] for name in ("attest", "publish")
+        ),
+        "release: only the tag of the major version moves": [
+            line.strip() for script in scripts.values() for line in script.splitlines() if "push" in line
+        ]
+        == ['git push --quiet --force origin "HEAD:refs/tags/$major"'],
     }
 
 

@@ -214,6 +214,42 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
         swap("token: ${{ github.token }}\n", "token: ${{ steps.x.outputs.token }}\n", 9),
     ),
     ("comment: nothing of the other run but its report", "comment.yml", swap("          name: gatekit-reports\n", "")),
+    ("who may write", "release.yml", swap("contents: read #", "contents: write #")),
+    ("who may write", "release.yml", swap("id-token: write # to publish", "contents: write # to publish")),
+    ("release: only a tag of a version", "release.yml", swap("on:\n", "on:\n  workflow_dispatch:\n")),
+    ("release: only a tag of a version", "release.yml", swap('"v[0-9]+.[0-9]+.[0-9]+",', '"v*",')),
+    ("release: only what is on main", "release.yml", swap("refs/remotes/origin/main", "HEAD")),
+    ("release: one after the other", "release.yml", swap("    needs: attest\n", "    needs: build\n")),
+    ("release: one after the other", "release.yml", swap("    needs: publish\n", "")),
+    ("release: no way around a failure", "release.yml", swap("SHA256SUMS\n", "SHA256SUMS || true\n")),
+    (
+        "release: no way around a failure",
+        "release.yml",
+        swap("    needs: attest\n", "    needs: attest\n    if: always()\n"),
+    ),
+    ("release: built twice, by locked tools, as tagged", "release.yml", swap(' --tag "$GITHUB_REF_NAME"', "")),
+    ("release: built twice, by locked tools, as tagged", "release.yml", swap("--require-hashes ", "")),
+    ("release: the wheel judges before anybody gets it", "release.yml", swap("release.trial", "release.x")),
+    ("release: who builds can do nothing else", "release.yml", swap("contents: read #", "id-token: write #")),
+    (
+        "release: who may do something runs nothing of the repository",
+        "release.yml",
+        swap("git add -- requirements/released.lock", "python -m release.notes"),
+    ),
+    (
+        "release: who may do something runs nothing of the repository",
+        "release.yml",
+        swap("run: cd dist && sha256sum", "run: make release-check && sha256sum"),
+    ),
+    ("release: no password of the index", "release.yml", swap("packages-dir: packages", "password: ${{ secrets.X }}")),
+    ("release: people say yes", "release.yml", swap("    environment: pypi\n", "")),
+    ("release: what is handed over is compared", "release.yml", swap("sha256sum --check --strict", "cat")),
+    ("release: only the tag of the major version moves", "release.yml", swap("refs/tags/$major", "refs/heads/main")),
+    (
+        "release: only the tag of the major version moves",
+        "release.yml",
+        swap("gh auth setup-git", "gh auth setup-git; git push origin HEAD:main"),
+    ),
 ]
 
 
