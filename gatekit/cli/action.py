@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -92,7 +93,8 @@ def _summary(inputs: Inputs, code: int) -> str:
 def _in_workspace(remark: Annotation, prefix: str) -> Annotation:
     if remark.path is None or Path(remark.path).is_absolute():
         return remark
-    return replace(remark, path=prefix + remark.path)
+    # A path with `../` lies outside of the project, like a workflow.
+    return replace(remark, path=posixpath.normpath(prefix + remark.path))
 
 
 def _say(remarks: list[Annotation]) -> None:
@@ -115,6 +117,7 @@ def _set_outputs(environment: Mapping[str, str], code: int, report: Judgement | 
         "output-dir": "",
         "report-json": "",
         "report-md": "",
+        "artifact-name": "",
     }
     if report:
         values["failed-gates"] = outputs.names(report.failed)
@@ -125,6 +128,7 @@ def _set_outputs(environment: Mapping[str, str], code: int, report: Judgement | 
             values["base"] = report.base or ""
     if inputs:
         values["output-dir"] = str(inputs.output_dir)
+        values["artifact-name"] = inputs.artifact
         if report:
             values["report-json"] = str(inputs.json)
         if inputs.markdown.exists():

@@ -7,6 +7,8 @@ from importlib import import_module
 
 import rich_click as click
 
+from gatekit.cli.root import with_root
+
 # Listed in the order of a user's first day.
 COMMANDS = {
     "check": "gatekit.cli.check",
@@ -59,7 +61,7 @@ class LazyGroup(click.RichGroup):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[name]).command
-        return command
+        return with_root(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -17,6 +17,7 @@ from gatekit.github.api import ApiError, api
 from gatekit.github.comment_event import link_to_run, number_of_event
 from gatekit.github.event import is_repository, read_comment_event
 from gatekit.github.judgement import read_report
+from gatekit.github.project_names import ending
 from gatekit.report import inert
 
 MARKDOWN_LIMIT = 4 << 20
@@ -26,7 +27,7 @@ MARKDOWN_LIMIT = 4 << 20
 @click.command("comment")
 @click.option("--report", "report_path", required=True, metavar="FILE", help="JSON report of `gatekit pr` or `check`.")
 @click.option(
-    "--id", "identifier", default="gate", show_default=True, metavar="ID", help="One comment per ID: a policy's."
+    "--id", "identifier", metavar="ID", help="One comment per ID; default gate, with the project's folder behind it."
 )
 @click.option(
     "--mode", type=click.Choice(comment.MODES), default="on-failure", show_default=True, help="When to comment at all."
@@ -35,15 +36,16 @@ MARKDOWN_LIMIT = 4 << 20
     "--markdown", metavar="FILE", help="Show this report instead of a short list. Never a file from another run."
 )
 @click.option("--author", default=comment.AUTHOR, show_default=True, help="Login that the token comments as.")
-def command(report_path: str, identifier: str, mode: comment.Mode, markdown: str | None, author: str) -> int:
+def command(report_path: str, identifier: str | None, mode: comment.Mode, markdown: str | None, author: str) -> int:
     """Put a verdict on its pull request as one comment, updated in place.
 
     The pull request is the event's, the token GITHUB_TOKEN, the server GITHUB_API_URL. Whatever GitHub answers, the
     exit code is 0 and a failure is a warning: a comment never decides. 4: the report is no report; 64: usage.
     """
-    if not comment.is_identifier(identifier):
+    if identifier and not comment.is_identifier(identifier):
         raise UsageError(f"--id '{identifier}' has not the form of a policy's id", "lower case, digits and hyphens")
     report = read_report(Path(report_path))
+    identifier = identifier or f"gate{ending(report.root)}"
     text = None
     if markdown is not None:
         text = read_regular_file(markdown, "markdown", MARKDOWN_LIMIT).decode("utf-8", "replace")

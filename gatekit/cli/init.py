@@ -12,15 +12,15 @@ import rich_click as click
 from gatekit.errors import UsageError
 from gatekit.evidence.schemas import schema_text
 from gatekit.evidence.several_files import write_together
+from gatekit.github.starter_workflow import workflow_file
 from gatekit.report import inert
 
 TEMPLATES = {
     "policies/release.yaml": "policy.yaml",
     "claims.yaml": "claims.yaml",
     "evidence/README.md": "evidence.md",
-    ".github/workflows/gatekit.yml": "workflow.yml",
 }
-"""Where each file of gatekit/templates goes."""
+"""Where each file of gatekit/templates goes; the workflow goes to the top of the repository."""
 
 
 GROUP = "gatekit.saes"
@@ -66,9 +66,9 @@ def command(
             click.echo(f"{word:<9}  {inert.terminal(path.as_posix())}")
     here = "" if folder == Path(".") else f"cd {inert.terminal(folder.as_posix())}, then "
     click.echo(f"\nnext: {here}{_NEXT_FOR_SAES if saes else _NEXT}")
-    click.echo(
-        "Before you commit .github/workflows/gatekit.yml, set GATEKIT in it to the commit that CI shall install."
-    )
+    workflow, _ = workflow_file(folder)
+    said = f"Before you commit {inert.terminal(workflow.as_posix())}, set GATEKIT in it to the commit"
+    click.echo(f"{said} that CI shall install.")
 
 
 _NEXT = """\
@@ -121,4 +121,5 @@ def scaffold(folder: Path) -> dict[Path, bytes]:
     # Beside policies/, kinds/ and claims.yaml, so that an editor completes and checks them without a network.
     for name in ("policy", "kind", "claims", "registration"):
         found[folder / "schemas" / f"{name}.schema.json"] = schema_text(name).encode("utf-8")
-    return found
+    place, text = workflow_file(folder)
+    return found | {place: text.encode("utf-8")}

@@ -7,7 +7,6 @@ from pathlib import Path
 import rich_click as click
 
 from gatekit.cli.inputs import load_evidence, load_kinds
-from gatekit.errors import UsageError
 from gatekit.evidence import Summary
 from gatekit.evidence.staleness import changed_sources, why_stale, work_tree_digest
 from gatekit.exit_codes import ExitCode, worst
@@ -21,17 +20,14 @@ LINE = 1000
 @click.command("stale")
 @click.argument("paths", nargs=-1)
 @click.option("--why", is_flag=True, help="Name every file that changed, each on a line of its own.")
-@click.option("--root", default=".", metavar="DIR", help="Top of the repository that the evidence is about.")
-def command(paths: tuple[str, ...], why: bool, root: str) -> int:
+def command(paths: tuple[str, ...], why: bool) -> int:
     """Say of each summary whether the files that it measured are still the same.
 
     PATHS are files, folders or patterns; default evidence/. Exit 0 when at least one is fresh and none is stale, 3 when
     one is stale or nothing is bound to files, 4 when one is malformed. A change to any other file makes nothing stale.
     """
-    if not Path(root).is_dir():
-        raise UsageError(f"--root '{root}' is no folder")
     summaries, errors = load_evidence(paths, load_kinds())
-    digest_of = work_tree_digest(Path(root))
+    digest_of = work_tree_digest(Path("."))
     counts = {"fresh": 0, "stale": 0, "unbound": 0}
     for summary in summaries:
         reason = why_stale(summary, digest_of)

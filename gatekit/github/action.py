@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatekit.errors import UsageError, did_you_mean
+from gatekit.github.project_names import ending
 
 PREFIX = "GATEKIT_INPUT_"
 MODES = ("pr", "check")
+PLAIN_NAME = "gatekit-reports"
 LONGEST = 1000
 """Characters of one value; a path that is longer exists nowhere."""
 
@@ -30,7 +32,11 @@ class Inputs:
     output_dir: Path
     """Absolute; reports are written here."""
     working_directory: Path
-    """Absolute; the checkout that is judged."""
+    """Absolute; for `check` the project, for `pr` the top of its checkout."""
+    root: str
+    """For `pr`: the project's root below the top of the checkout."""
+    artifact: str
+    """What the uploaded reports are called where the caller does not say."""
     prefix: str
     """What turns a path of the report into one of the repository, for annotations; empty or ended by a slash."""
     summary: bool
@@ -56,7 +62,8 @@ class Inputs:
         if self.mode == "pr":
             base = [f"--base={self.base_ref}"] if self.base_ref else []
             label = [f"--approval-label={self.approval_label}"] if self.approval_label else []
-            return ["pr", *base, *label, *outputs]
+            root = [f"--root={self.root}"] if self.root else []
+            return ["pr", *base, *label, *root, *outputs]
         policies = [f"--policy={path}" for path in self.policy]
         return ["check", *policies, *(f"--evidence={path}" for path in self.evidence), *outputs]
 
@@ -79,11 +86,11 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         name = "base-ref" if base_ref else "approval-label"
         raise UsageError(f"the input '{name}' is for mode 'pr'", "leave it out, or set mode to 'pr'")
     workspace = Path(environment.get("GITHUB_WORKSPACE") or ".").resolve()
-    folder = (workspace / _text(environment, "WORKING_DIRECTORY")).resolve()
-    if not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
-        raise UsageError(f"the input 'working-directory' is no folder: {folder}")
+    folder, root = _project(workspace, _text(environment, "WORKING_DIRECTORY"), mode)
+    prefix = _prefix(folder, workspace) if mode == "check" else f"{root}/" if root else ""
+    name = PLAIN_NAME + ending(prefix.rstrip("/"))
     temporary = Path(environment.get("RUNNER_TEMP") or ".").resolve()
-    output = (temporary / (_text(environment, "OUTPUT_DIR") or "gatekit-reports")).resolve()
+    output = (temporary / (_text(environment, "OUTPUT_DIR") or name)).resolve()
     if output == folder or folder in output.parents:
         remedy = "name a folder outside, like ${{ runner.temp }}/reports"
         raise UsageError("the input 'output-dir' lies inside the checkout that is judged", remedy)
@@ -95,11 +102,46 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         approval_label=label,
         output_dir=output,
         working_directory=folder,
-        prefix=_prefix(folder, workspace) if mode == "check" else "",
+        root=root,
+        artifact=name,
+        prefix=prefix,
         summary=_switch(environment, "SUMMARY", True),
         annotations=_switch(environment, "ANNOTATIONS", True),
         advisory=_switch(environment, "ADVISORY", False),
     )
+
+
+def _project(workspace: Path, given: str, mode: str) -> tuple[Path, str]:
+    """Return the folder in which the gate runs, and for `pr` the project's root below it.
+
+    A change may have deleted the folder of a project, or put a link or a submodule in its place. So `pr` runs at the
+    top of the checkout, and the root is a name below it.
+    """
+    named = Path(os.path.normpath(workspace / given))
+    top = _checkout(workspace, named) if mode == "pr" else None
+    if top is not None:
+        root = named.relative_to(top).as_posix()
+        return top, "" if root == "." else root
+    folder = named.resolve()
+    if not os.path.isdir(folder):  # unlike Path.is_dir, false for a name that is too long
+        raise UsageError(f"the input 'working-directory' is no folder: {folder}")
+    return folder, ""
+
+
+def _checkout(workspace: Path, named: Path) -> Path | None:
+    """Return the top of the checkout that a folder of the workspace belongs to, by its name."""
+    if not named.is_relative_to(workspace):
+        return None
+    found, linked = None, None
+    for place in reversed([named, *(parent for parent in named.parents if parent.is_relative_to(workspace))]):
+        if place != workspace and os.path.islink(place):
+            break
+        # A submodule has a file of this name, which leads into the folder of its checkout.
+        if os.path.isdir(place / ".git"):
+            found = place
+        elif os.path.isfile(place / ".git"):
+            linked = linked or place
+    return found or linked
 
 
 def _prefix(folder: Path, workspace: Path) -> str:

@@ -203,7 +203,8 @@ def _item(remark: Annotation) -> str:
 
 
 def _short(report: Judgement) -> str:
-    lines = [f"## gatekit: {report.word}", ""]
+    project = f" in {inert.markdown_code(report.root)}" if report.root else ""
+    lines = [f"## gatekit: {report.word}{project}", ""]
     if report.because is not None:
         lines += [inert.markdown_text(report.because, SENTENCE), ""]
     table = [("fails", report.failed), ("is inconclusive", report.inconclusive), ("is loosened", report.loosened)]

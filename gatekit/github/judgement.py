@@ -45,6 +45,8 @@ class Judgement:
     """The reason in one line."""
     base: str | None = None
     """The commit whose policies judged; None for a report of `gatekit check`."""
+    root: str = ""
+    """Folder of the project in its repository, where the report says it."""
 
 
 def read_report(path: Path) -> Judgement:
@@ -154,7 +156,9 @@ def _judgement(report: _Report) -> Judgement:
             remarks += [Annotation("error", name, "the gate is inconclusive") for name in inconclusive]
     remarks = [*(_remark(error) for error in report.each("errors")), *remarks]
     because = report.get("because", str, "") or None
-    return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks), because, base)
+    return Judgement(
+        word, code, head, failed, inconclusive, loosened, tuple(remarks), because, base, report.get("root", str, "")
+    )
 
 
 def _gates(report: _Report) -> Iterator[tuple[str, str, Annotation | None]]:

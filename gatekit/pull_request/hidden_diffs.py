@@ -31,16 +31,21 @@ _SUFFIXES_OF_KEYS = frozenset({"pem", "pub", "in", "gitattributes"})
 """With `_SUFFIXES`: ends of the names of policies, evidence, documents, keys, workflows and the gate's code."""
 
 
-def hidden_diffs(base: Tree, head: Tree) -> list[str]:
+def hidden_diffs(base: Tree, head: Tree, root: str = "") -> list[str]:
     """Return the changed .gitattributes, in any folder, by which less may be shown of what judges.
 
     A change that leaves nothing hidden is none, whatever it takes away.
+
+    Args:
+        base: the whole repository.
+        head: the same with the change.
+        root: of the project that is judged.
     """
     changed = [path for path in changes(base, head) if path.rpartition("/")[2] == NAME]
     if not changed:
         return []
     macros = _macros([*_lines(base), *_lines(head)])
-    before, after = (_deciding(_lines(tree), macros) for tree in (base, head))
+    before, after = (_deciding(_lines(tree), macros, root) for tree in (base, head))
     if before == after or not any(_hides(words, macros) for _, words in after):
         return []
     return changed
@@ -86,22 +91,34 @@ def _is_hiding(word: str) -> bool:
     return word in _HIDING or (name == "linguist-generated" and bool(equals) and value.lower() != "false")
 
 
-def _deciding(lines: Sequence[tuple[str, list[str]]], macros: frozenset[str]) -> list[tuple[str, list[str]]]:
+def _deciding(lines: Sequence[tuple[str, list[str]]], macros: frozenset[str], root: str) -> list[tuple[str, list[str]]]:
     """The lines that decide whether the diff of a file that judges is shown."""
     found = []
     for folder, words in lines:
         names = [(word, word.lstrip("-!").partition("=")[0]) for word in words[1:]]
         concerning = [word for word, name in names if name in _CONCERNING or name in macros]
-        if concerning and (words[0].startswith(_MACRO) or may_match_what_judges(folder, words[0])):
+        if concerning and (words[0].startswith(_MACRO) or may_match_what_judges(folder, words[0], root)):
             found.append((folder, [words[0], *concerning]))
     return found
 
 
-def may_match_what_judges(folder: str, pattern: str) -> bool:
+def may_match_what_judges(folder: str, pattern: str, root: str = "") -> bool:
     """Whether a pattern of a .gitattributes in this folder could match a file that judges, or will some day.
 
     In doubt it could: quoted patterns and those with a class or a backslash in their last part.
+
+    Args:
+        folder: of the .gitattributes, from the top of the repository.
+        pattern: of one of its lines.
+        root: of the project that is judged; what lies at the top, like workflows, judges it too.
     """
+    if _may_match(folder, pattern):
+        return True
+    place = _from_root(folder, pattern, root)
+    return place is not None and _may_match(*place)
+
+
+def _may_match(folder: str, pattern: str) -> bool:
     anchored = "/" in pattern
     place = f"{folder}/{pattern.lstrip('/')}" if folder else pattern.lstrip("/")
     top = place.split("/")[0] if folder or anchored else "*"
@@ -114,6 +131,24 @@ def may_match_what_judges(folder: str, pattern: str) -> bool:
     if _GLOB.search(suffix):
         return True
     return suffix in _SUFFIXES or suffix in _SUFFIXES_OF_KEYS
+
+
+def _from_root(folder: str, pattern: str, root: str) -> tuple[str, str] | None:
+    """Return folder and pattern as they are from a project's root; None where nothing below it can match."""
+    if f"{folder}/".startswith(f"{root}/"):
+        return folder.removeprefix(root).lstrip("/"), pattern
+    if folder and not root.startswith(f"{folder}/"):
+        return None
+    if "/" not in pattern:
+        return "", pattern  # it matches in every folder below
+    parts = pattern.lstrip("/").split("/")
+    for name in root.removeprefix(folder).lstrip("/").split("/"):
+        if _GLOB.search(parts[0]):
+            return "", parts[-1]  # it may match here, at whatever depth
+        if parts[0] != name or len(parts) == 1:
+            return None
+        parts = parts[1:]
+    return "", "/" + "/".join(parts)
 
 
 def _is_watched_top(name: str) -> bool:

@@ -34,13 +34,14 @@ from gatekit.pull_request.codeowners import code_owners
 from gatekit.pull_request.continuity import subject_fates
 from gatekit.pull_request.continuity_claims import Announced, subject_changes
 from gatekit.pull_request.preview import flips
+from gatekit.pull_request.projects import moved, other_projects, refuse_no_project
 from gatekit.pull_request.registered import BaseRegistrations, base_registrations, registration_changes
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
 from gatekit.pull_request.signatures import Signers, change_signers
-from gatekit.pull_request.trust_root import FILES, FOLDERS, TrustChange, trust_changes
+from gatekit.pull_request.trust_root import FILES, FOLDERS, WORKFLOWS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.registration.model import FOLDER as REGISTRATIONS
-from gatekit.repo import BaseAndHead, Repository, watched_errors
+from gatekit.repo import BaseAndHead, Repository, Tree, below, in_repository, watched_errors
 from gatekit.repo.refs import REMOTE
 from gatekit.repo.tree import changes
 
@@ -129,6 +130,7 @@ def judge_pull_request(
     sides: BaseAndHead,
     now: datetime,
     approvals: ApprovalSource = NO_APPROVAL,
+    root: str = "",
 ) -> PullRequestVerdict:
     """Judge the merge of a pull request.
 
@@ -137,15 +139,18 @@ def judge_pull_request(
         sides: what judges and what is judged.
         now: aware UTC time for ages, waivers and keys.
         approvals: labels and reviews of the pull request, for its last commit.
+        root: folder of the project that is judged, from the top of the repository; both sides are read below it.
 
     Raises:
-        GatekitError: a tree that cannot be listed, or is larger than any limit.
+        GatekitError: a tree that cannot be listed, or is larger than any limit; `repo.no_project`, where a folder is
+            named in which neither side has anything that is judged.
     """
-    base_tree, head_tree = sides.trees(repository)
+    base_tree, head_tree = (below(tree, root) for tree in sides.trees(repository))
+    refuse_no_project(base_tree, head_tree)
     reader = Reader(repository)
     base = reader.side(base_tree)
     head = reader.side(head_tree, base)
-    errors = [*watched_errors(head_tree, WATCHED), *head.errors]
+    errors = [*_watched_errors(head_tree), *head.errors]
     base_signers, head_signers, unsound = change_signers(base, head, _effective(base, head), now)
     errors += unsound
     fates = subject_fates(base.summaries, head.summaries)
@@ -200,6 +205,7 @@ def judge_pull_request(
         base=sides.base,
         base_name=sides.base_name.removeprefix(REMOTE),
         head=sides.head,
+        root=root,
         result=sides.result,
         notes=(*sides.notes, *approved.notes, *([FIRST] if _begins(base, head, claims) else []), *told),
         registered=_is_registered(head),
@@ -223,14 +229,23 @@ def judge_pull_request(
     )
 
 
+def _watched_errors(tree: Tree) -> list[GatekitError]:
+    """Return what is wrong with the names of files that decide, also where they lie around the project."""
+    root = tree.root
+    if not root:
+        return watched_errors(tree, WATCHED)
+    watched = {*(in_repository(root, path) for path in WATCHED), WORKFLOWS.rstrip("/"), *FILES}
+    return [moved(error, root) for error in watched_errors(tree.whole, watched)]
+
+
 def _approved(
     base: BranchContents, head: BranchContents, trust: Sequence[TrustChange], approvals: ApprovalSource
 ) -> Approval:
     if not trust:
         return Approval(None)
     policies = {f"policy {policy.id}": policy.path for policy in (*head.policies, *base.policies)}
-    files = [policies.get(change.path, change.path) for change in trust]
-    return approval(approvals, files, code_owners(base.tree))
+    files = [in_repository(base.tree.root, policies.get(change.path, change.path)) for change in trust]
+    return approval(approvals, files, code_owners(base.tree.whole))
 
 
 def _trust(
@@ -241,7 +256,7 @@ def _trust(
         # Nothing judges yet and nothing is asserted, so what is added loosens nothing; it binds the next change.
         trust = [change for change in trust if change.what != "added"]
     elif not base.judging:
-        trust.append(TrustChange(POLICIES, "the base has no policy that could judge"))
+        trust.append(TrustChange(POLICIES, f"the base has no policy that could judge{other_projects(base.tree)}"))
     for path in sorted(base.unread):
         if base.tree.entries.get(path) != head.tree.entries.get(path):
             trust.append(TrustChange(path, "the base's version cannot be read, so nothing says whether this is looser"))

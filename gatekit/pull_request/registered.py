@@ -10,7 +10,7 @@ from gatekit.evidence.reading import is_summary_name
 from gatekit.pull_request.side import EVIDENCE, BranchContents
 from gatekit.registration.dating import dated
 from gatekit.registration.standing import DatedRegistration, Look, Standing, begun, look_in, standings
-from gatekit.repo import Repository
+from gatekit.repo import Repository, in_repository
 
 MOST_HISTORY = 64 << 20
 """Bytes of evidence that is no more, from the newest back: some seconds."""
@@ -38,9 +38,8 @@ def base_registrations(repository: Repository, commit: str, base: BranchContents
         commit: full id of the base's commit.
         base: its tree.
     """
-    return BaseRegistrations(
-        dated(base.registrations, repository, commit, base.kinds), base, tuple(_looks(repository, commit, base))
-    )
+    found = dated(base.registrations, repository, commit, base.kinds, base.tree.root)
+    return BaseRegistrations(found, base, tuple(_looks(repository, commit, base)))
 
 
 def _looks(repository: Repository, commit: str, base: BranchContents) -> Iterator[Look]:
@@ -48,7 +47,7 @@ def _looks(repository: Repository, commit: str, base: BranchContents) -> Iterato
         return
     known = {entry.oid for entry in base.tree.under(EVIDENCE)}
     try:
-        changes = repository.file_history(commit, EVIDENCE)
+        changes = repository.file_history(commit, in_repository(base.tree.root, EVIDENCE))
     except GatekitError:
         return  # a history that is not all there: the base's own evidence is what is known
     left = MOST_HISTORY

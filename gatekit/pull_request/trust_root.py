@@ -12,9 +12,11 @@ from gatekit.policy.model import kinds_read
 from gatekit.pull_request.gate_sources import gate_sources
 from gatekit.pull_request.hidden_diffs import hidden_diffs
 from gatekit.pull_request.side import CLAIMS, BranchContents
+from gatekit.repo import Tree, in_project
 from gatekit.repo.tree import changes
 
-FOLDERS = ("schemas/", "trust/", ".github/")
+WORKFLOWS = ".github/"
+FOLDERS = ("schemas/", "trust/", WORKFLOWS)
 FILES = (
     "action.yml",
     "action.yaml",
@@ -34,6 +36,7 @@ class TrustChange:
     """One change to what judges."""
 
     path: str
+    """Relative to the project's root, so with `../` where it lies outside; or `policy ID`."""
     what: str
     """For people: `changed`, or what became looser."""
     of_evidence: bool = False
@@ -57,6 +60,7 @@ def trust_changes(
         diffs: of the policies.
         configurations: paths of runners' configurations that a registration names.
     """
+    root = base.tree.root
     changed = changes(base.tree, head.tree)
     sources = frozenset(gate_sources(base.tree, list(changed)))
     found = [
@@ -64,8 +68,10 @@ def trust_changes(
         for path, change in changed.items()
         if path.startswith(FOLDERS) or path in FILES or path in sources or path in configurations
     ]
+    found += _around(base.tree, head.tree) if root else []
     hiding = "hides what judges from a reviewer's diff"
-    found += [TrustChange(path, hiding) for path in hidden_diffs(base.tree, head.tree)]
+    hidden = hidden_diffs(base.tree.whole, head.tree.whole, root)
+    found += [TrustChange(in_project(root, path), hiding) for path in hidden]
     found += _kinds(base, head)
     rules = head.registry.rules if head.registry is not None else None
     if base.registry is not None and CLAIMS not in head.unread and rules != base.registry.rules:
@@ -77,6 +83,24 @@ def trust_changes(
         what += [detail.what for detail in (*diff.settings, *diff.waivers) if detail.change != "tightened"]
         found.append(TrustChange(f"policy {diff.policy}", "; ".join(what) or str(diff.change)))
     return found
+
+
+def _around(base: Tree, head: Tree) -> list[TrustChange]:
+    """Changes outside of the project to what runs its gate: workflows and actions stand at the top of a repository.
+
+    Another project's policies, schemas and keys judge nothing here.
+    """
+    changed = {path: change for path, change in changes(base.whole, head.whole).items() if not _is_inside(base, path)}
+    sources = frozenset(gate_sources(base.whole, list(changed)))
+    return [
+        TrustChange(in_project(base.root, path), change)
+        for path, change in changed.items()
+        if path.startswith(WORKFLOWS) or path in FILES or path in sources
+    ]
+
+
+def _is_inside(tree: Tree, path: str) -> bool:
+    return path.startswith(f"{tree.root}/")
 
 
 def _kinds(base: BranchContents, head: BranchContents) -> list[TrustChange]:

@@ -76,6 +76,8 @@ class PullRequestVerdict:
     """What it was asked for by: the name of a branch, as the user or the platform gives it."""
     head: str
     """Commit that the change ends with."""
+    root: str
+    """Folder of the project that is judged, from the top of the repository; every path is relative to it."""
     result: str
     """Commit or tree whose evidence, claims and documents are judged."""
     notes: tuple[str, ...]

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from gatekit.repo.paths import watched_errors
+from gatekit.repo.project import below, in_project, in_repository, root_of
 from gatekit.repo.refs import BaseAndHead, between, pull_request
 from gatekit.repo.repository import Repository
 from gatekit.repo.tree import Entry, Tree, changes
 
-__all__ = ["BaseAndHead", "Entry", "Repository", "Tree", "between", "changes", "pull_request", "watched_errors"]
+__all__ = [
+    "BaseAndHead",
+    "Entry",
+    "Repository",
+    "Tree",
+    "below",
+    "between",
+    "changes",
+    "in_project",
+    "in_repository",
+    "pull_request",
+    "root_of",
+    "watched_errors",
+]

@@ -125,6 +125,11 @@ class Repository:
         message = f"{ref} is a {kind.out.decode('ascii', 'replace').strip()} that leads to no commit of this clone"
         raise usage("repo.not_a_commit", message, "name a branch or a commit")
 
+    @property
+    def bare(self) -> bool:
+        """Whether it has no work tree."""
+        return self._git_dir == self.root
+
     def is_shallow(self) -> bool:
         """Whether the clone has only the newest part of the history."""
         return self._shallow

@@ -63,6 +63,15 @@ class Tree:
     entries: Mapping[str, Entry]
     """By path, in git's order."""
     source: Blobs = field(repr=False, compare=False)
+    root: str = ""
+    """The folder of the repository that the paths are relative to; "" is its top."""
+    around: Tree | None = field(default=None, repr=False, compare=False)
+    """All files of the repository, where these are those of a folder."""
+
+    @property
+    def whole(self) -> Tree:
+        """All files of the repository."""
+        return self.around or self
 
     @cached_property
     def _sorted(self) -> list[str]:

@@ -130,6 +130,61 @@ def test_the_workflow_follows_githubs_schema(workflow: Path, schema: str) -> Non
     assert done.returncode == 0, done.stdout
 
 
+MONOREPO = ["packages/sae", "my sae", "a: b # 'c' \"d\""]
+
+
+@pytest.fixture(params=MONOREPO)
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    """A project below the top of a repository, and the one workflow of the repository."""
+    repositories.git(tmp_path, "init", "-q")
+    root = str(request.param)
+    (tmp_path / root).mkdir(parents=True)
+    assert gatekit("init", cwd=tmp_path / root).returncode == 0
+    [workflow] = (tmp_path / ".github" / "workflows").glob("*.yml")
+    assert not (tmp_path / root / ".github").exists()
+    return root, workflow
+
+
+def test_the_workflow_of_a_project_below_the_top_says_where_it_is_and_has_names_of_its_own(
+    project: tuple[str, Path],
+) -> None:
+    root, workflow = project
+    document = YAML(typ="safe").load(workflow)
+    gate = document["jobs"]["gate"]
+    assert gate["steps"][-1]["env"]["GATEKIT_INPUT_WORKING_DIRECTORY"] == f"candidate/{root}"
+    assert gate["name"].startswith(f"gatekit / gate {root} (${{{{ github.event")
+    assert workflow.stem != "gatekit" and workflow.stem in document["concurrency"]["group"]
+    # A required check that a filter keeps from reporting blocks the merge for ever.
+    assert not {"paths", "paths-ignore"} & set(document["on"]["pull_request"])
+
+
+def test_the_workflow_of_a_project_below_the_top_passes_the_lints(project: tuple[str, Path]) -> None:
+    _, workflow = project
+    for name, arguments in {
+        "zizmor": ("--offline", "--no-progress", "--persona", "pedantic"),
+        "check-jsonschema": ("--builtin-schema", "vendor.github-workflows"),
+    }.items():
+        done = tool(name, *arguments, str(workflow), cwd=workflow.parent)
+        assert done.returncode == 0, done.stdout
+
+
+def test_a_second_project_adds_its_workflow_and_the_first_ones_stays(tmp_path: Path) -> None:
+    repositories.git(tmp_path, "init", "-q")
+    for arguments in (["one"], ["--root=.", "two"], ["."]):
+        assert gatekit("init", *arguments, cwd=tmp_path).returncode == 0
+    names = sorted(path.name for path in (tmp_path / ".github" / "workflows").iterdir())
+    assert names == ["gatekit-one.yml", "gatekit-two.yml", "gatekit.yml"]
+    assert gatekit("init", "one", cwd=tmp_path).stdout.count("unchanged") == 8
+
+
+def test_a_folder_whose_name_is_an_expression_of_github_is_refused(tmp_path: Path) -> None:
+    repositories.git(tmp_path, "init", "-q")
+    before = tree(tmp_path)
+    done = gatekit("init", "${{ github.token }}", cwd=tmp_path)
+    assert done.returncode == 64 and "cannot stand in a workflow" in done.stderr
+    assert tree(tmp_path) == before
+
+
 def job(workflow: Path) -> dict[str, Any]:
     document = YAML(typ="safe").load(workflow)
     assert document["permissions"] == {}

@@ -233,6 +233,14 @@ def _trust(files: Files, path: str, step: Mapping[str, Any]) -> None:
     files[path] = sealing.key_file(step)
 
 
+def _below(files: Files, path: str, step: Mapping[str, Any]) -> None:
+    """{"below": FOLDER, "and": [FOLDER, ...]}: all files so far become those of one or more projects of a monorepo."""
+    before = dict(files)
+    files.clear()
+    for folder in (path, *step.get("and", ())):
+        files.update({f"{folder}/{name}": content for name, content in before.items()})
+
+
 VERBS = {
     "set": _set,
     "drop": _drop,
@@ -243,6 +251,7 @@ VERBS = {
     "recode": _recode,
     "copy": _copy,
     "move": _move,
+    "below": _below,
     "program": _program,
     "link": lambda files, path, step: files.__setitem__(path, Link(step["to"])),
     "pipe": lambda files, path, step: files.__setitem__(path, Pipe()),

@@ -95,5 +95,65 @@ def test_a_remark_names_a_file_by_its_place_in_the_repository(tmp_path: Path) ->
     (tmp_path / "w" / "candidate" / ".git").mkdir()
     assert read_inputs(environment(tmp_path, **whole)).prefix == ""
     assert read_inputs(environment(tmp_path, **part)).prefix == "lab/"
-    # A report on a pull request has paths of the repository already.
-    assert read_inputs(environment(tmp_path, WORKING_DIRECTORY="candidate/lab")).prefix == ""
+    # A report on a pull request has paths of the project, too.
+    assert read_inputs(environment(tmp_path, WORKING_DIRECTORY="candidate/lab")).prefix == "lab/"
+
+
+def project(tmp_path: Path, folder: str) -> tuple[Path, str]:
+    inputs = read_inputs(environment(tmp_path, WORKING_DIRECTORY=folder))
+    return inputs.working_directory, inputs.root
+
+
+def checkout(tmp_path: Path) -> Path:
+    top = tmp_path / "w" / "candidate"
+    (top / "packages" / "my sae").mkdir(parents=True)
+    (top / ".git").mkdir()
+    return top
+
+
+def test_a_pull_request_is_judged_at_the_top_of_its_checkout_by_the_name_of_the_project(tmp_path: Path) -> None:
+    top = checkout(tmp_path)
+    assert project(tmp_path, "candidate") == (top, "")
+    assert project(tmp_path, "candidate/packages/my sae/") == (top, "packages/my sae")
+    inputs = read_inputs(environment(tmp_path, WORKING_DIRECTORY="candidate/packages/my sae"))
+    assert "--root=packages/my sae" in inputs.arguments()
+
+
+def test_a_project_that_the_change_deleted_is_judged_all_the_same(tmp_path: Path) -> None:
+    top = checkout(tmp_path)
+    assert project(tmp_path, "candidate/packages/gone") == (top, "packages/gone")
+
+
+@pytest.mark.parametrize("target", [".", "lenient", "../.."])
+def test_a_link_in_the_way_to_a_project_is_a_name_like_any_other(tmp_path: Path, target: str) -> None:
+    top = checkout(tmp_path)
+    (top / "lenient" / ".git").mkdir(parents=True)
+    (top / "linked").symlink_to(target)
+    assert project(tmp_path, "candidate/linked/sae") == (top, "linked/sae")
+
+
+def test_a_submodule_that_a_change_brings_is_no_checkout_of_its_own(tmp_path: Path) -> None:
+    top = checkout(tmp_path)
+    (top / "packages" / "my sae" / ".git").write_text("gitdir: ../../.git/modules/x")
+    assert project(tmp_path, "candidate/packages/my sae") == (top, "packages/my sae")
+
+
+def test_a_checkout_within_another_one_is_the_nearer_one(tmp_path: Path) -> None:
+    top = checkout(tmp_path)
+    (tmp_path / "w" / ".git").mkdir()
+    assert project(tmp_path, "candidate/packages") == (top, "packages")
+
+
+def test_two_projects_in_one_job_write_to_two_places_under_two_names(tmp_path: Path) -> None:
+    checkout(tmp_path)
+    found = [
+        read_inputs(environment(tmp_path, MODE=mode, WORKING_DIRECTORY=f"candidate/{folder}"))
+        for mode, folder in (("pr", ""), ("pr", "packages/my sae"), ("check", "packages/my sae"), ("pr", "packages"))
+    ]
+    assert [one.artifact for one in found] == [
+        "gatekit-reports",
+        "gatekit-reports-packages-my-sae-46aec8d4",
+        "gatekit-reports-packages-my-sae-46aec8d4",
+        "gatekit-reports-packages",
+    ]
+    assert [one.output_dir.name for one in found] == [one.artifact for one in found]

@@ -367,3 +367,10 @@ def test_a_comment_says_which_base_judged() -> None:
     text = body("demo", report, None, None)
     assert f"Judged: `{'a' * 12}`, by base `{'b' * 12}`" in text
     assert "by base" not in body("demo", Judgement("pass", 0, "a" * 40, (), (), (), ()), None, None)
+
+
+def test_each_project_of_a_repository_has_a_comment_of_its_own(server: State, tmp_path: Path) -> None:
+    for root in ("", "packages/sae", "packages/sae"):
+        run(tmp_path, server, PULL_REQUEST, report={**REPORT, "root": root})
+    markers = [comment["body"].partition("\n")[0] for comment in server.comments]
+    assert markers == ["<!-- gatekit:v1:gate -->", "<!-- gatekit:v1:gate-packages-sae -->"]

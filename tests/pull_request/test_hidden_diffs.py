@@ -97,3 +97,30 @@ def test_a_link_in_place_of_the_attributes_needs_approval(tmp_path: Path) -> Non
 )
 def test_in_doubt_a_pattern_may_match(folder: str, pattern: str, may: bool) -> None:
     assert may_match_what_judges(folder, pattern) is may
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "expected"),
+    [
+        ("packages/sae", "policies/*.yaml", True),
+        ("packages/sae/policies", "*", True),
+        ("packages", "sae/policies/demo.yaml", True),
+        ("packages", "*/policies/demo.yaml", True),
+        ("packages", "**/demo.yaml", True),
+        ("packages", "*.yaml", True),
+        ("", "packages/sae/claims.yaml", True),
+        ("", "/packages/*/claims.yaml", True),
+        ("", "*.yml", True),
+        ("", ".github/**", True),
+        ("packages", "other/policies/demo.yaml", False),
+        ("packages/other", "*.yaml", False),
+        ("packages/sae2", "*.yaml", False),
+        ("", "packages/other/claims.yaml", False),
+        ("packages", "*.png", False),
+        ("packages", "sae/pictures/*.yaml", False),
+    ],
+)
+def test_a_project_is_hidden_by_files_in_it_and_above_it_and_not_beside_it(
+    folder: str, pattern: str, expected: bool
+) -> None:
+    assert may_match_what_judges(folder, pattern, "packages/sae") is expected

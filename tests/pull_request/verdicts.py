@@ -82,6 +82,7 @@ def hostile(text: str) -> PullRequestVerdict:
         base="1" * 40,
         base_name=text,
         head="2" * 40,
+        root=text,
         result="3" * 40,
         notes=(text,),
         registered=True,

@@ -41,6 +41,7 @@ def document(verdict: PullRequestVerdict) -> dict[str, Any]:
         "base": verdict.base,
         "base_name": text(verdict.base_name),
         "head": verdict.head,
+        "root": text(verdict.root),
         "result": verdict.result,
         "notes": list(map(text, verdict.notes)),
         "registered": verdict.registered,

@@ -47,8 +47,9 @@ def headline(verdict: PullRequestVerdict) -> str:
 
 def footer(verdict: PullRequestVerdict) -> str:
     """Return what was judged by what, when and by which gatekit."""
+    head = f"Project {verdict.root}: head" if verdict.root else "Head"
     return (
-        f"Head {verdict.head[:12]} merged into base {verdict.base_name} at {verdict.base[:12]}, which judges; "
+        f"{head} {verdict.head[:12]} merged into base {verdict.base_name} at {verdict.base[:12]}, which judges; "
         f"at {verdict.now:%Y-%m-%d %H:%M} UTC by gatekit {verdict.version}."
     )
 
