@@ -36,7 +36,7 @@ class Inputs:
     root: str
     """For `pr`: the project's root below the top of the checkout."""
     artifact: str
-    """What the uploaded reports are called where the caller does not say."""
+    """What the uploaded reports are called."""
     prefix: str
     """What turns a path of the report into one of the repository, for annotations; empty or ended by a slash."""
     summary: bool
@@ -103,7 +103,7 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         output_dir=output,
         working_directory=folder,
         root=root,
-        artifact=name,
+        artifact=_text(environment, "ARTIFACT_NAME") or name,
         prefix=prefix,
         summary=_switch(environment, "SUMMARY", True),
         annotations=_switch(environment, "ANNOTATIONS", True),
