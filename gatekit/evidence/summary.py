@@ -100,6 +100,7 @@ class Protocol:
     seeds: tuple[int, ...]
     rows: int
     datasets: tuple[str, ...]
+    ks: tuple[int, ...]
     baseline_kind: str
     baseline_subject: Subject | None
     selection: SubjectSelection
@@ -251,6 +252,7 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
         seeds=tuple(map(int, document["seeds"])),
         rows=int(document["rows"]),
         datasets=tuple(dataset["name"] for dataset in document["datasets"]),
+        ks=tuple(map(int, document["ks"])),
         baseline_kind=baseline["kind"],
         baseline_subject=None if baseline["subject"] is None else subject_from(baseline["subject"]),
         selection=SubjectSelection(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import compress
+from typing import TypeVar
 
-from gatekit.evidence.summary import SHAPE_FIELDS, Measurement, Subject, Summary
+from gatekit.evidence.summary import Measurement, Summary
+from gatekit.gates.base_differences import subject_differences, what_differs
 from gatekit.policy.model import Threshold
+
+T = TypeVar("T")
 
 
 def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None) -> Summary | None:
     """Return the newest base summary that measured the same thing by a comparable protocol, or None.
 
     Comparable: equal in everything but the seeds, the baseline's own checkpoints and how the subject was selected. The
-    same thing: SAEs of one architecture and size on one hook of one model; another one's seeds are no pairs of these.
+    same thing: SAEs of one architecture and size on one hook of one model, unless the rule compares across subjects.
     """
-    found = [s for s in _measured_alike(rule, summary, base or ()) if s.subject.shape == summary.subject.shape]
+    alike = _measured_alike(rule, summary, base or ())
+    found = [s for s in alike if rule.across_subjects or s.subject.shape == summary.subject.shape]
     subjects = {s.subject.digest for s in found}
     if len(subjects) > 1:
         # Several SAEs in the base: only the one that the head measured again is meant without doubt.
@@ -25,60 +31,50 @@ def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None)
 
 def _measured_alike(rule: Threshold, summary: Summary, base: Sequence[Summary]) -> list[Summary]:
     """Return the base summaries that measured this by a comparable protocol, on whatever subject."""
-    return [
-        s
-        for s in base
-        if s.kind == summary.kind
-        and s.status == "ok"
-        and rule.measure.name in s.measurements
-        and s.protocol.comparable == summary.protocol.comparable
-    ]
+    return [s for s in _measured(rule, summary, base) if s.protocol.comparable == summary.protocol.comparable]
+
+
+def _measured(rule: Threshold, summary: Summary, base: Sequence[Summary]) -> list[Summary]:
+    """Return the base summaries that measured this, on whatever subject by whatever protocol."""
+    name = rule.measure.name
+    return [s for s in base if s.kind == summary.kind and s.status == "ok" and name in s.measurements]
 
 
 def why_no_base(rule: Threshold, summary: Summary, found: Summary | None, base: Sequence[Summary] | None) -> str:
     """Say why there is no difference to judge, in one sentence."""
     if base is None:
         return "not_worse_than compares with a base branch's evidence, and none was given"
+    name = rule.measure.name
     if found is None:
-        like = "of one subject of this model, hook, architecture and size, measured by the same protocol"
-        others = _other_shape(summary.subject, [s.subject for s in _measured_alike(rule, summary, base)])
-        return f"the base has no {rule.measure.name} of {rule.kind} {like}{others}"
-    other = "other seeds, datasets or families, or no observations"
-    return f"{found.path} in the base has {other}: the difference has no bound"
+        like = "of one subject" + ("" if rule.across_subjects else " of this model, hook, architecture and size")
+        there = what_differs(rule, summary, _measured(rule, summary, base))
+        return f"the base has no {name} of {rule.kind} {like}, measured by the same protocol{there}"
+    ours, theirs = summary.measurements[name].seeds, found.measurements[name].seeds
+    if rule.common_seeds and ours and theirs and not set(ours) & set(theirs):
+        return f"{found.path} in the base has no seed in common with {summary.path}"
+    other = "other datasets or families" if rule.common_seeds else "other seeds, datasets or families"
+    return f"{found.path} in the base has {other}, or no observations: the difference has no bound"
 
 
-def _other_shape(own: Subject, others: Sequence[Subject]) -> str:
-    """Return what keeps the closest of other subjects from being compared, or "" where it is not their shape."""
-    closest = min(others, key=lambda other: len(_differences(own, other)), default=own)
-    differences = _differences(own, closest)
-    if not differences:
-        return ""
-    has = "the base has" if len({other.shape for other in others}) == 1 else "the closest in the base has"
-    return ": " + ", and ".join(f"{name} {here}, {has} {there}" for name, here, there in differences)
+def base_notes(rule: Threshold, head: Summary, base: Summary) -> list[str]:
+    """Say what was compared where it is not the same subject on the same seeds."""
+    name = rule.measure.name
+    notes = []
+    differences = subject_differences(head.subject, base.subject)
+    if rule.across_subjects and differences:
+        told = ", ".join(f"{field} {here} against {there}" for field, here, there in differences)
+        notes.append(f"compared across subjects: {told}")
+    ours, theirs = (set(summary.measurements[name].seeds) for summary in (head, base))
+    if rule.common_seeds and ours != theirs:
+        of = f"of {len(ours)} here and {len(theirs)} in the base"
+        notes.append(f"paired on the {len(ours & theirs)} seeds that both measured, {of}")
+    return notes
 
 
-def _differences(own: Subject, other: Subject) -> list[tuple[str, str, str]]:
-    """Return (field, own value, other's value) for each part of the shapes that differs."""
-    parts = zip(SHAPE_FIELDS, own.shape, other.shape, strict=True)
-    return [
-        (name, *((_model(own), _model(other)) if name == "model" else (_value(here), _value(there))))
-        for name, here, there in parts
-        if here != there
-    ]
-
-
-def _value(part: str | int | None) -> str:
-    return "none" if part is None else str(part)
-
-
-def _model(subject: Subject) -> str:
-    # Two models of one name differ in their weights.
-    weights = "without a digest" if subject.model_digest is None else f"[{subject.model_digest[:12]}]"
-    return f"{subject.model_name} {weights}"
-
-
-def difference_to(head: Measurement, base: Measurement) -> Measurement | None:
+def difference_to(head: Measurement, base: Measurement, common_seeds: bool = False) -> Measurement | None:
     """Return head minus base as a measurement of the same design, or None where their observations cannot be combined.
+
+    With `common_seeds` only observations of seeds that both sides have count.
 
     Observations with equal keys are paired. With other seeds, per-seed and per-pair designs compare two independent
     groups; a crossed design has no bound that way, because its datasets are shared and its seeds are not.
@@ -88,6 +84,13 @@ def difference_to(head: Measurement, base: Measurement) -> Measurement | None:
     # The difference of two ratios of means has four means in it, and none of our bounds.
     if head.denominator or base.denominator:
         return None
+    if common_seeds:
+        both = set(head.seeds) & set(base.seeds)
+        if not both:
+            return None
+        head, base = _of_seeds(head, both), _of_seeds(base, both)
+        if not head.keys:  # pairs of seeds, and one seed
+            return None
     # The order within a pair of seeds has no meaning.
     pairs = head.design == "per_seed_pair"
     head_keys = [tuple(sorted(key)) if pairs else key for key in head.keys]
@@ -111,4 +114,22 @@ def difference_to(head: Measurement, base: Measurement) -> Measurement | None:
         baseline=None,
         baseline_keys=tuple(tuple(int(part) for part in key) for key in base.keys),
         baseline_values=base.effects,
+    )
+
+
+def _of_seeds(measurement: Measurement, seeds: Collection[int]) -> Measurement:
+    """Return the observations of some seeds; of a pair both must be among them. One without pairs has no keys then."""
+    columns = 2 if measurement.design == "per_seed_pair" else 1
+    kept = [all(part in seeds for part in key[:columns]) for key in measurement.keys]
+
+    def cut(values: Sequence[T] | None) -> tuple[T, ...] | None:
+        return None if values is None else tuple(compress(values, kept))
+
+    return replace(
+        measurement,
+        keys=tuple(compress(measurement.keys, kept)),
+        candidate=tuple(compress(measurement.candidate, kept)),
+        baseline=cut(measurement.baseline),
+        families=cut(measurement.families),
+        denominator=cut(measurement.denominator),
     )

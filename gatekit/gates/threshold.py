@@ -23,7 +23,7 @@ from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks, why_not_judged
 from gatekit.gates.plausible import constant_control, implausible
-from gatekit.gates.regression import difference_to, find_base, why_no_base
+from gatekit.gates.regression import base_notes, difference_to, find_base, why_no_base
 from gatekit.gates.skew import skew_note
 from gatekit.gates.spread import resolution, without_spread
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
@@ -90,7 +90,8 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             pass
         case "base":
             base = find_base(rule, summary, context.base)
-            difference = None if base is None else difference_to(measurement, base.measurements[rule.measure.name])
+            of_base = None if base is None else base.measurements[rule.measure.name]
+            difference = None if of_base is None else difference_to(measurement, of_base, rule.common_seeds)
             if difference is None:
                 return undecided(Why.NO_BASE, why_no_base(rule, summary, base, context.base))
             measurement = difference
@@ -128,6 +129,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         rule.judged_confidence, summary.protocol, chosen_from, over_levels=over_levels
     )
     confidence, look_notes = paid_for_looks(rule, confidence, standing, len(summary.protocol.seeds))
+    look_notes = [*([] if base is None else base_notes(rule, summary, base)), *look_notes]
     doubt = None if context.policy.legacy else constant_control(rule.measure, measured, summary)
     if rule.every_seed:
         worst = of_every_seed(rule.limits, measurement)

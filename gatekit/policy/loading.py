@@ -30,7 +30,7 @@ from gatekit.policy.model import (
     Waiver,
     thresholds,
 )
-from gatekit.policy.operators import OPERATORS, OperatorValue
+from gatekit.policy.operators import OPERATORS, BaseComparison, OperatorValue
 from gatekit.policy.selection import selection_from
 from gatekit.policy.settings import SETTING_KEYS, Settings, kind_from, measure_from, settings_from
 
@@ -249,6 +249,9 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], te
     limit = given[operator.name]
     limits = operator.read(OperatorValue(document, limit, measure))
     settings = settings_from(document, given, terms.defaults)
+    compared_with = BaseComparison()
+    if operator.against == "base":
+        compared_with = operator.comparison(OperatorValue(document, limit, measure), terms.purpose == "stop")
     bound: Bound = "confidence"
     if "bound" in given:
         bound = bound_from(document, given["bound"], operator, limits, terms.purpose)
@@ -267,6 +270,8 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], te
         generalize_over=settings.generalize_over,
         protocol=fields.text(document, given["protocol"], "protocol") if "protocol" in given else None,
         selected_from=settings.selected_from,
+        common_seeds=compared_with.common_seeds,
+        across_subjects=compared_with.across_subjects,
         location=document.location(node),
         limit_location=document.location(limit),
     )

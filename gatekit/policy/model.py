@@ -52,6 +52,10 @@ class Threshold:
     """Where the threshold itself stands."""
     every_seed: bool = False
     """Each seed's own value must pass, in place of a bound on their mean."""
+    common_seeds: bool = False
+    """Of not_worse_than: compare on the seeds that both sides measured, and pair them."""
+    across_subjects: bool = False
+    """Of not_worse_than: the base may be another subject (model, hook, widths, architecture) by the same protocol."""
     alternatives: int = 1
     """Of so many rules this is one, each of which would decide alone: alternatives of `any_of`, which pass alone, or of
     an optimistic bound the parts of `all_of` and the policy's gates, which fail alone. The bound pays for all."""

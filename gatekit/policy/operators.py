@@ -30,6 +30,17 @@ class OperatorValue:
     measure: MeasureSpec
 
 
+BASE_KEYS = ("base", "seeds", "across_subjects")
+
+
+@dataclass(frozen=True)
+class BaseComparison:
+    """With what of the base branch's evidence not_worse_than compares: see the fields of `Threshold`."""
+
+    common_seeds: bool = False
+    across_subjects: bool = False
+
+
 @dataclass(frozen=True)
 class Operator:
     """One operator of the policy language."""
@@ -43,6 +54,8 @@ class Operator:
     """JSON Schema of the key's value, with its description."""
     every_seed: bool = False
     """Whether each seed's own value is compared, in place of a bound on their mean."""
+    comparison: Callable[[OperatorValue, bool], BaseComparison] = lambda _, stops: BaseComparison(common_seeds=stops)
+    """With what of the base it compares, from the key's value and whether the policy is a stop policy."""
 
 
 def _at_least(given: OperatorValue) -> Limits:
@@ -66,12 +79,22 @@ def _between(given: OperatorValue) -> Limits:
 
 def _not_worse_than(given: OperatorValue) -> Limits:
     document, node = given.document, given.node
-    keys = fields.mapping(document, node, "not_worse_than", ("base",))
+    keys = fields.mapping(document, node, "not_worse_than", BASE_KEYS)
     base = fields.required(document, node, keys, "base", "not_worse_than")
     tolerated = fields.number(document, base, "the margin to base")
     if tolerated < 0:
         raise fields.refusal(document, base, "value", "the margin to base must be 0 or more")
     return AtLeast(-tolerated) if given.measure.direction == "higher" else AtMost(tolerated)
+
+
+def _base_comparison(given: OperatorValue, stops: bool) -> BaseComparison:
+    keys = fields.mapping(given.document, given.node, "not_worse_than", BASE_KEYS)
+    # A pilot has fewer seeds than what it is compared with: stop policies pair.
+    common = stops
+    if "seeds" in keys:
+        common = fields.choice(given.document, keys["seeds"], "seeds", ("all", "common")) == "common"
+    across = "across_subjects" in keys and fields.flag(given.document, keys["across_subjects"], "across_subjects")
+    return BaseComparison(common, across)
 
 
 def _every_seed(given: OperatorValue) -> Limits:
@@ -129,6 +152,7 @@ OPERATORS: Mapping[str, Operator] = {
             name="not_worse_than",
             against="base",
             read=_not_worse_than,
+            comparison=_base_comparison,
             schema={
                 "description": "The bound on the difference to the base branch's evidence, measured by the same "
                 "protocol, must stay within the margin: {base: 0.02}.",
@@ -141,7 +165,17 @@ OPERATORS: Mapping[str, Operator] = {
                         "type": "number",
                         "minimum": 0,
                         "maximum": LARGEST,
-                    }
+                    },
+                    "seeds": {
+                        "description": "common: compare, paired, only the seeds that both sides measured; default in "
+                        "stop policies. all (default elsewhere): other seeds are two independent groups.",
+                        "enum": ["all", "common"],
+                    },
+                    "across_subjects": {
+                        "description": "Also compare with another model, hook, architecture or size by the same "
+                        "protocol. Default false.",
+                        "type": "boolean",
+                    },
                 },
             },
         ),

@@ -129,8 +129,16 @@ def _fields(old: Threshold, new: Threshold) -> list[Detail]:
                 _is_further_in(a, b, b.selected_from > a.selected_from),
             ),
             "generalize_over": _generalize_over,
+            "across_subjects": lambda a, b: step(
+                "across_subjects", a.across_subjects, b.across_subjects, tighter=not b.across_subjects
+            ),
+            "common_seeds": lambda a, b: step("seeds of the base", _seeds(a), _seeds(b), tighter=None),
         },
     )
+
+
+def _seeds(rule: Threshold) -> str:
+    return "common" if rule.common_seeds else "all"
 
 
 def _limits(old: Threshold, new: Threshold) -> list[Detail]:

@@ -9,6 +9,7 @@ import pytest
 from judging import HEAD, NOW, read
 from scipy import stats
 
+from gatekit.errors import GatekitError
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Verdict
 from gatekit.policy import lint, parse_policy
@@ -126,7 +127,140 @@ def test_of_several_subjects_in_the_base_the_one_that_differs_least_is_named() -
 
 def test_a_base_that_was_measured_by_another_protocol_is_not_said_to_differ_in_its_subject() -> None:
     other = r2(R2, of=builders.subject(k=16), protocol_changes={"rows": 999})
-    assert result(judged(GATE % 0.05, r2(R2), other)).reason.endswith("measured by the same protocol")
+    reason = result(judged(GATE % 0.05, r2(R2), other)).reason
+    assert reason.endswith("measured by the same protocol: rows 1000, the base has 999")
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"name": "other"}, "protocol random_model/1, the base has other"),
+        ({"ks": [1]}, "ks none, the base has [1]"),
+        ({"settings": {"steps": 40}}, "setting steps not stated, the base has 40"),
+    ],
+)
+def test_each_field_of_the_protocol_that_differs_is_named_with_both_values(
+    changes: dict[str, Any], difference: str
+) -> None:
+    reason = result(judged(GATE % 0.05, r2(R2), r2(R2, protocol_changes=changes))).reason
+    assert difference in reason
+
+
+def on_dataset(name: str, digit: str) -> dict[str, Any]:
+    document = r2(R2)
+    document["protocol"]["datasets"] = [{"name": name, "sha256": digit * 64, "rows": 10}]
+    return document
+
+
+def test_other_datasets_are_named() -> None:
+    reason = result(judged(GATE % 0.05, r2(R2), on_dataset("d", "0"))).reason
+    assert reason.endswith("datasets 0, the base has 1 with d among them")
+    assert result(judged(GATE % 0.05, on_dataset("e", "1"), on_dataset("d", "0"))).reason.endswith(
+        "dataset e, the base has d"
+    )
+
+
+def test_datasets_of_other_contents_under_the_same_names_are_named() -> None:
+    documents = [on_dataset("d", digit) for digit in "01"]
+    reason = result(judged(GATE % 0.05, *documents)).reason
+    assert reason.endswith("contents of the datasets these, the base has others under the same names")
+
+
+def test_many_fields_that_differ_are_counted_after_the_fifth() -> None:
+    settings = {f"setting_{number}": number for number in range(7)}
+    reason = result(judged(GATE % 0.05, r2(R2), r2(R2, protocol_changes={"settings": settings}))).reason
+    assert reason.endswith("and 2 fields more")
+
+
+COMMON = GATE.replace("%r}", "%r, seeds: common}, min_seeds: 3")
+
+
+def test_on_common_seeds_a_pilot_is_paired_with_what_has_more() -> None:
+    bound = float(stats.ttest_rel(WORSE[:3], R2[:3], alternative="greater").confidence_interval(0.95).low)
+    for margin, outcome in ((-bound + 1e-9, "pass"), (-bound - 1e-9, "fail")):
+        found = result(judged(COMMON % margin, r2(WORSE[:3], seeds=(0, 1, 2)), r2(R2)))
+        assert found.outcome == outcome
+        assert found.measured.lower == pytest.approx(bound, abs=1e-12)
+        assert "paired on the 3 seeds that both measured, of 3 here and 5 in the base" in found.notes
+
+
+def test_without_it_they_stay_two_groups() -> None:
+    welch = stats.ttest_ind(WORSE[:3], R2, equal_var=False, alternative="greater").confidence_interval(0.95)
+    gate = GATE.replace("%r}", "%r}, min_seeds: 3")
+    found = result(judged(gate % 0.1, r2(WORSE[:3], seeds=(0, 1, 2)), r2(R2)))
+    assert found.measured.lower == pytest.approx(float(welch.low), abs=1e-12)
+
+
+def crossed(values: list[float], seeds: tuple[int, ...]) -> dict[str, Any]:
+    return builders.summary("saebench", {"auc": values}, seeds=seeds)
+
+
+def test_a_crossed_design_has_a_bound_on_common_seeds_and_none_on_others() -> None:
+    head = crossed(builders.around(0.8, 0.02, 9), (0, 1, 2))
+    base = crossed(builders.around(0.81, 0.03, 15), (0, 1, 2, 3, 4))
+    gate = "g: {from: saebench, measure: auc, not_worse_than: {base: 0.5%s}, min_seeds: 3}"
+    assert result(judged(gate % "", head, base)).why == "no_base"
+    found = result(judged(gate % ", seeds: common", head, base))
+    assert (found.outcome, found.measured.n_observations) == ("pass", 9)
+
+
+def test_pairs_count_where_both_of_their_seeds_are_common() -> None:
+    gate = "g: {from: random_model, measure: pw_mcc, not_worse_than: {base: 0.5, seeds: common}, min_seeds: 3}"
+    head = builders.summary("random_model", {"pw_mcc": [0.5, 0.52, 0.54]}, seeds=(1, 2, 9))
+    base = builders.summary("random_model", {"pw_mcc": builders.around(0.5, 0.02, 10)})
+    assert result(judged(gate, head, base)).reason == "2 seeds; the policy needs 3"
+    three = builders.summary("random_model", {"pw_mcc": [0.5, 0.52, 0.54]}, seeds=(1, 2, 3))
+    assert result(judged(gate, three, base)).measured.n_observations == 3
+
+
+def test_without_a_seed_in_common_there_is_nothing_to_pair() -> None:
+    found = result(judged(COMMON % 0.5, r2(R2[:3], seeds=(7, 8, 9)), r2(R2)))
+    assert (found.why, "no seed in common" in found.reason) == ("no_base", True)
+
+
+def test_a_stop_policy_pairs_on_common_seeds_unless_it_says_otherwise() -> None:
+    text = HEAD + "purpose: stop\ngates:\n  g: {from: random_model, measure: r2, not_worse_than: {base: 0.1%s}}\n"
+    assert parse_policy((text % "").encode(), "p.yaml").gates[0].rule.common_seeds
+    assert not parse_policy((text % ", seeds: all").encode(), "p.yaml").gates[0].rule.common_seeds
+
+
+ACROSS = GATE.replace("%r}", "%r, across_subjects: true}")
+
+
+def test_across_subjects_another_shape_is_compared_and_named() -> None:
+    other = r2(R2, of=builders.subject(architecture="batch_topk", k=16))
+    found = result(judged(ACROSS % 0.05, r2(WORSE), other))
+    assert found.outcome == "pass"
+    assert "compared across subjects: architecture topk against batch_topk, k 32 against 16" in found.notes
+
+
+def test_across_subjects_the_protocol_must_still_be_the_same() -> None:
+    other = r2(R2, of=builders.subject(k=16), protocol_changes={"rows": 999})
+    found = result(judged(ACROSS % 0.05, r2(WORSE), other))
+    assert (found.why, found.reason.endswith(": rows 1000, the base has 999")) == ("no_base", True)
+
+
+def test_across_subjects_several_in_the_base_are_named_and_none_is_chosen() -> None:
+    policy = parse_policy((HEAD + "gates:\n  " + ACROSS % 0.05 + "\n").encode(), "p.yaml")
+    summaries, errors = read({"head.json": r2(R2)})
+    others, _ = read({"a.json": r2(R2, of=builders.subject(k=16)), "b.json": r2(R2, of=builders.subject(k=64))})
+    found = result(evaluate([policy], summaries, NOW, errors, base=others))
+    assert found.why == "no_base"
+    assert "it has 2 (" in found.reason and "k=16" in found.reason and "k=64" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("{base: 0.1, seeds: some}", "unknown seeds 'some'"),
+        ("{base: 0.1, across_subjects: maybe}", "across_subjects must be true or false"),
+        ("{base: 0.1, across: true}", "unknown key 'across'"),
+    ],
+)
+def test_what_it_does_not_know_is_refused(value: str, said: str) -> None:
+    text = f"{HEAD}gates:\n  g: {{from: random_model, measure: r2, not_worse_than: {value}}}\n"
+    with pytest.raises(GatekitError, match=said):
+        parse_policy(text.encode(), "p.yaml")
 
 
 def test_reported_numbers_have_no_difference() -> None:

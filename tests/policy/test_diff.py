@@ -59,6 +59,10 @@ def change(old: Policy, new: Policy) -> str:
         ("not_worse_than: {base: 0.02}", "not_worse_than: {base: 0.01}", "tightened"),
         ("not_worse_than: {base: 0.02}", "not_worse_than: {base: 0.03}", "loosened"),
         ("at_least: 0.5", "between: [0.5, 0.9]", "loosened"),
+        ("not_worse_than: {base: 0.02}", "not_worse_than: {base: 0.02, across_subjects: true}", "loosened"),
+        ("not_worse_than: {base: 0.02, across_subjects: true}", "not_worse_than: {base: 0.02}", "tightened"),
+        ("not_worse_than: {base: 0.02}", "not_worse_than: {base: 0.02, seeds: common}", "incomparable"),
+        ("not_worse_than: {base: 0.02}", "not_worse_than: {base: 0.02, seeds: all}", "unchanged"),
     ],
 )
 def test_each_setting_has_its_direction(old: str, new: str, expected: str) -> None:

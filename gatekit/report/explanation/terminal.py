@@ -167,7 +167,7 @@ def _judgement(
         yield from _source("evidence", summary, seen, now, width)
     if base is not None and measurement is not None:
         yield from _source("base", base, seen, now, width)
-        measurement = difference_to(measurement, base.measurements[measure.name])
+        measurement = difference_to(measurement, base.measurements[measure.name], rule.common_seeds)
     if measurement is not None:
         yield ""
         yield from _observations(measurement)
