@@ -113,7 +113,8 @@ def confirm(
         seeds = ", ".join(map(str, confirmed))
         paid = f"judged on seeds {seeds}, which selected nothing; bounds over shared datasets or rows pay all the same"
     return ConfirmedEvidence(
-        policies=tuple(paying(p, again.compared, confirmed is not None) for p in policies),
+        # The candidate names its evidence itself, by digest: what was compared lies in several folders.
+        policies=tuple(replace(paying(p, again.compared, confirmed is not None), evidence=()) for p in policies),
         summaries=tuple(judged),
         note=f"candidate {value['words']}: {words}; {paid}",
     )

@@ -56,7 +56,7 @@ def read_values(policy: Policy, selection: Selection, summaries: Sequence[Summar
         now: aware UTC time for ages.
     """
     # How old evidence may be is a threshold's max_age; that files changed since is for `gatekit stale` to say.
-    context = EvaluationContext(policy, summaries, (), 0, None, None, {}, now)
+    context = EvaluationContext(policy, summaries, (), (), 0, None, None, {}, now)
     scales = {value_key(score.value): score for score in selection.scores}
     return [_read(rule, selection, scales.get(value_key(rule)), context) for rule in values_of(selection)]
 

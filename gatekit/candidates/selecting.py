@@ -155,6 +155,8 @@ def _judge(
         waivers=(),
         selection=None,
         registered="shown",
+        # Who is compared was given to the selection; a candidate's summaries may lie in any folder.
+        evidence=(),
     )
     verdict = evaluate([health], summaries, now, signers=signers)
     gates = verdict.policies[0].gates

@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from gatekit.cli.delivery import complete_output, deliver, parse_outputs
+from gatekit.cli.evidence_folders import on_given_evidence, with_notes
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, split_paths, the_time
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Verdict
@@ -18,7 +19,7 @@ from gatekit.report import FORMATS
     "--evidence",
     multiple=True,
     metavar="DIR",
-    help="Folder, file or pattern of summaries (repeatable); default evidence/.",
+    help="Folder, file or pattern of summaries (repeatable), in place of what policies name; default evidence/.",
 )
 @click.option("--candidate", metavar="FILE", help="Judge what `gatekit select` chose, and let the bounds pay for it.")
 @click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
@@ -47,7 +48,7 @@ def command(
     """Judge evidence by policies; the exit code is the verdict.
 
     PATHS are summaries (files, folders, patterns); a YAML file among them is a policy. With nothing given, policies/
-    and evidence/ are used.
+    and evidence/ are used: of evidence/, each policy reads what it names under `evidence:`, or all where it names none.
     """
     from gatekit.cli.registered import load_standings
     from gatekit.cli.signatures import load_signers
@@ -59,6 +60,10 @@ def command(
     kinds = load_kinds()
     loaded, policy_errors = load_policies([*policies, *more_policies], kinds)
     summaries, evidence_errors = load_evidence([*evidence, *more_evidence], kinds)
+    given = [*evidence, *more_evidence] or ([candidate] if candidate is not None else [])
+    instead: dict[str, tuple[str, ...]] = {}
+    if given:
+        loaded, instead = on_given_evidence(loaded)
     base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers([*evidence, *more_evidence], summaries, loaded, keys, time)
     standings, registration_errors = load_standings(summaries, base, kinds)
@@ -69,6 +74,7 @@ def command(
         from gatekit.candidates.judging import judge_candidate_file
 
         verdict = judge_candidate_file(candidate, loaded, summaries, time, errors, advisory, base, signers, standings)
+    verdict = with_notes(verdict, instead, given)
     if not summaries and not evidence_errors:
         remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)

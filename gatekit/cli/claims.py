@@ -33,7 +33,7 @@ from gatekit.evidence import Summary
 from gatekit.evidence.folder_limits import CANDIDATE_FILES, beyond
 from gatekit.evidence.strict_json import Document
 from gatekit.exit_codes import ExitCode, worst
-from gatekit.gates.evaluate import matches
+from gatekit.gates.evaluate import judged_by
 from gatekit.gates.verdict import WORDS
 from gatekit.kinds import Kinds
 from gatekit.policy import Policy
@@ -234,6 +234,8 @@ def _checked(path: str, evidence: Sequence[str], policies: Sequence[str], now: s
     read = _read(path)
     default = [os.path.join(read.root, POLICIES)] if read.root else []
     loaded, policy_errors = load_policies(list(policies) or default, read.kinds, stop_policies=True)
+    if read.root:  # where they name folders, it is from the root of their repository
+        loaded = [replace(p, evidence=tuple(os.path.join(read.root, path) for path in p.evidence)) for p in loaded]
     summaries, evidence_errors = _summaries(read.root, evidence, read.kinds)
     # Only beside evidence/ of this folder: a registry elsewhere is read with its evidence, but not with its keys.
     signers, signature_errors = load_signers(evidence, list(summaries.values()), loaded, None, time)
@@ -264,7 +266,7 @@ class _Choices:
 
     def price(self, claim: Claim, policy: Policy, judged: Sequence[Summary]) -> ChoicePrice:  # noqa: ARG002
         kinds = kinds_read(policy)
-        own = [summary for summary in judged if summary.kind in kinds and matches(policy.subject, summary)]
+        own = [summary for summary in judged if summary.kind in kinds and judged_by(policy, summary)]
         # Whether another subject of this shape was there when the claim was made is for `gatekit pr` to say.
         return self.pools.price(policy, own, alike=False)
 

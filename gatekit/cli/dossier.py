@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from gatekit.cli.delivery import deliver
+from gatekit.cli.evidence_folders import on_given_evidence
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_kinds, load_policies, the_time
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.several_files import check_apart
@@ -59,6 +60,8 @@ def command(
     if stop is not None:
         raise UsageError(f"{stop.path} is a stop policy, which no release stands on", "name the release's policy")
     summaries, evidence_errors = load_evidence(evidence, kinds)
+    if evidence or candidate is not None:
+        loaded, _ = on_given_evidence(loaded)
     base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers(evidence, summaries, loaded, keys, time)
     standings, registration_errors = load_standings(summaries, base, kinds)

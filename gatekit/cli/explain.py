@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import rich_click as click
 from click.shell_completion import CompletionItem
 
+from gatekit.cli.evidence_folders import on_given_evidence
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, the_time
 from gatekit.cli.registered import load_standings
 from gatekit.cli.signatures import load_signers
@@ -55,6 +56,8 @@ def command(
         return _refuse(errors)
     policy, found = _choose(gate, loaded)
     summaries, errors = load_evidence(evidence, kinds)
+    if evidence:
+        policy = on_given_evidence([policy])[0][0]
     base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
     signers, signature_errors = load_signers(evidence, summaries, [policy], None, time)
     standings, registration_errors = load_standings(summaries, base, kinds)

@@ -108,7 +108,7 @@ def _policy_lines(path: str, evidence: Sequence[str], power: float, now: str | N
     if errors or wrong:
         raise [*errors, *wrong][0]
     # A pilot is exploratory, and may be younger in seeds than the policy asks for.
-    policy = replace(policies[0], registered="shown")
+    policy = replace(policies[0], registered="shown", evidence=() if evidence else policies[0].evidence)
     return policy_plan_lines(policy, evaluate([policy], summaries, the_time(now)), summaries, power)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import rich_click as click
 
 from gatekit.cli.delivery import terminal_width
+from gatekit.cli.evidence_folders import on_given_evidence
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, the_time
 from gatekit.cli.registered import load_standings
 from gatekit.errors import GatekitError
@@ -56,6 +57,9 @@ def diff_command(before: str, after: str, evidence: tuple[str, ...], now: str | 
         standings, registration_errors = load_standings(summaries, None, kinds)
         if registration_errors:
             return _refuse(registration_errors)
+        if {p.id: p.evidence for p in old} == {p.id: p.evidence for p in new}:
+            # Where it is not the change itself: what was given is judged, wherever it lies.
+            old, new = on_given_evidence(old)[0], on_given_evidence(new)[0]
         before_and_after = [evaluate(side, summaries, time, standings=standings) for side in (old, new)]
         turned = flips(*before_and_after)
     click.echo(text(policy_changes(diffs, turned, terminal_width())), nl=False)

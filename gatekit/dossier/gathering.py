@@ -18,6 +18,7 @@ from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_regular_
 from gatekit.evidence.strict_yaml import YAML_LIMITS
 from gatekit.evidence.summary import Summary
 from gatekit.kinds import FOLDER, Kind, Kinds
+from gatekit.policy.evidence_folders import reads
 from gatekit.policy.loading import parse_policy
 from gatekit.policy.model import Policy, thresholds
 from gatekit.signing.discovery import find_attestations, read_attestations
@@ -56,7 +57,7 @@ def gather(
         GatekitError: `dossier.changed`, a file is not what it was when it was judged.
     """
     read = {rule.kind for policy in policies for gate in policy.gates for rule in thresholds(gate.rule)}
-    used = [s for s in summaries if s.kind in read]
+    used = [s for s in summaries if any(_is_read(policy, s) for policy in policies)]
     if candidate is not None:
         used = _of_candidate(candidate.value, used, summaries)
     files: dict[str, bytes] = {}
@@ -67,13 +68,26 @@ def gather(
     for policy in policies:
         name = f"{POLICIES}/{policy.id}.yaml"
         files[name] = _same_bytes(policy.path, policy.sha256)
-        named_policies.append(parse_policy(files[name], name, kinds))
+        named_policies.append(replace(parse_policy(files[name], name, kinds), evidence=policy.evidence))
     named = _copied(used, EVIDENCE, files)
+    named_policies = [_of_copies(policy, used, named) for policy in named_policies]
     named_base = None if base is None else tuple(_copied([s for s in base if s.kind in read], BASE, files))
     if candidate is not None:
         files[CANDIDATE] = _same_bytes(candidate.path, candidate.sha256)
         candidate = replace(candidate, path=CANDIDATE)
     return DossierInputs(tuple(named_policies), tuple(named), named_base, candidate, files)
+
+
+def _is_read(policy: Policy, summary: Summary) -> bool:
+    kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
+    return summary.kind in kinds and reads(policy.evidence, summary.path)
+
+
+def _of_copies(policy: Policy, used: Sequence[Summary], copies: Sequence[Summary]) -> Policy:
+    """Return a policy that reads the copies of what it read; one that names or found nothing, as is."""
+    read = {summary.sha256 for summary in used if reads(policy.evidence, summary.path)}
+    paths = tuple(copy.path for copy in copies if copy.sha256 in read)
+    return replace(policy, evidence=paths) if policy.evidence and paths else policy
 
 
 def _same_kind(path: str, kind: Kind) -> bytes:

@@ -27,6 +27,7 @@ from gatekit.gates.verdict import (
     WaiverUsed,
     Why,
 )
+from gatekit.policy.evidence_folders import reads
 from gatekit.policy.lint import lint
 from gatekit.policy.model import Gate, Policy, Rule, SubjectFilter, Threshold, thresholds
 from gatekit.registration.standing import NOT_REGISTERED, Standing
@@ -45,6 +46,8 @@ STOP_POLICY = (
     "stop policy: weaker, a failure gives up a branch of a cycle, and a pass only says that nothing speaks for that; "
     "it releases nothing and carries no claim"
 )
+_NAME_ONE = "name one under `subject:`, or its folder under `evidence:`, in the policy"
+
 CLOCK_SKEW = timedelta(minutes=10)
 """Evidence may be this far in the future; two machines' clocks differ, but not by more."""
 
@@ -138,20 +141,21 @@ def _policy(
     errors = lint(policy, now)
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
     relevant = [s for s in summaries if s.kind in kinds]
-    mine = [s for s in relevant if matches(policy.subject, s)]
+    mine = [s for s in relevant if judged_by(policy, s)]
     # Only evidence that this policy judges must be signed as this policy asks.
     errors += unsigned(policy, mine, signers)
     # Kept, so that a gate without evidence can say that another subject was measured.
-    others = [s for s in relevant if not matches(policy.subject, s)]
+    others = [s for s in relevant if reads(policy.evidence, s.path) and not matches(policy.subject, s)]
+    outside = [s for s in relevant if not reads(policy.evidence, s.path)]
     # In the order of paths, so that messages do not depend on the order of arguments.
     subjects = {s.subject.digest: s.subject for s in sorted(mine, key=lambda s: s.path)}
     several = None
     if policy.one_subject and len(subjects) > 1:
         some = [subject.words for subject in subjects.values()]
         listed = "; ".join(some[:10]) + (f"; and {len(some) - 10} more" if len(some) > 10 else "")
-        remedy = _two_digests(list(subjects.values())) or "name one under `subject:` in the policy"
+        remedy = _two_digests(list(subjects.values())) or _NAME_ONE
         several = f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
-    context = EvaluationContext(policy, mine, others, refused, several, base, stale, now, standings)
+    context = EvaluationContext(policy, mine, others, outside, refused, several, base, stale, now, standings)
     gates = []
     for gate in policy.gates:
         result, gate_errors = _rule(gate.rule, context)
@@ -176,6 +180,7 @@ def _policy(
             code=worst([_code(gates), *(error.exit_code for error in errors)]),
             notes=tuple(notes),
             purpose=policy.purpose,
+            evidence=policy.evidence,
         ),
         errors,
     )
@@ -212,8 +217,7 @@ def _two_checkpoints(subjects: Sequence[Subject]) -> str | None:
         if len(found) > 1:
             return (
                 f"seed {seed} of {first.model_name} has the checkpoints {' and '.join(found)}: if it is one SAE, take "
-                "the sha256 that `gatekit digest SAE` prints for all of its evidence; else name one subject under "
-                "`subject:` in the policy"
+                f"the sha256 that `gatekit digest SAE` prints for all of its evidence; else {_NAME_ONE}"
             )
     return None
 
@@ -246,6 +250,11 @@ def unsigned(
                 )
             )
     return errors
+
+
+def judged_by(policy: Policy, summary: Summary) -> bool:
+    """Whether a summary lies where a policy reads evidence and is about the subject that it names."""
+    return reads(policy.evidence, summary.path) and matches(policy.subject, summary)
 
 
 def matches(wanted: SubjectFilter, summary: Summary) -> bool:

@@ -27,6 +27,7 @@ from gatekit.gates.regression import base_notes, difference_to, find_base, why_n
 from gatekit.gates.skew import skew_note
 from gatekit.gates.spread import resolution, without_spread
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
+from gatekit.policy.evidence_folders import nearest
 from gatekit.policy.limits import compared, holds, margin, sides
 from gatekit.policy.lint import infeasible
 from gatekit.policy.model import Policy, Threshold
@@ -51,6 +52,8 @@ class EvaluationContext:
     """Summaries of the policy's subject."""
     others: Sequence[Summary]
     """Summaries of subjects that the policy is not about."""
+    outside: Sequence[Summary]
+    """Summaries outside the folders that the policy names under `evidence:`."""
     refused: int
     """Evidence files that could not be read: one of them may be what a gate misses."""
     several_subjects: str | None
@@ -222,6 +225,16 @@ def _find(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measure
     return _undecided(rule, *found)
 
 
+def _where(rule: Threshold, context: EvaluationContext) -> str:
+    """Return where evidence was looked for, in words, and which folder was perhaps meant; nothing where everywhere."""
+    folders = context.policy.evidence
+    if not folders:
+        return ""
+    more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
+    meant = nearest(folders, [s.path for s in context.outside if s.kind == rule.kind])
+    return f" in {', '.join(folders[:3])}{more}, which is all that the policy reads" + (f"; {meant}" if meant else "")
+
+
 def _choose(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measurement] | tuple[Why, str]:
     """Return what answers every threshold on this kind, measure and protocol, or why nothing does."""
     name = rule.measure.name
@@ -236,7 +249,7 @@ def _choose(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measu
             return Why.ANOTHER_SUBJECT, reason
         files = f"{context.refused} evidence file{'s' * (context.refused != 1)}"
         refused = f" could be read; {files} refused, see the errors" if context.refused else ""
-        return Why.MISSING, f"no {rule.kind} summary{refused}"
+        return Why.MISSING, f"no {rule.kind} summary{_where(rule, context)}{refused}"
     usable = [s for s in of_kind if s.status == "ok" and name in s.measurements]
     if not usable:
         broken = min((s for s in of_kind if s.status != "ok"), key=lambda s: s.path, default=None)

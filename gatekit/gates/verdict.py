@@ -202,6 +202,8 @@ class PolicyResult:
     notes: tuple[str, ...]
     purpose: Purpose = "release"
     """Of a `stop` policy the outcome decides about a branch of a cycle, and never about a release."""
+    evidence: tuple[str, ...] = ()
+    """The files and folders that it names as all that it reads; empty: it read all evidence."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_ya
 from gatekit.kinds import INSTALLED, Kinds
 from gatekit.policy import fields
 from gatekit.policy.bound import bound_from
+from gatekit.policy.evidence_folders import evidence_from
 from gatekit.policy.limits import Bound
 from gatekit.policy.model import (
     Combination,
@@ -35,8 +36,8 @@ from gatekit.policy.selection import selection_from
 from gatekit.policy.settings import SETTING_KEYS, Settings, kind_from, measure_from, settings_from
 
 POLICY_KEYS = (
-    *("schema", "id", "description", "legacy", "defaults", "subject", "one_subject", "registered", "purpose"),
-    *("signed_by", "gates", "selection", "waivers"),
+    *("schema", "id", "description", "legacy", "defaults", "subject", "evidence", "one_subject"),
+    *("registered", "purpose", "signed_by", "gates", "selection", "waivers"),
 )
 COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
 GATE_KEYS = ("required", "level", "description")
@@ -133,6 +134,7 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
         selection=selection,
         registered=_registered(document, top["registered"]) if "registered" in top else "shown",
         purpose=purpose,
+        evidence=evidence_from(document, top["evidence"]) if "evidence" in top else (),
     )
 
 

@@ -222,6 +222,8 @@ class Policy:
     """Whether evidence must have been registered before it was measured, or only is called exploratory where not."""
     purpose: Purpose = "release"
     """`stop`: it says when a branch of a cycle is given up, may be optimistic, and never decides about a release."""
+    evidence: tuple[str, ...] = ()
+    """The only files and folders below evidence/ that it reads, from the repository's root; empty: all evidence."""
 
     @property
     def stops(self) -> bool:

@@ -20,6 +20,8 @@ def setting_changes(old: Policy, new: Policy) -> list[Detail]:
             "one_subject": lambda a, b: step("one_subject", a.one_subject, b.one_subject, tighter=b.one_subject),
             "registered": lambda a, b: step("registered", a.registered, b.registered, b.registered == "required"),
             "purpose": _purpose,
+            # No folder is a stricter one: what is judged is then something else.
+            "evidence": lambda a, b: step("evidence", tuple(sorted(a.evidence)), tuple(sorted(b.evidence)), None),
             "signed_by": lambda a, b: _signed_by(a.signed_by, b.signed_by),
             "selection": lambda a, b: _selection(a.selection, b.selection),
         },

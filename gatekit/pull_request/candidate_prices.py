@@ -12,7 +12,7 @@ from functools import cached_property
 from gatekit.candidates.price import FREE, CandidatePools, ChoicePrice, paid
 from gatekit.claims.model import Claim
 from gatekit.evidence.summary import Summary
-from gatekit.gates.evaluate import matches
+from gatekit.gates.evaluate import judged_by
 from gatekit.policy import Policy
 from gatekit.policy.model import kinds_read
 from gatekit.pull_request.continuity import SubjectFate
@@ -100,4 +100,4 @@ def disappeared(base: Sequence[Summary], head: Sequence[Summary], fates: Sequenc
 def _about(policy: Policy, summaries: Sequence[Summary]) -> list[Summary]:
     """Return what a policy would judge."""
     kinds = kinds_read(policy)
-    return [summary for summary in summaries if summary.kind in kinds and matches(policy.subject, summary)]
+    return [summary for summary in summaries if summary.kind in kinds and judged_by(policy, summary)]

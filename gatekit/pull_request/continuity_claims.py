@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gatekit.candidates.pool import kinds_read as selection_kinds
 from gatekit.claims.model import Claim
 from gatekit.evidence.summary import Summary
-from gatekit.gates.evaluate import evaluate, matches
+from gatekit.gates.evaluate import evaluate, judged_by, matches
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import Policy
 from gatekit.policy.model import Gate, Selection, thresholds
@@ -71,12 +71,12 @@ def _standing(base: BranchContents, head: BranchContents, fate: SubjectFate) -> 
         return [
             f"{policy.id}/{gate.name}"
             for policy in base.judging
-            if any(matches(policy.subject, summary) for summary in (fate.old, fate.new) if summary is not None)
+            if any(judged_by(policy, summary) for summary in (fate.old, fate.new) if summary is not None)
             for gate in policy.gates
             if gate.required
             and gate.level == "enforce"
             and _reads(gate, fate)
-            and _still_carried(fate, [s for s in head.summaries if matches(policy.subject, s)])
+            and _still_carried(fate, [s for s in head.summaries if judged_by(policy, s)])
         ]
     policies = {policy.id: policy for policy in (*head.policies, *base.policies)}
     return [
@@ -174,7 +174,7 @@ def _gates(policies: Sequence[Policy], summaries: Sequence[Summary]) -> dict[str
     found: dict[str, Outcome] = {}
     for policy in policies:
         gates = [gate for gate in policy.gates if {rule.kind for rule in thresholds(gate.rule)} <= kinds]
-        if not gates or not any(matches(policy.subject, summary) for summary in summaries):
+        if not gates or not any(judged_by(policy, summary) for summary in summaries):
             continue
         verdict = evaluate([policy], summaries, now)
         wanted = {gate.name for gate in gates}

@@ -24,7 +24,7 @@ from gatekit_husai.settings import HusaiSettings
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "husai"
-POLICY = ROOT / "policies" / "husai-legacy.yaml"
+POLICY = ROOT / "examples" / "husai-legacy.yaml"
 
 CYCLE3 = "cycle3_queue_run_20260215T165724Z"
 CYCLE4 = "cycle4_followups_run_20260215T190004Z"

@@ -158,7 +158,8 @@ def read_summary(path: Path, now: datetime) -> Json:
         count, digits = share * subject["d_sae"], len(repr(share).partition(".")[2])
         off = abs(count - round(count)) / subject["d_sae"]
         need(share == 0 or (count >= 0.5 and off <= max(0.5 * 10.0**-digits, 2.5e-7)), "no count of latents")
-    return document
+    root = next(parent for parent in path.parents if (parent / "policies").is_dir())
+    return {**document, "place": path.relative_to(root).as_posix()}
 
 
 def says_same(document: Json) -> bool:

@@ -84,7 +84,8 @@ def outcomes(policy: Json, summaries: Sequence[Json], now: datetime) -> dict[str
     if "signed_by" in policy:
         raise Abstain("signatures")
     kinds = {rule["from"] for rule in thresholds(policy)}
-    mine = [s for s in summaries if s["kind"] in kinds and matches(policy.get("subject", {}), s["subject"])]
+    mine = [s for s in summaries if s["kind"] in kinds and is_read(policy, s["place"])]
+    mine = [s for s in mine if matches(policy.get("subject", {}), s["subject"])]
     several = policy.get("one_subject", True) and len({identity(s["subject"]) for s in mine}) > 1
 
     def judge(rule: Json, alternatives: int = 1) -> str:
@@ -99,6 +100,13 @@ def outcomes(policy: Json, summaries: Sequence[Json], now: datetime) -> dict[str
         return decisive if decisive in found else "inconclusive" if "inconclusive" in found else other
 
     return {name: judge(gate) for name, gate in policy["gates"].items()}
+
+
+def is_read(policy: Json, place: str) -> bool:
+    named = policy.get("evidence", "evidence")
+    return any(
+        f"{place}/".startswith(path.rstrip("/") + "/") for path in ([named] if isinstance(named, str) else named)
+    )
 
 
 def matches(wanted: Json, subject: Json) -> bool:

@@ -18,6 +18,7 @@ DIGEST = "0123456789ab"
 FULL = parse_policy(
     f"""{HEAD}description: words
 subject: {{model: m, model_digest: "{"0" * 64}", hook: h, architecture: a, d_sae: 64, k: 4, digest: "{DIGEST}"}}
+evidence: [evidence/a, evidence/b]
 signed_by: {{roles: [measure, review], threshold: 2}}
 defaults: {{max_age: 30d, min_seeds: 6, generalize_over: [seed, dataset]}}
 gates:

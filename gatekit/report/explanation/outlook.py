@@ -224,7 +224,7 @@ def _missing(rule: Threshold, result: ThresholdResult) -> str:
         Why.RUN_FAILED: f"Mend what stopped the run and measure again ({measure}).",
         Why.ANOTHER_SUBJECT: f"Measure the subject that the policy names ({measure}), or mend the policy's `subject`.",
         Why.SEVERAL_SUBJECTS: "Name the one that is meant under `subject:` in the policy (the first 12 digits of its "
-        "digest do), or give only its evidence.",
+        "digest do), or its folder under `evidence:`.",
         Why.SEVERAL_PROTOCOLS: "Name the protocol that counts with `protocol:` in the rule, or remove the evidence "
         "that does not.",
         Why.STALE: f"Measure again ({measure}).",

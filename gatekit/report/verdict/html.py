@@ -78,7 +78,8 @@ def policy_section(policy: PolicyResult, title: str, identifier: str) -> Iterato
     """
     yield f"<section>\n<h2>{title}</h2>"
     subject = "none" if policy.subject is None else code(policy.subject)
-    yield f'<p class="quiet">{code(policy.path)}, sha256 {code(policy.sha256)}<br/>Subject: {subject}</p>'
+    read = f"<br/>Evidence: {', '.join(map(code, policy.evidence))}" if policy.evidence else ""
+    yield f'<p class="quiet">{code(policy.path)}, sha256 {code(policy.sha256)}<br/>Subject: {subject}{read}</p>'
     yield items([sentence(note) for note in policy.notes])
     if policy.gates:
         yield f"<figure>\n{svg(policy, identifier)}\n<figcaption>{LEGEND}</figcaption>\n</figure>"

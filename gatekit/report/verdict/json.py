@@ -65,6 +65,7 @@ def _policy(policy: PolicyResult) -> dict[str, Any]:
         "legacy": policy.legacy,
         "purpose": policy.purpose,
         "subject": text_or_null(policy.subject),
+        "evidence": [text(path) for path in policy.evidence],
         "code": int(policy.code),
         "notes": [text(note) for note in policy.notes],
         "gates": [_gate(gate) for gate in policy.gates],

@@ -101,6 +101,8 @@ def policy_blocks(policy: PolicyResult, heading: str | None = None) -> Iterator[
     yield f"### Policy {inert.markdown_code(policy.id)}: {WORDS[policy.code]}\n" if heading is None else heading
     yield f"{inert.markdown_code(policy.path)}, sha256 {inert.markdown_code(policy.sha256[:12])}  "
     yield "Subject: " + ("none" if policy.subject is None else inert.markdown_code(policy.subject))
+    if policy.evidence:
+        yield "\nEvidence: " + ", ".join(map(inert.markdown_code, policy.evidence))
     for note in policy.notes:
         yield f"\nNote: {sentence(note)}"
     yield ""

@@ -123,6 +123,8 @@ def policy_lines(policy: PolicyResult, width: int, state: str | None = None) -> 
     yield [(f"policy {_inert(policy.id)}: {state}", "bold"), (f"{GAP}{_inert(policy.path)}", None)]
     subject = "none" if policy.subject is None else policy.subject
     yield from wrapped(f"subject {subject}", INDENT, width, None)
+    if policy.evidence:
+        yield from wrapped(f"evidence {', '.join(policy.evidence)}", INDENT, width, None)
     for note in policy.notes:
         yield from wrapped(f"note: {note}", INDENT, width, None)
     yield []

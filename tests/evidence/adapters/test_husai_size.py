@@ -14,7 +14,7 @@ CYCLE5 = ROOT / "tests" / "data" / "husai" / "cycle5_external_push_run_20260215T
 SWEEP = CYCLE5 / "assignment" / "run_20260216T001059Z_results.json"
 COMMANDS = {
     "import": ("import", "husai", "results.json"),
-    "select": ("select", "results.json", "--policy", str(ROOT / "policies" / "husai-legacy.yaml")),
+    "select": ("select", "results.json", "--policy", str(ROOT / "examples" / "husai-legacy.yaml")),
 }
 READ = {"import": 0, "select": 3}
 """Exit codes of a sweep that was read: one file of it has too few rows a group to select from."""
