@@ -11,9 +11,13 @@ from gatekit.candidates.robustness import Robustness, StableRange
 from gatekit.candidates.scoring import Value
 from gatekit.candidates.selecting import ComparedCandidate, SelectionResult
 from gatekit.evidence.summary import Subject, Summary
+from gatekit.exit_codes import ExitCode
 from gatekit.policy.model import Score, Selection, Threshold
 
 Json = dict[str, Any]
+
+OUTCOMES = {ExitCode.PASS: "selected", ExitCode.BLOCKED: "blocked", ExitCode.INCONCLUSIVE: "inconclusive"}
+"""What selection.json calls the exit code of a selection without errors."""
 
 
 def candidate_document(selected: SelectionResult, winner: ComparedCandidate) -> Json:
@@ -52,19 +56,26 @@ def candidate_document(selected: SelectionResult, winner: ComparedCandidate) -> 
     }
 
 
-def selection_document(selected: SelectionResult, winner: ComparedCandidate, robust: Robustness) -> Json:
-    """Return selection.json, which follows `schemas/selection.schema.json`."""
+def selection_document(selected: SelectionResult, robust: Robustness | None) -> Json:
+    """Return selection.json, which follows `schemas/selection.schema.json`, also where nothing was selected.
+
+    Args:
+        selected: without errors.
+        robust: of the choice; None where there is none.
+    """
+    winner = selected.winner
     selection = selected.selection
     confirm = selection.confirm_seeds
     return {
         "schema": "gatekit.selection/1",
         **_about(selected),
-        "selected": winner.subject.digest,
+        "outcome": OUTCOMES[selected.code],
+        "selected": None if winner is None else winner.subject.digest,
         "seeds": {"select": list(selected.seeds), "confirm": None if confirm is None else list(confirm)},
         "compared": selected.compared,
         "settings": _settings(selection),
         "candidates": list(map(_candidate, selected.candidates)),
-        "robustness": _robustness(robust),
+        "robustness": None if robust is None else _robustness(robust),
         "evidence": _evidence(selected.evidence),
     }
 

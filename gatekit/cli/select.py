@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ from gatekit.report import inert
 if TYPE_CHECKING:
     from gatekit.candidates import ComparedCandidate, Robustness, SelectionResult
 
+EARLIER = ("candidate.json", "selection.json", "selection.md", "pareto.md", "pareto.png", "pareto.svg")
+"""What a selection leaves in --out, the file that a gate reads first."""
 PLOTS_MISSING = "no plots: matplotlib is not installed; `pip install 'gatekit-sae[plots]'` brings it"
 
 
@@ -45,7 +48,8 @@ def command(
     """Choose a release candidate from EVIDENCE: summaries of several subjects that were measured alike.
 
     Exit 0 when one is selected, 2 when every candidate fails a gate, 3 when none can be ranked or several tie, 4 when
-    an input is malformed or candidates were measured by two protocols. Files are written only with exit 0.
+    an input is malformed or candidates were measured by two protocols. With 2 and 3 only selection.json and pareto.md
+    are written, which say why; with 4 nothing is.
     """
     from gatekit.candidates import robustness, select
     from gatekit.cli.signatures import load_signers
@@ -68,19 +72,52 @@ def command(
     signers, signature_errors = load_signers(evidence, summaries, [policy], keys, time)
     selected = select(policy, section, summaries, time, [*errors, *evidence_errors, *signature_errors], signers)
     robust = robustness(selected)
-    files: dict[str, bytes] = {}
+    told: list[str] = []
+    if out is not None:
+        told = _written(out, selected, robust, replace)
+    click.echo(render(selected, robust, terminal_width()), nl=False)
+    for line in told:
+        click.echo(line, err=True)
+    return selected.code
+
+
+def _written(out: str, selected: SelectionResult, robust: Robustness | None, replace: bool) -> list[str]:
+    """Write what a selection leaves, and return what is to be said of it.
+
+    Raises:
+        UsageError: an earlier selection is in the way of one that selects.
+    """
     winner = selected.winner
-    if out is not None and winner is not None and robust is not None and selected.code is ExitCode.PASS:
+    if selected.errors:
+        return ["gatekit: an input was refused, so nothing was written"]
+    if winner is not None and robust is not None:
         files = _files(selected, winner, robust)
         _write(out, files, replace)
-    click.echo(render(selected, robust, terminal_width()), nl=False)
-    if files and out is not None:
-        click.echo(f"{inert.terminal(out)}: {', '.join(files)}", err=True)
-        if "pareto.png" not in files:
-            click.echo(f"gatekit: {PLOTS_MISSING}", err=True)
-    elif out is not None:
-        click.echo("gatekit: nothing was selected, so nothing was written", err=True)
-    return selected.code
+        missing = [] if "pareto.png" in files else [f"gatekit: {PLOTS_MISSING}"]
+        return [f"{inert.terminal(out)}: {', '.join(files)}", *missing]
+    files = _reasons(selected)
+    earlier = [name for name in EARLIER if os.path.lexists(os.path.join(out, name))]
+    if earlier and not replace:
+        # The exit code is what was found, whatever becomes of the files.
+        where = inert.terminal(out)
+        return [
+            f"gatekit: nothing was selected, and {where} holds an earlier selection, which is left as it is; --replace "
+            "writes the reasons in its place"
+        ]
+    # First: no candidate of an earlier selection may stand beside the reasons why there is none.
+    for name in earlier:
+        if name not in files:
+            _remove(Path(out) / name)
+    _write(out, files, replace)
+    return [f"gatekit: nothing was selected; {inert.terminal(out)} says why: {', '.join(files)}"]
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        reason = f"what an earlier selection left cannot be removed: {error.strerror}"
+        raise GatekitError("output.unwritable", reason, Location(str(path)), exit_code=ExitCode.USAGE) from None
 
 
 def _policy(paths: Sequence[str], kinds: Kinds) -> tuple[Policy, Selection | ModeSelection, list[GatekitError]]:
@@ -112,22 +149,28 @@ def _write(out: str, files: Mapping[str, bytes], replace: bool) -> None:
 
 def _files(selected: SelectionResult, winner: ComparedCandidate, robust: Robustness) -> dict[str, bytes]:
     """Return every file of a selection by name; all are made before any is written."""
-    from gatekit.candidates import candidate_document, selection_document
+    from gatekit.candidates import candidate_document
     from gatekit.evidence.schemas import check
     from gatekit.report.json_values import written
-    from gatekit.report.selection.markdown import pareto, rationale
+    from gatekit.report.selection.markdown import rationale
 
-    documents = {
-        "candidate": candidate_document(selected, winner),
-        "selection": selection_document(selected, winner, robust),
-    }
-    files = {}
-    for name, document in documents.items():
-        check(name, document, f"{name}.json")
-        files[f"{name}.json"] = written(document).encode()
-    files["pareto.md"] = pareto(selected).encode()
+    document = candidate_document(selected, winner)
+    check("candidate", document, "candidate.json")
+    files = {"candidate.json": written(document).encode(), **_reasons(selected, robust)}
     files["selection.md"] = rationale(selected, winner, robust).encode()
     return files | _plots(selected)
+
+
+def _reasons(selected: SelectionResult, robust: Robustness | None = None) -> dict[str, bytes]:
+    """Return the files that say what became of every candidate, whether or not one was selected."""
+    from gatekit.candidates import selection_document
+    from gatekit.evidence.schemas import check
+    from gatekit.report.json_values import written
+    from gatekit.report.selection.markdown import pareto
+
+    document = selection_document(selected, robust)
+    check("selection", document, "selection.json")
+    return {"selection.json": written(document).encode(), "pareto.md": pareto(selected).encode()}
 
 
 def _plots(selected: SelectionResult) -> dict[str, bytes]:

@@ -153,24 +153,63 @@ def test_a_file_in_the_way_of_one_output_leaves_none(tmp_path: Path) -> None:
 # Exit codes.
 
 
-def test_when_all_fail_their_gates_the_exit_code_is_2_and_nothing_is_written(tmp_path: Path) -> None:
-    folder = workspace(tmp_path, pools.evidence(topk={"l0": 300.0}, relu={"r2": 0.2}))
+NONE_SELECTED = {"selection.json", "pareto.md"}
+ALL_FAIL = {"topk": {"l0": 300.0}, "relu": {"r2": 0.2}}
+
+
+def selection(folder: Path) -> Any:
+    return json.loads((folder / "out" / "selection.json").read_text())
+
+
+def test_when_all_fail_their_gates_the_exit_code_is_2_and_the_reasons_are_written(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, pools.evidence(**ALL_FAIL))
     done = select(folder, "--out", "out")
-    assert (done.returncode, (folder / "out").exists()) == (2, False)
-    assert "nothing was selected, so nothing was written" in done.stderr
+    assert done.returncode == 2
+    assert {path.name for path in (folder / "out").iterdir()} == NONE_SELECTED
+    assert "nothing was selected; out says why: selection.json, pareto.md" in done.stderr
+    found = selection(folder)
+    assert (found["outcome"], found["selected"], found["robustness"]) == ("blocked", None, None)
+    assert all("gate health fails" in candidate["reasons"][0] for candidate in found["candidates"])
+
+
+def test_no_candidate_of_an_earlier_selection_stands_beside_the_reasons_why_there_is_none(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    assert select(folder, "--out", "out", plots=True).returncode == 0
+    builders.write(folder / "evidence", pools.evidence(**{name: {"l0": 300.0} for name in FOUR}))
+    kept = select(folder, "--out", "out")
+    assert kept.returncode == 2
+    assert "holds an earlier selection, which is left as it is" in kept.stderr
+    assert selection(folder)["outcome"] == "selected"
+    assert select(folder, "--out", "out", "--replace").returncode == 2
+    assert {path.name for path in (folder / "out").iterdir()} == NONE_SELECTED
+    assert selection(folder)["outcome"] == "blocked"
+
+
+def test_an_input_that_is_refused_leaves_what_was_there(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    assert select(folder, "--out", "out").returncode == 0
+    (folder / "evidence" / "topk-saebench.json").write_text("{")
+    done = select(folder, "--out", "out", "--replace")
+    assert done.returncode == 4
+    assert "an input was refused, so nothing was written" in done.stderr
+    assert (folder / "out" / "candidate.json").exists()
 
 
 def test_a_tie_is_inconclusive(tmp_path: Path) -> None:
     done = select(workspace(tmp_path, pools.evidence(topk={}, relu={})), "--out", "out")
     assert done.returncode == 3
+    found = selection(tmp_path)
+    assert found["outcome"] == "inconclusive"
+    assert {(c["outcome"], c["on_front"]) for c in found["candidates"]} == {("tied", True)}
     assert "2 candidates tie for the first place; add a measurement under `ties`" in done.stdout
 
 
 def test_no_candidates_at_all_are_inconclusive(tmp_path: Path) -> None:
     folder = workspace(tmp_path, {"known_circuit.json": builders.summary("known_circuit", {"r2": [0.9] * 5})})
-    done = select(folder)
+    done = select(folder, "--out", "out")
     assert done.returncode == 3
     assert "selection: none (exit 3): no candidate" in done.stdout
+    assert selection(folder)["candidates"] == []
 
 
 def test_two_protocols_are_refused(tmp_path: Path) -> None:
