@@ -12,6 +12,7 @@ from gatekit.errors import GatekitError, Location
 from gatekit.evidence import summary_parts
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.strict_json import read_json
+from gatekit.evidence.summary import MEASURED
 from gatekit.evidence.writing import write_summary
 from gatekit.kinds import INSTALLED
 
@@ -27,6 +28,8 @@ class RunResult:
     measurements: Json
     inputs: list[Json]
     artifacts: list[Json] = field(default_factory=list)
+    diverged: str | None = None
+    """By what the SAEs are known to have diverged, where no measurement shows it."""
 
 
 def config_digest(config: Mapping[str, Any]) -> str:
@@ -92,7 +95,7 @@ def check_place(path: Path, config: Mapping[str, Any]) -> None:
     value = read_json(str(path)).value
     if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
         raise GatekitError("runner.out", "a file that is no summary stands where the summary goes", Location(str(path)))
-    if value.get("status") == "ok" and value["producer"]["config_sha256"] != config_digest(config):
+    if value.get("status") in MEASURED and value["producer"]["config_sha256"] != config_digest(config):
         raise GatekitError(
             "runner.out",
             "a summary of another configuration stands here",
@@ -110,13 +113,15 @@ def write_measured(path: Path, kind: str, producer: Json, measured: RunResult) -
         protocol=measured.protocol,
         measurements=measured.measurements,
         artifacts=measured.artifacts,
+        status="ok" if measured.diverged is None else "diverged",
+        reason=measured.diverged,
     )
     return write_summary(document, str(path))
 
 
 def write_failed(path: Path, kind: str, producer: Json, subject: Json, protocol: Json, reason: str) -> bool:
     """Write a `failed` summary and say whether it was written: an `ok` one of the same configuration is left alone."""
-    if path.exists() and read_json(str(path)).value.get("status") == "ok":
+    if path.exists() and read_json(str(path)).value.get("status") in MEASURED:
         return False
     document = summary_parts.summary(
         kind,

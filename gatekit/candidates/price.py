@@ -53,7 +53,7 @@ class CandidatePools:
         self._files = [_of_file(document, selecting) for document in files]
         self._alike: dict[tuple[object, ...], dict[str, frozenset[str]]] = {}
         for summary in compared:
-            if summary.status == "ok" and summary.subject.checkpoints:
+            if summary.is_measured and summary.subject.checkpoints:
                 place = self._alike.setdefault(_place(summary), {})
                 place[summary.subject.digest] = frozenset(one.sha256 for one in summary.subject.checkpoints)
 

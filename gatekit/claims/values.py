@@ -42,7 +42,7 @@ def shown(binding: ValueBinding, summaries: Mapping[str, Summary]) -> ExpectedTe
     if summary is None:
         remedy = did_you_mean(binding.file, summaries) or "paths are relative to claims.yaml"
         raise _missing(binding, "no_evidence", f"no evidence at '{binding.file}'", remedy)
-    if summary.status != "ok":
+    if not summary.is_measured:
         raise _missing(binding, "run_failed", f"the run of {binding.file} {summary.status}: {summary.reason}")
     measurement = summary.measurements.get(binding.measure)
     if measurement is None:

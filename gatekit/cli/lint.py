@@ -125,11 +125,14 @@ def _summaries(paths: Sequence[str], kinds: Kinds) -> list[GatekitError]:
 
 
 def _content(summary: Summary) -> str:
-    if summary.status != "ok":
+    if not summary.is_measured:
         return f" without measurements: the run {'was skipped' if summary.status == 'skipped' else 'failed'}"
     reported = sum(measurement.reported is not None for measurement in summary.measurements.values())
     only = f" ({reported} reported, without observations)" if reported else ""
-    return f", {_count(len(summary.measurements), 'measurement')}{only}, {_count(len(summary.protocol.seeds), 'seed')}"
+    content = (
+        f", {_count(len(summary.measurements), 'measurement')}{only}, {_count(len(summary.protocol.seeds), 'seed')}"
+    )
+    return content + (f", which diverged ({summary.reason})" if summary.status == "diverged" else "")
 
 
 def _count(number: int, noun: str) -> str:

@@ -50,6 +50,6 @@ def command(paths: tuple[str, ...], why: bool) -> int:
 
 
 def _unbound(summary: Summary) -> str:
-    if summary.status != "ok":
+    if not summary.is_measured:
         return f"measured nothing: the run {summary.status}"
     return "holds another tool's numbers, which are about no file here"

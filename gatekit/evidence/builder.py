@@ -246,7 +246,7 @@ def _check_place(path: Path, document: Mapping[str, Any], kinds: Kinds) -> None:
     if not path.exists():
         return
     there = read_summary(os.fspath(path), kinds)
-    if there.status != "ok":
+    if not there.is_measured:
         return
     differs = {
         "kind": there.kind != document["kind"],

@@ -16,7 +16,7 @@ from gatekit.evidence.families import check_families
 from gatekit.evidence.lattices import is_off, lattice_size
 from gatekit.evidence.own_control import check_control, says_so
 from gatekit.evidence.source_digest import rule_for
-from gatekit.evidence.summary import KEY_COLUMNS, parse_time
+from gatekit.evidence.summary import KEY_COLUMNS, MEASURED, parse_time
 from gatekit.kinds import Kind, MeasureSpec
 
 AGGREGATE_TOLERANCE = 1e-9
@@ -55,7 +55,7 @@ def check_document(document: Mapping[str, Any], path: str, kind: Kind) -> None:
     _check_agreement(measurements, kind, refuse)
     _check_ceilings(document, kind, refuse)
     _check_lattices(document, kind, refuse)
-    if observed or document["status"] != "ok":
+    if observed or document["status"] not in MEASURED:
         _check_identified(document["subject"], document["status"], refuse)
 
 
@@ -150,9 +150,9 @@ def _check_subject(subject: Mapping[str, Any], pointer: str, refuse: Refuse) -> 
 
 
 def _check_identified(subject: Mapping[str, Any], status: str, refuse: Refuse) -> None:
-    if status == "ok" and subject["model"]["digest"] is None:
+    if status in MEASURED and subject["model"]["digest"] is None:
         raise refuse("unidentified", "observations need the model's digest", "/subject/model/digest")
-    if status == "ok" and not subject["checkpoints"]:
+    if status in MEASURED and not subject["checkpoints"]:
         raise refuse("unidentified", "observations need a checkpoint per seed", "/subject/checkpoints")
 
 

@@ -51,7 +51,7 @@ def why_stale(summary: Summary, digest_of: DigestOf) -> str | None:
     sources do not say how they were digested, as it was before that was recorded. Numbers that another tool reported
     have no source here; whether they are accepted at all is the policy's decision.
     """
-    if summary.status != "ok" or not summary.has_observations:
+    if not summary.is_measured or not summary.has_observations:
         return None
     if not summary.sources:
         return "does not name the files that it depends on (producer.sources)"

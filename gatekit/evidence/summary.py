@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.divergence import why_diverged
 from gatekit.evidence.families import families_of_column, others_than
 from gatekit.evidence.source_digest import By
 from gatekit.kinds import Kind, MeasureSpec
@@ -26,6 +27,9 @@ KEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "per_seed_dataset": ("seed", "dataset"),
     "per_seed_row": ("seed", "row"),
 }
+
+MEASURED = ("ok", "diverged")
+"""Statuses of a summary that holds measurements."""
 
 SHAPE_FIELDS = ("model", "hook", "d_model", "architecture", "d_sae", "k")
 """Names of the parts of `Subject.shape`, in its order."""
@@ -192,7 +196,8 @@ class Summary:
     kind: str
     table: Kind = field(repr=False)
     """What can be measured of this kind, whether or not it was."""
-    status: Literal["ok", "failed", "skipped"]
+    status: Literal["ok", "diverged", "failed", "skipped"]
+    """`diverged` also of a file that says `ok` and whose observations show otherwise, as older ones do."""
     reason: str | None
     subject: Subject
     protocol: Protocol
@@ -206,6 +211,11 @@ class Summary:
     """What the run was configured with, as its producer states it."""
     sources: Mapping[str, SourceFile] | None
     """Repository files that the measurement depends on, as they were when it started; None when it does not say."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the run ended with measurements, of whatever worth."""
+        return self.status in MEASURED
 
     @property
     def has_observations(self) -> bool:
@@ -377,6 +387,10 @@ def _trials(spec: MeasureSpec) -> int | None:
 def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind) -> Summary:
     """Build a Summary from JSON that passed the schema and `checks.check_document`."""
     producer = document["producer"]
+    status, reason = document["status"], document.get("reason")
+    if status == "ok":
+        reason = why_diverged(document["measurements"])
+        status = "ok" if reason is None else "diverged"
     sources: dict[str, SourceFile] | None = None
     if producer.get("sources") is not None:
         sources = {one["path"]: SourceFile(one["sha256"], one.get("by")) for one in producer["sources"]}
@@ -385,8 +399,8 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         sha256=sha256,
         kind=kind.name,
         table=kind,
-        status=document["status"],
-        reason=document.get("reason"),
+        status=status,
+        reason=reason,
         subject=subject_from(document["subject"]),
         protocol=_protocol_from(document["protocol"]),
         measurements=with_ratios(

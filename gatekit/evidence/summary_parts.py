@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.divergence import why_diverged
 from gatekit.kinds import MeasureSpec
 
 Json = dict[str, Any]
@@ -84,10 +85,16 @@ def summary(
     protocol: Mapping[str, Any],
     measurements: Mapping[str, Any] | None = None,
     artifacts: Sequence[Mapping[str, Any]] = (),
-    status: Literal["ok", "failed", "skipped"] = "ok",
+    status: Literal["ok", "diverged", "failed", "skipped"] = "ok",
     reason: str | None = None,
 ) -> Json:
-    """Return the whole document; `reason` is why there is no measurement, and goes with every status but ok."""
+    """Return the whole document, `diverged` in place of `ok` where the measurements show it.
+
+    `reason` is why there is no measurement, or by what the SAEs are known to have diverged; only `ok` has none.
+    """
+    if status == "ok":
+        reason = why_diverged(measurements or {})
+        status = "ok" if reason is None else "diverged"
     document: Json = {
         "schema": "gatekit.summary/1",
         "kind": kind,

@@ -168,7 +168,7 @@ def _policy(
         notes.append(STOP_POLICY)
     if not policy.one_subject:
         notes.append("one_subject is off: its gates may be about different models")
-    notes += exploratory_notes([(s, _standing(s, standings)) for s in mine if s.status == "ok"])
+    notes += exploratory_notes([(s, _standing(s, standings)) for s in mine if s.is_measured])
     return (
         PolicyResult(
             path=policy.path,

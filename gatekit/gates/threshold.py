@@ -143,7 +143,8 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
         excluded = excluded_failure_rate(worst.n_seeds or 1, rule.judged_confidence)
         note = f"{worst.n_seeds} seeds that all pass exclude only a rate of failing seeds above {excluded:.0%}"
-        return _unless_doubted(replace(result, notes=(*result.notes, note)), doubt), errors
+        result = _unless_doubted(replace(result, notes=(*result.notes, note)), doubt)
+        return _unless_diverged(result, summary, context.policy), errors
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)
     except GatekitError as error:
@@ -161,6 +162,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
     result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
     result = _unless_doubted(result, doubt)
+    result = _unless_diverged(result, summary, context.policy)
     if base is None and is_own_control(rule.measure, summary.protocol):
         # No bound is claimed of a new draw: whatever is drawn, the two sides are one.
         result = replace(result, notes=(*result.notes, BY_CONSTRUCTION))
@@ -185,6 +187,14 @@ def _unless_doubted(result: ThresholdResult, doubt: str | None) -> ThresholdResu
     if doubt is None or (result.outcome is not Outcome.PASS and result.bound != "optimistic"):
         return result
     return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.IMPLAUSIBLE, reason=doubt)
+
+
+def _unless_diverged(result: ThresholdResult, summary: Summary, policy: Policy) -> ThresholdResult:
+    """Return a result that is no pass where the SAEs have diverged: nothing that is measured of them is worth one."""
+    if summary.status != "diverged" or result.outcome is not Outcome.PASS or policy.legacy:
+        return result
+    reason = f"the run of {summary.path} diverged ({summary.reason})"
+    return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.DIVERGED, reason=reason)
 
 
 def _alone(rule: Threshold, measurement: Measurement, sides_of_difference: Sequence[Summary]) -> str | None:
@@ -250,9 +260,9 @@ def _choose(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measu
         files = f"{context.refused} evidence file{'s' * (context.refused != 1)}"
         refused = f" could be read; {files} refused, see the errors" if context.refused else ""
         return Why.MISSING, f"no {rule.kind} summary{_where(rule, context)}{refused}"
-    usable = [s for s in of_kind if s.status == "ok" and name in s.measurements]
+    usable = [s for s in of_kind if s.is_measured and name in s.measurements]
     if not usable:
-        broken = min((s for s in of_kind if s.status != "ok"), key=lambda s: s.path, default=None)
+        broken = min((s for s in of_kind if not s.is_measured), key=lambda s: s.path, default=None)
         if broken is not None:
             return Why.RUN_FAILED, f"the run of {broken.path} {broken.status}: {broken.reason}"
         there = sorted({m for s in of_kind for m in s.measurements})

@@ -32,6 +32,7 @@ class Why(StrEnum):
     MEASURED = "measured"
     MISSING = "missing"
     RUN_FAILED = "run_failed"
+    DIVERGED = "diverged"
     ANOTHER_SUBJECT = "another_subject"
     SEVERAL_SUBJECTS = "several_subjects"
     SEVERAL_PROTOCOLS = "several_protocols"

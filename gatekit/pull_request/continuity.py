@@ -92,7 +92,7 @@ def subject_fates(base: Sequence[Summary], head: Sequence[Summary]) -> list[Subj
 
 def observed(summary: Summary) -> frozenset[str]:
     """Return the measures of which a run that worked holds observations."""
-    if summary.status != "ok":
+    if not summary.is_measured:
         return frozenset()
     return frozenset(name for name, measurement in summary.measurements.items() if measurement.reported is None)
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Literal
 
 from gatekit.evidence.config_digest import config_without_seeds_sha256
-from gatekit.evidence.summary import Summary
+from gatekit.evidence.summary import MEASURED, Summary
 from gatekit.registration.model import RegisteredMeasurement, Registration
 
 
@@ -77,7 +77,7 @@ def standings(
         history: looks at evidence that was there once.
     """
     there = {s.sha256 for s in summaries}
-    gone = [s for s in earlier if s.status != "ok" and s.sha256 not in there]
+    gone = [s for s in earlier if not s.is_measured and s.sha256 not in there]
     runs = [*summaries, *gone]
     digests: dict[str, str] = {}
     if any(m.config is not None for dated in registrations for m in dated.registration.measurements):
@@ -179,7 +179,7 @@ def _as_registered(
 
     seeds = set(summary.protocol.seeds)
     look = next((n for n in range(1, len(registration.looks) + 1) if set(registration.seeds_of_look(n)) == seeds), None)
-    if summary.status != "ok":
+    if not summary.is_measured:
         return not_as(f"the run of {summary.path}, which {registration.path} registers, {_became(summary)}")
     if look is None:
         return not_as(_no_look(summary, registration))
@@ -216,10 +216,10 @@ def _broken(
 ) -> str | None:
     """Return which run of a registered measurement failed, or is not there at this look; None where all are."""
     runs = every.of(measurement)
-    measured = {seed for run in runs if run.status == "ok" for seed in run.protocol.seeds}
+    measured = {seed for run in runs if run.is_measured for seed in run.protocol.seeds}
     for run in sorted(runs, key=lambda run: run.path):
         failed = sorted((_seeds(run) & set(registration.seeds)) - measured)
-        if run.status != "ok" and failed:
+        if not run.is_measured and failed:
             return (
                 f"the run of {listed_seeds(failed)} in {run.path}, which {registration.path} registers, {_became(run)}"
             )
@@ -244,7 +244,7 @@ def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Sh
     found: dict[Shape, list[frozenset[int]]] = {}
     for summary in summaries:
         seen = found.setdefault(_shape(summary), [])
-        if summary.status == "ok":
+        if summary.is_measured:
             seen.append(frozenset(summary.protocol.seeds))
     for look in history:
         found.setdefault(look.shape, []).append(look.seeds)
@@ -264,7 +264,7 @@ def look_in(data: bytes) -> Look | None:
     try:
         document = json.loads(data)
         subject, seeds = document["subject"], document["protocol"]["seeds"]
-        if document["status"] != "ok":
+        if document["status"] not in MEASURED:
             return None
         model = subject["model"]["digest"] or subject["model"]["name"]
         widths = (subject["d_model"], subject["architecture"], subject["d_sae"], subject["k"])

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.divergence import why_diverged
 from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
 from runners.config import bases_of, read_block, read_config, refuse_keys, value_at
@@ -256,6 +257,9 @@ def _run_cell(
         failed(f"{type(error).__name__}: {error}".split("\n")[0])
         return int(ExitCode.INTERNAL)
     sys.stderr.write(f"{stage.kind}: wrote {path} (sha256 {digest})\n")
+    diverged = measured.diverged or why_diverged(measured.measurements)
+    if diverged is not None:
+        sys.stderr.write(f"{stage.kind}: the SAEs have diverged, and no gate passes on them: {diverged}\n")
     return int(ExitCode.PASS)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from runners.arms.divergence import diverged
 from runners.arms.sae_arms import candidate_side, known_training_texts
 from runners.arms.trained_saes import SUBJECT_HOOK, artifacts_json, collect, inputs_json, open_source
 from runners.benchmarks.removal import MEASURES, RemovalScores, RemovalTexts, read_removal, score_removal
@@ -56,6 +57,7 @@ def measure_removal(config: Any, plan: RemovalPlan, kind: Removal, environment: 
         measurements=_measurements(f"saebench_{kind}", config.seeds, found, kind),
         inputs=[*inputs_json([inputs]), *({"name": f"texts:{each['name']}", **_digest(each)} for each in datasets)],
         artifacts=[*artifacts_json([side for side in (candidate.saes,) if side is not None], environment), written],
+        diverged=diverged(candidate.saes, environment.device),
     )
 
 

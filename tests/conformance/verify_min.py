@@ -159,11 +159,13 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
             return "inconclusive"
     if (seeds or 1) < setting["min_seeds"]:
         return "inconclusive"
+    gone = diverged(summary) and not policy.get("legacy")
     if "every_seed" in rule:
         need(measurement["design"] == "per_seed" and "baseline" not in measurement["columns"], "values of seeds")
         low, high = limits(rule)
         values = measurement["columns"]["candidate"]
-        return "pass" if all((low is None or v >= low) and (high is None or v <= high) for v in values) else "fail"
+        met = all((low is None or v >= low) and (high is None or v <= high) for v in values)
+        return "inconclusive" if met and gone else "pass" if met else "fail"
     if rule.get("bound") == "point":
         lower, upper, enough = estimate, estimate, True
     low, high = limits(rule)
@@ -176,7 +178,7 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
     slack = SLACK * max(1.0, abs(estimate))
     met = (low is None or lower >= low - slack) and (high is None or upper <= high + slack)
     free = rule["measure"] in MAY_BE_CONSTANT or rule.get("bound") == "point" or policy.get("legacy")
-    return "inconclusive" if met and constant and not free else "pass" if met else "fail"
+    return "inconclusive" if met and (gone or (constant and not free)) else "pass" if met else "fail"
 
 
 def ends(measurement: Json, divisor: Json | None, confidence: float, over: Sequence[str], families: Json | None) -> Any:
@@ -235,6 +237,20 @@ def impossible(summary: Json, measurement: Json) -> bool:
     compared = "baseline" in measurement["columns"] or "baseline_columns" in measurement
     unnamed = compared and summary["protocol"]["baseline"]["kind"] == "unknown"
     return run > timedelta(days=180) or summary["protocol"]["rows"] == 0 or unnamed
+
+
+def diverged(summary: Json) -> bool:
+    """Whether it says so, or an SAE of it is worse than the mean or has no latent that lives."""
+
+    def values(name: str) -> Sequence[float]:
+        measurement = summary["measurements"].get(name, {})
+        return measurement["columns"]["candidate"] if measurement.get("design") == "per_seed" else []
+
+    return (
+        summary["status"] == "diverged"
+        or min(values("r2"), default=0) < 0
+        or max(values("dead_fraction"), default=0) == 1
+    )
 
 
 def one_control(measurement: Json, protocol: Json) -> bool:

@@ -222,6 +222,8 @@ def _missing(rule: Threshold, result: ThresholdResult) -> str:
     remedies = {
         Why.MISSING: f"Measure it ({measure}) and put the summary where `--evidence` finds it.",
         Why.RUN_FAILED: f"Mend what stopped the run and measure again ({measure}).",
+        Why.DIVERGED: "Train SAEs that reconstruct (a lower learning rate, say) and measure those: no number of "
+        "these passes.",
         Why.ANOTHER_SUBJECT: f"Measure the subject that the policy names ({measure}), or mend the policy's `subject`.",
         Why.SEVERAL_SUBJECTS: "Name the one that is meant under `subject:` in the policy (the first 12 digits of its "
         "digest do), or its folder under `evidence:`.",

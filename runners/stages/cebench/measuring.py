@@ -17,6 +17,7 @@ import torch
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.dataset_families import row_families
+from runners.arms.divergence import diverged
 from runners.arms.sae_arms import (
     Side,
     arm_from_disk,
@@ -118,6 +119,7 @@ def measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
         measurements=_measurements(config, ours, theirs),
         inputs=[*inputs_json([arm.inputs for arm in arms]), dataset, *activations],
         artifacts=artifacts_json(arms, environment),
+        diverged=diverged(candidate.saes, environment.device),
     )
 
 

@@ -11,6 +11,7 @@ from functools import partial
 import torch
 
 from gatekit.errors import GatekitError
+from runners.arms.divergence import diverged
 from runners.arms.sae_arms import Side, candidate_side, known_training_texts
 from runners.arms.trained_saes import Activations, artifacts_json, collect, inputs_json, open_source
 from runners.benchmarks.ood import ShiftedProbe, probe_activations, probe_latents
@@ -99,6 +100,7 @@ def measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
             *(entry for each in kept for entry in _inputs(each)),
         ],
         artifacts=[*artifacts_json([side.saes], environment), _table(dense, sparse, environment)],
+        diverged=diverged(side.saes, environment.device),
     )
 
 

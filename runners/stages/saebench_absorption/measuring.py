@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from statistics import fmean
 
+from runners.arms.divergence import diverged
 from runners.arms.sae_arms import candidate_side
 from runners.arms.trained_saes import SUBJECT_HOOK, artifacts_json, collect, inputs_json, open_source
 from runners.benchmarks.absorption import MEANS, MEASURES, AbsorptionScores, read_words, score_absorption
@@ -50,6 +51,7 @@ def measure(config: AbsorptionConfig, environment: RunEnvironment) -> RunResult:
             *artifacts_json([side for side in (candidate.saes,) if side is not None], environment),
             _written(config, found, environment),
         ],
+        diverged=diverged(candidate.saes, environment.device),
     )
 
 
