@@ -84,7 +84,9 @@ def many(count: int) -> tuple[float, float, float]:
         size = 0
         for index in range(count):
             of: dict[str, Any] = builders.subject(model=f"model-{index}")
-            document = builders.summary("random_model", {"r2": [0.8 + index * 1e-6] * 5, "l0": [32.0] * 5}, of=of)
+            document = builders.summary(
+                "random_model", {"r2": [0.8 + index * 1e-6 + seed * 1e-3 for seed in range(5)]}, of=of
+            )
             text = json.dumps(document)
             size += len(text)
             (evidence / f"{index:05d}.json").write_text(text)

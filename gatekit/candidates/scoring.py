@@ -110,8 +110,3 @@ def weighted_mean(scores: Sequence[float], weights: Sequence[float]) -> float:
     """Return the weighted mean, rounded to `DIGITS` decimals so that equal means compare equal."""
     total = math.fsum(weights)
     return round(math.fsum(s * w for s, w in zip(scores, weights, strict=True)) / total, DIGITS)
-
-
-def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether one is at least as good in everything and better in something; more is better."""
-    return all(a >= b for a, b in zip(one, other, strict=True)) and any(a > b for a, b in zip(one, other, strict=True))

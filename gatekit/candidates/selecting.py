@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from gatekit.candidates.pareto import dominators
 from gatekit.candidates.pool import Candidate, candidates_from, pool_errors, value_key
-from gatekit.candidates.scoring import Value, dominates, read_values, weighted_mean
+from gatekit.candidates.scoring import Value, read_values, weighted_mean
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
@@ -51,7 +52,8 @@ class ComparedCandidate:
     reasons: tuple[str, ...]
     on_front: bool
     dominated_by: tuple[str, ...]
-    """Digests of the eligible candidates that are at least as good in every Pareto measurement, better in one."""
+    """Digests of the eligible candidates that are at least as good in every Pareto measurement, better in one: of many,
+    the best ranked (see `pareto.MOST_DOMINATORS`)."""
     cannot_reach: bool
     """A gate's threshold lies beyond what a subject of this shape could reach."""
 
@@ -202,8 +204,9 @@ def _ranked(candidates: Sequence[ComparedCandidate], selection: Selection) -> li
     # Everybody with the best key: more than one is a tie, and nothing is selected.
     first = [c for key, c in keyed if key == keyed[0][0]]
     ranked = []
+    rank_of: dict[tuple[float, ...], int] = {}
     for position, (key, candidate) in enumerate(keyed):
-        rank = next(i for i, (other, _) in enumerate(keyed) if other == key) + 1
+        rank = rank_of.setdefault(key, position + 1)
         standing = CandidateStatus.RANKED
         if position < len(first):
             standing = CandidateStatus.SELECTED if len(first) == 1 else CandidateStatus.TIED
@@ -220,10 +223,9 @@ def _key(candidate: ComparedCandidate, selection: Selection) -> tuple[float, ...
 
 
 def _with_front(ranked: Sequence[ComparedCandidate], selection: Selection) -> list[ComparedCandidate]:
-    points = {c.subject.digest: c.pareto_point(selection) for c in ranked}
-    found = []
-    for candidate in ranked:
-        own = points[candidate.subject.digest]
-        better = tuple(c.subject.digest for c in ranked if dominates(points[c.subject.digest], own))
-        found.append(replace(candidate, on_front=not better, dominated_by=better))
-    return found
+    digests = [candidate.subject.digest for candidate in ranked]
+    better = dominators([candidate.pareto_point(selection) for candidate in ranked])
+    return [
+        replace(candidate, on_front=not places, dominated_by=tuple(digests[place] for place in places))
+        for candidate, places in zip(ranked, better, strict=True)
+    ]

@@ -1,0 +1,44 @@
+"""Who dominates whom, compared pair by pair, and without comparing all pairs where there are thousands."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+
+from gatekit.candidates.pareto import MOST_DOMINATORS, dominators
+
+
+def by_hand(points):
+    def dominates(one, other):
+        pairs = list(zip(one, other, strict=True))
+        return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+    return [tuple(i for i, other in enumerate(points) if dominates(other, point)) for point in points]
+
+
+def test_every_dominator_is_named_in_order() -> None:
+    draw = random.Random(0)
+    points = [tuple(draw.choice([0.0, 0.5, 1.0, -math.inf]) for _ in range(3)) for _ in range(90)]
+    assert dominators(points) == by_hand(points)
+
+
+def test_equal_points_do_not_dominate_each_other_and_nobody_is_dominated_alone() -> None:
+    assert dominators([(1.0, 2.0), (1.0, 2.0)]) == [(), ()]
+    assert dominators([(0.0,)]) == [()] and dominators([]) == []
+
+
+def test_of_many_the_first_are_named() -> None:
+    points = [(float(-i),) for i in range(1500)]
+    found = dominators(points)
+    assert found[0] == () and found[1499] == tuple(range(MOST_DOMINATORS)) and found[3] == (0, 1, 2)
+
+
+def test_ten_thousand_candidates_take_no_longer_each_than_a_thousand_would() -> None:
+    draw = random.Random(1)
+    points = sorted(((draw.random(), draw.random(), draw.random()) for _ in range(10_000)), reverse=True)
+    start = time.process_time()
+    found = dominators(points)
+    assert time.process_time() - start < 2.0
+    front = [points[i] for i, better in enumerate(found) if not better]
+    assert 10 < len(front) < 300
