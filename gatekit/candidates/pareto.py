@@ -31,11 +31,13 @@ def dominators(points: Sequence[Sequence[float]]) -> list[tuple[int, ...]]:
 
 
 def _dominators(table: NDArray[np.float64], point: NDArray[np.float64]) -> tuple[int, ...]:
+    import numpy as np
+
     found: list[int] = []
     for start in range(0, len(table), _AT_ONCE):
         some = table[start : start + _AT_ONCE]
-        better: NDArray[np.bool_] = (some >= point).all(axis=1) & (some > point).any(axis=1)
-        found += (better.nonzero()[0] + start).tolist()
+        better = np.logical_and((some >= point).all(axis=1), (some > point).any(axis=1))
+        found += (np.flatnonzero(better) + start).tolist()
         if len(found) >= MOST_DOMINATORS:
             break
     return tuple(found[:MOST_DOMINATORS])
