@@ -66,20 +66,49 @@ def choose_device(name: str) -> str:
     return name
 
 
-def describe_device(device: str) -> str:
-    """Return the device in words for the summary, without host names.
+_CHOOSE_KERNELS = ("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+"""Variables by which somebody chooses other kernels than those of the machine."""
 
-    Of a CPU it names the instructions that torch uses and the kernels that OpenBLAS chose for it: with other kernels
-    scikit-learn's solvers stop elsewhere, and a cross-validated choice between near ties then falls otherwise.
+
+def device_class(device: str) -> str:
+    """Return what two devices must have in common for one program to give the same bits on both.
+
+    Of a CPU that is its architecture and maker, for which MKL chooses its kernels, and the vector instructions that
+    torch uses; of a GPU its model and compute capability. Every key of the cache holds it, so that no machine takes for
+    its own what another kind of machine computed.
     """
     import platform
 
     import torch
 
     if device.startswith("cuda"):
-        return f"cuda: {torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
-    capability = torch.backends.cpu.get_cpu_capability()
-    return f"cpu: {platform.machine()}, {capability}, OpenBLAS {' and '.join(_blas_kernels()) or 'none'}"
+        major, minor = torch.cuda.get_device_capability(device)
+        return f"cuda: {torch.cuda.get_device_name(device)}, compute capability {major}.{minor}"
+    chosen = "".join(f", {name}={os.environ[name]}" for name in _CHOOSE_KERNELS if os.environ.get(name))
+    return f"cpu: {platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {_maker()}{chosen}"
+
+
+def _maker() -> str:
+    """Return who made this CPU, as the kernel names it; `unknown` where it names nobody."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as stream:
+            told = (line for line in stream if line.startswith(("vendor_id", "CPU implementer")))
+            return next(told, ":unknown").partition(":")[2].strip()
+    except OSError:
+        return "unknown"
+
+
+def describe_device(device: str) -> str:
+    """Return the device in words for the summary, without host names.
+
+    Of a CPU it names the instructions that torch uses and the kernels that OpenBLAS chose for it: with other kernels
+    scikit-learn's solvers stop elsewhere, and a cross-validated choice between near ties then falls otherwise.
+    """
+    import torch
+
+    if device.startswith("cuda"):
+        return f"{device_class(device)}, CUDA {torch.version.cuda}"
+    return f"{device_class(device)}, OpenBLAS {' and '.join(_blas_kernels()) or 'none'}"
 
 
 def _blas_kernels() -> list[str]:

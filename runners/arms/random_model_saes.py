@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from statistics import fmean
 
 from runners.arms.given_saes import GivenSaes, given_saes
@@ -62,7 +62,7 @@ def random_model_saes(
         "control_k": shape.active,
         "control_shape": copied,
         "control_train_tokens": config.texts.train_tokens,
-        **{f"control_{name}": value for name, value in asdict(plan.training).items()},
+        **{f"control_{name}": value for name, value in plan.training.recipe().items()},
     }
     return trained, made
 

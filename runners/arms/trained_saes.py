@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gatekit.errors import GatekitError, Location
 from runners.arms.saes import Saes
 from runners.arrays import Floats
+from runners.determinism import describe_device
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
 from runners.places import caused_by, config_error
 from runners.progress import showing
@@ -20,6 +21,7 @@ from runners.saes.identity import sae_sha256
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import Sae
 from runners.saes.sae_cache import cache_folder, find_seed, keep, publish, stack_of
+from runners.saes.seed_groups import seed_groups
 from runners.saes.training import SaeStack, train_stack
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import SaeConfig, subject_json
@@ -358,20 +360,27 @@ def train(
     d_out = None if targets is None else targets.training.d_model
     architecture = sae.build(inputs.training.d_model, d_out, getattr(inputs.training, "layers", None))
     stores = [store.training.sha256 for store in (inputs, targets) if store is not None]
-    folder = cache_folder(environment.cache, architecture, training, stores, environment.device)
-    facts = {"model": inputs.model.name, "model_digest": inputs.model.digest, "hook": inputs.hook}
-    found = {seed: find_seed(folder, seed) for seed in seeds}
-    missing = [seed for seed, sae_found in found.items() if sae_found is None]
+    folders = {
+        group: cache_folder(environment.cache, architecture, training, stores, environment.device, group)
+        for group in seed_groups(seeds, environment.device, training.seeds_per_group)
+    }
+    facts = {
+        "model": inputs.model.name,
+        "model_digest": inputs.model.digest,
+        "hook": inputs.hook,
+        "device": describe_device(environment.device),
+    }
+    saes = {seed: find_seed(folder, seed) for group, folder in folders.items() for seed in group}
+    # A group is trained whole or not at all: fewer seeds in a stack could give other bits.
+    missing = [group for group in folders if any(saes[seed] is None for seed in group)]
     if missing:
-        tokens = training.steps * training.batch_tokens * len(missing)
+        tokens = training.steps * training.batch_tokens * sum(map(len, missing))
         with showing(f"{name.replace('_', ' ')}: training", tokens, "tokens") as progress:
-            # On the CPU seeds are trained one by one anyway: each is kept as soon as it is done.
-            groups = [missing] if environment.device.startswith("cuda") else [[seed] for seed in missing]
-            for group in groups:
+            for group in missing:
                 stack = train_stack(
                     architecture,
                     inputs.training.read(),
-                    group,
+                    list(group),
                     training,
                     environment.device,
                     progress,
@@ -379,18 +388,18 @@ def train(
                     snapshots=environment.cache / "snapshots",
                     tracker=None if environment.tracker is None else ArmTracker(environment.tracker, name),
                 )
-                keep(stack, folder, facts)
-    saes: dict[int, Sae] = {}
-    for seed in seeds:
-        read = find_seed(folder, seed)
-        if read is None:
-            raise GatekitError("runner.sae_cache", f"the SAE of seed {seed} cannot be read back from the cache")
-        saes[seed] = read
-    stack = stack_of(saes, training)
+                keep(stack, folders[group], facts)
+                saes |= {seed: find_seed(folders[group], seed) for seed in group}
+    read = {seed: sae for seed, sae in saes.items() if sae is not None}
+    lost = next((seed for seed in seeds if seed not in read), None)
+    if lost is not None:
+        raise GatekitError("runner.sae_cache", f"the SAE of seed {lost} cannot be read back from the cache")
+    stack = stack_of(read, training)
     if environment.device.startswith("cuda"):
         moved = {key: value.to(environment.device) for key, value in stack.parameters.items()}
         stack = replace(stack, parameters=moved)
-    checkpoints = tuple(publish(folder, saes, environment.artifacts / name))
+    places = {seed: folder for group, folder in folders.items() for seed in group}
+    checkpoints = tuple(publish(places, read, environment.artifacts / name))
     return TrainedSaes(name, inputs, targets, sae, stack, checkpoints)
 
 

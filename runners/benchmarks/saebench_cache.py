@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from runners.cache_use import note_files
 from runners.code_digest import code_sha256
 from runners.determinism import describe_device
 from runners.digests import data_sha256
@@ -52,6 +53,7 @@ def remembered(folder: Path, key: Json, compute: Callable[[], Json]) -> Json:
         compute: called where there is no entry, or one that is not what was written.
     """
     path = folder / f"{data_sha256(key)}.json"
+    note_files(path)
     found = _read(path, key)
     if found is not None:
         return found

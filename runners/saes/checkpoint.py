@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def save_stack(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> li
             **facts,
             **describe(stack.architecture),
             "seed": seed,
-            "training": None if stack.plan is None else {**asdict(stack.plan), **HOW},
+            "training": None if stack.plan is None else {**stack.plan.recipe(), **HOW},
             "final_training_loss": stack.last_losses[place],
             "sha256": digest,
         }

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 
 import torch
 
 from runners.code_digest import code_sha256
+from runners.determinism import device_class
 from runners.saes.architecture import Architecture, describe
 from runners.saes.plan import TrainingPlan
 
 
 def making(architecture: Architecture, plan: TrainingPlan, device: str) -> dict[str, object]:
-    """Return all but the seeds and the rows: shape, plan, kind of device, threads, torch, and the code that trains."""
+    """Return all but the seeds and the rows: shape, plan, class of device, threads, torch, and the code that trains."""
     return {
         "architecture": describe(architecture),
-        "plan": asdict(plan),
-        "device": "cuda" if device.startswith("cuda") else "cpu",
+        "plan": plan.recipe(),
+        "device": device_class(device),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "source": code_sha256(["runners.saes.training", *modules_of(architecture)]),

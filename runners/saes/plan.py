@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal
 
-from runners.config import Bounds
+from runners.config import ABSENT_WHERE_NONE, Bounds
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,9 @@ class TrainingPlan:
     """Largest norm of one seed's whole gradient."""
     centre: Literal["mean", "geometric_median"]
     """Where b_dec starts."""
+    seeds_per_group: Annotated[int, Bounds(1, 1000)] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Seeds that are trained as one stack on a GPU (`runners.saes.seed_groups`); no part of the protocol."""
+
+    def recipe(self) -> dict[str, Any]:
+        """Return all that one seed's training is set up by: every field but how many seeds are trained beside it."""
+        return {name: value for name, value in asdict(self).items() if name != "seeds_per_group"}

@@ -1,7 +1,8 @@
 """Trained SAEs by what determines them: a second stage, an interrupted run or two more seeds train nothing twice.
 
-The place of an SAE is a digest over architecture, plan, activations, kind of device, threads, version of torch and the
-source of everything that trains; what is found there was made by equal code from equal input, or is not found.
+The place of an SAE is a digest over architecture, plan, activations, class of device, threads, version of torch, the
+seeds of its group and the source of everything that trains; what is found there was made by equal code from equal
+input, or is not found.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import torch
 
 from gatekit.errors import GatekitError
+from runners.cache_use import note_files
 from runners.digests import data_sha256
 from runners.saes.architecture import Architecture
 from runners.saes.checkpoint import SavedCheckpoint, load_sae, save_stack
@@ -29,9 +31,14 @@ from runners.seeding import generator
 
 
 def cache_folder(
-    cache: Path, architecture: Architecture, plan: TrainingPlan, stores: Sequence[str], device: str
+    cache: Path,
+    architecture: Architecture,
+    plan: TrainingPlan,
+    stores: Sequence[str],
+    device: str,
+    group: Sequence[int],
 ) -> Path:
-    """Return the folder in which SAEs of this making lie, one file per seed.
+    """Return the folder in which the SAEs of one group of seeds lie, one file per seed.
 
     Args:
         cache: of all runs.
@@ -39,8 +46,9 @@ def cache_folder(
         plan: of the training.
         stores: digests of the activations, inputs first, then targets.
         device: trained on.
+        group: all seeds that are trained together (`runners.saes.seed_groups`).
     """
-    key = {"format": 1, **making(architecture, plan, device), "stores": list(stores)}
+    key = {"format": 2, **making(architecture, plan, device), "stores": list(stores), "group": list(group)}
     return cache / "saes" / data_sha256(key)
 
 
@@ -50,10 +58,12 @@ def find_seed(folder: Path, seed: int) -> Sae | None:
     if not path.with_suffix(".json").is_file():
         return None
     try:
-        return load_sae(path)
+        found = load_sae(path)
     except GatekitError:
         # Trained anew and written over: a damaged copy must neither be used nor stop a run.
         return None
+    note_files(path, path.with_suffix(".json"))
+    return found
 
 
 def keep(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> None:
@@ -89,11 +99,11 @@ def stack_of(saes: Mapping[int, Sae], plan: TrainingPlan) -> SaeStack:
     )
 
 
-def publish(folder: Path, saes: Mapping[int, Sae], artifacts: Path) -> list[SavedCheckpoint]:
+def publish(folders: Mapping[int, Path], saes: Mapping[int, Sae], artifacts: Path) -> list[SavedCheckpoint]:
     """Put SAEs of the cache among a run's artifacts, each in the file that its digest is of, and return them there.
 
     Args:
-        folder: of the cache.
+        folders: of the cache, by seed.
         saes: by seed, as read from there.
         artifacts: made if need be.
     """
@@ -103,7 +113,7 @@ def publish(folder: Path, saes: Mapping[int, Sae], artifacts: Path) -> list[Save
         place = artifacts / f"seed_{seed}.safetensors"
         data = file_of(sae.architecture, sae.parameters, sae.scale, sae.target_scale)
         digest = hashlib.sha256(data).hexdigest()
-        described = json.loads((folder / f"seed_{seed}.json").read_text(encoding="utf-8")) | {"sha256": digest}
+        described = json.loads((folders[seed] / f"seed_{seed}.json").read_text(encoding="utf-8")) | {"sha256": digest}
         text = json.dumps(described, indent=1, sort_keys=True) + "\n"
         for path, content in ((place.with_suffix(".json"), text.encode("utf-8")), (place, data)):
             building = path.with_name(f".{path.name}.{os.getpid()}")

@@ -1,10 +1,10 @@
-"""Training several seeds of one shape: on a GPU together, as one stack of weights; on a CPU one after another.
+"""Training several seeds of one shape: on a GPU a group together, as one stack of weights; on a CPU one by one.
 
 Each seed has its own initial weights and its own order of rows, and no reduction runs across seeds. On the CPU a stack
 gains no speed (one seed's products fill the cores), and a reduction over several seeds is split over threads
 differently from one over a single seed; so seeds are trained one by one there, and a seed has the same bits whichever
-seeds are trained with it. On CUDA a batched product may be split differently for another number of seeds: equality
-holds there to float32 rounding.
+seeds are trained with it. On CUDA a batched product may be split differently for another number of seeds: which seeds
+are in a stack is fixed there (`runners.saes.seed_groups`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from runners.saes.normalisation import Scale, factor_of, norm_scale, scaled_cent
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import reconstruct_rows
 from runners.saes.seed_group import SeedGroup, TrainingData, resident
+from runners.saes.seed_groups import seed_groups
 from runners.saes.snapshots import SnapshotFile, TrainingIdentity, rows_sha256
 from runners.tracking import STEPS_BETWEEN, Tracker
 
@@ -121,8 +122,7 @@ def train_stack(
     )
     # Decoding starts at the centre of what is reconstructed, so that no latent must stand for it.
     b_dec = torch.from_numpy(scaled_centre(aims, plan.centre, aim_scale)).float()
-    # Together on a GPU, one by one on a CPU, for the reasons given at the top of this module.
-    groups = [tuple(seeds)] if device.startswith("cuda") else [(seed,) for seed in seeds]
+    groups = seed_groups(seeds, device, plan.seeds_per_group)
     files: list[SnapshotFile | None] = [None] * len(groups)
     if snapshots is not None:
         digests = tuple(rows_sha256(each) for each in (rows, targets) if each is not None)

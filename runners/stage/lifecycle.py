@@ -28,6 +28,7 @@ from runners.provenance import GitState, shown_argument, utc_now
 from runners.saes.given_plan import GIVEN, GivenSaesPlan
 from runners.settings import Setting, read_settings
 from runners.stage.judging import check, select_and_check
+from runners.stage.planned_pieces import Planned, nothing_ahead
 from runners.summary_writing import Json, RunResult
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ class Stage:
     resolved: Callable[[Any], Any] = lambda config: config
     """configuration as read -> the same with what other files than its own say; called once the environment is
     prepared, and before `check`."""
+
+    pieces: Callable[[Any], Sequence[Planned]] = nothing_ahead
+    """configuration of a summary -> what other processes can make ahead of it in the cache."""
 
     def configurations(self, path: str | Path, settings: Sequence[str] = ()) -> list[tuple[str, str, Json]]:
         """Return (folder name, kind, recorded configuration) of every summary that a configuration file would give.
@@ -166,6 +170,8 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     try:
         arguments = _parse(stage, argv)
         config = _configuration(stage, arguments)
+        if arguments.units or arguments.only:
+            return _ahead(stage, config, arguments)
         cells = _cells(stage, config, Path(arguments.out))
     except GatekitError as error:
         return _complain(error)
@@ -196,6 +202,24 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
         return int(select_and_check(arguments.policy, [arguments.out, *arguments.beside], arguments.select))
     judged = dict.fromkeys(cell.path.parent for cell in cells if stage.judged(cell.name))
     return int(worst([check(arguments.policy, folder) for folder in judged]))
+
+
+def _ahead(stage: Stage, config: Any, arguments: argparse.Namespace) -> int:
+    """List the units of a run, or make some of them, and return the exit code."""
+    from runners.stage.unit_command import make_units, write_units
+
+    summaries = _summaries(stage, config)
+    prepare_environment(offline=not stage.needs_network(config))
+    cache = Path(arguments.cache) if arguments.cache else default_cache()
+    if arguments.units:
+        write_units(summaries, arguments.device, cache)
+        return int(ExitCode.PASS)
+    try:
+        with _interruptible():
+            return make_units(arguments.only, summaries, arguments.device, cache)
+    except _Interrupted as interrupted:
+        sys.stderr.write(f"{stage.kind}: {interrupted}\n")
+        return 128 + interrupted.number
 
 
 def _run_cell(
@@ -297,7 +321,15 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
         dest="settings",
         help="a value of the configuration, in place of the file's: sae.k=8, 'seeds=[0, 1]'; repeatable",
     )
-    parser.add_argument("--out", required=True, help="folder of the summary; nothing else is written there")
+    parser.add_argument("--out", help="folder of the summary; nothing else is written there")
+    parser.add_argument("--units", action="store_true", help="measure nothing: list what can be made ahead, as JSON")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="make the unit of this key in the cache, and no summary; repeatable",
+    )
     parser.add_argument("--smoke", action="store_true", help="same code and subject at the smallest useful size")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--cache", help="folder of activations that runs share (default: the user's cache)")
@@ -313,6 +345,10 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
         help="with --select: other runners' evidence; repeatable",
     )
     arguments = parser.parse_args(argv)
+    if arguments.units and arguments.only:
+        raise UsageError("--units lists, --only makes", "give one of them")
+    if arguments.out is None and not (arguments.units or arguments.only):
+        raise UsageError("no folder for the summary", "give --out DIR")
     if arguments.select is not None and arguments.policy is None:
         raise UsageError("--select without --policy", "give the policy whose selection chooses")
     if arguments.beside and arguments.select is None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from runners.places import config_error
 from runners.stage.lifecycle import RunEnvironment, Stage
+from runners.stage.planned_pieces import Planned, own_pieces
 from runners.stage.sae_subject import (
     check_saes,
     needs_network,
@@ -35,6 +36,7 @@ def sae_stage(
     shrink: Callable[[Any, Any], Any] = shrink_saes,
     recorded: Callable[[Any], Json] = without_paths,
     network: Callable[[Any], bool] = needs_network,
+    pieces: Callable[[Any], Sequence[Planned]] = own_pieces,
     **others: Any,
 ) -> Stage:
     """Return the stage of this name.
@@ -52,6 +54,7 @@ def sae_stage(
         shrink: as `Stage.shrink`.
         recorded: as `Stage.recorded`.
         network: as `Stage.needs_network`.
+        pieces: as `Stage.pieces`.
         others: further fields of `Stage`.
     """
 
@@ -75,5 +78,6 @@ def sae_stage(
         needs_network=network,
         planned=planned,
         measure=measure,
+        pieces=pieces,
         **others,
     )

@@ -6,7 +6,6 @@ of different stages are then about one subject, and one policy can judge them to
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -302,7 +301,7 @@ def training_settings(config: SaeConfig) -> Json:
         "text_seed": config.texts.seed,
         "train_tokens": config.texts.train_tokens,
         **read,
-        **dataclasses.asdict(config.training),
+        **config.training.recipe(),
     }
 
 

@@ -22,11 +22,13 @@ import torch
 
 from gatekit.errors import GatekitError
 from runners.arrays import Floats
+from runners.cache_use import note_files
 from runners.code_digest import code_sha256
+from runners.determinism import device_class
 from runners.digests import data_sha256, sequence_sha256
 from runners.progress import Progress
 from runners.subjects.language_model import LanguageModel, TokenizedText, activations
-from runners.subjects.stored_array import ARRAY, StoredArray, open_array, open_or_make, write_manifest
+from runners.subjects.stored_array import ARRAY, MANIFEST, StoredArray, open_array, open_or_make, write_manifest
 
 PADDED_TOKENS_PER_BATCH = 4096
 """On two cores larger batches gain nothing; on a GPU the forward pass is a small part of a run."""
@@ -100,7 +102,7 @@ def store_activations(
         "hook": hook,
         "tokens": tokens.sha256,
         "rows": tokens.rows,
-        "device": "cuda" if model.device.startswith("cuda") else "cpu",
+        "device": device_class(model.device),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "transformer_lens": version("transformer-lens"),
@@ -112,7 +114,9 @@ def store_activations(
         with show() as progress:
             _compute(model, hook, tokens, pooling, folder, key, progress)
 
-    return _store(open_or_make(folder, make))
+    stored = open_or_make(folder, make)
+    note_files(stored.path, stored.path.with_name(MANIFEST))
+    return _store(stored)
 
 
 def open_store(folder: Path) -> ActivationStore:

@@ -51,8 +51,8 @@ def document(done) -> Document:
 
 @pytest.fixture(scope="module")
 def trajectories(done) -> list[dict[str, np.ndarray]]:
-    (folder,) = (done / "cache" / "saes").iterdir()
-    return [load_file(folder / f"trajectory_{seed}.safetensors") for seed in range(5)]
+    found = {path.name: path for path in (done / "cache" / "saes").rglob("trajectory_*.safetensors")}
+    return [load_file(found[f"trajectory_{seed}.safetensors"]) for seed in range(5)]
 
 
 def columns(document: Document, name: str) -> dict[str, list[float]]:
@@ -149,8 +149,7 @@ def test_an_sae_of_the_cache_that_training_does_not_arrive_at_is_refused(done, t
             return None
         return dataclasses.replace(found, parameters={**found.parameters, "W_dec": -found.parameters["W_dec"]})
 
-    (folder,) = (done / "cache" / "saes").iterdir()
-    kept = folder / "trajectory_2.safetensors"
+    (kept,) = (done / "cache" / "saes").rglob("trajectory_2.safetensors")
     whole = kept.read_bytes()
     monkeypatch.setattr(stability_trajectories, "find_seed", other)
     try:

@@ -15,7 +15,7 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from runners.config import Bounds
@@ -24,6 +24,7 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import ChancePlan, agreement_settings
 from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.planned_pieces import Planned, own_arm
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -158,6 +159,16 @@ def _planned_subject(config: AdaptiveL0Config) -> Json:
     return planned_subject(with_k(config, ks[0] if len(ks) == 1 else None))
 
 
+def pieces(config: AdaptiveL0Config) -> Sequence[Planned]:
+    """Return what can be made ahead: the control, and the candidate, or where there are several what is searched on."""
+    search = config.search
+    control = own_arm(config, "control")
+    if len(search.ks) == 1:
+        return [own_arm(with_k(config, search.ks[0])), control]
+    searched = [own_arm(with_k(config, k), f"search_k_{k}") for k in search.ks]
+    return [control, *(replace(arm, seeds=search.seeds or ()) for arm in searched)]
+
+
 def _measure(config: AdaptiveL0Config, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.adaptive_l0.measuring import measure
@@ -174,4 +185,5 @@ STAGE = sae_stage(
     subject=_planned_subject,
     check=check,
     shrink=shrink,
+    pieces=pieces,
 )

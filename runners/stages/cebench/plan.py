@@ -11,7 +11,7 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from runners.arms.random_model_plan import RandomModelPlan, check_random_model
@@ -21,6 +21,7 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.planned_pieces import Planned, own_arm, own_pieces, own_rows
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -273,6 +274,18 @@ def _needs_network(config: CeBenchConfig) -> bool:
     return needs_network(config) or config.scoring.network
 
 
+def pieces(config: CeBenchConfig) -> Sequence[Planned]:
+    """Return what can be made ahead: the candidate, and the baseline where it is trained."""
+    plan = config.scoring.baseline
+    if config.training is None:
+        return own_pieces(config)
+    if plan.kind == "random_model":
+        twin = own_rows(config, plan.random_model_seed or 0)
+        return [own_arm(config), replace(own_arm(config, plan.kind), inputs=twin)]
+    control = [own_arm(config, plan.kind, control="frozen_decoder")] if plan.kind == "random_sae" else []
+    return [own_arm(config), *control]
+
+
 def _measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.cebench.measuring import measure
@@ -290,4 +303,5 @@ STAGE = sae_stage(
     shrink=shrink,
     recorded=recorded,
     network=_needs_network,
+    pieces=pieces,
 )

@@ -30,6 +30,7 @@ from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.planned_pieces import Planned, own_arm
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -215,6 +216,18 @@ def protocol_of(config: ConsistencyConfig, datasets: Sequence[Json], baseline: J
     }
 
 
+def pieces(config: ConsistencyConfig) -> Sequence[Planned]:
+    """Return what can be made ahead: all SAEs that are drawn to no reference, since a reference must be there first."""
+    longer = derived(config.training, steps=2 * config.training.steps)
+    references = config.references
+    return [
+        replace(own_arm(config, "reference"), seeds=references.seeds),
+        replace(own_arm(config, "shared_reference"), seeds=(references.shared,)),
+        own_arm(config, "control"),
+        replace(own_arm(config, "longer_training"), training=longer),
+    ]
+
+
 def _measure(config: ConsistencyConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.consistency.measuring import measure
@@ -231,4 +244,5 @@ STAGE = sae_stage(
     check=_check,
     shrink=_shrink,
     cells=cells_of,
+    pieces=pieces,
 )

@@ -14,7 +14,7 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from gatekit.evidence.dataset_families import dataset_families
@@ -24,7 +24,9 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
+from runners.saes.registry import PRICES
 from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.planned_pieces import Planned, PlannedRows, own_arm, own_rows
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     architecture_key,
@@ -139,6 +141,14 @@ def protocol_of(config: FrontierConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
+def pieces(config: FrontierConfig) -> Sequence[Planned]:
+    """Return what can be made ahead: the SAEs, or their activations where a price must be searched first."""
+    if config.sae.architecture == "route":
+        layers = PlannedRows(config.route_hooks, ("route_hooks",))
+        return [replace(own_arm(config), inputs=layers)]
+    return [own_rows(config)] if config.sae.architecture in PRICES else [own_arm(config)]
+
+
 def _measure(config: FrontierConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.frontier.measuring import measure
@@ -155,4 +165,5 @@ STAGE = sae_stage(
     check=check,
     shrink=shrink,
     cells=cells,
+    pieces=pieces,
 )

@@ -14,7 +14,6 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -241,10 +240,10 @@ def protocol_of(
 def _making(config: KnownCircuitConfig) -> Json:
     """Return what is known of how the SAEs came about."""
     if config.training is not None and isinstance(config.sae, SaePlan):
-        return {**dataclasses.asdict(config.training), "auxiliary_k": config.sae.auxiliary_k}
+        return {**config.training.recipe(), "auxiliary_k": config.sae.auxiliary_k}
     stated = config.sae.stated if isinstance(config.sae, GivenShape) else {}
     control = config.circuit.control_training
-    trained = {} if control is None else {f"control_{name}": each for name, each in dataclasses.asdict(control).items()}
+    trained = {} if control is None else {f"control_{name}": each for name, each in control.recipe().items()}
     return {"saes": "from files", **{f"saes_{name}": value for name, value in stated.items()}, **trained}
 
 

@@ -22,7 +22,9 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
+from runners.saes.registry import PRICES
 from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.planned_pieces import Planned, PlannedArm, PlannedRows
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     architecture_key,
@@ -154,6 +156,19 @@ def protocol_of(config: LayerRoutingConfig, datasets: Sequence[Json], baseline: 
     }
 
 
+def pieces(config: LayerRoutingConfig) -> Sequence[Planned]:
+    """Return what can be made ahead: what the search trains, except where a price must be searched before."""
+    found: list[Planned] = []
+    for place, hook in enumerate(config.routing.hooks):
+        rows = PlannedRows((hook,), (f"routing.hooks[{place}]",))
+        found.append(rows)
+        for plan in plans(config):
+            if plan.architecture not in PRICES:
+                name = f"search_{hook}_{plan.label}"
+                found.append(PlannedArm(name, plan, config.training, config.routing.search_seeds, rows))
+    return found
+
+
 def _measure(config: LayerRoutingConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.layer_routing.measuring import measure
@@ -169,4 +184,5 @@ STAGE = sae_stage(
     _measure,
     check=check,
     shrink=shrink,
+    pieces=pieces,
 )

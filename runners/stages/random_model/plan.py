@@ -14,7 +14,7 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from runners.arms.random_model_plan import RandomModelPlan, check_random_model
@@ -25,6 +25,7 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.planned_pieces import Planned, own_arm, own_pieces, own_rows
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import check_saes, training_settings
 from runners.subjects.plan import SubjectPlan, TextPlan
@@ -160,6 +161,15 @@ def protocol_of(
     }
 
 
+def pieces(config: RandomModelConfig) -> Sequence[Planned]:
+    """Return what can be made ahead: the candidate, its control on the re-initialised model, and the extra ones."""
+    if config.training is None:
+        return own_pieces(config)
+    twin = replace(own_arm(config, "random_model"), inputs=own_rows(config, config.controls.random_model_seed or 0))
+    extra = [own_arm(config, name, control=name) for name in config.controls.extra_controls]
+    return [own_arm(config), twin, *extra]
+
+
 def _measure(config: RandomModelConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.random_model.measuring import measure
@@ -174,4 +184,5 @@ STAGE = sae_stage(
     lambda config: protocol_of(config, (), None),
     _measure,
     check=check,
+    pieces=pieces,
 )

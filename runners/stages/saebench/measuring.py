@@ -51,24 +51,9 @@ def measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
         GatekitError: model, hook, texts, datasets or checkpoints are not what the configuration says, a dataset shares
             a text with the SAEs' training, or a probe cannot be trained.
     """
-    source = open_source(config, environment.device)
-    inputs = collect(source, config, environment, trains=config.training is not None)
-    candidate = candidate_side(config, inputs, environment)
-    baseline = _baseline(config, inputs, candidate, environment)
-    names = dataset_names(config.probing, sae_probes_folder())
-    bench = Bench(
-        model=source.model,
-        hook=config.subject.hook,
-        plan=config.probing,
-        folder=sae_probes_folder(),
-        cache=environment.cache,
-        device=environment.device,
-        trained_on=known_training_texts(config, source),
-    )
-    dense = config.baseline.kind == "dense_probe"
-    arms = tuple({arm.name: arm for arm in (*candidate.arms, *baseline.arms)}.values())
-    with showing("probing", len(names) * (len(arms) + dense), "SAEs on datasets") as progress:
-        probed = probe_datasets(bench, arms, names, dense=dense, progress=progress)
+    compared = _compared(config, environment)
+    inputs, candidate, baseline = compared.inputs, compared.candidate, compared.baseline
+    probed = _probed(config, compared, dataset_names(config.probing, sae_probes_folder()), environment)
     sides = [side.saes for side in (candidate, baseline) if side.saes is not None]
     subject = candidate.subject
     if subject is None:
@@ -101,6 +86,50 @@ def measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
         inputs=[*inputs_json([inputs]), *own_set_inputs(config.probing.own or ()), *activations],
         artifacts=[*artifacts_json(sides, environment), *_files_json(files, environment)],
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _BothSides:
+    """Both sides of the comparison, and what the SAEs read."""
+
+    inputs: Activations
+    candidate: Side
+    baseline: Side
+
+
+def probe(config: SaebenchConfig, environment: RunEnvironment, names: Sequence[str]) -> None:
+    """Put the probes of some datasets into the cache, as `measure` would.
+
+    Raises:
+        GatekitError: as `measure`.
+    """
+    _probed(config, _compared(config, environment), names, environment)
+
+
+def _compared(config: SaebenchConfig, environment: RunEnvironment) -> _BothSides:
+    source = open_source(config, environment.device)
+    inputs = collect(source, config, environment, trains=config.training is not None)
+    candidate = candidate_side(config, inputs, environment)
+    return _BothSides(inputs, candidate, _baseline(config, inputs, candidate, environment))
+
+
+def _probed(
+    config: SaebenchConfig, compared: _BothSides, names: Sequence[str], environment: RunEnvironment
+) -> dict[str, ProbeResults]:
+    source = compared.inputs.source
+    bench = Bench(
+        model=source.model,
+        hook=config.subject.hook,
+        plan=config.probing,
+        folder=sae_probes_folder(),
+        cache=environment.cache,
+        device=environment.device,
+        trained_on=known_training_texts(config, source),
+    )
+    dense = config.baseline.kind == "dense_probe"
+    arms = tuple({arm.name: arm for arm in (*compared.candidate.arms, *compared.baseline.arms)}.values())
+    with showing("probing", len(names) * (len(arms) + dense), "SAEs on datasets") as progress:
+        return probe_datasets(bench, arms, names, dense=dense, progress=progress)
 
 
 def label(dataset: str) -> str:

@@ -27,6 +27,7 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, Stage, run_stage
+from runners.stage.planned_pieces import Planned, PlannedProbes, own_arm, own_pieces
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -228,6 +229,17 @@ def protocol_of(
     }
 
 
+def pieces(config: SaebenchConfig) -> Sequence[Planned]:
+    """Return what can be made ahead: the candidate, the baseline where it is trained, and each dataset's probes."""
+    # Imported here: reading the register of the datasets brings pandas.
+    from runners.benchmarks.saebench import dataset_names
+    from runners.subjects.text_corpus import sae_probes_folder
+
+    control = [own_arm(config, "random_sae", control="frozen_decoder")] if config.baseline.kind == "random_sae" else []
+    probes = [PlannedProbes(name) for name in dataset_names(config.probing, sae_probes_folder())]
+    return [*own_pieces(config), *control, *probes]
+
+
 def _measure(config: SaebenchConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.saebench.measuring import measure
@@ -247,4 +259,5 @@ STAGE = sae_stage(
     network=network,
     resolved=resolved,
     parts=parts,
+    pieces=pieces,
 )

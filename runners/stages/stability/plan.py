@@ -24,6 +24,7 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.planned_pieces import Planned, own_rows
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -131,6 +132,11 @@ def protocol_of(config: StabilityConfig, datasets: Sequence[Json]) -> Json:
     }
 
 
+def pieces(config: StabilityConfig) -> Sequence[Planned]:
+    """Return what can be made ahead: the activations; the SAEs are watched while they train, one seed after another."""
+    return [own_rows(config)]
+
+
 def _measure(config: StabilityConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.stability.measuring import measure
@@ -145,4 +151,5 @@ STAGE = sae_stage(
     lambda config: protocol_of(config, ()),
     _measure,
     check=check,
+    pieces=pieces,
 )

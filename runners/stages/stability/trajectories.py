@@ -13,11 +13,13 @@ from safetensors.torch import load_file, save_file
 
 from gatekit.errors import GatekitError
 from runners.arms.trained_saes import Activations, TrainedSaes, train
+from runners.determinism import describe_device
 from runners.progress import showing
 from runners.saes.architecture import Parameters
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae_cache import cache_folder, find_seed, keep
+from runners.saes.seed_groups import seed_groups
 from runners.saes.training import SaeStack, train_stack
 from runners.stage.lifecycle import RunEnvironment
 
@@ -51,23 +53,32 @@ def train_watched(
             not where training arrives.
     """
     architecture = sae.build(inputs.training.d_model, layers=getattr(inputs.training, "layers", None))
-    folder = cache_folder(environment.cache, architecture, training, [inputs.training.sha256], environment.device)
+    stores, device = [inputs.training.sha256], environment.device
+    folders = {
+        group: cache_folder(environment.cache, architecture, training, stores, device, group)
+        for group in seed_groups(seeds, device, training.seeds_per_group)
+    }
+    places = {seed: folder for group, folder in folders.items() for seed in group}
     wanted = {f"{point}" for point in points} | {START + name for name in architecture.shapes()}
-    missing = [seed for seed in seeds if not wanted <= set(_read(folder, seed))]
+    missing = [group for group in folders if any(not wanted <= set(_read(places[seed], seed)) for seed in group)]
     if missing:
-        rows, device = inputs.training.read(), environment.device
-        groups = [missing] if device.startswith("cuda") else [[seed] for seed in missing]
-        facts = {"model": inputs.model.name, "model_digest": inputs.model.digest, "hook": inputs.hook}
-        total = training.steps * training.batch_tokens * len(missing)
+        rows = inputs.training.read()
+        facts = {
+            "model": inputs.model.name,
+            "model_digest": inputs.model.digest,
+            "hook": inputs.hook,
+            "device": describe_device(device),
+        }
+        total = training.steps * training.batch_tokens * sum(map(len, missing))
         with showing("model: training, watched", total, "tokens") as progress:
-            for group in groups:
+            for group in missing:
                 watch = _Watch(points)
-                stack = train_stack(architecture, rows, group, training, device, progress, observe=watch.observe)
-                _keep_or_compare(stack, folder, facts)
+                stack = train_stack(architecture, rows, list(group), training, device, progress, observe=watch.observe)
+                _keep_or_compare(stack, folders[group], facts)
                 for seed in group:
-                    _write(folder, seed, watch.seen[seed])
+                    _write(folders[group], seed, watch.seen[seed])
     saes = train(inputs, sae, training, seeds, environment, "model")
-    found = [_read(folder, seed) for seed in seeds]
+    found = [_read(places[seed], seed) for seed in seeds]
     joined = {name: torch.stack([each[name] for each in found]) for name in sorted(wanted)}
     return Trajectories(
         saes,

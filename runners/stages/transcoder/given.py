@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from statistics import fmean
 
 from runners.arms.given_saes import GivenSaes, given_saes
@@ -81,7 +80,7 @@ def _shape(saes: GivenSaes, device: str) -> tuple[ArchitecturePlan, str]:
 
 
 def _told(training: TrainingPlan, shape: ArchitecturePlan, how: str, tokens: int) -> Json:
-    settings = {f"transcoder_{name}": value for name, value in asdict(training).items()}
+    settings = {f"transcoder_{name}": value for name, value in training.recipe().items()}
     return {"transcoder_k": shape.k, "transcoder_k_is": how, "transcoder_train_tokens": tokens, **settings}
 
 

@@ -28,12 +28,18 @@ from runners.arms.trained_saes import (
     train,
 )
 from runners.metrics.lower_bounds import lower_bound_over_pairs
-from runners.places import caused_by, derived, place_of, taking
-from runners.saes.architecture_plan import ArchitecturePlan
+from runners.places import caused_by, derived, place_of
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import recipe
 from runners.stage.selection import SelectionPlan
-from runners.stages.transcoder.plan import KIND, SEARCH_CONFIDENCE, TranscoderConfig, conditions, protocol_of
+from runners.stages.transcoder.plan import (
+    KIND,
+    SEARCH_CONFIDENCE,
+    TranscoderConfig,
+    conditions,
+    protocol_of,
+    transcoder_shape,
+)
 from runners.summary_writing import Json, RunResult, measurement
 
 _log = logging.getLogger(__name__)
@@ -101,12 +107,10 @@ def _chosen(config: TranscoderConfig, source: Source, environment: RunEnvironmen
 def _trained(config: TranscoderConfig, source: Source, environment: RunEnvironment) -> tuple[TrainedSaes, TrainedSaes]:
     """Train the SAEs and the transcoders of one condition."""
     shape, training = recipe(config)
-    plan = ArchitecturePlan("transcoder", d_sae=shape.width, k=shape.active, auxiliary_k=shape.auxiliary_k or 0)
-    plan = taking(plan, shape)  # It stands where the shape does that it is made of.
     ours = collect(source, config, environment)
     theirs = collect(source, config, environment, config.transcoder.input_hook, "transcoder.input_hook")
     saes = train(ours, shape, training, config.seeds, environment, "model")
-    return saes, train(theirs, plan, training, config.seeds, environment, "transcoder", ours)
+    return saes, train(theirs, transcoder_shape(shape), training, config.seeds, environment, "transcoder", ours)
 
 
 def _scored(

@@ -22,12 +22,13 @@ from itertools import product
 from typing import Annotated
 
 from runners.config import Bounds
-from runners.places import derived, place_of, refuse_first
+from runners.places import derived, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import agreement_settings
 from runners.stage.lifecycle import RunEnvironment, run_stage
+from runners.stage.planned_pieces import Planned, PlannedArm, PlannedRows, own_arm, own_pieces
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -265,6 +266,27 @@ def protocol_of(
     }
 
 
+def transcoder_shape(shape: ArchitecturePlan) -> ArchitecturePlan:
+    """Return the shape of the transcoders beside SAEs of a shape: as many latents, as many of them active."""
+    plan = ArchitecturePlan("transcoder", d_sae=shape.width, k=shape.active, auxiliary_k=shape.auxiliary_k or 0)
+    # It stands where the shape does that it is made of.
+    return taking(plan, shape)
+
+
+def pieces(config: TranscoderConfig) -> Sequence[Planned]:
+    """Return what can be made ahead: SAEs and transcoders, of a sweep those of every condition searched."""
+    if config.training is None:
+        return own_pieces(config)
+    reads = PlannedRows((config.transcoder.input_hook,), ("transcoder.input_hook",))
+    found: list[Planned] = []
+    for _, condition in conditions(config) or [("", config)]:
+        shape, training = recipe(condition)
+        saes = own_arm(condition)
+        beside = PlannedArm("transcoder", transcoder_shape(shape), training, condition.seeds, reads, saes.inputs)
+        found += [saes, beside]
+    return found
+
+
 def _measure(config: TranscoderConfig, environment: RunEnvironment) -> RunResult:
     # Imported here: it brings torch, which a plan does not need.
     from runners.stages.transcoder.measuring import measure
@@ -282,4 +304,5 @@ STAGE = sae_stage(
     shrink=shrink,
     cells=cells,
     judged=lambda name: name in ("", CONFIRMED),
+    pieces=pieces,
 )
