@@ -58,11 +58,13 @@ def document(done) -> dict[str, Any]:
 
 def decoders(cache: Path, k: int, seeds: tuple[int, ...]) -> list[np.ndarray]:
     """The decoders of the SAEs of this k in the cache, as float64."""
-    for described in (cache / "saes").rglob(f"seed_{seeds[0]}.json"):
-        if json.loads(described.read_text())["k"] == k:
-            files = [described.with_name(f"seed_{seed}.safetensors") for seed in seeds]
-            return [load_file(path)["W_dec"].astype(float) for path in files]
-    raise AssertionError(f"no SAE of k={k} and seed {seeds[0]} was trained")
+    found = {}
+    for described in (cache / "saes").rglob("seed_*.json"):
+        told = json.loads(described.read_text())
+        if told["k"] == k and told["seed"] in seeds:
+            found[told["seed"]] = load_file(described.with_suffix(".safetensors"))["W_dec"].astype(float)
+    assert set(found) == set(seeds), f"not every SAE of k={k} was trained"
+    return [found[seed] for seed in seeds]
 
 
 def matched(a: np.ndarray, b: np.ndarray) -> float:
