@@ -28,6 +28,7 @@ COMMANDS = {
     "register": "gatekit.cli.register",
     "init": "gatekit.cli.init",
     "run": "gatekit.cli.run",
+    "cycle": "gatekit.cli.cycle",
     "attest": "gatekit.cli.attest",
     "verify": "gatekit.cli.verify",
     "action": "gatekit.cli.action",

@@ -67,13 +67,14 @@ def _variables(palette: Mapping[str, str]) -> str:
 STYLE = _RULES.replace("@light@", _variables(LIGHT)).replace("@dark@", _variables(DARK)).replace("@shapes@", SHAPES)
 
 
-def page(title: str, body: Iterable[str], images: bool = False) -> str:
+def page(title: str, body: Iterable[str], images: bool = False, refresh: int | None = None) -> str:
     """Return a whole page.
 
     Args:
         title: raw text.
         body: finished HTML, block by block.
         images: whether it holds pictures, as data of its own.
+        refresh: seconds after which a browser reads it again; None for a page that does not change.
     """
     digest = b64encode(sha256(STYLE.encode()).digest()).decode()
     pictures = "img-src data:; " if images else ""
@@ -85,6 +86,7 @@ def page(title: str, body: Iterable[str], images: bool = False) -> str:
         '<meta charset="utf-8"/>',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}"/>',
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
+        *(() if refresh is None else (f'<meta http-equiv="refresh" content="{refresh}"/>',)),
         f"<title>{text(title)}</title>",
         f"<style>{STYLE}</style>",
         "</head>",

@@ -1,0 +1,231 @@
+"""`gatekit cycle`: a whole programme of measurements as one plan, run to its end, resumed, watched and reported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from gatekit.errors import GatekitError, UsageError
+from gatekit.exit_codes import ExitCode, worst
+from gatekit.report import inert
+
+if TYPE_CHECKING:
+    from gatekit.cycles.graph import Graph
+    from gatekit.cycles.plan import Cycle
+    from gatekit.cycles.state import CycleState
+
+RUNS = "runs"
+
+_out = click.option("--runs", default=RUNS, metavar="DIR", help="Where cycles keep what they write; default runs/.")
+
+
+@click.group("cycle")
+def command() -> None:
+    """Run a plan of many measurements: cycles/NAME.yaml says what, on which seeds, and what ends a branch early."""
+
+
+@command.command("lint")
+@click.argument("names", nargs=-1)
+@click.option("--configs/--no-configs", default=True, help="Let the runners read every variant of a configuration.")
+def lint_command(names: tuple[str, ...], configs: bool) -> int:
+    """Check plans (names, files or folders; default cycles/): spelling, order, files, policies, configurations.
+
+    Exit 0 when all are sound, 4 when one is not. Nothing is started.
+    """
+    from gatekit.cli.inputs import load_kinds
+    from gatekit.cycles.graph import graph_of
+    from gatekit.cycles.linting import cycle_files, lint_cycle
+    from gatekit.cycles.plan import FOLDER
+    from gatekit.cycles.reading import cycle_path, read_cycle
+
+    if not names and not os.path.isdir(FOLDER):
+        raise UsageError(f"there is no {FOLDER}/ folder here", "name a plan")
+    kinds = load_kinds()
+    paths = cycle_files([name if os.path.isdir(name) else cycle_path(name) for name in names] or [FOLDER])
+    codes = [ExitCode.PASS]
+    for path in paths:
+        try:
+            cycle = read_cycle(path)
+            errors = lint_cycle(cycle, kinds, configs)
+        except GatekitError as error:
+            errors = [error]
+        _complain(errors)
+        codes += [error.exit_code for error in errors]
+        if not errors:
+            graph = graph_of(cycle)
+            said = f"{_count(len(cycle.stages), 'stage')}, {_count(len(graph.tasks), 'task')}"
+            click.echo(f"{inert.terminal(path)}: sound: cycle '{cycle.id}', {said}")
+    return worst(codes)
+
+
+@command.command("plan")
+@click.argument("name")
+@_out
+def plan_command(name: str, runs: str) -> int:
+    """Print what would be run, in order, what is done already, and what it is expected to take; start nothing."""
+    from gatekit.cycles.estimates import plan_lines
+
+    cycle, graph, state = _loaded(name, runs)
+    for line in plan_lines(cycle, graph, state, Path(runs)):
+        click.echo(inert.terminal(line, limit=None))
+    return ExitCode.PASS
+
+
+@command.command("run")
+@click.argument("name")
+@_out
+@click.option("--cache", metavar="DIR", help="For the runners; on a cluster one that all machines see.")
+@click.option("--slots", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tasks at a time.")
+@click.option("--gpus", metavar="IDS", default="", help="GPUs to give out, e.g. 0,1; each to one task at a time.")
+@click.option("--pieces/--no-pieces", default=None, help="Make pieces side by side; default where there are slots.")
+@click.option("--retry-failed", is_flag=True, help="Run again what had failed for good.")
+@click.option("--wait", is_flag=True, help="Where `after_cycle` has not finished, wait for it instead of ending in 3.")
+@click.option("--dry-run", is_flag=True, help="Print what would be started first, and end.")
+def run_command(
+    name: str,
+    runs: str,
+    cache: str | None,
+    slots: int,
+    gpus: str,
+    pieces: bool | None,
+    retry_failed: bool,
+    wait: bool,
+    dry_run: bool,
+) -> int:
+    """Run a plan to its end, or go on where it was, whatever ended it before.
+
+    The exit code is that of the plan's final policy: 0 pass, 2 blocked, 3 inconclusive; also 3 where a budget, a
+    request to stop or a full disk ended it before.
+    """
+    from gatekit.cycles.running import RunOptions, run_cycle
+
+    if dry_run:
+        from gatekit.cycles.estimates import first_lines
+
+        cycle, graph, state = _loaded(name, runs)
+        for line in first_lines(cycle, graph, state):
+            click.echo(inert.terminal(line, limit=None))
+        return ExitCode.PASS
+    cycle, graph, _ = _loaded(name, runs)
+    options = RunOptions(
+        runs=Path(runs),
+        cache=cache,
+        slots=slots,
+        gpus=tuple(part.strip() for part in gpus.split(",") if part.strip()),
+        in_pieces=slots > 1 if pieces is None else pieces,
+        retry_failed=retry_failed,
+        wait=wait,
+    )
+    return run_cycle(cycle, graph, options, _say)
+
+
+@command.command("resume")
+@click.argument("name")
+@click.pass_context
+@_out
+@click.option("--cache", metavar="DIR", help="As for run.")
+@click.option("--slots", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tasks at a time.")
+@click.option("--gpus", metavar="IDS", default="", help="GPUs to give out, e.g. 0,1.")
+def resume_command(
+    context: click.Context, name: str, runs: str, cache: str | None, slots: int, gpus: str
+) -> int:
+    """Go on with a cycle that was stopped; a killed one goes on by `run` too."""
+    cycle, _, _ = _loaded(name, runs)
+    folder = Path(runs) / cycle.id
+    if not (folder / "ledger.jsonl").exists():
+        raise UsageError(f"'{cycle.id}' was never begun in {runs}", f"`gatekit cycle run {name}` begins it")
+    (folder / "stop").unlink(missing_ok=True)
+    code: int = context.invoke(run_command, name=name, runs=runs, cache=cache, slots=slots, gpus=gpus)
+    return code
+
+
+@command.command("stop")
+@click.argument("name")
+@_out
+def stop_command(name: str, runs: str) -> int:
+    """Ask the driver of a cycle to end; what runs is ended gently, and `resume` goes on."""
+    from gatekit.cycles.lease import holder
+
+    cycle, _, _ = _loaded(name, runs)
+    folder = Path(runs) / cycle.id
+    driven = holder(folder)
+    if not folder.is_dir() or driven is None:
+        raise UsageError(f"nobody drives '{cycle.id}' in {runs}")
+    (folder / "stop").write_text("", encoding="utf-8")
+    _say(f"asked {driven.words} to stop '{cycle.id}'")
+    return ExitCode.PASS
+
+
+@command.command("status")
+@click.argument("name")
+@_out
+@click.option("--json", "as_json", is_flag=True, help="As a machine reads it.")
+def status_command(name: str, runs: str, as_json: bool) -> int:
+    """Print where a cycle is: progress, rate, time left, cost, and why branches were stopped."""
+    import json
+
+    from gatekit.cycles.lease import holder
+    from gatekit.cycles.monitor import as_json as snapshot
+    from gatekit.cycles.monitor import as_terminal
+    from gatekit.cycles.progress import progress_of
+
+    cycle, graph, state = _loaded(name, runs)
+    driven = holder(Path(runs) / cycle.id)
+    progress = progress_of(cycle, graph, state, None if driven is None else driven.words)
+    click.echo(json.dumps(snapshot(progress), indent=1) if as_json else as_terminal(progress), nl=as_json)
+    return ExitCode.PASS
+
+
+@command.command("report")
+@click.argument("name")
+@_out
+@click.option("--out", metavar="DIR", help="Where the record is written; default the cycle's own folder.")
+def report_command(name: str, runs: str, out: str | None) -> int:
+    """Write the record of a cycle: log entry, executive summary and advisor brief in Markdown, with bound numbers.
+
+    Exit 0 when it was written, 3 when the cycle has not ended yet: the record then says so.
+    """
+    from gatekit.cycles.records import write_records
+
+    cycle, graph, state = _loaded(name, runs)
+    folder = Path(runs) / cycle.id
+    if state.begun is None:
+        raise UsageError(f"'{cycle.id}' was never begun in {runs}")
+    for path in write_records(cycle, graph, state, folder, folder if out is None else Path(out)):
+        click.echo(inert.terminal(str(path), limit=None))
+    return ExitCode.PASS if state.code is not None else ExitCode.INCONCLUSIVE
+
+
+def _loaded(name: str, runs: str) -> tuple[Cycle, Graph, CycleState]:
+    from gatekit.cycles.graph import graph_of
+    from gatekit.cycles.ledger import Ledger
+    from gatekit.cycles.reading import cycle_path, read_cycle
+    from gatekit.cycles.state import state_of
+
+    cycle = read_cycle(cycle_path(name))
+    graph = graph_of(cycle)
+    records = Ledger(Path(runs) / cycle.id / "ledger.jsonl").read()
+    return cycle, graph, state_of(graph, records, cycle.retries)
+
+
+def _say(line: str) -> None:
+    click.echo(f"gatekit: {inert.terminal(line, limit=2000)}", err=True)
+
+
+def _complain(errors: list[GatekitError]) -> None:
+    from gatekit.report.first_problems import first_errors
+
+    shown, more = first_errors(errors)
+    for error in shown:
+        click.echo(inert.terminal(str(error), limit=1000), err=True)
+        if error.location is not None and error.location.source_line is not None:
+            click.echo(f"    {inert.terminal(error.location.source_line.strip())}", err=True)
+    for line in more:
+        click.echo(inert.terminal(line), err=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,1 @@
+"""Cycles: a plan of many measurements, its stop rules, and what became of it."""

@@ -1,0 +1,346 @@
+"""Driving a cycle: start what is ready, record what ends, decide, and stop where a limit is reached.
+
+All that is known stands in the ledger before anything depends on it. So whoever gives the same command after any death
+goes on where it was, and what was being measured then is found in the runners' cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gatekit.cycles.engine import Ended, Engine, Job
+from gatekit.cycles.graph import Graph, Task
+from gatekit.cycles.ledger import Ledger, Record
+from gatekit.cycles.pieces import Pieces
+from gatekit.cycles.plan import Budget, Cycle
+from gatekit.cycles.resources import lacking, size_of
+from gatekit.cycles.state import CycleState, state_of
+from gatekit.cycles.stopping import Judge, too_many_failed
+from gatekit.errors import GatekitError, Location
+from gatekit.exit_codes import ExitCode
+
+STOP_REQUEST = "stop"
+"""File in the cycle's folder that asks the driver to end."""
+LOOK = 1.0
+"""Seconds between looks at what was asked and spent, while tasks run."""
+DISK_LOOK = 30.0
+"""Seconds between measurements of the cycle's own size, where the budget limits it."""
+NEVER_AGAIN = (ExitCode.REFUSED, ExitCode.USAGE)
+"""Codes of what would be refused each time."""
+
+
+class Halted(Exception):
+    """The cycle does not go on by itself.
+
+    Args:
+        reason: one line for people.
+        code: exit code of the command.
+    """
+
+    def __init__(self, reason: str, code: int) -> None:
+        super().__init__(reason)
+        self.reason, self.code = reason, code
+
+
+@dataclass
+class Driver:
+    """One process that drives one cycle."""
+
+    cycle: Cycle
+    graph: Graph
+    folder: Path
+    engine: Engine
+    judge: Judge
+    cache: str | None = None
+    """For the runners; None for their own default."""
+    in_pieces: bool = False
+    """Whether runners are asked for the pieces that can be made side by side."""
+    on_change: Callable[[CycleState], None] = lambda _state: None
+    """Called after every record, to show it."""
+    say: Callable[[str], None] = lambda _line: None
+    state: CycleState = field(init=False)
+    pieces: Pieces = field(init=False)
+    ledger: Ledger = field(init=False)
+    _devices: dict[str, int] = field(default_factory=dict)
+    _own_size: tuple[datetime, int] | None = None
+
+    def run(self) -> CycleState:
+        """Run all tasks and decisions, and return the state in which nothing is left to start.
+
+        Raises:
+            Halted: a limit, a request or a signal ended it before.
+            GatekitError: the plan changed since it was begun, or a stop rule's input is refused.
+        """
+        self.ledger = Ledger(self.folder / "ledger.jsonl")
+        records = self.ledger.read()
+        self._refuse_other_plan(records)
+        self.state = state_of(self.graph, records, self.cycle.retries)
+        self.pieces = Pieces(self.cycle.retries)
+        for task in self._lost():
+            records.append(self.ledger.write("undone", task=task, reason="its summaries are gone or changed"))
+            self.say(f"{task}: its summaries are gone or changed; it is run again")
+        self.state = state_of(self.graph, records, self.cycle.retries)
+        self._record("cycle_run", cycle=self.cycle.id, plan=self.cycle.sha256, meaning=meaning(self.graph))
+        with _signals() as received:
+            try:
+                while self._step(received):
+                    pass
+            except BaseException as error:
+                self._interrupt()
+                if isinstance(error, Halted):
+                    self._record("halted", reason=error.reason)
+                raise
+        return self.state
+
+    def _step(self, received: Mapping[str, int]) -> bool:
+        """Do what can be done now; return whether anything is left to do."""
+        if "signal" in received:
+            number = received["signal"]
+            raise Halted(f"ended by {signal.Signals(number).name}", 128 + number)
+        if (self.folder / STOP_REQUEST).exists():
+            message = f"stopped as asked; `gatekit cycle resume {self.cycle.id}` goes on"
+            raise Halted(message, ExitCode.INCONCLUSIVE)
+        self._decide()
+        spent = self._over_budget()
+        lacks = None if spent else self._start()
+        if self._devices:
+            for ended in self.engine.wait(LOOK):
+                self._ended(ended)
+            return True
+        if spent or lacks:
+            raise Halted(spent or str(lacks), ExitCode.INCONCLUSIVE)
+        return bool(self.state.ready or self.state.undecided or self.pieces.any_ready)
+
+    def _decide(self) -> None:
+        for name in list(self.state.undecided):
+            decided = self.judge.decide(self.graph.decisions[name], self.state, datetime.now(UTC))
+            self._record("decided", decision=name, stopped=dict(decided.stopped), judged=list(decided.judged))
+            for branch, reason in decided.stopped.items():
+                self.say(f"{name}: {branch} is stopped: {reason}")
+
+    def _over_budget(self) -> str | None:
+        """Return why nothing new may start; None where something may."""
+        budget = self.cycle.budget
+        if budget.wall is not None and self.state.begun is not None:
+            if datetime.now(UTC) - self.state.begun >= budget.wall:
+                return f"the budget of {budget.wall} since it was begun is spent"
+        if budget.device_hours is not None and self.state.device_seconds >= budget.device_hours * 3600:
+            return f"the budget of {budget.device_hours:g} device hours is spent"
+        if budget.disk is not None and self._size() >= budget.disk:
+            return f"the cycle's folder has {self._size()} bytes; its budget is {budget.disk}"
+        return None
+
+    def _stage_over_budget(self, stage: str, budget: Budget) -> str | None:
+        if budget.device_hours is None:
+            return None
+        spent = sum(one.device_seconds for name, one in self.state.tasks.items() if self._stage(name) == stage)
+        if spent < budget.device_hours * 3600:
+            return None
+        return f"the stage's budget of {budget.device_hours:g} device hours is spent"
+
+    def _size(self) -> int:
+        now = datetime.now(UTC)
+        if self._own_size is None or (now - self._own_size[0]).total_seconds() > DISK_LOOK:
+            self._own_size = (now, size_of(self.folder))
+        return self._own_size[1]
+
+    def _stage(self, task: str) -> str:
+        return self.graph.tasks[task].stage
+
+    def _start(self) -> str | None:
+        """Start all that there is room for; return what is lacking where a task could not start for that."""
+        for name in list(self.state.ready):
+            task = self.graph.tasks[name]
+            if name not in self.state.ready:
+                continue  # its stage was stopped a moment ago
+            stage = self.cycle.stages[task.stage]
+            why = self._stage_over_budget(stage.name, stage.budget)
+            if why is not None:
+                self._record("stage_stopped", stage=stage.name, reason=why)
+                self.say(f"{stage.name}: {why}")
+                continue
+            if not self.engine.could_ever(task.needs):
+                return f"{name} needs {task.needs.gpus} GPUs, and there are not as many here"
+            if self.in_pieces:
+                if not self.pieces.are_known(name):
+                    if self.engine.has_room(task.needs):
+                        self._launch(f"units/{name}", task, (*self._argv(task), "--units"))
+                        self.pieces.asked(name)
+                    continue
+                if self.pieces.are_left(name):
+                    lacks = self._start_pieces(name, task)
+                    if lacks:
+                        return lacks
+                    continue
+            if not self.engine.has_room(task.needs):
+                continue
+            lacks = lacking(task.needs, (self.folder, *(() if self.cache is None else (Path(self.cache),))))
+            if lacks:
+                return f"{name} was not started: {lacks}"
+            self._launch(name, task, self._argv(task))
+            self._record("started", task=name)
+        return None
+
+    def _start_pieces(self, name: str, task: Task) -> str | None:
+        for key in self.pieces.startable(name):
+            if not self.engine.has_room(task.needs):
+                return None
+            lacks = lacking(task.needs, (self.folder,))
+            if lacks:
+                return f"a piece of {name} was not started: {lacks}"
+            self._launch(f"piece/{key}", task, (*self._argv(task), "--only", key))
+            self.pieces.started(key)
+        return None
+
+    def _launch(self, name: str, task: Task, argv: tuple[str, ...]) -> None:
+        self.engine.start(Job(name, argv, task.needs, self._log(name)))
+        self._devices[name] = max(1, task.needs.gpus)
+
+    def _log(self, name: str) -> Path:
+        return self.folder / "logs" / f"{name}.log"
+
+    def _argv(self, task: Task) -> tuple[str, ...]:
+        settings = [part for key, value in task.settings for part in ("--set", f"{key}={value}")]
+        cache = () if self.cache is None else ("--cache", self.cache)
+        out = str(self.folder / "evidence" / task.out / task.runner)
+        return (
+            *(sys.executable, "-m", "gatekit", "run", task.runner, "--config", task.config, *settings),
+            *("--out", out, *cache),
+        )
+
+    def _ended(self, ended: Ended) -> None:
+        devices = self._devices.pop(ended.name)
+        spent = {"seconds": round(ended.seconds, 3), "device_seconds": round(ended.seconds * devices, 3)}
+        kind, _, rest = ended.name.partition("/")
+        if kind == "units":
+            self.pieces.learn(rest, ended.code, self._log(ended.name))
+            return
+        if kind == "piece":
+            self.pieces.ended(rest, ended.code)
+            self._record("piece_ended", piece=rest, code=ended.code, **spent)
+            return
+        task = self.graph.tasks[ended.name]
+        outputs, wrong = self._outputs(task)
+        if ended.code == 0 and wrong is None:
+            self._record("ended", task=task.id, config=task.config, ok=True, code=0, outputs=outputs, **spent)
+        else:
+            said = ended.words or (wrong if ended.code == 0 else None) or f"it ended with {_coded(ended.code)}"
+            reason = f"{said}; {self._log(task.id)} has what it wrote"
+            again = ended.code not in NEVER_AGAIN and not ended.words and ended.code != 0
+            self._record("ended", task=task.id, ok=False, code=ended.code, reason=reason, again=again, **spent)
+            self.say(f"{task.id}: {reason}")
+        stage = self.cycle.stages[task.stage]
+        names = [name for name, one in self.graph.tasks.items() if one.stage == task.stage] if stage.stops else []
+        why = too_many_failed(stage, self.state, names) if names else None
+        if why is not None and stage.name not in self.state.stopped_stages:
+            self._record("stage_stopped", stage=stage.name, reason=why)
+            self.say(f"{stage.name}: {why}")
+
+    def _outputs(self, task: Task) -> tuple[dict[str, str], str | None]:
+        """Return path -> sha256 of a task's summaries, and what is wrong with them."""
+        found: dict[str, str] = {}
+        for path in self._summaries(task):
+            data = path.read_bytes()
+            try:
+                status = json.loads(data)["status"]
+            except (ValueError, KeyError, TypeError):
+                return found, f"{path.name} is no summary"
+            if status != "ok":
+                return found, f"its summary says that the run {status}"
+            found[path.relative_to(self.folder).as_posix()] = hashlib.sha256(data).hexdigest()
+        return found, None if found else "it wrote no summary"
+
+    def _summaries(self, task: Task) -> Iterator[Path]:
+        folder = self.folder / "evidence" / task.out / task.runner
+        yield from sorted(path for path in folder.rglob("*.json") if not path.name.startswith("."))
+
+    def _lost(self) -> list[str]:
+        """Return the tasks that were done, and whose summaries are not there any more as they were."""
+        lost = []
+        for name, one in self.state.tasks.items():
+            if one.state != "done":
+                continue
+            for path, sha256 in (one.outputs or {}).items():
+                try:
+                    same = hashlib.sha256((self.folder / path).read_bytes()).hexdigest() == sha256
+                except OSError:
+                    same = False
+                if not same:
+                    lost.append(name)
+                    break
+        return lost
+
+    def _refuse_other_plan(self, records: list[Record]) -> None:
+        now = meaning(self.graph)
+        before = next((record["meaning"] for record in records if record["event"] == "cycle_run"), now)
+        if before != now:
+            message = f"the plan of '{self.cycle.id}' has changed since it was begun in {self.folder}"
+            remedy = "give the changed plan an id of its own, or put the old one back"
+            raise GatekitError("cycle.changed", message, self.cycle.location, remedy)
+
+    def _interrupt(self) -> None:
+        for ended in self.engine.stop():
+            devices = self._devices.pop(ended.name, 1)
+            if ended.name in self.graph.tasks:
+                self._record("interrupted", task=ended.name, device_seconds=round(ended.seconds * devices, 3))
+
+    def _record(self, event: str, **facts: Any) -> None:
+        self.state.take(self.ledger.write(event, **facts))
+        self.on_change(self.state)
+
+
+def meaning(graph: Graph) -> str:
+    """Return the sha256 of all that a plan measures and decides; not of its words, and not of what it may cost."""
+    tasks = [[t.id, t.runner, t.config, _digest(t.config), t.settings, sorted(t.after)] for t in graph.tasks.values()]
+    rules = [[d.id, [[s, _rule(r)] for s, r in d.rules], sorted(d.after)] for d in graph.decisions.values()]
+    text = json.dumps([sorted(tasks), sorted(rules)], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _rule(rule: Any) -> list[Any]:
+    return [type(rule).__name__, *(v for k, v in sorted(vars(rule).items()) if not isinstance(v, Location))]
+
+
+def _digest(path: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _coded(code: int) -> str:
+    if code > 128:
+        try:
+            return f"signal {signal.Signals(code - 128).name}"
+        except ValueError:
+            pass
+    return f"exit code {code}"
+
+
+@contextmanager
+def _signals() -> Iterator[dict[str, int]]:
+    """Note SIGINT and SIGTERM while the block runs, instead of acting on them."""
+    received: dict[str, int] = {}
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def note(number: int, _frame: object) -> None:
+        received["signal"] = number
+
+    kept = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)

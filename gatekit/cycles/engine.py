@@ -1,0 +1,58 @@
+"""What a cycle asks of whatever runs its tasks: start a command with its needs, and say how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gatekit.cycles.plan import Needs
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command to be run."""
+
+    name: str
+    argv: tuple[str, ...]
+    needs: Needs
+    log: Path
+    """Takes its standard output and error, after what is there already."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended."""
+
+    name: str
+    code: int
+    """Exit code; 128 + number where a signal ended it."""
+    seconds: float
+    """Wall time."""
+    words: str = ""
+    """What the engine knows beside the code: a lost machine, a limit of time."""
+
+
+class Engine(Protocol):
+    """Runs jobs somewhere; keeps no state that outlives it."""
+
+    def has_room(self, needs: Needs) -> bool:
+        """Whether a job with these needs could start now."""
+        ...
+
+    def could_ever(self, needs: Needs) -> bool:
+        """Whether such a job could start if nothing else ran."""
+        ...
+
+    def start(self, job: Job) -> None:
+        """Start a job."""
+        ...
+
+    def wait(self, seconds: float) -> Sequence[Ended]:
+        """Return the jobs that have ended, as soon as there is one, or nothing after a time."""
+        ...
+
+    def stop(self) -> Sequence[Ended]:
+        """End all jobs, gently first, and return them once they are gone."""
+        ...

@@ -1,0 +1,140 @@
+"""What is done once all stages of a cycle have ended: select, judge, write the dossier, audit the claims.
+
+Each step is the command that a person would type, in a process of its own; the exit code of the judging is the cycle's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatekit.cycles.graph import family, phase_for, root_of
+from gatekit.cycles.plan import Cycle, Stage
+from gatekit.cycles.state import CycleState
+from gatekit.exit_codes import ExitCode, worst
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the finish."""
+
+    name: str
+    argv: tuple[str, ...]
+    """After `gatekit`."""
+
+
+def steps(cycle: Cycle, state: CycleState, folder: Path) -> Iterator[Step]:
+    """Yield the commands of a finish in their order; each is asked for once the one before has ended."""
+    finish = cycle.finish
+    candidate: tuple[str, ...] = ()
+    if finish.select is not None:
+        read = evidence_of(cycle, state, folder, finish.select.among)
+        selected = folder / "selected"
+        yield Step("select", ("select", *read, "--policy", finish.select.policy, "--out", str(selected), "--replace"))
+        if state.steps.get("select") != ExitCode.PASS:
+            return  # nothing was selected, so there is nothing to judge
+        candidate = ("--candidate", str(selected / "candidate.json"))
+    else:
+        read = evidence_of(cycle, state, folder, tuple(cycle.stages))
+    given = [*(part for path in read for part in ("--evidence", path)), *_base(cycle, folder)]
+    if finish.check is not None:
+        outputs = [
+            *("--output", f"json={folder / 'verdict.json'}"),
+            *("--output", f"markdown={folder / 'verdict.md'}"),
+            *("--output", f"html={folder / 'verdict.html'}"),
+        ]
+        yield Step("check", ("check", "--policy", finish.check, *given, *candidate, *outputs))
+    if finish.dossier and finish.check is not None:
+        out = str(folder / "dossier")
+        yield Step("dossier", ("dossier", "--policy", finish.check, *given, *candidate, "--out", out))
+    if finish.claims:
+        yield Step("claims", ("claims", "check"))
+
+
+def evidence_of(cycle: Cycle, state: CycleState, folder: Path, names: Sequence[str]) -> list[str]:
+    """Return the evidence of stages: of all branches that went on, and of the others what their pilot measured.
+
+    A branch that was stopped was compared too: whoever is selected pays for it.
+    """
+    found = []
+    for name in names:
+        stage = cycle.stages[name]
+        gone = stopped_branches(cycle, state, stage)
+        for branch in stage.branches:
+            phase = "pilot" if branch.name in gone else phase_for(stage, "full")
+            path = folder / "evidence" / phase / name / branch.name
+            if path.is_dir():
+                found.append(str(path))
+    return found
+
+
+def stopped_branches(cycle: Cycle, state: CycleState, stage: Stage) -> dict[str, str]:
+    """Return branch -> reason of all branches of a stage that were stopped after their pilot."""
+    found: dict[str, str] = {}
+    root = root_of(stage)
+    for name in (f"decide/{root}", *(f"decide/{root}/{branch.name}" for branch in stage.branches)):
+        if name in state.decided:
+            found.update(state.decided[name].stopped)
+    for member in family(cycle, root):
+        if member.name in state.stopped_stages and "pilot" in stage.phases:
+            for branch in stage.branches:
+                full = [
+                    state.tasks[task.id].state
+                    for task in state.graph.tasks.values()
+                    if (task.stage, task.branch, task.phase) == (stage.name, branch.name, "full")
+                ]
+                if full and all(one != "done" for one in full):
+                    found.setdefault(branch.name, state.stopped_stages[member.name])
+    return found
+
+
+def _base(cycle: Cycle, folder: Path) -> list[str]:
+    base = cycle.finish.base
+    if base is None:
+        return []
+    stage = cycle.stages.get(base)
+    path = base if stage is None else str(folder / "evidence" / phase_for(stage, "full") / stage.name)
+    return ["--base-evidence", path]
+
+
+def carry_out(step: Step, log: Path) -> int:
+    """Run one step and return its exit code; what it prints goes to a log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "wb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "gatekit", *step.argv],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+    return done.returncode if done.returncode in list(ExitCode) else ExitCode.INTERNAL
+
+
+def finish(cycle: Cycle, state: CycleState, folder: Path, record: Callable[..., None]) -> ExitCode:
+    """Carry out all steps and return the cycle's exit code.
+
+    Args:
+        cycle: the plan.
+        state: in which every task has ended; `record` moves it on.
+        folder: of the cycle.
+        record: appends to the ledger.
+    """
+    done: list[ExitCode] = []
+    for step in steps(cycle, state, folder):
+        code = carry_out(step, folder / "logs" / "finish" / f"{step.name}.log")
+        record("step_ended", step=step.name, code=code)
+        if step.name != "dossier":
+            done.append(ExitCode(code))
+    if not done:
+        # Without a policy nothing is judged: what was planned was measured, or it was not.
+        complete = all(one.state in ("done", "stopped") for one in state.tasks.values())
+        return ExitCode.PASS if complete and any(one.state == "done" for one in state.tasks.values()) else (
+            ExitCode.INCONCLUSIVE
+        )
+    return worst(done)

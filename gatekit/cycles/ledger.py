@@ -1,0 +1,103 @@
+"""The ledger of a cycle: one JSON record a line, only ever appended to, and enough to go on after any death.
+
+A record that was torn by a death in the middle of a write is passed over: what it would have said did not happen, so
+the work is done again. Each record starts on a line of its own, so that a torn one never swallows the next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gatekit.errors import GatekitError, Location
+from gatekit.exit_codes import ExitCode
+
+NAME = "ledger.jsonl"
+LARGEST = 256 << 20
+"""Bytes; a cycle of 100,000 tasks has about 50 MB."""
+
+Record = Mapping[str, Any]
+"""`event` and `time` always; the rest depends on the event."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The file of one cycle."""
+
+    path: Path
+
+    def read(self) -> list[Record]:
+        """Return all whole records, oldest first; none where there is no file yet.
+
+        Raises:
+            GatekitError: `cycle.ledger`: the file is larger than any cycle's.
+        """
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        if len(data) > LARGEST:
+            message = f"the ledger has {len(data)} bytes; the limit is {LARGEST}"
+            raise GatekitError("cycle.ledger", message, Location(str(self.path)))
+        return list(_records(data.split(b"\n")))
+
+    def write(self, event: str, **facts: Any) -> Record:
+        """Append one record, on disk before this returns.
+
+        Raises:
+            GatekitError: `cycle.disk`, exit code 70: it could not be written.
+        """
+        record = {"event": event, "time": utc_now(), **facts}
+        line = json.dumps(record, sort_keys=True, allow_nan=False).encode("utf-8") + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                if not _ends_line(descriptor):
+                    line = b"\n" + line
+                written = os.write(descriptor, line)
+                if written < len(line):
+                    raise OSError(28, "No space left on device")
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            message = f"the ledger could not be written: {error.strerror or error}; nothing that it holds is lost"
+            remedy = "make room, and give the same command again"
+            raise GatekitError(
+                "cycle.disk", message, Location(str(self.path)), remedy, exit_code=ExitCode.INTERNAL
+            ) from None
+        return record
+
+
+def _ends_line(descriptor: int) -> bool:
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if size == 0:
+        return True
+    return os.pread(descriptor, 1, size - 1) == b"\n"
+
+
+def _records(lines: Iterable[bytes]) -> Iterable[Record]:
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("event"), str) and isinstance(record.get("time"), str):
+            yield record
+
+
+def utc_now() -> str:
+    """Return the time as summaries write it, to the millisecond."""
+    now = datetime.now(UTC)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
+
+
+def moment(text: str) -> datetime:
+    """Return the aware time of a record."""
+    return datetime.fromisoformat(text)

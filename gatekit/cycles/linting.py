@@ -1,0 +1,133 @@
+"""Whether a plan could run: its files are there and sound, its runners known, and every variant of a configuration reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from gatekit.cycles.graph import Graph, graph_of
+from gatekit.cycles.plan import FOLDER, Cycle, KeepBest, ParetoStop, PolicyStop
+from gatekit.cycles.reading import read_cycle
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.kinds import Kinds
+from gatekit.policy import read_policies
+from gatekit.policy.model import Selection
+
+
+def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> list[GatekitError]:
+    """Return all that is wrong with a plan, each with its place.
+
+    Args:
+        cycle: a plan that could be read.
+        kinds: those that hold here.
+        with_configurations: also let the runners read every variant of every configuration, which starts nothing.
+    """
+    try:
+        graph = graph_of(cycle)
+    except GatekitError as error:
+        return [error]
+    errors = [*_files(cycle), *_runners(cycle), *_others(cycle)]
+    if errors:
+        return errors
+    errors = list(_policies(cycle, kinds))
+    if with_configurations and not errors:
+        errors += _configurations(cycle, graph)
+    return errors
+
+
+def _files(cycle: Cycle) -> Iterator[GatekitError]:
+    for path, place in cycle.files:
+        if not os.path.exists(path):
+            yield GatekitError("cycle.missing", f"there is no '{path}'", place)
+
+
+def _runners(cycle: Cycle) -> Iterator[GatekitError]:
+    from gatekit.runner_command import runner_names
+
+    known = runner_names()
+    for stage in cycle.stages.values():
+        for runner in stage.runners:
+            if runner not in known:
+                remedy = did_you_mean(runner, known) or f"known: {', '.join(known)}"
+                yield GatekitError("cycle.runner", f"no runner '{runner}'", stage.location, remedy)
+
+
+def _others(cycle: Cycle) -> Iterator[GatekitError]:
+    """Yield an error where another plan has the same id, so that both would write to one folder."""
+    try:
+        names = sorted(os.listdir(FOLDER))
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(FOLDER, name)
+        if not name.endswith((".yaml", ".yml")) or name.startswith(".") or _same(path, cycle.path):
+            continue
+        try:
+            other = read_cycle(path)
+        except GatekitError:
+            continue  # its own lint says so
+        if other.id == cycle.id:
+            message = f"id '{cycle.id}' is also that of {path}: both would write to one folder"
+            yield GatekitError("cycle.duplicate_id", message, cycle.location)
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
+def _policies(cycle: Cycle, kinds: Kinds) -> Iterator[GatekitError]:
+    ranking: list[tuple[str, Location]] = []
+    named: list[str] = []
+    for stage in cycle.stages.values():
+        for rule in stage.stops:
+            if isinstance(rule, KeepBest | ParetoStop):
+                ranking.append((rule.policy, rule.location))
+            if isinstance(rule, PolicyStop | KeepBest | ParetoStop):
+                named.append(rule.policy)
+    if cycle.finish.select is not None:
+        ranking.append((cycle.finish.select.policy, cycle.finish.select.location))
+        named.append(cycle.finish.select.policy)
+    if cycle.finish.check is not None:
+        named.append(cycle.finish.check)
+    policies, errors = read_policies(list(dict.fromkeys(named)), kinds) if named else ([], [])
+    yield from errors
+    selecting = {policy.path for policy in policies if isinstance(policy.selection, Selection)}
+    for path, place in ranking if not errors else ():
+        if path not in selecting:
+            message = f"{path} has no selection, by which candidates are ranked"
+            yield GatekitError("cycle.policy", message, place)
+
+
+def _configurations(cycle: Cycle, graph: Graph) -> Iterator[GatekitError]:
+    from gatekit.runner_command import configurations
+
+    seen: set[tuple[object, ...]] = set()
+    for task in graph.tasks.values():
+        key = (task.runner, task.config, task.settings)
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            configurations(task.runner, task.config, [f"{key}={value}" for key, value in task.settings])
+        except UsageError as error:
+            # A runner of another package need not be able to say what it would do.
+            if "does not say what it would record" not in error.message:
+                yield _at(error, cycle, task.stage, task.id)
+        except GatekitError as error:
+            yield _at(error, cycle, task.stage, task.id)
+
+
+def _at(error: GatekitError, cycle: Cycle, stage: str, task: str) -> GatekitError:
+    return GatekitError("cycle.config", f"{task}: {error}", cycle.stages[stage].location)
+
+
+def cycle_files(paths: Sequence[str]) -> list[str]:
+    """Return the files of plans among paths: a folder stands for all plans in it."""
+    found: list[str] = []
+    for path in paths:
+        if os.path.isdir(path):
+            inside = sorted(name for name in os.listdir(path) if name.endswith((".yaml", ".yml")))
+            found += [os.path.join(path, name) for name in inside if not name.startswith(".")]
+        else:
+            found.append(path)
+    return found

@@ -1,0 +1,85 @@
+"""The pieces of tasks: what several processes can make side by side, and what several tasks need once.
+
+A runner that knows its pieces names each by a key that covers all that decides it, and makes one alone with `--only`.
+A piece lands in the runners' cache; the task then finds it there. A piece that fails is the task's to report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Pieces:
+    """What is known of the pieces of a cycle's tasks, in this process alone: the cache knows what is done."""
+
+    retries: int
+    _of_task: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
+    _after: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
+    _running: set[str] = field(default_factory=set)
+    _failures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def any_ready(self) -> bool:
+        """Whether a piece is running, or a runner is being asked."""
+        return bool(self._running or self._asked - set(self._of_task))
+
+    def asked(self, task: str) -> None:
+        """Note that a task's runner is being asked for its pieces."""
+        self._asked.add(task)
+
+    def are_known(self, task: str) -> bool:
+        """Whether the runner was asked; what it does not tell does not keep the task from being run whole."""
+        return task in self._of_task or task in self._asked
+
+    def learn(self, task: str, code: int, log: Path) -> None:
+        """Take what a runner printed; a runner that knows no pieces has none."""
+        self._of_task[task] = ()
+        if code != 0:
+            return
+        units = _units(log)
+        self._of_task[task] = tuple(str(unit["key"]) for unit in units)
+        for unit in units:
+            key = str(unit["key"])
+            self._after.setdefault(key, tuple(str(other) for other in unit.get("after", ())))
+            if unit.get("done") is True:
+                self._ended.add(key)
+
+    def are_left(self, task: str) -> bool:
+        """Whether a task's pieces are unknown yet, or not all made."""
+        return task not in self._of_task or any(key not in self._ended for key in self._of_task[task])
+
+    def startable(self, task: str) -> Iterator[str]:
+        """Yield the keys of a task's pieces that wait for nothing and that nobody makes."""
+        for key in self._of_task.get(task, ()):
+            free = key not in self._ended and key not in self._running
+            if free and all(other in self._ended for other in self._after.get(key, ())):
+                yield key
+
+    def started(self, key: str) -> None:
+        """Note that a piece is being made."""
+        self._running.add(key)
+
+    def ended(self, key: str, code: int) -> None:
+        """Note that a piece was made, or that it failed; after its retries it counts as ended."""
+        self._running.discard(key)
+        self._failures[key] = self._failures.get(key, 0) + (code != 0)
+        if code == 0 or self._failures[key] > self.retries or code in (4, 64):
+            self._ended.add(key)
+
+
+def _units(log: Path) -> list[dict[str, object]]:
+    """Return what a runner printed among other lines: the last line that is a document with `units`."""
+    for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict) and isinstance(value.get("units"), list):
+            return [unit for unit in value["units"] if isinstance(unit, dict) and "key" in unit]
+    return []

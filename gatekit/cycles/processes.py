@@ -1,0 +1,138 @@
+"""Tasks as plain processes on this machine: so many at a time, each with its GPUs, none left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gatekit.cycles.engine import Ended, Job
+from gatekit.cycles.plan import Needs
+
+GENTLE = 20.0
+"""Seconds between being asked to end and being killed."""
+POLL = 0.02
+"""Seconds between looks at running processes, at first; up to twenty times as long while nothing ends."""
+_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: subprocess.Popen[bytes]
+    started: float
+    gpus: tuple[str, ...]
+    over_time: bool = False
+
+
+@dataclass
+class Processes:
+    """N slots, and the GPUs that may be given out, each to one job at a time."""
+
+    slots: int
+    gpus: tuple[str, ...] = ()
+    """As CUDA_VISIBLE_DEVICES names them."""
+    _running: dict[str, _Running] = field(default_factory=dict)
+
+    def _free_gpus(self) -> list[str]:
+        held = {gpu for one in self._running.values() for gpu in one.gpus}
+        return [gpu for gpu in self.gpus if gpu not in held]
+
+    def has_room(self, needs: Needs) -> bool:
+        """Whether a slot, and as many GPUs as are needed, are free."""
+        return len(self._running) < self.slots and len(self._free_gpus()) >= needs.gpus
+
+    def could_ever(self, needs: Needs) -> bool:
+        """Whether this machine has as many GPUs."""
+        return len(self.gpus) >= needs.gpus
+
+    def start(self, job: Job) -> None:
+        """Start a job in a group of its own; it dies with this process where the system can see to that."""
+        gpus = tuple(self._free_gpus()[: job.needs.gpus])
+        environment = dict(os.environ)
+        if self.gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(job.log, "ab") as log:
+            process = subprocess.Popen(
+                job.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(),
+            )
+        self._running[job.name] = _Running(job, process, time.monotonic(), gpus)
+
+    def wait(self, seconds: float) -> Sequence[Ended]:
+        """Return what has ended, waiting for the first for at most so long."""
+        deadline, pause = time.monotonic() + seconds, POLL
+        while True:
+            self._end_late_ones()
+            ended = self._collect()
+            left = deadline - time.monotonic()
+            if ended or left <= 0:
+                return ended
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, POLL * 20)
+
+    def stop(self) -> Sequence[Ended]:
+        """Ask all jobs to end, kill those that do not, and return them."""
+        for one in self._running.values():
+            _signal(one.process, signal.SIGTERM)
+        ended: list[Ended] = []
+        deadline = time.monotonic() + GENTLE
+        while self._running and time.monotonic() < deadline:
+            ended += self._collect()
+            time.sleep(POLL)
+        for one in self._running.values():
+            _signal(one.process, signal.SIGKILL)
+            one.process.wait()
+        return [*ended, *self._collect()]
+
+    def _end_late_ones(self) -> None:
+        for one in self._running.values():
+            limit = one.job.needs.wall
+            if limit is not None and not one.over_time and time.monotonic() - one.started > limit.total_seconds():
+                one.over_time = True
+                _signal(one.process, signal.SIGKILL)
+
+    def _collect(self) -> list[Ended]:
+        found = []
+        for name, one in list(self._running.items()):
+            code = one.process.poll()
+            if code is None:
+                continue
+            # What it started itself goes with it.
+            _signal(one.process, signal.SIGKILL)
+            del self._running[name]
+            words = f"it took longer than {one.job.needs.wall}" if one.over_time else ""
+            found.append(Ended(name, 128 - code if code < 0 else code, time.monotonic() - one.started, words))
+        return found
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _die_with_parent() -> object:
+    """Return what a new process calls first, so that it does not outlive a driver that is killed; None elsewhere."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def call() -> None:
+        libc.prctl(_DIES_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(128 + signal.SIGKILL)
+
+    return call

@@ -1,0 +1,60 @@
+"""Whether there is room for a task: disk where runs are written, and memory of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from gatekit.cycles.plan import GIB, Needs
+
+
+def lacking(needs: Needs, folders: tuple[Path, ...]) -> str | None:
+    """Return what a task needs and this machine does not have free, in one line; None where there is room.
+
+    Args:
+        needs: of the task.
+        folders: where it writes; the nearest that exists is asked.
+    """
+    for folder in folders:
+        free = shutil.disk_usage(_nearest(folder)).free
+        if free < needs.disk:
+            return f"{_gib(free)} of disk are free at {folder}, and {_gib(needs.disk)} are needed"
+    available = memory_available()
+    if needs.memory and available is not None and available < needs.memory:
+        return f"{_gib(available)} of memory are free, and {_gib(needs.memory)} are needed"
+    return None
+
+
+def memory_available() -> int | None:
+    """Return the bytes that new processes can have, as the kernel estimates; None where it does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(path, name)).st_size
+            except OSError:
+                continue  # gone since it was listed
+    return total
+
+
+def _nearest(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.1f} GiB"

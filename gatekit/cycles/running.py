@@ -1,0 +1,149 @@
+"""A cycle from its first task to its exit code: who may drive it, what it runs on, and what it leaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatekit.cycles.driving import STOP_REQUEST, Driver, Halted
+from gatekit.cycles.finishing import finish
+from gatekit.cycles.graph import Graph, graph_of
+from gatekit.cycles.ledger import Ledger
+from gatekit.cycles.lease import driving, holder
+from gatekit.cycles.linting import lint_cycle
+from gatekit.cycles.monitor import write_snapshots
+from gatekit.cycles.plan import Cycle
+from gatekit.cycles.processes import Processes
+from gatekit.cycles.progress import progress_of
+from gatekit.cycles.reading import cycle_path, read_cycle
+from gatekit.cycles.state import CycleState, state_of
+from gatekit.cycles.stopping import Judge
+from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.kind_files import own_kinds
+from gatekit.exit_codes import ExitCode
+from gatekit.kinds import FOLDER as KINDS
+from gatekit.kinds import INSTALLED
+
+SNAPSHOT_EVERY = 2.0
+"""Seconds between snapshots, at least."""
+WAIT = 5.0
+"""Seconds between looks at a cycle that is waited for."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a cycle is run; none of it may change a number."""
+
+    runs: Path
+    cache: str | None
+    slots: int
+    gpus: tuple[str, ...]
+    in_pieces: bool
+    retry_failed: bool
+    wait: bool
+
+
+def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[str], None]) -> int:
+    """Run a cycle to its end and return its exit code.
+
+    Raises:
+        GatekitError: the plan is unsound or was changed, another process drives it, or evidence is refused.
+    """
+    kinds = own_kinds(KINDS) if Path(KINDS).is_dir() else INSTALLED
+    for error in lint_cycle(cycle, kinds)[:1]:
+        raise error
+    folder = options.runs / cycle.id
+    if (folder / STOP_REQUEST).exists():
+        raise UsageError(f"'{cycle.id}' was stopped as asked", f"`gatekit cycle resume {cycle.id}` goes on")
+    _wait_for_other(cycle, options, say)
+    with driving(folder, cycle.id):
+        ledger = Ledger(folder / "ledger.jsonl")
+        if options.retry_failed:
+            for name, one in state_of(graph, ledger.read(), cycle.retries).tasks.items():
+                if one.state == "failed":
+                    ledger.write("undone", task=name, reason="it is tried again, as asked")
+        shown = _Shown(cycle, graph, folder)
+        driver = Driver(
+            cycle=cycle,
+            graph=graph,
+            folder=folder,
+            engine=Processes(options.slots, options.gpus),
+            judge=Judge(cycle, folder / "evidence", kinds),
+            cache=options.cache,
+            in_pieces=options.in_pieces,
+            on_change=shown.changed,
+            say=say,
+        )
+        try:
+            state = driver.run()
+        except Halted as halted:
+            shown.write(driver.state)
+            say(halted.reason)
+            return halted.code
+
+        def record(event: str, **facts: object) -> None:
+            state.take(ledger.write(event, **facts))
+            shown.changed(state)
+
+        code = finish(cycle, state, folder, record)
+        record("finished", code=int(code))
+        shown.write(state)
+        return code
+
+
+def _wait_for_other(cycle: Cycle, options: RunOptions, say: Callable[[str], None]) -> None:
+    """Return once the cycle that must have finished before has.
+
+    Raises:
+        GatekitError: `cycle.after`, exit code 3: it has not, and is not to be waited for.
+    """
+    if cycle.after_cycle is None:
+        return
+    said = False
+    while True:
+        why = _unfinished(cycle.after_cycle, options.runs)
+        if why is None:
+            return
+        if not options.wait:
+            message = f"'{cycle.id}' starts after '{cycle.after_cycle}', which {why}"
+            raise GatekitError(
+                "cycle.after", message, cycle.location, "--wait waits for it", exit_code=ExitCode.INCONCLUSIVE
+            )
+        if not said:
+            say(f"waiting for '{cycle.after_cycle}', which {why}")
+            said = True
+        time.sleep(WAIT)
+
+
+def _unfinished(name: str, runs: Path) -> str | None:
+    try:
+        other = read_cycle(cycle_path(name))
+    except UsageError:
+        return "is no cycle here"
+    records = Ledger(runs / other.id / "ledger.jsonl").read()
+    state = state_of(graph_of(other), records, other.retries)
+    if state.begun is None:
+        return "was not begun"
+    return None if state.code is not None else "has not finished"
+
+
+class _Shown:
+    """Writes snapshots as the state changes, not more often than anyone looks."""
+
+    def __init__(self, cycle: Cycle, graph: Graph, folder: Path) -> None:
+        self.cycle, self.graph, self.folder = cycle, graph, folder
+        self.last = 0.0
+
+    def changed(self, state: CycleState) -> None:
+        if time.monotonic() - self.last >= SNAPSHOT_EVERY:
+            self.write(state)
+
+    def write(self, state: CycleState) -> None:
+        driven = holder(self.folder)
+        words = None if driven is None else driven.words
+        write_snapshots(progress_of(self.cycle, self.graph, state, words), self.folder)
+        self.last = time.monotonic()
+
+
