@@ -129,9 +129,7 @@ def run_command(
 @click.option("--cache", metavar="DIR", help="As for run.")
 @click.option("--slots", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tasks at a time.")
 @click.option("--gpus", metavar="IDS", default="", help="GPUs to give out, e.g. 0,1.")
-def resume_command(
-    context: click.Context, name: str, runs: str, cache: str | None, slots: int, gpus: str
-) -> int:
+def resume_command(context: click.Context, name: str, runs: str, cache: str | None, slots: int, gpus: str) -> int:
     """Go on with a cycle that was stopped; a killed one goes on by `run` too."""
     cycle, _, _ = _loaded(name, runs)
     folder = Path(runs) / cycle.id

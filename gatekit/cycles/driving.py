@@ -21,6 +21,7 @@ from typing import Any
 from gatekit.cycles.engine import Ended, Engine, Job
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import Ledger, Record
+from gatekit.cycles.monitor import duration
 from gatekit.cycles.pieces import Pieces
 from gatekit.cycles.plan import Budget, Cycle
 from gatekit.cycles.resources import lacking, size_of
@@ -131,9 +132,9 @@ class Driver:
     def _over_budget(self) -> str | None:
         """Return why nothing new may start; None where something may."""
         budget = self.cycle.budget
-        if budget.wall is not None and self.state.begun is not None:
-            if datetime.now(UTC) - self.state.begun >= budget.wall:
-                return f"the budget of {budget.wall} since it was begun is spent"
+        begun = self.state.begun
+        if budget.wall is not None and begun is not None and datetime.now(UTC) - begun >= budget.wall:
+            return f"the budget of {budget.wall} since it was begun is spent"
         if budget.device_hours is not None and self.state.device_seconds >= budget.device_hours * 3600:
             return f"the budget of {budget.device_hours:g} device hours is spent"
         if budget.disk is not None and self._size() >= budget.disk:
@@ -233,6 +234,7 @@ class Driver:
         outputs, wrong = self._outputs(task)
         if ended.code == 0 and wrong is None:
             self._record("ended", task=task.id, config=task.config, ok=True, code=0, outputs=outputs, **spent)
+            self.say(f"{task.id}: done in {duration(ended.seconds)} ({self.state.ended} of {len(self.graph.tasks)})")
         else:
             said = ended.words or (wrong if ended.code == 0 else None) or f"it ended with {_coded(ended.code)}"
             reason = f"{said}; {self._log(task.id)} has what it wrote"

@@ -134,7 +134,9 @@ def finish(cycle: Cycle, state: CycleState, folder: Path, record: Callable[..., 
     if not done:
         # Without a policy nothing is judged: what was planned was measured, or it was not.
         complete = all(one.state in ("done", "stopped") for one in state.tasks.values())
-        return ExitCode.PASS if complete and any(one.state == "done" for one in state.tasks.values()) else (
-            ExitCode.INCONCLUSIVE
+        return (
+            ExitCode.PASS
+            if complete and any(one.state == "done" for one in state.tasks.values())
+            else (ExitCode.INCONCLUSIVE)
         )
     return worst(done)

@@ -62,7 +62,8 @@ def graph_of(cycle: Cycle) -> Graph:
     """
     decisions = {one.id: one for stage in cycle.stages.values() for one in _decisions(cycle, stage)}
     tasks = {one.id: one for stage in cycle.stages.values() for one in _tasks(cycle, stage, decisions)}
-    waits = {one.id: one.after for one in (*tasks.values(), *decisions.values())}
+    waits = {task.id: task.after for task in tasks.values()}
+    waits |= {decision.id: decision.after for decision in decisions.values()}
     try:
         order = list(TopologicalSorter(waits).static_order())
     except CycleError as error:
@@ -108,9 +109,7 @@ def _decisions(cycle: Cycle, root: Stage) -> Iterator[Decision]:
     together = tuple((name, rule) for name, rule in rules if _of_stage(rule))
     for branch in root.branches if own else ():
         pilots = [name for stage in members for name in _ids(stage, branch, "pilot")]
-        yield Decision(
-            f"decide/{root.name}/{branch.name}", root.name, branch.name, own, (*pilots, *_bases(cycle, own))
-        )
+        yield Decision(f"decide/{root.name}/{branch.name}", root.name, branch.name, own, (*pilots, *_bases(cycle, own)))
     if together:
         each = [f"decide/{root.name}/{branch.name}" for branch in root.branches] if own else []
         pilots = [name for stage in members for branch in root.branches for name in _ids(stage, branch, "pilot")]

@@ -1,4 +1,4 @@
-"""Whether a plan could run: its files are there and sound, its runners known, and every variant of a configuration reads."""
+"""Whether a plan could run: its files are there and sound, its runners known, its configurations read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots of a running cycle: `monitor.json` for machines, `monitor.md` and a page that refreshes itself for people."""
+"""Snapshots of a running cycle: `monitor.json` for machines, `monitor.md` and a page that refreshes itself."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ def as_html(progress: Progress, refresh: int | None) -> str:
     body.append(p.items([f"{p.text(name)}: {p.text(value)}" for name, value in facts(progress)]))
     total = max(1, sum(progress.counts.values()))
     ended = total - progress.counts["waiting"] - progress.counts["running"]
-    body.append(f'<p><progress max="{total}" value="{ended}" aria-label="tasks ended">{ended} of {total}</progress></p>')
+    body.append(
+        f'<p><progress max="{total}" value="{ended}" aria-label="tasks ended">{ended} of {total}</progress></p>'
+    )
     rows = [
         p.row(
             p.heading(p.code(name)),
@@ -147,7 +149,9 @@ def as_html(progress: Progress, refresh: int | None) -> str:
             [
                 p.cell("policy", p.code(policy)),
                 p.cell("gate", p.code(gate)),
-                p.cell("outcome", f'<span class="{outcome}">{outcome}</span>' if outcome in OUTCOMES else p.text(outcome)),
+                p.cell(
+                    "outcome", f'<span class="{outcome}">{outcome}</span>' if outcome in OUTCOMES else p.text(outcome)
+                ),
                 p.cell("why", p.sentence(why)),
             ],
         )

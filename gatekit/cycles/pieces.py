@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Pieces:
         self._of_task[task] = tuple(str(unit["key"]) for unit in units)
         for unit in units:
             key = str(unit["key"])
-            self._after.setdefault(key, tuple(str(other) for other in unit.get("after", ())))
+            self._after.setdefault(key, tuple(str(other) for other in unit.get("after") or ()))
             if unit.get("done") is True:
                 self._ended.add(key)
 
@@ -73,7 +74,7 @@ class Pieces:
             self._ended.add(key)
 
 
-def _units(log: Path) -> list[dict[str, object]]:
+def _units(log: Path) -> list[dict[str, Any]]:
     """Return what a runner printed among other lines: the last line that is a document with `units`."""
     for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
         try:

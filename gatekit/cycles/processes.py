@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gatekit.cycles.engine import Ended, Job
@@ -123,7 +123,7 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _die_with_parent() -> object:
+def _die_with_parent() -> Callable[[], None] | None:
     """Return what a new process calls first, so that it does not outlive a driver that is killed; None elsewhere."""
     if not sys.platform.startswith("linux"):
         return None

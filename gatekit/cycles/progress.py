@@ -84,7 +84,9 @@ def progress_of(
         halted=state.halted,
         holder=holder,
         code=state.code,
-        running=[(n, (at - s.started).total_seconds()) for n, s in state.tasks.items() if s.state == "running" and s.started],
+        running=[
+            (n, (at - s.started).total_seconds()) for n, s in state.tasks.items() if s.state == "running" and s.started
+        ],
         failed=[(name, one.reason) for name, one in state.tasks.items() if one.state in ("failed", "not_run")],
         stopped=[*state.stopped_stages.items(), *stopped],
         judged=[{"decision": name, **one} for name, decided in state.decided.items() for one in decided.judged],

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import os
-import re
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
-from datetime import timedelta
-from typing import Any
 
+from gatekit.cycles.branches import named, settings, varied
 from gatekit.cycles.plan import (
     FOLDER,
     ONLY_BRANCH,
@@ -18,18 +14,15 @@ from gatekit.cycles.plan import (
     Branch,
     Budget,
     Cycle,
-    FailedRuns,
     Finish,
-    KeepBest,
     Needs,
-    ParetoStop,
     Phase,
-    PolicyStop,
     Selecting,
     Settings,
     Stage,
-    StopRule,
 )
+from gatekit.cycles.quantities import NamedPaths, budget, needs
+from gatekit.cycles.stop_rules import base, stop_rule
 from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.evidence.strict_yaml import Node, Scalar, Sequence, YamlDocument, YamlLimits, parse_yaml
@@ -43,29 +36,15 @@ DEFAULT_KEYS = ("needs", "stop")
 STAGE_KEYS = (
     *("run", "config", "after", "phases", "set", "branches", "vary", "branches_of", "needs", "budget", "stop"),
 )
-STOP_KEYS = ("policy", "base", "pareto", "keep_best", "failed_runs")
 FINISH_KEYS = ("check", "select", "base", "dossier", "claims")
 
 NAME = r"[a-z][a-z0-9_-]{0,63}"
 IDENTIFIER = r"[a-z][a-z0-9-]{0,63}"
-BRANCH = r"[A-Za-z0-9][A-Za-z0-9_.=+-]{0,99}"
-SETTING = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+){0,9}"
 LARGEST_SEED = 4_294_967_295
 FEWEST_SEEDS = 2
 """Of a phase: one seed has no bound."""
-MOST_BRANCHES = 1000
 MOST_RETRIES = 10
 LIMITS = YamlLimits(size=1 << 20, nodes=50_000)
-
-_SIZE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(MiB|GiB|TiB)", re.ASCII)
-_SIZES = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-_WALL = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
-_WALLS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-}
 
 
 def cycle_path(name: str) -> str:
@@ -119,7 +98,7 @@ class _Reader:
 
     def __init__(self, document: YamlDocument) -> None:
         self.document = document
-        self.files: list[tuple[str, Node]] = []
+        self.paths = NamedPaths(document)
         self.default_needs = Needs()
         self.default_stops: SequenceOf[Node] = ()
         self.seeds: dict[Phase, tuple[int, ...]] = {}
@@ -147,12 +126,12 @@ class _Reader:
             claim=fields.text(document, given["claim"], "claim", IDENTIFIER) if "claim" in given else None,
             after_cycle=self._after_cycle(given.get("after_cycle"), identifier),
             seeds=self.seeds,
-            budget=self._budget(given["budget"]) if "budget" in given else Budget(),
+            budget=budget(document, given["budget"]) if "budget" in given else Budget(),
             retries=fields.integer(document, given["retries"], "retries", 0, MOST_RETRIES) if "retries" in given else 2,
             stages=stages,
             finish=finish,
             location=document.location(need("id")),
-            files=tuple((path, document.location(node)) for path, node in self.files),
+            files=tuple((path, document.location(node)) for path, node in self.paths.found),
         )
 
     def _after_cycle(self, node: Node | None, own: str) -> str | None:
@@ -188,7 +167,7 @@ class _Reader:
     def _defaults(self, node: Node) -> None:
         given = fields.mapping(self.document, node, "defaults", DEFAULT_KEYS)
         if "needs" in given:
-            self.default_needs = self._needs(given["needs"], Needs())
+            self.default_needs = needs(self.document, given["needs"], Needs())
         if "stop" in given:
             self.default_stops = fields.sequence(self.document, given["stop"], "stop")
 
@@ -213,9 +192,9 @@ class _Reader:
         if root is not None:
             branches = before[root].branches
         elif "vary" in given:
-            branches = self._varied(given["vary"])
+            branches = varied(document, given["vary"])
         else:
-            branches = self._branches(given["branches"]) if "branches" in given else (Branch(ONLY_BRANCH, ()),)
+            branches = named(document, given["branches"]) if "branches" in given else (Branch(ONLY_BRANCH, ()),)
         after = tuple(self._references(given["after"], "after", names)) if "after" in given else ()
         if name in after:
             raise self._refusal(given["after"], "order", f"{what} cannot start after itself")
@@ -224,15 +203,15 @@ class _Reader:
         return Stage(
             name=name,
             runners=self._runners(fields.required(document, node, given, "run", what)),
-            config=self._path(fields.required(document, node, given, "config", what), "config"),
+            config=self.paths.take(fields.required(document, node, given, "config", what), "config"),
             after=after,
             phases=phases,
-            settings=self._settings(given["set"], "set") if "set" in given else (),
+            settings=settings(document, given["set"], "set") if "set" in given else (),
             branches=branches,
             branches_of=root,
-            needs=self._needs(given["needs"], self.default_needs) if "needs" in given else self.default_needs,
-            budget=self._budget(given["budget"]) if "budget" in given else Budget(),
-            stops=tuple(self._stop(one, names, phases, one in self.default_stops) for one in stops),
+            needs=needs(document, given["needs"], self.default_needs) if "needs" in given else self.default_needs,
+            budget=budget(document, given["budget"]) if "budget" in given else Budget(),
+            stops=tuple(stop_rule(self.paths, one, names, tuple(phases), one in self.default_stops) for one in stops),
             location=document.location(key),
         )
 
@@ -264,116 +243,22 @@ class _Reader:
         if node is None:
             return {"full": ()}
         if isinstance(node, Sequence):
-            pairs: list[tuple[Node, Settings]] = [
-                (item, ()) for item in fields.sequence(self.document, node, "phases")
-            ]
+            pairs: list[tuple[Node, Settings]] = [(item, ()) for item in fields.sequence(self.document, node, "phases")]
         else:
             entries = fields.entries(self.document, node, "phases")
-            pairs = [(key, self._settings(value, f"phase '{key.value}'")) for key, value in entries]
+            pairs = [(key, settings(self.document, value, f"phase '{key.value}'")) for key, value in entries]
         found: dict[Phase, Settings] = {}
-        for item, settings in pairs:
+        for item, own in pairs:
             word = fields.choice(self.document, item, "phase", PHASES)
             phase = next(known for known in PHASES if known == word)
             if phase in found:
                 raise self._refusal(item, "duplicate", f"phase '{phase}' is listed twice")
             if phase not in self.seeds:
                 raise self._refusal(item, "reference", "the cycle has no pilot seeds", "add seeds: {pilot: [...]}")
-            found[phase] = settings
+            found[phase] = own
         if not found:
             raise self._refusal(node, "empty", "phases names no phase")
         return {phase: found[phase] for phase in PHASES if phase in found}
-
-    def _settings(self, node: Node, what: str) -> Settings:
-        found = []
-        for key, value in fields.entries(self.document, node, what):
-            name = fields.text(self.document, key, "setting", SETTING)
-            if name.partition(".")[0] == "seeds":
-                message = "a stage's seeds are those of the cycle's phases"
-                raise self._refusal(key, "value", message, "write them under the cycle's seeds")
-            found.append((name, json.dumps(self.document.plain(value), sort_keys=True)))
-        return tuple(found)
-
-    def _branches(self, node: Node) -> tuple[Branch, ...]:
-        entries = fields.entries(self.document, node, "branches")
-        if not entries:
-            raise self._refusal(node, "empty", "branches names no branch")
-        return tuple(
-            Branch(fields.text(self.document, key, "branch", BRANCH), self._settings(value, f"branch '{key.value}'"))
-            for key, value in entries
-        )
-
-    def _varied(self, node: Node) -> tuple[Branch, ...]:
-        axes: list[list[tuple[str, str, str]]] = []
-        for key, value in fields.entries(self.document, node, "vary"):
-            name = fields.text(self.document, key, "setting", SETTING)
-            items = fields.sequence(self.document, value, f"vary {name}", 2)
-            short = name.rpartition(".")[2]
-            axis = [
-                (name, json.dumps(self.document.plain(item), sort_keys=True), f"{short}={self._label(item, place)}")
-                for place, item in enumerate(items, 1)
-            ]
-            if len({text for _, text, _ in axis}) < len(axis):
-                raise self._refusal(value, "duplicate", f"vary {name} lists a value twice")
-            axes.append(axis)
-        if not axes:
-            raise self._refusal(node, "empty", "vary names no setting")
-        count = 1
-        for axis in axes:
-            count *= len(axis)
-        if count > MOST_BRANCHES:
-            raise self._refusal(node, "limit", f"vary makes {count} branches; the limit is {MOST_BRANCHES}")
-        found = [
-            Branch("+".join(label for _, _, label in cell), tuple((name, text) for name, text, _ in cell))
-            for cell in itertools.product(*axes)
-        ]
-        if len({branch.name for branch in found}) < len(found):
-            message = "two settings of vary give branches of one name"
-            raise self._refusal(node, "duplicate", message, "name them under branches")
-        return tuple(found)
-
-    def _label(self, item: Node, place: int) -> str:
-        """Return a value as a folder's name can hold it, or its number in the list."""
-        raw = item.raw if isinstance(item, Scalar) else ""
-        return raw if re.fullmatch(BRANCH, raw, re.ASCII) and len(raw) <= 24 else str(place)
-
-    def _stop(self, node: Node, names: list[str], phases: MappingOf[Phase, Settings], is_default: bool) -> StopRule:
-        document = self.document
-        given = fields.mapping(document, node, "a stop rule", STOP_KEYS)
-        told = [key for key in ("policy", "pareto", "keep_best", "failed_runs") if key in given]
-        if told == ["policy", "keep_best"]:
-            told = ["keep_best"]
-        if len(told) != 1:
-            message = "a stop rule is one of policy, pareto, keep_best (with its policy), failed_runs"
-            raise self._refusal(node, "several" if told else "missing_key", message)
-        base = self._base(given["base"], names) if "base" in given else None
-        place = document.location(node)
-        if told[0] == "failed_runs":
-            inner = fields.mapping(document, given["failed_runs"], "failed_runs", ("more_than", "of_at_least"))
-            share_node = fields.required(document, given["failed_runs"], inner, "more_than", "failed_runs")
-            share = fields.number(document, share_node, "more_than")
-            if not 0 <= share < 1:
-                raise self._refusal(share_node, "value", f"more_than {share:g} is no share: write 0.2 for 20 %")
-            least = (
-                fields.integer(document, inner["of_at_least"], "of_at_least", 1, 1_000_000)
-                if "of_at_least" in inner
-                else 1
-            )
-            return FailedRuns(share, least, place)
-        if "pilot" not in phases and not is_default:
-            message = "this stage has no pilot phase, on which the rule would be judged"
-            raise self._refusal(node, "reference", message, "add phases: [pilot, full]")
-        if told[0] == "policy":
-            return PolicyStop(self._path(given["policy"], "policy"), base, place)
-        if told[0] == "keep_best":
-            policy = self._path(fields.required(document, node, given, "policy", "keep_best"), "policy")
-            return KeepBest(policy, fields.integer(document, given["keep_best"], "keep_best", 1, MOST_BRANCHES), place)
-        if base is None:
-            raise self._refusal(node, "missing_key", "a pareto rule has no 'base'", "name the incumbent's stage")
-        return ParetoStop(self._path(given["pareto"], "pareto"), base, place)
-
-    def _base(self, node: Node, names: list[str]) -> str:
-        told = fields.text(self.document, node, "base", limit=500)
-        return told if told in names else self._path(node, "base")
 
     def _finish(self, node: Node, stages: MappingOf[str, Stage]) -> Finish:
         document = self.document
@@ -383,18 +268,20 @@ class _Reader:
             inner = fields.mapping(document, given["select"], "select", ("policy", "among"))
             among_node = fields.required(document, given["select"], inner, "among", "select")
             select = Selecting(
-                self._path(fields.required(document, given["select"], inner, "policy", "select"), "policy"),
+                self.paths.take(fields.required(document, given["select"], inner, "policy", "select"), "policy"),
                 tuple(self._references(among_node, "among", list(stages))),
                 document.location(given["select"]),
             )
-        check = self._path(given["check"], "check") if "check" in given else None
+        check = self.paths.take(given["check"], "check") if "check" in given else None
         dossier = fields.flag(document, given["dossier"], "dossier") if "dossier" in given else False
         if dossier and check is None:
-            raise self._refusal(given["dossier"], "missing_key", "a dossier needs the policy that judges it", "add check")
+            raise self._refusal(
+                given["dossier"], "missing_key", "a dossier needs the policy that judges it", "add check"
+            )
         return Finish(
             check=check,
             select=select,
-            base=self._base(given["base"], list(stages)) if "base" in given else None,
+            base=base(self.paths, given["base"], list(stages)) if "base" in given else None,
             dossier=dossier,
             claims=fields.flag(document, given["claims"], "claims") if "claims" in given else False,
         )
@@ -410,56 +297,5 @@ class _Reader:
             found.append(name)
         return found
 
-    def _path(self, node: Node, what: str) -> str:
-        path = fields.text(self.document, node, what)
-        parts = path.split("/")
-        if os.path.isabs(path) or ".." in parts or "\\" in path or path != os.path.normpath(path):
-            message = f"{what} '{path}' is no plain path below the repository's root"
-            raise self._refusal(node, "path", message, "write it without '..', '.', '//' or a leading '/'")
-        self.files.append((path, node))
-        return path
-
-    def _needs(self, node: Node, default: Needs) -> Needs:
-        document = self.document
-        given = fields.mapping(document, node, "needs", ("gpus", "memory", "disk", "wall"))
-        return Needs(
-            gpus=fields.integer(document, given["gpus"], "gpus", 0, 1024) if "gpus" in given else default.gpus,
-            memory=self._size(given["memory"], "memory") if "memory" in given else default.memory,
-            disk=self._size(given["disk"], "disk") if "disk" in given else default.disk,
-            wall=self._wall(given["wall"], "wall") if "wall" in given else default.wall,
-        )
-
-    def _budget(self, node: Node) -> Budget:
-        given = fields.mapping(self.document, node, "budget", ("device_hours", "wall", "disk"))
-        if not given:
-            raise self._refusal(node, "empty", "a budget limits at least one of device_hours, wall, disk")
-        hours = None
-        if "device_hours" in given:
-            hours = fields.number(self.document, given["device_hours"], "device_hours")
-            if hours <= 0:
-                raise self._refusal(given["device_hours"], "value", f"device_hours {hours:g} must be above 0")
-        return Budget(
-            device_hours=hours,
-            wall=self._wall(given["wall"], "wall") if "wall" in given else None,
-            disk=self._size(given["disk"], "disk") if "disk" in given else None,
-        )
-
-    def _size(self, node: Node, what: str) -> int:
-        match = _SIZE.fullmatch(_raw(node))
-        if match is None:
-            raise self._refusal(node, "value", f"{what} must be a size such as 500MiB, 40GiB, 2TiB")
-        return int(float(match[1]) * _SIZES[match[2]])
-
-    def _wall(self, node: Node, what: str) -> timedelta:
-        match = _WALL.fullmatch(_raw(node))
-        if match is None:
-            raise self._refusal(node, "value", f"{what} must be a time such as 90s, 20m, 6h, 14d")
-        return int(match[1]) * _WALLS[match[2]]
-
     def _refusal(self, node: Node, error_id: str, message: str, remedy: str | None = None) -> GatekitError:
         return fields.refusal(self.document, node, error_id, message, remedy)
-
-
-def _raw(node: Node) -> str:
-    value: Any = node.value if isinstance(node, Scalar) else None
-    return value if isinstance(value, str) else ""

@@ -10,8 +10,8 @@ from pathlib import Path
 from gatekit.cycles.driving import STOP_REQUEST, Driver, Halted
 from gatekit.cycles.finishing import finish
 from gatekit.cycles.graph import Graph, graph_of
-from gatekit.cycles.ledger import Ledger
 from gatekit.cycles.lease import driving, holder
+from gatekit.cycles.ledger import Ledger
 from gatekit.cycles.linting import lint_cycle
 from gatekit.cycles.monitor import write_snapshots
 from gatekit.cycles.plan import Cycle
@@ -90,6 +90,7 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
         code = finish(cycle, state, folder, record)
         record("finished", code=int(code))
         shown.write(state)
+        say(f"finished with exit code {int(code)}: {folder / 'monitor.md'}, {folder / 'verdict.md'}")
         return code
 
 
@@ -145,5 +146,3 @@ class _Shown:
         words = None if driven is None else driven.words
         write_snapshots(progress_of(self.cycle, self.graph, state, words), self.folder)
         self.last = time.monotonic()
-
-

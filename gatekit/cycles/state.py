@@ -82,9 +82,9 @@ class CycleState:
         return self.piece_seconds + sum(one.device_seconds for one in self.tasks.values())
 
     @property
-    def has_ended(self) -> bool:
-        """Whether no task needs anything more."""
-        return all(one.state in ENDED for one in self.tasks.values())
+    def ended(self) -> int:
+        """How many tasks need nothing more."""
+        return sum(one.state in ENDED for one in self.tasks.values())
 
     def take(self, record: Record) -> None:
         """Move on by one record; what the plan does not know is passed over."""

@@ -48,7 +48,7 @@ class Judge:
             now: aware UTC time for the ages of evidence.
 
         Raises:
-            GatekitError: a policy or evidence is refused: nobody is stopped, and nobody goes on, by what cannot be read.
+            GatekitError: a policy or evidence is refused: nobody is stopped, or goes on, by what cannot be read.
         """
         stopped: dict[str, str] = {}
         judged: list[Mapping[str, Any]] = []

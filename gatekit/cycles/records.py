@@ -1,0 +1,240 @@
+"""The record of a cycle: an entry of the experiment log, an executive summary and a brief for an advisor.
+
+Every number about a measurement is taken from the verdict, and bound to the evidence behind it with the comments that
+`gatekit claims check` reads, so that a document that quotes it goes on being checked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatekit.cycles.finishing import stopped_branches
+from gatekit.cycles.graph import Graph
+from gatekit.cycles.monitor import duration
+from gatekit.cycles.plan import Cycle
+from gatekit.cycles.progress import Progress, progress_of
+from gatekit.cycles.state import CycleState
+from gatekit.errors import GatekitError, Location
+from gatekit.exit_codes import ExitCode
+from gatekit.report import inert
+
+NAMES = ("EXPERIMENT_LOG.md", "EXECUTIVE_SUMMARY.md", "ADVISOR_BRIEF.md")
+OUTCOMES = {
+    ExitCode.PASS: "pass",
+    ExitCode.BLOCKED: "blocked",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.REFUSED: "refused",
+}
+FORMAT = "+.4f"
+
+code, text = inert.markdown_code, inert.markdown_text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One threshold of the final policy."""
+
+    gate: str
+    effect: str
+    asks: str
+    outcome: str
+    estimate: str
+    """With its marker."""
+    bound: str
+    reason: str
+
+
+def write_records(cycle: Cycle, graph: Graph, state: CycleState, folder: Path, out: Path) -> list[Path]:
+    """Write all three files and return them; each is written whole.
+
+    Args:
+        cycle: the plan.
+        graph: of the plan.
+        state: after all records of the ledger.
+        folder: of the cycle, with its verdict where there is one.
+        out: where they are written.
+
+    Raises:
+        GatekitError: the verdict cannot be read.
+    """
+    progress = progress_of(cycle, graph, state, None)
+    verdict = _verdict(folder / "verdict.json") if "check" in state.steps else None
+    rows = list(_rows(verdict)) if verdict is not None else []
+    texts = (
+        _log_entry(cycle, graph, state, progress, rows, folder),
+        _summary(cycle, state, progress, rows),
+        _brief(cycle, state, rows),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, content in zip(NAMES, texts, strict=True):
+        temporary = out / f".{name}.{os.getpid()}"
+        temporary.write_text(content, encoding="utf-8")
+        os.replace(temporary, out / name)
+        written.append(out / name)
+    return written
+
+
+def _verdict(path: Path) -> Mapping[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise GatekitError("cycle.verdict", f"the verdict cannot be read: {error}", Location(str(path))) from None
+    if not isinstance(value, dict) or not isinstance(value.get("policies"), list):
+        raise GatekitError("cycle.verdict", "this is no verdict", Location(str(path)))
+    return value
+
+
+def _rows(verdict: Mapping[str, Any]) -> Iterator[Row]:
+    for policy in verdict["policies"]:
+        for gate in policy["gates"]:
+            for one in _thresholds(gate["result"]):
+                yield _row(gate["name"], one)
+
+
+def _thresholds(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if result["type"] == "threshold":
+        yield result
+    else:
+        for child in result["children"]:
+            yield from _thresholds(child)
+
+
+def _row(gate: str, one: Mapping[str, Any]) -> Row:
+    measured, evidence = one["measured"], one["evidence"]
+    estimate = bound = "-"
+    if measured is not None:
+        side = "upper" if one["low"] is None else "lower"
+        estimate, bound = format(measured["estimate"], FORMAT), _number(measured[side])
+        plain = evidence is not None and not one["against_base"] and not one["self_reported"]
+        if plain and " " not in evidence["path"]:
+            # The estimate alone: a bound that pays for a choice is not the one that a document would be shown.
+            file = f"{evidence['path']} {one['measure']}"
+            estimate = f"<!-- gatekit:value {file} estimate {FORMAT} -->{estimate}<!-- /gatekit:value -->"
+        bound = f"{side} {bound} at {100 * measured['confidence']:.4g} %" if measured[side] is not None else "-"
+    return Row(gate, one["effect"], one["asks"], one["outcome"], estimate, bound, one["reason"])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else format(value, FORMAT)
+
+
+def _log_entry(
+    cycle: Cycle, graph: Graph, state: CycleState, progress: Progress, rows: Sequence[Row], folder: Path
+) -> str:
+    lines = [f"## {text(cycle.id)}", "", text(cycle.description, 1000), ""]
+    lines += [
+        f"* plan: {code(cycle.path)}, sha256 {code(cycle.sha256)}",
+        *(f"* {phase} seeds: {', '.join(map(str, seeds))}" for phase, seeds in cycle.seeds.items()),
+        f"* begun: {_time(progress.begun)}; recorded: {_time(progress.at)}",
+        f"* device hours: {progress.device_hours:.3g}",
+        f"* outcome: {_outcome(state)}",
+        f"* evidence: {code(str(folder / 'evidence'))}; ledger: {code(str(folder / 'ledger.jsonl'))}",
+        "",
+        "| stage | branch | phase | runner | state | time | attempts |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, task in graph.tasks.items():
+        one = state.tasks[name]
+        took = "-" if one.seconds is None else duration(one.seconds)
+        cells = [code(task.stage), code(task.branch), task.phase, code(task.runner), one.state.replace("_", " ")]
+        lines.append(f"| {' | '.join(cells)} | {took} | {one.attempts} |")
+    return "\n".join([*lines, *_ended(progress), *_gates(rows)]) + "\n"
+
+
+def _summary(cycle: Cycle, state: CycleState, progress: Progress, rows: Sequence[Row]) -> str:
+    lines = [f"# {text(cycle.id)}: executive summary", "", text(cycle.description, 1000), ""]
+    lines += [f"**Outcome: {_outcome(state)}.** {_meaning(state)}", ""]
+    counts = progress.counts
+    lines += [
+        f"{counts['done']} of {sum(counts.values())} runs were done, {counts['failed']} failed, "
+        f"{counts['stopped']} were stopped by a rule of the plan, {counts['not_run']} were not run for one of these.",
+    ]
+    return "\n".join([*lines, *_gates(rows), *_ended(progress), *_claims(state)]) + "\n"
+
+
+def _brief(cycle: Cycle, state: CycleState, rows: Sequence[Row]) -> str:
+    passed = [row for row in rows if row.outcome == "pass"]
+    failed = [row for row in rows if row.outcome == "fail"]
+    open_ones = [row for row in rows if row.outcome == "inconclusive"]
+    lines = [f"# {text(cycle.id)}: brief for an advisor", "", f"Question: {text(cycle.description, 1000)}", ""]
+    lines += [f"Verdict: {_outcome(state)}. {_meaning(state)}"]
+    for title, several in (
+        ("What the evidence shows", passed),
+        ("What it shows not to hold", failed),
+        ("What it leaves open", open_ones),
+    ):
+        lines += ["", f"## {title}", ""]
+        lines += [_sentence(row) for row in several] or ["Nothing."]
+    lines += ["", "## What was tried and stopped", ""]
+    found = [
+        f"* {code(f'{stage.name}/{branch}')}: {text(reason, 1000)}"
+        for stage in cycle.stages.values()
+        if stage.branches_of is None
+        for branch, reason in stopped_branches(cycle, state, stage).items()
+    ]
+    lines += found or ["Nothing was stopped."]
+    lines += ["", "Every branch was compared, also those that were stopped; a bound of the selected one pays for them."]
+    return "\n".join([*lines, *_claims(state)]) + "\n"
+
+
+def _sentence(row: Row) -> str:
+    about = f"{code(row.gate)}: {code(row.effect)} {text(row.asks)}"
+    return f"* {about}: {row.estimate} ({row.bound}); {text(row.reason, 500)}"
+
+
+def _gates(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return ["", "No policy judged it."]
+    lines = ["", "| gate | asks | outcome | estimate | bound |", "|---|---|---|---|---|"]
+    return [
+        *lines,
+        *(
+            f"| {code(row.gate)} | {code(row.effect)} {text(row.asks)} | {row.outcome} | {row.estimate} | {row.bound} |"
+            for row in rows
+        ),
+    ]
+
+
+def _ended(progress: Progress) -> list[str]:
+    lines: list[str] = []
+    for title, several in (("Stopped", progress.stopped), ("Failed, or not run for that", progress.failed)):
+        if several:
+            lines += ["", f"### {title}", "", *(f"* {code(name)}: {text(why, 1000)}" for name, why in several)]
+    return lines
+
+
+def _claims(state: CycleState) -> list[str]:
+    if "claims" not in state.steps:
+        return []
+    said = OUTCOMES.get(ExitCode(state.steps["claims"]), f"exit code {state.steps['claims']}")
+    return ["", f"Audit of the repository's claims: {said}."]
+
+
+def _outcome(state: CycleState) -> str:
+    if state.code is None:
+        return f"not finished: {state.halted or 'it is not at its end'}"
+    return OUTCOMES.get(ExitCode(state.code), f"exit code {state.code}")
+
+
+def _meaning(state: CycleState) -> str:
+    if state.code is None:
+        return "Nothing may be claimed yet."
+    if "check" not in state.steps:
+        if state.steps.get("select"):
+            return "No candidate could be selected, so none was judged; nothing may be claimed."
+        return "The plan names no policy that judges, so nothing may be claimed from it."
+    if state.code == ExitCode.PASS:
+        return "Every gate of the final policy passed."
+    if state.code == ExitCode.BLOCKED:
+        return "At least one gate is shown not to hold; no claim may be upgraded."
+    return "At least one gate could not be decided; no claim may be upgraded."
+
+
+def _time(moment: Any) -> str:
+    return "-" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
