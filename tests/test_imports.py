@@ -43,10 +43,13 @@ ALLOWED = {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "candidates", "report", "signing"),
         "registration",
     },
+    "cycles": {
+        *("errors", "exit_codes", "kinds", "evidence", "policy", "gates", "candidates", "report", "runner_command"),
+    },
     "github": {"errors", "exit_codes", "kinds", "evidence", "repo", "gates", "report", "pull_request"},
     "cli": {
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
-        *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command"),
+        *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command", "cycles"),
         *("registration", "source_commit"),
     },
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 from gatekit.candidates.documents import candidate_document
 from gatekit.candidates.pool import kinds_read, on_seeds
-from gatekit.candidates.selecting import select
+from gatekit.candidates.selecting import CandidateStatus, select
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.schemas import check
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
@@ -93,7 +93,9 @@ def confirm(
     used = _evidence(value, path, summaries)
     moment = _moment(value["now"], path, used, now)
     # As of the time of the selection, so that evidence that has grown old since does not change who won.
-    again = select(policy, selection, used, moment, signers=signers)
+    # What was set aside can only have cost the one that was selected: it was compared, and is paid for.
+    aside = {one["subject_digest"] for one in value["candidates"] if one["outcome"] == CandidateStatus.SET_ASIDE}
+    again = select(policy, selection, used, moment, signers=signers, set_aside=aside)
     if again.errors:
         raise again.errors[0]
     if again.winner is None:

@@ -6,7 +6,7 @@ is for the gates, on seeds that did not select, or at a confidence that pays for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -35,6 +35,11 @@ class CandidateStatus(StrEnum):
     NOT_ELIGIBLE = "not_eligible"
     NOT_RANKED = "not_ranked"
     """Eligible, but a value is missing: nothing is scored as if it were 0."""
+    SET_ASIDE = "set_aside"
+    """Compared, and given up before: it can not be selected, and whoever is pays for it."""
+
+
+SET_ASIDE_WORDS = "given up before: it is compared, and not selected"
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ class SelectionResult:
             return worst(error.exit_code for error in self.errors)
         if self.winner is not None:
             return ExitCode.PASS
-        failed = [any(gate.outcome is Outcome.FAIL for gate in c.gates) for c in self.candidates]
+        open_ones = [c for c in self.candidates if c.standing is not CandidateStatus.SET_ASIDE]
+        failed = [any(gate.outcome is Outcome.FAIL for gate in c.gates) for c in open_ones]
         return ExitCode.BLOCKED if failed and all(failed) else ExitCode.INCONCLUSIVE
 
 
@@ -103,6 +109,7 @@ def select(
     now: datetime,
     errors: Sequence[GatekitError] = (),
     signers: Mapping[str, frozenset[Signer]] | None = None,
+    set_aside: Collection[str] = (),
 ) -> SelectionResult:
     """Choose one of the candidates that the summaries are about.
 
@@ -113,6 +120,7 @@ def select(
         now: aware UTC time for the ages of evidence.
         errors: what reading policy and evidence already found wrong; any error leaves nothing selected.
         signers: as for `gates.evaluate.evaluate`.
+        set_aside: digests of subjects that were given up before: they count, and are not selected.
     """
     unsound = lint(policy, now)
     # A scale without length, say, has no scores: nobody is judged by an unsound policy.
@@ -121,6 +129,8 @@ def select(
     judged = []
     for candidate in pool:
         compared, own_errors = _judge(candidate, policy, selection, now, signers)
+        if candidate.subject.digest in set_aside:
+            compared = replace(compared, standing=CandidateStatus.SET_ASIDE, reasons=(SET_ASIDE_WORDS,))
         judged.append(compared)
         found += own_errors
     # Candidates judged by one policy repeat its errors; each is told once.

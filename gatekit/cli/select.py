@@ -34,6 +34,12 @@ PLOTS_MISSING = "no plots: matplotlib is not installed; `pip install 'gatekit-sa
     "--policy", "policies", multiple=True, metavar="FILE", help="Policy with a `selection`; default policies/."
 )
 @click.option("--out", metavar="DIR", help="Folder for candidate.json, selection.json, tables and plots.")
+@click.option(
+    "--set-aside",
+    multiple=True,
+    metavar="DIR",
+    help="Evidence of subjects that were given up before: compared and paid for, never selected (repeatable).",
+)
 @click.option("--replace", is_flag=True, help="Overwrite what an earlier selection left in --out.")
 @click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
 @click.option("--now", metavar="TIME", help="Judge ages at this UTC time, e.g. 2026-02-16T01:48:20Z.")
@@ -41,6 +47,7 @@ def command(
     evidence: tuple[str, ...],
     policies: tuple[str, ...],
     out: str | None,
+    set_aside: tuple[str, ...],
     replace: bool,
     keys: str | None,
     now: str | None,
@@ -68,9 +75,15 @@ def command(
             _write(out, dict(choice.files), replace)
         click.echo("\n".join(choice.lines))
         return choice.code
+    given_up, aside_errors = load_evidence(set_aside, kinds) if set_aside else ([], [])
     summaries, evidence_errors = load_evidence(evidence, kinds)
-    signers, signature_errors = load_signers(evidence, summaries, [policy], keys, time)
-    selected = select(policy, section, summaries, time, [*errors, *evidence_errors, *signature_errors], signers)
+    there = {summary.sha256 for summary in summaries}
+    summaries += [summary for summary in given_up if summary.sha256 not in there]
+    evidence_errors += aside_errors
+    signers, signature_errors = load_signers([*evidence, *set_aside], summaries, [policy], keys, time)
+    wrong = [*errors, *evidence_errors, *signature_errors]
+    aside = {summary.subject.digest for summary in given_up}
+    selected = select(policy, section, summaries, time, wrong, signers, aside)
     robust = robustness(selected)
     told: list[str] = []
     if out is not None:

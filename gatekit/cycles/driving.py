@@ -22,11 +22,11 @@ from gatekit.cycles.engine import Ended, Engine, Job
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import Ledger, Record
 from gatekit.cycles.monitor import duration
-from gatekit.cycles.pieces import Pieces
+from gatekit.cycles.pieces import PieceQueue
 from gatekit.cycles.plan import Budget, Cycle
 from gatekit.cycles.resources import lacking, size_of
 from gatekit.cycles.state import CycleState, state_of
-from gatekit.cycles.stopping import Judge, too_many_failed
+from gatekit.cycles.stopping import StopJudge, too_many_failed
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
 
@@ -61,7 +61,7 @@ class Driver:
     graph: Graph
     folder: Path
     engine: Engine
-    judge: Judge
+    judge: StopJudge
     cache: str | None = None
     """For the runners; None for their own default."""
     in_pieces: bool = False
@@ -70,7 +70,7 @@ class Driver:
     """Called after every record, to show it."""
     say: Callable[[str], None] = lambda _line: None
     state: CycleState = field(init=False)
-    pieces: Pieces = field(init=False)
+    pieces: PieceQueue = field(init=False)
     ledger: Ledger = field(init=False)
     _devices: dict[str, int] = field(default_factory=dict)
     _own_size: tuple[datetime, int] | None = None
@@ -86,7 +86,7 @@ class Driver:
         records = self.ledger.read()
         self._refuse_other_plan(records)
         self.state = state_of(self.graph, records, self.cycle.retries)
-        self.pieces = Pieces(self.cycle.retries)
+        self.pieces = PieceQueue(self.cycle.retries)
         for task in self._lost():
             records.append(self.ledger.write("undone", task=task, reason="its summaries are gone or changed"))
             self.say(f"{task}: its summaries are gone or changed; it is run again")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatekit.cycles.graph import family, phase_for, root_of
-from gatekit.cycles.plan import Cycle, Stage
+from gatekit.cycles.plan import Cycle, CycleStage
 from gatekit.cycles.state import CycleState
 from gatekit.exit_codes import ExitCode, worst
 
@@ -32,14 +32,17 @@ def steps(cycle: Cycle, state: CycleState, folder: Path) -> Iterator[Step]:
     finish = cycle.finish
     candidate: tuple[str, ...] = ()
     if finish.select is not None:
-        read = evidence_of(cycle, state, folder, finish.select.among)
+        read, given_up = evidence_of(cycle, state, folder, finish.select.among)
         selected = folder / "selected"
-        yield Step("select", ("select", *read, "--policy", finish.select.policy, "--out", str(selected), "--replace"))
+        aside = [part for path in given_up for part in ("--set-aside", path)]
+        named = ("--policy", finish.select.policy, "--out", str(selected), "--replace")
+        yield Step("select", ("select", *read, *aside, *named))
+        read += given_up  # the candidate file is confirmed on all that was compared
         if state.steps.get("select") != ExitCode.PASS:
             return  # nothing was selected, so there is nothing to judge
         candidate = ("--candidate", str(selected / "candidate.json"))
     else:
-        read = evidence_of(cycle, state, folder, tuple(cycle.stages))
+        read, _ = evidence_of(cycle, state, folder, tuple(cycle.stages))
     given = [*(part for path in read for part in ("--evidence", path)), *_base(cycle, folder)]
     if finish.check is not None:
         outputs = [
@@ -55,12 +58,13 @@ def steps(cycle: Cycle, state: CycleState, folder: Path) -> Iterator[Step]:
         yield Step("claims", ("claims", "check"))
 
 
-def evidence_of(cycle: Cycle, state: CycleState, folder: Path, names: Sequence[str]) -> list[str]:
-    """Return the evidence of stages: of all branches that went on, and of the others what their pilot measured.
+def evidence_of(cycle: Cycle, state: CycleState, folder: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the evidence of stages: of all branches that went on, and what the pilot of the others measured.
 
-    A branch that was stopped was compared too: whoever is selected pays for it.
+    A branch that was stopped was compared too: it is never released, and whoever is selected pays for it.
     """
-    found = []
+    found: list[str] = []
+    given_up: list[str] = []
     for name in names:
         stage = cycle.stages[name]
         gone = stopped_branches(cycle, state, stage)
@@ -68,11 +72,11 @@ def evidence_of(cycle: Cycle, state: CycleState, folder: Path, names: Sequence[s
             phase = "pilot" if branch.name in gone else phase_for(stage, "full")
             path = folder / "evidence" / phase / name / branch.name
             if path.is_dir():
-                found.append(str(path))
-    return found
+                (given_up if branch.name in gone else found).append(str(path))
+    return found, given_up
 
 
-def stopped_branches(cycle: Cycle, state: CycleState, stage: Stage) -> dict[str, str]:
+def stopped_branches(cycle: Cycle, state: CycleState, stage: CycleStage) -> dict[str, str]:
     """Return branch -> reason of all branches of a stage that were stopped after their pilot."""
     found: dict[str, str] = {}
     root = root_of(stage)

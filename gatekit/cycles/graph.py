@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from gatekit.cycles.plan import Branch, Cycle, FailedRuns, Needs, Phase, PolicyStop, Settings, Stage, StopRule
+from gatekit.cycles.plan import Branch, Cycle, CycleStage, FailedRuns, Needs, Phase, PolicyStop, Settings, StopRule
 from gatekit.errors import GatekitError
 
 
@@ -82,12 +82,12 @@ def _stage_of(node: str) -> str:
     return node.split("/")[1]
 
 
-def family(cycle: Cycle, root: str) -> list[Stage]:
+def family(cycle: Cycle, root: str) -> list[CycleStage]:
     """Return the stages that share the branches of one, itself first."""
     return [cycle.stages[root], *(stage for stage in cycle.stages.values() if stage.branches_of == root)]
 
 
-def root_of(stage: Stage) -> str:
+def root_of(stage: CycleStage) -> str:
     """Return the name of the stage whose branches a stage has."""
     return stage.branches_of or stage.name
 
@@ -100,7 +100,7 @@ def _of_stage(rule: StopRule) -> bool:
     return not isinstance(rule, PolicyStop | FailedRuns)
 
 
-def _decisions(cycle: Cycle, root: Stage) -> Iterator[Decision]:
+def _decisions(cycle: Cycle, root: CycleStage) -> Iterator[Decision]:
     if root.branches_of is not None:
         return
     members = [stage for stage in family(cycle, root.name) if "pilot" in stage.phases]
@@ -122,7 +122,7 @@ def _bases(cycle: Cycle, rules: Sequence[tuple[str, StopRule]]) -> list[str]:
     return [name for base in cycle.stages.values() if base.name in named for name in _all_ids(base, "pilot")]
 
 
-def _tasks(cycle: Cycle, stage: Stage, decisions: dict[str, Decision]) -> Iterator[Task]:
+def _tasks(cycle: Cycle, stage: CycleStage, decisions: dict[str, Decision]) -> Iterator[Task]:
     root = root_of(stage)
     for phase, settings in stage.phases.items():
         earlier = [name for other in stage.after for name in _all_ids(cycle.stages[other], phase)]
@@ -152,15 +152,15 @@ def _merged(stage: Settings, branch: Settings, phase: Settings, seeds: Sequence[
     return (*merged.items(), ("seeds", f"[{', '.join(map(str, seeds))}]"))
 
 
-def phase_for(stage: Stage, phase: Phase) -> Phase:
+def phase_for(stage: CycleStage, phase: Phase) -> Phase:
     """Return the phase of a stage that another stage's phase looks at: the same one, or the only one that it has."""
     return phase if phase in stage.phases else next(iter(stage.phases))
 
 
-def _ids(stage: Stage, branch: Branch, phase: Phase) -> list[str]:
+def _ids(stage: CycleStage, branch: Branch, phase: Phase) -> list[str]:
     there = phase_for(stage, phase)
     return [f"{there}/{stage.name}/{branch.name}/{runner}" for runner in stage.runners]
 
 
-def _all_ids(stage: Stage, phase: Phase) -> list[str]:
+def _all_ids(stage: CycleStage, phase: Phase) -> list[str]:
     return [name for branch in stage.branches for name in _ids(stage, branch, phase)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gatekit.cycles.progress import ORDER, Progress
+from gatekit.cycles.progress import ORDER, CycleProgress
 from gatekit.report import html_page, inert
 
 REFRESH = 10
@@ -16,7 +16,7 @@ REFRESH = 10
 WORDS = {"not_run": "not run"}
 
 
-def write_snapshots(progress: Progress, folder: Path) -> None:
+def write_snapshots(progress: CycleProgress, folder: Path) -> None:
     """Write all three, each whole or not at all; a monitor that cannot be written stops nothing."""
     ended = progress.standing in ("finished", "halted")
     for name, text in (
@@ -32,7 +32,7 @@ def write_snapshots(progress: Progress, folder: Path) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def as_json(progress: Progress) -> dict[str, Any]:
+def as_json(progress: CycleProgress) -> dict[str, Any]:
     """Return a snapshot as plain values, with names that stay."""
     return {
         "schema": "gatekit.monitor/1",
@@ -57,7 +57,7 @@ def as_json(progress: Progress) -> dict[str, Any]:
     }
 
 
-def facts(progress: Progress) -> list[tuple[str, str]]:
+def facts(progress: CycleProgress) -> list[tuple[str, str]]:
     """Return the lines of a summary: what, and its value in words."""
     total = sum(progress.counts.values())
     counted = [f"{progress.counts[w]} {WORDS.get(w, w)}" for w in ORDER if progress.counts[w]]
@@ -73,7 +73,7 @@ def facts(progress: Progress) -> list[tuple[str, str]]:
     return found
 
 
-def as_terminal(progress: Progress) -> str:
+def as_terminal(progress: CycleProgress) -> str:
     """Return what `gatekit cycle status` prints."""
     lines = [inert.terminal(f"{progress.cycle}: {progress.description}", limit=None), ""]
     lines += [f"  {name + ':':<14}{inert.terminal(value, limit=None)}" for name, value in facts(progress)]
@@ -89,14 +89,14 @@ def as_terminal(progress: Progress) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(progress: Progress) -> Iterator[str]:
+def _table(progress: CycleProgress) -> Iterator[str]:
     width = max([5, *(len(name) for name, _ in progress.stages)])
     yield f"  {'stage':<{width}}  " + "  ".join(f"{WORDS.get(word, word):>8}" for word in ORDER)
     for name, found in progress.stages:
         yield f"  {name:<{width}}  " + "  ".join(f"{found.get(word, 0) or '-':>8}" for word in ORDER)
 
 
-def as_markdown(progress: Progress) -> str:
+def as_markdown(progress: CycleProgress) -> str:
     """Return a snapshot for a log or a chat."""
     text, code = inert.markdown_text, inert.markdown_code
     lines = [f"# {text(progress.cycle)}", "", text(progress.description, 1000), ""]
@@ -117,7 +117,7 @@ def as_markdown(progress: Progress) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_html(progress: Progress, refresh: int | None) -> str:
+def as_html(progress: CycleProgress, refresh: int | None) -> str:
     """Return the page: no script, nothing loaded from anywhere."""
     p = html_page
     body = [f"<h1>{p.text(progress.cycle)}</h1>", f"<p>{p.sentence(progress.description)}.</p>"]
@@ -179,7 +179,7 @@ def _gates(judged: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str,
             yield f"{root}/{found['branch']}", str(one["policy"]), str(one["rule"]), found["standing"], said + front
 
 
-def _standing(progress: Progress) -> str:
+def _standing(progress: CycleProgress) -> str:
     if progress.standing == "running":
         return f"running: {progress.holder}"
     if progress.standing == "halted":

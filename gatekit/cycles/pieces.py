@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass
-class Pieces:
+class PieceQueue:
     """What is known of the pieces of a cycle's tasks, in this process alone: the cache knows what is done."""
 
     retries: int

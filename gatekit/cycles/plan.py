@@ -99,7 +99,7 @@ StopRule = PolicyStop | ParetoStop | KeepBest | FailedRuns
 
 
 @dataclass(frozen=True)
-class Stage:
+class CycleStage:
     """Runners with one configuration, in one or several branches."""
 
     name: str
@@ -163,7 +163,7 @@ class Cycle:
     budget: Budget
     retries: int
     """Of a task whose worker was lost or failed inside; what is refused is never tried again."""
-    stages: Mapping[str, Stage]
+    stages: Mapping[str, CycleStage]
     finish: Finish
     location: Location
     files: tuple[tuple[str, Location], ...] = field(default=())

@@ -18,7 +18,7 @@ Standing = str
 
 
 @dataclass(frozen=True)
-class Progress:
+class CycleProgress:
     """A cycle at one moment."""
 
     cycle: str
@@ -49,7 +49,7 @@ class Progress:
 
 def progress_of(
     cycle: Cycle, graph: Graph, state: CycleState, holder: str | None, now: datetime | None = None
-) -> Progress:
+) -> CycleProgress:
     """Return where a cycle is.
 
     Args:
@@ -69,7 +69,7 @@ def progress_of(
         for decision, decided in state.decided.items()
         for branch, reason in decided.stopped.items()
     ]
-    return Progress(
+    return CycleProgress(
         cycle=cycle.id,
         description=cycle.description,
         standing=_standing(state, holder),

@@ -14,12 +14,12 @@ from gatekit.cycles.plan import (
     Branch,
     Budget,
     Cycle,
+    CycleStage,
     Finish,
     Needs,
     Phase,
     Selecting,
     Settings,
-    Stage,
 )
 from gatekit.cycles.quantities import NamedPaths, budget, needs
 from gatekit.cycles.stop_rules import base, stop_rule
@@ -171,17 +171,19 @@ class _Reader:
         if "stop" in given:
             self.default_stops = fields.sequence(self.document, given["stop"], "stop")
 
-    def _stages(self, node: Node) -> dict[str, Stage]:
+    def _stages(self, node: Node) -> dict[str, CycleStage]:
         entries = fields.entries(self.document, node, "stages")
         if not entries:
             raise self._refusal(node, "empty", "a cycle has at least one stage")
         names = [fields.text(self.document, key, "stage", NAME) for key, _ in entries]
-        stages: dict[str, Stage] = {}
+        stages: dict[str, CycleStage] = {}
         for name, (key, value) in zip(names, entries, strict=True):
             stages[name] = self._stage(name, key, value, names, stages)
         return stages
 
-    def _stage(self, name: str, key: Scalar, node: Node, names: list[str], before: MappingOf[str, Stage]) -> Stage:
+    def _stage(
+        self, name: str, key: Scalar, node: Node, names: list[str], before: MappingOf[str, CycleStage]
+    ) -> CycleStage:
         document = self.document
         what = f"stage '{name}'"
         given = fields.mapping(document, node, what, STAGE_KEYS)
@@ -200,7 +202,7 @@ class _Reader:
             raise self._refusal(given["after"], "order", f"{what} cannot start after itself")
         stops = (*self.default_stops, *(fields.sequence(document, given["stop"], "stop") if "stop" in given else ()))
         phases = self._phases(given.get("phases"))
-        return Stage(
+        return CycleStage(
             name=name,
             runners=self._runners(fields.required(document, node, given, "run", what)),
             config=self.paths.take(fields.required(document, node, given, "config", what), "config"),
@@ -215,7 +217,7 @@ class _Reader:
             location=document.location(key),
         )
 
-    def _branches_of(self, node: Node | None, name: str, before: MappingOf[str, Stage]) -> str | None:
+    def _branches_of(self, node: Node | None, name: str, before: MappingOf[str, CycleStage]) -> str | None:
         if node is None:
             return None
         root = fields.text(self.document, node, "branches_of", NAME)
@@ -260,7 +262,7 @@ class _Reader:
             raise self._refusal(node, "empty", "phases names no phase")
         return {phase: found[phase] for phase in PHASES if phase in found}
 
-    def _finish(self, node: Node, stages: MappingOf[str, Stage]) -> Finish:
+    def _finish(self, node: Node, stages: MappingOf[str, CycleStage]) -> Finish:
         document = self.document
         given = fields.mapping(document, node, "finish", FINISH_KEYS)
         select = None

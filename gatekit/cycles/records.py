@@ -17,7 +17,7 @@ from gatekit.cycles.finishing import stopped_branches
 from gatekit.cycles.graph import Graph
 from gatekit.cycles.monitor import duration
 from gatekit.cycles.plan import Cycle
-from gatekit.cycles.progress import Progress, progress_of
+from gatekit.cycles.progress import CycleProgress, progress_of
 from gatekit.cycles.state import CycleState
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
@@ -125,7 +125,7 @@ def _number(value: float | None) -> str:
 
 
 def _log_entry(
-    cycle: Cycle, graph: Graph, state: CycleState, progress: Progress, rows: Sequence[Row], folder: Path
+    cycle: Cycle, graph: Graph, state: CycleState, progress: CycleProgress, rows: Sequence[Row], folder: Path
 ) -> str:
     lines = [f"## {text(cycle.id)}", "", text(cycle.description, 1000), ""]
     lines += [
@@ -147,7 +147,7 @@ def _log_entry(
     return "\n".join([*lines, *_ended(progress), *_gates(rows)]) + "\n"
 
 
-def _summary(cycle: Cycle, state: CycleState, progress: Progress, rows: Sequence[Row]) -> str:
+def _summary(cycle: Cycle, state: CycleState, progress: CycleProgress, rows: Sequence[Row]) -> str:
     lines = [f"# {text(cycle.id)}: executive summary", "", text(cycle.description, 1000), ""]
     lines += [f"**Outcome: {_outcome(state)}.** {_meaning(state)}", ""]
     counts = progress.counts
@@ -201,7 +201,7 @@ def _gates(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _ended(progress: Progress) -> list[str]:
+def _ended(progress: CycleProgress) -> list[str]:
     lines: list[str] = []
     for title, several in (("Stopped", progress.stopped), ("Failed, or not run for that", progress.failed)):
         if several:

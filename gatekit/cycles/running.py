@@ -19,7 +19,7 @@ from gatekit.cycles.processes import Processes
 from gatekit.cycles.progress import progress_of
 from gatekit.cycles.reading import cycle_path, read_cycle
 from gatekit.cycles.state import CycleState, state_of
-from gatekit.cycles.stopping import Judge
+from gatekit.cycles.stopping import StopJudge
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.kind_files import own_kinds
 from gatekit.exit_codes import ExitCode
@@ -70,7 +70,7 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
             graph=graph,
             folder=folder,
             engine=Processes(options.slots, options.gpus),
-            judge=Judge(cycle, folder / "evidence", kinds),
+            judge=StopJudge(cycle, folder / "evidence", kinds),
             cache=options.cache,
             in_pieces=options.in_pieces,
             on_change=shown.changed,

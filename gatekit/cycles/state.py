@@ -51,7 +51,7 @@ class CycleState:
         self.tasks: dict[str, TaskState] = {name: TaskState("waiting") for name in graph.tasks}
         self.decided: dict[str, Decided] = {}
         self.stopped_stages: dict[str, str] = {}
-        """Stage -> why all that had not begun of it was stopped."""
+        """CycleStage -> why all that had not begun of it was stopped."""
         self.steps: dict[str, int] = {}
         """Step of the finish -> exit code."""
         self.begun: datetime | None = None

@@ -15,7 +15,7 @@ from typing import Any
 
 from gatekit.candidates import CandidateStatus, ComparedCandidate, SelectionResult, select
 from gatekit.cycles.graph import Decision, family, phase_for
-from gatekit.cycles.plan import Cycle, FailedRuns, KeepBest, ParetoStop, PolicyStop, Stage
+from gatekit.cycles.plan import Cycle, CycleStage, FailedRuns, KeepBest, ParetoStop, PolicyStop
 from gatekit.cycles.state import CycleState, Decided
 from gatekit.errors import GatekitError
 from gatekit.evidence import Summary, find_summaries, read_summaries
@@ -31,7 +31,7 @@ MOST_REASONS = 5
 
 
 @dataclass(frozen=True)
-class Judge:
+class StopJudge:
     """Reads what the stages of a cycle wrote and applies its rules."""
 
     cycle: Cycle
@@ -157,7 +157,7 @@ class Judge:
         return self._summaries(folders)
 
     def _base(self, base: str) -> list[Summary]:
-        stage: Stage | None = self.cycle.stages.get(base)
+        stage: CycleStage | None = self.cycle.stages.get(base)
         folder = base if stage is None else str(self.evidence / phase_for(stage, "pilot") / stage.name)
         return self._summaries([folder])
 
@@ -173,7 +173,7 @@ class Judge:
         return policies[0]
 
 
-def too_many_failed(stage: Stage, state: CycleState, tasks: Sequence[str]) -> str | None:
+def too_many_failed(stage: CycleStage, state: CycleState, tasks: Sequence[str]) -> str | None:
     """Return why a stage is stopped for the share of its runs that failed; None where it goes on.
 
     Args:

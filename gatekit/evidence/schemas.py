@@ -22,6 +22,7 @@ from gatekit.kinds.schema import kind_schema
 DOCUMENTS = (
     "candidate",
     "claims",
+    "cycle",
     "keys",
     "kind",
     "policy",

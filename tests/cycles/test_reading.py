@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from cycles.test_running import BRANCHED
+from cycles.workplace import CYCLE
 
 from gatekit.cycles.graph import graph_of
 from gatekit.cycles.reading import parse_cycle
 from gatekit.errors import GatekitError
+from gatekit.evidence.schemas import check
+from gatekit.evidence.strict_yaml import parse_yaml
 
 PLAN = """\
 schema: gatekit.cycle/1
@@ -113,3 +117,10 @@ def test_stages_that_wait_for_each_other_are_refused_with_their_names() -> None:
         graph_of(parse_cycle(circle.encode(), "cycles/small.yaml"))
     assert caught.value.error_id == "cycle.order"
     assert "full/one" in caught.value.message or "pilot/one" in caught.value.message
+
+
+def test_the_published_schema_takes_the_plans_that_are_read() -> None:
+    for plan in (PLAN, CYCLE, BRANCHED.replace("RULE", "{failed_runs: {more_than: 0.2, of_at_least: 2}}")):
+        check("cycle", parse_yaml(plan.encode(), "plan.yaml").plain(), "plan.yaml")
+    with pytest.raises(GatekitError):
+        check("cycle", parse_yaml(PLAN.replace("run: consistency", "ran: x").encode(), "p").plain(), "plan.yaml")

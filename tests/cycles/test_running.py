@@ -109,7 +109,7 @@ def test_a_branch_whose_pilot_is_shown_to_fail_a_stop_policy_ends_there_with_the
     assert "new/bad: policies/stop.yaml: above: random_model.pw_mcc_above_control >= 0" in said
     assert not (folder / "runs/small/evidence/full/new/bad").exists()
     # Who is selected pays for all four, also for the one that was stopped.
-    assert json.loads((folder / "runs/small/selected/candidate.json").read_text())["compared"] == 4
+    assert json.loads((folder / "runs/small/selected/candidate.json").read_text())["selection"]["candidates"] == 4
 
 
 def test_the_best_branches_go_on_and_the_others_say_their_rank(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_stage_is_stopped_where_more_than_its_share_of_runs_failed(tmp_path: P
     assert cycle(folder, "run", "small").returncode == 3
     said = json.loads(cycle(folder, "status", "small", "--json").stdout)
     assert {"branch": "new", "reason": "1 of 2 runs failed, more than 20 %"} in said["stopped"]
-    assert said["stages"]["new"] == {"done": 1, "failed": 1, "stopped": 6}
+    assert said["stages"]["new"] == {"done": 1, "failed": 1, "stopped": 5, "not_run": 1}
 
 
 def test_what_fails_inside_is_tried_again_and_what_is_refused_is_not(tmp_path: Path) -> None:
@@ -380,9 +380,10 @@ def test_the_record_holds_the_verdicts_numbers_bound_to_their_evidence(tmp_path:
     assert "`new/bad`" in brief
     marker = "random_model.json pw_mcc_above_control estimate +.4f -->+0.2000<!-- /gatekit:value -->"
     assert marker in (folder / "runs/small/EXECUTIVE_SUMMARY.md").read_text()
-    assert "| `new` | `bad` | full | `fakelab` | stopped | - | 0 |" in (
-        folder / "runs/small/EXPERIMENT_LOG.md"
-    ).read_text()
+    assert (
+        "| `new` | `bad` | full | `fakelab` | stopped | - | 0 |"
+        in (folder / "runs/small/EXPERIMENT_LOG.md").read_text()
+    )
 
 
 def _worker(driver: int) -> int:

@@ -20,6 +20,7 @@ STANDINGS = {
     CandidateStatus.TIED: "tied",
     CandidateStatus.NOT_ELIGIBLE: "not eligible",
     CandidateStatus.NOT_RANKED: "not ranked",
+    CandidateStatus.SET_ASIDE: "set aside",
 }
 
 
