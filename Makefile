@@ -143,9 +143,9 @@ case $$code in \
 0) $(GATEKIT) dossier --policy policies/release.yaml --evidence $(1)/evidence \
 --candidate $(1)/selection/candidate.json --out $(1)/dossier >/dev/null; \
 $(GATEKIT) check --policy policies/release.yaml --evidence $(1)/evidence \
---candidate $(1)/selection/candidate.json; code=$$?; echo "exit code $$code"; \
+--candidate $(1)/selection/candidate.json --verbose; code=$$?; echo "exit code $$code"; \
 echo 'dossier: $(1)/dossier/index.html';; \
-2|3) $(GATEKIT) check --policy policies/release.yaml --evidence $(1)/evidence/topk; code=$$?; echo "exit code $$code";; \
+2|3) $(GATEKIT) check --policy policies/release.yaml --evidence $(1)/evidence/topk --verbose; code=$$?; echo "exit code $$code";; \
 *) echo "exit code $$code";; esac; \
 case $$code in 0|2|3|5) ;; *) exit $$code ;; esac
 endef

@@ -142,7 +142,7 @@ def page() -> str:
         cache = ("--cache", place / "cache")
         measured = terminal.run(f"gatekit {' '.join(words)}", *gatekit, *words, *cache, keep=slice(-1, None))
         parts += [MEASURE.format(time=f"Here it took {terminal.seconds:.0f} seconds."), measured]
-        parts += [JUDGE, terminal.run("gatekit check", *gatekit, "check")]
+        parts += [JUDGE, terminal.run("gatekit check --verbose", *gatekit, "check", "--verbose")]
         terminal.run("git", "git", "add", "-A")
         terminal.run("git", *commit, "Evidence about our SAEs")
         parts += [PROPOSE, terminal.run("gatekit stale", *gatekit, "stale")]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 import rich_click as click
 
 from gatekit.cli.delivery import complete_output, deliver, parse_outputs
 from gatekit.cli.evidence_folders import on_given_evidence, with_notes
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, split_paths, the_time
 from gatekit.gates.evaluate import evaluate
-from gatekit.gates.verdict import Verdict
 from gatekit.report import FORMATS
 
 
@@ -32,6 +34,7 @@ from gatekit.report import FORMATS
     help="Also write markdown, html, json, junit, sarif or terminal; PATH - is stdout.",
 )
 @click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
+@click.option("--verbose", is_flag=True, help="Show what passed as fully as what did not, and what could be detected.")
 @click.option("--advisory", is_flag=True, help="Report a blocked or inconclusive verdict, but exit 0 on it.")
 @click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time, e.g. 2026-02-16T01:48:20Z.")
 def command(
@@ -42,6 +45,7 @@ def command(
     base_evidence: tuple[str, ...],
     outputs: tuple[str, ...],
     keys: str | None,
+    verbose: bool,
     advisory: bool,
     now: str | None,
 ) -> int:
@@ -53,6 +57,8 @@ def command(
     from gatekit.cli.registered import load_standings
     from gatekit.cli.signatures import load_signers
     from gatekit.report import render
+    from gatekit.report.verdict.terminal import DEFAULT_WIDTH
+    from gatekit.report.verdict.terminal import render as render_terminal
 
     wanted = parse_outputs(outputs, FORMATS)
     time = the_time(now)
@@ -78,11 +84,21 @@ def command(
     if not summaries and not evidence_errors:
         remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)
-    deliver(wanted, lambda name: render(name, verdict), lambda width, color: _for_people(verdict, width, color))
+    again = None if candidate is not None else _again([*policies, *more_policies], given, base_evidence, now)
+
+    def for_people(width: int = DEFAULT_WIDTH, color: bool = False) -> str:
+        return render_terminal(verdict, width, color, verbose, again)
+
+    deliver(wanted, lambda name: for_people() if name == "terminal" else render(name, verdict), for_people)
     return verdict.exit_code
 
 
-def _for_people(verdict: Verdict, width: int, color: bool) -> str:
-    from gatekit.report.verdict.terminal import render
-
-    return render(verdict, width, color)
+def _again(policies: Sequence[str], evidence: Sequence[str], base: Sequence[str], now: str | None) -> str:
+    """Return the options with which `gatekit explain` judges the same as this command, with a space in front."""
+    options = [
+        ("--policy", policies),
+        ("--evidence", evidence),
+        ("--base-evidence", base),
+        ("--now", [now] if now else []),
+    ]
+    return "".join(f" {name} {shlex.quote(value)}" for name, values in options for value in values)

@@ -94,4 +94,4 @@ def command(
 def _show(verdict: Verdict) -> None:
     from gatekit.report.verdict.terminal import render
 
-    deliver([], lambda _: "", lambda width, color: render(verdict, width, color))
+    deliver([], lambda _: "", lambda width, color: render(verdict, width, color, verbose=True, again=None))

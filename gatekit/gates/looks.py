@@ -10,6 +10,9 @@ from gatekit.policy.model import Policy, Threshold
 from gatekit.registration.standing import Standing
 from gatekit.stats.spending import extension_alpha, look_alphas
 
+UNANNOUNCED = "exploratory: no registration announced this evidence before it was measured"
+"""The note of a policy all of whose evidence was measured without an announcement."""
+
 
 def why_not_judged(standing: Standing, policy: Policy) -> tuple[Why, str] | None:
     """Return why evidence may not be judged as what it is to the registrations; None where it may."""
@@ -55,7 +58,7 @@ def exploratory_notes(found: Sequence[tuple[Summary, Standing]]) -> list[str]:
     reasons = sorted({standing.reason for summary, standing in exploratory if summary not in plain})
     notes = [f"exploratory: {reason}" for reason in reasons]
     if len(plain) == len(found):
-        notes.append("exploratory: no registration announced this evidence before it was measured")
+        notes.append(UNANNOUNCED)
     elif plain:
         files = ", ".join(sorted(summary.path for summary in plain))
         notes.append(f"exploratory: no registration announced {files}")

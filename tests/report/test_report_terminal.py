@@ -25,7 +25,13 @@ from tests.report.report_verdicts import FAILS, RANDOM_MODEL, VERDICTS, gate, ho
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("name", VERDICTS)
 def test_the_terminal_report_reads_as_recorded(name: str, width: int, file_regression: Any) -> None:
-    file_regression.check(render_terminal(VERDICTS[name], width=width), extension=".txt", encoding="utf-8")
+    rendered = render_terminal(VERDICTS[name], width=width, verbose=True)
+    file_regression.check(rendered, extension=".txt", encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_the_folded_report_reads_as_recorded(name: str, file_regression: Any) -> None:
+    file_regression.check(render_terminal(VERDICTS[name], width=80), extension=".txt", encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", VERDICTS)
@@ -81,7 +87,7 @@ def test_the_power_of_a_comparison_with_the_base_is_about_the_difference() -> No
     effect = Effect("random_model", INSTALLED.measures("random_model")["l0"], "difference to base", AtMost(3.0))
     measured = replace(RANDOM_MODEL.result.measured, detectable=5.0)
     compared = replace(RANDOM_MODEL.result, effect=effect, measured=measured)
-    rendered = render_terminal(verdict(policy(gate("g", compared))), width=120)
+    rendered = render_terminal(verdict(policy(gate("g", compared))), width=120, verbose=True)
     # 3 - 5: an l0 cannot be -2, but the difference between two can.
     assert "random_model.l0 - base at most -2.000" in rendered
 

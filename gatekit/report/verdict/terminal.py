@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
+from gatekit.gates.looks import UNANNOUNCED
 from gatekit.gates.verdict import (
     WORDS,
     CombinedResult,
@@ -24,6 +25,8 @@ from gatekit.gates.verdict import (
 )
 from gatekit.report import inert
 from gatekit.report.first_problems import first_errors
+from gatekit.report.verdict.folding import is_folded, remarks, told_apart
+from gatekit.report.verdict.next_steps import next_steps
 from gatekit.report.verdict.wording import (
     OUTCOMES,
     POWER_LEAD,
@@ -45,6 +48,7 @@ LONGEST = 1000
 HEADINGS = ("gate / rule", "estimate", "bound", "threshold", "margin", "n", "outcome")
 RIGHT_ALIGNED = (False, True, True, False, True, True, False)
 GAP = "  "
+NEXT = "next: "
 INDENT = "  "
 NARROWEST = 12
 """Columns that names keep beside the numbers; where a terminal has fewer, all numbers move to the next line."""
@@ -64,17 +68,28 @@ Span = tuple[str, str | None]
 Line = list[Span]
 
 
-def render(verdict: Verdict, width: int = DEFAULT_WIDTH, color: bool = False) -> str:
-    """Return the report, ending in exactly one line that starts with `verdict: `.
+def render(
+    verdict: Verdict,
+    width: int = DEFAULT_WIDTH,
+    color: bool = False,
+    verbose: bool = False,
+    again: str | None = "",
+) -> str:
+    """Return the report, ending in what to do next and in exactly one line that starts with `verdict: `.
 
     Args:
         verdict: what to report.
         width: columns; sentences are wrapped to it and long names shortened. Paths and quoted lines stay whole.
         color: add ANSI colours; the words and the layout are the same without.
+        verbose: show what passed as fully as what did not.
+        again: as for `next_steps`.
     """
     lines: list[Line] = []
-    for policy in verdict.policies:
-        lines += [*policy_lines(policy, width), []]
+    for policy in [] if verbose else filter(is_folded, verdict.policies):
+        lines.append(_folded_line(policy))
+    lines += [[]] if lines else []
+    for policy in verdict.policies if verbose else (p for p in verdict.policies if not is_folded(p)):
+        lines += [*policy_lines(policy, width, folded=not verbose), []]
     if verdict.errors:
         lines.append([("errors", "bold")])
         shown, more = first_errors(verdict.errors)
@@ -82,6 +97,9 @@ def render(verdict: Verdict, width: int = DEFAULT_WIDTH, color: bool = False) ->
             lines += error_lines(error, width)
         lines += [[(f"{INDENT}{_inert(line)}", None)] for line in more]
         lines.append([])
+    for number, step in enumerate(next_steps(verdict, again, folded=not verbose)):
+        first, *rest = wrapped(step, " " * len(NEXT), width, None)
+        lines += [[(NEXT + first[0][0].lstrip(), None)] if number == 0 else first, *rest]
     lines.append([(_footer(verdict), "dim")])
     lines.append([(f"verdict: {_inert(headline(verdict))}", _color_of(verdict))])
     return "".join(joined(line, color) + "\n" for line in lines)
@@ -111,25 +129,51 @@ def _footer(verdict: Verdict) -> str:
     return f"{read}; judged at {verdict.now:%Y-%m-%d %H:%M} UTC by gatekit {_inert(verdict.version)}"
 
 
-def policy_lines(policy: PolicyResult, width: int, state: str | None = None) -> Iterator[Line]:
+def _folded_line(policy: PolicyResult) -> Line:
+    gates = len(policy.gates)
+    told = [f"{gates} gate{'s' * (gates != 1)}", _exploratory(policy), remarks(policy.gates)]
+    return [
+        (f"policy {_inert(policy.id)}: {WORDS[policy.code]}", "bold"),
+        (f"{GAP}{_inert(policy.path)}{GAP}{', '.join(filter(None, told))}", None),
+    ]
+
+
+def _exploratory(policy: PolicyResult) -> str:
+    return "exploratory" if UNANNOUNCED in policy.notes else ""
+
+
+def policy_lines(policy: PolicyResult, width: int, state: str | None = None, folded: bool = False) -> Iterator[Line]:
     """Yield one policy: its subject, its table and what the table cannot say.
 
     Args:
         policy: what became of it.
         width: columns.
         state: what stands behind its name; by default its verdict.
+        folded: only name the gates that pass with nothing to remark.
     """
     state = WORDS[policy.code] if state is None else state
-    yield [(f"policy {_inert(policy.id)}: {state}", "bold"), (f"{GAP}{_inert(policy.path)}", None)]
+    # The note that most evidence has is one word where the report is to be short.
+    word = _exploratory(policy) if folded else ""
+    yield [
+        (f"policy {_inert(policy.id)}: {state}", "bold"),
+        (f"{GAP}{_inert(policy.path)}{f'{GAP}{word}' if word else ''}", None),
+    ]
     subject = "none" if policy.subject is None else policy.subject
     yield from wrapped(f"subject {subject}", INDENT, width, None)
     if policy.evidence:
         yield from wrapped(f"evidence {', '.join(policy.evidence)}", INDENT, width, None)
     for note in policy.notes:
+        if word and note == UNANNOUNCED:
+            continue
         yield from wrapped(f"note: {note}", INDENT, width, None)
+    shown, plain = told_apart(policy.gates) if folded else (policy.gates, ())
     yield []
-    yield from _table([row for gate in policy.gates for row in _gate_rows(gate)], width)
-    stated = power(policy)
+    if shown or not plain:
+        yield from _table([row for gate in shown for row in _gate_rows(gate)], width)
+    if plain:
+        told = f" ({remarks(plain)}: --verbose)" if remarks(plain) else ""
+        yield from wrapped(f"pass: {', '.join(gate.name for gate in plain)}{told}", INDENT, width, None)
+    stated = () if folded else power(policy)
     if stated:
         yield []
         yield [(f"{INDENT}{POWER_LEAD}", "dim")]

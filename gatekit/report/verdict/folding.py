@@ -1,0 +1,36 @@
+"""What a report may fold into a name: a gate that passes, counts, and has nothing weaker about it to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gatekit.exit_codes import ExitCode
+from gatekit.gates.looks import UNANNOUNCED
+from gatekit.gates.verdict import GateResult, Outcome, PolicyResult, ThresholdResult, thresholds_in
+
+
+def told_apart(gates: Sequence[GateResult]) -> tuple[list[GateResult], list[GateResult]]:
+    """Return the gates to show in full and those to name only, each in the policy's order."""
+    plain = [gate for gate in gates if _is_plain(gate)]
+    return [gate for gate in gates if not _is_plain(gate)], plain
+
+
+def is_folded(policy: PolicyResult) -> bool:
+    """Whether a policy's pass fits one line: every gate is plain, and it has no note but that of its evidence."""
+    quiet = set(policy.notes) <= {UNANNOUNCED}
+    return policy.code is ExitCode.PASS and quiet and bool(policy.gates) and all(map(_is_plain, policy.gates))
+
+
+def remarks(gates: Sequence[GateResult]) -> str:
+    """Return how many remarks the thresholds of gates have; "" where none."""
+    count = sum(len(rule.notes) for gate in gates for rule in thresholds_in(gate.result))
+    return f"{count} remark{'s' * (count != 1)}" if count else ""
+
+
+def _is_plain(gate: GateResult) -> bool:
+    return gate.outcome is Outcome.PASS and gate.enforced and not any(map(_is_weaker, thresholds_in(gate.result)))
+
+
+def _is_weaker(rule: ThresholdResult) -> bool:
+    """Whether a threshold is none that passes by a bound, or by each seed's value, over observations."""
+    return rule.outcome is not Outcome.PASS or rule.self_reported or rule.bound == "point"
