@@ -16,6 +16,7 @@ from gatekit.evidence.subject_file import is_subject_file, read_subject_file
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.kinds import FOLDER, INSTALLED, Kinds
 from gatekit.policy import lint, thresholds
+from gatekit.policy.lint_warnings import warnings
 from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.report import inert
 from gatekit.report.first_problems import first_errors
@@ -24,13 +25,15 @@ from gatekit.report.first_problems import first_errors
 @click.command("lint")
 @click.argument("paths", nargs=-1)
 @click.option("--now", metavar="TIME", help="Judge waivers at this UTC time.")
-def command(paths: tuple[str, ...], now: str | None) -> int:
+@click.option("--strict", is_flag=True, help="A warning is an error (exit 4).")
+def command(paths: tuple[str, ...], now: str | None, strict: bool) -> int:
     """Check policies without evidence: spelling, ranges, rules that cannot fail, expired waivers.
 
     PATHS are policy files or folders; default policies/, and kinds/ and registrations/ where there are any. A file in a
     folder kinds/ is a table of measures of your own, one in registrations/ says what will be measured, and a
     subject.yaml is what evidence is about. A path that ends in .json is a summary, and is checked against its schema
-    and against itself. Exit 0 when all are sound, 4 when one is not.
+    and against itself. Exit 0 when all are sound, 4 when one is not. A warning says what a sound policy leaves open,
+    and changes the exit code only with --strict.
     """
     time = the_time(now)
     evidence = [path for path in paths if path.endswith(".json")]
@@ -42,7 +45,7 @@ def command(paths: tuple[str, ...], now: str | None) -> int:
     wanted = policies or (not paths and (os.path.isdir(POLICIES) or not kinds.own))
     # A broken table would make every rule about its measures look wrong too.
     if not errors and wanted:
-        errors += _policies(policies, time, kinds)
+        errors += _policies(policies, time, kinds, strict)
     if not errors:
         errors += _summaries(evidence, kinds)
     if announced or (not paths and os.path.lexists(REGISTRATIONS)):
@@ -103,10 +106,17 @@ def _kinds(paths: Sequence[str], told: bool) -> tuple[Kinds, list[GatekitError]]
     return kinds, errors
 
 
-def _policies(paths: Sequence[str], time: datetime, kinds: Kinds) -> list[GatekitError]:
+def _policies(paths: Sequence[str], time: datetime, kinds: Kinds, strict: bool) -> list[GatekitError]:
     policies, errors = load_policies(paths, kinds, stop_policies=True)
     for policy in policies:
         found = lint(policy, time)
+        warned = [] if found else warnings(policy)
+        for warning in () if strict else warned:
+            shown = GatekitError(
+                warning.error_id, f"warning: {warning.message}", warning.location, warning.remedy, warning.exit_code
+            )
+            click.echo(inert.terminal(str(shown), limit=1000), err=True)
+        found += warned if strict else []
         errors += found
         if not found:
             rules = sum(1 for gate in policy.gates for _ in thresholds(gate.rule))

@@ -23,9 +23,60 @@ def test_sound_policies_exit_0_and_are_named(tmp_path: Path) -> None:
 
 
 def test_the_policies_of_this_repository_are_sound(tmp_path: Path) -> None:
-    paths = [str(path) for path in sorted((REPO / "policies").glob("*.yaml"))]
-    done = gatekit("lint", *paths, cwd=tmp_path)
+    paths = [str(path) for path in sorted((REPO / "policies").rglob("*.yaml"))]
+    done = gatekit("lint", "--strict", *paths, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+STEPS = POLICY + "  steps: {from: saebench, measure: auc, not_worse_than: {base: 0.02}}\n"
+FLOOR = "  floor: {from: saebench, measure: auc, at_least: 0.6%s}\n"
+
+
+def test_a_base_that_moves_without_a_floor_is_a_warning_at_its_place(tmp_path: Path) -> None:
+    done = gatekit("lint", cwd=workspace(tmp_path, policy=STEPS))
+    assert done.returncode == 0
+    line = STEPS.splitlines().index("  steps: {from: saebench, measure: auc, not_worse_than: {base: 0.02}}") + 1
+    assert done.stderr.startswith(f"policies/small.yaml:{line}:57: warning: saebench.auc may fall by the margin")
+    assert "[policy.no_floor]" in done.stderr
+    assert "policies/small.yaml: sound" in done.stdout
+
+
+def test_with_strict_a_warning_is_an_error(tmp_path: Path) -> None:
+    done = gatekit("lint", "--strict", cwd=workspace(tmp_path, policy=STEPS))
+    assert done.returncode == 4
+    assert "warning" not in done.stderr
+    assert "[policy.no_floor]" in done.stderr
+    assert "sound" not in done.stdout
+
+
+def test_a_required_floor_of_the_same_measure_is_enough(tmp_path: Path) -> None:
+    done = gatekit("lint", "--strict", cwd=workspace(tmp_path, policy=STEPS + FLOOR % ""))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "floor",
+    [
+        FLOOR % ", level: warn",
+        FLOOR % ", required: false",
+        FLOOR.replace("measure: auc,", "measure: f1,") % "",
+        FLOOR.replace("at_least", "not_worse_than").replace("0.6", "{base: 0.1}") % "",
+        "  floor: {any_of: [{from: saebench, measure: auc, at_least: 0.6}, "
+        "{from: ood, measure: auc_drop, at_most: 0.1}]}\n",
+        FLOOR % "" + 'waivers: [{gate: floor, owner: ada, reason: r, expires: "2027-01-01"}]\n',
+    ],
+)
+def test_a_floor_that_need_not_hold_is_none(tmp_path: Path, floor: str) -> None:
+    done = gatekit("lint", "--strict", "--now", builders.NOW, cwd=workspace(tmp_path, policy=STEPS + floor))
+    assert done.returncode == 4
+    assert "[policy.no_floor]" in done.stderr
+
+
+def test_a_stop_rule_that_stops_weak_evidence_is_a_warning(tmp_path: Path) -> None:
+    stop = POLICY.replace("id: small\n", "id: small\npurpose: stop\n")
+    done = gatekit("lint", cwd=workspace(tmp_path, policy=stop))
+    assert done.returncode == 0
+    assert done.stderr.count("[policy.weak_stop]") == 3
 
 
 @pytest.mark.parametrize(
