@@ -32,7 +32,10 @@ ALLOWED = {
     "candidates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "registration"},
     "report": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "claims", "pull_request"),
-        *("candidates", "registration"),
+        *("candidates", "registration", "history"),
+    },
+    "history": {
+        *("errors", "exit_codes", "kinds", "evidence", "gates", "repo", "pull_request", "registration"),
     },
     "pull_request": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"),
@@ -50,7 +53,7 @@ ALLOWED = {
     "cli": {
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
         *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command", "cycles"),
-        *("registration", "source_commit"),
+        *("registration", "source_commit", "history"),
     },
 }
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "gatekit.cli.explain",
     "lint": "gatekit.cli.lint",
     "pr": "gatekit.cli.pr",
+    "history": "gatekit.cli.history",
     "select": "gatekit.cli.select",
     "dossier": "gatekit.cli.dossier",
     "claims": "gatekit.cli.claims",

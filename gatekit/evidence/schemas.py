@@ -23,6 +23,7 @@ DOCUMENTS = (
     "candidate",
     "claims",
     "cycle",
+    "history",
     "keys",
     "kind",
     "policy",

@@ -108,6 +108,8 @@ class Reader:
         """By path and the digest of what stands there."""
         self._trees: dict[str, str] = {}
         """Id of a blob -> digest of its syntax tree, or NO_DIGEST."""
+        self._bytes: dict[str, str] = {}
+        """Id of a blob -> digest of its bytes."""
 
     def side(self, tree: Tree, base: BranchContents | None = None) -> BranchContents:
         """Read kinds/, policies/, registrations/, claims.yaml, the documents that it names, and evidence/ of one tree.
@@ -203,14 +205,15 @@ class Reader:
         }
         entries = {path: tree.entries[path] for path, _ in wanted if path in tree.entries}
         entries = {path: entry for path, entry in entries.items() if entry.mode in FILE_MODES}
-        whole = self._repository.sha256({entries[path].oid for path, by in wanted if by == "bytes" and path in entries})
+        whole = {entries[path].oid for path, by in wanted if by == "bytes" and path in entries}
+        self._bytes |= self._repository.sha256(whole - self._bytes.keys())
         self._parse_sources([entries[path] for path, by in sorted(wanted) if by == "syntax_tree" and path in entries])
 
         def digest_of(path: str, by: By) -> str | None:
             if path not in entries:
                 return None
             oid = entries[path].oid
-            return whole[oid] if by == "bytes" else self._trees.get(oid, NO_DIGEST)
+            return self._bytes[oid] if by == "bytes" else self._trees.get(oid, NO_DIGEST)
 
         reasons = {summary.path: why_stale(summary, digest_of) for summary in summaries}
         return {path: reason for path, reason in reasons.items() if reason is not None}

@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,9 @@ MERGE_TREE_VERSION = (2, 38)
 DIGEST_LIMIT = 1 << 30
 """Bytes of one file that is only hashed."""
 
+MAX_LINE = 100_000
+"""Commits of a branch that are listed."""
+
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT_LIMIT = 1 << 20
 _CACHE_LIMIT = 64 << 20
@@ -44,6 +47,17 @@ class FileChange:
     path: str
     oid: str | None
     """The file's content from then on; None where the commit removed it."""
+
+
+@dataclass(frozen=True)
+class LineCommit:
+    """One commit of a branch itself, along first parents."""
+
+    oid: str
+    time: int
+    """When it was committed: seconds since 1970."""
+    subject: str
+    """First line of its message: anybody's text."""
 
 
 class Repository:
@@ -193,6 +207,55 @@ class Repository:
                 _, seconds, *parents = line.split()
                 time = max(int(seconds), self._committed(parents[0]) if parents else 0)
         return found
+
+    def main_line(self, commit: str, paths: Sequence[str] = (), most: int = MAX_LINE) -> list[LineCommit]:
+        """Return the commits along a commit's first parents, newest first, as far back as this clone goes.
+
+        Args:
+            commit: full id.
+            paths: files and folders from the top; only commits that changed one of them. A merge counts as one change.
+            most: so many at most.
+
+        Raises:
+            GatekitError: `repo.missing_object`; `repo.output_size`.
+        """
+        where = ["--", *paths] if paths else []
+        options = ["--first-parent", f"--max-count={most}", "--encoding=UTF-8", "--format=%H %ct %s", "--no-color"]
+        options += ["--no-show-signature", "--no-decorate", "--no-notes", "--no-mailmap"]
+        command = [*self._up_to_where_it_is_cut(), "log", *options, "--end-of-options", _oid(commit), *where]
+        done = git.run(self._private, command, limit=16 << 20)
+        if done.code:
+            raise _broken_history(done.reason)
+        found = []
+        for line in done.out.decode("utf-8", "replace").split("\n"):
+            if line:
+                oid, seconds, subject = line.split(" ", 2)
+                found.append(LineCommit(oid, int(seconds), subject))
+        return found
+
+    def tags(self) -> dict[str, list[str]]:
+        """Return the names of the tags of each commit, sorted.
+
+        Raises:
+            GatekitError: `repo.output_size`.
+        """
+        form = "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname) %(refname)"
+        done = git.run(self._git_dir, ["for-each-ref", form, "refs/tags"], limit=16 << 20)
+        found: dict[str, list[str]] = {}
+        for line in sorted(done.out.decode("utf-8", "replace").split("\n")):
+            words = line.split(" ")
+            if len(words) == 5 and "commit" in (words[0], words[2]):
+                oid = words[1] if words[0] == "commit" else words[3]
+                found.setdefault(oid, []).append(words[4].removeprefix("refs/tags/"))
+        return found
+
+    def _up_to_where_it_is_cut(self) -> list[str]:
+        """Return the arguments that let git stop where a shallow clone ends, instead of failing there."""
+        if not self._shallow:
+            return []
+        done = git.run(self._git_dir, ["rev-parse", "--git-path", "shallow"])
+        start = self._git_dir if self._git_dir.is_dir() else self._git_dir.parent
+        return ["--shallow-file", os.path.realpath(start / os.fsdecode(done.out.removesuffix(b"\n")))]
 
     def _committed(self, commit: str) -> int:
         line = next(line for line in self._header(commit) if line.startswith("committer "))

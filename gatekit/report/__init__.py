@@ -5,7 +5,7 @@ No format decides anything: each renders the same verdict, and the exit code is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from gatekit.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from gatekit.gates.verdict import Verdict
+    from gatekit.history.judging import History
+    from gatekit.history.series import Series
     from gatekit.pull_request.verdict import PullRequestVerdict
 
 # A format's module is imported when the format is asked for: `gatekit check` starts without XML or hashing.
@@ -30,6 +32,12 @@ PULL_REQUEST_FORMATS: dict[str, str] = {
     "markdown": "gatekit.report.pull_request.markdown",
     "json": "gatekit.report.pull_request.json",
     "html": "gatekit.report.pull_request.html",
+}
+
+HISTORY_FORMATS: dict[str, str] = {
+    "terminal": "gatekit.report.history.terminal",
+    "json": "gatekit.report.history.json",
+    "svg": "gatekit.report.history.svg",
 }
 
 
@@ -53,6 +61,16 @@ def render_pull_request(format: str, verdict: PullRequestVerdict) -> str:
     return text
 
 
+def render_history(format: str, history: History, series: Sequence[Series]) -> str:
+    """Return a history in one of `HISTORY_FORMATS`, as `render` does.
+
+    Raises:
+        UsageError: there is no format of that name.
+    """
+    text: str = import_module(module_of(format, HISTORY_FORMATS)).render(history, series)
+    return text
+
+
 def module_of(format: str, formats: Mapping[str, str]) -> str:
     """Return the name of the module that renders a format.
 
@@ -62,6 +80,6 @@ def module_of(format: str, formats: Mapping[str, str]) -> str:
     if format in formats:
         return formats[format]
     remedy = did_you_mean(format, formats) or f"known: {', '.join(formats)}"
-    if format in FORMATS:
+    if format in FORMATS and formats is PULL_REQUEST_FORMATS:
         remedy = f"a pull request is reported as {', '.join(formats)}; `gatekit check` writes {format}"
     raise UsageError(f"no format '{format}'", remedy)

@@ -1,0 +1,1 @@
+"""Verdicts along a branch, in every format: one module per format."""
