@@ -10,7 +10,11 @@ from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from gatekit.runner_command import call_runner, listing
 
-USAGE = "usage: python -m runners NAME --config FILE --out DIR\n       python -m runners --list\n"
+USAGE = (
+    "usage: python -m runners NAME --config FILE --out DIR\n"
+    "       python -m runners plan --config FILE\n"
+    "       python -m runners --list\n"
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,6 +45,10 @@ def _main(argv: Sequence[str]) -> int:
         return 0
     if not argv:
         raise UsageError("no runner is named", "`python -m runners --list` names them")
+    if argv[0] == "plan":
+        from runners.costs.command import main as plan
+
+        return plan(argv[1:])
     return call_runner(argv[0], argv[1:])
 
 

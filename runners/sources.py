@@ -37,6 +37,7 @@ COUNTED = {
 
 LEFT_OUT = {
     "runners.arrays": "names types of arrays, which nothing computes with",
+    "runners.costs.*": "says what a run would take; nothing runs",
     "runners.__main__": "finds a runner by its name",
     "runners.config": "reads configurations; what it read stands in the summary and in the key of every cache",
     "runners.places": "tells where in its file a value of a configuration stands; the values stand in the summary",

@@ -176,6 +176,8 @@ def open_source(config: SaeConfig, device: str) -> Source:
     """
     if config.texts.source != "activations":
         check_positions(config)
+    if config.texts.stream is not None:
+        raise config_error(config, "texts.stream", "rows cannot be streamed yet", error_id="runner.stream")
     return _opened(config.subject, config.texts, device, _stamp(config.subject))
 
 

@@ -49,6 +49,19 @@ class TextFilter:
 
 
 @dataclass(frozen=True)
+class StreamPlan:
+    """Training rows in shards on disk, read through a bounded buffer (`runners.subjects.sharded_store`)."""
+
+    shard_tokens: Annotated[int, Bounds(16, 1_000_000_000)]
+    """Rows of every shard but the last."""
+    buffer_shards: Annotated[int, Bounds(1, 100_000)]
+    """Shards in memory at once, whose rows are shuffled together."""
+    order: Literal["per_seed", "shared"] = "per_seed"
+    """Whether each seed has an order of rows of its own, and a buffer; or all seeds share one, so that a seed is its
+    initial weights alone."""
+
+
+@dataclass(frozen=True)
 class TextPlan:
     """Which tokens of the texts that no probing dataset contains.
 
@@ -82,6 +95,8 @@ class TextPlan:
     """Between documents: a plain text file is cut at it (at every line where it is not given), and its tokens stand
     between the documents of a packed row."""
 
+    stream: StreamPlan | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """How training rows are stored and shuffled where they do not fit memory; whole and at random where not said."""
     manifest: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
     """Path of what says which activations there are, and of what (`runners.subjects.activation_manifest`)."""
 

@@ -100,7 +100,7 @@ def shared_cache(tmp_path_factory) -> Path:
 @pytest.fixture
 def run(tiny_models, tmp_path, shared_cache, monkeypatch):
     """Run a stage and return every summary that it wrote."""
-    # Which architecture is the best of a layer is chance after eight steps, and one best everywhere leaves no stage.
+    # Which architecture is the best of a layer is chance after eight steps; here the two assignments differ.
     chosen = layer_routing_measuring.Assignment(("topk", "batch_topk"), "topk")
     monkeypatch.setattr(layer_routing_measuring, "assign", lambda *_: chosen)
 

@@ -1,0 +1,1 @@
+"""What a run would take in tokens, bytes, arithmetic and time, said before anything starts."""

@@ -1,0 +1,186 @@
+"""A run's tokens, bytes, operations and time, from its configuration alone, and what binds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runners.costs import flops, stored_bytes
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.plan import TrainingPlan
+from runners.subjects.plan import SubjectPlan, TextPlan
+
+SPARSE_FROM = 8
+"""Latents for each kept one from which a CPU takes the sparse step (`runners.saes.sparse_topk`)."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a device does in a second; the defaults are the published peaks of one H100 SXM and a local NVMe disk."""
+
+    flops: float = 67e12
+    """Of products in float32 without TF32, as runs compute."""
+    bandwidth: float = 3.35e12
+    """Bytes through the device's memory."""
+    disk: float = 3e9
+    """Bytes read or written."""
+    hashing: float = 0.21e9
+    """Bytes of stored activations that are compared with their digest (measured on one core)."""
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """The part of the model that a forward pass computes."""
+
+    matrix_parameters: int
+    """In the matrices of its layers up to the hook, embeddings left out."""
+    layers: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """The parts of a configuration that cost."""
+
+    seeds: tuple[int, ...]
+    subject: SubjectPlan
+    texts: TextPlan
+    sae: ArchitecturePlan
+    training: TrainingPlan
+    model: ModelSize | None = None
+    """None where nothing is known of it: its forward pass is not counted then, and the text says so."""
+    on_cpu: bool = False
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One part of a run: its time is that of the slowest of its resources, which work side by side."""
+
+    name: str
+    flops: int
+    traffic: int
+    """Bytes through the device's memory."""
+    disk: int
+    """Bytes read and written."""
+    hashed: int = 0
+
+    def seconds(self, rates: Rates) -> dict[str, float]:
+        """Return the time that each resource is busy."""
+        return {
+            "matrix rate": self.flops / rates.flops,
+            "bandwidth": self.traffic / rates.bandwidth,
+            "disk": self.disk / rates.disk,
+            "hashing": self.hashed / rates.hashing,
+        }
+
+    def wall(self, rates: Rates) -> tuple[str, float]:
+        """Return the resource that binds, and its time."""
+        return max(self.seconds(rates).items(), key=lambda entry: entry[1])
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run takes, for the SAEs of one configuration; probes, controls and scores are not counted."""
+
+    train_tokens: int
+    held_out_tokens: int
+    seen_tokens: int
+    """By every seed in training."""
+    parameters: int
+    """Of one SAE."""
+    disk_activations: int
+    disk_checkpoints: int
+    """In the cache and among the artifacts, of all seeds."""
+    disk_snapshots: int
+    host_memory: int
+    """Beside Python and its libraries. Mapped pages of stores, which the system may drop, are `host_mapped`."""
+    host_mapped: int
+    device_memory: int
+    phases: tuple[Phase, ...]
+    reviving_flops: int
+    """Of training, were some latent dead at every step: the most that AuxK can add up to."""
+
+    @property
+    def disk(self) -> int:
+        """Bytes on disk at the run's fullest."""
+        return self.disk_activations + self.disk_checkpoints + self.disk_snapshots
+
+    @property
+    def flops(self) -> int:
+        """Of all phases."""
+        return sum(phase.flops for phase in self.phases)
+
+    def seconds(self, rates: Rates) -> float:
+        """Return the time of all phases, one after another."""
+        return sum(phase.wall(rates)[1] for phase in self.phases)
+
+    def wall(self, rates: Rates) -> str:
+        """Return the resource that binds for most of the time."""
+        held: dict[str, float] = {}
+        for phase in self.phases:
+            name, seconds = phase.wall(rates)
+            held[name] = held.get(name, 0.0) + seconds
+        return max(held, key=lambda name: held[name])
+
+
+def estimate(work: Work) -> Estimate | None:
+    """Return what a run takes; None for an architecture without a formula (`runners.costs.flops.PRODUCTS`).
+
+    Activations are written once and read back for their digest; then every seed of a CPU, or the stack of all seeds of
+    a GPU, reads each row that it is trained on, from disk: a store that fits memory is read from disk only once.
+    """
+    texts, training, d = work.texts, work.training, work.subject.d_model
+    width, batch, count = work.sae.width, training.batch_tokens, len(work.seeds)
+    parameters = flops.parameters_of(work.sae, d)
+    sparse = work.on_cpu and width >= SPARSE_FROM * (work.sae.k or width)
+    step = flops.training_step_flops(work.sae, d, batch, sparse=sparse)
+    most = flops.training_step_flops(work.sae, d, batch, sparse=sparse, reviving=True)
+    if step is None or most is None:
+        return None
+    rows, stream = texts.train_tokens + texts.held_out_tokens, texts.stream
+    shards = 1 if stream is None else -(-texts.train_tokens // stream.shard_tokens)
+    activations = stored_bytes.activation_bytes(rows, d, shards + 1)
+    seen = training.steps * batch
+    stacked = 1 if work.on_cpu else count
+    orders = 1 if stream is not None and stream.order == "shared" else stacked
+    group_rows = (
+        texts.train_tokens if stream is None else min(texts.train_tokens, stream.shard_tokens * stream.buffer_shards)
+    )
+    buffered = 0 if stream is None else orders * group_rows * d * stored_bytes.HALF
+    held_tokens = rows if stream is None else stream.shard_tokens + texts.held_out_tokens
+    state = stored_bytes.state_bytes(parameters, width, group_rows)
+    order_bytes = orders * group_rows * stored_bytes.DOUBLE
+    per_read = 2 * min(rows, stored_bytes.ROWS_PER_READ) * d * stored_bytes.DOUBLE
+    on_device = stacked * stored_bytes.device_bytes(parameters, d, width, batch)
+    host = held_tokens * stored_bytes.TOKEN + order_bytes + buffered + per_read + (on_device if work.on_cpu else 0)
+    read = seen * d * stored_bytes.HALF * (count // stacked) * orders
+    train = Phase(
+        "training",
+        step * training.steps * count,
+        stored_bytes.step_traffic_bytes(parameters, d, width, batch) * training.steps * count,
+        read,
+    )
+    collect = Phase("activations", _forward(work, rows), 0, activations)
+    check = Phase("digests of the stores", 0, 0, activations, activations)
+    return Estimate(
+        train_tokens=texts.train_tokens,
+        held_out_tokens=texts.held_out_tokens,
+        seen_tokens=seen,
+        parameters=parameters,
+        disk_activations=activations,
+        disk_checkpoints=2 * count * stored_bytes.checkpoint_bytes(parameters),
+        disk_snapshots=count * state,
+        host_memory=host,
+        host_mapped=0 if stream is not None else activations,
+        device_memory=on_device,
+        phases=(collect, check, train),
+        reviving_flops=most * training.steps * count,
+    )
+
+
+def _forward(work: Work, rows: int) -> int:
+    """Return the operations of reading all tokens, as texts of the greatest length and nothing but kept tokens."""
+    if work.model is None:
+        return 0
+    context = work.subject.max_tokens_per_text
+    size = work.model
+    return flops.forward_flops(size.matrix_parameters, size.layers, size.width, -(-rows // context), context)
