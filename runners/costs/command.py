@@ -31,7 +31,7 @@ from runners.subjects.plan import SubjectPlan, TextPlan
 NOT_COUNTED = "not counted: controls, probes, scores, and sweeps over several configurations"
 
 
-class _Parser(argparse.ArgumentParser):
+class _PlanParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, f"see {self.prog} --help")
 
@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="python -m runners plan", description=__doc__, allow_abbrev=False)
+    parser = _PlanParser(prog="python -m runners plan", description=__doc__, allow_abbrev=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--config", required=True, help="YAML file of any runner that trains SAEs")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
