@@ -106,7 +106,7 @@ lint-workflows: $(GATE)
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml comment/action.yml
 
 lint-shell: $(GATE)
-	.venv/bin/shellcheck .ci/run requirements/lock.sh requirements/install-gate.sh
+	.venv/bin/shellcheck .ci/run requirements/lock.sh requirements/install-gate.sh requirements/find-python.sh
 
 # Our own README is held to its evidence like any other.
 lint-claims: $(GATE)

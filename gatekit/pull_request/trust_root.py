@@ -26,7 +26,9 @@ FILES = (
     "requirements/gate.lock",
     "requirements/sign.lock",
     "requirements/build.lock",
+    "requirements/released.lock",
     "requirements/install-gate.sh",
+    "requirements/find-python.sh",
     ".pre-commit-hooks.yaml",
 )
 

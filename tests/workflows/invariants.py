@@ -30,6 +30,8 @@ SECRETS = {"gpu-evidence / attest": {"GATEKIT_SIGNING_KEY"}}
 CHECK = "gatekit / gate (${{ github.event.merge_group.base_ref || format('refs/heads/{0}', github.base_ref) }})"
 """With the base: one head commit may have pull requests to two."""
 
+PYTHON_IS_MISSING = "steps.python.outputs.found != 'true'"
+
 Document = Mapping[str, Any]
 
 
@@ -72,7 +74,12 @@ def broken_action(text: str) -> set[str]:
             for value in step.get("env", {}).values()
         ),
         "no way around a failure": _no_way_around(steps),
-        "only the upload has a condition": all("upload-artifact@" in s.get("uses", "") for s in steps if "if" in s),
+        # And the Python, which is set up unless there is one.
+        "only the upload has a condition": all(
+            "upload-artifact@" in s.get("uses", "") or (_sets_up_python(s) and s["if"] == PYTHON_IS_MISSING)
+            for s in steps
+            if "if" in s
+        ),
         "isolated from the folder that is judged": "bin/python -I bin/gatekit" in last["run"]
         and last["run"].startswith("cd -- "),
         "installs itself, locked": any(
@@ -291,6 +298,10 @@ def _pinned(text: str) -> bool:
     groups = [document["runs"]] if "runs" in document else [*document["jobs"].values()]
     counted = sum("uses" in step for group in groups for step in group["steps"]) + sum("uses" in g for g in groups)
     return bool(uses) and len(uses) == counted and all(PINNED.fullmatch(value) for value in uses)
+
+
+def _sets_up_python(step: Mapping[str, Any]) -> bool:
+    return str(step.get("uses", "")).startswith("actions/setup-python@")
 
 
 def _no_way_around(parts: list[Any]) -> bool:

@@ -84,7 +84,8 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
     ("self-hosted only by hand", "gpu-evidence.yml", swap("on:\n", "on:\n  pull_request:\n")),
     ("other machines are hosted ones", "gate.yml", swap("runs-on: ubuntu-24.04", "runs-on: [gpu, b200]")),
     ("other machines are hosted ones", "ci.yml", swap("runs-on: ubuntu-24.04", "runs-on: ubuntu-latest")),
-    ("no cache", "gate.yml", swap('python-version: "3.13"', 'python-version: "3.13"\n          cache: pip')),
+    ("no cache", "ci.yml", swap('python-version: "3.13"', 'python-version: "3.13"\n          cache: pip')),
+    ("no cache", "gate.yml", swap(f"uses: {CHECKOUT}", "uses: actions/cache@v4")),
     ("artifacts are checked", "comment.yml", swap("digest-mismatch: error", "digest-mismatch: warn")),
     ("artifacts are checked", "gpu-evidence.yml", swap("          digest-mismatch: error\n", "")),
     ("gate: one job of the required name", "gate.yml", swap("name: gatekit / gate", "name: gatekit")),
@@ -261,15 +262,21 @@ def test_breaking_a_rule_is_noticed(rule: str, name: str, change: Callable[[str]
 ACTION_MUTANTS: list[tuple[str, Callable[[str], str]]] = [
     ("pinned", swap("@5fda3b95a4ea91299a34e894583c3862153e4b97 #", "@v7 #")),
     ("no expression in a script", swap("exec bin/python", "exec ${{ inputs.python-version }}")),
+    ("no expression in a script", swap('sh" "$VERSION"', 'sh" "${{ inputs.python-version }}"')),
     ("inputs reach scripts by the environment", swap("${{ inputs.mode }}", "x ${{ github.head_ref }}")),
     ("no way around a failure", swap("bin/gatekit action", "bin/gatekit action || true")),
     ("no way around a failure", swap("      id: judge\n", "      id: judge\n      continue-on-error: true\n")),
     ("only the upload has a condition", swap("      id: judge\n", "      id: judge\n      if: always()\n")),
+    (
+        "only the upload has a condition",
+        swap("      id: install\n", "      id: install\n      if: ${{ inputs.mode }}\n"),
+    ),
+    ("only the upload has a condition", swap("if: steps.python.outputs.found != 'true'", "if: always()")),
     ("isolated from the folder that is judged", swap("python -I", "python")),
     ("isolated from the folder that is judged", swap("        cd -- ", "        : cd -- ")),
     ("installs itself, locked", swap("$GITHUB_ACTION_PATH/requirements/install-gate.sh", "install.sh")),
     ("no package index and no secret", swap("exec bin/python", "pip install gatekit; exec bin/python")),
-    ("no cache", swap("python-version: ${{ inputs.python-version }}", "cache: pip")),
+    ("no cache", swap("python-version: ${{ steps.python.outputs.version }}", "cache: pip")),
     ("bash", swap("shell: bash", "shell: sh")),
 ]
 
@@ -294,5 +301,5 @@ def test_every_stage_and_configuration_of_the_matrix_exists() -> None:
 
 
 def test_everything_that_the_gate_installs_from_is_in_the_repository() -> None:
-    for name in ("install-gate.sh", "gate.lock", "sign.lock", "build.lock"):
+    for name in ("install-gate.sh", "find-python.sh", "gate.lock", "sign.lock"):
         assert (Path(REPO) / "requirements" / name).is_file()
