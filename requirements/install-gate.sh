@@ -17,7 +17,7 @@ environment=$1
 source=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 python=$(command -v -- "${PYTHON:-python3}" || true)
 if [[ -z $python ]] || ! "$python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    have=$([[ -z $python ]] || "$python" -V 2>&1)
+    have=$([[ -z $python ]] || "$python" -V 2>&1 || true)
     echo "gatekit needs Python 3.11 or newer, and ${PYTHON:-python3} is ${have:-not there}; set one up before" >&2
     exit 64
 fi

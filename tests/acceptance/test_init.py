@@ -265,6 +265,7 @@ def test_the_workflow_judges_the_change_by_the_policies_of_the_base(
         },
     }
     (tmp_path / "temp").mkdir()
+    (tmp_path / "temp" / "gatekit-environment").symlink_to(sys.prefix)
     (tmp_path / "event.json").write_text(json.dumps(event))
     done = step(
         workflow,
@@ -283,3 +284,31 @@ def test_the_workflow_judges_the_change_by_the_policies_of_the_base(
     )
     assert done.returncode == expected, done.stdout + done.stderr
     assert "gatekit" in (tmp_path / "summary.md").read_text()
+
+
+def test_the_workflow_installs_the_gate_of_that_commit_by_its_own_locked_installation(
+    workflow: Path, tmp_path: Path
+) -> None:
+    builder = repositories.Builder(tmp_path / "origin")
+    script = 'printf "%s\\n" "$PWD" "$@" > "$RUNNER_TEMP/asked"\n'
+    first = builder.commit("main", {"requirements/install-gate.sh": script})
+    builder.commit("main", {"requirements/install-gate.sh": "exit 9\n"})
+    origin = builder.save()
+    (tmp_path / "temp").mkdir()
+    # The address is not reached: git is told to read it from here, as from a server that gives out any commit.
+    config = {
+        f"url.{origin}.insteadOf": "https://example.org/gatekit",
+        "safe.directory": "*",
+        "uploadpack.allowAnySHA1InWant": "true",
+    }
+    pairs = {f"GIT_CONFIG_KEY_{n}": key for n, key in enumerate(config)}
+    pairs |= {f"GIT_CONFIG_VALUE_{n}": value for n, value in enumerate(config.values())}
+    given = {"GIT_CONFIG_COUNT": str(len(config)), "RUNNER_TEMP": str(tmp_path / "temp"), **pairs}
+    wanted = f"git+https://example.org/gatekit@{first}"
+    done = step(workflow, "install gatekit", tmp_path, GATEKIT=wanted, **given)
+    assert done.returncode == 0, done.stderr
+    temp = tmp_path / "temp"
+    assert (temp / "asked").read_text().splitlines() == [
+        str(temp / "gatekit-source"),
+        str(temp / "gatekit-environment"),
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def test_summary_annotations_and_upload_can_be_left_out(tmp_path: Path) -> None:
     ran = act(tmp_path, fresh(tmp_path / "w", BLOCKED), mode="check", **switches)
     assert (ran.code, ran.summary) == (2, "")
     assert "::error" not in ran.log
-    assert len(ran.used) == 1
+    assert ran.used == []
 
 
 def test_at_most_ten_remarks_of_a_level_and_the_last_says_how_many_more(tmp_path: Path) -> None:
@@ -337,12 +338,46 @@ def test_the_lock_that_is_installed_is_one_of_two(tmp_path: Path, value: str, co
     action.write_text(ACTION.read_text("utf-8"), "utf-8")
     record = f'printf "%s\\n" "$@" > "{tmp_path}/asked"; exit 9\n'
     (tmp_path / "its own" / "requirements" / "install-gate.sh").write_text(record)
+    shutil.copy(REPO / "requirements" / "find-python.sh", tmp_path / "its own" / "requirements")
     (tmp_path / "w").mkdir()
     ran = run(action, tmp_path / "emulated", {"signatures": value}, clean_environment(tmp_path / "w"))
-    assert (ran.code, ran.skipped) == (code or 9, ["judge", "upload the reports"])
+    assert (ran.code, ran.skipped) == (code or 9, ["set up Python", "judge", "upload the reports"])
     if asked is not None:
         environment = str(tmp_path / "emulated" / "runner" / "gatekit-environment")
         assert (tmp_path / "asked").read_text().splitlines() == [environment, asked]
+    no_trace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("python3", "wanted", "used"),
+    [
+        (sys.executable, "", None),
+        ("/bin/false", "", "3.13"),
+        (sys.executable, "3.12", "3.12"),
+        (sys.executable, ">=3.11 <3.14", ">=3.11 <3.14"),
+    ],
+    ids=["the machine's", "none", "another", "a range"],
+)
+def test_a_python_is_set_up_only_where_there_is_none_or_another_is_asked_for(
+    tmp_path: Path, python3: str, wanted: str, used: str | None
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").write_text(f'#!/bin/sh\nexec {python3} "$@"\n')
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    checkout = fresh(tmp_path / "w")
+    environment = clean_environment(checkout, THIS_ENVIRONMENT=sys.prefix, GITHUB_EVENT_NAME="push", GITHUB_SHA=MERGE)
+    environment |= {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{environment['PATH']}", "GITHUB_REPOSITORY": "octo/cat"}
+    given = {"mode": "check", "python-version": wanted}
+    ran = run(ACTION, tmp_path / "emulated", given, environment, instead={"install": LINKED})
+    assert ran.code == 0, ran.log
+    versions = [given["python-version"] for name, given in ran.used if name.startswith("actions/setup-python@")]
+    assert versions == ([] if used is None else [used])
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: ascii(value)[:24])
+def test_a_hostile_python_version_is_only_text(tmp_path: Path, value: str) -> None:
+    ran = act(tmp_path, fresh(tmp_path / "w"), mode="check", python_version=value)
+    assert set(ran.step_outputs["python"]) <= {"found", "version"}
     no_trace(tmp_path)
 
 
