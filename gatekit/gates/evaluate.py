@@ -15,6 +15,7 @@ from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.looks import exploratory_notes
+from gatekit.gates.model_names import two_names
 from gatekit.gates.threshold import EvaluationContext, judge
 from gatekit.gates.verdict import (
     CombinedResult,
@@ -155,7 +156,8 @@ def _policy(
         listed = "; ".join(some[:10]) + (f"; and {len(some) - 10} more" if len(some) > 10 else "")
         remedy = _two_digests(list(subjects.values())) or _NAME_ONE
         several = f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
-    context = EvaluationContext(policy, mine, others, outside, refused, several, base, stale, now, standings)
+    named = None if policy.legacy else two_names(mine)
+    context = EvaluationContext(policy, mine, others, outside, refused, several, base, stale, now, standings, named)
     gates = []
     for gate in policy.gates:
         result, gate_errors = _rule(gate.rule, context)

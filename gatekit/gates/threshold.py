@@ -65,6 +65,8 @@ class EvaluationContext:
     now: datetime
     standings: Mapping[str, Standing] = field(default_factory=dict)
     """sha256 of a summary -> what it is to the registrations; one that is not there is exploratory."""
+    two_names: str | None = None
+    """Why one model stands under the names of two, when that is so."""
     chosen: dict[tuple[str, str, str | None], tuple[Summary, Measurement] | tuple[Why, str]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -251,6 +253,8 @@ def _choose(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measu
     of_kind = [s for s in context.summaries if s.kind == rule.kind]
     if context.several_subjects is not None:
         return Why.SEVERAL_SUBJECTS, context.several_subjects
+    if context.two_names is not None:
+        return Why.IMPLAUSIBLE, context.two_names
     if not of_kind:
         # Said before files that could not be read: evidence that is there explains more.
         elsewhere = min((s for s in context.others if s.kind == rule.kind), key=lambda s: s.path, default=None)

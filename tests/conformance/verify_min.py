@@ -13,6 +13,7 @@ is given no base branch.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -87,6 +88,7 @@ def outcomes(policy: Json, summaries: Sequence[Json], now: datetime) -> dict[str
     mine = [s for s in summaries if s["kind"] in kinds and is_read(policy, s["place"])]
     mine = [s for s in mine if matches(policy.get("subject", {}), s["subject"])]
     several = policy.get("one_subject", True) and len({identity(s["subject"]) for s in mine}) > 1
+    several = several or (not policy.get("legacy") and two_names([s["subject"]["model"] for s in mine]))
 
     def judge(rule: Json, alternatives: int = 1) -> str:
         if "first_of" in rule:
@@ -107,6 +109,13 @@ def is_read(policy: Json, place: str) -> bool:
     return any(
         f"{place}/".startswith(path.rstrip("/") + "/") for path in ([named] if isinstance(named, str) else named)
     )
+
+
+def two_names(models: Sequence[Json]) -> bool:
+    """Whether one digest has the names of two models, folders, case and punctuation aside."""
+    plain = {(m["digest"], re.sub(r"[\W_]", "", re.split(r"[/\\]", m["name"])[-1].casefold())) for m in models}
+    digests = [digest for digest, _ in plain if digest]
+    return len(digests) > len(set(digests))
 
 
 def matches(wanted: Json, subject: Json) -> bool:
