@@ -202,6 +202,26 @@ def _item(remark: Annotation) -> str:
     return f"- {place}{inert.markdown_text(remark.message, SENTENCE)} ({inert.markdown_code(remark.title)})"
 
 
+def _moved(report: Judgement) -> list[str]:
+    """Return the folded table of what moved since the base; nothing where nothing did."""
+    if not report.moved:
+        return []
+
+    def both(before: str, after: str) -> str:
+        return inert.markdown_text(before if before == after else f"{before} → {after}")
+
+    count = len(report.moved)
+    title = f"What moved since the base: {count} threshold{'' if count == 1 else 's'}"
+    lines = ["", f"<details><summary>{title}</summary>", ""]
+    lines += ["| gate | estimate | bound | threshold | outcome |", "| :-- | :-- | :-- | :-- | :-- |"]
+    for each in report.moved[:LISTED]:
+        outcome, estimate, bound = (both(*pair) for pair in zip(each.before, each.after, strict=True))
+        asks = inert.markdown_text(each.asks)
+        lines.append(f"| {inert.markdown_code(each.name)} | {estimate} | {bound} | {asks} | {outcome} |")
+    more = [f"{count - LISTED} more are in the report.", ""] if count > LISTED else []
+    return [*lines, "", *more, "</details>"]
+
+
 def _short(report: Judgement) -> str:
     project = f" in {inert.markdown_code(report.root)}" if report.root else ""
     lines = [f"## gatekit: {report.word}{project}", ""]
@@ -216,6 +236,7 @@ def _short(report: Judgement) -> str:
     left = sum(max(0, len(found) - LISTED) for found in (*(names for _, names in table), remarks))
     if left:
         lines += ["", f"{left} more are in the report."]
+    lines += _moved(report)
     if report.head is not None:
         by = "" if report.base is None else f", by base {inert.markdown_code(report.base[:12])}"
         lines += ["", f"Judged: {inert.markdown_code(report.head[:12])}{by}"]

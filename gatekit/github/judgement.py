@@ -18,13 +18,27 @@ from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS
 from gatekit.github.annotations import Annotation, Level
 from gatekit.github.event import EVENTS, read_event
+from gatekit.report.verdict.wording import number
 
+OUTCOMES = ("pass", "fail", "inconclusive")
 REPORT_LIMITS = JsonLimits(size=32 << 20, values=2_000_000)
 
 OF_CHECK = "gatekit.verdict/1"
 OF_PR = "gatekit.pull_request/1"
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class MovedThreshold:
+    """One threshold that says something else after the merge than on the base."""
+
+    name: str
+    """Policy, gate and rule."""
+    asks: str
+    before: tuple[str, str, str]
+    """Outcome, estimate and bound, as people read them."""
+    after: tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,7 @@ class Judgement:
     """The reason in one line."""
     base: str | None = None
     """The commit whose policies judged; None for a report of `gatekit check`."""
+    moved: tuple[MovedThreshold, ...] = ()
     root: str = ""
     """Folder of the project in its repository, where the report says it."""
 
@@ -133,6 +148,7 @@ def _judgement(report: _Report) -> Judgement:
     if word not in WORDS.values():
         raise _invalid(report.path, "'verdict' is no verdict", "/verdict")
     loosened: tuple[str, ...] = ()
+    moved: tuple[MovedThreshold, ...] = ()
     schema = report.get("schema", str)
     if schema not in (OF_CHECK, OF_PR):
         raise _invalid(report.path, f"'schema' is neither {OF_CHECK} nor {OF_PR}", "/schema")
@@ -145,6 +161,7 @@ def _judgement(report: _Report) -> Judgement:
     else:
         named = report.within("gates")
         failed, inconclusive = named.names("failed"), named.names("inconclusive")
+        moved = tuple(map(_moved, report.each("moved")))
         head, base, loosened = report.get("head", str), report.get("base", str, "") or None, report.names("loosened")
         remarks = [
             *(_remark(finding) for finding in report.each("blocking")),
@@ -156,9 +173,28 @@ def _judgement(report: _Report) -> Judgement:
             remarks += [Annotation("error", name, "the gate is inconclusive") for name in inconclusive]
     remarks = [*(_remark(error) for error in report.each("errors")), *remarks]
     because = report.get("because", str, "") or None
-    return Judgement(
-        word, code, head, failed, inconclusive, loosened, tuple(remarks), because, base, report.get("root", str, "")
-    )
+    root = report.get("root", str, "")
+    return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks), because, base, moved, root)
+
+
+def _moved(report: _Report) -> MovedThreshold:
+    def side(key: str) -> tuple[str, str, str]:
+        told = report.within(key)
+        outcome = told.get("outcome", str)
+        if outcome not in OUTCOMES:
+            raise _invalid(told.path, "'outcome' is no outcome", f"{told.pointer}/outcome")
+        bounds = [_number(told, value) for value in told.get("compared", list) if value is not None]
+        estimate = told.value.get("estimate")
+        return outcome, "-" if estimate is None else _number(told, estimate), " to ".join(bounds) or "-"
+
+    name = f"{report.get('policy', str)}/{report.get('gate', str)}: {report.get('rule', str)}"
+    return MovedThreshold(name, report.get("asks", str), side("before"), side("after"))
+
+
+def _number(report: _Report, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _invalid(report.path, "it is no number", report.pointer)
+    return number(float(value))
 
 
 def _gates(report: _Report) -> Iterator[tuple[str, str, Annotation | None]]:

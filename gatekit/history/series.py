@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatekit.gates.verdict import GateResult, ThresholdResult, thresholds_in
+from gatekit.gates.following import ThresholdKey, followed
+from gatekit.gates.verdict import GateResult, ThresholdResult
 from gatekit.history.judging import History, JudgedCommit
 
 
@@ -57,16 +57,9 @@ def series_of(history: History, gates: Sequence[str] = ()) -> list[Series]:
         history: what to follow.
         gates: only these, by `GATE` or `POLICY/GATE`; all where none is named.
     """
-    found: dict[tuple[str, str, str, int], list[Point]] = {}
+    found: dict[ThresholdKey, list[Point]] = {}
     for commit in history.commits:
-        for policy in commit.verdict.policies if commit.verdict is not None else ():
-            for gate in policy.gates:
-                if gates and gate.name not in gates and f"{policy.id}/{gate.name}" not in gates:
-                    continue
-                seen: Counter[str] = Counter()
-                for rule in thresholds_in(gate.result):
-                    name = rule.effect.name_in(gate.name)
-                    key = (policy.id, gate.name, name, seen[name])
-                    seen[name] += 1
-                    found.setdefault(key, []).append(Point(commit, gate, rule))
+        for key, gate, rule in followed(commit.verdict):
+            if not gates or gate.name in gates or f"{key[0]}/{gate.name}" in gates:
+                found.setdefault(key, []).append(Point(commit, gate, rule))
     return [Series(policy, gate, name, tuple(points)) for (policy, gate, name, _), points in found.items()]

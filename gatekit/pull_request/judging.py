@@ -33,6 +33,7 @@ from gatekit.pull_request.claim_bars import lowered_bars
 from gatekit.pull_request.codeowners import code_owners
 from gatekit.pull_request.continuity import subject_fates
 from gatekit.pull_request.continuity_claims import Announced, subject_changes
+from gatekit.pull_request.moves import moves
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.projects import moved, other_projects, refuse_no_project
 from gatekit.pull_request.registered import BaseRegistrations, base_registrations, registration_changes
@@ -217,6 +218,7 @@ def judge_pull_request(
         approval=label_for(approvals.prefix, approvals.head or sides.head),
         approved_by=approved.by,
         evidence=tuple(_evidence(base, head)),
+        moved=tuple(moves(terms.verdict(base.judging, base), judged)) if _moves_evidence(base, head) else (),
         subjects=tuple(subjects),
         blocking=tuple(blocking),
         advisory=tuple(advisory),
@@ -386,6 +388,12 @@ def _without_claims(head: BranchContents, judged: Verdict | None) -> list[Findin
         for policy in judged.policies
         if policy.code in (ExitCode.BLOCKED, ExitCode.INCONCLUSIVE)
     ]
+
+
+def _moves_evidence(base: BranchContents, head: BranchContents) -> bool:
+    """Whether any number or outcome of the base's policies could be another one; judging twice costs time."""
+    before, after = ([(s.path, s.sha256, side.stale.get(s.path)) for s in side.summaries] for side in (base, head))
+    return before != after
 
 
 def _is_registered(side: BranchContents) -> bool:

@@ -15,6 +15,7 @@ from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS, Outcome, Verdict
 from gatekit.policy import PolicyDiff
 from gatekit.pull_request.continuity_claims import SubjectChange
+from gatekit.pull_request.moves import Move
 from gatekit.pull_request.trust_root import TrustChange
 
 NO_REGISTRY = "claims.no_registry"
@@ -93,6 +94,8 @@ class PullRequestVerdict:
     approved_by: str | None
     """The label that approved the trust changes; None when nothing did."""
     evidence: tuple[EvidenceChange, ...]
+    moved: tuple[Move, ...]
+    """Thresholds of the base's policies that say something else on the evidence after the merge."""
     subjects: tuple[SubjectChange, ...]
     """What became of subjects that the base measured, where it is not as it was."""
     blocking: tuple[Finding, ...]

@@ -15,10 +15,12 @@ from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
 from gatekit.errors import GatekitError, Location
 from gatekit.exit_codes import ExitCode
+from gatekit.gates.following import followed
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change, Detail, GateChange
 from gatekit.pull_request.continuity_claims import SubjectChange
+from gatekit.pull_request.moves import Move
 from gatekit.pull_request.trust_root import TrustChange
 from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, Flip, PullRequestVerdict
 from tests.pull_request.change import FILE, MEASURE, POLICY, README, judged, random_model, with_status, withdrawn
@@ -101,6 +103,7 @@ def hostile(text: str) -> PullRequestVerdict:
         approval=text,
         approved_by=text,
         evidence=(EvidenceChange(text, "stale", text),),
+        moved=tuple(Move(text, text, text, rule, rule) for _, _, rule in followed(gates))[:2],
         subjects=(SubjectChange(text, "retrained", text, (text,), True),),
         blocking=(finding, replace(finding, error_id="claims.gate_fails")),
         advisory=(finding,),

@@ -12,6 +12,7 @@ from gatekit.report.pull_request.wording import (
     ADVISORY,
     ALREADY,
     CONTEXT,
+    MOVED,
     PREVIEW,
     SUBJECTS,
     WORDS_OF_CLAIMS,
@@ -24,6 +25,8 @@ from gatekit.report.pull_request.wording import (
     gates_of,
     headline,
     judging_changes,
+    move_words,
+    moved_title,
     needed_in,
     needs,
     needs_people,
@@ -57,6 +60,7 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
     listed = [f"{code(change.path)}: {sentence(subject_words(change))}" for change in verdict.subjects]
     yield from _section("Evidence that was judged before", listed, f"<p>{SUBJECTS}</p>{said}")
     yield from _evidence(verdict)
+    yield from _moved(verdict)
     yield from _gates(verdict)
     yield from _section("Already there", _findings(verdict.advisory), f"<p>{ALREADY}</p>")
     yield "</main>\n<footer>"
@@ -147,6 +151,18 @@ def _evidence(verdict: PullRequestVerdict) -> Iterator[str]:
     ]
     yield "<section>\n<h2>Evidence</h2>"
     yield table(["file", "change", "why"], rows, "Evidence that changes")
+    yield "</section>"
+
+
+def _moved(verdict: PullRequestVerdict) -> Iterator[str]:
+    if not verdict.moved:
+        return
+    rows = []
+    for name, *numbers in (move_words(move, "→") for move in verdict.moved):
+        pairs = zip(MOVED[1:], numbers, strict=True)
+        rows.append(row(heading(code(name)), [cell(column, sentence(said)) for column, said in pairs]))
+    yield f"<section>\n<h2>{sentence(moved_title(verdict))}</h2>"
+    yield table(list(MOVED), rows, "Thresholds that say something else on the evidence after the merge")
     yield "</section>"
 
 

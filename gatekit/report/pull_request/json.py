@@ -7,10 +7,11 @@ from typing import Any
 from gatekit.claims.claim_change import ClaimChange, SideBySide
 from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
-from gatekit.gates.verdict import Outcome
+from gatekit.gates.verdict import Outcome, ThresholdResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Detail
 from gatekit.pull_request.continuity_claims import SubjectChange
+from gatekit.pull_request.moves import Move
 from gatekit.pull_request.trust_root import TrustChange
 from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, Flip, PullRequestVerdict
 from gatekit.report.json_values import error_value, location_or_null, text, text_or_null, time, tool, written
@@ -53,6 +54,7 @@ def document(verdict: PullRequestVerdict) -> dict[str, Any]:
         "approval": text(verdict.approval),
         "approved_by": text_or_null(verdict.approved_by),
         "evidence": list(map(_evidence, verdict.evidence)),
+        "moved": list(map(_move, verdict.moved)),
         "subjects": list(map(_subject, verdict.subjects)),
         "gates": {
             "failed": list(map(text, verdict.gates(Outcome.FAIL))),
@@ -93,6 +95,25 @@ def _trust(change: TrustChange) -> dict[str, Any]:
 
 def _evidence(change: EvidenceChange) -> dict[str, Any]:
     return {"path": text(change.path), "change": change.change, "reason": text_or_null(change.reason)}
+
+
+def _move(move: Move) -> dict[str, Any]:
+    return {
+        "policy": text(move.policy),
+        "gate": text(move.gate),
+        "rule": text(move.rule),
+        "asks": text(move.after.effect.asks),
+        "before": _numbers(move.before),
+        "after": _numbers(move.after),
+    }
+
+
+def _numbers(rule: ThresholdResult) -> dict[str, Any]:
+    return {
+        "outcome": rule.outcome.value,
+        "estimate": None if rule.measured is None else rule.measured.estimate,
+        "compared": list(rule.compared),
+    }
 
 
 def _subject(change: SubjectChange) -> dict[str, Any]:

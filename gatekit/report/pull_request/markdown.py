@@ -16,6 +16,7 @@ from gatekit.report.pull_request.wording import (
     ADVISORY,
     ALREADY,
     CONTEXT,
+    MOVED,
     PREVIEW,
     SHOWN,
     SUBJECTS,
@@ -29,6 +30,8 @@ from gatekit.report.pull_request.wording import (
     gates_of,
     judging_changes,
     left_out,
+    move_words,
+    moved_title,
     needed_in,
     needs,
     needs_people,
@@ -75,6 +78,7 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
     yield from _policies(verdict)
     yield from _subjects(verdict)
     yield from _evidence(verdict)
+    yield from _moved(verdict)
     yield from _gates(verdict)
     if verdict.advisory:
         items = [_finding(finding) for finding in ordered(verdict.advisory)]
@@ -148,6 +152,16 @@ def _evidence(verdict: PullRequestVerdict) -> Iterator[str]:
         for change in verdict.evidence
     ]
     yield from _table("| file | change | why |", rows)
+
+
+def _moved(verdict: PullRequestVerdict) -> Iterator[str]:
+    if not verdict.moved:
+        return
+    yield f"<details><summary>{sentence(moved_title(verdict))}</summary>\n"
+    words = (move_words(move, "→") for move in verdict.moved)
+    rows = [row_of(code(name), *map(sentence, numbers)) for name, *numbers in words]
+    yield from _table(f"| {' | '.join(MOVED)} |", rows)
+    yield "</details>\n"
 
 
 def _subjects(verdict: PullRequestVerdict) -> Iterator[str]:

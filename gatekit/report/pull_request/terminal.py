@@ -25,6 +25,8 @@ from gatekit.report.pull_request.wording import (
     headline,
     judging_changes,
     left_out,
+    move_words,
+    moved_title,
     needs,
     needs_people,
     ordered,
@@ -107,6 +109,7 @@ def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, li
     yield "evidence that was judged before", _subjects(verdict, width)
     evidence = [f"{e.path} {e.change}{f': it {e.reason}' if e.reason else ''}" for e in verdict.evidence]
     yield "evidence", _listed(evidence, width)
+    yield inert.terminal(moved_title(verdict)), _moved(verdict, width)
     yield "gates, on the evidence after the merge", _gates(verdict, width)
     already = _listed([str(finding) for finding in ordered(verdict.advisory)], width)
     yield "already there", [*wrapped(ALREADY, INDENT, width, "dim"), *already] if already else []
@@ -157,6 +160,16 @@ def _policies(verdict: PullRequestVerdict, width: int) -> list[Line]:
     if not verdict.flips:
         lines += wrapped("on today's evidence no outcome flips", INDENT, width)
     return lines + list(wrapped(PREVIEW, INDENT, width, "dim"))
+
+
+def _moved(verdict: PullRequestVerdict, width: int) -> list[Line]:
+    words = (move_words(move, "->") for move in verdict.moved)
+    return _listed([f"{name}: {_numbers(numbers)}" for name, *numbers in words], width)
+
+
+def _numbers(numbers: Sequence[str]) -> str:
+    estimate, bound, threshold, outcome = numbers
+    return f"estimate {estimate}, bound {bound}, threshold {threshold}: {outcome}"
 
 
 def _gates(verdict: PullRequestVerdict, width: int) -> list[Line]:

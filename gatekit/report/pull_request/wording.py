@@ -15,9 +15,10 @@ from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Change
 from gatekit.pull_request.approval import by_review
 from gatekit.pull_request.continuity_claims import SubjectChange
+from gatekit.pull_request.moves import Move
 from gatekit.pull_request.trust_root import TrustChange
 from gatekit.pull_request.verdict import ClaimGate, Flip, PullRequestVerdict
-from gatekit.report.verdict.wording import OUTCOMES
+from gatekit.report.verdict.wording import OUTCOMES, cells
 
 SHOWN = 25
 """Rows of a list that people read; the JSON report has all."""
@@ -81,6 +82,28 @@ def needs_people(verdict: PullRequestVerdict) -> bool:
 def subject_words(change: SubjectChange) -> str:
     """Return what became of one subject, and whether that needs approval."""
     return f"{change.what} (needs approval)" if change.needs_approval else change.what
+
+
+MOVED = ("gate", "estimate", "bound", "threshold", "outcome")
+"""Headings of what moved."""
+
+
+def moved_title(verdict: PullRequestVerdict) -> str:
+    """Return what the section about moved thresholds is called."""
+    count = len(verdict.moved)
+    return f"What moved since {verdict.base_name}: {count} threshold{'' if count == 1 else 's'}"
+
+
+def move_words(move: Move, arrow: str) -> tuple[str, str, str, str, str]:
+    """Return one moved threshold as the cells under `MOVED`; what did not move stands once."""
+    before, after = cells(move.before), cells(move.after)
+    outcomes = OUTCOMES[move.before.outcome], OUTCOMES[move.after.outcome]
+
+    def both(old: str, new: str) -> str:
+        return new if old == new else f"{old} {arrow} {new}"
+
+    numbers = both(before.estimate, after.estimate), both(before.bound, after.bound)
+    return f"{move.policy}/{move.gate}: {move.rule}", *numbers, after.threshold, both(*outcomes)
 
 
 SUBJECTS = "Measured on the base branch, and not as it was:"
