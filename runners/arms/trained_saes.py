@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gatekit.errors import GatekitError, Location
 from runners.arms.saes import Saes
 from runners.arrays import Floats
+from runners.claims import claimed
 from runners.determinism import describe_device
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
 from runners.places import caused_by, config_error
@@ -378,20 +379,35 @@ def train(
     if missing:
         tokens = training.steps * training.batch_tokens * sum(map(len, missing))
         with showing(f"{name.replace('_', ' ')}: training", tokens, "tokens") as progress:
-            for group in missing:
-                stack = train_stack(
-                    architecture,
-                    inputs.training.read(),
-                    list(group),
-                    training,
-                    environment.device,
-                    progress,
-                    None if targets is None else targets.training.read(),
-                    snapshots=environment.cache / "snapshots",
-                    tracker=None if environment.tracker is None else ArmTracker(environment.tracker, name),
-                )
-                keep(stack, folders[group], facts)
-                saes |= {seed: find_seed(folders[group], seed) for seed in group}
+
+            def trained(group: tuple[int, ...], wait: bool) -> bool:
+                """Say whether the SAEs of a group are there now; without waiting, somebody else may be at them."""
+                folder = folders[group]
+                with claimed(folder, f"training of seeds {', '.join(map(str, group))}", wait) as ours:
+                    if not ours:
+                        return False
+                    # Whoever had the claim before may have left them.
+                    found = {seed: find_seed(folder, seed) for seed in group}
+                    if None in found.values():
+                        stack = train_stack(
+                            architecture,
+                            inputs.training.read(),
+                            list(group),
+                            training,
+                            environment.device,
+                            progress,
+                            None if targets is None else targets.training.read(),
+                            snapshots=environment.cache / "snapshots",
+                            tracker=None if environment.tracker is None else ArmTracker(environment.tracker, name),
+                        )
+                        keep(stack, folder, facts)
+                        found = {seed: find_seed(folder, seed) for seed in group}
+                    saes.update(found)
+                    return True
+
+            # Groups that another process trains are waited for once there is nothing else to do.
+            for group in [group for group in missing if not trained(group, wait=False)]:
+                trained(group, wait=True)
     read = {seed: sae for seed, sae in saes.items() if sae is not None}
     lost = next((seed for seed in seeds if seed not in read), None)
     if lost is not None:

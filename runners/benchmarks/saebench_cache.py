@@ -8,8 +8,7 @@ it is read.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -18,9 +17,11 @@ from typing import Any
 import torch
 
 from runners.cache_use import note_files
+from runners.claims import claimed
 from runners.code_digest import code_sha256
 from runners.determinism import describe_device
 from runners.digests import data_sha256
+from runners.whole_files import write_text
 
 Json = dict[str, Any]
 
@@ -57,20 +58,19 @@ def remembered(folder: Path, key: Json, compute: Callable[[], Json]) -> Json:
     found = _read(path, key)
     if found is not None:
         return found
+    with claimed(path, f"result {path.name[:12]}"):
+        # Whoever had the claim before may have left it.
+        found = _read(path, key)
+        return _computed(path, key, compute) if found is None else found
+
+
+def _computed(path: Path, key: Json, compute: Callable[[], Json]) -> Json:
+    if path.exists():
+        sys.stderr.write(f"stored result {path.name[:12]} is not the one computed: made again\n")
     # What is used is what the next run will read.
     result: Json = json.loads(json.dumps(compute(), allow_nan=False))
-    folder.mkdir(parents=True, exist_ok=True)
     entry = {"key": key, "result": result, "sha256": data_sha256(result)}
-    handle, building = tempfile.mkstemp(prefix=".building-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(entry, stream, sort_keys=True, allow_nan=False)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(building, path)
-    except BaseException:
-        Path(building).unlink(missing_ok=True)
-        raise
+    write_text(path, json.dumps(entry, sort_keys=True, allow_nan=False))
     return result
 
 
@@ -80,6 +80,6 @@ def _read(path: Path, key: Json) -> Json | None:
         entry = json.loads(path.read_text(encoding="utf-8"))
         result: Json = entry["result"]
         whole = entry["key"] == key and data_sha256(result) == entry["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return result if whole else None

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -27,7 +27,12 @@ from runners.saes.making import making
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae import Sae
 from runners.saes.training import SaeStack
+from runners.saes.weights import read_json, refused
 from runners.seeding import generator
+from runners.whole_files import building_folder, make_folder, write_file, write_text
+
+_SELF = "description_sha256"
+"""Key of a description in the cache: the digest of all else that it says, since a shape says how weights are read."""
 
 
 def cache_folder(
@@ -53,30 +58,37 @@ def cache_folder(
 
 
 def find_seed(folder: Path, seed: int) -> Sae | None:
-    """Return the SAE of one seed, or None where it was not trained yet or its file is not the one written."""
+    """Return the SAE of one seed, or None where it was not trained yet or its files are not those written.
+
+    Damaged files are told of in one line, and trained anew and written over: they must neither be used nor stop a run.
+    """
     path = folder / f"seed_{seed}.safetensors"
-    if not path.with_suffix(".json").is_file():
+    described = path.with_suffix(".json")
+    if not described.is_file():
         return None
     try:
+        told = read_json(described)
+        if told.pop(_SELF, None) != data_sha256(told):
+            raise refused(described, "is not the description that was written")
         found = load_sae(path)
     except GatekitError:
-        # Trained anew and written over: a damaged copy must neither be used nor stop a run.
+        if described.is_file():
+            sys.stderr.write(f"stored SAE of seed {seed} in {folder.name[:12]} is not the one trained: made again\n")
         return None
-    note_files(path, path.with_suffix(".json"))
+    note_files(path, described)
     return found
 
 
 def keep(stack: SaeStack, folder: Path, facts: Mapping[str, object]) -> None:
     """Write every seed of a stack into the cache; the JSON file comes last and says that the weights are whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
-    try:
+    make_folder(folder)
+    with building_folder(folder / "seeds") as building:
         for saved in save_stack(stack, building, facts):
-            os.replace(saved.path, folder / saved.path.name)
-            described = saved.path.with_suffix(".json")
-            os.replace(described, folder / described.name)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+            weights = saved.path
+            write_file(folder / weights.name, lambda place, made=weights: os.replace(made, place))  # type: ignore[misc]
+            told = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+            text = json.dumps({**told, _SELF: data_sha256(told)}, indent=1, sort_keys=True) + "\n"
+            write_text(folder / weights.with_suffix(".json").name, text)
 
 
 def stack_of(saes: Mapping[int, Sae], plan: TrainingPlan) -> SaeStack:
@@ -113,11 +125,23 @@ def publish(folders: Mapping[int, Path], saes: Mapping[int, Sae], artifacts: Pat
         place = artifacts / f"seed_{seed}.safetensors"
         data = file_of(sae.architecture, sae.parameters, sae.scale, sae.target_scale)
         digest = hashlib.sha256(data).hexdigest()
-        described = json.loads((folders[seed] / f"seed_{seed}.json").read_text(encoding="utf-8")) | {"sha256": digest}
-        text = json.dumps(described, indent=1, sort_keys=True) + "\n"
-        for path, content in ((place.with_suffix(".json"), text.encode("utf-8")), (place, data)):
-            building = path.with_name(f".{path.name}.{os.getpid()}")
-            building.write_bytes(content)
-            os.replace(building, path)
+        # As it was read and checked with the weights; the file may be another one by now.
+        described = {name: value for name, value in sae.facts.items() if name != _SELF} | {"sha256": digest}
+        write_text(place.with_suffix(".json"), json.dumps(described, indent=1, sort_keys=True) + "\n")
+        write_file(place, _linked_or_written(folders[seed] / place.name, sae.facts.get("sha256") == digest, data))
         published.append(SavedCheckpoint(seed, place, digest, len(data)))
     return published
+
+
+def _linked_or_written(cached: Path, same: bool, data: bytes) -> Callable[[Path], None]:
+    """Return what puts a checkpoint under another name: a second name of the cache's own file, or a file of its own."""
+
+    def fill(building: Path) -> None:
+        if same:
+            # Five stages on the same SAEs would keep five copies. Not on every file system, nor from one to another.
+            with suppress(OSError):
+                os.link(cached, building)
+                return
+        building.write_bytes(data)
+
+    return fill

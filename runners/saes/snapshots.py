@@ -2,14 +2,14 @@
 
 A snapshot is one safetensors file, written whole under another name first. Its own name and its header say by digest
 what it is a state of: architecture, plan, seeds, rows, kind of device, threads, torch and the code that trains. Another
-training's snapshot is not found; one that was found and is not what its name says is refused.
+training's snapshot is not found; one that was found and is not what its name says is taken away, and not used.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ from pathlib import Path
 
 import torch
 
-from gatekit.errors import GatekitError, Location
 from runners.arrays import Floats
 from runners.digests import data_sha256, tensors_sha256
+from runners.whole_files import is_left_behind, make_folder, own_token
 
 SECONDS_BETWEEN = 60.0
 """Writing the state of a 512 x 8192 SAE, 100 MB, takes some tenths of a second."""
+_PARTIAL = ".partial"
 
 
 def rows_sha256(rows: Floats) -> str:
@@ -49,7 +50,7 @@ class SnapshotFile:
 
     def __init__(self, folder: Path, identity: TrainingIdentity) -> None:
         """Make the folder; look at nothing in it yet."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._digest = identity.digest()
         self._path = folder / f"{self._digest}.safetensors"
         self._last = time.monotonic()
@@ -64,42 +65,43 @@ class SnapshotFile:
 
         held = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         header = {"training": self._digest, "sha256": tensors_sha256(held)}
-        handle, name = tempfile.mkstemp(prefix=f"{self._digest}.", suffix=".partial", dir=self._path.parent)
+        # A name that says whose it is: another writer of the same training must leave it alone.
+        partial = self._path.with_name(f"{self._digest}.{own_token()}{_PARTIAL}")
         try:
-            os.close(handle)
-            save_file(held, name, metadata={"gatekit": json.dumps(header)})
-            with open(name, "rb") as stream:
+            save_file(held, partial, metadata={"gatekit": json.dumps(header)})
+            with partial.open("rb") as stream:
                 os.fsync(stream.fileno())
-            os.replace(name, self._path)
+            os.replace(partial, self._path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
         self._last = time.monotonic()
 
     def read(self) -> dict[str, torch.Tensor] | None:
-        """Return the state, or None where there is none yet.
+        """Return the state, or None where there is none yet, or one that is not what its name says.
 
-        Raises:
-            GatekitError: `snapshot.invalid`: the file is damaged or not a state of this training.
+        A damaged state is told of in one line and taken away: training begins again.
         """
         from safetensors import SafetensorError, safe_open
 
-        if not self._path.exists():
-            return None
         try:
             with safe_open(self._path, framework="pt") as stream:
                 header = json.loads((stream.metadata() or {}).get("gatekit", "{}"))
                 tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (no mapping)
-        except (OSError, SafetensorError, ValueError) as error:
-            raise self._refused(f"cannot be read: {error}") from None
-        if header != {"training": self._digest, "sha256": tensors_sha256(tensors)}:
-            raise self._refused("is not the state of training that its name says")
-        return tensors
+            if header == {"training": self._digest, "sha256": tensors_sha256(tensors)}:
+                return tensors
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError, ValueError, RecursionError):
+            pass
+        sys.stderr.write(f"the state of training {self._digest[:12]} is not the one written: training begins again\n")
+        self._path.unlink(missing_ok=True)
+        return None
 
     def remove(self) -> None:
-        """Delete the state and what interrupted writers left of it."""
-        for path in self._path.parent.glob(f"{self._digest}.*"):
-            path.unlink(missing_ok=True)
-
-    def _refused(self, what: str) -> GatekitError:
-        return GatekitError("snapshot.invalid", what, Location(str(self._path)), "delete it to train from the start")
+        """Delete the state and what writers left of it that are no more; another one at work keeps what it writes."""
+        self._path.unlink(missing_ok=True)
+        for path in self._path.parent.glob(f"{self._digest}.*{_PARTIAL}"):
+            token = path.name.removeprefix(f"{self._digest}.").removesuffix(_PARTIAL)
+            if is_left_behind(path, token):
+                path.unlink(missing_ok=True)

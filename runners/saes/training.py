@@ -95,7 +95,6 @@ def train_stack(
         tracker: given the curves of every group of seeds; changes no bit.
 
     Raises:
-        GatekitError: `snapshot.invalid`: a snapshot is damaged.
         ValueError: both an observer and snapshots are given, or bfloat16 without CUDA, or the rows are not as wide as
             the architecture, or fewer than one batch.
     """

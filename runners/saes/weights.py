@@ -27,7 +27,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         parsed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise refused(path, f"cannot be read as JSON: {error}") from None
     if not isinstance(parsed, dict):
         raise refused(path, "is no JSON object")

@@ -9,8 +9,6 @@ machine that computes nothing can name the units of another kind; whether a unit
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +24,7 @@ from runners.saes.registry import ARCHITECTURES
 from runners.saes.seed_groups import seed_groups
 from runners.stage.planned_pieces import Planned, PlannedArm, PlannedProbes, PlannedRows
 from runners.subjects.model_files import find_model
+from runners.whole_files import write_text
 
 _PACKAGES = ("numpy", "sae-probes", "scikit-learn", "scipy", "tokenizers", "torch", "transformer-lens", "transformers")
 _MAKERS = {
@@ -213,10 +212,5 @@ def say_done(cache: Path, unit: Unit, device_class: str, used: Sequence[Path]) -
     """Write that a unit was made, and which files of the cache it consists of."""
     inside = {path for path in used if path.is_relative_to(cache)}
     files = {path.relative_to(cache).as_posix(): path.stat().st_size for path in sorted(inside)}
-    place = _place(cache, unit.key, device_class)
-    place.parent.mkdir(parents=True, exist_ok=True)
     document = {"key": unit.key, "name": unit.name, "device": device_class, "files": files}
-    handle, building = tempfile.mkstemp(prefix=".building-", dir=place.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(document, stream, indent=1, sort_keys=True)
-    os.replace(building, place)
+    write_text(_place(cache, unit.key, device_class), json.dumps(document, indent=1, sort_keys=True) + "\n")

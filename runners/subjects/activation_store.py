@@ -7,9 +7,6 @@ opening; a store that is not what its manifest says is made again.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,13 +19,13 @@ import torch
 
 from gatekit.errors import GatekitError
 from runners.arrays import Floats
-from runners.cache_use import note_files
 from runners.code_digest import code_sha256
 from runners.determinism import device_class
 from runners.digests import data_sha256, sequence_sha256
 from runners.progress import Progress
 from runners.subjects.language_model import LanguageModel, TokenizedText, activations
-from runners.subjects.stored_array import ARRAY, MANIFEST, StoredArray, open_array, open_or_make, write_manifest
+from runners.subjects.stored_array import ARRAY, StoredArray, open_array, open_or_make, write_manifest
+from runners.whole_files import building_folder, rename_folder
 
 PADDED_TOKENS_PER_BATCH = 4096
 """On two cores larger batches gain nothing; on a GPU the forward pass is a small part of a run."""
@@ -114,9 +111,7 @@ def store_activations(
         with show() as progress:
             _compute(model, hook, tokens, pooling, folder, key, progress)
 
-    stored = open_or_make(folder, make)
-    note_files(stored.path, stored.path.with_name(MANIFEST))
-    return _store(stored)
+    return _store(open_or_make(folder, make))
 
 
 def open_store(folder: Path) -> ActivationStore:
@@ -143,9 +138,7 @@ def _compute(
     progress: Progress,
 ) -> None:
     """Fill a new folder beside its final place and rename it, so that an interrupted run leaves no half store."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
+    with building_folder(folder) as building:
         rows: np.memmap[Any, np.dtype[np.float16]] | None = None
         counts = [len(text.kept) if pooling == "tokens" else 1 for text in tokens.texts]
         first_row = np.cumsum([0, *counts])
@@ -171,14 +164,8 @@ def _compute(
             raise GatekitError("activations.empty", f"no texts in {tokens.name}")
         rows.flush()
         write_manifest(building, rows, key)
-        try:
-            os.rename(building, folder)
-        except OSError:
-            # Another run stored the same content first; its bytes are checked on opening like ours would be.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        # Where another run stored the same content first, its bytes are checked on opening like ours would be.
+        rename_folder(building, folder)
 
 
 def _pooled(values: torch.Tensor, pooling: Pooling) -> torch.Tensor:

@@ -6,11 +6,7 @@ digest of what it was made of. Rows are taken from the front.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +23,7 @@ from runners.subjects.mapped_array import map_array
 from runners.subjects.stored_array import ARRAY, open_or_make, write_manifest
 from runners.subjects.text_names import named
 from runners.summary_writing import Json
+from runners.whole_files import building_folder, rename_folder
 
 _ROWS_PER_READ = 8192
 _TEXTS_PER_READ = 64
@@ -148,17 +145,11 @@ class GivenActivations:
         return open_or_make(folder, lambda: self._copy(part, stored, folder)).path
 
     def _copy(self, part: str, stored: Sequence[StoredRows], folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-        try:
+        with building_folder(folder) as building:
             _write(self._pieces(stored), self.rows[part], building / ARRAY)
             rows = np.load(building / ARRAY, mmap_mode="r", allow_pickle=False)
             write_manifest(building, rows, {"rows": self._digest(part)})
-            # Another run may have stored the same content first.
-            with suppress(OSError):
-                os.rename(building, folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+            rename_folder(building, folder)
 
 
 def _write(pieces: Iterator[Floats], wanted: int, path: Path) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,10 @@ import numpy as np
 
 from gatekit.errors import GatekitError, Location
 from runners.arrays import Floats
+from runners.cache_use import note_files
+from runners.claims import claimed
 from runners.subjects.mapped_array import map_array
+from runners.whole_files import building_folder
 
 ARRAY = "activations.npy"
 MANIFEST = "manifest.json"
@@ -73,27 +75,32 @@ def open_or_make(folder: Path, make: Callable[[], None]) -> StoredArray:
     Raises:
         GatekitError: what has just been made is not what its manifest says, or `make` raises.
     """
-    if folder.exists():
-        try:
-            return open_array(folder)
-        except GatekitError:
-            sys.stderr.write(f"stored activations {folder.name[:12]} are not the ones computed: made again\n")
-            _set_aside(folder)
-    make()
-    return open_array(folder)
+    note_files(folder / ARRAY, folder / MANIFEST)
+    found = _opened_or_set_aside(folder)
+    if found is not None:
+        return found
+    with claimed(folder, f"stored activations {folder.name[:12]}"):
+        # Whoever had the claim before may have left it.
+        found = _opened_or_set_aside(folder)
+        if found is not None:
+            return found
+        make()
+        return open_array(folder)
 
 
-def _set_aside(folder: Path) -> None:
-    """Take a faulty entry away in one step, so that no other run finds a part of it."""
-    aside = Path(tempfile.mkdtemp(prefix=".faulty-", dir=folder.parent))
+def _opened_or_set_aside(folder: Path) -> StoredArray | None:
+    """Return an entry that is whole; take a faulty one away in one step, so that no other run finds a part of it."""
+    if not folder.exists():
+        return None
     try:
-        # Another run may have taken it away first.
-        if folder.exists():
-            os.rename(folder, aside / folder.name)
-    except FileNotFoundError:
-        pass
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        return open_array(folder)
+    except GatekitError:
+        if not folder.exists():
+            return None  # taken away while it was read
+        sys.stderr.write(f"stored activations {folder.name[:12]} are not the ones computed: made again\n")
+    with building_folder(folder) as aside, suppress(FileNotFoundError):
+        os.rename(folder, aside / folder.name)
+    return None
 
 
 def _altered(path: Path) -> GatekitError:

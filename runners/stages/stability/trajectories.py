@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from gatekit.errors import GatekitError
 from runners.arms.trained_saes import Activations, TrainedSaes, train
+from runners.cache_use import note_files
+from runners.claims import claimed
 from runners.determinism import describe_device
+from runners.digests import tensors_sha256
 from runners.progress import showing
 from runners.saes.architecture import Parameters
 from runners.saes.architecture_plan import ArchitecturePlan
@@ -22,7 +25,10 @@ from runners.saes.sae_cache import cache_folder, find_seed, keep
 from runners.saes.seed_groups import seed_groups
 from runners.saes.training import SaeStack, train_stack
 from runners.stage.lifecycle import RunEnvironment
+from runners.whole_files import write_file
 
+_SHA256 = "sha256"
+"""Key of a file's metadata: the digest of its tensors."""
 START = "start."
 """Prefix of the names under which a trajectory's file holds the parameters before the first step."""
 
@@ -72,11 +78,17 @@ def train_watched(
         total = training.steps * training.batch_tokens * sum(map(len, missing))
         with showing("model: training, watched", total, "tokens") as progress:
             for group in missing:
-                watch = _Watch(points)
-                stack = train_stack(architecture, rows, list(group), training, device, progress, observe=watch.observe)
-                _keep_or_compare(stack, folders[group], facts)
-                for seed in group:
-                    _write(folders[group], seed, watch.seen[seed])
+                with claimed(folders[group], f"training of seeds {', '.join(map(str, group))}"):
+                    # Whoever had the claim before may have left them.
+                    if all(wanted <= set(_read(places[seed], seed)) for seed in group):
+                        continue
+                    watch = _Watch(points)
+                    stack = train_stack(
+                        architecture, rows, list(group), training, device, progress, observe=watch.observe
+                    )
+                    _keep_or_compare(stack, folders[group], facts)
+                    for seed in group:
+                        _write(folders[group], seed, watch.seen[seed])
     saes = train(inputs, sae, training, seeds, environment, "model")
     found = [_read(places[seed], seed) for seed in seeds]
     joined = {name: torch.stack([each[name] for each in found]) for name in sorted(wanted)}
@@ -126,15 +138,24 @@ def _path(folder: Path, seed: int) -> Path:
 
 
 def _read(folder: Path, seed: int) -> dict[str, torch.Tensor]:
+    """Return what was kept of one seed; nothing where there is no file, or one that is not what was written."""
+    path = _path(folder, seed)
     try:
-        return load_file(_path(folder, seed))
-    except (FileNotFoundError, SafetensorError):
-        # A file that is not whole is made again.
+        with safe_open(path, framework="pt") as stream:
+            told = (stream.metadata() or {}).get(_SHA256)
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (no mapping)
+        if told == tensors_sha256(tensors):
+            note_files(path)
+            return tensors
+    except FileNotFoundError:
         return {}
+    except (OSError, SafetensorError):
+        pass
+    sys.stderr.write(f"stored trajectory of seed {seed} in {folder.name[:12]} is not the one kept: made again\n")
+    path.unlink(missing_ok=True)
+    return {}
 
 
 def _write(folder: Path, seed: int, kept: Mapping[str, torch.Tensor]) -> None:
-    path = _path(folder, seed)
-    building = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(dict(kept), building)
-    os.replace(building, path)
+    metadata = {_SHA256: tensors_sha256(kept)}
+    write_file(_path(folder, seed), lambda building: save_file(dict(kept), building, metadata=metadata))

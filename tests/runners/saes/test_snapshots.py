@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from gatekit.errors import GatekitError
 from runners.progress import Silent
 from runners.saes import snapshots
 from runners.saes.architecture import Architecture
@@ -161,7 +160,7 @@ def test_another_training_s_snapshot_is_not_used(what, tmp_path):
 
 
 @pytest.mark.parametrize("fault", ["cut", "flipped", "renamed", "empty"])
-def test_a_snapshot_that_is_not_what_its_name_says_is_refused(fault, tmp_path):
+def test_a_snapshot_that_is_not_what_its_name_says_is_taken_away_and_training_begins_again(fault, tmp_path, capsys):
     with pytest.raises(Interrupted):
         train("topk", tmp_path, Counting(3))
     (path,) = tmp_path.iterdir()
@@ -174,9 +173,29 @@ def test_a_snapshot_that_is_not_what_its_name_says_is_refused(fault, tmp_path):
     elif fault == "flipped":
         content[-1000] ^= 1
     path.write_bytes(content[: {"cut": -100, "empty": 0}.get(fault)])
-    with pytest.raises(GatekitError) as refused:
-        train("topk", tmp_path)
-    assert refused.value.error_id == "snapshot.invalid" and "delete it" in str(refused.value)
+    progress = Counting()
+    assert same(train("topk", tmp_path, progress), train("topk"))
+    assert progress.resumed == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("the state of training ") and line.endswith("is not the one written: training begins again")
+    assert [entry for entry in tmp_path.iterdir() if entry.is_file()] == []
+
+
+def test_a_training_that_ends_leaves_what_another_process_is_writing_alone(tmp_path):
+    from runners.whole_files import own_token
+
+    with pytest.raises(Interrupted):
+        train("topk", tmp_path, Counting(3))
+    (left,) = tmp_path.iterdir()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    host, _, token = own_token().split(".")
+    living, dead = (tmp_path / f"{left.stem}.{host}.{pid}.{token}.partial" for pid in (os.getpid(), gone.pid))
+    elsewhere = tmp_path / f"{left.stem}.another-host.1.{token}.partial"
+    for path in (living, dead, elsewhere):
+        path.write_bytes(b"half of a state")
+    train("topk", tmp_path)
+    assert set(tmp_path.iterdir()) == {living, elsewhere}
 
 
 def test_a_state_that_could_not_be_written_leaves_the_older_one(tmp_path, monkeypatch):

@@ -1,0 +1,144 @@
+"""Files and folders that appear whole or not at all, in a folder that many processes and perhaps several users write.
+
+Everything is built under a name of its own beside its place and renamed: a reader sees the old entry, the new one or
+none, and of two writers of one entry the last one holds, whose bytes are the same. What is made has the permissions of
+the folder that it is made in, so that whoever prepares a cache for a group or for everybody decides it once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from socket import gethostname
+
+BUILDING = ".building-"
+_OWNED = re.compile(r"(?P<host>[A-Za-z0-9_-]+)\.(?P<pid>[0-9]+)\.[0-9a-f]{16}")
+_ABANDONED_AFTER = 24 * 3600.0
+"""Seconds without a change after which what a writer on another machine was building counts as left behind."""
+
+
+def own_token() -> str:
+    """Return a part of a name that says which process made it, and that no other call returns."""
+    return f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
+
+
+def is_left_behind(path: Path, token: str) -> bool:
+    """Say whether a file or folder that was being built is nobody's any more.
+
+    Args:
+        path: of it.
+        token: the part of its name that `own_token` gave; any other text is of nobody.
+    """
+    owner = _OWNED.fullmatch(token)
+    if owner is None:
+        return True
+    if owner["host"] == _host():
+        return not _is_running(int(owner["pid"]))
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED_AFTER
+    except OSError:
+        return False
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each with the permissions of the one that it lies in."""
+    if folder.is_dir():
+        return
+    above = folder.parent
+    outermost = not above.is_dir()
+    make_folder(above)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return
+    if not outermost:
+        _like_parent(folder)
+
+
+@contextmanager
+def building_folder(place: Path) -> Iterator[Path]:
+    """Give an empty folder beside `place`, to be filled; it is gone when the block ends, unless it was renamed."""
+    make_folder(place.parent)
+    folder = place.parent / f"{BUILDING}{own_token()}"
+    folder.mkdir()
+    try:
+        _like_parent(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def rename_folder(folder: Path, place: Path) -> None:
+    """Put a filled folder in its place; where another process put one first, that one stays.
+
+    Raises:
+        OSError: it cannot be renamed, and no folder is there.
+    """
+    for path in folder.iterdir():
+        _like_parent(path)
+    try:
+        os.rename(folder, place)
+    except OSError:
+        if not place.is_dir():
+            raise
+
+
+def write_file(place: Path, fill: Callable[[Path], None]) -> None:
+    """Write a file whole: `fill` writes it under another name, and it is on the disk before it has its own.
+
+    Args:
+        place: of the file.
+        fill: given the name to write to.
+    """
+    make_folder(place.parent)
+    building = place.with_name(f"{BUILDING}{own_token()}")
+    try:
+        fill(building)
+        # A second name of another file leaves that one's permissions as they are.
+        if building.stat().st_nlink == 1:
+            _like_parent(building)
+        with building.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(building, place)
+    except BaseException:
+        building.unlink(missing_ok=True)
+        raise
+
+
+def write_text(place: Path, text: str) -> None:
+    """Write a text whole, as UTF-8."""
+
+    def fill(building: Path) -> None:
+        building.write_text(text, encoding="utf-8")
+
+    write_file(place, fill)
+
+
+def _like_parent(path: Path) -> None:
+    """Give a file or folder the permissions of the folder it lies in; a file is never executable."""
+    with suppress(OSError):  # of another user's folder they stay as the system made them
+        mode = stat.S_IMODE(path.parent.stat().st_mode) & ~stat.S_ISVTX
+        os.chmod(path, mode if path.is_dir() else mode & 0o666)
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", gethostname()) or "unknown"
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
