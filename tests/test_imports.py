@@ -50,7 +50,10 @@ ALLOWED = {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "gates", "candidates", "report", "runner_command"),
     },
     "github": {"errors", "exit_codes", "kinds", "evidence", "repo", "gates", "report", "pull_request"},
+    # Of the runners' cache: names, manifests and digests on disk.
+    "cache": set(),
     "cli": {
+        "cache",
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
         *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command", "cycles"),
         *("registration", "source_commit", "history"),

@@ -29,6 +29,7 @@ COMMANDS = {
     "register": "gatekit.cli.register",
     "init": "gatekit.cli.init",
     "run": "gatekit.cli.run",
+    "cache": "gatekit.cli.cache",
     "cycle": "gatekit.cli.cycle",
     "attest": "gatekit.cli.attest",
     "verify": "gatekit.cli.verify",

@@ -9,7 +9,6 @@ import pytest
 import torch
 from probes_by_hand import differences_by_hand, probe_by_hand
 
-from runners.benchmarks import saebench_cache
 from runners.benchmarks.probing import Probe, chosen, dense_probe, outcome, sparse_probes
 from runners.benchmarks.saebench_cache import remembered
 from runners.benchmarks.saebench_upstream import upstream_dense, upstream_sparse
@@ -131,7 +130,7 @@ def test_a_failure_while_computing_or_writing_leaves_no_entry(tmp_path, monkeypa
 
     with pytest.raises(ValueError, match="no"):
         remembered(tmp_path, {"sae": "a"}, fails)
-    monkeypatch.setattr(saebench_cache.os, "replace", lambda *_: fails())
+    monkeypatch.setattr(os, "replace", lambda *_: fails())
     with pytest.raises(ValueError, match="no"):
         remembered(tmp_path, {"sae": "a"}, lambda: {"n": 1})
     assert list(tmp_path.iterdir()) == []

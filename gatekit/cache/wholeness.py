@@ -1,0 +1,143 @@
+"""Whether an entry of the cache is what was written: every byte that a run would use is compared with its digest."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from gatekit.cache.entries import FOLDERS, CacheEntry
+
+_BYTES_PER_READ = 1 << 24
+_LONGEST_HEADER = 1 << 26
+_TORCH = {
+    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"},
+    **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"},
+}
+"""Type of a tensor in a safetensors file -> torch's name of it, which digests of tensors hold."""
+
+
+def fault_of(entry: CacheEntry) -> str | None:
+    """Return what is wrong with an entry in a few words, or None; files of runs have no digests to be held to."""
+    try:
+        return _CHECKS.get(entry.kind, _nothing)(entry)
+    except FileNotFoundError as error:
+        return f"'{Path(str(error.filename)).name}' is missing"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error):
+        return "its description is none"
+
+
+def _stored_array(entry: CacheEntry) -> str | None:
+    manifest = json.loads((entry.path / "manifest.json").read_text(encoding="utf-8"))
+    with (entry.path / "activations.npy").open("rb") as stream:
+        header = _npy_header(stream)
+        digest = hashlib.sha256()
+        while chunk := stream.read(_BYTES_PER_READ):
+            digest.update(chunk)
+    types = {"<f2": "float16", "<f4": "float32", "<f8": "float64"}
+    found = (digest.hexdigest(), list(header["shape"]), types.get(header["descr"]), header["fortran_order"])
+    if found != (manifest["sha256"], manifest["shape"], manifest["dtype"], False):
+        return "the array is not the one that its manifest names"
+    return None
+
+
+def _npy_header(stream: BinaryIO) -> Mapping[str, Any]:
+    """Read the header of an array in numpy's format (numpy.lib.format, versions 1 to 3)."""
+    magic = stream.read(8)
+    if magic[:6] != b"\x93NUMPY":
+        raise ValueError("no array")
+    wide = magic[6] > 1
+    length = int.from_bytes(stream.read(4 if wide else 2), "little")
+    if length > _LONGEST_HEADER:
+        raise ValueError("no header")
+    header: Mapping[str, Any] = ast.literal_eval(stream.read(length).decode("utf-8"))
+    return header
+
+
+def _saes(entry: CacheEntry) -> str | None:
+    for path in entry.files:
+        if path.name.startswith("trajectory_"):
+            if not _is_whole_safetensors(path, lambda told: told["sha256"]):
+                return f"'{path.name}' is not what was kept"
+        elif path.suffix == ".json":
+            told = json.loads(path.read_text(encoding="utf-8"))
+            if told.pop("description_sha256") != _data_sha256(told):
+                return f"'{path.name}' is not the description that was written"
+            weights = path.with_suffix(".safetensors")
+            if _file_sha256(weights) != told["sha256"]:
+                return f"'{weights.name}' is not what was trained"
+    return None
+
+
+def _result(entry: CacheEntry) -> str | None:
+    told = json.loads(entry.path.read_text(encoding="utf-8"))
+    whole = told["sha256"] == _data_sha256(told["result"]) and entry.path.stem == _data_sha256(told["key"])
+    return None if whole else "the result is not the one computed"
+
+
+def _snapshot(entry: CacheEntry) -> str | None:
+    def said(told: Mapping[str, str]) -> str:
+        header = json.loads(told["gatekit"])
+        return str(header["sha256"]) if header["training"] == entry.path.stem else "that of another training"
+
+    return None if _is_whole_safetensors(entry.path, said) else "it is not the state of training that its name says"
+
+
+def _unit(entry: CacheEntry) -> str | None:
+    told = json.loads(entry.path.read_text(encoding="utf-8"))
+    return None if entry.path.name.startswith(f"{told['key']}-") else "it is of another unit"
+
+
+def _nothing(_entry: CacheEntry) -> None:
+    return None
+
+
+_CHECKS: dict[str, Callable[[CacheEntry], str | None]] = {
+    **dict.fromkeys(FOLDERS, _stored_array),
+    **{"saes": _saes, "probing": _result, "shifted_probes": _result, "snapshots": _snapshot, "units": _unit},
+}
+
+
+def _is_whole_safetensors(path: Path, said: Callable[[Mapping[str, str]], str]) -> bool:
+    """Compare the tensors of a safetensors file with the digest that `said` finds among its metadata."""
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > _LONGEST_HEADER:
+            return False
+        header = json.loads(stream.read(length))
+        wanted = said(header.pop("__metadata__"))
+        digest = hashlib.sha256()
+        for name in sorted(header):
+            tensor = header[name]
+            shape = ", ".join(map(str, tensor["shape"])) + ("," if len(tensor["shape"]) == 1 else "")
+            digest.update(f"{name}|torch.{_TORCH[tensor['dtype']]}|({shape})\n".encode())
+            start, stop = tensor["data_offsets"]
+            stream.seek(8 + length + start)
+            for chunk in _read(stream, stop - start):
+                digest.update(chunk)
+    return digest.hexdigest() == wanted
+
+
+def _read(stream: BinaryIO, left: int) -> Iterator[bytes]:
+    while left > 0:
+        chunk = stream.read(min(left, _BYTES_PER_READ))
+        if not chunk:
+            raise ValueError("the file ends too early")
+        left -= len(chunk)
+        yield chunk
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _data_sha256(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
