@@ -6,7 +6,7 @@ observations are honest, that the thresholds are wise, or anything about measure
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from gatekit import __version__
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.every_seed import training_note
 from gatekit.gates.looks import exploratory_notes
 from gatekit.gates.model_names import two_names
 from gatekit.gates.threshold import EvaluationContext, judge
@@ -24,9 +25,11 @@ from gatekit.gates.verdict import (
     Outcome,
     PolicyResult,
     RuleResult,
+    ThresholdResult,
     Verdict,
     WaiverUsed,
     Why,
+    thresholds_in,
 )
 from gatekit.policy.evidence_folders import reads
 from gatekit.policy.lint import lint
@@ -171,6 +174,8 @@ def _policy(
     if not policy.one_subject:
         notes.append("one_subject is off: its gates may be about different models")
     notes += exploratory_notes([(s, _standing(s, standings)) for s in mine if s.is_measured])
+    training = None if policy.legacy else training_note(_judged(policy, gates))
+    notes += [] if training is None else [training]
     return (
         PolicyResult(
             path=policy.path,
@@ -186,6 +191,12 @@ def _policy(
         ),
         errors,
     )
+
+
+def _judged(policy: Policy, gates: Sequence[GateResult]) -> Iterator[tuple[Threshold, ThresholdResult]]:
+    """Yield every threshold of a policy with what became of it."""
+    for gate, result in zip(policy.gates, gates, strict=True):
+        yield from zip(thresholds(gate.rule), thresholds_in(result.result), strict=True)
 
 
 def _standing(summary: Summary, standings: Mapping[str, Standing]) -> Standing:

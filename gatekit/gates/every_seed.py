@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from gatekit.evidence.summary import Measurement
+from gatekit.gates.bounds import random_factors
 from gatekit.gates.spread import values_of_seeds
-from gatekit.gates.verdict import BoundedEstimate
+from gatekit.gates.verdict import BoundedEstimate, Outcome, ThresholdResult
 from gatekit.policy.limits import Limits, margin
+from gatekit.policy.model import Threshold
 
 
 def of_every_seed(limits: Limits, measurement: Measurement) -> BoundedEstimate | None:
@@ -43,3 +46,27 @@ def excluded_failure_rate(n_seeds: int, confidence: float) -> float:
     At a rate of p no seed of n fails with probability (1 - p)^n. No bound computed from good seeds can say more.
     """
     return 1.0 - math.pow(1.0 - confidence, 1.0 / n_seeds)
+
+
+def training_note(judged: Iterable[tuple[Threshold, ThresholdResult]]) -> str | None:
+    """Say for a policy's report what no bound of a mean over its seeds excludes: a training that rarely fails.
+
+    Of several rules that pass by a bound for other seeds, the one that excludes least is named; None where there is
+    none. Rules of `every_seed` say it of themselves.
+    """
+    least: tuple[float, int] | None = None
+    for rule, result in judged:
+        if result.outcome is not Outcome.PASS or result.bound != "confidence" or result.measured is None:
+            continue
+        seeds = result.measured.n_seeds
+        if (
+            seeds is None
+            or result.self_reported
+            or "seed" not in random_factors(rule.measure.design, rule.generalize_over)
+        ):
+            continue
+        found = excluded_failure_rate(seeds, rule.judged_confidence), seeds
+        least = found if least is None else max(least, found)
+    if least is None:
+        return None
+    return f"{least[1]} good seeds exclude only a failure rate of training above {least[0]:.0%}"

@@ -23,6 +23,8 @@ class FamilyVariance:
 
     variance: float
     df: float
+    parts: tuple[float, ...]
+    """(families,) part of each in the error of the mean: the sum of its levels' deviations, over J."""
 
 
 def family_variance(means: Mapping[Key, float], family_of: Mapping[Key, Key], estimate: float) -> FamilyVariance | None:
@@ -48,7 +50,7 @@ def family_variance(means: Mapping[Key, float], family_of: Mapping[Key, Key], es
     # Summed exactly and rounded once, so that no order of the file decides a bit.
     sums = [total([*own, *[-estimate] * len(own)]) for own in members.values()]
     variance = families / (families - 1) * sum_of_squares(sums, 0.0) / count**2
-    return FamilyVariance(variance, df)
+    return FamilyVariance(variance, df, tuple(own / count for own in sums))
 
 
 def family_of_levels(levels: Sequence[Key], families: Sequence[Key], level_name: str) -> dict[Key, Key]:

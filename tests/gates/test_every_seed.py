@@ -57,6 +57,38 @@ def test_five_good_seeds_exclude_only_a_failure_rate_above_45_percent() -> None:
     assert (1 - excluded_failure_rate(5, 0.95)) ** 5 == pytest.approx(0.05)
 
 
+def policy_notes(gates: str, evidence) -> str:
+    return "; ".join(verdict(gates, evidence).policies[0].notes)
+
+
+MEAN = "g: {from: random_model, measure: r2, at_least: 0.5%s}"
+GOOD = [0.8, 0.81, 0.82, 0.8, 0.79]
+LINE = "5 good seeds exclude only a failure rate of training above 45%"
+
+
+def test_a_pass_by_a_mean_over_seeds_says_which_failure_rate_of_training_it_leaves_open() -> None:
+    assert LINE in policy_notes(MEAN % "", random_model(r2=GOOD))
+
+
+def test_it_is_said_once_for_all_rules_of_a_policy() -> None:
+    several = MEAN % "" + "\n" + GATE.replace("g:", "h:") % ("r2", 0.5) + "\n" + (MEAN % "").replace("g:", "i:")
+    assert policy_notes(several, random_model(r2=GOOD)).count("failure rate") == 1
+
+
+@pytest.mark.parametrize("without", [", bound: point", ", confidence: 0.9999999"])
+def test_nothing_is_said_of_training_where_no_bound_over_seeds_passes(without: str) -> None:
+    assert "failure rate" not in policy_notes(MEAN % without, random_model(r2=GOOD))
+
+
+def test_a_claim_about_these_checkpoints_alone_says_nothing_of_training() -> None:
+    rule = "g: {from: saebench, measure: auc_delta, at_least: 0.0, generalize_over: [%s]}"
+    values = [0.10 + 0.01 * ((3 * index) % 7) for index in range(20)]
+    sides = (values, [0.0] * 20)
+    evidence = {"a.json": builders.summary("saebench", {"auc_delta": sides})}
+    assert "failure rate" not in policy_notes(rule % "dataset", evidence)
+    assert LINE in policy_notes(rule % "seed, dataset", evidence)
+
+
 @pytest.mark.parametrize(
     ("rule", "says"),
     [

@@ -13,7 +13,7 @@ def test_the_families_of_sae_probes_are_its_113_datasets() -> None:
 
 
 def test_families_hold_the_promise_that_independent_datasets_break() -> None:
-    case = next(case for case in CASES if case.name.endswith("30 families, ICC .84"))
+    case = next(case for case in CASES if case.name.endswith("39 families, ICC .84"))
     values, labels = tables(case, 5, 300, np.random.default_rng(3))
     seeds, levels = [seed for seed in range(5) for _ in labels], list(range(len(labels))) * 5
     held = {"families": 0, "independent": 0}

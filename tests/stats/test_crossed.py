@@ -41,10 +41,11 @@ def test_one_random_factor_is_the_t_interval_of_its_means(factor, axis):
 
 
 def test_both_factors_have_the_margin_of_banerjee():
-    table = np.random.default_rng(1).normal(size=(5, 16))
+    # Of nine levels the skewness is not believed (test_skewness.py).
+    table = np.random.default_rng(1).normal(size=(5, 9))
     ours = crossed(*columns(table), 0.95, ("seed", "level"))
     of_seeds = stats.sem(table.mean(axis=1)) * stats.t.ppf(0.95, 4)
-    of_levels = stats.sem(table.mean(axis=0)) * stats.t.ppf(0.95, 15)
+    of_levels = stats.sem(table.mean(axis=0)) * stats.t.ppf(0.95, 8)
     margin = math.hypot(of_seeds, of_levels)
     assert ours.lower == pytest.approx(table.mean() - margin, rel=1e-10)
     assert ours.upper == pytest.approx(table.mean() + margin, rel=1e-10)

@@ -1,0 +1,230 @@
+"""What labs draw and show, for `benchmarks/end_to_end.py`: looks, dropped seeds, deleted losers, families.
+
+Every measure stands at its threshold in truth. A lab is a list of looks, of which it publishes the first that passes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Rng = np.random.Generator
+Shown = Mapping[str, Any]
+"""Kind, seeds and observations of one summary, and what its protocol says beside them."""
+
+ALONE = "  g: {from: saebench, measure: cossim, at_least: 0.5}\n"
+DATASETS = "  g: {from: saebench, measure: auc_delta, at_least: 0.0}\n"
+THREE = (
+    "  g:\n    any_of:\n"
+    "      - {from: saebench, measure: cossim, at_least: 0.5}\n"
+    "      - {from: saebench, measure: ce_loss_score, at_least: 0.5}\n"
+    "      - {from: saebench, measure: kl_div_score, at_least: 0.5}\n"
+)
+EVERY = "  g: {from: saebench, measure: cossim, every_seed: {at_least: 0.46}}\n"
+"""Four standard deviations below what a good seed gives, six above what a collapsed one does."""
+TRUTH, SD = 0.5, 0.01
+FAMILY_SIZES = (6, 5, 4, 3, 3, 2, 1)
+ICC = 0.84
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a lab shows at once."""
+
+    shown: Shown
+    base: Shown | None = None
+    """What lies on the base branch."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of the table."""
+
+    name: str
+    promised: bool
+    draw: Callable[[Rng], Sequence[Look]]
+    """One lab: its looks, in order; every lab of a scenario has as many."""
+    gates: str = ALONE
+    registered: str = "shown"
+    registrations: Mapping[str, str] = field(default_factory=dict)
+
+
+def registration(seeds: int, looks: Sequence[int], more: str = "", candidates: Sequence[str] = ()) -> dict[str, str]:
+    """Return `registrations/r.yaml`, of saebench by the protocol `p`, or by one for each of the candidates."""
+    ways = [f"  - {{kind: saebench, protocol: p-{c}, candidate: {c}}}" for c in candidates]
+    ways = ways or ["  - {kind: saebench, protocol: p}"]
+    more += f"candidates: [{', '.join(candidates)}]\n" if candidates else ""
+    text = "schema: gatekit.registration/1\nid: r\nclaim: c\nmeasurements:\n" + "\n".join(ways)
+    return {"r.yaml": f"{text}\nseeds: {list(range(seeds))}\nlooks: {list(looks)}\n{more}"}
+
+
+def one(seeds: Sequence[int], values: Sequence[float], **more: Any) -> Shown:
+    """Return a summary of one number a seed."""
+    return {"kind": "saebench", "seeds": seeds, "observations": {"cossim": list(values)}, "protocol": "p", **more}
+
+
+def drawn(rng: Rng, count: int) -> list[float]:
+    """Return values of so many seeds around the threshold."""
+    found: list[float] = (TRUTH + SD * rng.standard_normal(count)).tolist()
+    return found
+
+
+def best_seeds(measured: int, kept: int) -> Callable[[Rng], list[Look]]:
+    """The best seeds are shown, the others never were."""
+
+    def lab(rng: Rng) -> list[Look]:
+        values = drawn(rng, measured)
+        seeds = sorted(sorted(range(measured), key=lambda seed: -values[seed])[:kept])
+        return [Look(one(seeds, [values[seed] for seed in seeds]))]
+
+    return lab
+
+
+def looks_at(*counts: int) -> Callable[[Rng], list[Look]]:
+    """More seeds are measured until the gate passes."""
+
+    def lab(rng: Rng) -> list[Look]:
+        values = drawn(rng, counts[-1])
+        return [Look(one(range(count), values[:count])) for count in counts]
+
+    return lab
+
+
+def extended(rng: Rng) -> list[Look]:
+    """Five seeds are on the base branch; ten, and then fifteen are shown."""
+    values = drawn(rng, 15)
+    base = one(range(5), values[:5])
+    return [Look(one(range(count), values[:count]), base) for count in (10, 15)]
+
+
+def best_of(candidates: int, said: str) -> Callable[[Rng], list[Look]]:
+    """The best of some candidates is shown, the others' evidence is deleted."""
+
+    def lab(rng: Rng) -> list[Look]:
+        values = [drawn(rng, 5) for _ in range(candidates)]
+        best = max(range(candidates), key=lambda index: sum(values[index]))
+        if said == "registered":
+            return [Look(one(range(5), values[best], protocol=f"p-{'abcdefgh'[best]}"))]
+        chosen = {"selection": {"candidates": candidates, "seeds": list(range(5))}}
+        return [Look(one(range(5), values[best], changes=chosen if said == "said" else {}))]
+
+    return lab
+
+
+def alternatives(rng: Rng) -> list[Look]:
+    """Three measures, of which one has to meet its threshold."""
+    measures = {name: drawn(rng, 5) for name in ("cossim", "ce_loss_score", "kl_div_score")}
+    return [Look({"kind": "saebench", "seeds": range(5), "observations": measures, "protocol": "p"})]
+
+
+def datasets(named: bool, candidates: int = 1) -> Callable[[Rng], list[Look]]:
+    """AUC above a baseline on 24 datasets in families; of candidates the one that was best on five other seeds."""
+    labels = [family for family, size in enumerate(FAMILY_SIZES) for _ in range(size)]
+
+    def lab(rng: Rng) -> list[Look]:
+        shared = rng.standard_normal((candidates, len(FAMILY_SIZES)))[:, labels]
+        own = rng.standard_normal((candidates, len(labels)))
+        effects = math.sqrt(ICC) * shared + math.sqrt(1.0 - ICC) * own
+        first, second = (effects[:, None] + 0.2 * rng.standard_normal((candidates, 5, len(labels))) for _ in range(2))
+        best = int(first.mean(axis=(1, 2)).argmax())
+        table = SD * second[best]
+        baseline = [0.5] * table.size
+        names = dataset_names(len(labels))
+        changes: dict[str, Any] = {}
+        if candidates > 1:
+            changes["selection"] = {"candidates": candidates, "seeds": list(range(100, 105))}
+        if named:
+            families: dict[str, list[str]] = {}
+            for name, label in zip(names, labels, strict=True):
+                families.setdefault(f"family-{label}", []).append(name)
+            changes["families"] = {"datasets": families}
+        values = (baseline + table.ravel()).tolist()
+        shown = {"auc_delta": (values, baseline)}
+        return [
+            Look({"kind": "saebench", "seeds": range(5), "observations": shown, "protocol": "p", "changes": changes})
+        ]
+
+    return lab
+
+
+def dataset_names(count: int) -> tuple[str, ...]:
+    """Return the names that the tests' builders give to so many datasets."""
+    from builders import datasets_for
+
+    return tuple(datasets_for(5 * count, range(5)))
+
+
+def collapse(rng: Rng) -> list[Look]:
+    """One training in ten fails and then falls by 10 standard deviations; the true mean is the threshold."""
+    failed = rng.random(5) < 0.1
+    values = np.array(drawn(rng, 5)) - 10 * SD * (failed - 0.1)
+    return [Look(one(range(5), values.tolist()))]
+
+
+def collapse_of_some_seed(rng: Rng) -> list[Look]:
+    """The same, where each seed is asked for itself: a false pass is one where training fails and no seed shows it."""
+    failed = rng.random(5) < 0.1
+    values = np.array(drawn(rng, 5)) - 10 * SD * failed
+    return [Look(one(range(5), values.tolist()))]
+
+
+def copies(rng: Rng) -> list[Look]:
+    """One checkpoint under five names."""
+    return [Look(one(range(5), drawn(rng, 1) * 5))]
+
+
+SCENARIOS = (
+    Scenario("5 seeds, looked at once", True, looks_at(5)),
+    Scenario("the worst of six seeds dropped; nothing registered", False, best_seeds(6, 5)),
+    Scenario("the same under `registered: required`", True, best_seeds(6, 5), registered="required"),
+    Scenario("the same, the six seeds registered", True, best_seeds(6, 5), registrations=registration(6, [6])),
+    Scenario("six registered seeds, all shown", True, looks_at(6), registrations=registration(6, [6])),
+    Scenario("the best five of ten seeds; nothing registered", False, best_seeds(10, 5)),
+    Scenario(
+        "the same, the ten registered with looks at 5 and 10",
+        True,
+        best_seeds(10, 5),
+        registrations=registration(10, [5, 10]),
+    ),
+    Scenario("looks at 5, 10 and 15 seeds; nothing registered, no base", False, looks_at(5, 10, 15)),
+    Scenario(
+        "registered looks at 5, 10 and 15 seeds, O'Brien-Fleming",
+        True,
+        looks_at(5, 10, 15),
+        registered="required",
+        registrations=registration(15, [5, 10, 15]),
+    ),
+    Scenario(
+        "registered looks at 5, 10 and 15 seeds, equal shares",
+        True,
+        looks_at(5, 10, 15),
+        registered="required",
+        registrations=registration(15, [5, 10, 15], "spending: equal\n"),
+    ),
+    Scenario("5 seeds on the base, extended to 10 and then 15; nothing registered", True, extended),
+    Scenario("best of 4 candidates, losers deleted; nothing said", False, best_of(4, "")),
+    Scenario("the same, the summary says so", True, best_of(4, "said")),
+    Scenario(
+        "the same, the 4 registered",
+        True,
+        best_of(4, "registered"),
+        registered="required",
+        registrations=registration(5, [5], candidates="abcd"),
+    ),
+    Scenario("any_of three measures", True, alternatives, THREE),
+    Scenario("24 datasets in 7 families (ICC .84), families named", True, datasets(True), DATASETS),
+    Scenario("the same, families not named", False, datasets(False), DATASETS),
+    Scenario(
+        "best of 5 candidates, chosen on other seeds and the same datasets, families named",
+        True,
+        datasets(True, candidates=5),
+        DATASETS,
+    ),
+    Scenario("one checkpoint under five names", True, copies),
+    Scenario("1 training in 10 fails by 10 sd, bound of the mean", False, collapse),
+    Scenario("the same, every_seed: no seed of five failed", False, collapse_of_some_seed, EVERY),
+)
