@@ -12,6 +12,7 @@ from typing import Any
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.control_models import check_control_models
 from gatekit.evidence.families import check_families
 from gatekit.evidence.lattices import is_off, lattice_size
 from gatekit.evidence.own_control import check_control, says_so
@@ -100,12 +101,22 @@ def _check_lattices(document: Mapping[str, Any], kind: Kind, refuse: Refuse) -> 
     control = document["protocol"]["baseline"]["subject"]
     widths = {"candidate": document["subject"]["d_sae"], "baseline": control and control["d_sae"]}
     for name, measurement in document["measurements"].items():
-        for column, values in measurement.get("columns", {}).items():
-            size = lattice_size(kind.by_name[name], widths[column]) if column in widths else None
+        pointer = f"/measurements/{name}"
+        columns = measurement.get("columns", {})
+        shares = [(f"{pointer}/columns/candidate", widths["candidate"], columns.get("candidate", ()))]
+        models = measurement.get("baseline_models")
+        if models is None:
+            shares.append((f"{pointer}/columns/baseline", widths["baseline"], columns.get("baseline", ())))
+        else:
+            # The baseline is a mean of counts then, and none itself.
+            places = [f"{pointer}/baseline_models/values/{index}" for index in range(len(models["values"]))]
+            shares += [(at, widths["baseline"], own) for at, own in zip(places, models["values"], strict=True)]
+        for place, width, values in shares:
+            size = lattice_size(kind.by_name[name], width)
             for index, value in enumerate(values if size is not None else ()):
                 if is_off(float(value), size or 1):
-                    place = f"/measurements/{name}/columns/{column}/{index}"
-                    raise refuse("off_lattice", f"{value} is no count over {size}, which every {name} is", place)
+                    message = f"{value} is no count over {size}, which every {name} is"
+                    raise refuse("off_lattice", message, f"{place}/{index}")
 
 
 def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
@@ -211,6 +222,7 @@ def _check_observations(
     estimate = _mean_effect(columns)
     group = measurement.get("baseline_columns")
     scale = max(1.0, *(abs(value) for value in columns["candidate"]))
+    check_control_models(measurement, AGGREGATE_TOLERANCE, f"{pointer}/baseline_models", refuse)
     if group is not None:
         _check_lengths(group, f"{pointer}/baseline_columns", refuse)
         _check_values(group["value"], low, high, f"{pointer}/baseline_columns/value", refuse)

@@ -153,6 +153,8 @@ class Measurement:
     """Per observation: the family of its dataset or row; None where the protocol states none for this design."""
     trials: int | None = None
     """So many trials are behind each value, where values are fractions of a fixed and small number of them."""
+    control_models: tuple[float, ...] | None = None
+    """Where the control was made on several re-initialised models: its mean over all keys on each of them."""
     denominator: tuple[float, ...] | None = None
     """Of a ratio of means: what the mean of `candidate` is divided by the mean of, one per observation."""
 
@@ -281,6 +283,7 @@ def _measurement_from(name: str, document: Mapping[str, Any], protocol: Mapping[
     design: Design = document["design"]
     columns = document.get("columns")
     group = document.get("baseline_columns")
+    models = document.get("baseline_models")
     reported = document.get("reported")
     keys: tuple[tuple[int | str, ...], ...] = ()
     candidate: tuple[float, ...] = ()
@@ -311,6 +314,7 @@ def _measurement_from(name: str, document: Mapping[str, Any], protocol: Mapping[
         baseline_values=group_values,
         reported=None if reported is None else _reported_from(reported),
         families=families_of_column(protocol, design, [key[-1] for key in keys]),
+        control_models=None if models is None else tuple(math.fsum(own) / len(own) for own in models["values"]),
     )
 
 

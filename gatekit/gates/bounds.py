@@ -16,9 +16,13 @@ from gatekit.stats import (
     per_seed_two_groups,
     ratio_of_means,
     selection_confidence,
+    with_control_draws,
     with_counting_error,
 )
 from gatekit.stats import reported as reported_interval
+
+CONTROL_MODEL = "re-initialised model"
+"""What a control's model is called where there are several."""
 
 
 def effective_confidence(
@@ -88,6 +92,9 @@ def interval(measurement: Measurement, confidence: float, generalize_over: tuple
     if measurement.reported is not None:
         r = measurement.reported
         return reported_interval(r.estimate, r.lower, r.upper, r.confidence or confidence, r.n_seeds or 1)
+    if measurement.control_models is not None:
+        found = interval(replace(measurement, control_models=None), confidence, generalize_over)
+        return with_control_draws(found, measurement.control_models, CONTROL_MODEL)
     if measurement.denominator is not None:
         plain = replace(measurement, denominator=None)
 

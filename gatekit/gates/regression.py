@@ -91,6 +91,8 @@ def difference_to(head: Measurement, base: Measurement, common_seeds: bool = Fal
         head, base = _of_seeds(head, both), _of_seeds(base, both)
         if not head.keys:  # pairs of seeds, and one seed
             return None
+    # Evidence of one protocol has one set of re-initialised models, whose draws cancel in the difference.
+    head, base = replace(head, control_models=None), replace(base, control_models=None)
     # The order within a pair of seeds has no meaning.
     pairs = head.design == "per_seed_pair"
     head_keys = [tuple(sorted(key)) if pairs else key for key in head.keys]

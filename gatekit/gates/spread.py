@@ -47,6 +47,9 @@ def without_spread(measurement: Measurement, factors: Sequence[str], floor: floa
         drawn = _means(measurement.baseline_keys, measurement.baseline_values, columns)
         if _none(drawn, floor):
             return f"the control's {len(drawn)} seeds"
+    models = measurement.control_models
+    if models is not None and _none(dict(enumerate(models)), floor):
+        return f"the control's {len(models)} re-initialised models"
     return None
 
 

@@ -1,6 +1,7 @@
 """Estimates and one-sided bounds from raw observations, one function per design; no numpy, no scipy."""
 
 from gatekit.stats.binomial import MOST_TRIALS, exact_bounds, with_counting_error
+from gatekit.stats.control_draws import with_control_draws
 from gatekit.stats.crossed import crossed
 from gatekit.stats.interval import Interval, reported, selection_confidence
 from gatekit.stats.noncentral_t import noncentral_t_cdf, noncentrality
@@ -34,5 +35,6 @@ __all__ = [
     "t_cdf",
     "t_quantile",
     "true_power_range",
+    "with_control_draws",
     "with_counting_error",
 ]

@@ -15,7 +15,8 @@ bound is kept, and what holds exactly for every design is:
 * worsening an observation never raises the estimate, so a gate whose estimate misses its threshold cannot come to pass;
 * worsening an observation none of whose random factors stands above the estimate never raises the bound: its seed, both
   seeds of a pair, its dataset where datasets are random too, each by the mean of its observations. Two unpaired groups
-  are the exception: Welch's degrees of freedom move with the data (seen from 97.5% confidence on).
+  are the exception: Welch's degrees of freedom move with the data (seen from 97.5% confidence on). So are ten levels or
+  more, whose skewness moves too.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from conformance.verify_input import find
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
+from gatekit.stats import crossed
+
 CASES = [case for case in find_cases() if case.command == ["check"] and not case.is_pull_request]
 
 ABSTAINS = ("signing/", "policy/signed_by_")
@@ -175,3 +177,17 @@ def test_a_gate_passes_for_gatekit_only_where_it_passes_for_the_verifier(
         assert verify_min.passes([folder / "policies" / "p.yaml"], paths, now) is (done.code == 0)
     for outcome in set(theirs.values()):
         event(outcome)
+
+
+@pytest.mark.parametrize("families", [None, {f"f{i}": [f"d{i}", f"d{i + 12}"] for i in range(12)}])
+def test_the_verifier_agrees_on_the_skewness_of_many_datasets(families: Any) -> None:
+    names = [f"d{i}" for i in range(24)]
+    effects = [0.01 * (i % 5) - 0.4 * (i in (3, 15)) for i in range(24)]
+    keys = [(seed, name) for seed in range(3) for name in names]
+    values = [effects[names.index(name)] + 0.003 * ((seed * 7 + names.index(name)) % 4) for seed, name in keys]
+    columns = {"seed": [seed for seed, _ in keys], "dataset": [name for _, name in keys], "candidate": values}
+    labels = None if families is None else [next(f for f, own in families.items() if name in own) for _, name in keys]
+    ours = crossed(columns["seed"], columns["dataset"], values, 0.95, ("seed", "level"), families=labels)
+    theirs = verify_min.ends({"design": "per_seed_dataset", "columns": columns}, None, 0.95, (), families)
+    assert "Johnson" in ours.method
+    assert theirs == (pytest.approx(ours.estimate), pytest.approx(ours.lower), pytest.approx(ours.upper))

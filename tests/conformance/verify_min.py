@@ -49,6 +49,8 @@ MAY_BE_CONSTANT |= {"matched_fraction_above_control"}
 """Of the measures in the cases those that may be equal for every seed."""
 TRAINED = {"random_model", "random_sae", "untrained", "matched_sae", "transcoder"}
 """Kinds of baseline of which every seed has its own."""
+SKEWED = 10
+"""Draws from which on their skewness counts."""
 DEFAULTS = {"confidence": 0.95, "min_seeds": 5, "max_age": None, "allow_reported": False, "selected_from": 1}
 
 
@@ -194,10 +196,16 @@ def ends(measurement: Json, divisor: Json | None, confidence: float, over: Seque
     """(estimate, lower, upper); of a ratio of means by Fieller's quadratic, from margins that are quadratic forms."""
     if divisor is None:
         estimate, margin = bounds(measurement, confidence, over, families)
-        return (estimate, None, None) if margin is None else (estimate, estimate - margin, estimate + margin)
+        if margin is None:
+            return estimate, None, None
+        # The side of a long tail is asked alone: a bound is the wider of that with Johnson's shift and that without.
+        below, above = (bounds(measurement, confidence, over, families, tail=sign)[1] for sign in (-1.0, 1.0))
+        return estimate, estimate - max(margin, below or 0.0), estimate + max(margin, above or 0.0)
     n = np.array(measurement["columns"]["candidate"], float)
     d = np.array(divisor["columns"]["candidate"], float) - 0.5
     need(measurement["columns"]["seed"] == divisor["columns"]["seed"] and d.mean() > 0, "a ratio")
+    # With Johnson's shift the margin is no quadratic form.
+    need(len(set(measurement["columns"][LEVELS[measurement["design"]]])) < SKEWED, "a ratio over few levels")
 
     found = []
     # The wider of two margins ends at the wider of their two roots.
@@ -302,10 +310,28 @@ def clustered(means: dict[Any, float], families: Json) -> tuple[float, float]:
     return variance, n**2 / sum(len(members) ** 2 for members in families.values()) - 1
 
 
+def johnson(deviations: Sequence[float], variance: float, t: float, levels: int) -> float:
+    """Johnson's (1978) shift of a mean over so many levels; of fewer than ten draws none."""
+    n = len(deviations)
+    if n < SKEWED or variance == 0.0:
+        return 0.0
+    third = n**2 / (n - 1) / (n - 2) * sum((d / levels) ** 3 for d in deviations)
+    return third * (1 + 2 * t * t) / 6 / variance
+
+
 def bounds(
-    measurement: Json, confidence: float, over: Sequence[str], families: Json | None, *, widest: bool = True
+    measurement: Json,
+    confidence: float,
+    over: Sequence[str],
+    families: Json | None,
+    *,
+    widest: bool = True,
+    tail: float = 0.0,
 ) -> tuple[float, float | None]:
-    """Estimate, and how far a one-sided bound lies from it; None where there is none."""
+    """Estimate, and how far a one-sided bound lies from it; None where there is none.
+
+    `tail` is the side, -1 or 1, whose skewness counts too.
+    """
     columns, design = measurement["columns"], measurement["design"]
     values = np.array(columns["candidate"], float) - np.array(columns.get("baseline", 0.0), float)
 
@@ -321,11 +347,18 @@ def bounds(
         if min(map(len, means.values())) < 2:
             return float(values.mean()), None
         margins = {name: t(len(m) - 1) * math.sqrt(spread(list(m.values()))) for name, m in means.items()}
+        if level in factors and tail:
+            drawn = [mean - values.mean() for mean in means[level].values()]
+            shift = johnson(drawn, spread(list(means[level].values())), t(len(drawn) - 1), len(drawn))
+            margins[level] += max(shift * tail, 0.0)
         if families is not None and level in factors:
             if len(families) < 2:
                 return float(values.mean()), None
             variance, df = clustered(means[level], families)
-            margins[level] = max(margins[level] if widest else 0.0, t(df) * math.sqrt(variance))
+            parts = [sum(means[level][one] - values.mean() for one in members) for members in families.values()]
+            own = t(df) * math.sqrt(variance) + johnson(parts, variance, t(df), len(means[level])) * tail
+            own = max(own, t(df) * math.sqrt(variance))
+            margins[level] = max(margins[level] if widest else 0.0, own)
         return float(values.mean()), math.hypot(*margins.values())
     groups = [(columns, values)]
     if "baseline_columns" in measurement:
@@ -342,6 +375,14 @@ def bounds(
         return estimate, None
     if len(groups) == 2 and min(sizes) == 2:
         return estimate, math.hypot(*(t(n - 1) * math.sqrt(v) for n, v in zip(sizes, variances, strict=True)))
+    models = measurement.get("baseline_models")
+    if models is not None:
+        of_models = [float(np.mean(own)) for own in models["values"]]
+        margins_of_both = [
+            t(sizes[0] - 1) * math.sqrt(variances[0]),
+            t(len(of_models) - 1) * math.sqrt(spread(of_models)),
+        ]
+        return estimate, math.hypot(*margins_of_both)
     total = sum(variances)
     parts = sum((v / total) ** 2 / (n - 1) for n, v in zip(sizes, variances, strict=True)) if total > 0 else 1.0
     return estimate, t(1 / parts) * math.sqrt(total)
