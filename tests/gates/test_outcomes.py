@@ -197,7 +197,7 @@ def test_another_subject_than_the_named_one_is_inconclusive() -> None:
 
 def test_the_models_name_does_not_make_another_subject_but_its_digest_does() -> None:
     renamed = builders.subject()
-    renamed["model"]["name"] = "local-folder"
+    renamed["model"]["name"] = "local-folder/Pythia_70m"
     evidence = {
         "a.json": builders.summary("random_model", {"r2": R2}),
         "b.json": builders.summary("ood", {"auc_drop": builders.around(0.01, 0.005, 15)}, of=renamed),
