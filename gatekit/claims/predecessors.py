@@ -86,6 +86,36 @@ def successions(
     return found
 
 
+def registered_alike(old: Claim, new: Claim) -> bool:
+    """Return whether two claims say the same, whatever they are called."""
+    return _same(old, new)
+
+
+def returned(withdrawn: Sequence[Claim], base: Registry, head: Registry) -> list[Succession]:
+    """Return each claim of the head that is new or reworded and says nearly what one says that was withdrawn earlier.
+
+    Args:
+        withdrawn: claims that the base held once, as they last stood there.
+        base: the registry before the change, without them.
+        head: the registry after it.
+
+    Raises:
+        GatekitError: `claims.too_many_changes`, more claims are added than can be compared.
+    """
+    before = _by_id(base)
+    fresh = [claim for claim in head.claims if claim.id not in before or not _same(before[claim.id], claim)]
+    if len(fresh) * len(withdrawn) > MOST_PAIRS:
+        message = f"{len(fresh)} claims are added or reworded, and {len(withdrawn)} were withdrawn earlier"
+        remedy = f"make several changes of it: at most {MOST_PAIRS:,} pairs of such claims are compared"
+        raise GatekitError("claims.too_many_changes", message, Location(head.path), remedy)
+    said = {claim.id: _said(claim, {}) for claim in withdrawn} if fresh else {}
+    found = []
+    for claim in fresh:
+        says = _said(claim, {})
+        found += [Succession(old, claim) for old in withdrawn if old.id == claim.id or says.is_nearly(said[old.id])]
+    return found
+
+
 def _by_id(registry: Registry) -> dict[str, Claim]:
     return {claim.id: claim for claim in registry.claims}
 

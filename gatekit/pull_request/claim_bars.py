@@ -6,11 +6,11 @@ and that is what is judged here: by the base's definition of every gate that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatekit.claims.model import Claim, Registry
-from gatekit.claims.predecessors import successions
+from gatekit.claims.predecessors import Succession, returned, successions
 from gatekit.errors import GatekitError
 from gatekit.policy import Gate, Policy
 from gatekit.policy.model import kinds_read
@@ -30,10 +30,17 @@ class _Named:
     gates: Mapping[str, Gate]
 
 
-def lowered_bars(base: BranchContents, head: BranchContents) -> list[TrustChange]:
+def lowered_bars(
+    base: BranchContents, head: BranchContents, withdrawn: Callable[[], Sequence[Claim]] = tuple
+) -> list[TrustChange]:
     """Return each claim that is moved to gates which are not at least as strict as those that it needs on the base.
 
     And a registry where there was none, unless its supported claims need every gate that was required until then.
+
+    Args:
+        base: what judges.
+        head: what is judged.
+        withdrawn: reads the claims that the base held once and does not hold any more; asked where one is new.
 
     Raises:
         GatekitError: `claims.too_many_changes`, more claims are moved or withdrawn than can be compared.
@@ -46,7 +53,11 @@ def lowered_bars(base: BranchContents, head: BranchContents) -> list[TrustChange
     found: list[TrustChange] = []
     judged: dict[tuple[str, tuple[str, ...], str, tuple[str, ...]], list[str]] = {}
     left = MOST_COMPARISONS
-    for pair in successions(base.registry, head.registry, base.documents, head.documents):
+    pairs = successions(base.registry, head.registry, base.documents, head.documents)
+    earlier: list[Succession] = []
+    if any(base.registry.claim(claim.id) != claim for claim in head.registry.claims):
+        earlier = returned(withdrawn(), base.registry, head.registry)
+    for pair in (*pairs, *earlier):
         old, new = pair.old, pair.new
         if old.policy == new.policy and set(old.gates) <= set(new.gates):
             continue
@@ -60,6 +71,8 @@ def lowered_bars(base: BranchContents, head: BranchContents) -> list[TrustChange
         lost = judged[move]
         if lost:
             moved = "is moved to" if old.id == new.id else f"takes the place of claim '{old.id}' with"
+            if pair in earlier:
+                moved = f"takes the place of claim '{old.id}', which was withdrawn earlier, with"
             what = f"{moved} gates that are not at least as strict: {'; '.join(lost)}"
             found.append(TrustChange(f"claim {new.id}", what))
     return found
