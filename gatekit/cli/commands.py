@@ -16,6 +16,7 @@ COMMANDS = {
     "lint": "gatekit.cli.lint",
     "pr": "gatekit.cli.pr",
     "history": "gatekit.cli.history",
+    "badge": "gatekit.cli.badge",
     "select": "gatekit.cli.select",
     "dossier": "gatekit.cli.dossier",
     "claims": "gatekit.cli.claims",

@@ -18,8 +18,10 @@ from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS
 from gatekit.github.annotations import Annotation, Level
 from gatekit.github.event import EVENTS, read_event
+from gatekit.report.badge import GateCount
 from gatekit.report.verdict.wording import number
 
+NO_GATES = GateCount(0, 0)
 OUTCOMES = ("pass", "fail", "inconclusive")
 REPORT_LIMITS = JsonLimits(size=32 << 20, values=2_000_000)
 
@@ -60,6 +62,8 @@ class Judgement:
     base: str | None = None
     """The commit whose policies judged; None for a report of `gatekit check`."""
     moved: tuple[MovedThreshold, ...] = ()
+    gates: GateCount = NO_GATES
+    """Of its policies, or of those that judged the change."""
     root: str = ""
     """Folder of the project in its repository, where the report says it."""
 
@@ -173,8 +177,37 @@ def _judgement(report: _Report) -> Judgement:
             remarks += [Annotation("error", name, "the gate is inconclusive") for name in inconclusive]
     remarks = [*(_remark(error) for error in report.each("errors")), *remarks]
     because = report.get("because", str, "") or None
-    root = report.get("root", str, "")
-    return Judgement(word, code, head, failed, inconclusive, loosened, tuple(remarks), because, base, moved, root)
+    judging = report if schema == OF_CHECK else None
+    if schema == OF_PR and report.value.get("judged") is not None:
+        judging = report.within("judged")
+    return Judgement(
+        word,
+        code,
+        head,
+        failed,
+        inconclusive,
+        loosened,
+        tuple(remarks),
+        because=because,
+        base=base,
+        moved=moved,
+        gates=NO_GATES if judging is None else _counted(judging),
+        root=report.get("root", str, ""),
+    )
+
+
+def _counted(report: _Report) -> GateCount:
+    """Count the gates of a report of `gatekit check` that count, and those that pass on a number."""
+    policies = [policy for policy in report.each("policies") if policy.value.get("purpose") != "stop"]
+    gates = [gate for policy in policies for gate in policy.each("gates") if gate.get("enforced", bool)]
+    passing = [gate for gate in gates if gate.get("outcome", str) == "pass" and _is_measured(gate.within("result"))]
+    return GateCount(len(gates), len(passing))
+
+
+def _is_measured(rule: _Report) -> bool:
+    if rule.value.get("type") == "combined":
+        return any(_is_measured(part) for part in rule.each("children"))
+    return isinstance(rule.value.get("measured"), dict)
 
 
 def _moved(report: _Report) -> MovedThreshold:
