@@ -15,8 +15,8 @@ import rich_click as click
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS
-from gatekit.github import outputs, summary
-from gatekit.github.action import Inputs, read_inputs
+from gatekit.github import check_run, outputs, summary
+from gatekit.github.action import PREFIX, Inputs, read_inputs
 from gatekit.github.annotations import Annotation
 from gatekit.github.annotations import render as render_annotations
 from gatekit.github.judgement import Judgement, believed, expected_heads, read_report
@@ -51,6 +51,8 @@ def command() -> int:
         remarks.append(Annotation("warning", "gatekit", f"advisory: {WORDS[ExitCode(code)]} (exit {code}) is ignored"))
         remarks = [replace(r, level="warning") if r.level == "error" else r for r in remarks]
         ended = ExitCode.PASS
+    if inputs.check_token:
+        remarks += _check_run(inputs, code, remarks)
     if inputs.annotations:
         _say(remarks)
     _set_outputs(os.environ, code, report, inputs)
@@ -67,7 +69,9 @@ def _judge(inputs: Inputs, heads: frozenset[str] | None) -> tuple[int, Judgement
         return ExitCode.USAGE, None, [Annotation("error", "gatekit", f"no folder for the reports: {error.strerror}")]
     sys.stdout.flush()
     # Not this process: whatever becomes of the gate, its report is read and its code reported by one that still works.
-    done = subprocess.run([sys.executable, "-I", "-c", GATE, *inputs.arguments()], cwd=inputs.working_directory)
+    command = [sys.executable, "-I", "-c", GATE, *inputs.arguments()]
+    without = {name: value for name, value in os.environ.items() if name != f"{PREFIX}CHECK_TOKEN"}
+    done = subprocess.run(command, cwd=inputs.working_directory, env=without)
     report, remarks = None, []
     if inputs.json.exists():
         try:
@@ -88,6 +92,18 @@ def _summary(inputs: Inputs, code: int) -> str:
     except OSError:
         text = f"## gatekit: {WORDS[ExitCode(code)]}\n\nExit {code}, without a report; the log says why.\n"
     return summary.fit(text, summary.ROOM, NOTE)
+
+
+def _check_run(inputs: Inputs, code: int, remarks: list[Annotation]) -> list[Annotation]:
+    """Make the check run; what goes wrong with it is a warning and nothing more."""
+    try:
+        root = inputs.prefix.rstrip("/")
+        problem = check_run.publish(
+            os.environ, inputs.check_token, code, inputs.advisory, root, _summary(inputs, code), remarks
+        )
+    except Exception as error:  # whatever it is, the verdict stands without the check run
+        problem = f"{type(error).__name__}"
+    return [] if problem is None else [Annotation("warning", "gatekit", f"no check run: {problem}")]
 
 
 def _in_workspace(remark: Annotation, prefix: str) -> Annotation:

@@ -41,6 +41,8 @@ class Inputs:
     """What turns a path of the report into one of the repository, for annotations; empty or ended by a slash."""
     summary: bool
     annotations: bool
+    check_token: str
+    """With which the verdict is also made a check run; empty: it is not."""
     advisory: bool
 
     @property
@@ -107,6 +109,7 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         prefix=prefix,
         summary=_switch(environment, "SUMMARY", True),
         annotations=_switch(environment, "ANNOTATIONS", True),
+        check_token=_text(environment, "CHECK_TOKEN"),
         advisory=_switch(environment, "ADVISORY", False),
     )
 

@@ -21,6 +21,7 @@ class State:
     comments: list[dict[str, Any]] = field(default_factory=list)
     pulls: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
     login: str = BOT
     page_size: int = 100
     failures: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -89,11 +90,23 @@ def serving(state: State) -> Iterator[State]:
                 more = page * size < len(items)
                 link = {"Link": f'<{state.url}/elsewhere?page={page + 1}>; rel="next"'} if more else {}
                 return 200, items[(page - 1) * size : page * size], link
+            if "/check-runs" in parts.path:
+                return self.check_run(method, parts.path, data)
             if method == "POST":
                 return 201, state.add(data["body"], state.login), {}
             found = next(c for c in state.comments if str(c["id"]) == parts.path.rpartition("/")[2])
             found["body"] = data["body"]
             return 200, found, {}
+
+        def check_run(self, method: str, path: str, data: Any) -> tuple[int, Any, dict[str, str]]:
+            if method == "POST":
+                state.checks.append(data | {"id": len(state.checks) + 1})
+                return 201, state.checks[-1], {}
+            made = state.checks[int(path.rpartition("/")[2]) - 1]
+            # GitHub adds annotations to those that are there.
+            before = made["output"]["annotations"]
+            made["output"] = data["output"] | {"annotations": [*before, *data["output"]["annotations"]]}
+            return 200, made, {}
 
         def reply(self, status: int, value: Any, headers: dict[str, str]) -> None:
             body = json.dumps(value).encode()
