@@ -211,12 +211,16 @@ class Driver:
         return self.folder / "logs" / f"{name}.log"
 
     def _argv(self, task: Task) -> tuple[str, ...]:
-        settings = [part for key, value in task.settings for part in ("--set", f"{key}={value}")]
+        told = [f"{key}={value}" for key, value in task.settings]
+        if task.saes_of is not None:
+            told = [*given_saes(self.folder / "artifacts" / task.saes_of), *told]
+        settings = [part for setting in told for part in ("--set", setting)]
         cache = () if self.cache is None else ("--cache", self.cache)
         out = str(self.folder / "evidence" / task.out / task.runner)
+        kept = str((self.folder / "artifacts" / task.out / task.runner).absolute())
         return (
             *(sys.executable, "-m", "gatekit", "run", task.runner, "--config", task.config, *settings),
-            *("--out", out, *cache),
+            *("--out", out, *cache, *(("--artifacts", kept) if task.keeps_saes else ())),
         )
 
     def _ended(self, ended: Ended) -> None:
@@ -301,9 +305,26 @@ class Driver:
         self.on_change(self.state)
 
 
+def given_saes(folder: Path) -> list[str]:
+    """Return what a configuration says of SAEs that a task left, as settings: the lines of its one `saes.yaml`.
+
+    Args:
+        folder: of the task's artifacts.
+    """
+    found = sorted(folder.rglob("saes.yaml"))
+    if len(found) != 1:
+        return []  # the runner then says what it lacks, and its task fails
+    lines = found[0].read_text(encoding="utf-8").splitlines()
+    pairs = [line.partition(": ") for line in lines if line and not line.startswith(("#", " "))]
+    return [f"{key}={value}" for key, colon, value in pairs if colon]
+
+
 def meaning(graph: Graph) -> str:
     """Return the sha256 of all that a plan measures and decides; not of its words, and not of what it may cost."""
-    tasks = [[t.id, t.runner, t.config, _digest(t.config), t.settings, sorted(t.after)] for t in graph.tasks.values()]
+    tasks = [
+        [t.id, t.runner, t.config, _digest(t.config), t.settings, t.saes_of or "", sorted(t.after)]
+        for t in graph.tasks.values()
+    ]
     rules = [[d.id, [[s, _rule(r)] for s, r in d.rules], sorted(d.after)] for d in graph.decisions.values()]
     text = json.dumps([sorted(tasks), sorted(rules)], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

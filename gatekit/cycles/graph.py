@@ -30,6 +30,10 @@ class Task:
     """Tasks and decisions that must have ended."""
     requires: tuple[str, ...]
     """Those of them that must have been done, not merely have ended."""
+    saes_of: str | None = None
+    """Folder of artifacts, like `out`, whose SAEs it measures: then those name the seeds."""
+    keeps_saes: bool = False
+    """Whether another task measures what it leaves."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +128,13 @@ def _bases(cycle: Cycle, rules: Sequence[tuple[str, StopRule]]) -> list[str]:
 
 def _tasks(cycle: Cycle, stage: CycleStage, decisions: dict[str, Decision]) -> Iterator[Task]:
     root = root_of(stage)
+    source = None if stage.saes_of is None else cycle.stages[stage.saes_of]
+    keeps = any(other.saes_of == stage.name for other in cycle.stages.values())
     for phase, settings in stage.phases.items():
         earlier = [name for other in stage.after for name in _all_ids(cycle.stages[other], phase)]
         for branch in stage.branches:
             same = _ids(cycle.stages[root], branch, phase) if root != stage.name else []
+            same += _ids(source, branch, phase) if source is not None else []
             decided = [f"decide/{root}/{branch.name}", f"decide/{root}"] if phase == "full" else []
             pilots = _ids(stage, branch, "pilot") if phase == "full" and "pilot" in stage.phases else []
             after = (*earlier, *same, *pilots, *(name for name in decided if name in decisions))
@@ -139,17 +146,25 @@ def _tasks(cycle: Cycle, stage: CycleStage, decisions: dict[str, Decision]) -> I
                     phase=phase,
                     runner=runner,
                     config=stage.config,
-                    settings=_merged(stage.settings, branch.settings, settings, cycle.seeds[phase]),
+                    settings=_merged(
+                        stage.settings,
+                        branch.settings if source is None else (),
+                        settings,
+                        cycle.seeds[phase] if source is None else None,
+                    ),
                     out=f"{phase}/{stage.name}/{branch.name}",
                     needs=stage.needs,
                     after=tuple(dict.fromkeys(after)),
                     requires=tuple(dict.fromkeys((*same, *pilots))),
+                    saes_of=None if source is None else f"{phase_for(source, phase)}/{source.name}/{branch.name}",
+                    keeps_saes=keeps,
                 )
 
 
-def _merged(stage: Settings, branch: Settings, phase: Settings, seeds: Sequence[int]) -> Settings:
-    merged = dict((*stage, *branch, *phase))
-    return (*merged.items(), ("seeds", f"[{', '.join(map(str, seeds))}]"))
+def _merged(stage: Settings, branch: Settings, phase: Settings, seeds: Sequence[int] | None) -> Settings:
+    merged = tuple(dict((*stage, *branch, *phase)).items())
+    # SAEs that are measured from their files have the seeds that their files name.
+    return merged if seeds is None else (*merged, ("seeds", f"[{', '.join(map(str, seeds))}]"))
 
 
 def phase_for(stage: CycleStage, phase: Phase) -> Phase:

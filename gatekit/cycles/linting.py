@@ -31,7 +31,9 @@ def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> 
         return errors
     errors = list(_policies(cycle, kinds))
     if with_configurations and not errors:
-        errors += _configurations(cycle, graph)
+        # What is wrong with a stage's configuration is wrong in each of its tasks; it is said once.
+        found = {(stage, said): error for stage, said, error in _configurations(cycle, graph)}
+        errors += found.values()
     return errors
 
 
@@ -98,13 +100,13 @@ def _policies(cycle: Cycle, kinds: Kinds) -> Iterator[GatekitError]:
             yield GatekitError("cycle.policy", message, place)
 
 
-def _configurations(cycle: Cycle, graph: Graph) -> Iterator[GatekitError]:
+def _configurations(cycle: Cycle, graph: Graph) -> Iterator[tuple[str, str, GatekitError]]:
     from gatekit.runner_command import configurations
 
     seen: set[tuple[object, ...]] = set()
     for task in graph.tasks.values():
         key = (task.runner, task.config, task.settings)
-        if key in seen:
+        if key in seen or task.saes_of is not None:  # those SAEs are not there yet
             continue
         seen.add(key)
         try:
@@ -112,9 +114,9 @@ def _configurations(cycle: Cycle, graph: Graph) -> Iterator[GatekitError]:
         except UsageError as error:
             # A runner of another package need not be able to say what it would do.
             if "does not say what it would record" not in error.message:
-                yield _at(error, cycle, task.stage, task.id)
+                yield task.stage, str(error), _at(error, cycle, task.stage, task.id)
         except GatekitError as error:
-            yield _at(error, cycle, task.stage, task.id)
+            yield task.stage, str(error), _at(error, cycle, task.stage, task.id)
 
 
 def _at(error: GatekitError, cycle: Cycle, stage: str, task: str) -> GatekitError:

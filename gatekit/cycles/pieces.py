@@ -75,10 +75,12 @@ class PieceQueue:
 
 
 def _units(log: Path) -> list[dict[str, Any]]:
-    """Return what a runner printed among other lines: the last line that is a document with `units`."""
-    for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
+    """Return what a runner printed among other lines: the last document with `units`."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    starts = [place for place in range(len(text)) if text[place] == "{" and text[place - 1 : place] in ("", "\n")]
+    for start in reversed(starts):
         try:
-            value = json.loads(line)
+            value, _ = json.JSONDecoder().raw_decode(text, start)
         except ValueError:
             continue
         if isinstance(value, dict) and isinstance(value.get("units"), list):

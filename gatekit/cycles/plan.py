@@ -115,6 +115,8 @@ class CycleStage:
     branches: tuple[Branch, ...]
     branches_of: str | None
     """The stage whose branches these are: a branch that is stopped in one stage is stopped in all."""
+    saes_of: str | None
+    """The stage whose SAEs are measured, branch by branch: those that it left with a `saes.yaml` beside them."""
     needs: Needs
     budget: Budget
     stops: tuple[StopRule, ...]

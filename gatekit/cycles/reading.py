@@ -34,7 +34,8 @@ KEYS = (
 )
 DEFAULT_KEYS = ("needs", "stop")
 STAGE_KEYS = (
-    *("run", "config", "after", "phases", "set", "branches", "vary", "branches_of", "needs", "budget", "stop"),
+    *("run", "config", "after", "phases", "set", "branches", "vary", "branches_of", "saes_of"),
+    *("needs", "budget", "stop"),
 )
 FINISH_KEYS = ("check", "select", "base", "dossier", "claims")
 
@@ -187,10 +188,14 @@ class _Reader:
         document = self.document
         what = f"stage '{name}'"
         given = fields.mapping(document, node, what, STAGE_KEYS)
+        saes_of = self._earlier(given["saes_of"], "saes_of", name, before) if "saes_of" in given else None
         root = self._branches_of(given.get("branches_of"), name, before)
-        own = [word for word in ("branches", "vary") if word in given]
-        if len(own) + (root is not None) > 1:
-            raise self._refusal(node, "several", f"{what} takes its branches from one of branches, vary, branches_of")
+        own = [word for word in ("branches", "vary", "branches_of", "saes_of") if word in given]
+        if len(own) > 1:
+            words = "one of branches, vary, branches_of, saes_of"
+            raise self._refusal(node, "several", f"{what} takes its branches from {words}")
+        if saes_of is not None:
+            root = before[saes_of].branches_of or saes_of
         if root is not None:
             branches = before[root].branches
         elif "vary" in given:
@@ -211,6 +216,7 @@ class _Reader:
             settings=settings(document, given["set"], "set") if "set" in given else (),
             branches=branches,
             branches_of=root,
+            saes_of=saes_of,
             needs=needs(document, given["needs"], self.default_needs) if "needs" in given else self.default_needs,
             budget=budget(document, given["budget"]) if "budget" in given else Budget(),
             stops=tuple(stop_rule(self.paths, one, names, tuple(phases), one in self.default_stops) for one in stops),
@@ -220,14 +226,18 @@ class _Reader:
     def _branches_of(self, node: Node | None, name: str, before: MappingOf[str, CycleStage]) -> str | None:
         if node is None:
             return None
-        root = fields.text(self.document, node, "branches_of", NAME)
-        if root not in before:
-            message = f"branches_of names '{root}', which is no stage that stands before '{name}'"
-            raise self._refusal(node, "reference", message, did_you_mean(root, before))
+        root = self._earlier(node, "branches_of", name, before)
         if before[root].branches_of is not None:
             message = f"'{root}' takes its branches from '{before[root].branches_of}' itself"
             raise self._refusal(node, "reference", message, f"write branches_of: {before[root].branches_of}")
         return root
+
+    def _earlier(self, node: Node, key: str, name: str, before: MappingOf[str, CycleStage]) -> str:
+        found = fields.text(self.document, node, key, NAME)
+        if found not in before:
+            message = f"{key} names '{found}', which is no stage that stands before '{name}'"
+            raise self._refusal(node, "reference", message, did_you_mean(found, before))
+        return found
 
     def _runners(self, node: Node) -> tuple[str, ...]:
         items = node.items if isinstance(node, Sequence) else (node,)
