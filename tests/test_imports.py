@@ -48,6 +48,7 @@ ALLOWED = {
     },
     "cycles": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "gates", "candidates", "report", "runner_command"),
+        "registration",
     },
     "github": {"errors", "exit_codes", "kinds", "evidence", "repo", "gates", "report", "pull_request"},
     # Of the runners' cache: names, manifests and digests on disk.

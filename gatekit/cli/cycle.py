@@ -74,6 +74,41 @@ def plan_command(name: str, runs: str) -> int:
     return ExitCode.PASS
 
 
+@command.command("register")
+@click.argument("name")
+@click.option("--out", metavar="FILE", help="Default registrations/ID.yaml; - is stdout.")
+def register_command(name: str, out: str | None) -> int:
+    """Write the registration of a plan: what its full tasks measure, with the pilot and the full seeds as looks.
+
+    Commit it to the base branch before the cycle runs; its evidence is then no longer exploratory.
+    """
+    from gatekit.cli.inputs import load_kinds
+    from gatekit.cycles.graph import graph_of
+    from gatekit.cycles.reading import cycle_path, read_cycle
+    from gatekit.cycles.registering import registration_of
+    from gatekit.registration.model import FOLDER
+    from gatekit.registration.reading import parse_registration
+
+    cycle = read_cycle(cycle_path(name))
+    text, unknown = registration_of(cycle, graph_of(cycle))
+    path = out or f"{FOLDER}/{cycle.id}.yaml"
+    registration = parse_registration(text.encode("utf-8"), path, load_kinds())
+    if out == "-":
+        click.echo(text, nl=False)
+    else:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        try:
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            remedy = "give --out; a registration is not overwritten"
+            raise UsageError(f"there is already a file at '{path}'", remedy) from None
+        click.echo(f"{path}: {len(registration.seeds)} seeds, {_count(len(registration.measurements), 'measurement')}")
+    for task in unknown:
+        _say(f"{task} is not announced: it measures SAEs that are not there yet")
+    return ExitCode.PASS
+
+
 @command.command("run")
 @click.argument("name")
 @_out

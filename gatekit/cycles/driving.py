@@ -23,7 +23,7 @@ from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import Ledger, Record
 from gatekit.cycles.monitor import duration
 from gatekit.cycles.pieces import PieceQueue
-from gatekit.cycles.plan import Budget, Cycle
+from gatekit.cycles.plan import Budget, Cycle, Needs
 from gatekit.cycles.resources import lacking, size_of
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
@@ -36,6 +36,7 @@ LOOK = 1.0
 """Seconds between looks at what was asked and spent, while tasks run."""
 DISK_LOOK = 30.0
 """Seconds between measurements of the cycle's own size, where the budget limits it."""
+NO_NEEDS = Needs()
 NEVER_AGAIN = (ExitCode.REFUSED, ExitCode.USAGE)
 """Codes of what would be refused each time."""
 
@@ -161,6 +162,8 @@ class Driver:
     def _start(self) -> str | None:
         """Start all that there is room for; return what is lacking where a task could not start for that."""
         for name in list(self.state.ready):
+            if not self.engine.has_room(NO_NEEDS):
+                break
             task = self.graph.tasks[name]
             if name not in self.state.ready:
                 continue  # its stage was stopped a moment ago

@@ -64,6 +64,7 @@ class CycleState:
         """Tasks that could start now, in the graph's order of their becoming so."""
         self.undecided: dict[str, None] = {}
         """Decisions that can be taken now."""
+        self._ended = 0
         self._left: dict[str, int] = {}
         self._followers: dict[str, list[str]] = {}
         nodes: list[tuple[str, tuple[str, ...]]] = [(one.id, one.after) for one in graph.tasks.values()]
@@ -84,7 +85,7 @@ class CycleState:
     @property
     def ended(self) -> int:
         """How many tasks need nothing more."""
-        return sum(one.state in ENDED for one in self.tasks.values())
+        return self._ended
 
     def take(self, record: Record) -> None:
         """Move on by one record; what the plan does not know is passed over."""
@@ -143,6 +144,7 @@ class CycleState:
 
     def _end(self, name: str, one: TaskState) -> None:
         self.tasks[name] = one
+        self._ended += 1
         self.ready.pop(name, None)
         self._follow(name)
 
@@ -168,6 +170,7 @@ class CycleState:
             self.ready[name] = None
             return False
         self.tasks[name] = replace(one, state=why[0], reason=why[1])
+        self._ended += 1
         return True
 
     def _kept_from_running(self, task: Task) -> tuple[State, str] | None:
