@@ -49,6 +49,12 @@ smoke: $(GATE) $(RUNNERS)  ## the same path at the smallest size, in two minutes
 	$(RUN) candidates --smoke --out $(SMOKE)/evidence
 	@$(call released,$(SMOKE))
 
+.PHONY: cycle-demo
+cycle-demo: $(GATE) $(RUNNERS)  ## a whole programme as one plan, at small size: pilot, stop rules, full seeds, selection
+	$(OFFLINE) .venv-runners/bin/gatekit cycle run cycle-4-small --cache runs/cache; code=$$?; \
+	.venv-runners/bin/gatekit cycle status cycle-4-small; .venv-runners/bin/gatekit cycle report cycle-4-small; \
+	echo "exit code $$code: what SAEs of this size are judged as means nothing"; test $$code -le 3
+
 # make itself reports 2 for every failed recipe, so the gate's own exit code is printed as well.
 .PHONY: release-gate-strict
 release-gate-strict: $(GATE)  ## policies/release.yaml against the best of the committed candidates; fails unless it passes
@@ -111,6 +117,7 @@ lint-shell: $(GATE)
 # Our own README is held to its evidence like any other.
 lint-claims: $(GATE)
 	$(GATEKIT) lint
+	$(GATEKIT) cycle lint
 	$(GATEKIT) claims check
 
 .PHONY: release-check

@@ -32,7 +32,9 @@ def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> 
     errors = list(_policies(cycle, kinds))
     if with_configurations and not errors:
         # What is wrong with a stage's configuration is wrong in each of its tasks; it is said once.
-        found = {(stage, said): error for stage, said, error in _configurations(cycle, graph)}
+        found: dict[tuple[str, str], GatekitError] = {}
+        for stage, said, error in _configurations(cycle, graph):
+            found.setdefault((stage, said), error)
         errors += found.values()
     return errors
 
