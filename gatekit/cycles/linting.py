@@ -33,8 +33,8 @@ def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> 
     if with_configurations and not errors:
         # What is wrong with a stage's configuration is wrong in each of its tasks; it is said once.
         found: dict[tuple[str, str], GatekitError] = {}
-        for stage, said, error in _configurations(cycle, graph):
-            found.setdefault((stage, said), error)
+        for stage, said, one in _configurations(cycle, graph):
+            found.setdefault((stage, said), one)
         errors += found.values()
     return errors
 
