@@ -79,9 +79,9 @@ def test_summaries_of_more_observations_than_allowed_are_refused(
         {f"{i}.json": builders.summary("random_model", {"r2": [0.8] * 5}, of=subject(i)) for i in range(3)},
     )
     paths = sorted(map(str, folder.iterdir()))
-    monkeypatch.setattr(reading, "MOST_OBSERVATIONS", 15)
+    monkeypatch.setattr(reading, "LOCAL_OBSERVATIONS", 15)
     assert reading.read_summaries(paths)[1] == []
-    monkeypatch.setattr(reading, "MOST_OBSERVATIONS", 14)
+    monkeypatch.setattr(reading, "LOCAL_OBSERVATIONS", 14)
     [error] = reading.read_summaries(paths)[1]
     assert error.error_id == "summary.too_many_observations"
 

@@ -26,6 +26,9 @@ REGISTRATION_FILES = FolderLimits("registration", files=200, size=512 << 10)
 DOCUMENT_FILES = FolderLimits("document", files=2000, size=600 << 10)
 CANDIDATE_FILES = FolderLimits("candidate", files=100, size=4 << 20)
 SUMMARY_FILES = FolderLimits("summary", files=10_000, size=48 << 20)
+"""Of one side of a pull request, which anybody may send."""
+LOCAL_SUMMARY_FILES = FolderLimits("summary", files=100_000, size=320 << 20)
+"""Of the folders that a command is given."""
 ATTESTATION_FILES = FolderLimits("signature", files=10_000, size=32 << 20)
 
 

@@ -9,18 +9,20 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.checks import check_document
-from gatekit.evidence.folder_limits import SUMMARY_FILES, beyond, sizes_of
+from gatekit.evidence.folder_limits import LOCAL_SUMMARY_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
-from gatekit.evidence.summary import Measurement, Summary, summary_from
+from gatekit.evidence.summary import Kept, Measurement, Summary, summary_from
 from gatekit.kinds import INSTALLED, Kinds
 
 ATTESTATIONS = (".dsse.json", ".sigstore.json")
 """Signatures lie beside the summaries that they sign, and are not summaries."""
 
 MOST_OBSERVATIONS = 800_000
-"""Observations of all summaries that one run, or one side of a pull request, reads."""
+"""Observations of all summaries that one side of a pull request holds."""
+LOCAL_OBSERVATIONS = 2_000_000
+"""Observations of all summaries in the folders that a command is given."""
 
 
 def find_summaries(paths: Iterable[str]) -> list[str]:
@@ -58,13 +60,13 @@ def is_summary_name(name: str) -> bool:
     return name.endswith(".json") and not name.endswith(ATTESTATIONS) and not name.startswith(".")
 
 
-def read_summary(path: str, kinds: Kinds = INSTALLED) -> Summary:
-    """Read and check one summary, by the tables of `kinds`.
+def read_summary(path: str, kinds: Kinds = INSTALLED, kept: Kept | None = None) -> Summary:
+    """Read and check one summary, by the tables of `kinds`; `kept` as for `summary_from`.
 
     Raises:
         GatekitError: `json.*`, `schema.*` or `summary.*` with file and JSON pointer.
     """
-    return _summary(read_json(path, SUMMARY_LIMITS), kinds)
+    return _summary(read_json(path, SUMMARY_LIMITS), kinds, kept)
 
 
 def parse_summary(data: bytes, name: str, kinds: Kinds = INSTALLED) -> Summary:
@@ -72,7 +74,7 @@ def parse_summary(data: bytes, name: str, kinds: Kinds = INSTALLED) -> Summary:
     return _summary(parse_json(data, name, SUMMARY_LIMITS), kinds)
 
 
-def _summary(document: Document, kinds: Kinds) -> Summary:
+def _summary(document: Document, kinds: Kinds, kept: Kept | None = None) -> Summary:
     path, value = document.path, document.value
     if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
         raise GatekitError(
@@ -83,7 +85,7 @@ def _summary(document: Document, kinds: Kinds) -> Summary:
         )
     kind = check_summary(value, path, kinds)
     check_document(value, path, kind)
-    return summary_from(value, path, document.sha256, kind)
+    return summary_from(value, path, document.sha256, kind, kept)
 
 
 def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list[Summary], list[GatekitError]]:
@@ -91,17 +93,18 @@ def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list
     summaries: list[Summary] = []
     # One that is too large by itself is refused unread, as that.
     sizes = {path: size for path, size in sizes_of(paths).items() if size <= SUMMARY_LIMITS.size}
-    errors = beyond(sizes, SUMMARY_FILES)
-    left = MOST_OBSERVATIONS
+    errors = beyond(sizes, LOCAL_SUMMARY_FILES)
+    left = LOCAL_OBSERVATIONS
+    kept: Kept = {}
     for path in () if errors else paths:
         try:
-            summaries.append(read_summary(path, kinds))
+            summaries.append(read_summary(path, kinds, kept))
         except GatekitError as error:
             errors.append(error)
             continue
         left -= observations(summaries[-1])
         if left < 0:
-            errors.append(too_many_observations(path))
+            errors.append(too_many_observations(path, LOCAL_OBSERVATIONS))
             break
     return summaries, errors + contradictions(summaries)
 
@@ -111,17 +114,22 @@ def observations(summary: Summary) -> int:
     return sum(len(measurement.keys) for measurement in summary.measurements.values())
 
 
-def too_many_observations(path: str) -> GatekitError:
+def too_many_observations(path: str, most: int) -> GatekitError:
     """Return (not raise) the error for the summary that holds one observation too many."""
-    message = f"the summaries hold more than {MOST_OBSERVATIONS} observations; those behind this one are not read"
+    message = f"the summaries hold more than {most} observations; those behind this one are not read"
     return GatekitError("summary.too_many_observations", message, Location(path, pointer="/measurements"))
 
 
 def contradictions(summaries: Iterable[Summary]) -> list[GatekitError]:
     """Return an error for every two summaries of one subject and protocol whose observations differ."""
+    # Nearly every summary is alone with its subject and protocol, and nothing more need be kept of it.
+    alike: dict[tuple[str, str, str], list[Summary]] = {}
+    for summary in summaries:
+        alike.setdefault((summary.kind, summary.subject.digest, summary.protocol.digest), []).append(summary)
+    several = [summary for group in alike.values() if len(group) > 1 for summary in group]
     first: dict[tuple[str, str, str, str], Summary] = {}
     errors: list[GatekitError] = []
-    for summary in sorted(summaries, key=lambda s: s.path):
+    for summary in sorted(several, key=lambda s: s.path):
         for name, measurement in summary.measurements.items():
             key = (summary.kind, summary.subject.digest, summary.protocol.digest, name)
             other = first.setdefault(key, summary)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
@@ -35,7 +36,7 @@ SHAPE_FIELDS = ("model", "hook", "d_model", "architecture", "d_sae", "k")
 """Names of the parts of `Subject.shape`, in its order."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The trained weights of one seed."""
 
@@ -43,7 +44,7 @@ class Checkpoint:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """A repository file that a measurement depends on."""
 
@@ -53,7 +54,7 @@ class SourceFile:
     """What was digested; None in evidence of the time before that was recorded."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Subject:
     """What was measured; two subjects are the same exactly when their digests are."""
 
@@ -86,7 +87,7 @@ class Subject:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SubjectSelection:
     """How the subject was chosen: best of `candidates` on `seeds`."""
 
@@ -96,7 +97,7 @@ class SubjectSelection:
     """Whether it was made on datasets that are said, and of which none, and no near copy, is measured here."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """What makes two numbers comparable."""
 
@@ -117,7 +118,7 @@ class Protocol:
     """Digest of what `comparable` covers, without the settings."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reported:
     """Another tool's own numbers, without the observations behind them."""
 
@@ -130,7 +131,7 @@ class Reported:
     """Where the number stood; equal numbers from two files agree."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """A named set of observations."""
 
@@ -188,7 +189,7 @@ class Measurement:
         return tuple(sorted({int(part) for key in self.keys for part in key[:columns]}))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Summary:
     """One evidence file that passed every check."""
 
@@ -232,9 +233,9 @@ def subject_from(document: Mapping[str, Any]) -> Subject:
     return Subject(
         model_name=document["model"]["name"],
         model_digest=document["model"]["digest"],
-        hook=document["hook"],
+        hook=intern(document["hook"]),
         d_model=int(document["d_model"]),
-        architecture=document["architecture"],
+        architecture=intern(document["architecture"]),
         d_sae=int(document["d_sae"]),
         k=None if document["k"] is None else int(document["k"]),
         checkpoints=tuple(Checkpoint(int(c["seed"]), c["sha256"]) for c in document["checkpoints"]),
@@ -243,14 +244,16 @@ def subject_from(document: Mapping[str, Any]) -> Subject:
 
 
 # strptime alone would also take the digits of other scripts, single digits and a small t or z.
-_TIME = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
+_TIME = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z", re.ASCII)
 
 
 def parse_time(text: str) -> datetime:
     """Read a UTC time such as 2026-02-16T01:48:20Z; raises ValueError for another form or a day that does not exist."""
-    if _TIME.fullmatch(text) is None:
+    found = _TIME.fullmatch(text)
+    if found is None:
         raise ValueError(f"not a UTC time: {text[:40]!r}")
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    year, month, day, hour, minute, second = map(int, found.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 def _protocol_from(document: Mapping[str, Any]) -> Protocol:
@@ -279,7 +282,9 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
     )
 
 
-def _measurement_from(name: str, document: Mapping[str, Any], protocol: Mapping[str, Any]) -> Measurement:
+def _measurement_from(
+    spec: MeasureSpec, document: Mapping[str, Any], protocol: Mapping[str, Any], kept: Kept
+) -> Measurement:
     design: Design = document["design"]
     columns = document.get("columns")
     group = document.get("baseline_columns")
@@ -294,6 +299,7 @@ def _measurement_from(name: str, document: Mapping[str, Any], protocol: Mapping[
         # A number such as 3.0 is an integer to JSON Schema; keys are compared as the integers they are.
         parts = [columns[key] if key == "dataset" else map(int, columns[key]) for key in KEY_COLUMNS[design]]
         keys = tuple(zip(*parts, strict=True))
+        keys = kept.setdefault(keys, keys)
         candidate = tuple(map(float, columns["candidate"]))
         if "baseline" in columns:
             baseline = tuple(map(float, columns["baseline"]))
@@ -301,11 +307,11 @@ def _measurement_from(name: str, document: Mapping[str, Any], protocol: Mapping[
         group_keys = tuple(zip(*(map(int, group[key]) for key in KEY_COLUMNS[design]), strict=True))
         group_values = tuple(map(float, group["value"]))
     return Measurement(
-        name=name,
-        unit=document["unit"],
-        direction=document["direction"],
-        low=float(document["range"][0]),
-        high=float(document["range"][1]),
+        name=spec.name,
+        unit=intern(document["unit"]),
+        direction=spec.direction,
+        low=spec.low,
+        high=spec.high,
         design=design,
         keys=keys,
         candidate=candidate,
@@ -315,6 +321,7 @@ def _measurement_from(name: str, document: Mapping[str, Any], protocol: Mapping[
         reported=None if reported is None else _reported_from(reported),
         families=families_of_column(protocol, design, [key[-1] for key in keys]),
         control_models=None if models is None else tuple(math.fsum(own) / len(own) for own in models["values"]),
+        trials=_trials(spec),
     )
 
 
@@ -388,8 +395,22 @@ def _trials(spec: MeasureSpec) -> int | None:
     return spec.lattice if isinstance(spec.lattice, int) and spec.range == (0, 1) else None
 
 
-def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind) -> Summary:
-    """Build a Summary from JSON that passed the schema and `checks.check_document`."""
+Kept = dict[object, Any]
+"""What many summaries have in common (keys of observations, protocols, configurations), so that each is held once."""
+
+
+def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind, kept: Kept | None = None) -> Summary:
+    """Build a Summary from JSON that passed the schema and `checks.check_document`.
+
+    Args:
+        document: the JSON.
+        path: of its file.
+        sha256: of the file's bytes.
+        kind: whose table it follows.
+        kept: filled, and looked in for what an earlier summary already holds.
+    """
+    kept = {} if kept is None else kept
+    protocol = _protocol_from(document["protocol"])
     producer = document["producer"]
     status, reason = document["status"], document.get("reason")
     if status == "ok":
@@ -406,11 +427,11 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         status=status,
         reason=reason,
         subject=subject_from(document["subject"]),
-        protocol=_protocol_from(document["protocol"]),
+        protocol=kept.setdefault(("protocol", protocol.digest), protocol),
         measurements=with_ratios(
             kind,
             {
-                name: replace(_measurement_from(name, m, document["protocol"]), trials=_trials(kind.by_name[name]))
+                name: _measurement_from(kind.by_name[name], m, document["protocol"], kept)
                 for name, m in sorted(document["measurements"].items())
             },
         ),
@@ -418,7 +439,7 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         finished=parse_time(producer["finished"]),
         git_commit=producer["git"]["commit"],
         git_dirty=producer["git"]["dirty"],
-        device=producer["device"],
-        config=producer["config"],
+        device=intern(producer["device"]),
+        config=kept.setdefault(("config", producer["config_sha256"]), producer["config"]),
         sources=sources,
     )

@@ -207,7 +207,7 @@ class PolicyResult:
     """The files and folders that it names as all that it reads; empty: it read all evidence."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EvidenceRead:
     """One summary that was read."""
 

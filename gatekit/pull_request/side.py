@@ -185,7 +185,7 @@ class Reader:
         left = MOST_OBSERVATIONS
         for path, data in contents.items():
             if left < 0:
-                errors.append(too_many_observations(path))
+                errors.append(too_many_observations(path, MOST_OBSERVATIONS))
                 break
             # What one side refuses is read again on the other, which may bring the kind that was missing.
             try:

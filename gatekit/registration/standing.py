@@ -29,7 +29,7 @@ class DatedRegistration:
     """Why there is no time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What one summary is to the registrations."""
 
@@ -242,10 +242,13 @@ def _choices(registration: Registration, measured: RegisteredMeasurement, every:
 
 def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Shape, list[frozenset[int]]]:
     found: dict[Shape, list[frozenset[int]]] = {}
+    # One set for all that measured the same seeds: there may be 100,000 of them.
+    sets: dict[tuple[int, ...], frozenset[int]] = {}
     for summary in summaries:
         seen = found.setdefault(_shape(summary), [])
         if summary.is_measured:
-            seen.append(frozenset(summary.protocol.seeds))
+            seeds = summary.protocol.seeds
+            seen.append(sets.setdefault(seeds, frozenset(seeds)))
     for look in history:
         found.setdefault(look.shape, []).append(look.seeds)
     return found

@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,3 +139,25 @@ def test_a_file_that_cannot_be_read_has_no_digest(tmp_path: Path) -> None:
             sha256_file(path)
         assert caught.value.error_id == "digest.unreadable"
         assert str(caught.value.location) == str(path)
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53) + 1, 2**53 - 1)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=20,
+    )
+)
+def test_the_quick_way_gives_the_bytes_of_the_reference_implementation(value) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+def test_numbers_that_python_writes_otherwise_take_the_slow_way() -> None:
+    for value in (5.0, -0.0, 1e-5, 0.0001, 1e15, 1.5e15, 1e16, 1e21, 123456789012345.6, 2**53 - 1):
+        assert canonical_bytes([value]) == rfc8785.dumps([value])
+    with pytest.raises(GatekitError, match="canonical JSON form"):
+        canonical_bytes({"a": ["\ud800"]})
