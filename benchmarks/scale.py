@@ -85,7 +85,7 @@ def selected(index: int) -> dict[str, Any]:
 
 
 def cost(command: Sequence[str]) -> tuple[float, float]:
-    """CPU seconds and the largest resident size, in MiB, of one child that must succeed, measured in a fresh process."""
+    """CPU seconds and the largest resident size, in MiB, of one command that must succeed, in a fresh process."""
     code = (
         "import resource, subprocess, sys\n"
         "done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)\n"

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gatekit.errors import GatekitError
+from gatekit.evidence.committed import source_bytes
 from gatekit.evidence.source_digest import source_entry
 from runners.digests import sequence_sha256
 from runners.sources import counts
@@ -132,4 +133,4 @@ def _file_tree(path: Path) -> ast.Module:
 @cache
 def source_of(path: Path) -> dict[str, str]:
     """Return a file's digest, and how it was digested, as a summary lists it; its name is not a path there yet."""
-    return source_entry(path.name, path.read_bytes())
+    return source_entry(path.name, source_bytes(path))

@@ -146,4 +146,4 @@ def test_check_imports_exactly_these_third_party_modules(tmp_path: Path) -> None
     modules = set(line.split()[1:])
     # What installers put in every process of an environment is not ours.
     modules = {name for name in modules if not name.startswith(("__editable__", "_virtualenv", "_distutils_hack"))}
-    assert modules - {"gatekit"} == {"click", "jsonschema_rs", "rfc8785", "rich_click", "ruamel"}
+    assert modules - {"gatekit"} == {"click", "jsonschema_rs", "rich_click", "ruamel"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.canonical import sha256_file
+from gatekit.evidence.committed import LARGEST_TEXT, source_bytes
 from gatekit.evidence.source_digest import LARGEST, SOURCE_PATH, rule_for, source_entry
 
 
@@ -42,11 +43,12 @@ def source_entries(paths: Sequence[str], root: str = ".") -> list[dict[str, str]
 
 
 def _entry(relative: str, path: str) -> dict[str, str]:
-    # Data may be too large for memory; a file of code never is.
-    if rule_for(relative) == "bytes" or os.path.getsize(path) > LARGEST:
+    # Data may be too large for memory; a file of code, or another text, never is.
+    size, by = os.path.getsize(path), rule_for(relative)
+    if size > (LARGEST_TEXT if by == "bytes" else LARGEST):
         return {"path": relative, "sha256": sha256_file(path), "by": "bytes"}
     try:
-        return source_entry(relative, Path(path).read_bytes())
+        return source_entry(relative, source_bytes(Path(path)))
     except OSError as error:
         reason = error.strerror or str(error)
         raise GatekitError("digest.unreadable", f"the file cannot be read: {reason}", Location(path)) from None

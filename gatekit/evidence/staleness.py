@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from gatekit.evidence.committed import committed_bytes
 from gatekit.evidence.source_digest import LARGEST, By, source_sha256
 from gatekit.evidence.summary import Summary
 
@@ -82,4 +83,6 @@ def _file_digest(place: Path, by: By) -> str | None:
         return None
     if by == "syntax_tree" and place.stat().st_size > LARGEST:
         return NO_DIGEST
-    return source_sha256(place.read_bytes(), by) or NO_DIGEST
+    # A syntax tree has no line ends.
+    data = place.read_bytes() if by == "syntax_tree" else committed_bytes(place)
+    return source_sha256(data, by) or NO_DIGEST
