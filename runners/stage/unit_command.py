@@ -23,7 +23,7 @@ Summaries = Sequence[tuple[str, "Stage", Any]]
 
 
 def write_units(summaries: Summaries, device: str, cache: Path) -> None:
-    """Write to standard output which units and which summaries a configuration stands for; measures nothing.
+    """Write to standard output, on one line, which units and summaries a configuration stands for; measures nothing.
 
     Args:
         summaries: of the run.
@@ -52,7 +52,7 @@ def write_units(summaries: Summaries, device: str, cache: Path) -> None:
         }
         for folder, stage, config in summaries
     ]
-    sys.stdout.write(json.dumps({"units": units, "summaries": announced}, indent=1, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps({"units": units, "summaries": announced}, allow_nan=False) + "\n")
 
 
 def make_units(keys: Sequence[str], summaries: Summaries, device: str, cache: Path) -> int:

@@ -44,7 +44,8 @@ def run(kind: str, *arguments: str) -> int:
 def listed(capsys: pytest.CaptureFixture[str], kind: str, given: list[str]) -> dict[str, Any]:
     capsys.readouterr()
     assert run(kind, *given, "--units") == 0
-    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    (line,) = capsys.readouterr().out.splitlines()
+    document: dict[str, Any] = json.loads(line)
     return document
 
 
