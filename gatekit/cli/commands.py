@@ -22,6 +22,7 @@ COMMANDS = {
     "claims": "gatekit.cli.claims",
     "policy": "gatekit.cli.policy_",
     "stale": "gatekit.cli.stale",
+    "migrate": "gatekit.cli.migrate",
     "schema": "gatekit.cli.schema",
     "import": "gatekit.cli.import_",
     "digest": "gatekit.cli.digest",
