@@ -9,6 +9,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from gatekit.cli.policy_templates import POLICY_TEMPLATES, about, policy_text
 from gatekit.errors import UsageError
 from gatekit.evidence.schemas import schema_text
 from gatekit.evidence.several_files import write_together
@@ -30,6 +31,11 @@ GROUP = "gatekit.saes"
 @click.command("init")
 @click.argument("places", nargs=-1, metavar="[DIR | PATH...]")
 @click.option("--force", is_flag=True, help="Replace files that are there with other content.")
+@click.option(
+    "--template",
+    type=click.Choice(list(POLICY_TEMPLATES)),
+    help="The question that the policy answers, in place of a general one.",
+)
 @click.option("--saes", is_flag=True, help="The PATHs are SAEs of one kind, one a seed: PATH, or SEED=PATH.")
 @click.option("--into", default=None, metavar="DIR", help="With --saes: where the files go (default: here).")
 @click.option(
@@ -41,6 +47,7 @@ GROUP = "gatekit.saes"
 def command(
     places: tuple[str, ...],
     force: bool,
+    template: str | None,
     saes: bool,
     into: str | None,
     model: str | None,
@@ -56,23 +63,25 @@ def command(
     """
     if saes:
         folder = Path(into or ".")
+        if template is not None:
+            raise UsageError("--template with --saes", "what their runner measures decides the policy: leave it out")
         found = for_saes(places, folder, model, hook, format_name, threads)
     else:
         folder = _one_folder(places, {"--into": into, "--model": model, "--hook": hook})
-        found = scaffold(folder)
+        found = scaffold(folder, template)
     written = write_together(found, force, "look at them, then use --force to replace them")
     for word, paths in (("new", written.new), ("replaced", written.replaced), ("unchanged", written.unchanged)):
         for path in paths:
             click.echo(f"{word:<9}  {inert.terminal(path.as_posix())}")
     here = "" if folder == Path(".") else f"cd {inert.terminal(folder.as_posix())}, then "
-    click.echo(f"\nnext: {here}{_NEXT_FOR_SAES if saes else _NEXT}")
+    click.echo(f"\nnext: {here}{_NEXT_FOR_SAES if saes else _NEXT.format(template or 'release')}")
     workflow, _ = workflow_file(folder)
     said = f"Before you commit {inert.terminal(workflow.as_posix())}, set GATEKIT in it to the commit"
     click.echo(f"{said} that CI shall install.")
 
 
 _NEXT = """\
-edit policies/release.yaml until it says what your claim needs; `gatekit lint` checks it.
+edit policies/{}.yaml until it says what your claim needs; `gatekit lint` checks it.
 Then measure (`gatekit run`) or import (`gatekit import`) evidence, and ask `gatekit check`: with no evidence \
 yet it exits 3."""
 
@@ -114,10 +123,15 @@ def for_saes(
     return found | {folder / place: text.encode("utf-8") for place, text in written.items()}
 
 
-def scaffold(folder: Path) -> dict[Path, bytes]:
-    """Return the content of every file by its path under `folder`."""
+def scaffold(folder: Path, template: str | None = None) -> dict[Path, bytes]:
+    """Return the content of every file by its path under `folder`, for a template's question where one is named."""
     templates = files("gatekit") / "templates"
     found = {folder / place: (templates / name).read_bytes() for place, name in TEMPLATES.items()}
+    if template is not None:
+        del found[folder / "policies/release.yaml"]
+        for name in ("claims.yaml", "evidence/README.md"):
+            found[folder / name] = about(template, found[folder / name].decode("utf-8")).encode("utf-8")
+        found[folder / "policies" / f"{template}.yaml"] = policy_text(template)
     # Beside policies/, kinds/ and claims.yaml, so that an editor completes and checks them without a network.
     for name in ("policy", "kind", "claims", "registration"):
         found[folder / "schemas" / f"{name}.schema.json"] = schema_text(name).encode("utf-8")
