@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from runners.claims import claimed
 from runners.determinism import describe_device
 from runners.metrics.reconstruction import Reconstruction, measure_reconstruction
 from runners.places import caused_by, config_error
-from runners.progress import showing
+from runners.progress import Progress, showing
 from runners.saes.architecture_plan import TrainableShape
 from runners.saes.checkpoint import SavedCheckpoint
 from runners.saes.identity import sae_sha256
@@ -35,6 +36,7 @@ from runners.subjects.language_model import LanguageModel, load, load_reinitiali
 from runners.subjects.model_files import ModelFiles, find_model
 from runners.subjects.own_texts import OwnTexts
 from runners.subjects.plan import SubjectPlan, TextPlan
+from runners.subjects.sharded_store import ShardedStore, check_disk, store_shards
 from runners.subjects.text_corpus import Corpus, read_corpus, sae_probes_folder, shuffled
 from runners.subjects.token_sets import draw_token_sets
 from runners.summary_writing import Json
@@ -84,7 +86,7 @@ class Activations:
     hook: str
     """Several names where there are several layers."""
     held_out: ActivationStore | LayeredStore | GivenStore
-    training_rows: ActivationStore | LayeredStore | GivenStore | None = None
+    training_rows: ActivationStore | LayeredStore | GivenStore | ShardedStore | None = None
     """None where this run trains nothing."""
 
     @property
@@ -93,7 +95,7 @@ class Activations:
         return self.source.model
 
     @property
-    def training(self) -> ActivationStore | LayeredStore | GivenStore:
+    def training(self) -> ActivationStore | LayeredStore | GivenStore | ShardedStore:
         """The rows that SAEs are trained on.
 
         Raises:
@@ -177,8 +179,6 @@ def open_source(config: SaeConfig, device: str) -> Source:
     """
     if config.texts.source != "activations":
         check_positions(config)
-    if config.texts.stream is not None:
-        raise config_error(config, "texts.stream", "rows cannot be streamed yet", error_id="runner.stream")
     return _opened(config.subject, config.texts, device, _stamp(config.subject))
 
 
@@ -293,7 +293,7 @@ def collect(
         GatekitError: the hook does not exist or is not as wide as the configuration says.
     """
     place = hook or config.subject.hook
-    stores: list[ActivationStore | GivenStore] = []
+    stores: list[ActivationStore | GivenStore | ShardedStore] = []
     given = source.corpus if isinstance(source.corpus, GivenActivations) else None
     if given is not None:
         if place != given.manifest.hook:
@@ -304,13 +304,25 @@ def collect(
                 stores += [given.open(part, environment.cache)] if trains or part == "held_out" else []
     with caused_by(config, key):
         for tokens in (source.held_out, source.training)[: 0 if given else 2 if trains else 1]:
-            show = partial(showing, f"{source.model.name}: {tokens.name} activations", tokens.rows, "tokens")
-            stores.append(store_activations(source.model, place, tokens, environment.cache, show))
+            show = partial(_showing, source.model.name)
+            if tokens is source.training and config.texts.stream is not None:
+                width, cache = config.subject.d_model, environment.cache
+                with caused_by(config, "texts.train_tokens"):
+                    check_disk(cache, config.texts.stream, tokens.rows, width)
+                stores.append(store_shards(source.model, place, tokens, config.texts.stream, cache, show))
+                continue
+            stores.append(store_activations(source.model, place, tokens, environment.cache, partial(show, tokens)))
     width, stated = stores[0].d_model, config.subject.d_model
     if width != stated:
         message = f"'{place}' is {width} wide; the configuration says {stated}"
         raise config_error(config, ("subject.d_model", key), message, error_id="runner.d_model")
-    return Activations(source, place, *stores)
+    held_out = stores[0]
+    assert not isinstance(held_out, ShardedStore)
+    return Activations(source, place, held_out, *stores[1:])
+
+
+def _showing(model: str, tokens: TokenSet) -> AbstractContextManager[Progress]:
+    return showing(f"{model}: {tokens.name} activations", tokens.rows, "tokens")
 
 
 def collect_layers(
@@ -330,6 +342,8 @@ def collect_layers(
     """
     from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredStore
 
+    if config.texts.stream is not None:
+        raise config_error(config, "texts.stream", "rows of several layers cannot be streamed")
     found = [collect(source, config, environment, hook, f"{key}[{place}]") for place, hook in enumerate(hooks)]
     training = [each.training for each in found if isinstance(each.training, ActivationStore)]
     held_out = [each.held_out for each in found if isinstance(each.held_out, ActivationStore)]

@@ -88,6 +88,7 @@ class Estimate:
     parameters: int
     """Of one SAE."""
     disk_activations: int
+    """And token ids, where they are kept in a file."""
     disk_checkpoints: int
     """In the cache and among the artifacts, of all seeds."""
     disk_snapshots: int
@@ -146,12 +147,17 @@ def estimate(work: Work) -> Estimate | None:
         texts.train_tokens if stream is None else min(texts.train_tokens, stream.shard_tokens * stream.buffer_shards)
     )
     buffered = 0 if stream is None else orders * group_rows * d * stored_bytes.HALF
-    held_tokens = rows if stream is None else stream.shard_tokens + texts.held_out_tokens
+    held_tokens = rows if stream is None else min(texts.train_tokens, stream.shard_tokens) + texts.held_out_tokens
+    filed = 0 if stream is None else texts.train_tokens * stored_bytes.FILED_TOKEN
+    # Token ids that are given are held as numbers, and not as text.
+    raw = rows * (stored_bytes.TOKEN if texts.of_token_ids else stored_bytes.TEXT)
     state = stored_bytes.state_bytes(parameters, width, group_rows)
     order_bytes = orders * group_rows * stored_bytes.DOUBLE
     per_read = 2 * min(rows, stored_bytes.ROWS_PER_READ) * d * stored_bytes.DOUBLE
     on_device = stacked * stored_bytes.device_bytes(parameters, d, width, batch)
-    host = held_tokens * stored_bytes.TOKEN + order_bytes + buffered + per_read + (on_device if work.on_cpu else 0)
+    host = (
+        raw + held_tokens * stored_bytes.TOKEN + order_bytes + buffered + per_read + (on_device if work.on_cpu else 0)
+    )
     read = seen * d * stored_bytes.HALF * (count // stacked) * orders
     train = Phase(
         "training",
@@ -166,11 +172,11 @@ def estimate(work: Work) -> Estimate | None:
         held_out_tokens=texts.held_out_tokens,
         seen_tokens=seen,
         parameters=parameters,
-        disk_activations=activations,
+        disk_activations=activations + filed,
         disk_checkpoints=2 * count * stored_bytes.checkpoint_bytes(parameters),
         disk_snapshots=count * state,
         host_memory=host,
-        host_mapped=0 if stream is not None else activations,
+        host_mapped=activations if stream is None else filed,
         device_memory=on_device,
         phases=(collect, check, train),
         reviving_flops=most * training.steps * count,

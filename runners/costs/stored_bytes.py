@@ -10,6 +10,10 @@ NEIGHBOURS = 4096
 """At most so many bytes are a manifest beside an array, or the header of a safetensors file with its description."""
 TOKEN = 46
 """Bytes that a token of a text takes in memory while texts are held as Python numbers (measured at 5 million)."""
+FILED_TOKEN = 5
+"""Bytes of disk that it takes in a file: its id and whether it is a row (`runners.subjects.filed_texts`)."""
+TEXT = 5
+"""Bytes of memory that the text of one token takes: all texts of a run are held, streamed or not."""
 ROWS_PER_READ = 65_536
 """Rows that are read at once, in double precision, for scale, centre and variance."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from runners.arrays import Floats
 from runners.saes.architecture import Architecture, Batch, Parameters
 from runners.saes.gradient_step import Learned, Precision, step_gradients
 from runners.saes.kept_latents import active_counts
 from runners.saes.plan import TrainingPlan
+from runners.saes.streamed_rows import BufferedOrder, Rows, StreamedRows
 from runners.seeding import generator
 
 
@@ -19,9 +19,9 @@ from runners.seeding import generator
 class TrainingData:
     """What every seed trains on."""
 
-    inputs: torch.Tensor
+    inputs: torch.Tensor | StreamedRows
     """(rows, d_in), or (rows, layers, d_in), half precision, in the model's units."""
-    targets: torch.Tensor | None
+    targets: torch.Tensor | StreamedRows | None
     """(rows, d_out) where that is not the inputs."""
     input_factor: float | torch.Tensor
     target_factor: float | torch.Tensor
@@ -30,14 +30,32 @@ class TrainingData:
 
     def batch(self, taken: torch.Tensor, device: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scaled inputs and targets of the row numbers `taken`, (seeds, tokens)."""
-        # Row numbers go to where the rows are, and only the batch goes to the device.
-        taken = taken.to(self.inputs.device)
-        x = self.inputs[taken].to(device).float() * self.input_factor
-        return x, x if self.targets is None else self.targets[taken].to(device).float() * self.target_factor
+        x = _rows_of(self.inputs, taken).to(device).float() * self.input_factor
+        return x, x if self.targets is None else _rows_of(self.targets, taken).to(device).float() * self.target_factor
+
+    def orders(self, seeds: Sequence[int]) -> Sequence[RowOrder]:
+        """Return the order of rows of each seed; one alone where all share it."""
+        if isinstance(self.targets, StreamedRows):
+            self.targets.orders(seeds)
+        if isinstance(self.inputs, StreamedRows):
+            return self.inputs.orders(seeds)
+        return [_RowOrder(len(self.inputs), generator("sae batches", seed)) for seed in seeds]
 
 
-def resident(rows: Floats, device: str) -> torch.Tensor:
-    """Return the rows on the device where they fit into half of its free memory, else mapped on the CPU."""
+def _rows_of(rows: torch.Tensor | StreamedRows, taken: torch.Tensor) -> torch.Tensor:
+    if isinstance(rows, StreamedRows):
+        return rows.gather(taken)
+    # Row numbers go to where the rows are, and only the batch goes to the device.
+    return rows[taken.to(rows.device)]
+
+
+def resident(rows: Rows, device: str) -> torch.Tensor | StreamedRows:
+    """Return the rows on the device where they fit into half of its free memory, else mapped on the CPU.
+
+    Rows in shards stay there: who asks for them has said that they do not fit.
+    """
+    if isinstance(rows, StreamedRows):
+        return rows
     tensor = torch.from_numpy(rows)
     if device.startswith("cuda"):
         # The other half is for weights, moments and what a step computes.
@@ -96,7 +114,7 @@ class SeedGroup:
         self._learned = Learned.of(stacked, architecture.frozen)
         # Fused: one pass over weights, gradients and moments instead of a dozen.
         self._optimizer = torch.optim.Adam(self._learned.moved(), lr=plan.learning_rate, fused=True)
-        self._orders = [_RowOrder(len(data.inputs), generator("sae batches", seed)) for seed in seeds]
+        self._orders = data.orders(seeds)
         self._idle_tokens = torch.zeros((len(seeds), architecture.d_sae), device=device)
         self._tail: list[torch.Tensor] = []
         # Held on the device, so that a step waits for nothing; only `report` reads it.
@@ -107,9 +125,13 @@ class SeedGroup:
     def step(self) -> None:
         """Take one step of every seed on its next batch."""
         plan = self._plan
-        x, target = self._data.batch(
-            torch.stack([order.take(plan.batch_tokens) for order in self._orders]), self._device
-        )
+        taken = torch.stack([order.take(plan.batch_tokens) for order in self._orders])
+        x, target = self._data.batch(taken, self._device)
+        if len(self._orders) < len(self.seeds):
+            # One order for all: the batch is read once.
+            alone = target is x
+            x = x.expand(len(self.seeds), *x.shape[1:])
+            target = x if alone else target.expand(len(self.seeds), *target.shape[1:])
         for group in self._optimizer.param_groups:
             # A function of the step alone, so a state needs no schedule of its own to go on from.
             group["lr"] = plan.learning_rate * learning_rate_factor(self.steps_done, plan)
@@ -176,7 +198,10 @@ class SeedGroup:
             held = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
             self._optimizer.state[value] = {name: tensor.to(self._device) for name, tensor in held.items()}
         for place, order in enumerate(self._orders):
-            order.restore(tensors[f"order.{place}.left"], tensors[f"order.{place}.draws"])
+            prefix = f"order.{place}."
+            order.restore(
+                {name.removeprefix(prefix): held for name, held in tensors.items() if name.startswith(prefix)}
+            )
 
 
 def learning_rate_factor(step: int, plan: TrainingPlan) -> float:
@@ -205,6 +230,9 @@ class _RowOrder:
     def state(self) -> dict[str, torch.Tensor]:
         return {"left": self._left, "draws": self._draws.get_state()}
 
-    def restore(self, left: torch.Tensor, draws: torch.Tensor) -> None:
-        self._left = left
-        self._draws.set_state(draws)
+    def restore(self, held: Mapping[str, torch.Tensor]) -> None:
+        self._left = held["left"]
+        self._draws.set_state(held["draws"])
+
+
+RowOrder = _RowOrder | BufferedOrder

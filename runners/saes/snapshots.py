@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 
-from runners.arrays import Floats
 from runners.digests import data_sha256, tensors_sha256
+from runners.saes.streamed_rows import Rows, StreamedRows
 from runners.whole_files import is_left_behind, make_folder, own_token
 
 SECONDS_BETWEEN = 60.0
@@ -26,8 +26,10 @@ SECONDS_BETWEEN = 60.0
 _PARTIAL = ".partial"
 
 
-def rows_sha256(rows: Floats) -> str:
-    """Return the digest of the rows that are trained on: type, shape and bytes."""
+def rows_sha256(rows: Rows) -> str:
+    """Return the digest of the rows that are trained on: type, shape and bytes; of shards, theirs and their order."""
+    if isinstance(rows, StreamedRows):
+        return rows.sha256
     return tensors_sha256({"rows": torch.from_numpy(rows)})
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 
-from runners.arrays import Floats
 from runners.progress import Progress
 from runners.saes.architecture import Architecture, Parameters
 from runners.saes.gradient_step import Precision
@@ -26,6 +25,7 @@ from runners.saes.sae import reconstruct_rows
 from runners.saes.seed_group import SeedGroup, TrainingData, resident
 from runners.saes.seed_groups import seed_groups
 from runners.saes.snapshots import SnapshotFile, TrainingIdentity, rows_sha256
+from runners.saes.streamed_rows import Rows
 from runners.tracking import STEPS_BETWEEN, Tracker
 
 Observe = Callable[[int, tuple[int, ...], Parameters], None]
@@ -66,12 +66,12 @@ class SaeStack:
 
 def train_stack(
     architecture: Architecture,
-    rows: Floats,
+    rows: Rows,
     seeds: Sequence[int],
     plan: TrainingPlan,
     device: str,
     progress: Progress,
-    targets: Floats | None = None,
+    targets: Rows | None = None,
     *,
     observe: Observe | None = None,
     snapshots: Path | None = None,
@@ -82,7 +82,8 @@ def train_stack(
 
     Args:
         architecture: of every seed.
-        rows: (rows, d_in) inputs, half precision; (rows, layers, d_in) for an SAE over several layers.
+        rows: (rows, d_in) inputs, half precision, whole or in shards; (rows, layers, d_in) for an SAE over several
+            layers.
         seeds: of initial weights and of the order of rows.
         plan: of the training.
         device: to train on.

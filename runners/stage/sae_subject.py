@@ -17,7 +17,7 @@ from runners.saes.architecture_plan import ArchitecturePlan, SaeShape
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.subjects.text_names import given_rows_settings, text_settings
+from runners.subjects.text_names import given_rows_settings, stream_settings, text_settings
 from runners.subjects.text_plan_faults import text_faults
 from runners.summary_writing import Json
 
@@ -300,6 +300,7 @@ def training_settings(config: SaeConfig) -> Json:
     return {
         "text_seed": config.texts.seed,
         "train_tokens": config.texts.train_tokens,
+        **stream_settings(config.texts),
         **read,
         **config.training.recipe(),
     }

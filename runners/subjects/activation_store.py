@@ -55,7 +55,7 @@ class TokenSet:
     """Texts whose kept tokens, cut to `rows`, are the rows of a store; pooled, each text is one row."""
 
     name: str
-    texts: tuple[TokenizedText, ...]
+    texts: Sequence[TokenizedText]
     rows: int
 
     @property

@@ -52,7 +52,8 @@ def draw_own_tokens(model: LanguageModel, texts: Sequence[OwnText], max_tokens: 
         packed = plan.packing == "context"
         rows_of = _packed(model, noted, max_tokens, plan) if packed else _single(model, noted, max_tokens)
         with caused_by(plan, key):
-            return take_rows(rows_of, rows, name), tuple(digests)
+            filed = plan.stream is not None and name == "training"
+            return take_rows(rows_of, rows, name, filed=filed), tuple(digests)
 
     held_out, held_out_texts = take(plan.held_out_tokens, "held-out", "held_out_tokens")
     training, trained_on = take(plan.train_tokens, "training", "train_tokens")

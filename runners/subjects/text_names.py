@@ -35,6 +35,18 @@ def text_settings(plan: TextPlan) -> dict[str, str]:
     }
 
 
+def stream_settings(plan: TextPlan) -> dict[str, str | int]:
+    """Return what a protocol's settings say of rows in shards; nothing of a whole store's."""
+    if plan.stream is None:
+        return {}
+    orders = {"per_seed": "of each seed's own", "shared": "one for all seeds, which differ in initial weights alone"}
+    return {
+        "row_shard_tokens": plan.stream.shard_tokens,
+        "row_buffer_shards": plan.stream.buffer_shards,
+        "row_order": orders[plan.stream.order],
+    }
+
+
 def given_rows_settings(plan: TextPlan) -> dict[str, str]:
     """Return what a protocol's settings say otherwise of rows that were given and not computed."""
     if plan.source != "activations":

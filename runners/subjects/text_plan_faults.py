@@ -22,7 +22,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 def text_faults(plan: TextPlan) -> list[tuple[str, str, bool]]:
     """Return (key, message, whether it is so) of every fault that `texts:` may have."""
-    return [*_keys_of_source(plan), *_forms_of_files(plan)]
+    given = plan.source == "activations" and plan.stream is not None
+    streamed = ("texts.stream", "'stream' is for rows that are computed here, and these are given", given)
+    return [*_keys_of_source(plan), *_forms_of_files(plan), streamed]
 
 
 def _keys_of_source(plan: TextPlan) -> list[tuple[str, str, bool]]:

@@ -8,6 +8,7 @@ from itertools import islice
 from gatekit.errors import GatekitError
 from runners.places import caused_by
 from runners.subjects.activation_store import TokenSet
+from runners.subjects.filed_texts import FiledTexts
 from runners.subjects.language_model import LanguageModel, TokenizedText, tokenize
 from runners.subjects.plan import TextPlan
 from runners.subjects.text_corpus import CorpusText
@@ -42,7 +43,7 @@ def draw_token_sets(
     with caused_by(plan, "held_out_tokens"):
         held_out = take_rows(stream, held_out_rows, "held-out")
     with caused_by(plan, "train_tokens"):
-        return take_rows(stream, train_rows, "training"), held_out
+        return take_rows(stream, train_rows, "training", filed=plan is not None and plan.stream is not None), held_out
 
 
 def _tokenized(model: LanguageModel, texts: Sequence[CorpusText], max_tokens: int) -> Iterator[TokenizedText]:
@@ -51,13 +52,23 @@ def _tokenized(model: LanguageModel, texts: Sequence[CorpusText], max_tokens: in
         yield from tokenize(model, [text.text for text in chunk], [text.sha256 for text in chunk], max_tokens)
 
 
-def take_rows(stream: Iterator[TokenizedText], rows: int, name: str) -> TokenSet:
+def take_rows(stream: Iterator[TokenizedText], rows: int, name: str, *, filed: bool = False) -> TokenSet:
     """Take texts from the front until their kept tokens fill the rows.
+
+    Args:
+        stream: of texts; the rest of it is left.
+        rows: to fill.
+        name: of the set.
+        filed: keep the tokens in a file and not in memory (`runners.subjects.filed_texts`).
 
     Raises:
         GatekitError: `corpus.too_small`.
     """
-    taken: list[TokenizedText] = []
+    taken = _filling(stream, rows, name)
+    return TokenSet(name, FiledTexts(taken) if filed else tuple(taken), rows)
+
+
+def _filling(stream: Iterator[TokenizedText], rows: int, name: str) -> Iterator[TokenizedText]:
     found = 0
     while found < rows:
         text = next(stream, None)
@@ -66,6 +77,5 @@ def take_rows(stream: Iterator[TokenizedText], rows: int, name: str) -> TokenSet
                 "corpus.too_small", f"the texts have {found} tokens left for the {name} set, {rows} are asked for"
             )
         if text.kept:
-            taken.append(text)
+            yield text
             found += len(text.kept)
-    return TokenSet(name, tuple(taken), rows)

@@ -131,8 +131,8 @@ def test_a_lab_s_run_is_stated_without_its_model_or_texts(capsys):
     assert main([*LAB, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["train_tokens"], said["parameters"]) == (2_000_000_000, 2 * 2304 * 65536 + 65536 + 2304)
-    # Rows in half precision, and 128 bytes of header for each of 2,000 shards and the held-out rows.
-    assert said["disk_activations"] == 2_001_000_000 * 2304 * 2 + 2001 * 128
+    # Rows in half precision, 128 bytes of header for each of 2,000 shards and the held-out rows, filed token ids.
+    assert said["disk_activations"] == 2_001_000_000 * 2304 * 2 + 2001 * 128 + 2_000_000_000 * 5
     training = said["phases"][-1]
     assert training["flops"] == 5 * 244_141 * 2 * 2304 * 65536 * (5 * 8192 + 3)
     assert (training["wall"], said["wall"]) == ("matrix rate", "matrix rate")
@@ -150,9 +150,10 @@ def test_what_binds_follows_the_stated_rates(capsys):
 def test_a_run_that_streams_needs_a_bounded_part_of_the_memory(capsys):
     whole = _estimated(None)
     streamed = _estimated(StreamPlan(1_000_000, 4, "shared"))
-    assert whole.host_memory > 1_000_000_000 * 8
-    assert streamed.host_memory < 4_000_000 * (512 * 2 + 8) + 2_000_000_000
-    assert streamed.host_mapped == 0
+    assert whole.host_memory > 1_000_000_000 * (46 + 2 * 8)
+    # The buffer, its order, and the texts themselves, which are held either way.
+    assert streamed.host_memory < 4_000_000 * (512 * 2 + 8) + 1_000_000_000 * 5 + 1_000_000_000
+    assert streamed.host_mapped == 1_000_000_000 * 5
 
 
 def _estimated(stream):
