@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from runners.costs import flops, stored_bytes
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
+from runners.saes.seed_groups import seed_groups
 from runners.subjects.plan import SubjectPlan, TextPlan
 
 SPARSE_FROM = 8
@@ -126,8 +127,8 @@ class Estimate:
 def estimate(work: Work) -> Estimate | None:
     """Return what a run takes; None for an architecture without a formula (`runners.costs.flops.PRODUCTS`).
 
-    Activations are written once and read back for their digest; then every seed of a CPU, or the stack of all seeds of
-    a GPU, reads each row that it is trained on, from disk: a store that fits memory is read from disk only once.
+    Activations are written once and read back for their digest; then every group of seeds (`runners.saes.seed_groups`)
+    reads each row that it is trained on from disk: a store that fits memory is read from disk only once.
     """
     texts, training, d = work.texts, work.training, work.subject.d_model
     width, batch, count = work.sae.width, training.batch_tokens, len(work.seeds)
@@ -141,7 +142,8 @@ def estimate(work: Work) -> Estimate | None:
     shards = 1 if stream is None else -(-texts.train_tokens // stream.shard_tokens)
     activations = stored_bytes.activation_bytes(rows, d, shards + 1)
     seen = training.steps * batch
-    stacked = 1 if work.on_cpu else count
+    groups = seed_groups(work.seeds, "cpu" if work.on_cpu else "cuda", training.seeds_per_group)
+    stacked = max(map(len, groups))
     orders = 1 if stream is not None and stream.order == "shared" else stacked
     group_rows = (
         texts.train_tokens if stream is None else min(texts.train_tokens, stream.shard_tokens * stream.buffer_shards)
@@ -158,7 +160,7 @@ def estimate(work: Work) -> Estimate | None:
     host = (
         raw + held_tokens * stored_bytes.TOKEN + order_bytes + buffered + per_read + (on_device if work.on_cpu else 0)
     )
-    read = seen * d * stored_bytes.HALF * (count // stacked) * orders
+    read = seen * d * stored_bytes.HALF * len(groups) * orders
     train = Phase(
         "training",
         step * training.steps * count,
