@@ -90,7 +90,7 @@ def pareto_front(
         raise GatekitError("policy.no_selection", message, Location(loaded.path, 1))
     summaries, errors = read_summaries(find_summaries(list(evidence)), kinds)
     if min_seeds is not None:
-        loaded = _from_fewer_seeds(loaded, min_seeds)
+        loaded = from_fewer_seeds(loaded, min_seeds)
     section = loaded.selection
     assert isinstance(section, Selection)
     selected = select(loaded, section, summaries, now, errors)
@@ -110,7 +110,11 @@ def _stands(candidate: ComparedCandidate, evidence: Sequence[Summary]) -> Candid
     )
 
 
-def _from_fewer_seeds(policy: Policy, seeds: int) -> Policy:
+def from_fewer_seeds(policy: Policy, seeds: int) -> Policy:
+    """Return a policy with a `selection` that ranks candidates already on so many seeds, whichever they are.
+
+    It serves to stop, never to release: a pilot has fewer seeds than a release, and none that are set apart.
+    """
     section = policy.selection
     assert isinstance(section, Selection)
 
@@ -124,6 +128,8 @@ def _from_fewer_seeds(policy: Policy, seeds: int) -> Policy:
 
     section = replace(
         section,
+        select_seeds=None,
+        confirm_seeds=None,
         scores=tuple(replace(score, value=fewer(score.value)) for score in section.scores),
         pareto=tuple(map(fewer, section.pareto)),
         ties=tuple(map(fewer, section.ties)),

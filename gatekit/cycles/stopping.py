@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gatekit.candidates import CandidateStatus, ComparedCandidate, SelectionResult, select
+from gatekit.candidates.front import from_fewer_seeds
 from gatekit.cycles.graph import Decision, family, phase_for
 from gatekit.cycles.plan import Cycle, CycleStage, FailedRuns, KeepBest, ParetoStop, PolicyStop
 from gatekit.cycles.state import CycleState, Decided
@@ -130,6 +131,8 @@ class StopJudge:
         policy = self._policy(path)
         if not isinstance(policy.selection, Selection):
             raise GatekitError("cycle.policy", f"{path} has no selection that ranks candidates", self.cycle.location)
+        policy = from_fewer_seeds(policy, len(self.cycle.seeds["pilot"]))
+        assert isinstance(policy.selection, Selection)
         result = select(policy, policy.selection, summaries, now)
         _refuse(result.errors)
         return result

@@ -122,6 +122,17 @@ def test_the_best_branches_go_on_and_the_others_say_their_rank(tmp_path: Path) -
     }
 
 
+def test_a_pilot_is_ranked_by_a_policy_that_asks_a_release_for_more_seeds(tmp_path: Path) -> None:
+    folder = branched(tmp_path, "{keep_best: 2, policy: policies/choose.yaml}")
+    asks_five = CHOOSE.replace("min_seeds: 3", "min_seeds: 5").replace("id: choose", "id: rank")
+    set_apart = asks_five.replace("  pareto:", "  seeds: {select: [7], confirm: [8]}\n  pareto:")
+    (folder / "policies/rank.yaml").write_text(set_apart)
+    plan, rule = (folder / "cycles/small.yaml").read_text(), "policy: policies/choose.yaml}\nfinish"
+    (folder / "cycles/small.yaml").write_text(plan.replace(rule, "policy: policies/rank.yaml}\nfinish"))
+    assert cycle(folder, "run", "small").returncode == 0
+    assert states(folder)["new"] == {"done": 6, "stopped": 2}
+
+
 def test_a_stage_is_stopped_where_the_base_dominates_every_branch(tmp_path: Path) -> None:
     folder = branched(tmp_path, "{pareto: policies/choose.yaml, base: old}")
     text = (folder / "cycles/small.yaml").read_text().replace("k: 8, delta: 0.1", "k: 8, delta: 0.5")
