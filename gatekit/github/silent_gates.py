@@ -43,8 +43,22 @@ def silences(workflow: Json, triggers: Mapping[str, Any], job: Json) -> Iterator
         yield "its job has `needs`: when a job before it fails it is skipped, and skipped is a success"
     if job.get("continue-on-error", False) is not False:
         yield "its job has continue-on-error"
+    if is_gate_call(job) and str(called_with(job).get("advisory", "false")).lower() != "false":
+        yield "the workflow that it calls is advisory: it never fails"
     for step in _judging(objects(job.get("steps"))):
         yield from _step_silences(step, _shell(workflow, job, step))
+
+
+def is_gate_call(job: Json) -> bool:
+    """Whether a job calls gatekit's reusable workflow, whose one job is named `gate`."""
+    used = job.get("uses")
+    return isinstance(used, str) and used.partition("@")[0].endswith("/.github/workflows/gate-reusable.yml")
+
+
+def called_with(job: Json) -> Json:
+    """Return what a job gives to the workflow that it calls."""
+    given = job.get("with")
+    return given if isinstance(given, Mapping) else {}
 
 
 def _trigger_silences(triggers: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gatekit.github.holes import Hole, HoleState, Json, Names
-from gatekit.github.silent_gates import silences
+from gatekit.github.silent_gates import called_with, is_gate_call, silences
 
 _PIN = re.compile(r"\$/.*|docker://[^@]+@sha256:[0-9a-f]{64}|[^@]+@([0-9a-f]{40}|[0-9a-f]{64})", re.ASCII)
 
@@ -29,7 +29,7 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     }
     if workflows is None:
         return [Hole(3, name, HoleState.UNKNOWN, "no workflows were given", text) for name, text in remedies.items()]
-    gates = [(name, job) for name, _, job in _jobs(workflows) if names.is_check(job.get("name"))]
+    gates = [(name, job) for name, key, job in _jobs(workflows) if names.is_check(_check_of(key, job, names))]
     silent = [
         f"{name}: {silence}"
         for name, job in gates
@@ -38,7 +38,7 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     self_hosted = [
         f"{name}, job {key}"
         for name, key, job in _jobs(workflows)
-        if _is_self_hosted(job) and set(_triggers(workflows[name])) != {"workflow_dispatch"}
+        if _is_self_hosted(job, workflows[name]) and set(_triggers(workflows[name])) != {"workflow_dispatch"}
     ]
     unpinned = [
         f"{used} in {name}" for name, _, job in _jobs(workflows) for used in _uses(job) if not _PIN.fullmatch(used)
@@ -91,9 +91,23 @@ def _privileged(workflows: Mapping[str, Json]) -> Iterator[str]:
             yield f"{name} runs on workflow_run and checks code out"
 
 
-def _is_self_hosted(job: Json) -> bool:
+def _check_of(key: str, job: Json, names: Names) -> object:
+    """Return what the check of a job is called: a caller's name stands in front of that of the job it calls."""
+    name = job.get("name")
+    if not is_gate_call(job):
+        return name
+    folder = called_with(job).get("working-directory", ".")
+    project = "" if folder == "." else f" {folder}"
+    return f"{name if isinstance(name, str) else key} / gate{project} (refs/heads/{names.branch})"
+
+
+def _is_self_hosted(job: Json, workflow: Json) -> bool:
     """Whether a job may run on a machine of one's own; what is not plainly GitHub's is taken to be."""
     runs_on = job.get("runs-on")
+    if is_gate_call(job):
+        runs_on = called_with(job).get("runs-on")
+    elif runs_on == "${{ inputs.runs-on }}" and set(_triggers(workflow)) == {"workflow_call"}:
+        return False  # who calls it says where, and is looked at there
     if runs_on is None:
         return False  # it calls a reusable workflow, which has jobs of its own
     return not (isinstance(runs_on, str) and re.fullmatch(r"(ubuntu|windows|macos)-[\w.-]+", runs_on, re.ASCII))

@@ -393,6 +393,45 @@ def test_a_hole_in_a_workflow_file_is_found(tmp_path: Path, hole: str, workflows
     assert states(tmp_path, {}, {"gate.yml": GATE})[hole] is HoleState.CLOSED
 
 
+REUSABLE = "octo/gatekit/.github/workflows/gate-reusable.yml@" + "a" * 40
+
+
+def caller(**changes: Any) -> dict[str, Any]:
+    """A workflow whose job calls gatekit's reusable workflow; its check is `gatekit / gate (refs/heads/main)`."""
+    return {"on": GATE["on"], "jobs": {"x": {"name": "gatekit", "uses": REUSABLE} | changes}}
+
+
+def test_a_job_that_calls_the_reusable_workflow_is_a_gate(tmp_path: Path) -> None:
+    found = states(tmp_path, {}, {"gate.yml": caller()})
+    for hole in ("one check of that name", "a gate that may not report", "self-hosted machines"):
+        assert found[hole] is HoleState.CLOSED, hole
+    by_key = {"on": GATE["on"], "jobs": {"gatekit": {"uses": REUSABLE}}}
+    assert states(tmp_path, {}, {"gate.yml": by_key})["one check of that name"] is HoleState.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("hole", "workflow"),
+    [
+        ("one check of that name", caller(name="other")),
+        ("one check of that name", caller(**{"with": {"working-directory": "packages/sae"}})),
+        ("a gate that may not report", caller(**{"with": {"advisory": True}})),
+        ("a gate that may not report", caller(**{"if": "false"})),
+        ("a gate that may not report", caller(needs=["lint"])),
+        ("a gate that may not report", {**caller(), "on": "pull_request"}),
+        ("self-hosted machines", caller(**{"with": {"runs-on": "gpu-box"}})),
+        ("actions that can change", caller(uses=REUSABLE.partition("@")[0] + "@v1")),
+    ],
+)
+def test_a_hole_in_a_call_of_the_reusable_workflow_is_found(
+    tmp_path: Path, hole: str, workflow: dict[str, Any]
+) -> None:
+    assert states(tmp_path, {}, {"gate.yml": workflow})[hole] is HoleState.OPEN
+
+
+def test_two_gates_of_one_name_are_found_though_one_is_a_call(tmp_path: Path) -> None:
+    assert states(tmp_path, {}, {"a.yml": GATE, "b.yml": caller()})["one check of that name"] is HoleState.OPEN
+
+
 @pytest.mark.parametrize(
     ("context", "guards"),
     [

@@ -53,6 +53,7 @@ def rules(texts: Mapping[str, str]) -> dict[str, bool]:
     return {
         **_everywhere(texts, documents),
         **_gate(texts, documents),
+        **_reusable(texts, documents),
         **_gpu(texts, documents),
         **_comment(documents),
         **_release(documents),
@@ -129,7 +130,11 @@ def _everywhere(texts: Mapping[str, str], documents: Mapping[str, Document]) -> 
             for name, job in _jobs(documents)
         ),
         "other machines are hosted ones": all(
-            HOSTED.fullmatch(str(job.get("runs-on"))) or "self-hosted" in str(job.get("runs-on")) for job in jobs
+            HOSTED.fullmatch(str(job.get("runs-on")))
+            or "self-hosted" in str(job.get("runs-on"))
+            # Who calls it says where.
+            or (set(documents[name]["on"]) == {"workflow_call"} and job.get("runs-on") == "${{ inputs.runs-on }}")
+            for name, job in _jobs(documents)
         ),
         "no cache": not any(
             "cache" in step.get("with", {}) or "actions/cache" in step.get("uses", "") for step in steps
@@ -181,6 +186,43 @@ def _gate(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[s
         "gate: enforces": len(judge) == 1
         and judge[0]["env"] == {"GATEKIT_INPUT_MODE": "pr", "GATEKIT_INPUT_WORKING_DIRECTORY": "candidate"},
         "gate: pipefail": document.get("defaults") == {"run": {"shell": "bash"}},
+    }
+
+
+def _reusable(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[str, bool]:
+    document = documents["gate-reusable.yml"]
+    job = next(iter(document["jobs"].values()))
+    steps = job["steps"]
+    checkouts = {s["with"]["path"]: s["with"] for s in steps if s.get("uses", "").startswith("actions/checkout@")}
+    scripts = [step["run"] for step in steps if "run" in step]
+    judge = [step for step in steps if step.get("id") == "judge"]
+    return {
+        "reusable: called, and nothing else": set(document["on"]) == {"workflow_call"},
+        "reusable: one job, named after the base": list(document["jobs"]) == ["gate"]
+        and job["name"].startswith("gate$" + "{{ inputs.working-directory")
+        and job["name"].endswith(CHECK.removeprefix("gatekit / gate ")),
+        "reusable: the job always reports": "if" not in job and "needs" not in job and "strategy" not in job,
+        "reusable: only the upload has a condition": all(
+            "upload-artifact@" in step.get("uses", "") for step in steps if "if" in step
+        ),
+        "reusable: no way around a failure": _no_way_around([job, *steps]),
+        "reusable: only reads": job.get("permissions") == {"contents": "read"},
+        "reusable: no secret": not re.search(r"secrets[.:]|github\.token", texts["gate-reusable.yml"]),
+        "reusable: knows its own commit before it checks anything out": "run" in steps[0]
+        and steps[0]["env"] == {"REPOSITORY": "${{ job.workflow_repository }}", "COMMIT": "${{ job.workflow_sha }}"}
+        and "exit 64" in steps[0]["run"],
+        "reusable: the gate is its own commit": set(checkouts) == {"gate", "candidate"}
+        and checkouts["gate"].get("repository") == "${{ job.workflow_repository }}"
+        and checkouts["gate"].get("ref") == "${{ job.workflow_sha }}",
+        "reusable: the candidate has its history": checkouts["candidate"].get("fetch-depth") == 0
+        and not {"ref", "repository"} & set(checkouts["candidate"]),
+        "reusable: nothing of the candidate is run": not any("candidate" in script for script in scripts)
+        and not any(re.match(r"\./|\$/", step.get("uses", "")) for step in steps)
+        and any(script.startswith("bash gate/requirements/install-gate.sh ") for script in scripts),
+        "reusable: isolated": len(judge) == 1
+        and judge[0]["run"].startswith('cd -- "$RUNNER_TEMP/')
+        and "bin/python -I bin/gatekit action" in judge[0]["run"]
+        and judge[0]["env"]["GATEKIT_INPUT_MODE"] == "pr",
     }
 
 

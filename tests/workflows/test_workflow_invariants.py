@@ -251,6 +251,48 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
         "release.yml",
         swap("gh auth setup-git", "gh auth setup-git; git push origin HEAD:main"),
     ),
+    ("reusable: called, and nothing else", "gate-reusable.yml", swap("on:\n", "on:\n  push:\n")),
+    (
+        "reusable: one job, named after the base",
+        "gate-reusable.yml",
+        swap("{0}', github.base_ref", "{0}', github.head_ref"),
+    ),
+    ("reusable: one job, named after the base", "gate-reusable.yml", swap("  gate:\n    #", "  judge:\n    #")),
+    (
+        "reusable: the job always reports",
+        "gate-reusable.yml",
+        swap("    timeout-minutes: 15\n", "    timeout-minutes: 15\n    if: github.actor != 'x'\n"),
+    ),
+    (
+        "reusable: only the upload has a condition",
+        "gate-reusable.yml",
+        swap("        id: judge\n", "        id: judge\n        if: always()\n"),
+    ),
+    (
+        "reusable: no way around a failure",
+        "gate-reusable.yml",
+        swap("        id: judge\n", "        id: judge\n        continue-on-error: true\n"),
+    ),
+    ("reusable: only reads", "gate-reusable.yml", swap("contents: read #", "contents: write #")),
+    (
+        "reusable: no secret",
+        "gate-reusable.yml",
+        swap("REPOSITORY: ${{ job.workflow_repository }}", "REPOSITORY: ${{ github.token }}"),
+    ),
+    ("reusable: knows its own commit before it checks anything out", "gate-reusable.yml", swap("exit 64", "exit 0")),
+    ("reusable: the gate is its own commit", "gate-reusable.yml", swap("          ref: ${{ job.workflow_sha }}\n", "")),
+    (
+        "reusable: the gate is its own commit",
+        "gate-reusable.yml",
+        swap("          repository: ${{ job.workflow_repository }}\n", ""),
+    ),
+    ("reusable: the candidate has its history", "gate-reusable.yml", swap("          fetch-depth: 0\n", "")),
+    (
+        "reusable: nothing of the candidate is run",
+        "gate-reusable.yml",
+        swap("bash gate/requirements", "bash candidate/requirements"),
+    ),
+    ("reusable: isolated", "gate-reusable.yml", swap("python -I", "python")),
 ]
 
 

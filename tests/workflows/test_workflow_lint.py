@@ -34,7 +34,14 @@ SCRIPTS = [(path, *script) for path in [*WORKFLOWS, *ACTIONS] for script in scri
 
 
 def test_there_are_the_workflows_that_the_documentation_names() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "comment.yml", "gate.yml", "gpu-evidence.yml", "release.yml"]
+    assert [path.name for path in WORKFLOWS] == [
+        "ci.yml",
+        "comment.yml",
+        "gate-reusable.yml",
+        "gate.yml",
+        "gpu-evidence.yml",
+        "release.yml",
+    ]
 
 
 def test_zizmor_finds_nothing_even_as_a_pedant() -> None:
