@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import rich_click as click
 
+from gatekit.cli.base_evidence import load_base
 from gatekit.cli.delivery import complete_output, deliver, parse_outputs
 from gatekit.cli.evidence_folders import on_given_evidence, with_notes
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, split_paths, the_time
@@ -25,6 +26,7 @@ from gatekit.report import FORMATS
 )
 @click.option("--candidate", metavar="FILE", help="Judge what `gatekit select` chose, and let the bounds pay for it.")
 @click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
+@click.option("--base-ref", metavar="REF", help="Compare with evidence/ of this tag or commit instead.")
 @click.option(
     "--output",
     "outputs",
@@ -43,6 +45,7 @@ def command(
     evidence: tuple[str, ...],
     candidate: str | None,
     base_evidence: tuple[str, ...],
+    base_ref: str | None,
     outputs: tuple[str, ...],
     keys: str | None,
     verbose: bool,
@@ -70,7 +73,7 @@ def command(
     instead: dict[str, tuple[str, ...]] = {}
     if given:
         loaded, instead = on_given_evidence(loaded)
-    base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
+    base, base_errors = load_base(base_evidence, base_ref, kinds)
     signers, signature_errors = load_signers([*evidence, *more_evidence], summaries, loaded, keys, time)
     standings, registration_errors = load_standings(summaries, base, kinds)
     errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors, *registration_errors]
@@ -84,7 +87,7 @@ def command(
     if not summaries and not evidence_errors:
         remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)
-    again = None if candidate is not None else _again([*policies, *more_policies], given, base_evidence, now)
+    again = None if candidate is not None else _again([*policies, *more_policies], given, base_evidence, base_ref, now)
 
     def for_people(width: int = DEFAULT_WIDTH, color: bool = False) -> str:
         return render_terminal(verdict, width, color, verbose, again)
@@ -93,12 +96,15 @@ def command(
     return verdict.exit_code
 
 
-def _again(policies: Sequence[str], evidence: Sequence[str], base: Sequence[str], now: str | None) -> str:
+def _again(
+    policies: Sequence[str], evidence: Sequence[str], base: Sequence[str], base_ref: str | None, now: str | None
+) -> str:
     """Return the options with which `gatekit explain` judges the same as this command, with a space in front."""
     options = [
         ("--policy", policies),
         ("--evidence", evidence),
         ("--base-evidence", base),
+        ("--base-ref", [base_ref] if base_ref else []),
         ("--now", [now] if now else []),
     ]
     return "".join(f" {name} {shlex.quote(value)}" for name, values in options for value in values)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import rich_click as click
 from click.shell_completion import CompletionItem
 
+from gatekit.cli.base_evidence import load_base
 from gatekit.cli.evidence_folders import on_given_evidence
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, the_time
 from gatekit.cli.registered import load_standings
@@ -40,9 +41,15 @@ def _gates(_context: click.Context, _parameter: click.Parameter, incomplete: str
     help="Folder, file or pattern of summaries (repeatable); default evidence/.",
 )
 @click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
+@click.option("--base-ref", metavar="REF", help="Compare with evidence/ of this tag or commit instead.")
 @click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time, e.g. 2026-02-16T01:48:20Z.")
 def command(
-    gate: str, policies: tuple[str, ...], evidence: tuple[str, ...], base_evidence: tuple[str, ...], now: str | None
+    gate: str,
+    policies: tuple[str, ...],
+    evidence: tuple[str, ...],
+    base_evidence: tuple[str, ...],
+    base_ref: str | None,
+    now: str | None,
 ) -> int:
     """Say why a gate has its outcome, on which numbers, and what would change it.
 
@@ -58,7 +65,7 @@ def command(
     summaries, errors = load_evidence(evidence, kinds)
     if evidence:
         policy = on_given_evidence([policy])[0][0]
-    base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
+    base, base_errors = load_base(base_evidence, base_ref, kinds)
     signers, signature_errors = load_signers(evidence, summaries, [policy], None, time)
     standings, registration_errors = load_standings(summaries, base, kinds)
     found_wrong = [*errors, *base_errors, *signature_errors, *registration_errors]

@@ -168,6 +168,12 @@ class Reader:
             errors=tuple(errors),
         )
 
+    def evidence(self, tree: Tree, kinds: Kinds) -> tuple[list[Summary], list[GatekitError]]:
+        """Read the evidence of one tree alone, and return what is wrong with it too."""
+        errors: list[GatekitError] = []
+        found = self._read_summaries(tree, kinds, errors)
+        return found, [*errors, *contradictions(found)]
+
     def _document(self, data: bytes, name: str) -> ClaimsDocument:
         key = (name, hashlib.sha256(data).hexdigest())
         if key not in self._documents:
