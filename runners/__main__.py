@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
-from gatekit.runner_command import call_runner, listing
+from gatekit.runner_command import call_runner, guard_stderr, listing
 
 USAGE = (
     "usage: python -m runners NAME --config FILE --out DIR\n"
@@ -20,8 +23,10 @@ USAGE = (
 def main(argv: Sequence[str]) -> int:
     """Run the named runner with the rest of the arguments and return its exit code."""
     try:
+        guard_stderr()
         code = _main(argv)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -32,6 +37,14 @@ def main(argv: Sequence[str]) -> int:
         if error.location is not None and error.location.source_line is not None:
             sys.stderr.write(f"    {error.location.source_line.strip()}\n")
         return int(error.exit_code)
+    except SystemExit as stop:
+        # Only --help ends so with success; Python's own 1 would look like nothing that gatekit says.
+        return int(ExitCode.PASS if stop.code in (None, 0) else ExitCode.USAGE if stop.code == 2 else ExitCode.INTERNAL)
+    except BaseException as error:  # MemoryError too: Python would exit 1
+        sys.stderr.write(f"internal error: {type(error).__name__}: {str(error)[:500]}\n")
+        if os.environ.get("GATEKIT_TRACEBACK"):
+            traceback.print_exc()
+        return int(ExitCode.INTERNAL)
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -53,4 +66,8 @@ def _main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ended = main(sys.argv[1:])
+    # A buffer that nobody can take any more would be flushed again at exit, and the exit code be 120.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.close()
+    sys.exit(ended)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence import provenance
-from gatekit.evidence.provenance import GitState, shown_argument, utc_now
+from gatekit.evidence.provenance import GitState, run_times, shown_argument, utc_now, without_paths
 from gatekit.evidence.source_digest import SOURCE_PATH
 from runners.code_digest import ROOT, package_folder, source_of
 from runners.digests import sequence_sha256
@@ -19,10 +19,12 @@ __all__ = [
     "GitState",
     "git_state",
     "package_versions",
+    "run_times",
     "shown_argument",
     "source_digests",
     "used_sources",
     "utc_now",
+    "without_paths",
 ]
 
 MEASURING_PACKAGES = (

@@ -11,6 +11,7 @@ from typing import Any
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence import summary_parts
 from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.divergence import why_diverged as why_diverged
 from gatekit.evidence.strict_json import read_json
 from gatekit.evidence.summary import MEASURED
 from gatekit.evidence.writing import write_summary

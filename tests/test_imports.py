@@ -19,7 +19,8 @@ ALLOWED = {
     "plugins": {"errors"},
     "source_commit": {"errors", "plugins", "repo"},
     # Apart from `cli`, because `python -m runners` is this module too, and runners must not import the command line.
-    "runner_command": {"errors", "exit_codes", "plugins"},
+    "streams": set(),
+    "runner_command": {"errors", "exit_codes", "plugins", "streams"},
     "kinds": {"errors", "exit_codes", "plugins"},
     "evidence": {"errors", "exit_codes", "plugins", "kinds"},
     "stats": {"errors"},
@@ -56,7 +57,7 @@ ALLOWED = {
     "cli": {
         "cache",
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
-        *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command", "cycles"),
+        *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command", "cycles", "streams"),
         *("registration", "source_commit", "history"),
     },
 }

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from gatekit.exit_codes import ExitCode
+from gatekit.streams import guard_stderr
 
 COMPLETE = "_GATEKIT_COMPLETE"
 """The variable in which a shell asks for completions; it asks with no arguments, and only then is it listened to."""
@@ -22,6 +23,7 @@ COMPLETE = "_GATEKIT_COMPLETE"
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `ExitCode`, or 128 + the signal's number."""
+    guard_stderr()
     signal.signal(signal.SIGTERM, _stop)
     logging.basicConfig(level=logging.WARNING, format="gatekit: %(message)s", stream=sys.stderr)
     code: int = ExitCode.INTERNAL

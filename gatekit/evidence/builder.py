@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -80,6 +81,7 @@ class SummaryBuilder:
         **parts: Any,
     ) -> None:
         started = provenance.utc_now()
+        self._began = time.monotonic()
         # Copies throughout, because the caller's own objects may change while it measures.
         facts = _facts(deepcopy(subject), deepcopy(parts), deepcopy(protocol))
         root = provenance.repository_root(Path()) or Path.cwd()
@@ -166,7 +168,8 @@ class SummaryBuilder:
         missing = self._draft.missing()
         if missing:
             raise incomplete(missing, self._draft.kind)
-        ended = {"packages": provenance.loaded_packages(), "finished": provenance.utc_now()}
+        times = provenance.run_times(self._producer["started"], self._began)
+        ended = {"packages": provenance.loaded_packages(), **times}
         made = summary_parts.summary(
             self._draft.kind,
             subject=self._draft.subject(),

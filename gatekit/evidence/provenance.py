@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 DISTRIBUTION = "gatekit-sae"
@@ -65,6 +66,22 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def run_times(started: str, began: float) -> dict[str, str]:
+    """Return `started` and `finished` of a run that ends now, the first never behind the second.
+
+    Where the clock was set back meanwhile, the clock of now counts, and how long the run took.
+
+    Args:
+        started: by `utc_now`, when it started.
+        began: by `time.monotonic`, at the same moment.
+    """
+    finished = utc_now()
+    if finished < started:
+        took = timedelta(seconds=max(0.0, time.monotonic() - began))
+        started = (datetime.fromisoformat(finished) - took).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"started": started, "finished": finished}
+
+
 def package_versions(names: Iterable[str]) -> dict[str, str]:
     """Return the version of each installed package among `names`."""
     from importlib.metadata import PackageNotFoundError, version
@@ -98,6 +115,11 @@ def shown_argument(argument: str) -> str:
     if Path(value).is_absolute():
         return f"{name}={Path(value).name}"
     return f"{name}={_ABSOLUTE.sub(_last_part, value)}" if equals else argument
+
+
+def without_paths(text: str) -> str:
+    """Return a text with every absolute path in it cut to its last part: a summary tells of no machine's folders."""
+    return _ABSOLUTE.sub(_last_part, text)
 
 
 def _last_part(path: re.Match[str]) -> str:

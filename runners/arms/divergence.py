@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gatekit.evidence.divergence import why_diverged
 from runners.arms.saes import Saes
+from runners.summary_writing import why_diverged
 
 
 def diverged(saes: Saes | None, device: str) -> str | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,17 +21,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gatekit.errors import GatekitError, UsageError
-from gatekit.evidence.divergence import why_diverged
 from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
 from runners.config import bases_of, read_block, read_config, refuse_keys, value_at
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
-from runners.provenance import GitState, shown_argument, utc_now
+from runners.provenance import GitState, run_times, shown_argument, utc_now, without_paths
 from runners.saes.given_plan import GIVEN, GivenSaesPlan
 from runners.settings import Setting, read_settings
 from runners.stage.judging import check, select_and_check
 from runners.stage.planned_pieces import Planned, nothing_ahead
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json, RunResult, why_diverged
 
 if TYPE_CHECKING:
     from runners.tracking import Service, Tracker
@@ -232,7 +233,7 @@ def _run_cell(
 ) -> int:
     """Measure one cell, write its summary and return its exit code."""
     stage, path, config = cell.stage, cell.path, cell.config
-    started = utc_now()
+    started, began = utc_now(), time.monotonic()
     producer: Json = {
         "command": ["python", "-m", "runners", *map(shown_argument, command)],
         "config": cell.recorded,
@@ -245,10 +246,11 @@ def _run_cell(
         "finished": started,
     }
 
-    def failed(reason: str) -> None:
+    def failed(said: str) -> None:
+        reason = without_paths(said)
         subject, protocol = stage.planned(config)
         # That there is nothing to compare is a result too, and may change with the code.
-        ended = {**producer, "finished": utc_now(), "sources": provenance.used_sources(digests)}
+        ended = {**producer, **run_times(started, began), "sources": provenance.used_sources(digests)}
         try:
             written = summary_writing.write_failed(path, stage.kind, ended, subject, protocol, reason)
             outcome = "failed summary" if written else "older summary kept"
@@ -266,7 +268,7 @@ def _run_cell(
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
             artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
             measured = _measured(stage, config, RunEnvironment(device, cache, artifacts), arguments.track)
-        producer["finished"] = utc_now()
+        producer |= run_times(started, began)
         producer["sources"] = provenance.used_sources(digests)
         measured = dataclasses.replace(measured, inputs=[*measured.inputs, *provenance.code_input()])
         digest = summary_writing.write_measured(path, stage.kind, producer, measured)
@@ -277,6 +279,10 @@ def _run_cell(
         failed(_reason(error))
         return _complain(error)
     except Exception as error:
+        fault = _of_the_disk(error)
+        if fault is not None:
+            failed(fault)
+            return int(ExitCode.INTERNAL)
         traceback.print_exc()
         failed(f"{type(error).__name__}: {error}".split("\n")[0])
         return int(ExitCode.INTERNAL)
@@ -285,6 +291,25 @@ def _run_cell(
     if diverged is not None:
         sys.stderr.write(f"{stage.kind}: the SAEs have diverged, and no gate passes on them: {diverged}\n")
     return int(ExitCode.PASS)
+
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+
+
+def _of_the_disk(error: BaseException) -> str | None:
+    """Return in one line what the disk did not take; None for an error of another sort.
+
+    Libraries that write in C raise errors of their own, with the system's words in them.
+    """
+    if isinstance(error, OSError) and error.errno in _DISK:
+        name = f" (writing {os.path.basename(os.fsdecode(error.filename))})" if error.filename else ""
+        words = os.strerror(error.errno)
+    else:
+        found = next((os.strerror(number) for number in sorted(_DISK) if os.strerror(number) in str(error)), None)
+        if found is None:
+            return None
+        name, words = "", found
+    return f"{words}{name}: make room, and run again; what was trained is in the cache"
 
 
 def _measured(stage: Stage, config: Any, environment: RunEnvironment, service: Service | None) -> RunResult:
