@@ -17,7 +17,7 @@ from typing import Any
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from gatekit.plugins import Plugin, find, in_one_line, load, only, registered
-from gatekit.streams import guard_stderr
+from gatekit.streams import guard_stderr as guard_stderr
 
 GROUP = "gatekit.runners"
 WHAT = "runner"
