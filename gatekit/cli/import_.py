@@ -54,6 +54,12 @@ def _adapters(_context: click.Context, _parameter: click.Parameter, incomplete: 
     help="JSON with the datasets' [{name, sha256, rows}]. For instance --datasets datasets.json.",
 )
 @click.option(
+    "--families",
+    metavar="FILE",
+    help="CSV with the columns dataset,family (or row,family): which of them are near copies. "
+    "For instance --families families.csv.",
+)
+@click.option(
     "--source",
     "sources",
     multiple=True,
@@ -72,6 +78,7 @@ def command(
     finished: str | None,
     k: int | None,
     datasets: str | None,
+    families: str | None,
     sources: tuple[str, ...],
 ) -> None:
     """Turn another tool's result FILES into summaries that the gate can read.
@@ -86,7 +93,7 @@ def command(
     from gatekit.evidence.adapters import OBSERVED_WITH_SUBJECT, ImportOptions, import_summaries, load_adapter
 
     load_adapter(name)  # a misspelt name is the first thing to hear of
-    for path in (*map(file_of, files), *context, *sources, *subjects, *filter(None, (datasets,))):
+    for path in (*map(file_of, files), *context, *sources, *subjects, *filter(None, (datasets, families))):
         if not os.path.lexists(path):
             raise UsageError(f"no file at '{path}'")
     options = ImportOptions(
@@ -96,6 +103,7 @@ def command(
         finished=finished,
         k=k,
         datasets=datasets,
+        families=families,
         sources=sources,
         kind=kind,
         measure=measure,

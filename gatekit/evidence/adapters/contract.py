@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gatekit.errors import GatekitError, Location, UsageError
@@ -45,6 +45,8 @@ class ImportOptions:
     """Probe size, where a result holds several."""
     datasets: str | None = None
     """Path to a JSON file with the datasets' `{name, sha256, rows}`, the digest over their content."""
+    families: str | None = None
+    """Path to a CSV file that says which datasets, or rows, are near copies; `import_summaries` puts it in."""
     sources: tuple[str, ...] = ()
     """Files below the current folder that the measurement depends on. `import_summaries` puts their digests into every
     summary as `producer.sources`; an adapter need not look at them."""
@@ -117,7 +119,14 @@ def import_summaries(name: str, paths: Sequence[str], options: ImportOptions) ->
         raise UsageError(f"{name} results are imported for one subject at a time", "name one --subject")
     sources = source_entries(options.sources)
     files: dict[str, bytes] = {}
-    for imported in load_adapter(name)(paths, options):
+    found = load_adapter(name)(paths, options)
+    if options.families is not None and found:
+        # Imported here: it reads tables, whose adapter follows this contract.
+        from gatekit.evidence.adapters.stated_families import read_families, with_families
+
+        documents = with_families([imported.document for imported in found], read_families(options.families))
+        found = [replace(old, document=document) for old, document in zip(found, documents, strict=True)]
+    for imported in found:
         if not _FILE_NAME.fullmatch(imported.name):
             raise GatekitError("adapter.name", f"the adapter '{name}' proposes {imported.name!r} as a file name")
         data = summary_bytes(_with_sources(imported.document, sources), imported.name, options.kinds)
