@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 
 from gatekit.candidates import Robustness, SelectionResult
+from gatekit.dossier.evidence_figures import evidence_figures
 from gatekit.dossier.folder import MANIFEST, SCHEMA, SUMS, sums
 from gatekit.dossier.gathering import BASE, CANDIDATE, EVIDENCE, POLICIES
 from gatekit.dossier.judging import JudgedInputs
@@ -105,6 +106,13 @@ def _plots(judged: JudgedInputs) -> tuple[tuple[Plot, ...], str | None]:
 
         draw = partial(figures.per_dataset, rule, measurement)
         plots.append(Plot(name, title, figures.svg(draw), figures.png(draw)))
+    for figure in evidence_figures(judged.summaries):
+        if draw_png is None:
+            left_out.append(f"plots/{figure.name}")
+            continue
+        from gatekit.dossier import figures
+
+        plots.append(Plot(figure.name, figure.title, figures.svg(figure.draw), figures.png(figure.draw)))
     if judged.selected is not None:
         if draw_png is None:
             left_out.append("plots/pareto")
