@@ -42,6 +42,8 @@ class PlannedArm:
     inputs: PlannedRows
     targets: PlannedRows | None = None
     """What transcoders reconstruct."""
+    watched_at: tuple[int, ...] = ()
+    """Steps after which the decoders are kept beside the SAEs; none where training is not watched."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,11 @@ def _make(unit: Unit, environment: RunEnvironment) -> None:
     elif isinstance(piece, PlannedArm):
         inputs = _rows(unit, piece.inputs, environment)
         targets = None if piece.targets is None else _rows(unit, piece.targets, environment)
+        if piece.watched_at:
+            from runners.stages.stability.trajectories import train_watched
+
+            train_watched(inputs, piece.shape, piece.training, unit.group, environment, piece.watched_at)
+            return
         train(inputs, piece.shape, piece.training, unit.group, environment, piece.name, targets)
     else:
         _probe(unit, piece, environment)

@@ -94,6 +94,7 @@ def _of_piece(piece: Planned, recipes: _Recipes, within: str, trained: tuple[str
             "shape": plain(piece.shape),
             "training": piece.training.recipe(),
             "group": list(group),
+            **({"watched_at": list(piece.watched_at)} if piece.watched_at else {}),
         }
         seeds = f"{group[0]}-{group[-1]}" if len(group) > 1 else f"{group[0]}"
         after = tuple(unit.key for unit in rows_units)
@@ -124,6 +125,7 @@ class _Recipes:
 
     def key(self, piece: Planned, recipe: Mapping[str, object]) -> str:
         modules = [*_MAKERS[type(piece)]]
+        modules += ["runners.stages.stability.trajectories"] if getattr(piece, "watched_at", ()) else []
         shape = getattr(piece, "shape", None)
         if isinstance(shape, ArchitecturePlan):
             modules += [ARCHITECTURES[shape.architecture].partition(":")[0]]

@@ -140,6 +140,21 @@ def test_a_second_run_takes_the_trajectories_from_the_cache(done, document, monk
     assert again["measurements"] == document["measurements"]
 
 
+@pytest.mark.parametrize("fault", ["flipped", "cut", "empty"])
+def test_a_damaged_trajectory_is_told_of_and_kept_again(fault, done, document, capsys):
+    (kept,) = (done / "cache" / "saes").rglob("trajectory_2.safetensors")
+    whole = kept.read_bytes()
+    changed = bytearray(whole)
+    changed[-2] ^= 1
+    kept.write_bytes({"flipped": bytes(changed), "cut": whole[:-8], "empty": b""}[fault])
+    assert stability.main(arguments(done, SAES, f"again {fault}")) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "made again" in line]
+    assert told == [f"stored trajectory of seed 2 in {kept.parent.name[:12]} is not the one kept: made again"]
+    assert kept.read_bytes() == whole
+    again = json.loads((done / f"again {fault}" / "stability.json").read_text())
+    assert again["measurements"] == document["measurements"]
+
+
 def test_an_sae_of_the_cache_that_training_does_not_arrive_at_is_refused(done, tmp_path, capsys, monkeypatch):
     from runners.saes.sae import Sae
 
@@ -185,3 +200,20 @@ def test_the_smoke_size_runs_from_the_command_line_to_a_verdict(tmp_path):
     # So little training does not carry the policy's claims; what matters here is that a verdict is reached.
     assert ended.returncode == 2, ended.stderr
     assert read_summary(str(tmp_path / "out" / "stability.json")).status == "ok"
+
+
+def test_the_cache_command_finds_every_entry_whole_and_a_flipped_trajectory_not(done):
+    from gatekit.cache.entries import entries_of
+    from gatekit.cache.wholeness import fault_of
+
+    cache = done / "cache"
+    assert {entry.kind for entry in entries_of(cache)} == {"activations", "saes", "runs"}
+    assert [fault_of(entry) for entry in entries_of(cache) if fault_of(entry)] == []
+    (kept,) = (cache / "saes").rglob("trajectory_3.safetensors")
+    whole = kept.read_bytes()
+    try:
+        kept.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        (fault,) = [fault_of(entry) for entry in entries_of(cache) if fault_of(entry)]
+    finally:
+        kept.write_bytes(whole)
+    assert fault == "'trajectory_3.safetensors' is not what was kept"

@@ -14,6 +14,7 @@ from tiny_stage import PROBING, SAES, arguments, stage_of
 from runners.arms import trained_saes
 from runners.benchmarks import saebench
 from runners.stage.lifecycle import run_stage
+from runners.stages.stability import trajectories
 from runners.subjects import activation_store
 
 pytestmark = [
@@ -30,6 +31,7 @@ WHOLE = {
     "random_model": RANDOM_MODEL,
     "transcoder": TWO.replace("blocks.0", "blocks.1")
     + "transcoder: {input_hook: blocks.0.hook_resid_post, gaussian_draws: 1}\n",
+    "stability": TWO,
     "saebench": TWO + PROBING + "baseline: {kind: random_sae}\n",
     "cebench": CEBENCH.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]"),
 }
@@ -78,6 +80,7 @@ def test_a_run_joins_what_was_made_ahead_and_observes_the_same(kind, capsys, mon
         raise AssertionError("computed again")
 
     monkeypatch.setattr(trained_saes, "train_stack", never)
+    monkeypatch.setattr(trajectories, "train_stack", never)
     monkeypatch.setattr(saebench, "_probes", never)
     if kind != "cebench":  # Its stories are read by the run itself.
         monkeypatch.setattr(activation_store, "_compute", never)

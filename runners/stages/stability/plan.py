@@ -15,7 +15,7 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from runners.config import Bounds
@@ -24,7 +24,7 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.lifecycle import RunEnvironment, run_stage
-from runners.stage.planned_pieces import Planned, own_rows
+from runners.stage.planned_pieces import Planned, own_arm, own_pieces
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -133,8 +133,10 @@ def protocol_of(config: StabilityConfig, datasets: Sequence[Json]) -> Json:
 
 
 def pieces(config: StabilityConfig) -> Sequence[Planned]:
-    """Return what can be made ahead: the activations; the SAEs are watched while they train, one seed after another."""
-    return [own_rows(config)]
+    """Return what can be made ahead: the SAEs, watched while they train; of SAEs from files the activations."""
+    if config.training is None:
+        return own_pieces(config)
+    return [replace(own_arm(config), watched_at=tuple(points(config.training).values()))]
 
 
 def _measure(config: StabilityConfig, environment: RunEnvironment) -> RunResult:

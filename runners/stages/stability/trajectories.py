@@ -19,7 +19,7 @@ from runners.determinism import describe_device
 from runners.digests import tensors_sha256
 from runners.progress import showing
 from runners.saes.architecture import Parameters
-from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.architecture_plan import TrainableShape
 from runners.saes.plan import TrainingPlan
 from runners.saes.sae_cache import cache_folder, find_seed, keep
 from runners.saes.seed_groups import seed_groups
@@ -46,7 +46,7 @@ class Trajectories:
 
 def train_watched(
     inputs: Activations,
-    sae: ArchitecturePlan,
+    sae: TrainableShape,
     training: TrainingPlan,
     seeds: Sequence[int],
     environment: RunEnvironment,
