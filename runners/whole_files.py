@@ -8,43 +8,26 @@ the folder that it is made in, so that whoever prepares a cache for a group or f
 from __future__ import annotations
 
 import os
-import re
-import secrets
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from socket import gethostname
+
+from gatekit.evidence.left_behind import is_left_behind, own_token, remove_left_behind
 
 BUILDING = ".building-"
-_OWNED = re.compile(r"(?P<host>[A-Za-z0-9_-]+)\.(?P<pid>[0-9]+)\.[0-9a-f]{16}")
-_ABANDONED_AFTER = 24 * 3600.0
-"""Seconds without a change after which what a writer on another machine was building counts as left behind."""
 
-
-def own_token() -> str:
-    """Return a part of a name that says which process made it, and that no other call returns."""
-    return f"{_host()}.{os.getpid()}.{secrets.token_hex(8)}"
-
-
-def is_left_behind(path: Path, token: str) -> bool:
-    """Say whether a file or folder that was being built is nobody's any more.
-
-    Args:
-        path: of it.
-        token: the part of its name that `own_token` gave; any other text is of nobody.
-    """
-    owner = _OWNED.fullmatch(token)
-    if owner is None:
-        return True
-    if owner["host"] == _host():
-        return not _is_running(int(owner["pid"]))
-    try:
-        return time.time() - path.stat().st_mtime > _ABANDONED_AFTER
-    except OSError:
-        return False
+__all__ = [
+    "BUILDING",
+    "building_folder",
+    "is_left_behind",
+    "make_folder",
+    "own_token",
+    "rename_folder",
+    "write_file",
+    "write_text",
+]
 
 
 def make_folder(folder: Path) -> None:
@@ -68,6 +51,7 @@ def make_folder(folder: Path) -> None:
 def building_folder(place: Path) -> Iterator[Path]:
     """Give an empty folder beside `place`, to be filled; it is gone when the block ends, unless it was renamed."""
     make_folder(place.parent)
+    remove_left_behind(place.parent, BUILDING)
     folder = place.parent / f"{BUILDING}{own_token()}"
     folder.mkdir()
     try:
@@ -100,6 +84,7 @@ def write_file(place: Path, fill: Callable[[Path], None]) -> None:
         fill: given the name to write to.
     """
     make_folder(place.parent)
+    remove_left_behind(place.parent, BUILDING)
     building = place.with_name(f"{BUILDING}{own_token()}")
     try:
         fill(building)
@@ -128,17 +113,3 @@ def _like_parent(path: Path) -> None:
     with suppress(OSError):  # of another user's folder they stay as the system made them
         mode = stat.S_IMODE(path.parent.stat().st_mode) & ~stat.S_ISVTX
         os.chmod(path, mode if path.is_dir() else mode & 0o666)
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", gethostname()) or "unknown"
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.left_behind import own_token, remove_left_behind
 from gatekit.exit_codes import ExitCode
+
+TEMPORARY = ".gatekit-"
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Replace the content of `path` by `data` in one step that survives a crash.
 
     The data goes to a temporary file in the same folder, is flushed to the disk and renamed over the target; then the
-    folder is flushed. An existing file keeps its permission bits.
+    folder is flushed. An existing file keeps its permission bits. What killed writers left in the folder is removed.
 
     Args:
         path: a regular file or a name that is free; its folder must exist.
@@ -28,7 +30,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """
     target = os.fspath(path)
     folder = os.path.dirname(target) or "."
-    temporary = os.path.join(folder, f".gatekit-{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f"{TEMPORARY}{own_token()}.tmp")
     try:
         mode = _mode_of_target(target)
         try:
@@ -39,6 +41,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
                 os.unlink(temporary)
             raise
         _flush_folder(folder)
+        remove_left_behind(folder, TEMPORARY, ".tmp")
     except OSError as error:
         raise _unwritable(target, error.strerror or str(error)) from error
     except ValueError as error:  # a NUL in the path

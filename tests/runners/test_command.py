@@ -84,6 +84,7 @@ def test_runners_import_nothing_of_gatekit_but_errors_exit_codes_evidence_and_ki
         ("described.py", "gatekit.evidence.strict_yaml"),
         ("code_digest.py", "gatekit.evidence.source_digest"),
         ("code_digest.py", "gatekit.evidence.committed"),
+        ("whole_files.py", "gatekit.evidence.left_behind"),
         ("language_model.py", "gatekit.evidence.model_digest"),
         ("model_files.py", "gatekit.evidence.model_digest"),
         ("model_files.py", "gatekit.evidence.strict_json"),
