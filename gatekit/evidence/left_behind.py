@@ -1,7 +1,7 @@
 """What a killed writer was building: its names say whose they are, and a later writer in the same folder removes them.
 
-A file that is written whole lies under a temporary name until it is renamed. Who is killed with SIGKILL, or loses power,
-cannot remove it.
+A file that is written whole lies under a temporary name until it is renamed. Whoever is killed, or loses power, cannot
+remove it.
 """
 
 from __future__ import annotations
