@@ -104,8 +104,10 @@ def _seeds(text: str) -> list[int]:
         if match is None:
             raise UsageError(f"--seeds '{text}' is no list of seeds", "write 0-14, or 0,1,2,7")
         first, last = int(match[1]), int(match[2] or match[1])
-        if last < first or last - first >= MOST_SEEDS:
+        if last < first:
             raise UsageError(f"--seeds '{part.strip()}' goes from {first} to {last}", "write the smaller one first")
+        if len(found) + last - first >= MOST_SEEDS:
+            raise UsageError(f"--seeds names more than {MOST_SEEDS} seeds", "register those that will be measured")
         found += range(first, last + 1)
     return found
 
