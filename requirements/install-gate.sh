@@ -37,7 +37,10 @@ options=(--quiet --no-deps --require-hashes --only-binary :all:)
 uv_knows_the_index() {
     command -v uv > /dev/null || return 1
     [[ -n ${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}${UV_CONFIG_FILE:-} ]] && return 0
-    ! "$python" -I -m pip config list 2> /dev/null | grep -Eq 'index|find-links|proxy'
+    # Read whole before it is searched: a pipe that grep closes early would look like a failure.
+    local told
+    told=$("$python" -I -m pip config list 2> /dev/null || true)
+    [[ ! $told =~ index|find-links|proxy ]]
 }
 
 # Away from whatever the caller's folder holds. pip comes into the environment only where the interpreter has none.
