@@ -56,7 +56,8 @@ def test_every_policy_ends_with_the_code_that_it_ended_with(repository: Path, po
 
 
 def test_every_estimate_of_the_frozen_verdict_is_computed_again(repository: Path, tmp_path: Path) -> None:
-    arguments = ["--evidence", "evidence/minilm/topk", "--candidate", "selection/candidate.json", "--now", NOW]
+    # Without the candidate that the verdict was on: its score stands on bounds, which may be mended.
+    arguments = ["--evidence", "evidence/minilm/topk", "--now", NOW]
     output = f"json={tmp_path / 'verdict.json'}"
     done = gatekit("check", "--policy", "policies/release.yaml", *arguments, "--output", output, cwd=repository)
     assert done.returncode == 2, done.stderr
