@@ -20,3 +20,9 @@ def followed(verdict: Verdict | None) -> Iterator[tuple[ThresholdKey, GateResult
                 name = rule.effect.name_in(gate.name)
                 yield (policy.id, gate.name, name, seen[name]), gate, rule
                 seen[name] += 1
+
+
+def decisive_bounds(rule: ThresholdResult) -> tuple[float | None, float | None]:
+    """Return what was compared with the lower and with the upper limit; None where there is none, or no number."""
+    below, above = rule.compared
+    return None if rule.effect.low is None else below, None if rule.effect.high is None else above

@@ -27,6 +27,17 @@ def test_every_command_is_listed_with_what_it_does(tmp_path: Path, command: str)
     assert [line for line in done.stdout.splitlines() if line.startswith(f"│ {command} ")]
 
 
+GROUPS = ("claims", "policy", "new", "cache", "cycle")
+"""Commands that have commands of their own."""
+
+
+@pytest.mark.parametrize("command", [*(name for name in COMMANDS if name not in GROUPS), "claims check", "policy diff"])
+def test_every_command_takes_the_projects_root(tmp_path: Path, command: str) -> None:
+    assert "--root" in gatekit(*command.split(), "--help", cwd=tmp_path).stdout
+    done = gatekit(*command.split(), "--root", "missing", cwd=tmp_path)
+    assert done.returncode == 64 and "Traceback" not in done.stderr
+
+
 def test_the_help_names_every_exit_code(tmp_path: Path) -> None:
     text = " ".join(gatekit("--help", cwd=tmp_path).stdout.split())
     for code in ("0 pass", "2 blocked", "3 inconclusive", "4 refused", "5 approval needed", "64 usage", "70 internal"):

@@ -242,7 +242,10 @@ def test_the_picture_loads_nothing_and_follows_light_and_dark(tmp_path: Path) ->
     picture = render_history("svg", found, series_of(found))
     assert "prefers-color-scheme: dark" in picture
     assert not re.search(r"href|url\(|@import|<script|onload", picture)
-    assert len(ET.fromstring(picture).findall(".//{http://www.w3.org/2000/svg}g")) == 8
+    marks = ET.fromstring(picture).findall(".//{http://www.w3.org/2000/svg}g")
+    assert len(marks) == 8
+    # A threshold of one side has one limit, and one bound with its tick.
+    assert all(len(mark.findall("{http://www.w3.org/2000/svg}line")) == 3 for mark in marks)
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -45,5 +45,7 @@ def test_the_summary_and_the_comment_fold_what_moved(tmp_path: Path) -> None:
     comment = body("gate", read_report(path), None, None)
     folded = comment.partition("<details>")[2].partition("</details>")[0]
     assert "What moved since the base: 1 threshold" in folded
-    assert "| `demo/random_model: pw_mcc_above_control` | 0&#46;2100 → 0&#46;05000 |" in folded
+    assert (
+        "| `demo/random_model: pw_mcc_above_control` | 0&#46;2100 → 0&#46;05000 | 0&#46;2079 → 0&#46;04949 |" in folded
+    )
     assert "pass → fail" in folded

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gatekit import __version__
+from gatekit.gates.following import decisive_bounds
 from gatekit.history.judging import History, JudgedCommit
 from gatekit.history.series import Point, Series
 from gatekit.report.json_values import text, text_or_null, time, tool, written
@@ -72,7 +73,7 @@ def _point(point: Point) -> dict[str, Any]:
         "estimate": None if measured is None else measured.estimate,
         "lower": None if measured is None else measured.lower,
         "upper": None if measured is None else measured.upper,
-        "compared": list(point.rule.compared),
+        "compared": list(decisive_bounds(point.rule)),
         "n_seeds": None if measured is None else measured.n_seeds,
         "evidence": None if point.rule.evidence is None else text(point.rule.evidence.path),
     }

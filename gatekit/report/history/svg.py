@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from gatekit.gates.following import decisive_bounds
 from gatekit.gates.verdict import Outcome
 from gatekit.history.judging import History
 from gatekit.history.series import Point, Series
@@ -45,7 +46,7 @@ def render(history: History, series: Sequence[Series]) -> str:
         f'<title id="history-title">{inert.html(title)}</title>',
         f"<style>{_style()}</style>",
         '<rect class="page" width="100%" height="100%"/>',
-        _text(LEFT, 24.0, inert.terminal(title, 92), "text", 'font-weight="600"'),
+        _text(LEFT, 24.0, inert.terminal(title.partition(", each")[0], 92), "text", 'font-weight="600"'),
     ]
     places = {commit.oid: index for index, commit in enumerate(reversed(history.commits))}
     for index, each in enumerate(shown):
@@ -91,7 +92,7 @@ def _drawn(point: Point, x: float, step: float, middle: float, at: Callable[[flo
             ends = f'x1="{_n(x - step / 2)}" x2="{_n(x + step / 2)}" y1="{_n(at(limit))}" y2="{_n(at(limit))}"'
             yield f'<line class="limit" {ends} stroke-width="1.5" stroke-dasharray="3 2"/>'
     y = middle if measured is None else at(measured.estimate)
-    for bound in rule.compared if measured is not None else ():
+    for bound in decisive_bounds(rule):
         if bound is not None:
             end = _n(at(bound))
             yield f'<line class="stroke" x1="{_n(x)}" x2="{_n(x)}" y1="{_n(y)}" y2="{end}" stroke-width="1.5"/>'
@@ -113,7 +114,7 @@ def _mark(outcome: Outcome, x: float, y: float) -> str:
 
 def _values(point: Point) -> list[float]:
     measured, effect = point.rule.measured, point.rule.effect
-    found = [effect.low, effect.high, *point.rule.compared, None if measured is None else measured.estimate]
+    found = [effect.low, effect.high, *decisive_bounds(point.rule), None if measured is None else measured.estimate]
     return [value for value in found if value is not None]
 
 
@@ -127,7 +128,7 @@ def _style() -> str:
 
 
 def _text(x: float, y: float, content: str, kind: str, extra: str) -> str:
-    return f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}" {extra}>{inert.html(content)}</text>'
+    return f'<text class="{kind}" x="{_n(x)}" y="{_n(y)}"{extra and " "}{extra}>{inert.html(content)}</text>'
 
 
 def _n(value: float) -> str:

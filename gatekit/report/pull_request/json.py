@@ -7,6 +7,7 @@ from typing import Any
 from gatekit.claims.claim_change import ClaimChange, SideBySide
 from gatekit.claims.finding import Finding
 from gatekit.claims.slots import ContextNumber
+from gatekit.gates.following import decisive_bounds
 from gatekit.gates.verdict import Outcome, ThresholdResult
 from gatekit.policy import PolicyDiff
 from gatekit.policy.diff import Detail
@@ -112,7 +113,7 @@ def _numbers(rule: ThresholdResult) -> dict[str, Any]:
     return {
         "outcome": rule.outcome.value,
         "estimate": None if rule.measured is None else rule.measured.estimate,
-        "compared": list(rule.compared),
+        "compared": list(decisive_bounds(rule)),
     }
 
 
