@@ -61,7 +61,7 @@ def _stays(folder: Path, name: str) -> bool:
 
 
 def _git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes | None:
-    command = ["git", "-C", str(folder), *arguments]
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     # A name is a name, whatever stars it has.
     environment = {**os.environ, "GIT_LITERAL_PATHSPECS": "1"}
     try:

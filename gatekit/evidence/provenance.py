@@ -27,9 +27,13 @@ class GitState:
 
 
 def git(folder: Path, *arguments: str) -> str | None:
-    """Return what git prints in a folder; None when it fails or is not there."""
+    """Return what git prints in a folder; None when it fails or is not there.
+
+    Nothing is written into the repository: `git status` would refresh the index, and leave its lock on a full disk.
+    """
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=60)
+        command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         return None
     return done.stdout if done.returncode == 0 else None

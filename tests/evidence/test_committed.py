@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gatekit.evidence.committed import committed_bytes
+from gatekit.evidence.provenance import git_state
 from gatekit.evidence.staleness import work_tree_digest
 
 LF = b"steps: 8\nseeds: [0, 1]\n"
@@ -76,3 +77,10 @@ def test_outside_a_repository_and_without_git_a_file_is_what_it_is(tmp_path: Pat
     assert committed_bytes(tmp_path / "a.yaml") == CRLF
     monkeypatch.setenv("PATH", "")
     assert committed_bytes(tmp_path / "a.yaml") == CRLF
+
+
+def test_asking_for_the_state_of_a_repository_writes_nothing_into_it(origin: Path) -> None:
+    (origin / "configs/a.yaml").touch()  # git status would like to refresh the index
+    before = (origin / ".git/index").stat().st_mtime_ns
+    assert git_state(origin, ["configs"]).dirty is False
+    assert (origin / ".git/index").stat().st_mtime_ns == before
