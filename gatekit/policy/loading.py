@@ -107,7 +107,7 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
     named = fields.entries(document, gates_node, "gates")
     if not named:
         raise fields.refusal(document, gates_node, "no_gates", "a policy without gates would pass anything")
-    terms = _Terms(defaults, legacy, purpose, kinds)
+    terms = _RuleTerms(defaults, legacy, purpose, kinds)
     # Each gate of a stop policy stops alone.
     gates = tuple(_gate(document, key, node, terms, _Shares(to_fail=len(named))) for key, node in named)
     names = [gate.name for gate in gates]
@@ -139,7 +139,7 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
 
 
 @dataclass(frozen=True)
-class _Terms:
+class _RuleTerms:
     """What every rule of one policy is read by."""
 
     defaults: Settings
@@ -174,7 +174,7 @@ def _registered(document: YamlDocument, node: Node) -> Registered:
     return "required" if fields.choice(document, node, "registered", ("required", "shown")) == "required" else "shown"
 
 
-def _gate(document: YamlDocument, key: Node, node: Node, terms: _Terms, shares: _Shares) -> Gate:
+def _gate(document: YamlDocument, key: Node, node: Node, terms: _RuleTerms, shares: _Shares) -> Gate:
     name = fields.text(document, key, "gate name", NAME)
     fields_known = (*THRESHOLD_KEYS, *COMBINATIONS, *GATE_KEYS)
     given = fields.mapping(document, node, f"gate '{name}'", fields_known)
@@ -196,7 +196,7 @@ def _rule(
     document: YamlDocument,
     node: Node,
     given: Mapping[str, Node],
-    terms: _Terms,
+    terms: _RuleTerms,
     shares: _Shares,
     depth: int,
 ) -> Rule:
@@ -234,7 +234,7 @@ def _rule(
     return Combined(operator=operator, rules=tuple(rules), location=document.location(node))
 
 
-def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], terms: _Terms) -> Threshold:
+def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], terms: _RuleTerms) -> Threshold:
     if not given:
         raise fields.refusal(document, node, "empty", "an empty rule would hold for anything")
     kind_node = fields.required(document, node, given, "from", "a rule")
