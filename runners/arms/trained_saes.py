@@ -179,7 +179,20 @@ def open_source(config: SaeConfig, device: str) -> Source:
     """
     if config.texts.source != "activations":
         check_positions(config)
+    if config.training is not None:
+        check_precision(config.training, device)
     return _opened(config.subject, config.texts, device, _stamp(config.subject))
+
+
+def check_precision(training: TrainingPlan, device: str) -> None:
+    """Refuse products in bfloat16 where the step that is fast is float32.
+
+    Raises:
+        GatekitError: `runner.precision`.
+    """
+    if training.precision == "bfloat16" and not device.startswith("cuda"):
+        remedy = "leave 'precision' out, or run with --device cuda"
+        raise config_error(training, "precision", f"bfloat16 on {device}", remedy, error_id="runner.precision")
 
 
 def check_positions(config: SaeConfig) -> None:

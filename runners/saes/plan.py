@@ -57,6 +57,11 @@ class TrainingPlan:
     seeds_per_group: Annotated[int, Bounds(1, 1000)] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
     """Seeds that are trained as one stack on a GPU (`runners.saes.seed_groups`); no part of the protocol."""
 
+    precision: Literal["float32", "bfloat16"] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Of the products of a step; float32 where nothing is said. Weights, gradients, moments and losses are float32
+    either way (`runners.saes.gradient_step`). bfloat16 is for CUDA."""
+
     def recipe(self) -> dict[str, Any]:
         """Return all that one seed's training is set up by: every field but how many seeds are trained beside it."""
-        return {name: value for name, value in asdict(self).items() if name != "seeds_per_group"}
+        left_out = {"seeds_per_group"} | ({"precision"} if self.precision is None else set())
+        return {name: value for name, value in asdict(self).items() if name not in left_out}

@@ -92,7 +92,7 @@ def train_stack(
         observe: shown the parameters of every group of seeds before the first step and after each.
         snapshots: folder in which the state is kept while training lasts; the same call goes on from what it finds
             there and ends with the same bits. Without one, an interrupted training starts again.
-        precision: of the products; bfloat16 is for CUDA, where its tensor cores are faster.
+        precision: of the products, where the plan says none; bfloat16 is for CUDA, where its tensor cores are faster.
         tracker: given the curves of every group of seeds; changes no bit.
 
     Raises:
@@ -101,6 +101,7 @@ def train_stack(
     """
     if observe is not None and snapshots is not None:
         raise ValueError("an observer is to see every step, and after an interruption some are not taken again")
+    precision = plan.precision or precision
     if precision != "float32" and not device.startswith("cuda"):
         raise ValueError(f"{precision} on {device}: the step that is fast there is float32")
     if rows.ndim not in (2, 3) or rows.shape[-1] != architecture.d_in:

@@ -191,7 +191,8 @@ def test_without_matplotlib_one_line_says_what_is_missing_and_the_forest_plot_is
     (line,) = [line for line in found["README.md"].decode().splitlines() if line.startswith("Not drawn: ")]
     assert line == (
         "Not drawn: plots/forest-release.png, plots/datasets-ood-auc_drop, plots/datasets-ood-relative_drop, "
-        "plots/datasets-saebench-auc_delta: matplotlib is not installed; `pip install 'gatekit-sae[plots]'` brings it."
+        "plots/datasets-saebench-auc_delta, plots/trade-off: matplotlib is not installed; "
+        "`pip install 'gatekit-sae[plots]'` brings it."
     )
 
 
@@ -202,6 +203,7 @@ def test_with_matplotlib_every_picture_is_there_as_png_and_svg_and_always_the_sa
     assert dossier(cwd=work).returncode == 0
     found = contents(work / "dossier")
     names = ["datasets-ood-auc_drop", "datasets-ood-relative_drop", "datasets-saebench-auc_delta", "forest-release"]
+    names.append("trade-off")
     plots = sorted(name for name in found if name.startswith("plots/"))
     assert plots == sorted(f"plots/{name}.{ending}" for name in names for ending in ("png", "svg"))
     (work / "matplotlibrc").write_text("figure.facecolor: red\nfont.size: 30\n")

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from tiny_stage import SAES, arguments, stage_of
 
 from runners.progress import Silent
 from runners.saes.normalisation import centre_of, norm_scale
@@ -12,6 +13,7 @@ from runners.saes.plan import TrainingPlan
 from runners.saes.topk import TopK
 from runners.saes.training import SaeStack, train_stack
 from runners.seeding import derive_seed
+from runners.stage.lifecycle import run_stage
 
 pytestmark = pytest.mark.runners
 
@@ -140,3 +142,16 @@ def test_an_observer_sees_the_start_every_step_and_the_end_and_changes_nothing(s
         assert torch.equal(of_seed[0][2][0], stack.initial_decoders[place])
         assert torch.equal(of_seed[-1][2][0], watched.parameters["W_dec"][place])
     assert all(torch.equal(value, stack.parameters[name]) for name, value in watched.parameters.items())
+
+
+PRECISE = SAES + "controls: {random_model_seed: 0, gaussian_draws: 1, matched_cosine: 0.7}\n"
+
+
+def test_bfloat16_without_cuda_is_refused_at_its_key_and_is_no_part_of_a_plan_that_does_not_name_it(tmp_path, capfd):
+    text = PRECISE.replace("centre: mean", "centre: mean\n  precision: bfloat16")
+    assert run_stage(stage_of("random_model"), arguments(tmp_path, text)) == 4
+    err = capfd.readouterr().err
+    assert "tiny.yaml:20:14: bfloat16 on cpu" in err
+    plan = TrainingPlan(10, 16, 1e-3, 0.1, 0.1, 1 / 32, 100, 1.0, "mean")
+    assert "precision" not in plan.recipe()
+    assert dataclasses.replace(plan, precision="bfloat16").recipe()["precision"] == "bfloat16"
