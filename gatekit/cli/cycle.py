@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -20,6 +20,30 @@ if TYPE_CHECKING:
 RUNS = "runs"
 
 _out = click.option("--runs", default=RUNS, metavar="DIR", help="Where cycles keep what they write; default runs/.")
+
+
+def _how_to_run(function: Any) -> Any:
+    """Add the options that `run` and `resume` share."""
+    for option in reversed(_HOW_TO_RUN):
+        function = option(function)
+    return function
+
+
+_HOW_TO_RUN = (
+    click.option("--cache", metavar="DIR", help="For the runners; on a cluster one that all machines see."),
+    click.option("--slots", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tasks at a time."),
+    click.option("--gpus", metavar="IDS", default="", help="GPUs to give out, e.g. 0,1; each to one task at a time."),
+    click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Run on a Ray cluster: auto, ray://HOST:PORT, or local to start one here; needs --cache.",
+    ),
+    click.option(
+        "--pieces/--no-pieces", default=None, help="Make pieces side by side; default with a cluster or several GPUs."
+    ),
+    click.option("--retry-failed", is_flag=True, help="Run again what had failed for good."),
+    click.option("--wait", is_flag=True, help="Wait for `after_cycle` instead of ending in 3."),
+)
 
 
 @click.group("cycle")
@@ -112,12 +136,7 @@ def register_command(name: str, out: str | None) -> int:
 @command.command("run")
 @click.argument("name")
 @_out
-@click.option("--cache", metavar="DIR", help="For the runners; on a cluster one that all machines see.")
-@click.option("--slots", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tasks at a time.")
-@click.option("--gpus", metavar="IDS", default="", help="GPUs to give out, e.g. 0,1; each to one task at a time.")
-@click.option("--pieces/--no-pieces", default=None, help="Make pieces side by side; default where there are slots.")
-@click.option("--retry-failed", is_flag=True, help="Run again what had failed for good.")
-@click.option("--wait", is_flag=True, help="Where `after_cycle` has not finished, wait for it instead of ending in 3.")
+@_how_to_run
 @click.option("--dry-run", is_flag=True, help="Print what would be started first, and end.")
 def run_command(
     name: str,
@@ -125,6 +144,7 @@ def run_command(
     cache: str | None,
     slots: int,
     gpus: str,
+    cluster: str | None,
     pieces: bool | None,
     retry_failed: bool,
     wait: bool,
@@ -144,15 +164,22 @@ def run_command(
         for line in first_lines(cycle, graph, state):
             click.echo(inert.terminal(line, limit=None))
         return ExitCode.PASS
+    if cluster is not None and cache is None:
+        raise UsageError("--cluster without --cache", "name a folder that all machines of the cluster see")
+    if cluster is not None and gpus:
+        raise UsageError("--gpus beside --cluster", "Ray gives out the GPUs of its machines; leave --gpus out")
     cycle, graph, _ = _loaded(name, runs)
+    devices = tuple(part.strip() for part in gpus.split(",") if part.strip())
     options = RunOptions(
         runs=Path(runs),
         cache=cache,
         slots=slots,
-        gpus=tuple(part.strip() for part in gpus.split(",") if part.strip()),
-        in_pieces=slots > 1 if pieces is None else pieces,
+        gpus=devices,
+        # Each piece is a process that loads the model again, which on one small machine costs more than it gives.
+        in_pieces=cluster is not None or len(devices) > 1 if pieces is None else pieces,
         retry_failed=retry_failed,
         wait=wait,
+        cluster=cluster,
     )
     return run_cycle(cycle, graph, options, _say)
 
@@ -161,17 +188,15 @@ def run_command(
 @click.argument("name")
 @click.pass_context
 @_out
-@click.option("--cache", metavar="DIR", help="As for run.")
-@click.option("--slots", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tasks at a time.")
-@click.option("--gpus", metavar="IDS", default="", help="GPUs to give out, e.g. 0,1.")
-def resume_command(context: click.Context, name: str, runs: str, cache: str | None, slots: int, gpus: str) -> int:
+@_how_to_run
+def resume_command(context: click.Context, name: str, runs: str, **options: Any) -> int:
     """Go on with a cycle that was stopped; a killed one goes on by `run` too."""
     cycle, _, _ = _loaded(name, runs)
     folder = Path(runs) / cycle.id
     if not (folder / "ledger.jsonl").exists():
         raise UsageError(f"'{cycle.id}' was never begun in {runs}", f"`gatekit cycle run {name}` begins it")
     (folder / "stop").unlink(missing_ok=True)
-    code: int = context.invoke(run_command, name=name, runs=runs, cache=cache, slots=slots, gpus=gpus)
+    code: int = context.invoke(run_command, name=name, runs=runs, dry_run=False, **options)
     return code
 
 

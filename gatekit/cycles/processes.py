@@ -67,7 +67,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),
+                preexec_fn=die_with_parent(),
             )
         self._running[job.name] = _Running(job, process, time.monotonic(), gpus)
 
@@ -123,7 +123,7 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """Return what a new process calls first, so that it does not outlive a driver that is killed; None elsewhere."""
     if not sys.platform.startswith("linux"):
         return None

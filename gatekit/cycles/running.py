@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatekit.cycles.driving import STOP_REQUEST, Driver, Halted
+from gatekit.cycles.engine import Engine
 from gatekit.cycles.finishing import finish
 from gatekit.cycles.graph import Graph, graph_of
 from gatekit.cycles.lease import driving, holder
@@ -43,6 +44,8 @@ class RunOptions:
     in_pieces: bool
     retry_failed: bool
     wait: bool
+    cluster: str | None = None
+    """Address of a Ray cluster, "local" to start one here; None for processes of this machine."""
 
 
 def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[str], None]) -> int:
@@ -69,7 +72,7 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
             cycle=cycle,
             graph=graph,
             folder=folder,
-            engine=Processes(options.slots, options.gpus),
+            engine=_engine(options),
             judge=StopJudge(cycle, folder / "evidence", kinds),
             cache=options.cache,
             in_pieces=options.in_pieces,
@@ -92,6 +95,14 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
         shown.write(state)
         say(f"finished with exit code {int(code)}: {folder / 'monitor.md'}, {folder / 'verdict.md'}")
         return code
+
+
+def _engine(options: RunOptions) -> Engine:
+    if options.cluster is None:
+        return Processes(options.slots, options.gpus)
+    from gatekit.cycles.ray_engine import RayCluster
+
+    return RayCluster(options.slots, None if options.cluster == "local" else options.cluster)
 
 
 def _wait_for_other(cycle: Cycle, options: RunOptions, say: Callable[[str], None]) -> None:

@@ -329,7 +329,7 @@ def test_two_slots_give_the_evidence_of_one_and_shared_pieces_are_made_once(tmp_
     one = workplace(tmp_path / "one", plan, {"pieces": 2}, **files)
     two = workplace(tmp_path / "two", plan, {"pieces": 2}, **files)
     assert cycle(one, "run", "small", "--cache", "cache").returncode == 0
-    assert cycle(two, "run", "small", "--cache", "cache", "--slots", "2").returncode == 0
+    assert cycle(two, "run", "small", "--cache", "cache", "--slots", "2", "--pieces").returncode == 0
     assert evidence(one) == evidence(two)
     made = (two / "cache/made.log").read_text().split()
     assert len(made) == len(set(made)) == 10

@@ -1,0 +1,103 @@
+"""The same cycle on a Ray cluster: equal evidence, also where a machine or a worker is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cycles.test_running import BRANCHED, CHOOSE, STOP
+from cycles.workplace import cycle, evidence, records, start, workplace
+
+ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.slow
+
+FILES = {"policies__stop.yaml": STOP, "policies__choose.yaml": CHOOSE}
+PLAN = BRANCHED.replace("RULE", "{policy: policies/stop.yaml}")
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    yield made
+    made.shutdown()
+
+
+def test_a_cluster_on_one_machine_gives_the_evidence_of_processes(tmp_path: Path) -> None:
+    calm = workplace(tmp_path / "calm", PLAN, {"sleep": 0.1}, **FILES)
+    assert cycle(calm, "run", "small").returncode == 0
+    there = workplace(tmp_path / "there", PLAN, {"sleep": 0.1}, **FILES)
+    done = cycle(there, "run", "small", "--cluster", "local", "--slots", "2", "--cache", "cache", timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert evidence(there) == evidence(calm)
+
+
+def test_what_was_lost_with_a_machine_is_measured_on_another_one(tmp_path: Path, cluster: Any) -> None:
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    calm = workplace(tmp_path / "calm", PLAN, {"sleep": 0.1}, **FILES)
+    assert cycle(calm, "run", "small").returncode == 0
+    rough = workplace(tmp_path / "rough", PLAN, {"sleep": 0.1}, **FILES)
+    (rough / "config.json").write_text('{"sleep": 4}')
+    (calm / "config.json").write_text('{"sleep": 4}')
+    driver = start(
+        rough, "run", "small", "--cluster", cluster.address, "--slots", "2", "--cache", "cache", "--no-pieces"
+    )
+    _two_are_running(rough)
+    cluster.remove_node(nodes[0], allow_graceful=False)
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    assert any(one["event"] == "ended" and not one["ok"] for one in records(rough))
+    assert evidence(rough) == evidence(calm)
+
+
+def test_a_killed_worker_of_the_cluster_is_replaced(tmp_path: Path, cluster: Any) -> None:
+    cluster.add_node(num_cpus=1)
+    folder = workplace(tmp_path, config={"sleep": 4})
+    driver = start(folder, "run", "small", "--cluster", cluster.address, "--cache", "cache")
+    os.kill(_runner(folder), signal.SIGKILL)
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    assert [one["ok"] for one in records(folder) if one["event"] == "ended"] == [False, True, True]
+
+
+def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    folder = workplace(tmp_path)
+    done = cycle(folder, "run", "small", "--cluster", "127.0.0.1:1", "--cache", "cache", timeout=300)
+    assert done.returncode == 70
+    assert "no Ray cluster at '127.0.0.1:1'" in done.stderr
+
+
+def _two_are_running(folder: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        ledger = folder / "runs/small/ledger.jsonl"
+        if ledger.exists():
+            found = records(folder)
+            started = sum(one["event"] == "started" for one in found)
+            ended = sum(one["event"] == "ended" for one in found)
+            if started - ended >= 2:
+                time.sleep(2)
+                return
+        time.sleep(0.1)
+    raise AssertionError("two tasks never ran at once")
+
+
+def _runner(folder: Path) -> int:
+    """Return the process of the fake runner that works in a folder."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (path / "cmdline").read_bytes().split(b"\0")
+                if b"fakelab" in line and os.readlink(path / "cwd") == str(folder):
+                    return int(path.name)
+            except OSError:
+                continue
+        time.sleep(0.05)
+    raise AssertionError("no runner was started")
