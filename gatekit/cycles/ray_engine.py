@@ -7,6 +7,7 @@ is lost takes its commands with it: they end with 70, which the cycle tries agai
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -48,8 +49,9 @@ class RayCluster:
             raise UsageError("a cluster needs ray, which is not installed", INSTALL) from None
         self._ray = ray
         try:
+            _ask(self.address)
             ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, OSError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             message = f"no Ray cluster at '{self.address}': {' '.join(str(error).split())[:200]}"
             raise GatekitError("cycle.cluster", message, exit_code=ExitCode.INTERNAL) from None
         # Our ledger counts the attempts, so Ray makes none of its own.
@@ -135,6 +137,20 @@ def run_command(
             process.kill()
             code, late = process.wait(), True
     return (128 - code if code < 0 else code), time.monotonic() - started, late
+
+
+def _ask(address: str | None) -> None:
+    """Connect to a cluster's address and leave again: Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody answers.
+        ValueError: it is no address.
+    """
+    if address in (None, "auto"):
+        return
+    host, _, port = str(address).removeprefix("ray://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10):
+        pass
 
 
 def _passed_on() -> dict[str, str]:

@@ -43,8 +43,8 @@ def test_what_was_lost_with_a_machine_is_measured_on_another_one(tmp_path: Path,
     calm = workplace(tmp_path / "calm", PLAN, {"sleep": 0.1}, **FILES)
     assert cycle(calm, "run", "small").returncode == 0
     rough = workplace(tmp_path / "rough", PLAN, {"sleep": 0.1}, **FILES)
-    (rough / "config.json").write_text('{"sleep": 4}')
-    (calm / "config.json").write_text('{"sleep": 4}')
+    (rough / "config.json").write_text('{"sleep": 15}')
+    (calm / "config.json").write_text('{"sleep": 15}')
     driver = start(
         rough, "run", "small", "--cluster", cluster.address, "--slots", "2", "--cache", "cache", "--no-pieces"
     )
@@ -58,8 +58,8 @@ def test_what_was_lost_with_a_machine_is_measured_on_another_one(tmp_path: Path,
 
 def test_a_killed_worker_of_the_cluster_is_replaced(tmp_path: Path, cluster: Any) -> None:
     cluster.add_node(num_cpus=1)
-    folder = workplace(tmp_path, config={"sleep": 4})
-    driver = start(folder, "run", "small", "--cluster", cluster.address, "--cache", "cache")
+    folder = workplace(tmp_path, config={"sleep": 5})
+    driver = start(folder, "run", "small", "--cluster", cluster.address, "--cache", "cache", "--no-pieces")
     os.kill(_runner(folder), signal.SIGKILL)
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
