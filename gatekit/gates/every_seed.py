@@ -12,6 +12,9 @@ from gatekit.gates.verdict import BoundedEstimate, Outcome, ThresholdResult
 from gatekit.policy.limits import Limits, margin
 from gatekit.policy.model import Threshold
 
+EXCLUDED = "good seeds exclude only a failure rate of training above"
+"""What stands between a count and a rate in the note that says how little so many seeds show of training that fails."""
+
 
 def of_every_seed(limits: Limits, measurement: Measurement) -> BoundedEstimate | None:
     """Return the value of the seed that is worst placed, with its margin; None where there is no value of a seed.
@@ -69,4 +72,4 @@ def training_note(judged: Iterable[tuple[Threshold, ThresholdResult]]) -> str | 
         least = found if least is None else max(least, found)
     if least is None:
         return None
-    return f"{least[1]} good seeds exclude only a failure rate of training above {least[0]:.0%}"
+    return f"{least[1]} {EXCLUDED} {least[0]:.0%}"

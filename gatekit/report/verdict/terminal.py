@@ -25,7 +25,7 @@ from gatekit.gates.verdict import (
 )
 from gatekit.report import inert
 from gatekit.report.first_problems import first_errors
-from gatekit.report.verdict.folding import is_folded, remarks, told_apart
+from gatekit.report.verdict.folding import is_folded, remarks, said_once, told_apart
 from gatekit.report.verdict.next_steps import next_steps
 from gatekit.report.verdict.wording import (
     OUTCOMES,
@@ -85,8 +85,10 @@ def render(
         again: as for `next_steps`.
     """
     lines: list[Line] = []
-    for policy in [] if verbose else filter(is_folded, verdict.policies):
-        lines.append(_folded_line(policy))
+    folded = [] if verbose else [policy for policy in verdict.policies if is_folded(policy)]
+    lines += map(_folded_line, folded)
+    for note in said_once(folded):
+        lines += wrapped(f"note: {note}", INDENT, width, None)
     lines += [[]] if lines else []
     for policy in verdict.policies if verbose else (p for p in verdict.policies if not is_folded(p)):
         lines += [*policy_lines(policy, width, folded=not verbose), []]
