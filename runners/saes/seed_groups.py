@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 SEEDS_PER_GROUP = 3
 """On CUDA, where a configuration says nothing. Three seeds are the usual pilot, so that a pilot's SAEs are the first
-group of the full run and none is trained twice; a larger group gains little more, since three stacked seeds already
-fill a large GPU, and a lost worker costs one group."""
+group of the full run and none is trained twice; and a worker that is lost costs one group. What a larger group gains in
+speed has not been measured."""
 SEEDS_PER_GROUP_ON_CPU = 1
-"""Whatever a configuration says: one seed's products fill the cores, and two seeds in one stack would be rounded
-differently from one."""
+"""Whatever a configuration says. One seed's products fill the cores: measured on two of them at (384, 768, 16), a stack
+of two, three or five seeds takes 1.3 to 1.7 times the processor time of as many seeds alone, and rounds differently."""
 
 
 def seed_groups(seeds: Sequence[int], device: str, per_group: int | None = None) -> list[tuple[int, ...]]:

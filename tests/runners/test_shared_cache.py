@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import random
 import signal
 import stat
@@ -18,6 +19,8 @@ from tiny_stage import PROBING, SAES, arguments
 from runners.arms import trained_saes
 from runners.benchmarks.saebench_cache import remembered
 from runners.claims import claimed
+from runners.saes import training
+from runners.saes.seed_groups import seed_groups
 from runners.stages.random_model import plan as random_model
 from runners.whole_files import building_folder, make_folder, own_token, rename_folder, write_text
 
@@ -169,6 +172,81 @@ def test_a_damaged_sae_of_the_cache_is_told_of_and_trained_again(fault, done, ca
     assert told[0] == f"stored SAE of seed 2 in {path.parent.name[:12]} is not the one trained: made again"
     assert path.read_bytes() == whole
     assert observed(done / f"again {fault}" / "random_model.json") == observed(done / "out" / "random_model.json")
+
+
+@pytest.fixture
+def stacked(monkeypatch) -> list[tuple[int, ...]]:
+    """Train as on a GPU, three seeds a stack, whose size changes bits on a CPU; return the groups that were trained."""
+    groups: list[tuple[int, ...]] = []
+    original = trained_saes.train_stack
+
+    def recording(architecture, rows, seeds, *others, **more):
+        groups.append(tuple(seeds))
+        return original(architecture, rows, seeds, *others, **more)
+
+    for module in (trained_saes, training):
+        monkeypatch.setattr(module, "seed_groups", lambda seeds, _, per=None: seed_groups(seeds, "cuda", per))
+    monkeypatch.setattr(trained_saes, "train_stack", recording)
+    return groups
+
+
+@pytest.mark.usefixtures("corpus_read_once")
+def test_a_pilot_of_three_and_then_five_is_five_at_once_and_nothing_is_trained_twice(stacked, done, tmp_path):
+    five = list(arguments(tmp_path, TINY, "at-once", "first"))
+    assert random_model.main(five) == 0
+    assert stacked == [(0, 1, 2), (3, 4)] * 2
+    stacked.clear()
+    later = list(arguments(tmp_path, TINY, "later", "second"))
+    assert (
+        random_model.main([*later[:2], "--set", "seeds=[0, 1, 2]", *later[2:3], str(tmp_path / "p"), *later[4:]]) == 0
+    )
+    assert stacked == [(0, 1, 2)] * 2
+    assert random_model.main(later) == 0
+    assert stacked == [(0, 1, 2), (0, 1, 2), (3, 4), (3, 4)]
+    assert observed(tmp_path / "later" / "random_model.json") == observed(tmp_path / "at-once" / "random_model.json")
+    alone = json.loads((done / "out" / "random_model.json").read_text())["subject"]["checkpoints"]
+    together = json.loads((tmp_path / "later" / "random_model.json").read_text())["subject"]["checkpoints"]
+    assert alone != together, "a stack of three gave the bits of one: this test shows nothing"
+
+
+@pytest.mark.usefixtures("corpus_read_once")
+def test_where_one_seed_is_missing_its_whole_group_is_trained_again_to_the_same_bits(stacked, tmp_path):
+    given = list(arguments(tmp_path, TINY))
+    assert random_model.main(given) == 0
+    stacked.clear()
+    kept = {path: path.read_bytes() for path in (tmp_path / "cache" / "saes").rglob("seed_*.safetensors")}
+    gone = sorted(path for path in kept if path.name == "seed_1.safetensors")[0]
+    gone.unlink()
+    assert random_model.main(list(arguments(tmp_path, TINY, "again"))) == 0
+    assert stacked == [(0, 1, 2)]
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names the vector instructions of x86")
+def test_machines_with_other_vector_instructions_share_no_entry_and_each_finds_its_own(tmp_path):
+    text = TINY.replace("[0, 1, 2, 3, 4]", "[0, 1]")
+
+    def run(out: str, instructions: str) -> tuple[list[dict[str, str]], str]:
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "ATEN_CPU_CAPABILITY": instructions}
+        command = [sys.executable, "-m", "runners", "random_model", *arguments(tmp_path, text, out)]
+        subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+        document = json.loads((tmp_path / out / "random_model.json").read_text())
+        return document["subject"]["checkpoints"], document["producer"]["device"]
+
+    def stored() -> set[str]:
+        places = [tmp_path / "cache" / kind for kind in ("saes", "activations")]
+        return {path.name for place in places for path in place.iterdir()}
+
+    first, first_device = run("default", "default")
+    ours = stored()
+    second, second_device = run("avx2", "avx2")
+    assert first_device != second_device
+    assert len(stored()) == 2 * len(ours)
+    both = stored()
+    assert run("default-again", "default") == (first, first_device)
+    assert stored() == both
+    assert second != first
 
 
 @pytest.mark.usefixtures("corpus_read_once")
