@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, Location
 from runners.code_digest import code_sha256
 from runners.config import plain
 from runners.digests import data_sha256, file_sha256
@@ -178,7 +178,7 @@ def _digest_of(path: Path) -> object:
             return {str(each.relative_to(path)): file_sha256(each) for each in files}
         return file_sha256(path)
     except OSError as error:
-        raise GatekitError("units.input", f"'{path.name}' cannot be read: {error.strerror}") from None
+        raise GatekitError("units.input", f"cannot be read: {error.strerror}", Location(str(path))) from None
 
 
 def _versions() -> dict[str, str]:
