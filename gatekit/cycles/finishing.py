@@ -39,7 +39,9 @@ def steps(cycle: Cycle, state: CycleState, folder: Path) -> Iterator[Step]:
         yield Step("select", ("select", *read, *aside, *named))
         read += given_up  # the candidate file is confirmed on all that was compared
         if state.steps.get("select") != ExitCode.PASS:
-            return  # nothing was selected, so there is nothing to judge
+            # Nothing was selected, so there is nothing to judge; what is published already is audited all the same.
+            yield from _audit(cycle)
+            return
         candidate = ("--candidate", str(selected / "candidate.json"))
     else:
         read, _ = evidence_of(cycle, state, folder, tuple(cycle.stages))
@@ -54,7 +56,11 @@ def steps(cycle: Cycle, state: CycleState, folder: Path) -> Iterator[Step]:
     if finish.dossier and finish.check is not None:
         out = str(folder / "dossier")
         yield Step("dossier", ("dossier", "--policy", finish.check, *given, *candidate, "--out", out))
-    if finish.claims:
+    yield from _audit(cycle)
+
+
+def _audit(cycle: Cycle) -> Iterator[Step]:
+    if cycle.finish.claims:
         yield Step("claims", ("claims", "check"))
 
 

@@ -88,6 +88,7 @@ def _policies(cycle: Cycle, kinds: Kinds) -> Iterator[GatekitError]:
                 ranking.append((rule.policy, rule.location))
             if isinstance(rule, PolicyStop | KeepBest | ParetoStop):
                 named.append(rule.policy)
+    deciding = [cycle.finish.check, None if cycle.finish.select is None else cycle.finish.select.policy]
     if cycle.finish.select is not None:
         ranking.append((cycle.finish.select.policy, cycle.finish.select.location))
         named.append(cycle.finish.select.policy)
@@ -95,6 +96,10 @@ def _policies(cycle: Cycle, kinds: Kinds) -> Iterator[GatekitError]:
         named.append(cycle.finish.check)
     policies, errors = read_policies(list(dict.fromkeys(named)), kinds) if named else ([], [])
     yield from errors
+    for policy in policies:
+        if policy.purpose == "stop" and policy.path in deciding:
+            message = f"{policy.path} is a stop policy, which lets nothing pass: it cannot judge what is released"
+            yield GatekitError("cycle.policy", message, cycle.location)
     selecting = {policy.path for policy in policies if isinstance(policy.selection, Selection)}
     for path, place in ranking if not errors else ():
         if path not in selecting:

@@ -120,7 +120,7 @@ def as_markdown(progress: CycleProgress) -> str:
 def as_html(progress: CycleProgress, refresh: int | None) -> str:
     """Return the page: no script, nothing loaded from anywhere."""
     p = html_page
-    body = [f"<h1>{p.text(progress.cycle)}</h1>", f"<p>{p.sentence(progress.description)}.</p>"]
+    body = [f"<h1>{p.text(progress.cycle)}</h1>", f"<p>{p.text(progress.description)}</p>"]
     body.append(p.items([f"{p.text(name)}: {p.text(value)}" for name, value in facts(progress)]))
     total = max(1, sum(progress.counts.values()))
     ended = total - progress.counts["waiting"] - progress.counts["running"]

@@ -49,7 +49,7 @@ def test_what_was_lost_with_a_machine_is_measured_on_another_one(tmp_path: Path,
         rough, "run", "small", "--cluster", cluster.address, "--slots", "2", "--cache", "cache", "--no-pieces"
     )
     _two_are_running(rough)
-    cluster.remove_node(nodes[0], allow_graceful=False)
+    _cut_power(cluster, nodes[0])
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
     assert any(one["event"] == "ended" and not one["ok"] for one in records(rough))
@@ -71,6 +71,25 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     done = cycle(folder, "run", "small", "--cluster", "127.0.0.1:1", "--cache", "cache", timeout=300)
     assert done.returncode == 70
     assert "no Ray cluster at '127.0.0.1:1'" in done.stderr
+
+
+def _cut_power(cluster: Any, node: Any) -> None:
+    """Kill all that runs on a node, at once; Ray then finds out."""
+    raylets = {process.process.pid for process in node.all_processes["raylet"]}
+    for pid in _descendants(raylets):
+        os.kill(pid, signal.SIGKILL)
+    cluster.remove_node(node, allow_graceful=False)
+
+
+def _descendants(pids: set[int]) -> list[int]:
+    found: list[int] = []
+    waiting = list(pids)
+    while waiting:
+        for path in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            children = [int(child) for child in path.read_text().split()]
+            found += children
+            waiting += children
+    return found
 
 
 def _two_are_running(folder: Path) -> None:

@@ -410,3 +410,22 @@ def _worker(driver: int) -> int:
                 continue
         time.sleep(0.02)
     raise AssertionError("the driver started no runner")
+
+
+def test_a_stop_policy_cannot_be_the_one_that_judges_a_cycle(tmp_path: Path) -> None:
+    stop = STOP.replace("id: stop", "id: stop\npurpose: stop")
+    plan = CYCLE.replace("policies/gate.yaml", "policies/stop.yaml")
+    done = cycle(workplace(tmp_path, plan, None, **{"policies__stop.yaml": stop}), "lint")
+    assert done.returncode == 4
+    assert "policies/stop.yaml is a stop policy, which lets nothing pass" in done.stderr
+
+
+def test_the_claims_are_audited_also_where_nothing_was_selected(tmp_path: Path) -> None:
+    folder = branched(tmp_path, "{policy: policies/stop.yaml}")
+    plan = (folder / "cycles/small.yaml").read_text().replace("  check: ", "  claims: true\n  check: ")
+    (folder / "cycles/small.yaml").write_text(plan)
+    (folder / "policies/choose.yaml").write_text(CHOOSE.replace("at_least: 0.5", "at_least: 0.95"))
+    cycle(folder, "run", "small")
+    steps = {one["step"]: one["code"] for one in records(folder) if one["event"] == "step_ended"}
+    assert steps["select"] == 2
+    assert "claims" in steps
