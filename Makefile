@@ -1,8 +1,9 @@
 # One entry point for people and for CI. `make` lists the targets.
 #
-# Two environments are made on first use and kept until their lock file changes:
+# Environments are made on first use and kept until their lock file changes:
 #   .venv          gatekit with its tests and linters; holds no torch, which proves that the gate needs none
 #   .venv-runners  the CPU runners: torch, transformer-lens, sae-bench
+#   .venv-docs     what builds the documentation's site; only `make site` makes it
 #
 # PYTHON           the interpreter that makes them: 3.11 or newer, for the runners 3.11 or 3.12
 # TORCH_CPU_INDEX  a package index with CPU builds of torch, for machines whose default index serves CUDA builds only
@@ -120,6 +121,11 @@ lint-claims: $(GATE)
 	$(GATEKIT) cycle lint
 	$(GATEKIT) claims check
 
+.PHONY: site
+site: .venv-docs/.installed  ## build the documentation into site/; a broken link fails it, and so does a request to another host
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs --quiet build --strict --site-dir site
+	@echo 'Read it at http://localhost:8000: $(PYTHON) -m http.server --directory site'
+
 .PHONY: release-check
 release-check: $(GATE)  ## build HEAD twice into dist/, byte for byte alike, with its bill of materials and digests
 	rm -rf dist
@@ -134,12 +140,12 @@ lock:  ## write the lock files from pyproject.toml (needs uv; LOCK_FLAGS=--upgra
 
 .PHONY: clean
 clean:  ## remove build outputs, caches and runs/
-	rm -rf build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf build dist site runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 .PHONY: distclean
-distclean: clean  ## clean, and remove the two environments
-	rm -rf .venv .venv-runners
+distclean: clean  ## clean, and remove the environments
+	rm -rf .venv .venv-runners .venv-docs
 
 # released FOLDER: choose a candidate by the release policy, judge it, and write its dossier beside its evidence; where no
 # candidate can be chosen, judge the first. A pass, a block or an open question is a result; only a run that decided
@@ -178,6 +184,12 @@ endef
 	@.venv-runners/bin/pip install -qq --no-deps -r $<
 	@.venv-runners/bin/python -c 'import torch' || \
 	{ echo 'make: torch does not import; set TORCH_CPU_INDEX to an index that serves its CPU builds (CONTRIBUTING.md)' >&2; exit 1; }
+	@touch $@
+
+.venv-docs/.installed: requirements/docs.lock
+	@echo 'make: .venv-docs from $<'
+	@$(call fresh_venv,.venv-docs,11,99)
+	@.venv-docs/bin/pip install -qq --require-hashes --no-deps -r $<
 	@touch $@
 
 # The editable install carries the entry points, so it follows pyproject.toml.

@@ -96,8 +96,9 @@ def kinds_page() -> str:
         "# Kinds and their measures",
         f"{WRITTEN_BY} `gatekit schema KIND --table` prints one of these tables, also of your own kinds "
         "([kinds.md](../kinds.md)).",
-        "`range` is that of one observation. Where a baseline is subtracted, a threshold is about the difference, "
-        "candidate minus baseline.",
+        "The last column has the unit of one observation, its range, which way is better, what there is one of "
+        "([design](../statistics.md)), and whether a baseline's is subtracted: then a threshold is about the "
+        "difference, and the range is that of each side.",
     ]
     for kind in [*(kinds.named(name) for name in BUILT_IN), HUSAI_KIND]:
         blocks.extend(_kind_blocks(kind))
@@ -105,26 +106,20 @@ def kinds_page() -> str:
 
 
 def _kind_blocks(kind: Kind) -> list[str]:
-    headings = ("measure", "unit", "better", "range", "design", "minus baseline", "what it is")
     published = f"Schema: [{kind.name}.schema.json](../../schemas/{kind.name}.schema.json)."
     where = published if kind.name in BUILT_IN else f"Schema: `gatekit schema {kind.name}`."
     return [
         f"## {kind.name}",
         f"{_prose(kind.description)} {where}",
-        _table(headings, [_measure_row(measure) for measure in kind.measures]),
+        _table(("measure", "what it is", "one observation"), [_measure_row(measure) for measure in kind.measures]),
     ]
 
 
 def _measure_row(measure: MeasureSpec) -> tuple[str, ...]:
-    return (
-        _code(measure.name),
-        _cell(measure.unit),
-        measure.direction,
-        f"{measure.low:.12g} to {measure.high:.12g}",
-        f"`{measure.design}`",
-        "yes" if measure.compares else "no",
-        _cell(measure.description),
-    )
+    unit = "no unit" if measure.unit == "1" else _cell(measure.unit)
+    values = f"{unit}, {measure.low:.12g} to {measure.high:.12g}, {measure.direction} is better, `{measure.design}`"
+    compared = ", minus a baseline's" if measure.compares else ""
+    return _code(measure.name), _cell(measure.description), values + compared
 
 
 def schemas_page() -> str:

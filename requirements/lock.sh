@@ -34,6 +34,13 @@ compile dev "# gatekit's own dependencies (as in sign.lock), what plots need, an
 # Install: pip install --require-hashes -r requirements/dev.lock" \
     --generate-hashes --extra dev --extra plots --extra sign --constraint requirements/sign.lock pyproject.toml
 
+# Resolved from the extra alone: the site is built from the pages, without gatekit.
+sed -n '/^docs = \[/,/^\]/s/^  "\(.*\)",$/\1/p' pyproject.toml > requirements/docs.in.new
+compile docs "# What builds the documentation's site, with digests.
+# Install: pip install --require-hashes -r requirements/docs.lock" \
+    --generate-hashes requirements/docs.in.new
+rm requirements/docs.in.new
+
 # Resolved from one name, so that it holds nothing else; the constraint keeps it at dev.lock's versions.
 echo hatchling > requirements/build.in.new
 compile build "# What builds gatekit's own wheel, with digests; the same versions as in dev.lock.

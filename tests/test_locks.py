@@ -32,13 +32,13 @@ def pins(name: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", ["gate.lock", "sign.lock", "dev.lock", "runners-cpu.lock"])
+@pytest.mark.parametrize("name", ["gate.lock", "sign.lock", "dev.lock", "docs.lock", "runners-cpu.lock"])
 def test_a_lock_pins_every_package_to_one_exact_version_per_platform(name: str) -> None:
     assert entries(name)
     assert not [str(r) for r, _ in entries(name) if r.url or not re.fullmatch(r"==[0-9][^,*]*", str(r.specifier))]
 
 
-@pytest.mark.parametrize("name", ["gate.lock", "sign.lock", "dev.lock"])
+@pytest.mark.parametrize("name", ["gate.lock", "sign.lock", "dev.lock", "docs.lock"])
 def test_every_package_of_the_gate_and_its_tools_has_a_digest(name: str) -> None:
     assert not [str(requirement) for requirement, digests in entries(name) if not digests]
 
@@ -66,6 +66,14 @@ def test_a_lock_satisfies_what_the_package_metadata_asks_for(name: str, extras: 
         versions = locked.get(canonicalize_name(requirement.name), set())
         assert versions, f"{requirement.name} is not in {name}; run `make lock`"
         assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+def test_the_lock_of_the_site_satisfies_its_extra_and_holds_nothing_of_the_gate() -> None:
+    locked = pins("docs.lock")
+    for requirement in map(Requirement, PROJECT["optional-dependencies"]["docs"]):
+        (version,) = locked[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version)
+    assert not {"numpy", "scipy", "jsonschema"} & set(locked)
 
 
 @pytest.mark.parametrize(("inner", "outer"), [("gate.lock", "sign.lock"), ("sign.lock", "dev.lock")])
