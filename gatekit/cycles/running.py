@@ -82,7 +82,7 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
         try:
             state = driver.run()
         except Halted as halted:
-            shown.write(driver.state)
+            shown.write(driver.state, driven=False)
             say(halted.reason)
             return halted.code
 
@@ -152,8 +152,9 @@ class _Shown:
         if time.monotonic() - self.last >= SNAPSHOT_EVERY:
             self.write(state)
 
-    def write(self, state: CycleState) -> None:
-        driven = holder(self.folder)
-        words = None if driven is None else driven.words
+    def write(self, state: CycleState, driven: bool = True) -> None:
+        """Write the snapshots; `driven` is False where this process holds the lease but does not go on."""
+        found = holder(self.folder) if driven else None
+        words = None if found is None else found.words
         write_snapshots(progress_of(self.cycle, self.graph, state, words), self.folder)
         self.last = time.monotonic()

@@ -248,6 +248,17 @@ def test_where_a_budget_is_spent_nothing_new_starts(tmp_path: Path) -> None:
     assert states(folder)["first"] == {"done": 1, "waiting": 1}
 
 
+def test_the_monitor_of_a_halted_cycle_says_why_and_waits_for_nothing(tmp_path: Path) -> None:
+    plan = CYCLE.replace("stages:", "budget: {device_hours: 0.0001}\nstages:")
+    folder = workplace(tmp_path, plan, {"sleep": 0.5})
+    cycle(folder, "run", "small")
+    seen = json.loads((folder / "runs" / "small" / "monitor.json").read_text())
+    reason = "the budget of 0.0001 device hours is spent"
+    assert (seen["standing"], seen["halted"], seen["holder"]) == ("halted", reason, None)
+    assert f"halted: {reason}" in (folder / "runs" / "small" / "monitor.md").read_text()
+    assert "refresh" not in (folder / "runs" / "small" / "monitor.html").read_text()
+
+
 def test_a_task_does_not_start_without_the_disk_that_it_needs(tmp_path: Path) -> None:
     folder = workplace(tmp_path, CYCLE.replace("    phases:", "    needs: {disk: 900000TiB}\n    phases:"))
     done = cycle(folder, "run", "small")
