@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gatekit.github.holes import GPU_WORKFLOW, Exports, Hole, HoleState, Json, Names, objects
+from gatekit.github.holes import GPU_WORKFLOWS, Exports, Hole, HoleState, Json, Names, objects
 
 
 def machine_holes(exports: Exports, names: Names) -> list[Hole]:
@@ -108,7 +108,8 @@ def _environment(item: Json, part: str, policies: Sequence[Json] | None, branch:
 
 def _runners(exports: Exports, names: Names) -> list[Hole]:
     group_remedy = f"an organisation runner group '{names.runner_group}' for this repository only"
-    workflow_remedy = f"restrict the group to the workflow {GPU_WORKFLOW}@refs/heads/{names.branch}"
+    named = " and ".join(f"{workflow}@refs/heads/{names.branch}" for workflow in GPU_WORKFLOWS)
+    workflow_remedy = f"restrict the group to the workflows {named}"
     own_remedy = "register the GPU machine in the organisation's group, not in the repository: labels are no boundary"
     holes = []
     if exports.runner_groups is None:
@@ -123,14 +124,18 @@ def _runners(exports: Exports, names: Names) -> list[Hole]:
         state = HoleState.CLOSED if selected else HoleState.OPEN
         holes.append(Hole(4, "runner group: repositories", state, finding, group_remedy))
         workflows = group.get("selected_workflows")
-        end = f"/{GPU_WORKFLOW}@refs/heads/{names.branch}"
+        ends = tuple(f"/{workflow}@refs/heads/{names.branch}" for workflow in GPU_WORKFLOWS)
         closed = (
             group.get("restricted_to_workflows") is True
             and isinstance(workflows, list)
             and bool(workflows)
-            and all(isinstance(workflow, str) and workflow.endswith(end) for workflow in workflows)
+            and all(isinstance(workflow, str) and workflow.endswith(ends) for workflow in workflows)
         )
-        finding = "one workflow may use it" if closed else f"{missing}a workflow of any branch may ask for the runner"
+        finding = (
+            "only workflows that measure may use it"
+            if closed
+            else f"{missing}a workflow of any branch may ask for the runner"
+        )
         holes.append(
             Hole(4, "runner group: workflows", HoleState.CLOSED if closed else HoleState.OPEN, finding, workflow_remedy)
         )

@@ -95,7 +95,10 @@ CLOSED: dict[str, Any] = {
                 "name": "gpu-evidence",
                 "visibility": "selected",
                 "restricted_to_workflows": True,
-                "selected_workflows": ["octo/cat/.github/workflows/gpu-evidence.yml@refs/heads/main"],
+                "selected_workflows": [
+                    "octo/cat/.github/workflows/gpu-evidence.yml@refs/heads/main",
+                    "octo/cat/.github/workflows/gpu-cycle.yml@refs/heads/main",
+                ],
             },
         ],
     },
@@ -252,6 +255,14 @@ OPENED = [
     (
         "runner group: workflows",
         put(*GROUP, "selected_workflows", 0, "octo/cat/.github/workflows/ci.yml@refs/heads/main"),
+    ),
+    (
+        "runner group: workflows",
+        put(*GROUP, "selected_workflows", 1, "octo/cat/.github/workflows/ci.yml@refs/heads/main"),
+    ),
+    (
+        "runner group: workflows",
+        put(*GROUP, "selected_workflows", 1, "octo/cat/.github/workflows/gpu-cycle.yml@refs/heads/dev"),
     ),
     ("runners of the repository", lambda files: files.update({"runners.json": {"total_count": 1, "runners": [{}]}})),
 ]

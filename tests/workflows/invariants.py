@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from workflows.cycle_invariants import cycle_rules
 
 REPO = Path(__file__).resolve().parents[2]
 FOLDER = REPO / ".github" / "workflows"
@@ -55,6 +56,7 @@ def rules(texts: Mapping[str, str]) -> dict[str, bool]:
         **_gate(texts, documents),
         **_reusable(texts, documents),
         **_gpu(texts, documents),
+        **cycle_rules(texts["gpu-cycle.yml"], documents["gpu-cycle.yml"]),
         **_comment(documents),
         **_release(documents),
     }

@@ -1,0 +1,66 @@
+"""The rules of gpu-cycle.yml, for invariants.py: who may ask, what runs on the machine, and what a success means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+LIMITS = re.compile(r"timeout --preserve-status --signal=TERM --kill-after=(\d+)m (\d+)m ")
+COLLECTING = 15
+"""Minutes that a job needs after its driver has ended, to hand over what there is."""
+
+
+def cycle_rules(text: str, document: Mapping[str, Any]) -> dict[str, bool]:
+    """Return name of the rule -> whether it holds; `text` is the workflow's YAML, `document` the same parsed."""
+    jobs = document["jobs"]
+    request, cycle = jobs["request"], jobs["cycle"]
+    check = request["steps"][0]
+    scripts = {step["name"]: step["run"] for step in cycle["steps"] if "run" in step}
+    run = scripts.get("run the cycle", "")
+    limits = LIMITS.search(run)
+    uploads = [step for step in cycle["steps"] if "upload-artifact@" in step.get("uses", "")]
+    return {
+        "cycle: only by hand": set(document["on"]) == {"workflow_dispatch"},
+        "cycle: one at a time": document["concurrency"] == {"group": "gpu-cycle", "cancel-in-progress": False},
+        "cycle: only from main": '"$GITHUB_REF" != refs/heads/main' in check["run"],
+        "cycle: inputs are checked before anything else": cycle["needs"] == "request"
+        and set(check["env"].values()) == {"${{ inputs.cycle }}", "${{ inputs.nonce }}"}
+        and check["run"].startswith("LC_ALL=C\n")
+        and '"$CYCLE" =~ ^[a-z][a-z0-9-]{0,63}$' in check["run"]
+        and '"$NONCE" =~ ^[0-9a-f]{16,64}$' in check["run"]
+        and text.count("inputs.") == 2,
+        "cycle: the machine": cycle["runs-on"] == ["self-hosted", "gpu", "b200"]
+        and not any("self-hosted" in str(job["runs-on"]) for name, job in jobs.items() if name != "cycle"),
+        "cycle: people say yes": cycle.get("environment") == "gpu-evidence",
+        "cycle: it only reads and holds no secret": cycle["permissions"] == {"contents": "read"}
+        and request["permissions"] == {}
+        and not re.search(r"secrets\.|github\.token", text),
+        "cycle: only main's code and plans": [
+            step["with"] | {"persist-credentials": 0} for step in cycle["steps"] if "checkout@" in step.get("uses", "")
+        ]
+        == [{"path": "harness", "ref": "${{ github.sha }}", "persist-credentials": 0}]
+        and all('cd -- "$GITHUB_WORKSPACE/harness"' in script for script in scripts.values()),
+        "cycle: nothing outside the harness is imported": 'python=("$RUNNERS_PYTHON" -E -s)' in run
+        and all(script.count('"$RUNNERS_PYTHON" -E -s') == 1 for script in scripts.values())
+        and all(script.count("$RUNNERS_PYTHON") == 1 for script in scripts.values())
+        and {key: cycle["env"].get(key) for key in ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE")}
+        == {"PYTHONPATH": "", "PYTHONHOME": "", "PYTHONNOUSERSITE": "1"},
+        "cycle: the next job finds what this one leaves": cycle["env"].get("GATEKIT_RUNS_DIR")
+        == "${{ vars.GATEKIT_RUNS_DIR }}"
+        and cycle["env"].get("GATEKIT_CACHE_DIR") == "${{ vars.GATEKIT_CACHE_DIR }}"
+        and '--runs "$GATEKIT_RUNS_DIR" --cache "$GATEKIT_CACHE_DIR"' in run
+        and '"$folder/" == "$RUNNER_TEMP"/*' in run,
+        "cycle: the driver ends before the job does": limits is not None
+        and sum(int(part) for part in limits.groups()) + COLLECTING <= cycle["timeout-minutes"],
+        "cycle: success only where it is finished": run.rstrip().endswith('exit "$code"')
+        and '"$standing" == finished && "$recorded" == "$code" && "$code" =~ ^[023]$' in run
+        and run.count("code=0\n") == 2
+        and not any("continue-on-error" in part for part in [cycle, *cycle["steps"]])
+        and not re.search(r"\|\| *(true|:)|set \+e|\bexit 0\b", "\n".join(scripts.values())),
+        "cycle: what there is is always handed over": [step.get("if") for step in cycle["steps"]]
+        == [None, None, "always()", "always()"]
+        and cycle["steps"][-1:] == uploads
+        and uploads[0]["with"]["if-no-files-found"] == "error",
+        "cycle: no link is handed over": " -type f " in scripts.get("collect what there is", ""),
+    }

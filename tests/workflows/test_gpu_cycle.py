@@ -1,0 +1,289 @@
+"""The scripts of gpu-cycle.yml, run as the runner does: with a stand-in for the driver, and with a real cycle."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cycles.workplace import CYCLE, TESTS, workplace
+from workflows.composite import clean_environment, parse_file_command
+from workflows.invariants import FOLDER, parse
+
+JOBS: dict[str, Any] = parse((FOLDER / "gpu-cycle.yml").read_text("utf-8"))["jobs"]
+NONCE = "00ff" * 8
+OUTPUTS = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+
+
+def step(job: str, name: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (script,) = [step["run"] for step in JOBS[job]["steps"] if step["name"] == name]
+    fixed = {key: value for key, value in JOBS[job].get("env", {}).items() if "${{" not in value}
+    for variable in OUTPUTS:
+        (folder / variable).touch()
+        environment.setdefault(variable, str(folder / variable))
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=folder,
+        env=clean_environment(folder, **fixed, **environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def request(folder: Path, cycle: str, nonce: str, ref: str = "refs/heads/main") -> subprocess.CompletedProcess[str]:
+    return step("request", "refuse what is no request", folder, CYCLE=cycle, NONCE=nonce, GITHUB_REF=ref)
+
+
+def test_a_request_is_handed_on(tmp_path: Path) -> None:
+    assert request(tmp_path, "cycle-4", NONCE).returncode == 0
+    assert parse_file_command((tmp_path / "GITHUB_OUTPUT").read_text()) == {"cycle": "cycle-4", "nonce": NONCE}
+
+
+@pytest.mark.parametrize(
+    ("cycle", "nonce", "ref"),
+    [
+        ("", NONCE, "refs/heads/main"),
+        ("Cycle-4", NONCE, "refs/heads/main"),
+        ("cycle_4", NONCE, "refs/heads/main"),
+        ("4-cycle", NONCE, "refs/heads/main"),
+        ("cyclé", NONCE, "refs/heads/main"),
+        ("c" * 65, NONCE, "refs/heads/main"),
+        ("--runs=x", NONCE, "refs/heads/main"),
+        ("../cycles/cycle-4", NONCE, "refs/heads/main"),
+        ("cycle-4.yaml", NONCE, "refs/heads/main"),
+        ("cycle-4\nnonce=x", NONCE, "refs/heads/main"),
+        ("cycle-4\n", NONCE, "refs/heads/main"),
+        ("$(touch PWN)", NONCE, "refs/heads/main"),
+        ("cycle-4", "", "refs/heads/main"),
+        ("cycle-4", NONCE.upper(), "refs/heads/main"),
+        ("cycle-4", "../../main", "refs/heads/main"),
+        ("cycle-4", "0" * 65, "refs/heads/main"),
+        ("cycle-4", NONCE, "refs/heads/dev"),
+        ("cycle-4", NONCE, "refs/tags/main"),
+    ],
+)
+def test_what_is_no_request_is_refused_and_handed_nowhere(tmp_path: Path, cycle: str, nonce: str, ref: str) -> None:
+    assert request(tmp_path, cycle, nonce, ref).returncode == 64
+    assert (tmp_path / "GITHUB_OUTPUT").read_text() == ""
+    assert not list(tmp_path.rglob("PWN"))
+
+
+STAND_IN = """\
+#!/bin/sh
+echo "$@" >> "$SEEN/calls"
+case "$*" in
+  *"cycle status"*) cat "$SEEN/status" ;;
+  *"cycle run"*) cp "$SEEN/after" "$SEEN/status"; exit "$CODE" ;;
+  *) shift 2; exec "$REAL" "$@" ;;
+esac
+"""
+
+
+def machine(folder: Path) -> dict[str, str]:
+    """Make what the machine and the checkout have, and return the job's variables."""
+    for name in ("runs", "cache", "temp", "harness/cycles"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "harness" / "cycles" / "small.yaml").touch()
+    return {
+        "CYCLE": "small",
+        "GATEKIT_RUNS_DIR": str(folder / "runs"),
+        "GATEKIT_CACHE_DIR": str(folder / "cache"),
+        "GATEKIT_GPUS": "0,1,2",
+        "GITHUB_WORKSPACE": str(folder),
+        "RUNNER_TEMP": str(folder / "temp"),
+    }
+
+
+def program(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def drive(
+    folder: Path, code: int, standing: str, recorded: int | None, name: str = "small", **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the step with a driver that ends with a code and leaves a ledger that says `standing` and `recorded`."""
+    variables = {**machine(folder), "SEEN": str(folder), "CODE": str(code), "REAL": sys.executable}
+    before = {"cycle": name, "standing": "not begun", "code": None}
+    (folder / "status").write_text(json.dumps(before))
+    (folder / "after").write_text(json.dumps({**before, "standing": standing, "code": recorded}))
+    variables["RUNNERS_PYTHON"] = program(folder / "runners-python", STAND_IN)
+    # A runner keeps its workspace elsewhere than the folders that outlive the job.
+    variables["GITHUB_WORKSPACE"] = str(folder / "work")
+    (folder / "work").mkdir(exist_ok=True)
+    (folder / "harness").rename(folder / "work" / "harness")
+    return step("cycle", "run the cycle", folder, **{**variables, **changes})
+
+
+def calls(folder: Path) -> list[str]:
+    return (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+
+
+def test_the_cycle_is_driven_by_the_harness_with_all_gpus_in_use(tmp_path: Path) -> None:
+    assert drive(tmp_path, 0, "finished", 0).returncode == 0
+    (run,) = [line for line in calls(tmp_path) if "cycle run" in line]
+    assert run == (
+        f"-E -s -m gatekit cycle run small --runs {tmp_path}/runs --cache {tmp_path}/cache --gpus 0,1,2 --slots 3"
+    )
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(0, "pass"), (2, "blocked"), (3, "inconclusive")])
+def test_a_verdict_is_a_result_whatever_it_says(tmp_path: Path, code: int, verdict: str) -> None:
+    done = drive(tmp_path, code, "finished", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"small is finished. Verdict: {verdict} (exit code {code}).")
+    assert done.stdout.strip() in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+
+
+@pytest.mark.parametrize("standing", ["halted", "left behind", "running", "not begun"])
+@pytest.mark.parametrize("code", [3, 130, 137, 143])
+def test_a_cycle_that_is_not_finished_never_looks_like_a_pass(tmp_path: Path, code: int, standing: str) -> None:
+    done = drive(tmp_path, code, standing, None)
+    assert done.returncode == 3
+    assert done.stdout.splitlines() == [
+        f"small is NOT FINISHED (exit code {code}): dispatch gpu-cycle again to go on from here."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "standing", "recorded", "ends"),
+    [
+        (4, "finished", 4, 4),
+        (4, "not begun", None, 4),
+        (5, "finished", 5, 5),
+        (64, "halted", None, 64),
+        (70, "left behind", None, 70),
+        (2, "halted", None, 2),
+        (143, "finished", 0, 143),  # ended before it took the cycle up again
+        (3, "finished", 0, 3),
+        (0, "finished", 2, 70),
+        (0, "halted", None, 70),
+    ],
+)
+def test_what_is_neither_a_verdict_nor_unfinished_fails(
+    tmp_path: Path, code: int, standing: str, recorded: int | None, ends: int
+) -> None:
+    done = drive(tmp_path, code, standing, recorded)
+    assert done.returncode == ends
+    assert done.stdout.startswith(f"small FAILED with exit code {code}")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"GATEKIT_RUNS_DIR": ""},
+        {"GATEKIT_CACHE_DIR": ""},
+        {"GATEKIT_RUNS_DIR": "runs"},
+        {"GATEKIT_CACHE_DIR": "/nonexistent/cache"},
+        {"GATEKIT_GPUS": ""},
+        {"GATEKIT_GPUS": "0, 1"},
+        {"GATEKIT_GPUS": "0,--retry-failed x"},
+    ],
+)
+def test_a_machine_that_is_not_set_up_starts_nothing(tmp_path: Path, changes: dict[str, str]) -> None:
+    done = drive(tmp_path, 0, "finished", 0, **changes)
+    assert (done.returncode, len(done.stderr.splitlines()), calls(tmp_path)) == (64, 1, [])
+
+
+@pytest.mark.parametrize("where", ["temp", "work"])
+def test_folders_that_end_with_the_job_are_refused(tmp_path: Path, where: str) -> None:
+    (tmp_path / where).mkdir()
+    done = drive(tmp_path, 0, "finished", 0, GATEKIT_RUNS_DIR=str(tmp_path / where))
+    assert (done.returncode, calls(tmp_path)) == (64, [])
+    assert "ends with the job" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["missing", "link"])
+def test_a_cycle_that_main_does_not_have_is_not_run(tmp_path: Path, kind: str) -> None:
+    machine(tmp_path)
+    if kind == "link":
+        (tmp_path / "harness" / "cycles" / "other.yaml").symlink_to("/etc/hostname")
+    done = drive(tmp_path, 0, "finished", 0, CYCLE="other")
+    assert (done.returncode, done.stderr, calls(tmp_path)) == (4, "main has no cycles/other.yaml\n", [])
+
+
+def test_a_plan_whose_id_is_another_name_is_not_run(tmp_path: Path) -> None:
+    assert drive(tmp_path, 0, "finished", 0, name="smaller").returncode == 4
+    assert not [line for line in calls(tmp_path) if "cycle run" in line]
+
+
+def lab(folder: Path, cycle: str = CYCLE) -> dict[str, str]:
+    """Make a checkout with a real plan, and the fake runner as an installed package."""
+    work = workplace(folder / "work" / "harness", cycle)
+    path = os.pathsep.join([str(work / "lab"), str(TESTS)])
+    python = f'#!/bin/sh\nshift 2\nPYTHONPATH={path} exec {sys.executable} "$@"\n'
+    return {
+        **machine(folder),
+        "GITHUB_WORKSPACE": str(folder / "work"),
+        "GATEKIT_GPUS": "0",
+        "RUNNERS_PYTHON": program(folder / "runners-python", python),
+    }
+
+
+SLOW_CYCLE = CYCLE.replace("    phases: [pilot, full]\n", "    phases: [pilot, full]\n    set: {sleep: 2}\n")
+OVER_AFTER_THE_FIRST_TASK = """\
+#!/bin/sh
+shift 4
+"$@" &
+until grep -q '"event": "ended"' "$GATEKIT_RUNS_DIR/small/ledger.jsonl"; do sleep 0.1; done 2> /dev/null
+kill -TERM $!
+wait $!
+"""
+"""In the place of `timeout`."""
+
+
+@pytest.mark.slow
+def test_a_job_whose_time_is_over_leaves_what_the_next_one_goes_on_from(tmp_path: Path) -> None:
+    variables = lab(tmp_path, SLOW_CYCLE)
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin" / "timeout", OVER_AFTER_THE_FIRST_TASK)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = step("cycle", "run the cycle", tmp_path, **variables, PATH=path)
+    assert (done.returncode, "small is NOT FINISHED (exit code 143)" in done.stdout) == (3, True), done.stderr
+    folder = tmp_path / "runs" / "small"
+    monitor = json.loads((folder / "monitor.json").read_text())
+    assert (monitor["standing"], monitor["halted"], monitor["tasks"]["done"]) == ("halted", "ended by SIGTERM", 1)
+    assert step("cycle", "collect what there is", tmp_path, **variables).returncode == 0
+    assert "ended by SIGTERM" in (tmp_path / "temp" / "cycle" / "EXPERIMENT_LOG.md").read_text()
+
+    again = step("cycle", "run the cycle", tmp_path, **variables)
+    assert (again.returncode, "small is finished. Verdict: pass" in again.stdout) == (0, True), again.stderr
+    records = [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+    ended = [record["task"] for record in records if record["event"] == "ended"]
+    assert len(ended) == len(set(ended)) == 2
+
+
+@pytest.mark.slow
+def test_evidence_records_monitor_and_verdict_are_collected_and_nothing_else(tmp_path: Path) -> None:
+    variables = lab(tmp_path)
+    done = step("cycle", "run the cycle", tmp_path, **variables)
+    assert done.returncode == 0, done.stderr
+    assert "small is finished. Verdict: pass (exit code 0)." in done.stdout
+    folder = tmp_path / "runs" / "small"
+    (folder / "evidence" / "linked.json").symlink_to("/etc/hostname")
+    (folder / "evidence" / "run.sh").write_text("true\n")
+    (folder / "monitor.sh").write_text("true\n")
+    collected = step("cycle", "collect what there is", tmp_path, **variables)
+    assert collected.returncode == 0, collected.stderr
+    out = tmp_path / "temp" / "cycle"
+    found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir())
+    assert [name for name in found if "/" not in name] == [
+        *("ADVISOR_BRIEF.md", "EXECUTIVE_SUMMARY.md", "EXPERIMENT_LOG.md"),
+        *("monitor.html", "monitor.json", "monitor.md", "verdict.html", "verdict.json", "verdict.md"),
+    ]
+    measured = sorted(p.relative_to(folder).as_posix() for p in (folder / "evidence").glob("*/first/**/*.json"))
+    assert [name for name in found if "/" in name] == [name for name in measured if "/." not in name] != []
+    summary = (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+    assert summary.startswith("**small is finished. Verdict: pass")
+    assert summary.endswith((folder / "monitor.md").read_text())
+
+
+def test_a_cycle_that_was_never_begun_has_nothing_to_hand_over(tmp_path: Path) -> None:
+    done = step("cycle", "collect what there is", tmp_path, **machine(tmp_path))
+    assert (done.returncode, done.stderr) == (3, "small was never begun here\n")
