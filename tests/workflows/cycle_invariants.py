@@ -14,11 +14,12 @@ COLLECTING = 15
 def cycle_rules(text: str, document: Mapping[str, Any]) -> dict[str, bool]:
     """Return name of the rule -> whether it holds; `text` is the workflow's YAML, `document` the same parsed."""
     jobs = document["jobs"]
-    request, cycle = jobs["request"], jobs["cycle"]
+    request, cycle, attest = jobs["request"], jobs["cycle"], jobs["attest"]
     check = request["steps"][0]
     scripts = {step["name"]: step["run"] for step in cycle["steps"] if "run" in step}
     run = scripts.get("run the cycle", "")
     limits = LIMITS.search(run)
+    download = [step["with"] for step in attest["steps"] if "download-artifact@" in step.get("uses", "")]
     uploads = [step for step in cycle["steps"] if "upload-artifact@" in step.get("uses", "")]
     return {
         "cycle: only by hand": set(document["on"]) == {"workflow_dispatch"},
@@ -35,7 +36,7 @@ def cycle_rules(text: str, document: Mapping[str, Any]) -> dict[str, bool]:
         "cycle: people say yes": cycle.get("environment") == "gpu-evidence",
         "cycle: it only reads and holds no secret": cycle["permissions"] == {"contents": "read"}
         and request["permissions"] == {}
-        and not re.search(r"secrets\.|github\.token", text),
+        and not re.search(r"secrets\.|github\.token", f"{request}{cycle}"),
         "cycle: only main's code and plans": [
             step["with"] | {"persist-credentials": 0} for step in cycle["steps"] if "checkout@" in step.get("uses", "")
         ]
@@ -63,4 +64,16 @@ def cycle_rules(text: str, document: Mapping[str, Any]) -> dict[str, bool]:
         and cycle["steps"][-1:] == uploads
         and uploads[0]["with"]["if-no-files-found"] == "error",
         "cycle: no link is handed over": " -type f " in scripts.get("collect what there is", ""),
+        "cycle: signing runs nothing that was measured": attest["runs-on"] == "ubuntu-24.04"
+        and attest.get("environment") == "gpu-evidence-signing"
+        and attest["permissions"] == {"contents": "read"}
+        and [one["artifact-ids"] for one in download] == ["${{ needs.cycle.outputs.artifact }}"]
+        and download[0]["path"] == "${{ runner.temp }}/measured"
+        and [step["with"]["ref"] for step in attest["steps"] if "checkout@" in step.get("uses", "")]
+        == ["${{ github.sha }}"]
+        and "-m gatekit" not in str(attest)
+        and 'bin/python" -I "' in str(attest),
+        # A cycle that goes on is signed when it is finished.
+        "cycle: only what is finished is signed": attest["needs"] == ["request", "cycle"]
+        and not any("if" in part for part in [attest, *attest["steps"]]),
     }

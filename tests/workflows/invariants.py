@@ -27,7 +27,10 @@ WRITES = {
     "release / action": {"contents"},
 }
 """The only jobs that may change anything, and what."""
-SECRETS = {"gpu-evidence / attest": {"GATEKIT_SIGNING_KEY"}}
+SECRETS = {
+    "gpu-evidence / attest": {"GATEKIT_SIGNING_KEY"},
+    "gpu-cycle / attest": {"GATEKIT_SIGNING_KEY"},
+}
 CHECK = "gatekit / gate (${{ github.event.merge_group.base_ref || format('refs/heads/{0}', github.base_ref) }})"
 """With the base: one head commit may have pull requests to two."""
 

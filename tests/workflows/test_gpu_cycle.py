@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
+from acceptance.console_script import gatekit
 from cycles.workplace import CYCLE, TESTS, workplace
 from workflows.composite import clean_environment, parse_file_command
 from workflows.invariants import FOLDER, parse
@@ -287,3 +289,48 @@ def test_evidence_records_monitor_and_verdict_are_collected_and_nothing_else(tmp
 def test_a_cycle_that_was_never_begun_has_nothing_to_hand_over(tmp_path: Path) -> None:
     done = step("cycle", "collect what there is", tmp_path, **machine(tmp_path))
     assert (done.returncode, done.stderr) == (3, "small was never begun here\n")
+
+
+def sign(folder: Path) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("cryptography")
+    assert gatekit("attest", "--new-key", "key.pem", cwd=folder).returncode == 0
+    temp = folder / "temp"
+    temp.mkdir(exist_ok=True)
+    (temp / "gatekit-environment").symlink_to(sys.prefix)
+    (folder / "gate" / "policies").mkdir(parents=True)
+    (folder / "gate" / "policies" / "p.yaml").write_text(
+        "schema: gatekit.policy/1\nid: p\ngates:\n  r2: {from: random_model, measure: r2, at_least: 0.5}\n"
+    )
+    return step(
+        "attest",
+        "validate and sign",
+        folder,
+        GATEKIT_SIGNING_KEY=(folder / "key.pem").read_text(),
+        GITHUB_REPOSITORY_ID="42",
+        RUNNER_TEMP=str(temp),
+        GITHUB_WORKSPACE=str(folder),
+    )
+
+
+def test_what_a_cycle_measured_is_signed_and_nothing_else_goes_on(tmp_path: Path) -> None:
+    measured = tmp_path / "temp" / "measured"
+    summary = {"random_model.json": builders.release_evidence()["random_model.json"]}
+    builders.write(measured / "evidence" / "full" / "first" / "all" / "random_model", summary)
+    for stray in ("monitor.json", "verdict.json", "evidence/run.json", "evidence/full/first/all/random_model/x.sh"):
+        (measured / stray).write_text("{}")
+    (measured / "evidence/full/first/all/random_model/linked.json").symlink_to("/etc/hostname")
+    done = sign(tmp_path)
+    assert done.returncode == 0, done.stderr
+    signed = tmp_path / "temp" / "signed"
+    found = sorted(path.relative_to(signed).as_posix() for path in signed.rglob("*.*"))
+    assert found[0] == "evidence/full/first/all/random_model/random_model.json"
+    assert found[1].startswith("evidence/full/first/all/random_model/random_model.measure-")
+    assert len(found) == 2
+
+
+def test_what_the_gate_would_refuse_of_a_cycle_is_not_signed(tmp_path: Path) -> None:
+    folder = tmp_path / "temp" / "measured" / "evidence" / "full" / "first" / "all" / "random_model"
+    folder.mkdir(parents=True)
+    (folder / "random_model.json").write_text('{"schema": "gatekit.summary/1"}')
+    assert sign(tmp_path).returncode == 4
+    assert not list((tmp_path / "temp").glob("**/*.dsse.json"))

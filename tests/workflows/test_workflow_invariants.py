@@ -269,6 +269,23 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
     ("cycle: what there is is always handed over", "gpu-cycle.yml", swap("        if: always()\n", "")),
     ("cycle: what there is is always handed over", "gpu-cycle.yml", swap("found: error", "found: ignore")),
     ("cycle: no link is handed over", "gpu-cycle.yml", swap(" -type f ", " ")),
+    (
+        "cycle: signing runs nothing that was measured",
+        "gpu-cycle.yml",
+        swap("path: ${{ runner.temp }}/measured", "path: gate"),
+    ),
+    (
+        "cycle: signing runs nothing that was measured",
+        "gpu-cycle.yml",
+        swap("needs.cycle.outputs.artifact", "needs.request.outputs.nonce"),
+    ),
+    ("cycle: signing runs nothing that was measured", "gpu-cycle.yml", swap('bin/python" -I "', 'bin/python" "')),
+    (
+        "cycle: only what is finished is signed",
+        "gpu-cycle.yml",
+        swap("    environment: gpu-evidence-signing\n", "    environment: gpu-evidence-signing\n    if: always()\n"),
+    ),
+    ("who gets secrets", "gpu-cycle.yml", swap("vars.GATEKIT_GPUS", "secrets.GATEKIT_SIGNING_KEY")),
     ("comment: after the gate", "comment.yml", swap("workflows: [gate]", "workflows: ['*']")),
     ("comment: after the gate", "gate.yml", swap("name: gate\n", "name: verdict\n")),
     ("comment: no checkout", "comment.yml", swap("    steps:\n", f"    steps:\n      - uses: {CHECKOUT}\n")),
