@@ -71,7 +71,7 @@ def test_without_out_nothing_is_written(tmp_path: Path) -> None:
 def test_check_judges_the_candidate_and_pays_for_the_choice(tmp_path: Path) -> None:
     folder = workspace(tmp_path)
     assert select(folder, "--out", "out").returncode == 0
-    done = check("--candidate", "out/candidate.json", "--output", "json=verdict.json", cwd=folder)
+    done = check("--candidate", "out/candidate.json", "--output", "json=verdict.json", "--verbose", cwd=folder)
     assert done.returncode == 0
     assert "best of 4 candidates on the same observations: bounded at 0.9875" in done.stdout
     verdict = json.loads((folder / "verdict.json").read_text())
