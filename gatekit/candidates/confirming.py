@@ -93,7 +93,7 @@ def confirm(
     used = _evidence(value, path, summaries)
     moment = _moment(value["now"], path, used, now)
     # As of the time of the selection, so that evidence that has grown old since does not change who won.
-    # What was set aside can only have cost the one that was selected: it was compared, and is paid for.
+    # Who set others aside may have looked at the seeds that were kept for confirmation: then those pay for the choice.
     aside = {one["subject_digest"] for one in value["candidates"] if one["outcome"] == CandidateStatus.SET_ASIDE}
     again = select(policy, selection, used, moment, signers=signers, set_aside=aside)
     if again.errors:
@@ -105,6 +105,7 @@ def confirm(
     _all_read(value, path, policy, selection, summaries)
     # Seeds that selected nothing are judged at the plain confidence; without any, the bounds pay for the choice.
     confirmed = selection.confirm_seeds
+    set_apart = confirmed is not None and not aside
     own = [s for s in summaries if s.subject.digest == value["subject_digest"]]
     words = f"best of {again.compared} by {path} (sha256 {document.sha256})"
     judged = list(own)
@@ -114,9 +115,11 @@ def confirm(
         judged = [on_seeds(summary, confirmed) for summary in own]
         seeds = ", ".join(map(str, confirmed))
         paid = f"judged on seeds {seeds}, which selected nothing; bounds over shared datasets or rows pay all the same"
+        if aside:
+            paid = f"judged on seeds {seeds}, at a confidence that pays for the choice: {len(aside)} were set aside"
     return ConfirmedEvidence(
         # The candidate names its evidence itself, by digest: what was compared lies in several folders.
-        policies=tuple(replace(paying(p, again.compared, confirmed is not None), evidence=()) for p in policies),
+        policies=tuple(replace(paying(p, again.compared, set_apart), evidence=()) for p in policies),
         summaries=tuple(judged),
         note=f"candidate {value['words']}: {words}; {paid}",
     )

@@ -92,7 +92,7 @@ class Driver:
             records.append(self.ledger.write("undone", task=task, reason="its summaries are gone or changed"))
             self.say(f"{task}: its summaries are gone or changed; it is run again")
         self.state = state_of(self.graph, records, self.cycle.retries)
-        self._record("cycle_run", cycle=self.cycle.id, plan=self.cycle.sha256, meaning=meaning(self.graph))
+        self._record("cycle_run", cycle=self.cycle.id, plan=self.cycle.sha256, meaning=meaning(self.cycle, self.graph))
         with _signals() as received:
             try:
                 while self._step(received):
@@ -290,10 +290,11 @@ class Driver:
         return lost
 
     def _refuse_other_plan(self, records: list[Record]) -> None:
-        now = meaning(self.graph)
+        now = meaning(self.cycle, self.graph)
         before = next((record["meaning"] for record in records if record["event"] == "cycle_run"), now)
         if before != now:
-            message = f"the plan of '{self.cycle.id}' has changed since it was begun in {self.folder}"
+            what = f"the plan of '{self.cycle.id}', or a file that it names"
+            message = f"{what}, has changed since it was begun in {self.folder}"
             remedy = "give the changed plan an id of its own, or put the old one back"
             raise GatekitError("cycle.changed", message, self.cycle.location, remedy)
 
@@ -322,14 +323,18 @@ def given_saes(folder: Path) -> list[str]:
     return [f"{key}={value}" for key, colon, value in pairs if colon]
 
 
-def meaning(graph: Graph) -> str:
-    """Return the sha256 of all that a plan measures and decides; not of its words, and not of what it may cost."""
+def meaning(cycle: Cycle, graph: Graph) -> str:
+    """Return the sha256 of all that a plan measures and decides, policies included; not of its words or its costs."""
     tasks = [
         [t.id, t.runner, t.config, _digest(t.config), t.settings, t.saes_of or "", sorted(t.after)]
         for t in graph.tasks.values()
     ]
     rules = [[d.id, [[s, _rule(r)] for s, r in d.rules], sorted(d.after)] for d in graph.decisions.values()]
-    text = json.dumps([sorted(tasks), sorted(rules)], sort_keys=True)
+    end = cycle.finish
+    chosen = None if end.select is None else [end.select.policy, sorted(end.select.among)]
+    finish = [end.check, chosen, end.base, end.dossier, end.claims]
+    named = sorted({path for path, _ in cycle.files if path.endswith((".yaml", ".yml"))})
+    text = json.dumps([sorted(tasks), sorted(rules), finish, [[path, _digest(path)] for path in named]], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatekit.cycles.graph import family, phase_for, root_of
-from gatekit.cycles.plan import Cycle, CycleStage
+from gatekit.cycles.plan import Cycle, CycleStage, Phase
 from gatekit.cycles.state import CycleState
 from gatekit.exit_codes import ExitCode, worst
 
@@ -33,6 +33,9 @@ def steps(cycle: Cycle, state: CycleState, folder: Path) -> Iterator[Step]:
     candidate: tuple[str, ...] = ()
     if finish.select is not None:
         read, given_up = evidence_of(cycle, state, folder, finish.select.among)
+        if not read:
+            yield from _audit(cycle)  # nothing of its own was measured to the end; no other evidence stands in for it
+            return
         selected = folder / "selected"
         aside = [part for path in given_up for part in ("--set-aside", path)]
         named = ("--policy", finish.select.policy, "--out", str(selected), "--replace")
@@ -45,6 +48,9 @@ def steps(cycle: Cycle, state: CycleState, folder: Path) -> Iterator[Step]:
         candidate = ("--candidate", str(selected / "candidate.json"))
     else:
         read, _ = evidence_of(cycle, state, folder, tuple(cycle.stages))
+        if not read:
+            yield from _audit(cycle)
+            return
     given = [*(part for path in read for part in ("--evidence", path)), *_base(cycle, folder)]
     if finish.check is not None:
         outputs = [
@@ -65,9 +71,10 @@ def _audit(cycle: Cycle) -> Iterator[Step]:
 
 
 def evidence_of(cycle: Cycle, state: CycleState, folder: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the evidence of stages: of all branches that went on, and what the pilot of the others measured.
+    """Return the evidence of stages: of all branches that were measured to the end, and the pilots of the others.
 
-    A branch that was stopped was compared too: it is never released, and whoever is selected pays for it.
+    A branch that was stopped, or failed after its pilot, was compared too: it is never released, and whoever is
+    selected pays for it.
     """
     found: list[str] = []
     given_up: list[str] = []
@@ -75,11 +82,28 @@ def evidence_of(cycle: Cycle, state: CycleState, folder: Path, names: Sequence[s
         stage = cycle.stages[name]
         gone = stopped_branches(cycle, state, stage)
         for branch in stage.branches:
-            phase = "pilot" if branch.name in gone else phase_for(stage, "full")
-            path = folder / "evidence" / phase / name / branch.name
-            if path.is_dir():
-                (given_up if branch.name in gone else found).append(str(path))
+            full = _measured(state, folder, name, branch.name, phase_for(stage, "full"))
+            if full is not None and branch.name not in gone:
+                found.append(full)
+                continue
+            pilot = _measured(state, folder, name, branch.name, "pilot")
+            if pilot is not None:
+                given_up.append(pilot)
     return found, given_up
+
+
+def _measured(state: CycleState, folder: Path, stage: str, branch: str, phase: Phase) -> str | None:
+    """Return the folder of what a branch measured in a phase; None where no task of it was done."""
+    tasks = [t.id for t in state.graph.tasks.values() if (t.stage, t.branch, t.phase) == (stage, branch, phase)]
+    if not any(state.tasks[name].state == "done" for name in tasks):
+        return None
+    return str(folder / "evidence" / phase / stage / branch)
+
+
+def unexcused(state: CycleState) -> list[str]:
+    """Return the tasks that failed, or were not run for that, in stages that no rule has stopped for it."""
+    broken = [name for name, one in state.tasks.items() if one.state in ("failed", "not_run")]
+    return [name for name in broken if state.graph.tasks[name].stage not in state.stopped_stages]
 
 
 def stopped_branches(cycle: Cycle, state: CycleState, stage: CycleStage) -> dict[str, str]:
@@ -135,18 +159,16 @@ def finish(cycle: Cycle, state: CycleState, folder: Path, record: Callable[..., 
         folder: of the cycle.
         record: appends to the ledger.
     """
-    done: list[ExitCode] = []
+    codes: dict[str, ExitCode] = {}
     for step in steps(cycle, state, folder):
         code = carry_out(step, folder / "logs" / "finish" / f"{step.name}.log")
         record("step_ended", step=step.name, code=code)
-        if step.name != "dossier":
-            done.append(ExitCode(code))
-    if not done:
-        # Without a policy nothing is judged: what was planned was measured, or it was not.
-        complete = all(one.state in ("done", "stopped") for one in state.tasks.values())
-        return (
-            ExitCode.PASS
-            if complete and any(one.state == "done" for one in state.tasks.values())
-            else (ExitCode.INCONCLUSIVE)
-        )
-    return worst(done)
+        codes[step.name] = ExitCode(code)
+    judged = [codes[name] for name in ("select", "check", "claims") if name in codes]
+    wanted = cycle.finish.check is not None or cycle.finish.select is not None
+    if wanted and not {"select", "check"} & set(codes):
+        judged.append(ExitCode.INCONCLUSIVE)  # nothing was measured that could be judged
+    if unexcused(state) or not any(one.state == "done" for one in state.tasks.values()):
+        # What was planned and not measured is missing, whatever the rest is judged as.
+        judged.append(ExitCode.INCONCLUSIVE)
+    return worst([ExitCode.PASS, *judged])

@@ -94,6 +94,13 @@ def _policies(cycle: Cycle, kinds: Kinds) -> Iterator[GatekitError]:
         named.append(cycle.finish.select.policy)
     if cycle.finish.check is not None:
         named.append(cycle.finish.check)
+    if cycle.finish.check is not None and cycle.finish.select is None:
+        for stage in cycle.stages.values():
+            if len(stage.branches) > 1:
+                message = f"'{stage.name}' compares {len(stage.branches)} branches, and nothing pays for the choice"
+                remedy = "add finish.select, whose policy chooses among them"
+                yield GatekitError("cycle.unpaid", message, stage.location, remedy)
+                break
     policies, errors = read_policies(list(dict.fromkeys(named)), kinds) if named else ([], [])
     yield from errors
     for policy in policies:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gatekit.cycles.driving import STOP_REQUEST, Driver, Halted
 from gatekit.cycles.engine import Engine
-from gatekit.cycles.finishing import finish
+from gatekit.cycles.finishing import finish, unexcused
 from gatekit.cycles.graph import Graph, graph_of
 from gatekit.cycles.lease import driving, holder
 from gatekit.cycles.ledger import Ledger
@@ -29,6 +29,8 @@ from gatekit.kinds import INSTALLED
 
 SNAPSHOT_EVERY = 2.0
 """Seconds between snapshots, at least."""
+MOST_NAMED = 5
+"""Tasks that are named at the end; all of them stand in the monitor."""
 WAIT = 5.0
 """Seconds between looks at a cycle that is waited for."""
 
@@ -93,7 +95,10 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
         code = finish(cycle, state, folder, record)
         record("finished", code=int(code))
         shown.write(state)
-        say(f"finished with exit code {int(code)}: {folder / 'monitor.md'}, {folder / 'verdict.md'}")
+        for name in unexcused(state)[:MOST_NAMED]:
+            say(f"{name} was planned and is not measured, so nothing passes")
+        written = [path for path in (folder / "monitor.md", folder / "verdict.md") if path.exists()]
+        say(f"finished with exit code {int(code)}: {', '.join(map(str, written))}")
         return code
 
 

@@ -12,12 +12,13 @@ import builders
 import pytest
 from candidates import pools
 
-from gatekit.candidates import ConfirmedEvidence, candidate_document, confirm
+from gatekit.candidates import ConfirmedEvidence, candidate_document, confirm, select
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import Document, parse_json
 from gatekit.evidence.summary import parse_time
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import ThresholdResult, thresholds_in
+from gatekit.policy.model import Selection
 
 NOW = parse_time(builders.NOW)
 THREE = {"topk": {}, "relu": {"auc": 0.93, "l0": 650.0}, "jumprelu": {"auc": 0.88}}
@@ -87,6 +88,23 @@ def test_a_bound_that_also_speaks_for_datasets_pays_because_those_are_shared() -
     found = judged(confirmed(split_evidence(), seeds_only), "auc_delta")
     assert found.measured is not None
     assert found.measured.confidence == 0.95
+
+
+def test_who_sets_others_aside_pays_on_the_confirmation_seeds_too() -> None:
+    documents = split_evidence()
+    chosen = pools.policy(SPLIT)
+    assert isinstance(chosen.selection, Selection)
+    given_up = {s.subject.digest for s in pools.read(documents) if s.subject.architecture == "jumprelu"}
+    assert len(given_up) == 1
+    selected = select(chosen, chosen.selection, pools.read(documents), NOW, set_aside=given_up)
+    assert selected.winner is not None
+    value = json.loads(json.dumps(candidate_document(selected, selected.winner)))
+    assert [one["outcome"] for one in value["candidates"]].count("set_aside") == 1
+    result = confirmed(documents, SPLIT, value)
+    found = judged(result, "r2")
+    assert found.measured is not None
+    assert (found.measured.n_seeds, found.measured.confidence) == (5, pytest.approx(1 - 0.05 / 3))
+    assert "at a confidence that pays for the choice: 1 were set aside" in result.note
 
 
 def test_without_the_confirmation_seeds_the_gates_are_inconclusive() -> None:

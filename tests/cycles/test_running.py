@@ -294,7 +294,11 @@ def test_a_plan_that_changed_since_it_was_begun_is_refused(tmp_path: Path) -> No
     (folder / "cycles/small.yaml").write_text(CYCLE.replace("3, 4]", "3, 5]"))
     done = cycle(folder, "run", "small")
     assert done.returncode == 4
-    assert "the plan of 'small' has changed since it was begun in runs/small" in done.stderr
+    assert "the plan of 'small', or a file that it names, has changed since it was begun in runs/small" in done.stderr
+    (folder / "cycles/small.yaml").write_text(words)
+    gate = folder / "policies/gate.yaml"
+    gate.write_text(gate.read_text().replace("at_least: 0.5", "at_least: 0.1"))
+    assert cycle(folder, "run", "small").returncode == 4
 
 
 def test_a_torn_record_is_passed_over_and_swallows_nothing(tmp_path: Path) -> None:
@@ -440,3 +444,39 @@ def test_the_claims_are_audited_also_where_nothing_was_selected(tmp_path: Path) 
     steps = {one["step"]: one["code"] for one in records(folder) if one["event"] == "step_ended"}
     assert steps["select"] == 2
     assert "claims" in steps
+
+
+def test_a_cycle_in_which_every_run_failed_is_inconclusive_whatever_evidence_lies_elsewhere(tmp_path: Path) -> None:
+    folder = workplace(tmp_path, config={})
+    assert cycle(folder, "run", "small").returncode == 0
+    (folder / "runs/small/evidence").rename(folder / "evidence")
+    # The last one has nothing to be judged by; the audit ends in 64 where there is no registry.
+    for end, code in (("{check: policies/gate.yaml}", 3), ("{claims: true}", 64), ("{}", 3)):
+        shutil.rmtree(folder / "runs", ignore_errors=True)
+        (folder / "cycles/small.yaml").write_text(CYCLE.replace("{check: policies/gate.yaml}", end))
+        (folder / "config.json").write_text('{"fail": 4}')
+        done = cycle(folder, "run", "small")
+        assert done.returncode == code, done.stderr
+        assert not (folder / "runs/small/verdict.json").exists()
+        assert "was planned and is not measured, so nothing passes" in done.stderr
+
+
+def test_branches_that_failed_after_their_pilot_are_paid_for_and_keep_the_cycle_from_passing(tmp_path: Path) -> None:
+    folder = branched(tmp_path, "{policy: policies/stop.yaml}")
+    plan = (folder / "cycles/small.yaml").read_text()
+    broken = plan.replace("phases: [pilot, full]\n    branches", "phases: {pilot: {}, full: {fail: 4}}\n    branches")
+    (folder / "cycles/small.yaml").write_text(broken.replace("good: {k: 16, ", "good: {k: 16, fail: 0, "))
+    done = cycle(folder, "run", "small")
+    assert done.returncode == 3, done.stderr
+    assert "full/new/fine/fakelab was planned and is not measured" in done.stderr
+
+
+def test_a_plan_that_compares_branches_and_chooses_none_of_them_is_refused(tmp_path: Path) -> None:
+    folder = branched(tmp_path, "{keep_best: 1, policy: policies/choose.yaml}")
+    plan = (folder / "cycles/small.yaml").read_text()
+    (folder / "cycles/small.yaml").write_text(
+        plan.replace("  select: {policy: policies/choose.yaml, among: [new]}\n", "")
+    )
+    done = cycle(folder, "lint")
+    assert done.returncode == 4
+    assert "'new' compares 4 branches, and nothing pays for the choice; add finish.select" in done.stderr
