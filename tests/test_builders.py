@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import builders
@@ -34,5 +35,7 @@ def test_a_built_summary_of_a_failed_run_and_one_of_reported_numbers_are_accepte
 def test_the_release_evidence_passes_the_release_policy(tmp_path: Path) -> None:
     paths = find_summaries([str(builders.write(tmp_path, builders.release_evidence()))])
     summaries, errors = read_summaries(paths)
-    verdict = evaluate([read_policy(str(RELEASE))], summaries, the_time(builders.NOW), errors)
+    # The policy names the evidence of this repository; what is judged here lies elsewhere.
+    policy = replace(read_policy(str(RELEASE)), evidence=())
+    verdict = evaluate([policy], summaries, the_time(builders.NOW), errors)
     assert (verdict.errors, verdict.code) == ((), ExitCode.PASS)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gatekit.evidence.summary import Summary
 from gatekit.gates.bounds import interval
+from gatekit.policy.limits import effect_name
 from gatekit.report.palette import LIGHT
 from gatekit.stats import Interval
 
@@ -45,7 +46,7 @@ class Axis:
     @property
     def words(self) -> str:
         """Kind and measure."""
-        return f"{self.kind}.{self.measure}"
+        return effect_name(self.kind, self.measure, "nothing")
 
 
 PROBES, CONCEPTS = Axis("saebench", "auc_delta"), Axis("cebench", "interpretability_delta")

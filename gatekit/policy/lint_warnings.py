@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gatekit.errors import GatekitError
+from gatekit.policy.limits import effect_name
 from gatekit.policy.model import Policy, Threshold, thresholds
 from gatekit.policy.rule_changes import demands
 
@@ -21,7 +22,7 @@ def _no_floor(policy: Policy) -> Iterator[GatekitError]:
         for rule in thresholds(gate.rule):
             if rule.against != "base" or (rule.kind, rule.measure.name) in floors:
                 continue
-            name = f"{rule.kind}.{rule.measure.name}"
+            name = effect_name(rule.kind, rule.measure.name, "nothing")
             falls, operator = ("fall", "at_least") if rule.measure.direction == "higher" else ("rise", "at_most")
             yield GatekitError(
                 "policy.no_floor",

@@ -33,7 +33,7 @@ PATH = "registrations/demo.yaml"
 def checked(folder: Path, documents: Mapping[str, Any], *more: str) -> tuple[int, dict[str, Any], str]:
     """Return the exit code, the JSON report and what the terminal showed."""
     write(folder, documents)
-    done = gatekit("check", "--now", NOW, "--output", "json=report.json", *more, cwd=folder)
+    done = gatekit("check", "--verbose", "--now", NOW, "--output", "json=report.json", *more, cwd=folder)
     return done.returncode, json.loads((folder / "report.json").read_text()), done.stdout + done.stderr
 
 
