@@ -155,7 +155,10 @@ class Measurement:
     trials: int | None = None
     """So many trials are behind each value, where values are fractions of a fixed and small number of them."""
     control_models: tuple[float, ...] | None = None
-    """Where the control was made on several re-initialised models: its mean over all keys on each of them."""
+    """Where the control was made on several re-initialised models: its mean over all keys on each of them, in the
+    order of `control_model_seeds`."""
+    control_model_seeds: tuple[int, ...] | None = None
+    """Of those models, in increasing order."""
     denominator: tuple[float, ...] | None = None
     """Of a ratio of means: what the mean of `candidate` is divided by the mean of, one per observation."""
 
@@ -289,6 +292,10 @@ def _measurement_from(
     columns = document.get("columns")
     group = document.get("baseline_columns")
     models = document.get("baseline_models")
+    # Two runs may list one set of models in any order.
+    drawn = (
+        None if models is None else sorted(zip(map(int, models["random_model_seed"]), models["values"], strict=True))
+    )
     reported = document.get("reported")
     keys: tuple[tuple[int | str, ...], ...] = ()
     candidate: tuple[float, ...] = ()
@@ -320,7 +327,8 @@ def _measurement_from(
         baseline_values=group_values,
         reported=None if reported is None else _reported_from(reported),
         families=families_of_column(protocol, design, [key[-1] for key in keys]),
-        control_models=None if models is None else tuple(math.fsum(own) / len(own) for own in models["values"]),
+        control_models=None if drawn is None else tuple(math.fsum(own) / len(own) for _, own in drawn),
+        control_model_seeds=None if drawn is None else tuple(seed for seed, _ in drawn),
         trials=_trials(spec),
     )
 

@@ -27,7 +27,7 @@ def what_differs(rule: Threshold, summary: Summary, base: Sequence[Summary]) -> 
     alike = [s for s in base if s.protocol.comparable == summary.protocol.comparable]
     if alike:
         if rule.across_subjects:
-            return _several(alike)
+            return ""
         return _told([(s, subject_differences(summary.subject, s.subject)) for s in alike])
     # By another protocol the subject decides nothing yet: the nearest one is compared first.
     found = [(s, protocol_differences(summary.protocol, s.protocol)) for s in base]
@@ -35,11 +35,17 @@ def what_differs(rule: Threshold, summary: Summary, base: Sequence[Summary]) -> 
     return _told(same or found)
 
 
+def several_subjects(opponents: Sequence[Summary]) -> str:
+    """Return which subjects of the base could be meant, where these are several; else ""."""
+    subjects = {s.subject.digest: s.subject.words for s in sorted(opponents, key=lambda s: s.path)}
+    return f": it has {len(subjects)} ({'; '.join(list(subjects.values())[:3])})" if len(subjects) > 1 else ""
+
+
 def subject_differences(own: Subject, other: Subject) -> list[Difference]:
     """Return each part of two subjects' shapes that differs."""
     parts = zip(SHAPE_FIELDS, own.shape, other.shape, strict=True)
     return [
-        (name, *((_model(own), _model(other)) if name == "model" else (_value(here), _value(there))))
+        (name, *((model_in_words(own), model_in_words(other)) if name == "model" else (_value(here), _value(there))))
         for name, here, there in parts
         if here != there
     ]
@@ -98,17 +104,13 @@ def _told(found: Sequence[tuple[Summary, list[Difference]]]) -> str:
     return ": " + ", and ".join(told)
 
 
-def _several(alike: Sequence[Summary]) -> str:
-    subjects = {s.subject.digest: s.subject.words for s in sorted(alike, key=lambda s: s.path)}
-    return f": it has {len(subjects)} ({'; '.join(list(subjects.values())[:3])})" if len(subjects) > 1 else ""
-
-
 def _value(part: object) -> str:
     text = "none" if part is None else str(part).lower() if isinstance(part, bool) else str(part)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
-def _model(subject: Subject) -> str:
+def model_in_words(subject: Subject) -> str:
+    """Return a subject's model for a reason."""
     # Two models of one name differ in their weights.
     weights = "without a digest" if subject.model_digest is None else f"[{subject.model_digest[:12]}]"
     return f"{subject.model_name} {weights}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from gatekit.evidence.summary import Measurement
 from gatekit.gates.bounds import random_factors
+from gatekit.gates.regression import PAIRED_ON
 from gatekit.gates.spread import values_of_seeds
 from gatekit.gates.verdict import BoundedEstimate, Outcome, ThresholdResult
 from gatekit.policy.limits import Limits, margin
@@ -55,7 +56,7 @@ def training_note(judged: Iterable[tuple[Threshold, ThresholdResult]]) -> str | 
     """Say for a policy's report what no bound of a mean over its seeds excludes: a training that rarely fails.
 
     Of several rules that pass by a bound for other seeds, the one that excludes least is named; None where there is
-    none. Rules of `every_seed` say it of themselves.
+    none. A rule that compared only a part of the seeds says nothing here. Rules of `every_seed` say it of themselves.
     """
     least: tuple[float, int] | None = None
     for rule, result in judged:
@@ -66,6 +67,8 @@ def training_note(judged: Iterable[tuple[Threshold, ThresholdResult]]) -> str | 
             seeds is None
             or result.self_reported
             or "seed" not in random_factors(rule.measure.design, rule.generalize_over)
+            # Of a part of the seeds nothing follows for the training of all.
+            or any(note.startswith(PAIRED_ON) for note in result.notes)
         ):
             continue
         found = excluded_failure_rate(seeds, rule.judged_confidence), seeds

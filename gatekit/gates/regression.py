@@ -8,10 +8,14 @@ from itertools import compress
 from typing import TypeVar
 
 from gatekit.evidence.summary import Measurement, Summary
-from gatekit.gates.base_differences import subject_differences, what_differs
+from gatekit.gates.base_controls import another_control
+from gatekit.gates.base_differences import several_subjects, subject_differences, what_differs
 from gatekit.policy.model import Threshold
 
 T = TypeVar("T")
+
+PAIRED_ON = "paired on the "
+"""What a note starts with that says that only a part of the seeds was compared."""
 
 
 def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None) -> Summary | None:
@@ -20,18 +24,22 @@ def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None)
     Comparable: equal in everything but the seeds, the baseline's own checkpoints and how the subject was selected. The
     same thing: SAEs of one architecture and size on one hook of one model, unless the rule compares across subjects.
     """
-    alike = _measured_alike(rule, summary, base or ())
-    found = [s for s in alike if rule.across_subjects or s.subject.shape == summary.subject.shape]
-    subjects = {s.subject.digest for s in found}
-    if len(subjects) > 1:
+    opponents = _opponents(rule, summary, base or ())
+    found = [s for s in opponents if s.protocol.comparable == summary.protocol.comparable]
+    if len({s.subject.digest for s in opponents}) > 1:
         # Several SAEs in the base: only the one that the head measured again is meant without doubt.
         found = [s for s in found if s.subject.digest == summary.subject.digest]
     return max(found, key=lambda s: (s.finished, s.sha256), default=None)
 
 
-def _measured_alike(rule: Threshold, summary: Summary, base: Sequence[Summary]) -> list[Summary]:
-    """Return the base summaries that measured this by a comparable protocol, on whatever subject."""
-    return [s for s in _measured(rule, summary, base) if s.protocol.comparable == summary.protocol.comparable]
+def _opponents(rule: Threshold, summary: Summary, base: Sequence[Summary]) -> list[Summary]:
+    """Return the base summaries that the rule could mean, by whatever protocol.
+
+    The head's own protocol must not thin them out: whoever measures the head would choose its opponent by it.
+    """
+    there = _measured(rule, summary, base)
+    named = [s for s in there if rule.protocol is None or s.protocol.name == rule.protocol]
+    return [s for s in named if rule.across_subjects or s.subject.shape == summary.subject.shape]
 
 
 def _measured(rule: Threshold, summary: Summary, base: Sequence[Summary]) -> list[Summary]:
@@ -47,8 +55,12 @@ def why_no_base(rule: Threshold, summary: Summary, found: Summary | None, base: 
     name = rule.measure.name
     if found is None:
         like = "of one subject" + ("" if rule.across_subjects else " of this model, hook, architecture and size")
-        there = what_differs(rule, summary, _measured(rule, summary, base))
+        opponents = _opponents(rule, summary, base)
+        there = several_subjects(opponents) or what_differs(rule, summary, _measured(rule, summary, base))
         return f"the base has no {name} of {rule.kind} {like}, measured by the same protocol{there}"
+    control = another_control(rule, summary, found)
+    if control is not None:
+        return f"{found.path} in the base has another control, so its draws do not cancel: {control}"
     ours, theirs = summary.measurements[name].seeds, found.measurements[name].seeds
     if rule.common_seeds and ours and theirs and not set(ours) & set(theirs):
         return f"{found.path} in the base has no seed in common with {summary.path}"
@@ -67,7 +79,7 @@ def base_notes(rule: Threshold, head: Summary, base: Summary) -> list[str]:
     ours, theirs = (set(summary.measurements[name].seeds) for summary in (head, base))
     if rule.common_seeds and ours != theirs:
         of = f"of {len(ours)} here and {len(theirs)} in the base"
-        notes.append(f"paired on the {len(ours & theirs)} seeds that both measured, {of}")
+        notes.append(f"{PAIRED_ON}{len(ours & theirs)} seeds that both measured, {of}")
     return notes
 
 
@@ -91,8 +103,9 @@ def difference_to(head: Measurement, base: Measurement, common_seeds: bool = Fal
         head, base = _of_seeds(head, both), _of_seeds(base, both)
         if not head.keys:  # pairs of seeds, and one seed
             return None
-    # Evidence of one protocol has one set of re-initialised models, whose draws cancel in the difference.
-    head, base = replace(head, control_models=None), replace(base, control_models=None)
+    if head.control_model_seeds != base.control_model_seeds:
+        return None
+    head, base = replace(head, control_models=_control_difference(head, base)), replace(base, control_models=None)
     # The order within a pair of seeds has no meaning.
     pairs = head.design == "per_seed_pair"
     head_keys = [tuple(sorted(key)) if pairs else key for key in head.keys]
@@ -117,6 +130,18 @@ def difference_to(head: Measurement, base: Measurement, common_seeds: bool = Fal
         baseline_keys=tuple(tuple(int(part) for part in key) for key in base.keys),
         baseline_values=base.effects,
     )
+
+
+def _control_difference(head: Measurement, base: Measurement) -> tuple[float, ...] | None:
+    """Return head minus base of the control on each re-initialised model; None where all of it cancels, or is none.
+
+    What one model does to the head's control and not to the base's differs from model to model, so it stays a draw.
+    """
+    if head.control_models is None or base.control_models is None:
+        return None
+    pairs = zip(head.control_models, base.control_models, strict=True)
+    differences = tuple(here - there for here, there in pairs)
+    return differences if any(differences) else None
 
 
 def _of_seeds(measurement: Measurement, seeds: Collection[int]) -> Measurement:

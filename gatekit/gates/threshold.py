@@ -11,6 +11,7 @@ from typing import assert_never
 from gatekit.errors import GatekitError, first_few
 from gatekit.evidence.own_control import is_own_control
 from gatekit.evidence.summary import Measurement, Summary
+from gatekit.gates.base_controls import another_control
 from gatekit.gates.bounds import (
     counted_as_independent,
     counts_trials,
@@ -97,7 +98,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             base = find_base(rule, summary, context.base)
             of_base = None if base is None else base.measurements[rule.measure.name]
             difference = None if of_base is None else difference_to(measurement, of_base, rule.common_seeds)
-            if difference is None:
+            if difference is None or (base is not None and another_control(rule, summary, base) is not None):
                 return undecided(Why.NO_BASE, why_no_base(rule, summary, base, context.base))
             measurement = difference
         case _:

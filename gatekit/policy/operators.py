@@ -93,6 +93,15 @@ def _base_comparison(given: OperatorValue, stops: bool) -> BaseComparison:
     common = stops
     if "seeds" in keys:
         common = fields.choice(given.document, keys["seeds"], "seeds", ("all", "common")) == "common"
+        if common and not stops:
+            # Whoever measures the head could leave out the seeds that are bad here, or good in the base.
+            raise fields.refusal(
+                given.document,
+                keys["seeds"],
+                "value",
+                "seeds: common stands only in a policy of purpose: stop: elsewhere the head could choose on which of "
+                "its own and of the base's seeds they are compared",
+            )
     across = "across_subjects" in keys and fields.flag(given.document, keys["across_subjects"], "across_subjects")
     return BaseComparison(common, across)
 
@@ -167,8 +176,8 @@ OPERATORS: Mapping[str, Operator] = {
                         "maximum": LARGEST,
                     },
                     "seeds": {
-                        "description": "common: compare, paired, only the seeds that both sides measured; default in "
-                        "stop policies. all (default elsewhere): other seeds are two independent groups.",
+                        "description": "common: compare, paired, only the seeds that both sides measured; only in stop "
+                        "policies, and default there. all (default elsewhere): other seeds are two independent groups.",
                         "enum": ["all", "common"],
                     },
                     "across_subjects": {

@@ -11,6 +11,7 @@ from scipy import stats
 
 from gatekit.errors import GatekitError
 from gatekit.gates.evaluate import evaluate
+from gatekit.gates.every_seed import EXCLUDED
 from gatekit.gates.verdict import Verdict
 from gatekit.policy import lint, parse_policy
 
@@ -19,10 +20,16 @@ WORSE = [0.79, 0.80, 0.77, 0.80, 0.77]
 GATE = "g: {from: random_model, measure: r2, not_worse_than: {base: %r}}"
 
 
-def judged(gate: str, head: dict, base: dict | None) -> Verdict:
-    policy = parse_policy((HEAD + "gates:\n  " + gate + "\n").encode(), "p.yaml")
+def judged(gate: str, head: dict, base: dict | None, *, stops: bool = False) -> Verdict:
+    bases = None if base is None else {"base.json": base}
+    return judged_against(gate, head, bases, stops=stops)
+
+
+def judged_against(gate: str, head: dict, base: dict[str, dict] | None, *, stops: bool = False) -> Verdict:
+    purpose = "purpose: stop\n" if stops else ""
+    policy = parse_policy((HEAD + purpose + "gates:\n  " + gate + "\n").encode(), "p.yaml")
     summaries, errors = read({"head.json": head})
-    others = None if base is None else read({"base.json": base})[0]
+    others = None if base is None else read(base)[0]
     return evaluate([policy], summaries, NOW, errors, base=others)
 
 
@@ -178,7 +185,7 @@ COMMON = GATE.replace("%r}", "%r, seeds: common}, min_seeds: 3")
 def test_on_common_seeds_a_pilot_is_paired_with_what_has_more() -> None:
     bound = float(stats.ttest_rel(WORSE[:3], R2[:3], alternative="greater").confidence_interval(0.95).low)
     for margin, outcome in ((-bound + 1e-9, "pass"), (-bound - 1e-9, "fail")):
-        found = result(judged(COMMON % margin, r2(WORSE[:3], seeds=(0, 1, 2)), r2(R2)))
+        found = result(judged(COMMON % margin, r2(WORSE[:3], seeds=(0, 1, 2)), r2(R2), stops=True))
         assert found.outcome == outcome
         assert found.measured.lower == pytest.approx(bound, abs=1e-12)
         assert "paired on the 3 seeds that both measured, of 3 here and 5 in the base" in found.notes
@@ -200,7 +207,7 @@ def test_a_crossed_design_has_a_bound_on_common_seeds_and_none_on_others() -> No
     base = crossed(builders.around(0.81, 0.03, 15), (0, 1, 2, 3, 4))
     gate = "g: {from: saebench, measure: auc, not_worse_than: {base: 0.5%s}, min_seeds: 3}"
     assert result(judged(gate % "", head, base)).why == "no_base"
-    found = result(judged(gate % ", seeds: common", head, base))
+    found = result(judged(gate % ", seeds: common", head, base, stops=True))
     assert (found.outcome, found.measured.n_observations) == ("pass", 9)
 
 
@@ -208,13 +215,13 @@ def test_pairs_count_where_both_of_their_seeds_are_common() -> None:
     gate = "g: {from: random_model, measure: pw_mcc, not_worse_than: {base: 0.5, seeds: common}, min_seeds: 3}"
     head = builders.summary("random_model", {"pw_mcc": [0.5, 0.52, 0.54]}, seeds=(1, 2, 9))
     base = builders.summary("random_model", {"pw_mcc": builders.around(0.5, 0.02, 10)})
-    assert result(judged(gate, head, base)).reason == "2 seeds; the policy needs 3"
+    assert result(judged(gate, head, base, stops=True)).reason == "2 seeds; the policy needs 3"
     three = builders.summary("random_model", {"pw_mcc": [0.5, 0.52, 0.54]}, seeds=(1, 2, 3))
-    assert result(judged(gate, three, base)).measured.n_observations == 3
+    assert result(judged(gate, three, base, stops=True)).measured.n_observations == 3
 
 
 def test_without_a_seed_in_common_there_is_nothing_to_pair() -> None:
-    found = result(judged(COMMON % 0.5, r2(R2[:3], seeds=(7, 8, 9)), r2(R2)))
+    found = result(judged(COMMON % 0.5, r2(R2[:3], seeds=(7, 8, 9)), r2(R2), stops=True))
     assert (found.why, "no seed in common" in found.reason) == ("no_base", True)
 
 
@@ -222,6 +229,24 @@ def test_a_stop_policy_pairs_on_common_seeds_unless_it_says_otherwise() -> None:
     text = HEAD + "purpose: stop\ngates:\n  g: {from: random_model, measure: r2, not_worse_than: {base: 0.1%s}}\n"
     assert parse_policy((text % "").encode(), "p.yaml").gates[0].rule.common_seeds
     assert not parse_policy((text % ", seeds: all").encode(), "p.yaml").gates[0].rule.common_seeds
+
+
+def test_outside_stop_policies_the_head_cannot_choose_its_seeds_of_the_base() -> None:
+    text = HEAD + "gates:\n  g: {from: random_model, measure: r2, not_worse_than: {base: 0.1, seeds: %s}}\n"
+    assert not parse_policy((text % "all").encode(), "p.yaml").gates[0].rule.common_seeds
+    with pytest.raises(GatekitError, match="only in a policy of purpose: stop") as refused:
+        parse_policy((text % "common").encode(), "p.yaml")
+    line = refused.value.location.line
+    assert (text % "common").splitlines()[line - 1].startswith("  g:")
+    assert text.splitlines()[line - 1][: refused.value.location.column - 1].endswith("seeds: ")
+
+
+def test_what_was_compared_on_a_part_of_the_seeds_says_nothing_of_training() -> None:
+    collapsed = r2([*R2, 0.05, 0.06, 0.05, 0.07, 0.06], seeds=tuple(range(10)))
+    of_some = judged(GATE % 0.1, collapsed, r2(WORSE), stops=True).policies[0]
+    assert (of_some.gates[0].result.outcome, [n for n in of_some.notes if EXCLUDED in n]) == ("pass", [])
+    of_all = judged(GATE % 0.1, r2(R2), r2(WORSE), stops=True).policies[0]
+    assert [n for n in of_all.notes if EXCLUDED in n] == [f"5 {EXCLUDED} 45%"]
 
 
 ACROSS = GATE.replace("%r}", "%r, across_subjects: true}")
@@ -247,6 +272,32 @@ def test_across_subjects_several_in_the_base_are_named_and_none_is_chosen() -> N
     found = result(evaluate([policy], summaries, NOW, errors, base=others))
     assert found.why == "no_base"
     assert "it has 2 (" in found.reason and "k=16" in found.reason and "k=64" in found.reason
+
+
+STRONG = [value + 0.1 for value in R2]
+
+
+@pytest.mark.parametrize(
+    ("gate", "fields"), [(ACROSS, {"k": 16}), (GATE, {"checkpoints": builders.subject(model="x")["checkpoints"]})]
+)
+def test_the_heads_protocol_does_not_choose_its_opponent_among_the_bases_subjects(gate, fields) -> None:
+    weak = r2(WORSE, of=builders.subject(**fields))
+    strong = r2(STRONG, of=builders.subject(checkpoints=builders.subject(model="y")["checkpoints"]))
+    strong["protocol"]["rows"] = 4096
+    found = result(judged_against(gate % 0.05, r2(R2), {"weak.json": weak, "strong.json": strong}))
+    assert (found.why, ": it has 2 (" in found.reason) == ("no_base", True)
+    # One subject measured by two protocols leaves nothing to choose.
+    again = r2(WORSE, of=builders.subject(**fields), protocol_changes={"rows": 4096})
+    assert result(judged_against(gate % 0.05, r2(R2), {"weak.json": weak, "again.json": again})).outcome == "pass"
+
+
+def test_a_protocol_that_the_policy_names_says_which_subject_is_the_opponent() -> None:
+    weak = r2(WORSE, of=builders.subject(k=16))
+    strong = r2(STRONG, of=builders.subject(k=64), protocol_changes={"name": "other/1"})
+    bases = {"weak.json": weak, "strong.json": strong}
+    assert result(judged_against(ACROSS % 0.05, r2(R2), bases)).why == "no_base"
+    named = (ACROSS % 0.05).replace("not_worse", "protocol: random_model/1, not_worse")
+    assert result(judged_against(named, r2(R2), bases)).outcome == "pass"
 
 
 @pytest.mark.parametrize(
