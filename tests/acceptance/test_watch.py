@@ -54,6 +54,10 @@ class Watcher:
         return self.process.wait(PATIENCE)
 
 
+def _hears_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def watching(folder: Path, *arguments: str) -> Iterator[Watcher]:
     process = subprocess.Popen(
@@ -64,6 +68,8 @@ def watching(folder: Path, *arguments: str) -> Iterator[Watcher]:
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
+        # A shell without a terminal starts what runs in the background deaf to Ctrl-C.
+        preexec_fn=_hears_ctrl_c,
     )
     watcher = Watcher(process)
     try:
