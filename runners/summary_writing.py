@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence import summary_parts
+from gatekit.evidence import divergence, summary_parts
 from gatekit.evidence.canonical import sha256_of
-from gatekit.evidence.divergence import why_diverged as why_diverged
+from gatekit.evidence.divergence import in_words as in_words
 from gatekit.evidence.strict_json import read_json
 from gatekit.evidence.summary import MEASURED
 from gatekit.evidence.writing import write_summary
@@ -61,6 +61,12 @@ def measurement(
     if baseline is not None:
         columns["baseline"] = [float(value) for value in baseline]
     return summary_parts.observed(contract, columns)
+
+
+def why_diverged(kind: str, measurements: Json) -> str | None:
+    """Return which seeds diverged and by what sign, as the gate reads the measurements; None where none shows it."""
+    table = INSTALLED.get(kind)
+    return None if table is None else divergence.why_diverged(table, measurements)
 
 
 def check_kind(kind: str) -> None:

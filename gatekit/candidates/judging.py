@@ -38,7 +38,15 @@ def judge_candidate(
         # Refused: no evidence is judged in its name.
         return evaluate(policies, (), now, [*errors, error], advisory, base, signers), ()
     verdict = evaluate(
-        confirmed.policies, confirmed.summaries, now, errors, advisory, base, signers, standings=standings
+        confirmed.policies,
+        confirmed.summaries,
+        now,
+        errors,
+        advisory,
+        base,
+        signers,
+        standings=standings,
+        beside=summaries,
     )
     noted = tuple(replace(policy, notes=(*policy.notes, confirmed.note)) for policy in verdict.policies)
     return replace(verdict, policies=noted), confirmed.summaries

@@ -3,15 +3,19 @@
 Among whom it was chosen is told by three things: the `selection` of the policy whose gates judge it, which names
 everything that it would compare; a candidate file that lists the subject; and evidence of other SAEs of the same shape
 that were measured alike. All of them together are the candidates, each counted once.
+
+Seeds that the policy sets apart to confirm are free of that price for the one that its selection chooses, made again
+here. Whoever judges another subject on them may have looked at them to choose it, and pays for all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatekit.candidates.confirming import paying
 from gatekit.candidates.pool import candidates_from, on_seeds
+from gatekit.candidates.selecting import CandidateStatus, select
 from gatekit.evidence.strict_json import Document
 from gatekit.evidence.summary import Summary
 from gatekit.policy.model import Policy, Selection
@@ -40,7 +44,9 @@ class _Compared:
     number: int
     """How many they are, with those among which one of them already was the best."""
     confirm: tuple[int, ...] | None
-    """Seeds that decided nothing; None where all did."""
+    """Seeds that decided nothing about the one that is chosen; None where all did."""
+    policy: str
+    """The id of the policy that compares them."""
 
 
 class CandidatePools:
@@ -49,6 +55,10 @@ class CandidatePools:
     def __init__(self, policies: Sequence[Policy], compared: Sequence[Summary], files: Sequence[Document]) -> None:
         """Take the policies whose `selection` says who is compared, all evidence, and the candidate files."""
         selecting = {policy.id: policy for policy in policies if isinstance(policy.selection, Selection)}
+        self._selecting = selecting
+        self._all = compared
+        self._given_up = [_given_up(document) for document in files]
+        self._winners: dict[str, str | None] = {}
         self._selected = {name: _of_selection(policy, compared) for name, policy in selecting.items()}
         self._files = [_of_file(document, selecting) for document in files]
         self._alike: dict[tuple[object, ...], dict[str, frozenset[str]]] = {}
@@ -73,13 +83,37 @@ class CandidatePools:
         pools = [pool for pool in (*own, *self._files) if digest in pool.digests]
         measured = {seed for summary in judged for seed in summary.protocol.seeds}
         # Where none of them is measured, the gates judge what the choice was made on, and the bounds pay for it.
-        set_apart = [pool.confirm for pool in pools if pool.confirm is not None and measured & set(pool.confirm)]
-        confirm = set_apart[0] if set_apart else None
-        apart = {name for pool in pools if confirm is not None and pool.confirm == confirm for name in pool.digests}
-        chosen = {name for pool in pools if confirm is None or pool.confirm != confirm for name in pool.digests}
+        free = [
+            pool
+            for pool in pools
+            if pool.confirm is not None and measured & set(pool.confirm) and self._winner(pool.policy) == digest
+        ]
+        confirm = free[0].confirm if free else None
+        free = [pool for pool in free if pool.confirm == confirm]
+        apart = {name for pool in free for name in pool.digests}
+        chosen = {name for pool in pools if pool not in free for name in pool.digests}
         chosen |= {digest} | ((self._measured_alike(judged) - apart) if alike else set())
         beyond = max([0, *(pool.number - len(pool.digests) for pool in pools)])
         return ChoicePrice(len(chosen | apart) + beyond, len(chosen) + (beyond if confirm is None else 0), confirm)
+
+    def _winner(self, name: str) -> str | None:
+        """Return whom a policy's selection chooses, made again; None where nobody, or nobody can tell.
+
+        As of the newest evidence, so that nothing has grown too old since; signatures are checked where gates judge.
+        """
+        if name not in self._winners:
+            policy = self._selecting[name]
+            selection = policy.selection
+            assert isinstance(selection, Selection)
+            confirm = set(selection.confirm_seeds or ())
+            # Whoever was measured on them was not given up before, whatever a file says.
+            measured = {s.subject.digest for s in self._all if confirm & set(s.protocol.seeds)}
+            aside = {digest for policy_id, digests in self._given_up if policy_id == name for digest in digests}
+            moment = max(summary.finished for summary in self._all)
+            plain = replace(policy, signed_by=None, waivers=())
+            winner = select(plain, selection, self._all, moment, set_aside=aside - measured).winner
+            self._winners[name] = None if winner is None else winner.subject.digest
+        return self._winners[name]
 
     def _measured_alike(self, judged: Sequence[Summary]) -> set[str]:
         """Return other subjects that only their training tells apart from this one.
@@ -113,7 +147,9 @@ def _of_selection(policy: Policy, compared: Sequence[Summary]) -> _Compared:
     assert isinstance(selection, Selection)
     pool = candidates_from(policy, selection, compared)
     number = sum(candidate.compared(selection.select_seeds) for candidate in pool)
-    return _Compared(frozenset(candidate.subject.digest for candidate in pool), number, selection.confirm_seeds)
+    return _Compared(
+        frozenset(candidate.subject.digest for candidate in pool), number, selection.confirm_seeds, policy.id
+    )
 
 
 def _of_file(document: Document, selecting: Mapping[str, Policy]) -> _Compared:
@@ -125,7 +161,15 @@ def _of_file(document: Document, selecting: Mapping[str, Policy]) -> _Compared:
     planned = policy.selection.confirm_seeds if policy and isinstance(policy.selection, Selection) else None
     stated = value["confirmation"]
     confirm = planned if stated is not None and tuple(map(int, stated["seeds"])) == planned else None
-    return _Compared(digests, int(value["selection"]["candidates"]), confirm)
+    return _Compared(digests, int(value["selection"]["candidates"]), confirm, value["policy"]["id"])
+
+
+def _given_up(document: Document) -> tuple[str, frozenset[str]]:
+    """Return the policy of a candidate file and whom it says to have been given up before the selection."""
+    value = document.value
+    assert isinstance(value, dict)
+    aside = [one["subject_digest"] for one in value["candidates"] if one["outcome"] == CandidateStatus.SET_ASIDE]
+    return value["policy"]["id"], frozenset(aside)
 
 
 def _place(summary: Summary) -> tuple[object, ...]:

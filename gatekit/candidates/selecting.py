@@ -17,9 +17,10 @@ from gatekit.candidates.scoring import Value, read_values, weighted_mean
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.diverged import DivergedSaes, diverged_saes, showing_divergence, why_diverged
 from gatekit.gates.effect import effect_of
 from gatekit.gates.evaluate import Signer, evaluate
-from gatekit.gates.verdict import GateResult, Outcome, ThresholdResult, thresholds_in
+from gatekit.gates.verdict import GateResult, Outcome, ThresholdResult, Why, thresholds_in
 from gatekit.policy.limits import sides
 from gatekit.policy.lint import lint
 from gatekit.policy.model import Policy, Selection
@@ -60,7 +61,7 @@ class ComparedCandidate:
     """Digests of the eligible candidates that are at least as good in every Pareto measurement, better in one: of many,
     the best ranked (see `pareto.MOST_DOMINATORS`)."""
     cannot_reach: bool
-    """A gate's threshold lies beyond what a subject of this shape could reach."""
+    """A gate's threshold lies beyond what a subject of this shape could reach, or its SAEs have diverged."""
 
     def pareto_point(self, selection: Selection) -> tuple[float, ...]:
         """Return its values on the axes of the Pareto table, turned so that more is better."""
@@ -116,7 +117,8 @@ def select(
     Args:
         policy: with `selection` as its section.
         selection: the section.
-        summaries: of any number of subjects; those that the selection does not read are passed over.
+        summaries: of any number of subjects; those that the selection does not read are passed over, but where they
+            show that a candidate has diverged.
         now: aware UTC time for the ages of evidence.
         errors: what reading policy and evidence already found wrong; any error leaves nothing selected.
         signers: as for `gates.evaluate.evaluate`.
@@ -126,9 +128,10 @@ def select(
     # A scale without length, say, has no scores: nobody is judged by an unsound policy.
     pool = [] if unsound else candidates_from(policy, selection, summaries)
     found = [*errors, *unsound, *pool_errors(pool, selection)]
+    diverged = diverged_saes(summaries)
     judged = []
     for candidate in pool:
-        compared, own_errors = _judge(candidate, policy, selection, now, signers)
+        compared, own_errors = _judge(candidate, policy, selection, now, signers, diverged)
         if candidate.subject.digest in set_aside:
             compared = replace(compared, standing=CandidateStatus.SET_ASIDE, reasons=(SET_ASIDE_WORDS,))
         judged.append(compared)
@@ -146,9 +149,15 @@ def select(
         candidates=(*front, *sorted(rest, key=lambda c: (c.standing.value, c.subject.digest))),
         compared=sum(candidate.compared(selection.select_seeds) for candidate in pool),
         seeds=tuple(sorted(seeds)),
-        evidence=tuple(sorted((s for c in pool for s in c.summaries), key=lambda s: (s.path, s.sha256))),
+        evidence=tuple(sorted(_read(pool, summaries), key=lambda s: (s.path, s.sha256))),
         errors=tuple(found),
     )
+
+
+def _read(pool: Sequence[Candidate], summaries: Sequence[Summary]) -> list[Summary]:
+    """Return what was read of the candidates: what the selection names, and what shows that one has diverged."""
+    own = [summary for candidate in pool for summary in candidate.summaries]
+    return [*own, *showing_divergence(own, summaries)]
 
 
 def _judge(
@@ -157,6 +166,7 @@ def _judge(
     selection: Selection,
     now: datetime,
     signers: Mapping[str, frozenset[Signer]] | None,
+    diverged: DivergedSaes,
 ) -> tuple[ComparedCandidate, list[GatekitError]]:
     summaries = candidate.on(selection.select_seeds)
     # The eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible. To choose is
@@ -170,19 +180,22 @@ def _judge(
         # Who is compared was given to the selection; a candidate's summaries may lie in any folder.
         evidence=(),
     )
-    verdict = evaluate([health], summaries, now, signers=signers)
+    verdict = evaluate([health], summaries, now, signers=signers, beside=list(diverged.values()))
     gates = verdict.policies[0].gates
     reasons = [_why(gate) for gate in gates if gate.outcome is not Outcome.PASS]
     # A threshold that this width cannot reach is this candidate's failure; every other error is the evidence's.
     infeasible = [error for error in verdict.errors if error.error_id == "policy.infeasible"]
     reasons += [error.message for error in infeasible]
+    why = None if policy.legacy else why_diverged(candidate.subject, diverged)
+    if why is not None and not any(rule.why is Why.DIVERGED for gate in gates for rule in thresholds_in(gate.result)):
+        reasons.insert(0, why)
     values = tuple(read_values(policy, selection, summaries, now))
     standing = CandidateStatus.NOT_ELIGIBLE if reasons else CandidateStatus.NOT_RANKED
     # A missing value matters for those only that could be ranked.
     if not reasons:
         reasons = [f"{effect_of(v.rule).name}: {v.reason}" for v in values if v.value is None]
     compared = ComparedCandidate(
-        candidate.subject, standing, None, None, values, gates, tuple(reasons), False, (), bool(infeasible)
+        candidate.subject, standing, None, None, values, gates, tuple(reasons), False, (), bool(infeasible or why)
     )
     return compared, [error for error in verdict.errors if error not in infeasible]
 

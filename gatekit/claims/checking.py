@@ -146,7 +146,16 @@ def check(
             raise GatekitError("claims.too_many_thresholds", message, claim.location, "let claims share evidence")
         if choices is not None:
             policy, chosen = choices.paid(price, policy, chosen)
-        verdicts[key] = evaluate([policy], chosen, now, base=base, signers=signers, stale=stale, standings=standings)
+        verdicts[key] = evaluate(
+            [policy],
+            chosen,
+            now,
+            base=base,
+            signers=signers,
+            stale=stale,
+            standings=standings,
+            beside=list(summaries.values()),
+        )
         return verdicts[key]
 
     states, gate_findings = _judged(registry, documents, summaries, judge, stale or {})

@@ -17,6 +17,7 @@ from gatekit.evidence.kind_files import parse_kind
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_regular_file
 from gatekit.evidence.strict_yaml import YAML_LIMITS
 from gatekit.evidence.summary import Summary
+from gatekit.gates.diverged import showing_divergence
 from gatekit.kinds import FOLDER, Kind, Kinds
 from gatekit.policy.evidence_folders import reads
 from gatekit.policy.loading import parse_policy
@@ -60,6 +61,8 @@ def gather(
     used = [s for s in summaries if any(_is_read(policy, s) for policy in policies)]
     if candidate is not None:
         used = _of_candidate(candidate.value, used, summaries)
+    # What shows that they have diverged, whatever it measures, or the copies would pass where the originals do not.
+    used += showing_divergence(used, summaries)
     files: dict[str, bytes] = {}
     for kind in sorted({summary.kind for summary in used} & kinds.own.keys()):
         path = f"{FOLDER}/{kind}.yaml"
@@ -71,7 +74,9 @@ def gather(
         named_policies.append(replace(parse_policy(files[name], name, kinds), evidence=policy.evidence))
     named = _copied(used, EVIDENCE, files)
     named_policies = [_of_copies(policy, used, named) for policy in named_policies]
-    named_base = None if base is None else tuple(_copied([s for s in base if s.kind in read], BASE, files))
+    of_base = [s for s in base or () if s.kind in read]
+    of_base += showing_divergence([*used, *of_base], base or ())
+    named_base = None if base is None else tuple(_copied(of_base, BASE, files))
     if candidate is not None:
         files[CANDIDATE] = _same_bytes(candidate.path, candidate.sha256)
         candidate = replace(candidate, path=CANDIDATE)

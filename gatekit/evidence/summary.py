@@ -422,7 +422,7 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
     producer = document["producer"]
     status, reason = document["status"], document.get("reason")
     if status == "ok":
-        reason = why_diverged(document["measurements"])
+        reason = why_diverged(kind, document["measurements"])
         status = "ok" if reason is None else "diverged"
     sources: dict[str, SourceFile] | None = None
     if producer.get("sources") is not None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.divergence import why_diverged
-from gatekit.kinds import MeasureSpec
+from gatekit.kinds import INSTALLED, MeasureSpec
 
 Json = dict[str, Any]
 
@@ -92,8 +92,9 @@ def summary(
 
     `reason` is why there is no measurement, or by what the SAEs are known to have diverged; only `ok` has none.
     """
-    if status == "ok":
-        reason = why_diverged(measurements or {})
+    table = INSTALLED.get(kind)  # a repository's own kind says nothing of divergence
+    if status == "ok" and table is not None:
+        reason = why_diverged(table, measurements or {})
         status = "ok" if reason is None else "diverged"
     document: Json = {
         "schema": "gatekit.summary/1",

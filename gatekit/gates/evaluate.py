@@ -14,6 +14,7 @@ from gatekit import __version__
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.diverged import DivergedSaes, diverged_saes
 from gatekit.gates.every_seed import training_note
 from gatekit.gates.looks import exploratory_notes
 from gatekit.gates.model_names import two_names
@@ -66,6 +67,7 @@ def evaluate(
     signers: Mapping[str, frozenset[Signer]] | None = None,
     stale: Mapping[str, str] | None = None,
     standings: Mapping[str, Standing] | None = None,
+    beside: Sequence[Summary] = (),
 ) -> Verdict:
     """Judge every policy on the evidence.
 
@@ -80,8 +82,10 @@ def evaluate(
             which has changed".
         signers: per sha256 of a summary's bytes, the keys whose signatures were verified; None when none was.
         standings: per sha256 of a summary's bytes, what it is to the registrations; where it is not there, exploratory.
+        beside: what else was read and is not judged, and may still show that the SAEs have diverged.
     """
     standings = standings or {}
+    diverged = diverged_saes([*summaries, *(base or ()), *beside])
     found = list(errors)
     for summary in summaries:
         if summary.finished - now > CLOCK_SKEW:
@@ -96,7 +100,9 @@ def evaluate(
     refused = len({e.location.path for e in errors if e.location is not None and e.location.pointer is not None})
     results = []
     for policy in policies:
-        result, policy_errors = _policy(policy, summaries, now, base, signers or {}, stale or {}, refused, standings)
+        result, policy_errors = _policy(
+            policy, summaries, now, base, signers or {}, stale or {}, refused, standings, diverged
+        )
         results.append(result)
         found += policy_errors
     codes = [error.exit_code for error in found] + [result.code for result in results]
@@ -141,6 +147,7 @@ def _policy(
     stale: Mapping[str, str],
     refused: int,
     standings: Mapping[str, Standing],
+    diverged: DivergedSaes,
 ) -> tuple[PolicyResult, list[GatekitError]]:
     errors = lint(policy, now)
     kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
@@ -160,7 +167,9 @@ def _policy(
         remedy = _two_digests(list(subjects.values())) or _NAME_ONE
         several = f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
     named = None if policy.legacy else two_names(mine)
-    context = EvaluationContext(policy, mine, others, outside, refused, several, base, stale, now, standings, named)
+    context = EvaluationContext(
+        policy, mine, others, outside, refused, several, base, stale, now, standings, named, diverged
+    )
     gates = []
     for gate in policy.gates:
         result, gate_errors = _rule(gate.rule, context)

@@ -14,8 +14,9 @@ from gatekit.policy.model import Threshold
 
 T = TypeVar("T")
 
+ACROSS_SUBJECTS = "compared across subjects"
 PAIRED_ON = "paired on the "
-"""What a note starts with that says that only a part of the seeds was compared."""
+"""What a note starts with that says that not the same was compared, or not all of it."""
 
 
 def find_base(rule: Threshold, summary: Summary, base: Sequence[Summary] | None) -> Summary | None:
@@ -75,7 +76,7 @@ def base_notes(rule: Threshold, head: Summary, base: Summary) -> list[str]:
     differences = subject_differences(head.subject, base.subject)
     if rule.across_subjects and differences:
         told = ", ".join(f"{field} {here} against {there}" for field, here, there in differences)
-        notes.append(f"compared across subjects: {told}")
+        notes.append(f"{ACROSS_SUBJECTS}: {told}")
     ours, theirs = (set(summary.measurements[name].seeds) for summary in (head, base))
     if rule.common_seeds and ours != theirs:
         of = f"of {len(ours)} here and {len(theirs)} in the base"

@@ -20,6 +20,7 @@ from gatekit.gates.bounds import (
     level_generalised,
     random_factors,
 )
+from gatekit.gates.diverged import DivergedSaes, diverged_saes, why_diverged
 from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks, why_not_judged
@@ -68,6 +69,8 @@ class EvaluationContext:
     """sha256 of a summary -> what it is to the registrations; one that is not there is exploratory."""
     two_names: str | None = None
     """Why one model stands under the names of two, when that is so."""
+    diverged: DivergedSaes = field(default_factory=dict)
+    """The SAEs that any summary shows to have diverged."""
     chosen: dict[tuple[str, str, str | None], tuple[Summary, Measurement] | tuple[Why, str]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -147,7 +150,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         excluded = excluded_failure_rate(worst.n_seeds or 1, rule.judged_confidence)
         note = f"{worst.n_seeds} seeds that all pass exclude only a rate of failing seeds above {excluded:.0%}"
         result = _unless_doubted(replace(result, notes=(*result.notes, note)), doubt)
-        return _unless_diverged(result, summary, context.policy), errors
+        return _unless_diverged(result, (summary, base), context), errors
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)
     except GatekitError as error:
@@ -165,7 +168,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
     result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
     result = _unless_doubted(result, doubt)
-    result = _unless_diverged(result, summary, context.policy)
+    result = _unless_diverged(result, (summary, base), context)
     if base is None and is_own_control(rule.measure, summary.protocol):
         # No bound is claimed of a new draw: whatever is drawn, the two sides are one.
         result = replace(result, notes=(*result.notes, BY_CONSTRUCTION))
@@ -192,12 +195,20 @@ def _unless_doubted(result: ThresholdResult, doubt: str | None) -> ThresholdResu
     return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.IMPLAUSIBLE, reason=doubt)
 
 
-def _unless_diverged(result: ThresholdResult, summary: Summary, policy: Policy) -> ThresholdResult:
-    """Return a result that is no pass where the SAEs have diverged: nothing that is measured of them is worth one."""
-    if summary.status != "diverged" or result.outcome is not Outcome.PASS or policy.legacy:
+def _unless_diverged(
+    result: ThresholdResult, used: Sequence[Summary | None], context: EvaluationContext
+) -> ThresholdResult:
+    """Return a result that is no pass where the SAEs have diverged: nothing that is measured of them is worth one.
+
+    Nor is a comparison with SAEs of the base that have diverged.
+    """
+    if result.outcome is not Outcome.PASS or context.policy.legacy:
         return result
-    reason = f"the run of {summary.path} diverged ({summary.reason})"
-    return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.DIVERGED, reason=reason)
+    for summary in filter(None, used):
+        reason = why_diverged(summary.subject, diverged_saes([summary]) or context.diverged)
+        if reason is not None:
+            return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.DIVERGED, reason=reason)
+    return result
 
 
 def _alone(rule: Threshold, measurement: Measurement, sides_of_difference: Sequence[Summary]) -> str | None:

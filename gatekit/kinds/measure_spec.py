@@ -11,7 +11,8 @@ Lattice = Literal["d_sae", "live_latents", "rows", "key_frequencies"] | int
 """What a value is a count over, divided by it: a number that is named here, or a fixed one."""
 Ceiling = Literal["d_sae", "z_score"]
 """What the number of latents F sets as the largest value: F itself, or (F - 1) / sqrt(F), the most of one z-score."""
-
+Divergence = Literal["below_mean", "all_dead"]
+"""By which of its values a measure shows that an SAE has diverged: one below 0, or one of 1."""
 
 NO_UNIT = "1"
 """The unit of a plain number, as dimensions are written."""
@@ -61,6 +62,9 @@ class MeasureSpec:
     """What limits one observation by the number of latents, within the range."""
     ratio_of: RatioOf | None = None
     """The two measures of the same summary that this one is computed from; a summary holds no observations of it."""
+    divergence: Divergence | None = None
+    """By what a candidate's own value of a seed shows that its SAE has diverged: worse than the mean of the
+    activations, or with no latent that lives. None where values are no sign of that; a name never is."""
 
     @property
     def low(self) -> float:

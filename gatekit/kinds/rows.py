@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
-from gatekit.kinds.measure_spec import Ceiling, Design, Direction, Lattice, MeasureSpec, RatioOf
+from gatekit.kinds.measure_spec import Ceiling, Design, Direction, Divergence, Lattice, MeasureSpec, RatioOf
 
 PW_MCC = "PW-MCC (mean signed cosine of Hungarian-matched decoder rows, Song et al. 2505.20254)"
 MMCS = "MMCS (mean over latents of the largest |cosine|, symmetrised; not one-to-one)"
@@ -22,6 +22,7 @@ class More(TypedDict, total=False):
     lattice: Lattice | None
     ceiling: Ceiling | None
     ratio_of: RatioOf
+    divergence: Divergence | None
 
 
 def row(
@@ -56,6 +57,7 @@ def latent_share_of_pair(name: str, description: str, **more: Unpack[More]) -> M
 
 def r2(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
     """A reconstruction's R squared: at most 1, and negative without end where it is worse than the mean."""
+    more.setdefault("divergence", "below_mean")
     return row(name, description, "fraction of variance", "higher", (-1e6, 1), "per_seed", **more)
 
 
@@ -93,6 +95,7 @@ def dead_fraction(
         difference_of=difference_of,
         structural=True,
         lattice=lattice,
+        divergence="all_dead",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runners.arms.saes import Saes
-from runners.summary_writing import why_diverged
+from runners.summary_writing import in_words
 
 
 def diverged(saes: Saes | None, device: str) -> str | None:
@@ -11,10 +11,9 @@ def diverged(saes: Saes | None, device: str) -> str | None:
     if saes is None:
         return None
     held_out = saes.reconstruction(device)
-    values = {"r2": held_out.r2, "dead_fraction": held_out.dead_fraction}
-    return why_diverged(
+    return in_words(
         {
-            name: {"design": "per_seed", "columns": {"seed": saes.seeds, "candidate": value}}
-            for name, value in values.items()
+            ("r2", "below_mean"): dict(zip(saes.seeds, held_out.r2, strict=True)),
+            ("dead_fraction", "all_dead"): dict(zip(saes.seeds, held_out.dead_fraction, strict=True)),
         }
     )

@@ -287,7 +287,7 @@ def _run_cell(
         failed(f"{type(error).__name__}: {error}".split("\n")[0])
         return int(ExitCode.INTERNAL)
     sys.stderr.write(f"{stage.kind}: wrote {path} (sha256 {digest})\n")
-    diverged = measured.diverged or why_diverged(measured.measurements)
+    diverged = measured.diverged or why_diverged(stage.kind, measured.measurements)
     if diverged is not None:
         sys.stderr.write(f"{stage.kind}: the SAEs have diverged, and no gate passes on them: {diverged}\n")
     return int(ExitCode.PASS)

@@ -34,13 +34,14 @@ selection:
 """
 PLAIN = parse_policy(POLICY.encode(), "p.yaml")
 SELECTING = parse_policy((POLICY + SELECTION).encode(), "p.yaml")
-APART = parse_policy((POLICY + SELECTION + "  seeds: {select: [0, 1], confirm: [2, 3, 4]}\n").encode(), "p.yaml")
+HEALTHY = POLICY.replace("gates:", "defaults: {min_seeds: 2}\ngates:")
+APART = parse_policy((HEALTHY + SELECTION + "  seeds: {select: [0, 1], confirm: [2, 3, 4]}\n").encode(), "p.yaml")
 
 
-def subject(tag: str, **changes: Any) -> Summary:
+def subject(tag: str, r2: tuple[float, ...] = (0.8, 0.81, 0.82, 0.83, 0.84), **changes: Any) -> Summary:
     checkpoints = [{"seed": seed, "sha256": builders.digest(f"{tag} {seed}")} for seed in builders.SEEDS]
     of = builders.subject(checkpoints=checkpoints, **changes)
-    document = builders.summary("random_model", {"r2": [0.8, 0.81, 0.82, 0.83, 0.84]}, of=of)
+    document = builders.summary("random_model", {"r2": list(r2)}, of=of)
     return parse_summary(json.dumps(document).encode(), f"evidence/{tag}.json")
 
 
@@ -49,7 +50,7 @@ ONE, TWO, WIDE = subject("one"), subject("two"), subject("wide", d_sae=8192)
 
 def listing(*summaries: Summary, stated: int | None = None, confirm: list[int] | None = None) -> Document:
     value: dict[str, Any] = {
-        "candidates": [{"subject_digest": summary.subject.digest} for summary in summaries],
+        "candidates": [{"subject_digest": summary.subject.digest, "outcome": "ranked"} for summary in summaries],
         "selection": {"candidates": stated or len(summaries), "seeds": []},
         "policy": {"id": "p"},
         "confirmation": None if confirm is None else {"seeds": confirm},
@@ -105,11 +106,37 @@ def test_of_several_subjects_nothing_is_judged_and_nothing_paid() -> None:
 
 
 def test_seeds_that_selected_nothing_are_judged_at_the_plain_confidence() -> None:
-    price = CandidatePools([APART], [ONE, TWO], [listing(ONE, TWO, confirm=[2, 3, 4])]).price(APART, [ONE], alike=True)
+    worse = subject("worse", (0.7, 0.71, 0.72, 0.73, 0.74))
+    pools = CandidatePools([APART], [ONE, worse], [listing(ONE, worse, confirm=[2, 3, 4])])
+    price = pools.price(APART, [ONE], alike=True)
     assert price == ChoicePrice(2, 1, (2, 3, 4))
     policy, judged = paid(price, APART, [ONE])
     assert [summary.protocol.seeds for summary in judged] == [(2, 3, 4)]
     assert (rule(policy, "r2").selected_from, rule(policy, "drop").selected_from) == (1, 2)
+
+
+def test_confirmation_seeds_are_free_only_of_whom_the_selection_chooses() -> None:
+    better = subject("better", (0.90, 0.91, 0.82, 0.83, 0.84))
+    pools = CandidatePools([APART], [ONE, better], [listing(ONE, better, confirm=[2, 3, 4])])
+    assert pools.price(APART, [better], alike=True) == ChoicePrice(2, 1, (2, 3, 4))
+    assert pools.price(APART, [ONE], alike=True) == ChoicePrice(2, 2, None)
+
+
+@pytest.mark.parametrize(("seeds", "free"), [((0, 1), True), ((0, 1, 2, 3, 4), False)])
+def test_whom_a_file_sets_aside_is_set_aside_unless_measured_on_the_confirmation_seeds(
+    seeds: tuple[int, ...], free: bool
+) -> None:
+    checkpoints = [{"seed": seed, "sha256": builders.digest(f"better {seed}")} for seed in seeds]
+    of = builders.subject(checkpoints=checkpoints)
+    document = builders.summary(
+        "random_model", {"r2": [0.90, 0.91, 0.92, 0.93, 0.94][: len(seeds)]}, seeds=seeds, of=of
+    )
+    better = parse_summary(json.dumps(document).encode(), "evidence/better.json")
+    file = listing(ONE, better, confirm=[2, 3, 4])
+    assert isinstance(file.value, dict)
+    file.value["candidates"][1]["outcome"] = "set_aside"
+    price = CandidatePools([APART], [ONE, better], [file]).price(APART, [ONE], alike=True)
+    assert price == (ChoicePrice(2, 1, (2, 3, 4)) if free else ChoicePrice(2, 2, None))
 
 
 def test_seeds_that_are_set_apart_and_not_measured_leave_the_bounds_to_pay() -> None:

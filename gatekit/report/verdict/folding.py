@@ -7,7 +7,12 @@ from collections.abc import Iterable, Sequence
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.every_seed import EXCLUDED
 from gatekit.gates.looks import UNANNOUNCED
+from gatekit.gates.regression import ACROSS_SUBJECTS, PAIRED_ON
+from gatekit.gates.threshold import BY_CONSTRUCTION
 from gatekit.gates.verdict import GateResult, Outcome, PolicyResult, ThresholdResult, thresholds_in
+
+WEAKER_NOTES = (BY_CONSTRUCTION, ACROSS_SUBJECTS, PAIRED_ON)
+"""What the notes start with of passes that are always shown."""
 
 
 def told_apart(gates: Sequence[GateResult]) -> tuple[list[GateResult], list[GateResult]]:
@@ -38,5 +43,11 @@ def _is_plain(gate: GateResult) -> bool:
 
 
 def _is_weaker(rule: ThresholdResult) -> bool:
-    """Whether a threshold is none that passes by a bound, or by each seed's value, over observations."""
-    return rule.outcome is not Outcome.PASS or rule.self_reported or rule.bound == "point"
+    """Whether a threshold is none that passes by a bound, or by each seed's value, over all observations of a subject.
+
+    By an optimistic bound passes what is not shown to fail; a difference that is 0 by construction compares nothing;
+    one to another subject, or on a part of the seeds, is of something else than its name says.
+    """
+    if rule.outcome is not Outcome.PASS or rule.self_reported or rule.bound in ("point", "optimistic"):
+        return True
+    return any(note.startswith(start) for note in rule.notes for start in WEAKER_NOTES)

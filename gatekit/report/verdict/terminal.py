@@ -134,9 +134,10 @@ def _footer(verdict: Verdict) -> str:
 def _folded_line(policy: PolicyResult) -> Line:
     gates = len(policy.gates)
     told = [f"{gates} gate{'s' * (gates != 1)}", _exploratory(policy), remarks(policy.gates)]
+    about = "" if policy.subject is None else f"{GAP}{_inert(policy.subject)}"
     return [
         (f"policy {_inert(policy.id)}: {WORDS[policy.code]}", "bold"),
-        (f"{GAP}{_inert(policy.path)}{GAP}{', '.join(filter(None, told))}", None),
+        (f"{GAP}{_inert(policy.path)}{GAP}{', '.join(filter(None, told))}{about}", None),
     ]
 
 
