@@ -284,3 +284,25 @@ def test_removing_candidates_never_changes_the_order_or_the_scores_of_the_others
             before = (whole[a][0] or 0) - (whole[b][0] or 0)
             after = (part[a][0] or 0) - (part[b][0] or 0)
             assert (before > 0, before < 0) == (after > 0, after < 0)
+
+
+SPARSE_ONLY = """\
+schema: gatekit.policy/1
+id: choose
+defaults: {confidence: 0.95, min_seeds: 5}
+gates:
+  external: {from: saebench, measure: auc_delta, at_least: -0.1}
+selection:
+  eligibility: [external]
+  scores:
+    - {from: saebench, measure: auc_delta, worst: -0.2, best: 0.0}
+"""
+
+
+def test_a_candidate_that_a_file_the_selection_does_not_read_shows_to_have_diverged_is_not_eligible() -> None:
+    healthy = pools.choose(pools.evidence(topk={"auc": 0.93}, relu={"auc": 0.91}), SPARSE_ONLY)
+    assert pools.names(healthy) == ["topk", "relu"]
+    chosen = pools.choose(pools.evidence(topk={"auc": 0.93, "r2": -3.0}, relu={"auc": 0.91}), SPARSE_ONLY)
+    assert pools.names(chosen) == ["relu"]
+    assert "diverged" in pools.one(chosen, "topk").reasons[0]
+    assert "evidence/topk-random_model.json" in [summary.path for summary in chosen.evidence]

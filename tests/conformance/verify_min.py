@@ -89,6 +89,7 @@ def outcomes(policy: Json, summaries: Sequence[Json], now: datetime) -> dict[str
     kinds = {rule["from"] for rule in thresholds(policy)}
     mine = [s for s in summaries if s["kind"] in kinds and is_read(policy, s["place"])]
     mine = [s for s in mine if matches(policy.get("subject", {}), s["subject"])]
+    lost = {c["sha256"] for s in summaries if diverged(s) for c in s["subject"]["checkpoints"]}
     several = policy.get("one_subject", True) and len({identity(s["subject"]) for s in mine}) > 1
     several = several or (not policy.get("legacy") and two_names([s["subject"]["model"] for s in mine]))
 
@@ -97,7 +98,7 @@ def outcomes(policy: Json, summaries: Sequence[Json], now: datetime) -> dict[str
             raise Abstain("a fallback")
         parts = rule.get("all_of", rule.get("any_of"))
         if parts is None:
-            return "inconclusive" if several else threshold(rule, policy, mine, now, alternatives)
+            return "inconclusive" if several else threshold(rule, policy, mine, now, alternatives, lost)
         paid = alternatives * len(parts) if "any_of" in rule and not policy.get("legacy") else alternatives
         found = [judge(part, paid) for part in parts]
         decisive, other = ("fail", "pass") if "all_of" in rule else ("pass", "fail")
@@ -129,7 +130,9 @@ def matches(wanted: Json, subject: Json) -> bool:
     return all(there[key] == value for key, value in asked.items())
 
 
-def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime, alternatives: int) -> str:
+def threshold(
+    rule: Json, policy: Json, summaries: Sequence[Json], now: datetime, alternatives: int, lost: set[str]
+) -> str:
     above, below = RATIOS.get(rule["measure"], (rule["measure"], rule["measure"]))
     usable = [s for s in summaries if s["kind"] == rule["from"] and {above, below} <= set(s["measurements"])]
     usable = [s for s in usable if s["protocol"]["name"] == rule.get("protocol", s["protocol"]["name"])]
@@ -170,7 +173,8 @@ def threshold(rule: Json, policy: Json, summaries: Sequence[Json], now: datetime
             return "inconclusive"
     if (seeds or 1) < setting["min_seeds"]:
         return "inconclusive"
-    gone = diverged(summary) and not policy.get("legacy")
+    own = {checkpoint["sha256"] for checkpoint in summary["subject"]["checkpoints"]}
+    gone = (diverged(summary) or own & lost) and not policy.get("legacy")
     if "every_seed" in rule:
         need(measurement["design"] == "per_seed" and "baseline" not in measurement["columns"], "values of seeds")
         low, high = limits(rule)
