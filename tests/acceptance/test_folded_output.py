@@ -47,7 +47,10 @@ def test_the_report_of_one_policy_fits_a_small_screen_whatever_its_verdict(
 def test_what_little_so_many_good_seeds_show_is_said_once_for_all_policies_that_pass() -> None:
     lines = gatekit("check", *NOW, cwd=ROOT, env=SMALL).stdout.split("\n\n")[0].splitlines()
     assert lines[-1] == "  note: 5 good seeds exclude only a failure rate of training above 45%"
-    assert all(line.startswith("policy ") and ": pass  " in line and len(line) <= 80 for line in lines[:-1])
+    assert all(len(line) <= 80 for line in lines)
+    policies = [number for number, line in enumerate(lines) if line.startswith("policy ")]
+    assert all(": pass  " in lines[number] and lines[number + 1].startswith("  subject ") for number in policies)
+    assert len(policies) > 1 and all(line.startswith("  ") for line in lines if not line.startswith("policy "))
 
 
 def test_a_gate_that_passes_is_named_beside_one_that_fails_and_shown_with_verbose(tmp_path: Path) -> None:

@@ -86,7 +86,10 @@ def render(
     """
     lines: list[Line] = []
     folded = [] if verbose else [policy for policy in verdict.policies if is_folded(policy)]
-    lines += map(_folded_line, folded)
+    for policy in folded:
+        lines.append(_folded_line(policy))
+        if policy.subject is not None:
+            lines += wrapped(f"subject {policy.subject}", INDENT, width, None)
     for note in said_once(folded):
         lines += wrapped(f"note: {note}", INDENT, width, None)
     lines += [[]] if lines else []
@@ -134,10 +137,9 @@ def _footer(verdict: Verdict) -> str:
 def _folded_line(policy: PolicyResult) -> Line:
     gates = len(policy.gates)
     told = [f"{gates} gate{'s' * (gates != 1)}", _exploratory(policy), remarks(policy.gates)]
-    about = "" if policy.subject is None else f"{GAP}{_inert(policy.subject)}"
     return [
         (f"policy {_inert(policy.id)}: {WORDS[policy.code]}", "bold"),
-        (f"{GAP}{_inert(policy.path)}{GAP}{', '.join(filter(None, told))}{about}", None),
+        (f"{GAP}{_inert(policy.path)}{GAP}{', '.join(filter(None, told))}", None),
     ]
 
 
