@@ -22,7 +22,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("command", "code", "said"),
     [
-        (["check", *NOW], 0, "steers: steering.success    0.7060"),
+        (["check", "--verbose", *NOW], 0, "steers: steering.success    0.7060"),
         (["explain", "steers", *NOW], 0, "From 0 to 1; higher is better."),
         (["lint", *NOW], 0, "kinds/steering.yaml: sound: kind 'steering', 1 measure"),
         (["lint", "kinds/steering.yaml"], 0, "kinds/steering.yaml: sound: kind 'steering', 1 measure"),
