@@ -352,7 +352,8 @@ def test_two_slots_give_the_evidence_of_one_and_shared_pieces_are_made_once(tmp_
 
 
 def test_lint_lets_the_runner_read_every_variant(tmp_path: Path) -> None:
-    folder = workplace(tmp_path, CYCLE.replace("    phases:", "    vary: {r2: [0.1, 0.2], r3: [1, 2]}\n    phases:"))
+    varied = CYCLE.replace("    phases:", "    vary: {r2: [0.1, 0.2], r3: [1, 2]}\n    phases:")
+    folder = workplace(tmp_path, varied.replace("{check: policies/gate.yaml}", "{}"))
     done = cycle(folder, "lint")
     assert done.returncode == 4
     assert "cycles/small.yaml:6:3: pilot/first/r2=0.1+r3=1/fakelab: --set r3: unknown key" in done.stderr
