@@ -59,6 +59,7 @@ def lint_command(names: tuple[str, ...], configs: bool) -> int:
 
     Exit 0 when all are sound, 4 when one is not. Nothing is started.
     """
+    from gatekit.cli.complaints import print_errors
     from gatekit.cli.inputs import load_kinds
     from gatekit.cycles.graph import graph_of
     from gatekit.cycles.linting import cycle_files, lint_cycle
@@ -76,7 +77,7 @@ def lint_command(names: tuple[str, ...], configs: bool) -> int:
             errors = lint_cycle(cycle, kinds, configs)
         except GatekitError as error:
             errors = [error]
-        _complain(errors)
+        print_errors(errors)
         codes += [error.exit_code for error in errors]
         if not errors:
             graph = graph_of(cycle)
@@ -271,18 +272,6 @@ def _loaded(name: str, runs: str) -> tuple[Cycle, Graph, CycleState]:
 
 def _say(line: str) -> None:
     click.echo(f"gatekit: {inert.terminal(line, limit=2000)}", err=True)
-
-
-def _complain(errors: list[GatekitError]) -> None:
-    from gatekit.report.first_problems import first_errors
-
-    shown, more = first_errors(errors)
-    for error in shown:
-        click.echo(inert.terminal(str(error), limit=1000), err=True)
-        if error.location is not None and error.location.source_line is not None:
-            click.echo(f"    {inert.terminal(error.location.source_line.strip())}", err=True)
-    for line in more:
-        click.echo(inert.terminal(line), err=True)
 
 
 def _count(number: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 import rich_click as click
 
+from gatekit.cli.complaints import print_errors
 from gatekit.cli.inputs import POLICIES, load_policies, the_time
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import Summary, find_summaries, read_summaries
@@ -19,7 +20,6 @@ from gatekit.policy import lint, thresholds
 from gatekit.policy.lint_warnings import warnings
 from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.report import inert
-from gatekit.report.first_problems import first_errors
 
 
 @click.command("lint")
@@ -53,13 +53,7 @@ def command(paths: tuple[str, ...], now: str | None, strict: bool) -> int:
 
         errors += lint_registrations(announced or [REGISTRATIONS], kinds)
     errors += _subjects(subjects)
-    shown, more = first_errors(errors)
-    for error in shown:
-        click.echo(inert.terminal(str(error), limit=1000), err=True)
-        if error.location is not None and error.location.source_line is not None:
-            click.echo(f"    {inert.terminal(error.location.source_line.strip())}", err=True)
-    for line in more:
-        click.echo(inert.terminal(line), err=True)
+    print_errors(errors)
     return worst([ExitCode.PASS, *(error.exit_code for error in errors)])
 
 

@@ -113,7 +113,6 @@ def _write(out: Path, config: dict[str, Any]) -> None:
         of=builders.subject(seeds, model=f"model-{config['k']}", k=config["k"]),
         finished=f"{now:%Y-%m-%dT%H:%M:%SZ}",
     )
-    # Seeds agree a little differently, or they would have no spread.
     path = out / "random_model.json"
     temporary = out / ".random_model.json"
     temporary.write_text(json.dumps(document), encoding="utf-8")

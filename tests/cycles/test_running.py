@@ -167,9 +167,18 @@ def test_what_fails_inside_is_tried_again_and_what_is_refused_is_not(tmp_path: P
     assert [one["code"] for one in records(refused) if one["event"] == "ended"] == [4]
     assert "pilot/first/all/fakelab: it ended with exit code 4" in done.stderr
     assert states(refused)["first"] == {"failed": 1, "not_run": 1}
-    # Once the cause is gone, it can be asked for again.
-    (refused / "config.json").write_text("{}")
-    assert cycle(refused, "run", "small", "--retry-failed").returncode == 4  # another configuration: another plan
+
+
+def test_what_failed_for_good_is_tried_again_where_that_is_asked_for(tmp_path: Path) -> None:
+    folder = workplace(tmp_path, config={"fail_first": 4})
+    assert cycle(folder, "run", "small").returncode == 3
+    assert states(folder)["first"] == {"failed": 1, "not_run": 1}
+    assert cycle(folder, "run", "small").returncode == 3  # not by itself
+    # The pilot is done at its fifth attempt; the full runs then fail for good, and are asked for again.
+    assert cycle(folder, "run", "small", "--retry-failed").returncode == 3
+    done = cycle(folder, "run", "small", "--retry-failed")
+    assert done.returncode == 0, done.stderr
+    assert states(folder)["first"] == {"done": 2}
 
 
 def test_a_driver_killed_at_any_moment_is_gone_on_with_and_the_evidence_is_equal(tmp_path: Path) -> None:
