@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
-from gatekit.policy.mode import ModeSelection
+from gatekit.policy.mode_selection import ModeSelection
 from gatekit.policy.model import Policy
 from gatekit_husai.settings import HusaiSettings
 

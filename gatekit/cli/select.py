@@ -16,7 +16,8 @@ from gatekit.evidence.several_files import check_apart, write_together
 from gatekit.exit_codes import ExitCode
 from gatekit.kinds import Kinds
 from gatekit.policy import Policy
-from gatekit.policy.mode import ModeSelection, policy_mode
+from gatekit.policy.mode import policy_mode
+from gatekit.policy.mode_selection import ModeSelection
 from gatekit.policy.model import Selection
 from gatekit.report import inert
 

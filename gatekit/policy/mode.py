@@ -23,16 +23,6 @@ WHAT = "policy mode"
 
 
 @dataclass(frozen=True)
-class ModeSelection:
-    """A `selection` by another system's method."""
-
-    method: str
-    """The name under which a package registers the mode."""
-    settings: object
-    """The mode's own frozen dataclass; policies with equal settings choose alike."""
-
-
-@dataclass(frozen=True)
 class ModeChoice:
     """What a mode chose, for the command line to print and to write."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 from gatekit.errors import Location
 from gatekit.kinds import MeasureSpec
 from gatekit.policy.limits import Against, Bound, Limits, effect_name, ends
-from gatekit.policy.mode import ModeSelection
+from gatekit.policy.mode_selection import ModeSelection
 
 DEFAULT_CONFIDENCE = 0.95
 """One-sided; what the field calls "95 %"."""

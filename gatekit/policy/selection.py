@@ -9,7 +9,8 @@ from gatekit.evidence.strict_yaml import Node, YamlDocument
 from gatekit.kinds import Kinds
 from gatekit.policy import fields
 from gatekit.policy.limits import AtLeast, AtMost, Limits
-from gatekit.policy.mode import ModeSelection, policy_mode
+from gatekit.policy.mode import policy_mode
+from gatekit.policy.mode_selection import ModeSelection
 from gatekit.policy.model import Score, Selection, Threshold
 from gatekit.policy.settings import Settings, kind_from, measure_from
 

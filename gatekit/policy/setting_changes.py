@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatekit.policy.changes import Change, Detail, bound_word, factors, field_changes, meaning, step
-from gatekit.policy.mode import ModeSelection
+from gatekit.policy.mode_selection import ModeSelection
 from gatekit.policy.model import Policy, Score, Selection, SignedBy, Threshold, Waiver
 
 

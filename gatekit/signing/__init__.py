@@ -6,14 +6,8 @@ The libraries behind it (the extra `[sign]`) are imported only when a signature 
 from __future__ import annotations
 
 from gatekit.signing.keys import KeyRing, TrustedIdentity, TrustedKey, parse_keys, read_keys
-from gatekit.signing.verifying import (
-    SignatureFindings,
-    SignedFile,
-    collect_signers,
-    files_of,
-    is_attestation_name,
-    judge,
-)
+from gatekit.signing.signed_file import SignedFile
+from gatekit.signing.verifying import SignatureFindings, collect_signers, files_of, is_attestation_name, judge
 
 __all__ = [
     "KeyRing",

@@ -17,14 +17,13 @@ from gatekit.signing.dsse import LIMITS, PAYLOAD_TYPE, fault, strict_json
 from gatekit.signing.ed25519 import INSTALL
 from gatekit.signing.keys import KeyRing, TrustedIdentity
 from gatekit.signing.opening import OpenedAttestation, check_validity, opened
+from gatekit.signing.signed_file import SignedFile
 from gatekit.signing.statement import TEST_RESULT, VERDICT, Statement, StatementSubject, parse_statement
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
     from sigstore.models import Bundle
     from sigstore.verify import Verifier
-
-    from gatekit.signing.verifying import SignedFile
 
 
 def open_bundle(

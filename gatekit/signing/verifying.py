@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.summary import Summary
@@ -23,21 +22,11 @@ from gatekit.signing.dsse import claimed_keys, fault
 from gatekit.signing.keys import KeyRing
 from gatekit.signing.opening import OpenedAttestation, is_about, open_envelope
 from gatekit.signing.predicates import challenge
+from gatekit.signing.signed_file import SignedFile
 from gatekit.signing.statement import TEST_RESULT
 
 DSSE_SUFFIX = ".dsse.json"
 SIGSTORE_SUFFIX = ".sigstore.json"
-
-
-@dataclass(frozen=True)
-class SignedFile:
-    """A file that attestations may be about."""
-
-    path: str
-    sha256: str
-    kind: Literal["evidence", "verdict"] = "evidence"
-    subject: str | None = None
-    """Digest of the measured subject, in a summary that could be read."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from acceptance.console_script import gatekit
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_json
 from gatekit.policy import read_policy
-from gatekit.policy.mode import ModeSelection
+from gatekit.policy.mode_selection import ModeSelection
 from gatekit.policy.model import Policy
 from gatekit_husai.selecting import ResultFile, select_as_husai
 from gatekit_husai.settings import HusaiSettings

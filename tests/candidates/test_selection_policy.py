@@ -20,7 +20,7 @@ from gatekit.evidence.schemas import schema
 from gatekit.evidence.summary import parse_time
 from gatekit.policy import diff_policy, lint, parse_policy
 from gatekit.policy.diff import Change
-from gatekit.policy.mode import ModeSelection
+from gatekit.policy.mode_selection import ModeSelection
 from gatekit.policy.model import Selection
 from gatekit.policy.selection import SELECTION_KEYS
 
