@@ -67,6 +67,8 @@ class Driver:
     """For the runners; None for their own default."""
     in_pieces: bool = False
     """Whether runners are asked for the pieces that can be made side by side."""
+    slots: int = 1
+    """Tasks or processes with pieces that can run side by side."""
     on_change: Callable[[CycleState], None] = lambda _state: None
     """Called after every record, to show it."""
     say: Callable[[str], None] = lambda _line: None
@@ -74,6 +76,8 @@ class Driver:
     pieces: PieceQueue = field(init=False)
     ledger: Ledger = field(init=False)
     _devices: dict[str, int] = field(default_factory=dict)
+    _batches: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """First key -> all keys of the pieces that one process makes."""
     _own_size: tuple[datetime, int] | None = None
 
     def run(self) -> CycleState:
@@ -196,14 +200,14 @@ class Driver:
         return None
 
     def _start_pieces(self, name: str, task: Task) -> str | None:
-        for key in self.pieces.startable(name):
-            if not self.engine.has_room(task.needs):
-                return None
+        while self.engine.has_room(task.needs) and (keys := self.pieces.next_batch(name, self.slots)):
             lacks = lacking(task.needs, (self.folder,))
             if lacks:
                 return f"a piece of {name} was not started: {lacks}"
-            self._launch(f"piece/{key}", task, (*self._argv(task), "--only", key))
-            self.pieces.started(key)
+            only = (part for key in keys for part in ("--only", key))
+            self._launch(f"piece/{keys[0]}", task, (*self._argv(task), *only))
+            self.pieces.started(keys)
+            self._batches[keys[0]] = keys
         return None
 
     def _launch(self, name: str, task: Task, argv: tuple[str, ...]) -> None:
@@ -234,8 +238,9 @@ class Driver:
             self.pieces.learn(rest, ended.code, self._log(ended.name))
             return
         if kind == "piece":
-            self.pieces.ended(rest, ended.code)
-            self._record("piece_ended", piece=rest, code=ended.code, **spent)
+            keys = self._batches.pop(rest)
+            self.pieces.ended(keys, ended.code)
+            self._record("piece_ended", pieces=list(keys), code=ended.code, **spent)
             return
         task = self.graph.tasks[ended.name]
         outputs, wrong = self._outputs(task)

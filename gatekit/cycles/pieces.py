@@ -2,15 +2,20 @@
 
 A runner that knows its pieces names each by a key that covers all that decides it, and makes one alone with `--only`.
 A piece lands in the runners' cache; the task then finds it there. A piece that fails is the task's to report.
+
+Whoever makes a piece loads a model first, so where there are many more pieces than slots a process is given several.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+BATCHES_PER_SLOT = 4
+"""So many turns each slot is to have at what can be made now: fewer load a model less often, and end less evenly."""
 
 
 @dataclass
@@ -24,6 +29,8 @@ class PieceQueue:
     _ended: set[str] = field(default_factory=set)
     _running: set[str] = field(default_factory=set)
     _failures: dict[str, int] = field(default_factory=dict)
+    _alone: set[str] = field(default_factory=set)
+    """Of a batch that failed: each is made by itself, so that only the one that cannot be made is given up."""
 
     @property
     def any_ready(self) -> bool:
@@ -55,22 +62,42 @@ class PieceQueue:
         """Whether a task's pieces are unknown yet, or not all made."""
         return task not in self._of_task or any(key not in self._ended for key in self._of_task[task])
 
-    def startable(self, task: str) -> Iterator[str]:
-        """Yield the keys of a task's pieces that wait for nothing and that nobody makes."""
+    def next_batch(self, task: str, slots: int) -> tuple[str, ...]:
+        """Return the keys of a task's pieces that one process is to make now; none where all wait or are being made.
+
+        Args:
+            task: whose pieces.
+            slots: processes that can run side by side.
+        """
+        free = list(self._startable(task))
+        if not free or free[0] in self._alone:
+            return tuple(free[:1])
+        together = [key for key in free if key not in self._alone]
+        return tuple(together[: max(1, len(together) // (slots * BATCHES_PER_SLOT))])
+
+    def _startable(self, task: str) -> Iterator[str]:
+        """Yield the keys of pieces that wait for nothing and that nobody makes."""
         for key in self._of_task.get(task, ()):
             free = key not in self._ended and key not in self._running
             if free and all(other in self._ended for other in self._after.get(key, ())):
                 yield key
 
-    def started(self, key: str) -> None:
-        """Note that a piece is being made."""
-        self._running.add(key)
+    def started(self, keys: Sequence[str]) -> None:
+        """Note that a process makes these pieces."""
+        self._running.update(keys)
 
-    def ended(self, key: str, code: int) -> None:
-        """Note that a piece was made, or that it failed; after its retries it counts as ended."""
-        self._running.discard(key)
-        self._failures[key] = self._failures.get(key, 0) + (code != 0)
-        if code == 0 or self._failures[key] > self.retries or code in (4, 64):
+    def ended(self, keys: Sequence[str], code: int) -> None:
+        """Note that a process made its pieces, or that it failed; a piece counts as ended after its own retries."""
+        self._running.difference_update(keys)
+        if code == 0:
+            self._ended.update(keys)
+            return
+        if len(keys) > 1:
+            self._alone.update(keys)
+            return
+        (key,) = keys
+        self._failures[key] = self._failures.get(key, 0) + 1
+        if self._failures[key] > self.retries or code in (4, 64):
             self._ended.add(key)
 
 

@@ -78,6 +78,7 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
             judge=StopJudge(cycle, folder / "evidence", kinds),
             cache=options.cache,
             in_pieces=options.in_pieces,
+            slots=options.slots,
             on_change=shown.changed,
             say=say,
         )

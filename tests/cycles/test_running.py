@@ -360,6 +360,27 @@ def test_two_slots_give_the_evidence_of_one_and_shared_pieces_are_made_once(tmp_
     assert any(record["event"] == "piece_ended" for record in records(two))
 
 
+def test_a_process_is_given_several_pieces_where_there_are_many_more_than_slots(tmp_path: Path) -> None:
+    folder = workplace(tmp_path, config={"pieces": 40})
+    assert cycle(folder, "run", "small", "--cache", "cache", "--slots", "2", "--pieces").returncode == 0
+    made = (folder / "cache/made.log").read_text().split()
+    assert len(made) == len(set(made)) == 40
+    sizes = [int(line) for line in (folder / "cache/processes.log").read_text().split()]
+    assert sum(sizes) == 40
+    assert max(sizes) == 5
+    noted = [key for one in records(folder) if one["event"] == "piece_ended" for key in one["pieces"]]
+    assert sorted(noted) == sorted(made)
+
+
+def test_the_pieces_of_a_batch_that_failed_are_made_one_by_one(tmp_path: Path) -> None:
+    folder = workplace(tmp_path, config={"pieces": 16, "fail_piece": 1})
+    assert cycle(folder, "run", "small", "--cache", "cache", "--slots", "1", "--pieces").returncode == 0
+    failed = [one["pieces"] for one in records(folder) if one["event"] == "piece_ended" and one["code"] != 0]
+    # The batch, and then the piece alone: at first and after its two retries.
+    assert [len(keys) for keys in failed] == [4, 1, 1, 1]
+    assert len({keys[0] for keys in failed[1:]}) == 1
+
+
 def test_lint_lets_the_runner_read_every_variant(tmp_path: Path) -> None:
     varied = CYCLE.replace("    phases:", "    vary: {r2: [0.1, 0.2], r3: [1, 2]}\n    phases:")
     folder = workplace(tmp_path, varied.replace("{check: policies/gate.yaml}", "{}"))
