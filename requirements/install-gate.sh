@@ -4,7 +4,10 @@
 # comes with a digest from a lock file, none of them runs code of its own while it is installed, nothing is resolved, and
 # nothing is built. Where there is a requirements/released.lock, which only a release has, the gate is its wheel, by
 # digest; else it is a copy of the source.
-# PYTHON names the interpreter, 3.11 or newer. uv does the work where it is on the path and knows the index; else pip.
+# PYTHON names the interpreter, 3.11 or newer. All packages come in one file, the wheel set of the release, where
+# GATEKIT_WHEELS is a folder or address with the files of releases, or GATEKIT_REPOSITORY the repository on this server
+# that has them; GATEKIT_WHEELS=off leaves it out. Without a set uv installs, where it is on the path and knows the
+# index; else pip.
 set -euo pipefail
 
 lock=${2:-gate}
@@ -26,11 +29,19 @@ fi
 unset PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
 export PYTHONNOUSERSITE=1 PYTHONSAFEPATH=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 
-wanted=(-r "$source/requirements/$lock.lock")
+wanted=(-r "$source/requirements/$lock.lock") locks=("$source/requirements/$lock.lock")
 released=$source/requirements/released.lock
 if [[ -f $released ]]; then
-    wanted+=(-r "$released")
+    wanted+=(-r "$released") locks+=("$released")
 fi
+wheels=${GATEKIT_WHEELS:-}
+if [[ -z $wheels && -n ${GATEKIT_REPOSITORY:-} && -n ${GITHUB_SERVER_URL:-} ]]; then
+    wheels=$GITHUB_SERVER_URL/$GATEKIT_REPOSITORY/releases/download
+fi
+case $wheels in
+    '' | off | https:* | http:* | /*) ;;
+    *) wheels=$PWD/$wheels ;;
+esac
 options=(--quiet --no-deps --require-hashes --only-binary :all:)
 
 # uv does not read what pip is told of another index, and would wait for one that cannot be reached.
@@ -49,6 +60,23 @@ fresh() {
     cd -- "$environment"
 }
 
+# The folder of the packages, known before the environment has any.
+packages() {
+    bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+}
+
+# Ends the script where a wheel is not the locked one; says why and fails where there is no set.
+with_set() {
+    [[ -n $wheels && $wheels != off ]] || return 1
+    local version code=0
+    version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$source/gatekit/__init__.py")
+    bin/python -I "$source/requirements/wheel_set.py" "$wheels" "$version" "$(packages)" "${locks[@]}" || code=$?
+    ((code != 4)) || exit 4
+    # Whatever else went wrong, like a full disk, what was unpacked until then goes.
+    ((code == 0)) || { fresh; return 1; }
+    command_file
+}
+
 with_uv() {
     # Without its cache, whose unpacked files are not compared with their digests again.
     uv pip install --no-cache --python bin/python "${options[@]}" "${wanted[@]}"
@@ -64,16 +92,19 @@ with_pip() {
     "${pip[@]}" install --no-compile "${options[@]}" "${wanted[@]}"
 }
 
-from_source() {
-    mkdir source
-    cp -R -- "$source"/{gatekit,gatekit_husai,schemas,pyproject.toml} source/
-    local site commit changes
-    site=$(bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    printf '%s\n' "$PWD/source" > "$site/gatekit.pth"
-    # As pip writes a command where the path may hold blanks: a shell script that is Python's too.
+# As pip writes a command where the path may hold blanks: a shell script that is Python's too.
+command_file() {
     printf "#!/bin/sh\n'''exec' \"%s\" -I \"\$0\" \"\$@\"\n' '''\nfrom gatekit.cli import main\n\nmain()\n" \
         "$PWD/bin/python" > bin/gatekit
     chmod +x bin/gatekit
+}
+
+from_source() {
+    mkdir source
+    cp -R -- "$source"/{gatekit,gatekit_husai,schemas,pyproject.toml} source/
+    local commit changes
+    printf '%s\n' "$PWD/source" > "$(packages)/gatekit.pth"
+    command_file
     # For `gatekit --version`; an archive of a commit says it already.
     if grep -q '^[$]Format' source/gatekit/source_commit.txt && [[ -e $source/.git ]] &&
         commit=$(git -C "$source" rev-parse --verify 'HEAD^{commit}' 2> /dev/null) &&
@@ -83,7 +114,7 @@ from_source() {
 }
 
 fresh
-if ! { uv_knows_the_index && with_uv; }; then
+if ! with_set && ! { uv_knows_the_index && with_uv; }; then
     fresh
     with_pip
 fi

@@ -74,10 +74,12 @@ def broken_action(text: str) -> set[str]:
     held = {
         "pinned": _pinned(text),
         "no expression in a script": not any("${{" in step["run"] for step in scripts),
+        # And of which repository the action is, whose releases have the packages in one file.
         "inputs reach scripts by the environment": all(
             re.fullmatch(r"\$\{\{ inputs\.[a-z-]+ \}\}", value)
+            or (name, value) == ("GATEKIT_REPOSITORY", "${{ github.action_repository }}")
             for step in scripts
-            for value in step.get("env", {}).values()
+            for name, value in step.get("env", {}).items()
         ),
         "no way around a failure": _no_way_around(steps),
         # And the Python, which is set up unless there is one.
@@ -208,7 +210,9 @@ def _reusable(texts: Mapping[str, str], documents: Mapping[str, Document]) -> di
         and job["name"].endswith(CHECK.removeprefix("gatekit / gate ")),
         "reusable: the job always reports": "if" not in job and "needs" not in job and "strategy" not in job,
         "reusable: only the upload has a condition": all(
-            "upload-artifact@" in step.get("uses", "") for step in steps if "if" in step
+            "upload-artifact@" in step.get("uses", "") or (_sets_up_python(step) and step["if"] == PYTHON_IS_MISSING)
+            for step in steps
+            if "if" in step
         ),
         "reusable: no way around a failure": _no_way_around([job, *steps]),
         "reusable: only reads": job.get("permissions") == {"contents": "read"},
@@ -312,7 +316,9 @@ def _release(documents: Mapping[str, Document]) -> dict[str, bool]:
         )
         is not None
         and "--require-hashes --only-binary :all: \\\n  -r requirements/build.lock" in scripts["build"],
-        "release: the wheel judges before anybody gets it": "-m release.trial" in scripts["build"],
+        "release: the wheel judges before anybody gets it": scripts["build"].count("python -m release.trial") == 2
+        and "install-gate.sh" in scripts["build"]
+        and "grep 'no wheel set'" in scripts["build"],
         "release: who builds can do nothing else": jobs["build"]["permissions"] == {"contents": "read"}
         and "github.token" not in str(jobs["build"]),
         "release: who may do something runs nothing of the repository": not any(
