@@ -14,6 +14,7 @@ from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, lo
 from gatekit.gates.evaluate import evaluate
 from gatekit.kinds import FOLDER
 from gatekit.registration.model import FOLDER as REGISTRATIONS
+from gatekit.registration.model import PLANS
 from gatekit.report import FORMATS
 
 TRUST = "trust"
@@ -73,7 +74,7 @@ def command(
         return judge()
     from gatekit.cli.watching import again_on_change
 
-    also = [FOLDER, REGISTRATIONS, *([] if candidate is None else [candidate]), keys or TRUST]
+    also = [FOLDER, REGISTRATIONS, PLANS, *([] if candidate is None else [candidate]), keys or TRUST]
     return again_on_change(judge, [*(policies or [POLICIES]), *(evidence or [EVIDENCE]), *base_evidence, *also])
 
 

@@ -101,36 +101,36 @@ def plan_command(name: str, runs: str) -> int:
 
 @command.command("register")
 @click.argument("name")
-@click.option("--out", metavar="FILE", help="Default registrations/ID.yaml; - is stdout.")
+@click.option("--out", metavar="-", help="Print the plan instead of writing it.", type=click.Choice(["-"]))
 def register_command(name: str, out: str | None) -> int:
-    """Write the registration of a plan: what its full tasks measure, with the pilot and the full seeds as looks.
+    """Write into a plan what its full tasks will record, by digest, which makes the plan a registration.
 
     Commit it to the base branch before the cycle runs; its evidence is then no longer exploratory.
     """
     from gatekit.cli.inputs import load_kinds
     from gatekit.cycles.graph import graph_of
-    from gatekit.cycles.reading import cycle_path, read_cycle
-    from gatekit.cycles.registering import registration_of
-    from gatekit.registration.model import FOLDER
-    from gatekit.registration.reading import parse_registration
+    from gatekit.cycles.reading import LIMITS, cycle_path, parse_cycle
+    from gatekit.cycles.registering import announced, with_measurements
+    from gatekit.evidence.atomic import write_whole
+    from gatekit.evidence.strict_json import read_regular_file
+    from gatekit.registration.plans import parse_plan
 
-    cycle = read_cycle(cycle_path(name))
-    text, unknown = registration_of(cycle, graph_of(cycle))
-    path = out or f"{FOLDER}/{cycle.id}.yaml"
-    registration = parse_registration(text.encode("utf-8"), path, load_kinds())
+    path = cycle_path(name)
+    data = read_regular_file(path, "yaml", LIMITS.size)
+    cycle = parse_cycle(data, path)
+    made = with_measurements(data, path, announced(cycle, graph_of(cycle)))
+    registration = parse_plan(made, path, load_kinds())
+    if registration is None:
+        raise UsageError(f"{path} is no plan that could announce anything")
     if out == "-":
-        click.echo(text, nl=False)
-    else:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        try:
-            with open(path, "x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            remedy = "give --out; a registration is not overwritten"
-            raise UsageError(f"there is already a file at '{path}'", remedy) from None
-        click.echo(f"{path}: {len(registration.seeds)} seeds, {_count(len(registration.measurements), 'measurement')}")
-    for task in unknown:
-        _say(f"{task} is not announced: it measures SAEs that are not there yet")
+        click.echo(made.decode("utf-8"), nl=False)
+        return ExitCode.PASS
+    if made != data:
+        write_whole(path, made)
+    looks = " and ".join(map(str, registration.looks))
+    measured = _count(len(registration.measurements), "measurement")
+    same = "" if made != data else ", as it did before"
+    click.echo(f"{inert.terminal(path)} announces {measured} with looks after {looks} seeds{same}: commit it, then run")
     return ExitCode.PASS
 
 

@@ -19,6 +19,7 @@ from gatekit.kinds import FOLDER, INSTALLED, Kinds
 from gatekit.policy import lint, thresholds
 from gatekit.policy.lint_warnings import warnings
 from gatekit.registration.model import FOLDER as REGISTRATIONS
+from gatekit.registration.model import PLANS
 from gatekit.report import inert
 
 
@@ -48,10 +49,10 @@ def command(paths: tuple[str, ...], now: str | None, strict: bool) -> int:
         errors += _policies(policies, time, kinds, strict)
     if not errors:
         errors += _summaries(evidence, kinds)
-    if announced or (not paths and os.path.lexists(REGISTRATIONS)):
+    if announced or (not paths and (os.path.lexists(REGISTRATIONS) or os.path.isdir(PLANS))):
         from gatekit.cli.registered import lint_registrations
 
-        errors += lint_registrations(announced or [REGISTRATIONS], kinds)
+        errors += lint_registrations(announced, kinds)
     errors += _subjects(subjects)
     print_errors(errors)
     return worst([ExitCode.PASS, *(error.exit_code for error in errors)])

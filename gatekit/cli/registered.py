@@ -1,4 +1,4 @@
-"""What several commands take from `registrations/`."""
+"""What several commands take from `registrations/` and from the plans in `cycles/`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import rich_click as click
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence import Summary
 from gatekit.kinds import Kinds
-from gatekit.registration.model import FOLDER, Registration
+from gatekit.registration.model import FOLDER, PLANS, Registration
 from gatekit.registration.standing import Standing
 from gatekit.report import inert
 
@@ -26,35 +26,49 @@ def load_standings(
         summaries: the evidence.
         base: the base branch's, which it may extend without a registration.
         kinds: those that hold here.
-        root: the folder that holds `registrations/`, "" for the current one.
+        root: the folder that holds `registrations/` and `cycles/`, "" for the current one.
     """
     from gatekit.registration.standing import DatedRegistration, standings
 
-    folder = os.path.join(root, FOLDER)
+    folder, plans = os.path.join(root, FOLDER), os.path.join(root, PLANS)
     dated: tuple[DatedRegistration, ...] = ()
     errors: list[GatekitError] = []
-    if os.path.lexists(folder):
+    if os.path.lexists(folder) or os.path.lexists(plans):
         # Reading YAML and asking git is paid for only where there is something to read.
         from gatekit.registration.dating import dated_on_disk
-        from gatekit.registration.reading import read_registrations
+        from gatekit.registration.plans import read_plans
+        from gatekit.registration.reading import conflicts, read_registrations
 
         found, errors = read_registrations(folder, kinds)
-        dated = dated_on_disk(found, kinds)
+        planned, wrong = read_plans(plans, kinds)
+        errors += wrong
+        # Those among files of registrations/ alone, which come first, are among the errors already.
+        errors += conflicts([*found, *planned])[len(conflicts(found)) :]
+        dated = dated_on_disk([*found, *planned], kinds)
     return standings(summaries, dated, base or ()), errors
 
 
 def lint_registrations(paths: Sequence[str], kinds: Kinds) -> list[GatekitError]:
-    """Print what is sound among files and folders of registrations, and return what is wrong with the others."""
+    """Print what is sound among files and folders of registrations, and return what is wrong with the others.
+
+    Where no path is given, they are registrations/ and what the plans in cycles/ announce.
+    """
+    from gatekit.registration.plans import read_plans
     from gatekit.registration.reading import conflicts, read_registration, read_registrations
 
     found: list[Registration] = []
     errors: list[GatekitError] = []
-    for path in paths:
+    if not paths:
+        planned, errors = read_plans(PLANS, kinds)
+        found += planned
+    for path in paths or [FOLDER]:
         if os.path.isdir(path):
             inside, wrong = read_registrations(path, kinds)
             found += inside
             errors += wrong
         elif not os.path.lexists(path):
+            if not paths:
+                continue
             raise UsageError(f"no registration at '{path}'")
         else:
             try:

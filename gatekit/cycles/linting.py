@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from gatekit.cycles.graph import Graph, graph_of
 from gatekit.cycles.plan import FOLDER, Cycle, KeepBest, ParetoStop, PolicyStop
-from gatekit.cycles.reading import read_cycle
+from gatekit.cycles.reading import LIMITS, read_cycle
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.strict_json import read_regular_file
 from gatekit.kinds import Kinds
 from gatekit.policy import read_policies
 from gatekit.policy.model import Selection
+from gatekit.registration.plans import parse_plan
 
 
 def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> list[GatekitError]:
@@ -29,7 +31,7 @@ def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> 
     errors = [*_files(cycle), *_runners(cycle), *_others(cycle)]
     if errors:
         return errors
-    errors = list(_policies(cycle, kinds))
+    errors = [*_policies(cycle, kinds), *_announced(cycle, graph, kinds, with_configurations)]
     if with_configurations and not errors:
         # What is wrong with a stage's configuration is wrong in each of its tasks; it is said once.
         found: dict[tuple[str, str], GatekitError] = {}
@@ -112,6 +114,37 @@ def _policies(cycle: Cycle, kinds: Kinds) -> Iterator[GatekitError]:
         if path not in selecting:
             message = f"{path} has no selection, by which candidates are ranked"
             yield GatekitError("cycle.policy", message, place)
+
+
+def _announced(cycle: Cycle, graph: Graph, kinds: Kinds, with_configurations: bool) -> Iterator[GatekitError]:
+    """Yield an error where a plan with a claim does not announce what its tasks would record."""
+    from gatekit.cycles.registering import announced
+
+    if cycle.claim is None:
+        return
+    try:
+        said = parse_plan(read_regular_file(cycle.path, "yaml", LIMITS.size), cycle.path, kinds)
+    except GatekitError as error:
+        yield error
+        return
+    if said is None or not with_configurations:
+        return
+    try:
+        would = {(one.kind, one.config, one.saes_of, one.candidate) for one in announced(cycle, graph)}
+    except GatekitError:
+        return  # another rule says what is wrong; or a runner of another package does not say what it would record
+    there = {(one.kind, one.config, one.saes_of, one.candidate) for one in said.measurements}
+    for one in said.measurements:
+        if (one.kind, one.config, one.saes_of, one.candidate) not in would:
+            message = f"no full task would record what is announced here: {one.words}"
+            yield GatekitError("cycle.announced", message, one.location, _REGISTER.format(cycle.id))
+    missing = sorted(kind for kind, _, _, _ in would - there)
+    if missing and would > there:
+        message = f"{len(missing)} of {len(would)} measurements are not announced: {', '.join(dict.fromkeys(missing))}"
+        yield GatekitError("cycle.announced", message, cycle.location, _REGISTER.format(cycle.id))
+
+
+_REGISTER = "`gatekit cycle register {}` writes what its tasks would record now"
 
 
 def _configurations(cycle: Cycle, graph: Graph) -> Iterator[tuple[str, str, GatekitError]]:

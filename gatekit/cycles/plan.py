@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Literal
 
 from gatekit.errors import Location
+from gatekit.registration.model import PLANS
 
 Phase = Literal["pilot", "full"]
 PHASES: tuple[Phase, ...] = ("pilot", "full")
-FOLDER = "cycles"
+FOLDER = PLANS
 GIB = 1 << 30
 
 Settings = tuple[tuple[str, str], ...]

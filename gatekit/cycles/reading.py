@@ -30,7 +30,7 @@ from gatekit.policy import fields
 
 KEYS = (
     *("schema", "id", "description", "claim", "after_cycle", "seeds", "budget", "retries", "defaults"),
-    *("stages", "finish"),
+    *("stages", "finish", "measurements"),
 )
 DEFAULT_KEYS = ("needs", "stop")
 STAGE_KEYS = (
@@ -117,6 +117,9 @@ class _Reader:
         self.seeds = self._seeds(need("seeds"))
         if "defaults" in given:
             self._defaults(given["defaults"])
+        if "measurements" in given and "claim" not in given:
+            message = "`measurements` announce evidence for a claim, and the cycle names none"
+            raise self._refusal(given["measurements"], "missing_key", message, "add `claim: ID`, of claims.yaml")
         stages = self._stages(need("stages"))
         finish = self._finish(given["finish"], stages) if "finish" in given else Finish()
         return Cycle(

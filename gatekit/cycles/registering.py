@@ -1,23 +1,44 @@
-"""The registration of a plan: what all its full tasks measure, with the pilot and the full seeds as looks."""
+"""What a plan announces: what all its full tasks will record, by digest, as its `measurements` say it."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.plan import ONLY_BRANCH, Cycle
-from gatekit.errors import UsageError
-from gatekit.evidence.config_digest import config_without_seeds_sha256
-from gatekit.registration.model import DEFAULT_SPENDING
-from gatekit.registration.writing import Announced, registration_text
+from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.config_digest import (
+    SAYS_WHICH_SAES,
+    SAYS_WHICH_SEEDS,
+    TEXTS,
+    config_without_saes_sha256,
+    config_without_seeds_sha256,
+)
+from gatekit.evidence.strict_yaml import Mapping as YamlMapping
+from gatekit.evidence.strict_yaml import parse_yaml
+from gatekit.registration.plans import MEASUREMENTS
+from gatekit.registration.reading import LIMITS
+from gatekit.registration.writing import Announced, measurement_lines
 from gatekit.runner_command import configurations
 
+WRITTEN = "# Written by `gatekit cycle register`: what the tasks will record. With it this plan is a registration."
 
-def registration_of(cycle: Cycle, graph: Graph) -> tuple[str, list[str]]:
-    """Return the YAML text of a plan's registration, and the tasks that it cannot announce.
 
-    Those measure SAEs that another task will leave: what they record holds digests that nobody has yet.
+@dataclass(frozen=True)
+class _Recorded:
+    """What one summary of a task will record."""
+
+    cell: str
+    kind: str
+    config: Mapping[str, Any]
+
+
+def announced(cycle: Cycle, graph: Graph) -> list[Announced]:
+    """Return what the full tasks of a plan will record, each kind of one candidate once.
 
     Raises:
         UsageError: the plan names no claim, or a runner does not say what it would record.
@@ -25,27 +46,91 @@ def registration_of(cycle: Cycle, graph: Graph) -> tuple[str, list[str]]:
     """
     if cycle.claim is None:
         raise UsageError(f"{cycle.path} names no claim that would be registered", "add `claim: ID`, of claims.yaml")
-    found: dict[tuple[str, str], Announced] = {}
-    unknown = []
+    found: dict[tuple[str, str, str | None], Announced] = {}
     for task in graph.tasks.values():
-        if task.phase != "full":
-            continue
-        if task.saes_of is not None:
-            unknown.append(task.id)
-            continue
-        for cell, kind, recorded in configurations(task.runner, task.config, [f"{k}={v}" for k, v in task.settings]):
-            digest = config_without_seeds_sha256(recorded)
-            # Two tasks that measure the same are one measurement.
-            found.setdefault((kind, digest), Announced(kind, digest, None, _candidate(task, cell), task.id))
-    kinds = Counter(kind for kind, _ in found)
+        if task.phase == "full":
+            for one in _of_task(task, graph):
+                # Two tasks that measure the same are one measurement.
+                found.setdefault((one.kind, one.config or "", one.saes_of), one)
+    kinds = Counter(one.kind for one in found.values())
     # Where a kind is measured in one way only, it belongs to whoever is compared.
-    measured = [one if kinds[one.kind] > 1 else replace(one, candidate=None) for one in found.values()]
+    measured = [
+        one if kinds[one.kind] > 1 or one.saes_of is not None else replace(one, candidate=None)
+        for one in found.values()
+    ]
     if not measured:
         raise UsageError(f"{cycle.path} has no full task that could be announced")
-    names = list(dict.fromkeys(one.candidate for one in measured if one.candidate is not None))
-    looks = [len(seeds) for seeds in cycle.seeds.values()]
-    seeds = cycle.seeds["full"]
-    return registration_text(cycle.id, cycle.claim, measured, seeds, looks, DEFAULT_SPENDING, names), unknown
+    return measured
+
+
+def with_measurements(data: bytes, name: str, measured: Sequence[Announced]) -> bytes:
+    """Return the bytes of a plan with these `measurements`, at its end or in place of those that it has.
+
+    Args:
+        data: of the plan, which could be read.
+        name: of its file.
+        measured: what it announces.
+
+    Raises:
+        UsageError: they cannot be put there, as in a plan that is one flow mapping.
+    """
+    lines = data.decode("utf-8").splitlines()
+    block = [WRITTEN, f"{MEASUREMENTS}:", *measurement_lines(measured)]
+    root = parse_yaml(data, name, LIMITS).root
+    assert isinstance(root, YamlMapping)
+    places = {str(key.value): key.line for key, _ in root.items}
+    if MEASUREMENTS in places:
+        start = places[MEASUREMENTS] - 1
+        later = [line - 1 for line in places.values() if line - 1 > start]
+        end = min(later, default=len(lines))
+        # What stands between two keys belongs to the one that follows.
+        while end > start + 1 and later and lines[end - 1].lstrip()[:1] in ("", "#"):
+            end -= 1
+        start -= start > 0 and lines[start - 1] == WRITTEN
+        lines[start:end] = block
+    else:
+        lines += block
+    made = ("\n".join(lines) + "\n").encode("utf-8")
+    if not _only_measurements_differ(data, made, name):
+        raise UsageError(f"{name} cannot be added to", f"write `{MEASUREMENTS}` of --out - into it")
+    return made
+
+
+def _only_measurements_differ(before: bytes, after: bytes, name: str) -> bool:
+    try:
+        plans = [parse_yaml(data, name, LIMITS).plain() for data in (before, after)]
+    except GatekitError:
+        return False
+    was, now = ({key: value for key, value in plan.items() if key != MEASUREMENTS} for plan in plans)
+    return was == now and MEASUREMENTS in plans[1]
+
+
+def _of_task(task: Task, graph: Graph) -> Iterator[Announced]:
+    if task.saes_of is None:
+        for one in _recorded(task, ()):
+            digest = config_without_seeds_sha256(one.config)
+            yield Announced(one.kind, digest, None, _candidate(task, one.cell), task.id)
+        return
+    for source in graph.tasks.values():
+        if source.out != task.saes_of:
+            continue
+        for left in _recorded(source, ()):
+            # What is measured of SAEs from files is what would be measured of them where they are trained.
+            kept = [key for key in left.config if key in (*_TOLD, *SAYS_WHICH_SAES, *SAYS_WHICH_SEEDS)]
+            told = [f"{key}={json.dumps(left.config[key])}" for key in kept if left.config[key] is not None]
+            source_digest = config_without_seeds_sha256(left.config)
+            for one in _recorded(task, told):
+                digest = config_without_saes_sha256(one.config)
+                yield Announced(one.kind, digest, None, _candidate(source, left.cell), task.id, source_digest)
+
+
+_TOLD = ("threads", "subject", TEXTS)
+"""With the SAEs and their seeds, what a `saes.yaml` says to the task that measures those SAEs."""
+
+
+def _recorded(task: Task, told: Sequence[str]) -> list[_Recorded]:
+    settings = [*told, *(f"{key}={value}" for key, value in task.settings)]
+    return [_Recorded(*one) for one in configurations(task.runner, task.config, settings)]
 
 
 def _candidate(task: Task, cell: str) -> str:

@@ -21,11 +21,12 @@ from gatekit.pull_request.registered import base_registrations
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
 from gatekit.pull_request.signatures import change_signers
 from gatekit.registration.model import FOLDER as REGISTRATIONS
+from gatekit.registration.model import PLANS
 from gatekit.registration.standing import Standing
 from gatekit.repo import Repository, Tree, below, in_repository
 from gatekit.repo.repository import LineCommit
 
-JUDGING = (POLICIES, EVIDENCE, KINDS, REGISTRATIONS, KEYS)
+JUDGING = (POLICIES, EVIDENCE, KINDS, REGISTRATIONS, PLANS, KEYS)
 """A commit that changed none of them has the verdict of the one before it, but for its age."""
 
 

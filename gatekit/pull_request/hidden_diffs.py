@@ -21,7 +21,9 @@ _CONCERNING = ("diff", "text", "binary", "linguist-generated")
 """Attributes that decide whether a diff is shown."""
 _MACRO = "[attr]"
 _GLOB = re.compile(r'[*?\[\\"]')
-_TOPS = frozenset({"policies", "evidence", "kinds", "schemas", "trust", "registrations", "requirements", ".github"})
+_TOPS = frozenset(
+    {"policies", "evidence", "kinds", "schemas", "trust", "registrations", "cycles", "requirements", ".github"}
+)
 _TOPS_OF_FILES = frozenset({"claims.yaml", "action.yml", "action.yaml", "comment", "docs", "codeowners", NAME})
 _SOURCE = re.compile(r"gatekit\w*|src|pyproject\.toml|setup\.(py|cfg)")
 _SUFFIXES = frozenset(

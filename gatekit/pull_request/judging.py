@@ -44,11 +44,12 @@ from gatekit.pull_request.signatures import Signers, change_signers
 from gatekit.pull_request.trust_root import FILES, FOLDERS, WORKFLOWS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.registration.model import FOLDER as REGISTRATIONS
+from gatekit.registration.model import PLANS
 from gatekit.repo import BaseAndHead, Repository, Tree, below, in_repository, watched_errors
 from gatekit.repo.refs import REMOTE
 from gatekit.repo.tree import changes
 
-WATCHED = (KINDS, POLICIES, REGISTRATIONS, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
+WATCHED = (KINDS, POLICIES, REGISTRATIONS, PLANS, EVIDENCE, CLAIMS, *(folder.rstrip("/") for folder in FOLDERS), *FILES)
 """Where a path that is a link, or that another system reads as another file, is refused."""
 
 FIRST = "the base has nothing that judges yet: this change is judged by what it brings itself, and the next one by it"

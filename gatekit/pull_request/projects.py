@@ -11,9 +11,10 @@ from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import is_policy_name
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES
 from gatekit.registration.model import FOLDER as REGISTRATIONS
+from gatekit.registration.model import PLANS
 from gatekit.repo import Tree, in_project
 
-_OF_A_PROJECT = (POLICIES, CLAIMS, KINDS, EVIDENCE, REGISTRATIONS, KEYS)
+_OF_A_PROJECT = (POLICIES, CLAIMS, KINDS, EVIDENCE, REGISTRATIONS, PLANS, KEYS)
 
 
 def refuse_no_project(base: Tree, head: Tree) -> None:

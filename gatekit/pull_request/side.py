@@ -26,6 +26,7 @@ from gatekit.evidence.folder_limits import (
     CANDIDATE_FILES,
     DOCUMENT_FILES,
     KIND_FILES,
+    PLAN_FILES,
     POLICY_FILES,
     REGISTRATION_FILES,
     SUMMARY_FILES,
@@ -48,7 +49,8 @@ from gatekit.kinds.changes import judging
 from gatekit.policy import Policy, duplicate_ids, is_policy_name, parse_policy
 from gatekit.policy.loading import too_many_rules
 from gatekit.registration.model import FOLDER as REGISTRATIONS
-from gatekit.registration.model import Registration
+from gatekit.registration.model import PLANS, Registration
+from gatekit.registration.plans import is_plan_name, parse_plan
 from gatekit.registration.reading import conflicts, is_registration_name, parse_registration
 from gatekit.repo import Entry, Repository, Tree
 from gatekit.repo.tree import FILE_MODES
@@ -112,7 +114,7 @@ class Reader:
         """Id of a blob -> digest of its bytes."""
 
     def side(self, tree: Tree, base: BranchContents | None = None) -> BranchContents:
-        """Read kinds/, policies/, registrations/, claims.yaml, the documents that it names, and evidence/ of one tree.
+        """Read what one tree says: kinds/, policies/, registrations/, cycles/, claims.yaml, its documents, evidence/.
 
         Args:
             tree: what to read.
@@ -128,6 +130,9 @@ class Reader:
         registrations = _parse_all(
             announced, tree, lambda data, name: parse_registration(data, name, kinds), errors, REGISTRATION_FILES
         )
+        plans = [name for name in _files(tree, PLANS, is_plan_name) if name.count("/") == 1]
+        found = _parse_all(plans, tree, lambda data, name: parse_plan(data, name, kinds), errors, PLAN_FILES)
+        registrations += [one for one in found if one is not None]
         unread = frozenset(error.location.path for error in errors if error.location is not None)
         errors += [*duplicate_ids(policies), *too_many_rules(policies)]
         errors += conflicts(registrations)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from gatekit.errors import GatekitError
 from gatekit.kinds import Kinds
 from gatekit.registration.model import Registration
+from gatekit.registration.plans import parse_plan
 from gatekit.registration.reading import parse_registration
 from gatekit.registration.standing import DatedRegistration
 from gatekit.repo import Repository
@@ -69,6 +70,8 @@ def _dated(
 
 def _says(data: bytes, registration: Registration, kinds: Kinds) -> bool:
     try:
-        return parse_registration(data, registration.path, kinds).meaning == registration.meaning
+        parse = parse_registration if registration.plan is None else parse_plan
+        said = parse(data, registration.path, kinds)
+        return said is not None and said.meaning == registration.meaning
     except GatekitError:
         return False

@@ -23,10 +23,11 @@ from gatekit.registration.model import (
 )
 
 KEYS = ("schema", "id", "description", "claim", "measurements", "seeds", "looks", "spending", "candidates")
-MEASUREMENT_KEYS = ("kind", "config_without_seeds", "protocol", "candidate")
+MEASUREMENT_KEYS = ("kind", "config_without_seeds", "protocol", "candidate", "saes_of", "config_without_saes")
 SPENDINGS: tuple[Spending, ...] = ("obrien_fleming", "equal")
 IDENTIFIER = r"[a-z][a-z0-9-]{0,63}"
 CANDIDATE = r"[A-Za-z0-9][A-Za-z0-9_.+=-]{0,99}"
+DIGEST = "[0-9a-f]{64}"
 LARGEST_SEED = 4_294_967_295
 FEWEST_SEEDS = 2
 """Of a look: one seed has no bound."""
@@ -92,9 +93,9 @@ def conflicts(registrations: Sequence[Registration]) -> list[GatekitError]:
             if one.id == other.id:
                 message = f"id '{one.id}' is also that of {other.path}"
                 errors.append(GatekitError("registration.duplicate_id", message, one.location))
-            same = {(m.kind, m.config, m.protocol) for m in other.measurements}
+            same = {m.evidence for m in other.measurements}
             seeds = sorted(set(one.seeds) & set(other.seeds))
-            both = next((m for m in one.measurements if (m.kind, m.config, m.protocol) in same), None)
+            both = next((m for m in one.measurements if m.evidence in same), None)
             if both is not None and seeds:
                 message = f"seed {seeds[0]} of {both.words} is also registered by {other.path}: two sets of looks"
                 remedy = "register new seeds, or only once"
@@ -112,7 +113,7 @@ def _registration(document: YamlDocument, kinds: Kinds) -> Registration:
     fields.choice(document, need("schema"), "schema", ["gatekit.registration/1"])
     if "description" in given:
         fields.text(document, given["description"], "description", limit=1000)
-    seeds = _seeds(document, need("seeds"))
+    seeds = read_seeds(document, need("seeds"))
     spending = DEFAULT_SPENDING
     if "spending" in given:
         word = fields.choice(document, given["spending"], "spending", SPENDINGS)
@@ -123,7 +124,7 @@ def _registration(document: YamlDocument, kinds: Kinds) -> Registration:
         sha256=document.sha256,
         id=fields.text(document, need("id"), "id", IDENTIFIER),
         claim=fields.text(document, need("claim"), "claim", IDENTIFIER),
-        measurements=_measurements(document, need("measurements"), candidates, kinds),
+        measurements=read_measurements(document, need("measurements"), candidates, kinds),
         seeds=seeds,
         looks=_looks(document, given["looks"], len(seeds)) if "looks" in given else (len(seeds),),
         spending=spending,
@@ -132,7 +133,8 @@ def _registration(document: YamlDocument, kinds: Kinds) -> Registration:
     )
 
 
-def _seeds(document: YamlDocument, node: Node) -> tuple[int, ...]:
+def read_seeds(document: YamlDocument, node: Node) -> tuple[int, ...]:
+    """Return seeds in their order; raises `policy.*`, for whoever reads the file to name."""
     items = fields.sequence(document, node, "seeds", FEWEST_SEEDS)
     seeds = tuple(fields.integer(document, item, "seed", 0, LARGEST_SEED) for item in items)
     _refuse_doubles(document, items, seeds, "seed")
@@ -160,9 +162,10 @@ def _candidates(document: YamlDocument, node: Node) -> tuple[str, ...]:
     return names
 
 
-def _measurements(
+def read_measurements(
     document: YamlDocument, node: Node, candidates: tuple[str, ...], kinds: Kinds
 ) -> tuple[RegisteredMeasurement, ...]:
+    """Return what is announced, each kind of one candidate once; raises `policy.*`, as `read_seeds`."""
     items = fields.sequence(document, node, "measurements")
     found: list[RegisteredMeasurement] = []
     for item in items:
@@ -176,9 +179,14 @@ def _measurements(
                     f"{one.kind} is measured twice, in two ways, of one candidate: the better one could be shown",
                     "name what is compared under `candidates`, and each measurement's `candidate`",
                 )
-            if (before.kind, before.config, before.protocol) == (one.kind, one.config, one.protocol):
+            if before.evidence == one.evidence:
                 raise fields.refusal(document, item, "duplicate", f"{one.words} is listed twice")
         found.append(one)
+    sources = {one.config for one in found if one.saes_of is None}
+    for item, one in zip(items, found, strict=True):
+        if one.saes_of is not None and one.saes_of not in sources:
+            message = f"saes_of names configuration {one.saes_of[:12]}, which no measurement here has"
+            raise fields.refusal(document, item, "reference", message, "announce what leaves those SAEs too")
     return tuple(found)
 
 
@@ -187,19 +195,23 @@ def _measurement(
 ) -> RegisteredMeasurement:
     given = fields.mapping(document, node, "a measurement", MEASUREMENT_KEYS)
     kind = kind_from(document, fields.required(document, node, given, "kind", "a measurement"), kinds)
-    told = [key for key in ("config_without_seeds", "protocol") if key in given]
+    told = [key for key in ("config_without_seeds", "config_without_saes", "protocol") if key in given]
     if len(told) != 1:
-        message = "a measurement is named by `config_without_seeds` or by `protocol`, and by one of them"
+        message = "a measurement is named by one of `config_without_seeds`, `config_without_saes` and `protocol`"
         remedy = "`gatekit register` writes the digest of a runner's configuration"
         raise fields.refusal(document, node, "one_way", message, remedy)
-    config = protocol = candidate = None
-    if "config_without_seeds" in given:
-        config = fields.text(document, given["config_without_seeds"], "config_without_seeds", "[0-9a-f]{64}")
+    if ("saes_of" in given) != ("config_without_saes" in given):
+        message = "`saes_of` and `config_without_saes` belong together: whose SAEs, and what is measured of them"
+        raise fields.refusal(document, node, "one_way", message)
+    config = protocol = candidate = saes_of = None
+    if "protocol" not in given:
+        config = fields.text(document, given[told[0]], told[0], DIGEST)
+        saes_of = fields.text(document, given["saes_of"], "saes_of", DIGEST) if "saes_of" in given else None
     else:
         protocol = fields.text(document, given["protocol"], "protocol")
     if "candidate" in given:
         candidate = fields.choice(document, given["candidate"], "candidate", candidates)
-    return RegisteredMeasurement(kind.name, config, protocol, candidate, document.location(node))
+    return RegisteredMeasurement(kind.name, config, protocol, candidate, document.location(node), saes_of)
 
 
 def _refuse_doubles(document: YamlDocument, nodes: Sequence[Node], values: Sequence[int | str], what: str) -> None:

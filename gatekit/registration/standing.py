@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from gatekit.evidence.config_digest import config_without_seeds_sha256
+from gatekit.evidence.config_digest import GIVEN, config_without_saes_sha256, config_without_seeds_sha256
 from gatekit.evidence.summary import MEASURED, Summary
 from gatekit.registration.model import RegisteredMeasurement, Registration
 
@@ -80,21 +80,27 @@ def standings(
     gone = [s for s in earlier if not s.is_measured and s.sha256 not in there]
     runs = [*summaries, *gone]
     digests: dict[str, str] = {}
-    if any(m.config is not None for dated in registrations for m in dated.registration.measurements):
+    without_saes: dict[str, str] = {}
+    announced = [m for dated in registrations for m in dated.registration.measurements]
+    if any(m.config is not None for m in announced):
         digests = {s.sha256: config_without_seeds_sha256(s.config) for s in runs}
+    if any(m.saes_of is not None for m in announced):
+        without_saes = {s.sha256: config_without_saes_sha256(s.config) for s in runs if _is_given(s)}
     looked_at = _looked_at([*earlier, *summaries], history)
-    every = _Everything(runs, digests, registrations)
+    every = _Everything(runs, digests, without_saes, registrations)
     return {s.sha256: _standing(s, every, looked_at) for s in summaries}
 
 
 def begun(registration: Registration, summaries: Iterable[Summary]) -> Summary | None:
     """Return a summary, of any status, that measured a seed of a registration; None where nothing has begun."""
+    seeds = set(registration.seeds)
     for summary in summaries:
         digest = config_without_seeds_sha256(summary.config)
-        if any(_is_of(summary, digest, m) for m in registration.measurements) and _seeds(summary) & set(
-            registration.seeds
-        ):
-            return summary
+        without_saes = config_without_saes_sha256(summary.config) if _is_given(summary) else None
+        for one in registration.measurements:
+            # Whose SAEs were measured does not matter here: in doubt it has begun.
+            if _fits(summary, digest if one.saes_of is None else without_saes, one) and _seeds(summary) & seeds:
+                return summary
     return None
 
 
@@ -102,13 +108,39 @@ def begun(registration: Registration, summaries: Iterable[Summary]) -> Summary |
 class _Everything:
     summaries: Sequence[Summary]
     digests: Mapping[str, str]
+    without_saes: Mapping[str, str]
     registrations: Sequence[DatedRegistration]
 
     def of(self, measurement: RegisteredMeasurement) -> list[Summary]:
-        return [s for s in self.summaries if _is_of(s, self.digests.get(s.sha256), measurement)]
+        return [s for s in self.summaries if self.is_of(s, measurement)]
+
+    def is_of(self, summary: Summary, measurement: RegisteredMeasurement) -> bool:
+        if measurement.saes_of is None:
+            return _fits(summary, self.digests.get(summary.sha256), measurement)
+        if not _fits(summary, self.without_saes.get(summary.sha256), measurement):
+            return False
+        # A run that failed before it had read its SAEs names none: it may have been this one.
+        return not (summary.is_measured or summary.subject.checkpoints) or bool(self.sources(summary, measurement))
+
+    def sources(self, summary: Summary, measurement: RegisteredMeasurement) -> list[Summary]:
+        """Return the runs that left the SAEs that a summary measured, every one of them."""
+        own = {(one.seed, one.sha256) for one in summary.subject.checkpoints}
+        return [
+            s
+            for s in self.summaries
+            if self.digests.get(s.sha256) == measurement.saes_of
+            and s.is_measured
+            and own
+            and own <= {(one.seed, one.sha256) for one in s.subject.checkpoints}
+        ]
 
 
-def _is_of(summary: Summary, digest: str | None, measurement: RegisteredMeasurement) -> bool:
+def _is_given(summary: Summary) -> bool:
+    """Whether it measured SAEs from files."""
+    return summary.config.get(GIVEN) is not None
+
+
+def _fits(summary: Summary, digest: str | None, measurement: RegisteredMeasurement) -> bool:
     if summary.kind != measurement.kind:
         return False
     return summary.protocol.name == measurement.protocol if measurement.config is None else digest == measurement.config
@@ -124,10 +156,7 @@ def _standing(
 ) -> Standing:
     seeds = set(summary.protocol.seeds)
     found: list[tuple[DatedRegistration, RegisteredMeasurement]] = [
-        (dated, m)
-        for dated in every.registrations
-        for m in dated.registration.measurements
-        if _is_of(summary, every.digests.get(summary.sha256), m)
+        (dated, m) for dated in every.registrations for m in dated.registration.measurements if every.is_of(summary, m)
     ]
     # Where new seeds of one configuration were registered too, the registration is that of the seeds.
     found.sort(key=lambda pair: len(seeds & set(pair[0].registration.seeds)), reverse=True)
@@ -136,6 +165,10 @@ def _standing(
     else:
         dated, measured = found[0]
         late = _too_early(summary, dated)
+        if late is None and measured.saes_of is not None:
+            # SAEs that were there before may have been chosen for what they were known to give.
+            sources = [_too_early(source, dated) for source in every.sources(summary, measured)]
+            late = next(iter(sources), None) if all(sources) else None
         if late is None:
             return _as_registered(summary, dated.registration, measured, every)
         exploratory = Standing("exploratory", late, dated.registration)
@@ -150,6 +183,9 @@ def _unannounced(summary: Summary, every: _Everything) -> str:
         same = next((m for m in dated.registration.measurements if m.kind == summary.kind), None)
         if same is None:
             continue
+        fitting = [m for m in dated.registration.measurements if m.saes_of is not None]
+        if any(_fits(summary, every.without_saes.get(summary.sha256), m) for m in fitting):
+            return f"the SAEs of {summary.path} are none that evidence registered by {dated.registration.path} left"
         own = f"protocol {summary.protocol.name}" if same.config is None else "configuration "
         if same.config is not None:
             own += every.digests[summary.sha256][:12]

@@ -18,6 +18,8 @@ class Announced:
     candidate: str | None
     origin: str
     """Where the digest comes from: a file for people to look at."""
+    saes_of: str | None = None
+    """Of SAEs that another measurement leaves: that one's digest, and `config` is one without SAEs."""
 
 
 def registration_text(
@@ -39,18 +41,29 @@ def registration_text(
     ]
     if candidates:
         lines.append(f"candidates: [{', '.join(map(_quoted, candidates))}]")
-    lines.append("measurements:")
-    for one in measurements:
-        told = f"config_without_seeds: {one.config}" if one.config is not None else f"protocol: {_quoted(one.protocol)}"
-        lines += [f"  - kind: {one.kind} # {_in_comment(one.origin)}", f"    {told}"]
-        if one.candidate is not None:
-            lines.append(f"    candidate: {_quoted(one.candidate)}")
+    lines += ["measurements:", *measurement_lines(measurements)]
     lines += [
         f"seeds: [{', '.join(map(str, seeds))}]",
         f"looks: [{', '.join(map(str, looks))}]",
         f"spending: {spending}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def measurement_lines(measurements: Sequence[Announced]) -> list[str]:
+    """Return the lines of the list of measurements, indented by two."""
+    lines: list[str] = []
+    for one in measurements:
+        lines.append(f"  - kind: {one.kind} # {_in_comment(one.origin)}")
+        if one.config is None:
+            lines.append(f"    protocol: {_quoted(one.protocol)}")
+        elif one.saes_of is None:
+            lines.append(f"    config_without_seeds: {one.config}")
+        else:
+            lines += [f"    saes_of: {one.saes_of}", f"    config_without_saes: {one.config}"]
+        if one.candidate is not None:
+            lines.append(f"    candidate: {_quoted(one.candidate)}")
+    return lines
 
 
 def _quoted(text: str | None) -> str:

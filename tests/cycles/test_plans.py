@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 from acceptance.console_script import gatekit
+from cycles.workplace import CYCLE, cycle, workplace
 
 from gatekit.cycles.reading import read_cycle
+from gatekit.cycles.registering import WRITTEN, with_measurements
+from gatekit.errors import UsageError
 from gatekit.evidence.schemas import check
 from gatekit.evidence.strict_yaml import read_yaml
+from gatekit.registration.plans import parse_plan
+from gatekit.registration.writing import Announced
 
 ROOT = Path(__file__).parents[2]
 PLANS = sorted(path.name for path in (ROOT / "cycles").glob("*.yaml"))
@@ -34,14 +39,63 @@ def test_the_small_programme_has_the_stages_and_the_rules_of_the_large_one() -> 
         assert [type(rule) for rule in stage.stops] == [type(rule) for rule in large.stages[name].stops]
 
 
-def test_a_plan_with_a_claim_is_registered_with_its_phases_as_looks(tmp_path: Path) -> None:
+def test_a_plan_with_a_claim_announces_all_that_its_full_tasks_record(tmp_path: Path) -> None:
     plan = (ROOT / "cycles" / "cycle-4-small.yaml").read_text(encoding="utf-8")
     path = tmp_path / "claimed.yaml"
     path.write_text(plan.replace("description:", "claim: minilm-agreement\ndescription:", 1), encoding="utf-8")
-    done = gatekit("cycle", "register", str(path), "--out", "-", cwd=ROOT)
+    unsaid = gatekit("cycle", "lint", str(path), cwd=ROOT).stderr
+    assert "names a claim, and does not say what its tasks will record" in unsaid
+    done = gatekit("cycle", "register", str(path), cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "seeds: [0, 1, 2, 3, 4]\nlooks: [3, 5]\n" in done.stdout
-    assert "full/objective_outside/weak/saebench is not announced" in done.stderr
-    without = gatekit("cycle", "register", "cycle-4", "--out", "-", cwd=ROOT)
+    assert "announces 27 measurements with looks after 3 and 5 seeds" in done.stdout
+    announced = parse_plan(path.read_bytes(), str(path))
+    assert announced is not None
+    assert (announced.seeds, announced.looks) == ((0, 1, 2, 3, 4), (3, 5))
+    # What the alignment leaves is measured outside: of its own candidate, and by the digest of what leaves it.
+    trained = {one.candidate: one.config for one in announced.measurements if one.kind == "consistency"}
+    outside = {one.candidate: one.saes_of for one in announced.measurements if one.saes_of is not None}
+    assert outside == trained
+    assert len(outside) == 2
+    again = gatekit("cycle", "register", str(path), "--out", "-", cwd=ROOT)
+    assert again.stdout == path.read_text(encoding="utf-8")
+    assert gatekit("cycle", "lint", str(path), cwd=ROOT).returncode == 0
+
+
+def test_a_plan_that_announces_something_else_than_its_tasks_record_is_told(tmp_path: Path) -> None:
+    folder = workplace(tmp_path, CYCLE.replace("description:", "claim: agree\ndescription:"))
+    assert cycle(folder, "register", "small").returncode == 0
+    path = folder / "cycles" / "small.yaml"
+    assert (cycle(folder, "lint").returncode, "# Written by" in path.read_text(encoding="utf-8")) == (0, True)
+    (folder / "config.json").write_text('{"r2": 0.5}', encoding="utf-8")
+    done = cycle(folder, "lint")
+    assert done.returncode == 4
+    assert "cycles/small.yaml:14:5: no full task would record what is announced here" in done.stderr
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("finish:", "# The end.\nfinish:"), encoding="utf-8")
+    assert cycle(folder, "register", "small").returncode == 0
+    assert cycle(folder, "lint").returncode == 0
+    assert path.read_text(encoding="utf-8").count("measurements:") == 1
+
+
+def test_a_plan_without_a_claim_announces_nothing(tmp_path: Path) -> None:
+    folder = workplace(tmp_path)
+    without = cycle(folder, "register", "small")
     assert without.returncode == 64
     assert "names no claim that would be registered" in without.stderr
+    path = folder / "cycles" / "small.yaml"
+    path.write_text(f"{CYCLE}measurements: [{{kind: ood, protocol: x}}]\n", encoding="utf-8")
+    done = cycle(folder, "lint")
+    assert done.returncode == 4
+    assert "cycles/small.yaml:11:15: `measurements` announce evidence for a claim" in done.stderr
+
+
+def test_measurements_between_other_keys_are_replaced_and_all_else_stays() -> None:
+    text = "id: a\n# one\nmeasurements:\n  - {kind: ood, protocol: x} # two\n\n# of seeds\nseeds: {full: [1, 2]}\n"
+    made = with_measurements(text.encode(), "a.yaml", [Announced("ood", None, "y", None, "z")]).decode()
+    block = f'{WRITTEN}\nmeasurements:\n  - kind: ood # z\n    protocol: "y"\n'
+    assert made == f"id: a\n# one\n{block}\n# of seeds\nseeds: {{full: [1, 2]}}\n"
+
+
+def test_a_plan_on_one_line_is_not_added_to() -> None:
+    with pytest.raises(UsageError, match="cannot be added to"):
+        with_measurements(b"{id: a}\n", "a.yaml", [Announced("ood", None, "y", None, "z")])
