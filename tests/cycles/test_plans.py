@@ -42,7 +42,8 @@ def test_the_small_programme_has_the_stages_and_the_rules_of_the_large_one() -> 
 def test_a_plan_with_a_claim_announces_all_that_its_full_tasks_record(tmp_path: Path) -> None:
     plan = (ROOT / "cycles" / "cycle-4-small.yaml").read_text(encoding="utf-8")
     path = tmp_path / "claimed.yaml"
-    path.write_text(plan.replace("description:", "claim: minilm-agreement\ndescription:", 1), encoding="utf-8")
+    named = plan.replace("id: cycle-4-small\n", "id: claimed\nclaim: minilm-agreement\n")
+    path.write_text(named, encoding="utf-8")
     unsaid = gatekit("cycle", "lint", str(path), cwd=ROOT).stderr
     assert "names a claim, and does not say what its tasks will record" in unsaid
     done = gatekit("cycle", "register", str(path), cwd=ROOT)
