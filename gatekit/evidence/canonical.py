@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
@@ -35,6 +36,27 @@ def canonical_bytes(value: Any) -> bytes:
     except (ValueError, RecursionError) as error:  # CanonicalizationError and UnicodeError are ValueErrors
         reason = str(error) or type(error).__name__
         raise GatekitError("canonical.value", f"the value has no canonical JSON form: {reason}") from None
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+# Outside of strings: a fraction that is whole or has an exponent, and an integer that a double may not hold, are
+# written in another form by RFC 8785.
+_OTHER_FORM = re.compile(r"\.0(?![0-9])|[0-9]e|(?<![.0-9])[0-9]{16}")
+
+
+def sha256_of_parsed(value: Any) -> str:
+    """Return what `sha256_of` returns, in a third of its time, of a value that `parse_json` returned.
+
+    There every key is text, so the form that Python writes can be looked at instead of every value.
+    """
+    try:
+        text = _ENCODER.encode(value)
+    except (ValueError, TypeError, RecursionError):
+        return sha256_of(value)
+    # Keys are sorted alike, and strings written alike, where all is ASCII; a backslash could hide an end of a string.
+    if not text.isascii() or "\\" in text or _OTHER_FORM.search("".join(text.split('"')[::2])):
+        return sha256_of(value)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 _PLAIN = frozenset({str, bool, type(None)})

@@ -11,7 +11,7 @@ from itertools import combinations, pairwise, product
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.canonical import sha256_of_parsed
 from gatekit.evidence.control_models import check_control_models
 from gatekit.evidence.families import check_families
 from gatekit.evidence.lattices import is_off, lattice_size
@@ -135,7 +135,7 @@ def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
         if source.get("by") == "syntax_tree" and rule_for(source["path"]) != "syntax_tree":
             message = f"'{source['path']}' is no Python file and is digested by its bytes"
             raise refuse("source_rule", message, f"/producer/sources/{index}/by")
-    digest = sha256_of(producer["config"])
+    digest = sha256_of_parsed(producer["config"])
     if digest != producer["config_sha256"]:
         message = f"config_sha256 is not the digest of config (RFC 8785), which is {digest}"
         raise refuse("config_digest", message, "/producer/config_sha256")
@@ -221,7 +221,7 @@ def _check_observations(
     _check_keys(design, columns, seeds, datasets, f"{pointer}/columns", refuse)
     estimate = _mean_effect(columns)
     group = measurement.get("baseline_columns")
-    scale = max(1.0, *(abs(value) for value in columns["candidate"]))
+    scale = max(1.0, max(map(abs, columns["candidate"])))
     check_control_models(measurement, AGGREGATE_TOLERANCE, f"{pointer}/baseline_models", refuse)
     if group is not None:
         _check_lengths(group, f"{pointer}/baseline_columns", refuse)
@@ -274,6 +274,8 @@ def _check_keys(
     refuse: Refuse,
 ) -> None:
     """Every planned observation is there exactly once: dropping a bad seed or dataset must not go unnoticed."""
+    if design == "per_seed" and sorted(columns["seed"]) == sorted(set(seeds)):
+        return
     keys = list(zip(*(columns[name] for name in KEY_COLUMNS[design]), strict=True))
     if design == "per_seed_pair":
         for index, (a, b) in enumerate(keys):

@@ -35,13 +35,13 @@ def why_diverged(kind: Kind, measurements: Mapping[str, Any]) -> str | None:
             be as bad as it likes.
     """
     shown: dict[tuple[str, Divergence], dict[int, float]] = {}
-    for spec in kind.measures:
-        # What a difference is a difference of says the same of the same values; it is told once.
-        own = kind.by_name.get(spec.difference_of or spec.name)
+    for spec in kind.showing_divergence:
         measured = measurements.get(spec.name, {})
         columns = measured.get("columns")
         if spec.divergence is None or columns is None or measured["design"] != "per_seed":
             continue
+        # What a difference is a difference of says the same of the same values; it is told once.
+        own = kind.by_name.get(spec.difference_of or spec.name)
         values = shown.setdefault((spec.name if own is None else own.name, spec.divergence), {})
         for seed, value in zip(columns["seed"], columns["candidate"], strict=False):
             try:

@@ -91,9 +91,7 @@ def _summary(document: Document, kinds: Kinds, kept: Kept | None = None) -> Summ
 def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list[Summary], list[GatekitError]]:
     """Read every file; what cannot be read is returned as errors beside what can, in the order of the paths."""
     summaries: list[Summary] = []
-    # One that is too large by itself is refused unread, as that.
-    sizes = {path: size for path, size in sizes_of(paths).items() if size <= SUMMARY_LIMITS.size}
-    errors = beyond(sizes, LOCAL_SUMMARY_FILES)
+    errors = _too_much(paths)
     left = LOCAL_OBSERVATIONS
     kept: Kept = {}
     for path in () if errors else paths:
@@ -107,6 +105,12 @@ def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list
             errors.append(too_many_observations(path, LOCAL_OBSERVATIONS))
             break
     return summaries, errors + contradictions(summaries)
+
+
+def _too_much(paths: Sequence[str]) -> list[GatekitError]:
+    # One that is too large by itself is refused unread, as that.
+    sizes = {path: size for path, size in sizes_of(paths).items() if size <= SUMMARY_LIMITS.size}
+    return beyond(sizes, LOCAL_SUMMARY_FILES)
 
 
 def observations(summary: Summary) -> int:

@@ -55,6 +55,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _BRACKET_OR_STRING = re.compile(rb'[\[\]{}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _NOT_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
+# Every character of a number becomes 0 but an exponent's, so that long numbers are found without an expression.
+_NUMBERS = bytes.maketrans(b"0123456789-+.E", b"0000000000000e")
+_EXACT_LENGTH = 15
+"""Characters of an integer that is surely exact."""
+_FINITE_LENGTH = 300
+"""Characters of a fraction without an exponent that is surely finite, and not zero where a digit is not."""
 _EMPTY_CONTAINER = re.compile(rb"\[[ \t\r\n]*\]|\{[ \t\r\n]*\}")
 
 
@@ -112,17 +118,19 @@ def parse_json(data: bytes, name: str, limits: JsonLimits = JSON_LIMITS) -> Docu
     if len(data) > limits.size:
         raise _too_large("json", name, limits.size)
     text = _decode(data, name)
-    pieces = (_ESCAPE.sub(b"..", data) if b"\\" in data else data).split(b'"')
-    _check_structure(data, b"".join(pieces[::2]), name, limits)
+    has_escapes = b"\\" in data
+    pieces = (_ESCAPE.sub(b"..", data) if has_escapes else data).split(b'"')
+    outside = b"".join(pieces[::2])
+    _check_structure(data, outside, name, limits)
     faults: list[_Fault] = []
     kept: list[float] = []
     try:
-        value = _decoder(faults, limits.number, kept if limits.keep_nonfinite else None).decode(text)
+        value = _decoded(text, outside, limits, faults, kept)
     except json.JSONDecodeError as error:
         _raise_syntax(error, name)
     # Every other piece is a string: what stands between them may be long.
     longest = max(map(len, pieces[1::2]), default=0)
-    if faults or longest > limits.string or _SURROGATE_ESCAPE.search(data):
+    if faults or longest > limits.string or (has_escapes and _SURROGATE_ESCAPE.search(data)):
         _raise_first_fault(value, name, limits.string)
     return Document(name, value, hashlib.sha256(data).hexdigest(), len(data), len(kept))
 
@@ -241,6 +249,44 @@ def _check_depth(data: bytes, name: str, limit: int) -> None:
                 raise GatekitError("json.depth", f"arrays and objects are nested deeper than {limit}", place)
         elif token in b"]}":
             depth -= 1
+
+
+class _Suspect(Exception):
+    """A value may be refused; which and where, the decoder with faults finds."""
+
+
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _Suspect
+    return value
+
+
+def _exact_int(literal: str) -> int:
+    value = int(literal)
+    if -MAX_INTEGER <= value <= MAX_INTEGER:
+        return value
+    raise _Suspect
+
+
+_SHORT_NUMBERS = json.JSONDecoder(object_pairs_hook=_object_without_duplicates)
+_LONG_NUMBERS = json.JSONDecoder(object_pairs_hook=_object_without_duplicates, parse_int=_exact_int)
+
+
+def _decoded(text: str, outside: bytes, limits: JsonLimits, faults: list[_Fault], kept: list[float]) -> Any:
+    """Decode; every number is looked at only where one has an exponent, is a word or too long: it takes twice as long.
+
+    `outside` is the text without its strings.
+    """
+    numbers = outside.translate(_NUMBERS)
+    if limits.number <= _FINITE_LENGTH and not any(
+        (b"0" * (limits.number + 1) in numbers, b"0e" in numbers, b"N" in numbers, b"I" in numbers)
+    ):
+        try:
+            return (_LONG_NUMBERS if b"0" * (_EXACT_LENGTH + 1) in numbers else _SHORT_NUMBERS).decode(text)
+        except _Suspect:
+            pass
+    return _decoder(faults, limits.number, kept if limits.keep_nonfinite else None).decode(text)
 
 
 def _decoder(faults: list[_Fault], number_limit: int, kept: list[float] | None) -> json.JSONDecoder:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from sys import intern
-from typing import Any, Literal
+from typing import Any, Literal, get_args, overload
 
-from gatekit.evidence.canonical import sha256_of
+from gatekit.evidence.canonical import sha256_of_parsed
 from gatekit.evidence.divergence import why_diverged
 from gatekit.evidence.families import families_of_column, others_than
 from gatekit.evidence.source_digest import By
 from gatekit.kinds import Kind, MeasureSpec
 
 Design = Literal["per_seed", "per_seed_pair", "per_seed_dataset", "per_seed_row", "reported"]
+
+_DESIGNS: Mapping[str, Design] = {design: design for design in get_args(Design)}
 
 KEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "per_seed": ("seed",),
@@ -32,6 +35,9 @@ KEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
 MEASURED = ("ok", "diverged")
 """Statuses of a summary that holds measurements."""
 
+Kept = dict[object, Any]
+"""What many summaries have in common (keys of observations, protocols, configurations), so that each is held once."""
+
 SHAPE_FIELDS = ("model", "hook", "d_model", "architecture", "d_sae", "k")
 """Names of the parts of `Subject.shape`, in its order."""
 
@@ -42,6 +48,46 @@ class Checkpoint:
 
     seed: int
     sha256: str
+
+
+class Checkpoints(Sequence[Checkpoint]):
+    """The checkpoints of one subject in order of seed, held as bytes: evidence of 100,000 subjects holds 500,000.
+
+    Args:
+        seeds: in increasing order.
+        digests: sha256 of each, 64 lower-case hex digits.
+    """
+
+    __slots__ = ("_digests", "_seeds")
+
+    def __init__(self, seeds: tuple[int, ...], digests: Iterable[str]) -> None:
+        self._seeds = seeds
+        self._digests = bytes.fromhex("".join(digests))
+
+    def __len__(self) -> int:
+        return len(self._seeds)
+
+    @overload
+    def __getitem__(self, index: int) -> Checkpoint: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Checkpoint]: ...
+
+    def __getitem__(self, index: int | slice) -> Checkpoint | Sequence[Checkpoint]:
+        return tuple(self)[index]
+
+    def __iter__(self) -> Iterator[Checkpoint]:
+        text = self._digests.hex()
+        return (Checkpoint(seed, text[64 * place : 64 * place + 64]) for place, seed in enumerate(self._seeds))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Checkpoints) and (self._seeds, self._digests) == (other._seeds, other._digests)
+
+    def __hash__(self) -> int:
+        return hash(self._digests)
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +112,7 @@ class Subject:
     architecture: str
     d_sae: int
     k: int | None
-    checkpoints: tuple[Checkpoint, ...]
+    checkpoints: Checkpoints
     digest: str
     """sha256 of the RFC 8785 form of everything above but the model's name, which may differ between folders; evidence
     without a model digest has only the name to go by and keeps it."""
@@ -229,8 +275,10 @@ class Summary:
         return any(measurement.reported is None for measurement in self.measurements.values())
 
 
-def subject_from(document: Mapping[str, Any]) -> Subject:
-    """Build a Subject from its schema-valid JSON form."""
+def subject_from(document: Mapping[str, Any], kept: Kept | None = None) -> Subject:
+    """Build a Subject from its schema-valid JSON form; `kept` as for `summary_from`."""
+    seeds = tuple([int(checkpoint["seed"]) for checkpoint in document["checkpoints"]])
+    seeds = seeds if kept is None else kept.setdefault(seeds, seeds)
     digest = document["model"]["digest"]
     identity = {**document, "model": document["model"]["name"] if digest is None else {"digest": digest}}
     return Subject(
@@ -241,8 +289,8 @@ def subject_from(document: Mapping[str, Any]) -> Subject:
         architecture=intern(document["architecture"]),
         d_sae=int(document["d_sae"]),
         k=None if document["k"] is None else int(document["k"]),
-        checkpoints=tuple(Checkpoint(int(c["seed"]), c["sha256"]) for c in document["checkpoints"]),
-        digest=sha256_of(identity),
+        checkpoints=Checkpoints(seeds, [checkpoint["sha256"] for checkpoint in document["checkpoints"]]),
+        digest=sha256_of_parsed(identity),
     )
 
 
@@ -250,6 +298,7 @@ def subject_from(document: Mapping[str, Any]) -> Subject:
 _TIME = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z", re.ASCII)
 
 
+@lru_cache(maxsize=1000)
 def parse_time(text: str) -> datetime:
     """Read a UTC time such as 2026-02-16T01:48:20Z; raises ValueError for another form or a day that does not exist."""
     found = _TIME.fullmatch(text)
@@ -259,13 +308,17 @@ def parse_time(text: str) -> datetime:
     return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
-def _protocol_from(document: Mapping[str, Any]) -> Protocol:
+def _protocol_from(document: Mapping[str, Any], kept: Kept) -> Protocol:
+    digest = sha256_of_parsed(document)
+    known: Protocol | None = kept.get(("protocol", digest))
+    if known is not None:
+        return known
     baseline, selection = document["baseline"], document["selection"]
     # Families say how far the numbers generalise, and change none of them.
     measured = {k: v for k, v in document.items() if k not in ("seeds", "selection", "baseline", "families")}
     measured["baseline"] = baseline["kind"]
     without_settings = {k: v for k, v in measured.items() if k != "settings"}
-    return Protocol(
+    protocol = Protocol(
         name=document["name"],
         seeds=tuple(map(int, document["seeds"])),
         rows=int(document["rows"]),
@@ -279,16 +332,18 @@ def _protocol_from(document: Mapping[str, Any]) -> Protocol:
             other_datasets=others_than(selection.get("datasets", ()), document["datasets"]),
         ),
         settings=document["settings"],
-        digest=sha256_of(document),
-        comparable=sha256_of(measured),
-        alike=sha256_of(without_settings),
+        digest=digest,
+        comparable=sha256_of_parsed(measured),
+        alike=sha256_of_parsed(without_settings),
     )
+    kept["protocol", digest] = protocol
+    return protocol
 
 
 def _measurement_from(
     spec: MeasureSpec, document: Mapping[str, Any], protocol: Mapping[str, Any], kept: Kept
 ) -> Measurement:
-    design: Design = document["design"]
+    design = _DESIGNS[document["design"]]
     columns = document.get("columns")
     group = document.get("baseline_columns")
     models = document.get("baseline_models")
@@ -403,8 +458,8 @@ def _trials(spec: MeasureSpec) -> int | None:
     return spec.lattice if isinstance(spec.lattice, int) and spec.range == (0, 1) else None
 
 
-Kept = dict[object, Any]
-"""What many summaries have in common (keys of observations, protocols, configurations), so that each is held once."""
+def _by_name(kind: Kind, measurements: Mapping[str, Any]) -> list[tuple[MeasureSpec, Mapping[str, Any]]]:
+    return [(kind.by_name[name], measurements[name]) for name in sorted(measurements)]
 
 
 def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind, kept: Kept | None = None) -> Summary:
@@ -418,8 +473,9 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         kept: filled, and looked in for what an earlier summary already holds.
     """
     kept = {} if kept is None else kept
-    protocol = _protocol_from(document["protocol"])
+    protocol = _protocol_from(document["protocol"], kept)
     producer = document["producer"]
+    commit = producer["git"]["commit"]
     status, reason = document["status"], document.get("reason")
     if status == "ok":
         reason = why_diverged(kind, document["measurements"])
@@ -432,20 +488,20 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         sha256=sha256,
         kind=kind.name,
         table=kind,
-        status=status,
+        status=intern(status),  # type: ignore[arg-type]  # mypy: intern returns a str
         reason=reason,
-        subject=subject_from(document["subject"]),
-        protocol=kept.setdefault(("protocol", protocol.digest), protocol),
+        subject=subject_from(document["subject"], kept),
+        protocol=protocol,
         measurements=with_ratios(
             kind,
             {
-                name: _measurement_from(kind.by_name[name], m, document["protocol"], kept)
-                for name, m in sorted(document["measurements"].items())
+                spec.name: _measurement_from(spec, measured, document["protocol"], kept)
+                for spec, measured in _by_name(kind, document["measurements"])
             },
         ),
         started=parse_time(producer["started"]),
         finished=parse_time(producer["finished"]),
-        git_commit=producer["git"]["commit"],
+        git_commit=None if commit is None else intern(commit),
         git_dirty=producer["git"]["dirty"],
         device=intern(producer["device"]),
         config=kept.setdefault(("config", producer["config_sha256"]), producer["config"]),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from gatekit import __version__
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.summary import Subject, Summary
+from gatekit.evidence.summary import Checkpoints, Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.diverged import DivergedSaes, diverged_saes
 from gatekit.gates.every_seed import training_note
@@ -229,9 +229,9 @@ def _two_digests(subjects: Sequence[Subject]) -> str | None:
 
 def _two_checkpoints(subjects: Sequence[Subject]) -> str | None:
     """Return what is to be done where subjects that agree in all else give one seed's SAE two digests."""
-    first = subjects[0]
-    alike = replace(first, checkpoints=(), digest="")
-    if any(replace(other, checkpoints=(), digest="") != alike for other in subjects):
+    first, none = subjects[0], Checkpoints((), ())
+    alike = replace(first, checkpoints=none, digest="")
+    if any(replace(other, checkpoints=none, digest="") != alike for other in subjects):
         return None
     seeds = [{one.seed: one.sha256 for one in subject.checkpoints} for subject in subjects]
     for seed in sorted(set(seeds[0]).intersection(*seeds[1:])):

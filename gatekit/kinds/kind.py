@@ -41,6 +41,14 @@ class Kind:
     """What the protocol of a summary may name as its baseline."""
     by_name: Mapping[str, MeasureSpec] = field(init=False, repr=False, compare=False)
     """The same measures by their names."""
+    showing_divergence: tuple[MeasureSpec, ...] = field(init=False, repr=False, compare=False)
+    """Those of them whose values can show that an SAE diverged."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", MappingProxyType({spec.name: spec for spec in self.measures}))
+        showing = tuple(spec for spec in self.measures if spec.divergence is not None)
+        object.__setattr__(self, "showing_divergence", showing)
+
+    def __hash__(self) -> int:
+        # Each summary looks up what is compiled for its kind, and a table of measures takes long to hash.
+        return hash(self.name)

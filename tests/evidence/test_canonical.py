@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import struct
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.canonical import canonical_bytes, sha256_file, sha256_of
+from gatekit.evidence.canonical import canonical_bytes, sha256_file, sha256_of, sha256_of_parsed
+from gatekit.evidence.strict_json import parse_json
 
 # RFC 8785, appendix B: IEEE 754 bits and their text.
 RFC_NUMBERS = {
@@ -161,3 +163,18 @@ def test_numbers_that_python_writes_otherwise_take_the_slow_way() -> None:
         assert canonical_bytes([value]) == rfc8785.dumps([value])
     with pytest.raises(GatekitError, match="canonical JSON form"):
         canonical_bytes({"a": ["\ud800"]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0", "-1", "1.5", "1.0", "-0.0", "0.1", "1e-7", "1e22", "1e300", "0.00001", "123456789012345.5"),
+        *("9007199254740991", "-9007199254740991", "1234567890123456.5", "0.12345678901234567", "true", "null"),
+        *('""', '"\\u007f"', '"\\u0001"', '"1.0"', '"a\\"1.0\\"b"', '"1e5"', '"9007199254740993"', '"\\u00e9"'),
+        *('{"b": 1, "a": 2, "B": 3}', '{"\\u00e9": 1, "z": 2}', '{"\\ud83d\\ude00": 1, "\\uff5e": 2}', "[]", "{}"),
+        *('{"a": [1, 1.0, "x"]}', '{"1.0": 1.25}', '["\\\\", 2.0]', '{"": [[]]}'),
+    ],
+)
+def test_the_digest_of_a_parsed_value_is_that_of_any_value(text: str) -> None:
+    value = parse_json(text.encode(), "a.json").value
+    assert sha256_of_parsed(value) == hashlib.sha256(rfc8785.dumps(value)).hexdigest()
