@@ -56,6 +56,8 @@ LEFT_OUT = {
     "runners.whole_files": "puts whole files and folders in their places, whatever is in them",
     "runners.cache_use": "tells which files of the cache were used",
     "runners.stage.planned_pieces": "names what may be computed ahead; a run computes whatever it does not find",
+    "runners.stage.planned_steps": "names what may be computed ahead; a run computes whatever it does not find",
+    "runners.stage.step_making": "computes ahead by the functions of a run, which finds it by what determines it",
     "runners.stage.unit_command": "lists and starts what is computed ahead",
     "runners.stage.unit_making": "computes ahead by the functions of a run, which finds it by what determines it",
     "runners.stage.units": "names what is computed ahead; a run finds results by other names",

@@ -53,7 +53,27 @@ class PlannedProbes:
     dataset: str
 
 
-Planned = PlannedRows | PlannedArm | PlannedProbes
+@dataclass(frozen=True)
+class PlannedStep:
+    """A part of what one stage computes on its SAEs, by that stage's own function (`runners.stage.step_making`)."""
+
+    step: str
+    """Which function."""
+    name: str
+    """For people, and for the steps that come after; different within a stage."""
+    recipe: str
+    """What decides its result beside the activations and SAEs that it waits for, as JSON."""
+    rows: tuple[PlannedRows, ...]
+    """What it reads."""
+    of: tuple[str | int, ...] = ()
+    """Which of several: a dataset, a seed's place."""
+    group: tuple[int, ...] = ()
+    """Seeds that it trains together."""
+    after: tuple[str, ...] = ()
+    """Names of the steps that it waits for, beside all SAEs of the stage that wait for no step."""
+
+
+Planned = PlannedRows | PlannedArm | PlannedProbes | PlannedStep
 
 
 def own_rows(config: Any, random_model_seed: int | None = None) -> PlannedRows:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from runners.determinism import choose_device, device_class, fix_arithmetic
+from runners.stage.planned_steps import all_pieces
 from runners.stage.units import Unit, is_done, units_of
 from runners.summary_writing import config_digest
 
@@ -86,7 +87,9 @@ def make_units(keys: Sequence[str], summaries: Summaries, device: str, cache: Pa
 
 
 def _units(summaries: Summaries, device: str) -> list[Unit]:
-    return units_of([(folder, config, stage.pieces(config)) for folder, stage, config in summaries], device)
+    return units_of(
+        [(folder, config, all_pieces(stage, config, device)) for folder, stage, config in summaries], device
+    )
 
 
 def _device_of(name: str) -> tuple[str, str | None]:

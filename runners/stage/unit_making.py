@@ -10,7 +10,7 @@ from runners.arms.trained_saes import Activations, collect, collect_layers, open
 from runners.cache_use import noting
 from runners.determinism import device_class
 from runners.stage.lifecycle import RunEnvironment
-from runners.stage.planned_pieces import PlannedArm, PlannedProbes, PlannedRows
+from runners.stage.planned_pieces import PlannedArm, PlannedProbes, PlannedRows, PlannedStep
 from runners.stage.units import Unit, say_done
 
 
@@ -39,6 +39,10 @@ def _make(unit: Unit, environment: RunEnvironment) -> None:
             train_watched(inputs, piece.shape, piece.training, unit.group, environment, piece.watched_at)
             return
         train(inputs, piece.shape, piece.training, unit.group, environment, piece.name, targets)
+    elif isinstance(piece, PlannedStep):
+        from runners.stage.step_making import make_step
+
+        make_step(piece, unit.config, environment)
     else:
         _probe(unit, piece, environment)
 

@@ -22,7 +22,7 @@ from runners.digests import data_sha256, file_sha256
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.registry import ARCHITECTURES
 from runners.saes.seed_groups import seed_groups
-from runners.stage.planned_pieces import Planned, PlannedArm, PlannedProbes, PlannedRows
+from runners.stage.planned_pieces import Planned, PlannedArm, PlannedProbes, PlannedRows, PlannedStep
 from runners.subjects.model_files import find_model
 from runners.whole_files import write_text
 
@@ -32,6 +32,18 @@ _MAKERS = {
     PlannedArm: ["runners.arms.trained_saes"],
     PlannedProbes: ["runners.stages.saebench.measuring"],
 }
+STEP_MAKERS = {
+    "shift": ["runners.stages.ood.measuring"],
+    "price": ["runners.arms.sparsity_search"],
+    "priced_saes": ["runners.arms.sparsity_search"],
+    "scores": ["runners.arms.sae_scores", "runners.arms.sparsity_search"],
+    "stories": ["runners.stages.cebench.measuring"],
+    "toward": ["runners.stages.consistency.arms"],
+    "searched_saes": ["runners.arms.sparsity_search"],
+    "compared_saes": ["runners.stages.layer_routing.measuring"],
+    "chosen_saes": ["runners.stages.adaptive_l0.measuring"],
+}
+"""Step -> modules that compute it, with what they import."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +80,29 @@ def units_of(cells: Sequence[tuple[str, Any, Sequence[Planned]]], device: str) -
         recipes = _Recipes(config, device)
         within = f"{folder}/" if folder else ""
         trained: list[str] = []
+        steps: dict[str, str] = {}
         for piece in pieces:
-            for unit in _of_piece(piece, recipes, within, tuple(trained)):
+            for unit in _of_piece(piece, recipes, within, tuple(trained), steps):
                 found.setdefault(unit.key, unit)
                 trained += [unit.key] if isinstance(unit.piece, PlannedArm) else []
+                steps |= {unit.piece.name: unit.key} if isinstance(unit.piece, PlannedStep) else {}
     return list(found.values())
 
 
-def _of_piece(piece: Planned, recipes: _Recipes, within: str, trained: tuple[str, ...]) -> Iterator[Unit]:
+def _of_piece(
+    piece: Planned, recipes: _Recipes, within: str, trained: tuple[str, ...], steps: Mapping[str, str]
+) -> Iterator[Unit]:
     config = recipes.config
+    if isinstance(piece, PlannedStep):
+        rows_of_step = [_rows_unit(side, recipes, within) for side in piece.rows]
+        yield from rows_of_step
+        keys = [*(unit.key for unit in rows_of_step), *trained, *(steps[name] for name in piece.after)]
+        after_step = tuple(dict.fromkeys(keys))
+        recipe_of_step = {"step": piece.recipe, "of": piece.of, "group": piece.group, "after": after_step}
+        kind, _, rest = piece.name.partition("/")
+        key = recipes.key(piece, recipe_of_step)
+        yield Unit(key, f"{kind}/{within}{rest}", after_step, config, piece, piece.group)
+        return
     if isinstance(piece, PlannedProbes):
         rows = _rows_unit(PlannedRows((config.subject.hook,), trains=config.training is not None), recipes, within)
         key = recipes.key(piece, {"probes": recipes.of_probes(piece), "saes": list(trained)})
@@ -124,7 +150,7 @@ class _Recipes:
         self._surroundings = {"device": device, "threads": config.threads, "packages": _versions()}
 
     def key(self, piece: Planned, recipe: Mapping[str, object]) -> str:
-        modules = [*_MAKERS[type(piece)]]
+        modules = [*(STEP_MAKERS[piece.step] if isinstance(piece, PlannedStep) else _MAKERS[type(piece)])]
         modules += ["runners.stages.stability.trajectories"] if getattr(piece, "watched_at", ()) else []
         shape = getattr(piece, "shape", None)
         if isinstance(shape, ArchitecturePlan):
@@ -139,7 +165,7 @@ class _Recipes:
         plan = {name: value for name, value in plain(self.config.probing).items() if name not in ("datasets", "own")}
         return {
             "dataset": piece.dataset,
-            "own": None if own is None else {**plain(own), "path": _digest_of(Path(own.path))},
+            "own": None if own is None else {**plain(own), "path": digest_of(Path(own.path))},
             "plan": plan,
             "baseline": plain(self.config.baseline),
             "saes": self._given_saes(),
@@ -149,7 +175,7 @@ class _Recipes:
         plan = getattr(self.config, "saes", None)
         if plan is None or plan.hub is not None:
             return None if plan is None else plain(plan)
-        return {str(seed): _digest_of(Path(path)) for seed, path in plan.seeds.items()}
+        return {str(seed): digest_of(Path(path)) for seed, path in plan.seeds.items()}
 
 
 def _model_of(config: Any) -> dict[str, object]:
@@ -167,10 +193,10 @@ def _texts_of(plan: Any) -> dict[str, object]:
     settings = plain(plan)
     named = {name: settings.pop(name, None) for name in ("paths", "manifest")}
     files = [*(named["paths"] or ()), *([named["manifest"]] if named["manifest"] else ())]
-    return {**settings, "files": [_digest_of(Path(path)) for path in files]}
+    return {**settings, "files": [digest_of(Path(path)) for path in files]}
 
 
-def _digest_of(path: Path) -> object:
+def digest_of(path: Path) -> object:
     """Return the digest of a file, or those of all files of a folder by name."""
     try:
         if path.is_dir():

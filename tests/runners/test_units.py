@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_external import CEBENCH
+from tiny_external import CEBENCH, OOD
 from tiny_stage import PROBING, SAES, arguments, stage_of
 
-from runners.arms import trained_saes
-from runners.benchmarks import saebench
+from runners.cache_use import noting
 from runners.stage.lifecycle import run_stage
-from runners.stages.stability import trajectories
-from runners.subjects import activation_store
 
 pytestmark = [
     pytest.mark.runners,
@@ -34,8 +34,42 @@ WHOLE = {
     "stability": TWO,
     "saebench": TWO + PROBING + "baseline: {kind: random_sae}\n",
     "cebench": CEBENCH.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]"),
+    "ood": OOD.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]"),
+    "frontier": TWO
+    + PROBING
+    + """\
+sparsity: {target_l0: 24, tolerance: 0.3, seed: 1000, trials: 2}
+gaussian_draws: 1
+route_hooks: [blocks.0.hook_resid_post, blocks.1.hook_resid_post]
+architectures:
+  - {architecture: relu, d_sae: 48, l1_coefficient: 3.0}
+  - {architecture: route, d_sae: 48, k: 4}
+""",
+    "scaling": TWO
+    + PROBING
+    + "grid: {train_tokens: [256, 600], hooks: [blocks.0.hook_resid_post], d_saes: [24, 48], passes: 1}\n"
+    + "gaussian_draws: 1\n",
+    "layer_routing": TWO
+    + """\
+sparsity: {target_l0: 24, tolerance: 0.3, seed: 1000, trials: 2}
+routing:
+  hooks: [blocks.0.hook_resid_post, blocks.1.hook_resid_post]
+  architectures: [{architecture: relu, d_sae: 48, l1_coefficient: 3.0}]
+  search_seeds: [100]
+  parameter_tolerance: 0.01
+""",
+    "ablation": TWO + "chance: {gaussian_draws: 1}\nsweep: {ks: [2, 4], d_saes: [48], steps: [4, 8]}\n",
+    "adaptive_l0": TWO
+    + "search: {ks: [2, 8], seeds: [20, 21, 22], r2_floor: -1.0, confidence: 0.9}\nchance: {gaussian_draws: 1}\n",
+    "consistency": TWO
+    + """\
+alignment: {versions: [v1, v2], weights: [0.5], update_interval: 2}
+references: {seeds: [100, 101], shared: 200}
+scoring: {gaussian_draws: 1, matched_cosine: 0.7}
+search_seeds: [0]
+""",
 }
-"""Stages all of whose SAEs and activations of training texts are known before anything is measured."""
+"""Stages of whose results everything that the cache keeps is known before anything is measured."""
 
 
 def run(kind: str, *arguments: str) -> int:
@@ -57,11 +91,22 @@ def observed(path: Path) -> str:
     return json.dumps([*parts, document["producer"]["inputs"], document["producer"]["config_sha256"]])
 
 
+def computed(cache: Path) -> dict[str, bytes]:
+    """Return the bytes of all that a cache keeps of computed things, by name."""
+    kinds = ("activations", "saes", "probing", "shifted_probes", "snapshots")
+    files = (path for kind in kinds for path in sorted((cache / kind).rglob("*")) if path.is_file())
+    return {path.relative_to(cache).as_posix(): path.read_bytes() for path in files}
+
+
+def all_observed(out: Path) -> dict[str, str]:
+    return {path.relative_to(out).as_posix(): observed(path) for path in sorted(out.rglob("*.json"))}
+
+
 JOINED = [kind if kind == "transcoder" else pytest.param(kind, marks=pytest.mark.slow) for kind in sorted(WHOLE)]
 
 
 @pytest.mark.parametrize("kind", JOINED)
-def test_a_run_joins_what_was_made_ahead_and_observes_the_same(kind, capsys, monkeypatch, tmp_path):
+def test_a_run_joins_what_was_made_ahead_and_observes_the_same(kind, capsys, tmp_path):
     given = list(arguments(tmp_path, WHOLE[kind], "undisturbed", "first"))
     assert run(kind, *given) == 0
     ahead = list(arguments(tmp_path, WHOLE[kind], "joined", "second"))
@@ -76,19 +121,39 @@ def test_a_run_joins_what_was_made_ahead_and_observes_the_same(kind, capsys, mon
     after = listed(capsys, kind, ahead)
     assert after == {**before, "units": [{**unit, "done": True} for unit in before["units"]]}
 
-    def never(*_: object, **__: object) -> None:
-        raise AssertionError("computed again")
+    cache = tmp_path / "second"
+    kept = computed(cache)
+    with noting() as used:
+        assert run(kind, *ahead) == 0
+    assert computed(cache) == kept, "the join computes nothing"
+    told = [json.loads(path.read_text())["files"] for path in (cache / "units").glob("*.json")]
+    assert {path.relative_to(cache).as_posix() for path in used} <= {name for files in told for name in files}
+    # Nothing was made ahead that a run would not have made.
+    assert set(kept) == set(computed(tmp_path / "first"))
+    assert all_observed(tmp_path / "joined") == all_observed(tmp_path / "undisturbed")
+    for summary in after["summaries"]:
+        written = json.loads((tmp_path / "joined" / summary["path"]).read_text())
+        assert (written["kind"], written["producer"]["config_sha256"]) == (summary["kind"], summary["config_sha256"])
 
-    monkeypatch.setattr(trained_saes, "train_stack", never)
-    monkeypatch.setattr(trajectories, "train_stack", never)
-    monkeypatch.setattr(saebench, "_probes", never)
-    if kind != "cebench":  # Its stories are read by the run itself.
-        monkeypatch.setattr(activation_store, "_compute", never)
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ood", "consistency"])
+def test_pieces_made_by_two_other_processes_give_the_same_evidence(kind, capsys, tmp_path):
+    assert run(kind, *arguments(tmp_path, WHOLE[kind], "undisturbed", "first")) == 0
+    ahead = list(arguments(tmp_path, WHOLE[kind], "joined", "second"))
+    keys = [unit["key"] for unit in listed(capsys, kind, ahead)["units"]]
+    # Both make all that others need; each waits for what the other is at.
+    command = [sys.executable, "-m", "runners", kind, *ahead]
+    halves = [keys[::2], keys[1::2]]
+    workers = [
+        subprocess.Popen([*command, *(part for key in half for part in ("--only", key))], env=os.environ)
+        for half in halves
+    ]
+    assert [worker.wait(600) for worker in workers] == [0, 0]
+    kept = computed(tmp_path / "second")
     assert run(kind, *ahead) == 0
-    assert observed(tmp_path / "joined" / f"{kind}.json") == observed(tmp_path / "undisturbed" / f"{kind}.json")
-    (summary,) = after["summaries"]
-    written = json.loads((tmp_path / "joined" / summary["path"]).read_text())
-    assert (written["kind"], written["producer"]["config_sha256"]) == (summary["kind"], summary["config_sha256"])
+    assert computed(tmp_path / "second") == kept
+    assert all_observed(tmp_path / "joined") == all_observed(tmp_path / "undisturbed")
 
 
 def test_the_units_of_a_stage_are_its_activations_and_its_saes_by_seed(capsys, tmp_path):
