@@ -3,7 +3,8 @@
 A claim saves work and nothing depends on it: entries appear by renaming, and two processes that compute one entry both
 leave the same bytes. So a claim that cannot be made (a folder that is not ours, a file system without it) is done
 without, and one whose holder died or was cut off for a minute is taken by the next process. It is a file, and no lock
-of the system, which many shared file systems ignore.
+of the system, which many shared file systems ignore. Where the folder stands in front of an object store, the claim is
+held there too (`runners.object_cache`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from filelock import SoftFileLease, Timeout
 
+from runners.object_cache import claimed_in_store
 from runners.whole_files import make_folder
 
 LEASE_SECONDS = 60.0
@@ -40,7 +42,11 @@ def claimed(place: Path, what: str, wait: bool = True) -> Iterator[bool]:
     )
     held = _held(lease, place, what, wait)
     try:
-        yield held is not False
+        if held is False:
+            yield False
+        else:
+            with claimed_in_store(place, what, wait) as ours:
+                yield ours
     finally:
         if held:
             with suppress(OSError):

@@ -53,6 +53,7 @@ LEFT_OUT = {
     "runners.sources": "this list",
     "runners.stage.judging": "asks gatekit about a summary that is already written",
     "runners.claims": "says who computes an entry of the cache, so that nobody else does; entries are known by digest",
+    "runners.object_cache": "brings entries of the cache from elsewhere, which are known by digest",
     "runners.whole_files": "puts whole files and folders in their places, whatever is in them",
     "runners.cache_use": "tells which files of the cache were used",
     "runners.stage.planned_pieces": "names what may be computed ahead; a run computes whatever it does not find",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 FOLDERS = ("activations", "given_activations")
 """Kinds whose entry is a folder with an array and its manifest."""
@@ -24,6 +25,30 @@ LEFT_BEHIND_AFTER = 24 * 3600.0
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _UNDER_WAY = re.compile(r"\.(building|faulty)-.*|.*\.partial|\..*\.claim")
+
+
+class AnyEntry(Protocol):
+    """One thing that somebody computed."""
+
+    @property
+    def kind(self) -> str:
+        """Of the entry."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Kind and place."""
+        ...
+
+    @property
+    def bytes(self) -> int:
+        """That it takes."""
+        ...
+
+    @property
+    def used(self) -> float:
+        """Seconds since 1970 when it was last used, or published."""
+        ...
 
 
 @dataclass(frozen=True)

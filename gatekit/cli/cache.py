@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.errors import UsageError
 from gatekit.exit_codes import ExitCode
 from gatekit.report import inert
 
 if TYPE_CHECKING:
-    from gatekit.cache.entries import CacheEntry
+    from gatekit.cache.opened import OpenedCache
 
 _DAY = 86_400.0
 _AGES = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": _DAY, "w": 7 * _DAY}
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 _folder = click.option(
-    "--cache", "folder", metavar="DIR", help="The cache's folder (default: the user's, as `gatekit run` has it)."
+    "--cache",
+    "folder",
+    metavar="DIR|URL",
+    help="The cache's folder, or the URL of an object store (default: the user's, as `gatekit run` has it).",
 )
 
 
@@ -31,7 +34,8 @@ _folder = click.option(
 def command() -> None:
     """List, verify, size and prune the cache of the runners.
 
-    Everything in it can be computed again. Nothing here needs torch: names, manifests and digests say enough.
+    Everything in it can be computed again. Nothing here needs torch: names, manifests and digests say enough. An object
+    store needs the extra `objects`, and the package for its protocol.
     """
 
 
@@ -39,8 +43,8 @@ def command() -> None:
 @_folder
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_entries(folder: str | None, as_json: bool) -> int:
-    """Print every entry: its size, the days since it was last used, and its name."""
-    for entry in _entries(_cache(folder)):
+    """Print every entry: its size, the days since it was last used (in an object store: published), and its name."""
+    for entry in _cache(folder).entries():
         if as_json:
             told = {"kind": entry.kind, "name": entry.name, "bytes": entry.bytes, "used": int(entry.used)}
             click.echo(json.dumps(told, sort_keys=True))
@@ -55,7 +59,7 @@ def list_entries(folder: str | None, as_json: bool) -> int:
 def size(folder: str | None) -> int:
     """Print how many entries of each kind there are and what they take."""
     totals: dict[str, tuple[int, int]] = {}
-    for entry in _entries(_cache(folder)):
+    for entry in _cache(folder).entries():
         number, taken = totals.get(entry.kind, (0, 0))
         totals[entry.kind] = (number + 1, taken + entry.bytes)
     for kind, (number, taken) in totals.items():
@@ -73,18 +77,17 @@ def verify(folder: str | None, removes: bool) -> int:
 
     A run finds a damaged entry itself and makes it again; this finds it before.
     """
-    from gatekit.cache.wholeness import fault_of
-
-    entries = _entries(_cache(folder))
+    cache = _cache(folder)
+    entries = cache.entries()
     damaged = 0
     for entry in entries:
-        fault = fault_of(entry)
+        fault = cache.fault_of(entry)
         if fault is None:
             continue
         damaged += 1
         click.echo(inert.terminal(f"{entry.name}: {fault}{': removed' if removes else ''}"))
         if removes:
-            _taken_away(entry.path)
+            cache.remove(entry.name)
     click.echo(f"cache: {len(entries)} entries, {damaged or 'none'} damaged")
     return ExitCode.REFUSED if damaged and not removes else ExitCode.PASS
 
@@ -99,51 +102,34 @@ def prune(folder: str | None, older_than: str | None, at_most: str | None, dry_r
 
     Checkpoints of runs stay, since summaries name them, and so does what a process is at work on.
     """
-    from gatekit.cache.entries import left_behind
     from gatekit.cache.pruning import to_remove
 
     cache, now = _cache(folder), time.time()
     age = None if older_than is None else _number(older_than, _AGES, "--older-than", "12h, 30d or 8w")
     room = None if at_most is None else int(_number(at_most, _SIZES, "--to", "50G or 800M"))
-    going = to_remove(_entries(cache), now, age, room)
+    going = to_remove(cache.entries(), now, age, room, cache.is_claimed)
     word = "would go" if dry_run else "removed"
     for entry in going:
         click.echo(inert.terminal(f"{_shown(entry.bytes):>10}  {entry.name}: {word}"))
-    scraps = left_behind(cache, now)
-    for path in scraps:
-        click.echo(inert.terminal(f"{'':>10}  {path.relative_to(cache)}: left behind: {word}"))
-    for path in () if dry_run else (*(entry.path for entry in going), *scraps):
-        _taken_away(path)
+    scraps = cache.left_behind(now)
+    for name in scraps:
+        click.echo(inert.terminal(f"{'':>10}  {name}: left behind: {word}"))
+    for name in () if dry_run else (*(entry.name for entry in going), *scraps):
+        cache.remove(name)
     click.echo(f"cache: {_shown(sum(entry.bytes for entry in going))} in {len(going)} entries {word}")
     return ExitCode.PASS
 
 
-def _cache(folder: str | None) -> Path:
-    if folder is None:
+def _cache(given: str | None) -> OpenedCache:
+    from gatekit.cache.opened import open_cache
+    from gatekit.evidence.object_store import is_url
+
+    if given is None:
         # As the runners choose it (runners.stage.lifecycle): the XDG base directory specification.
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekit"
-    if not os.path.isdir(folder):
-        raise UsageError(f"--cache: no folder at '{folder}'")
-    return Path(folder)
-
-
-def _entries(cache: Path) -> list[CacheEntry]:
-    from gatekit.cache.entries import entries_of
-
-    try:
-        return entries_of(cache)
-    except OSError as error:
-        place = Location(str(error.filename or cache))
-        raise GatekitError("cache.unreadable", f"it cannot be read: {error.strerror}", place) from None
-
-
-def _taken_away(path: Path) -> None:
-    from gatekit.cache.pruning import remove
-
-    try:
-        remove(path)
-    except OSError as error:
-        raise GatekitError("cache.kept", f"it cannot be removed: {error.strerror}", Location(str(path))) from None
+        return open_cache(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekit")
+    if not is_url(given) and not os.path.isdir(given):
+        raise UsageError(f"--cache: no folder at '{given}'")
+    return open_cache(given)
 
 
 def _number(text: str, units: dict[str, float] | dict[str, int], option: str, example: str) -> float:

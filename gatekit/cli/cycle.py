@@ -30,7 +30,7 @@ def _how_to_run(function: Any) -> Any:
 
 
 _HOW_TO_RUN = (
-    click.option("--cache", metavar="DIR", help="For the runners; on a cluster one that all machines see."),
+    click.option("--cache", metavar="DIR|URL", help="For the runners; on a cluster one that all machines see."),
     click.option("--slots", type=click.IntRange(1, 1024), default=1, show_default=True, help="Tasks at a time."),
     click.option("--gpus", metavar="IDS", default="", help="GPUs to give out, e.g. 0,1; each to one task at a time."),
     click.option(
@@ -166,7 +166,10 @@ def run_command(
             click.echo(inert.terminal(line, limit=None))
         return ExitCode.PASS
     if cluster is not None and cache is None:
-        raise UsageError("--cluster without --cache", "name a folder that all machines of the cluster see")
+        raise UsageError(
+            "--cluster without --cache",
+            "name a folder that all machines see, or a URL",
+        )
     if cluster is not None and gpus:
         raise UsageError("--gpus beside --cluster", "Ray gives out the GPUs of its machines; leave --gpus out")
     cycle, graph, _ = _loaded(name, runs)

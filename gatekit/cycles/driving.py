@@ -28,6 +28,7 @@ from gatekit.cycles.resources import lacking, size_of
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.object_store import is_url
 from gatekit.exit_codes import ExitCode
 
 STOP_REQUEST = "stop"
@@ -192,7 +193,8 @@ class Driver:
                     continue
             if not self.engine.has_room(task.needs):
                 continue
-            lacks = lacking(task.needs, (self.folder, *(() if self.cache is None else (Path(self.cache),))))
+            kept = () if self.cache is None or is_url(self.cache) else (Path(self.cache),)
+            lacks = lacking(task.needs, (self.folder, *kept))
             if lacks:
                 return f"{name} was not started: {lacks}"
             self._launch(name, task, self._argv(task))

@@ -14,6 +14,7 @@ from pathlib import Path
 DISTRIBUTION = "gatekit-sae"
 """Ours; a checkout that is installed for editing does not list its modules."""
 
+_URL = re.compile(r"((?:--[a-z-]+=)?[a-z][a-z0-9+.-]*://)(.*)", re.IGNORECASE | re.DOTALL)
 _ABSOLUTE = re.compile(r"""(?<=")/[^"]+(?=")|(?<=')/[^']+(?=')|(?<![\w.:/~"'-])/[^\s,\[\]{}"']+""")
 """Absolute paths in a value as YAML writes it: quoted, or plain and then without spaces."""
 
@@ -111,8 +112,12 @@ def loaded_packages() -> dict[str, str]:
 def shown_argument(argument: str) -> str:
     """Return a command-line argument as the summary shows it: an absolute path is cut to its last part.
 
-    So is one behind the `=` of an option or of a setting, and each in a list or a mapping there.
+    So is one behind the `=` of an option or of a setting, and each in a list or a mapping there. Of a URL, which may
+    hold keys, the scheme and the last part are left.
     """
+    url = _URL.fullmatch(argument)
+    if url is not None:
+        return f"{url[1]}{url[2].partition('?')[0].rstrip('/').rpartition('/')[2]}"
     if Path(argument).is_absolute():
         return Path(argument).name
     name, equals, value = argument.partition("=")

@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
+from runners.cache_use import noting
 from runners.config import bases_of, read_block, read_config, refuse_keys, value_at
 from runners.determinism import choose_device, describe_device, fix_arithmetic, prepare_environment
+from runners.object_cache import cache_folder, share_if_possible
 from runners.provenance import GitState, run_times, shown_argument, utc_now, without_paths
 from runners.saes.given_plan import GIVEN, GivenSaesPlan
 from runners.settings import Setting, read_settings
@@ -186,7 +188,9 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
         return _complain(error)
     prepare_environment(offline=not stage.needs_network(config))
     try:
-        choose_device(arguments.device)  # before any cell: a wrong command line leaves no summary of a failed run
+        # Before any cell: a wrong command line leaves no summary of a failed run.
+        choose_device(arguments.device)
+        cache_folder(arguments.cache, default_cache())
     except UsageError as error:
         return _complain(error)
     code = ExitCode.PASS
@@ -211,7 +215,7 @@ def _ahead(stage: Stage, config: Any, arguments: argparse.Namespace) -> int:
 
     summaries = _summaries(stage, config)
     prepare_environment(offline=not stage.needs_network(config))
-    cache = Path(arguments.cache) if arguments.cache else default_cache()
+    cache = cache_folder(arguments.cache, default_cache())
     if arguments.units:
         write_units(summaries, arguments.device, cache)
         return int(ExitCode.PASS)
@@ -264,10 +268,12 @@ def _run_cell(
             device = choose_device(arguments.device)
             producer["determinism"] = fix_arithmetic(config.threads)
             producer["device"] = describe_device(device)
-            cache = Path(arguments.cache) if arguments.cache else default_cache()
+            cache = cache_folder(arguments.cache, default_cache())
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
             artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
-            measured = _measured(stage, config, RunEnvironment(device, cache, artifacts), arguments.track)
+            with noting() as used:
+                measured = _measured(stage, config, RunEnvironment(device, cache, artifacts), arguments.track)
+            share_if_possible(used)
         producer |= run_times(started, began)
         producer["sources"] = provenance.used_sources(digests)
         measured = dataclasses.replace(measured, inputs=[*measured.inputs, *provenance.code_input()])
@@ -357,7 +363,7 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--smoke", action="store_true", help="same code and subject at the smallest useful size")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--cache", help="folder of activations that runs share (default: the user's cache)")
+    parser.add_argument("--cache", help="folder or URL of an object store that runs share (default: the user's cache)")
     parser.add_argument("--artifacts", help="folder of this run's checkpoints (default: inside the cache)")
     parser.add_argument("--track", choices=("wandb", "tensorboard"), help="send the curves of training there")
     parser.add_argument("--policy", help="judge the summaries by this policy and exit as gatekit check does")

@@ -19,6 +19,7 @@ from gatekit.errors import GatekitError, Location
 from runners.code_digest import code_sha256
 from runners.config import plain
 from runners.digests import data_sha256, file_sha256
+from runners.object_cache import has, pull, share
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.registry import ARCHITECTURES
 from runners.saes.seed_groups import seed_groups
@@ -227,18 +228,26 @@ def is_done(cache: Path, key: str, device_class: str) -> bool:
     Files are looked for and not read: whoever uses one compares it with its digest, and makes it again where it is not
     what it should be.
     """
+    place = _place(cache, key, device_class)
     try:
-        document = json.loads(_place(cache, key, device_class).read_text(encoding="utf-8"))
-        return document["key"] == key and all(
-            (cache / path).stat().st_size == size for path, size in document["files"].items()
-        )
+        if not place.exists() and not pull(place):
+            return False
+        document = json.loads(place.read_text(encoding="utf-8"))
+        return document["key"] == key and all(has(cache / path, size) for path, size in document["files"].items())
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False
 
 
 def say_done(cache: Path, unit: Unit, device_class: str, used: Sequence[Path]) -> None:
-    """Write that a unit was made, and which files of the cache it consists of."""
+    """Write that a unit was made, and which files of the cache it consists of, once all of them are shared.
+
+    Raises:
+        GatekitError: `cache.objects`: the cache is an object store, which does not answer.
+    """
     inside = {path for path in used if path.is_relative_to(cache)}
+    share(inside)
     files = {path.relative_to(cache).as_posix(): path.stat().st_size for path in sorted(inside)}
     document = {"key": unit.key, "name": unit.name, "device": device_class, "files": files}
-    write_text(_place(cache, unit.key, device_class), json.dumps(document, indent=1, sort_keys=True) + "\n")
+    place = _place(cache, unit.key, device_class)
+    write_text(place, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    share([place])
