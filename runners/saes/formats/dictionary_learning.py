@@ -29,7 +29,7 @@ from runners.saes.architecture import Architecture, Parameters, Shapes
 from runners.saes.batch_topk import BatchTopK
 from runners.saes.formats.folding import centred, transposed, with_unit_rows
 from runners.saes.formats.sae_format import refuse_other_weights
-from runners.saes.formats.settings import said_number, said_text
+from runners.saes.formats.settings import said_flag, said_number, said_text
 from runners.saes.gated import Gated
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
@@ -73,7 +73,7 @@ def _stated_facts(config_path: Path, config: Mapping[str, Any], trainer: Mapping
     """Return what the configuration says of the SAE's use.
 
     Raises:
-        GatekitError: `checkpoint.invalid`: it names two layers.
+        GatekitError: `checkpoint.invalid`: it names two layers, or the dictionary maps inputs to outputs.
     """
     buffer = config.get("buffer") or {}
     if not isinstance(buffer, dict):
@@ -83,13 +83,19 @@ def _stated_facts(config_path: Path, config: Mapping[str, Any], trainer: Mapping
     residual = re.fullmatch(r"resid_post_layer_(\d+)", submodule or "")
     if residual and layer is not None and int(residual[1]) != layer:
         raise refused(config_path, f"'layer' is {layer} and 'submodule_name' is {submodule!r}")
+    end = said_text(config_path, buffer, "io") or "out"
+    if end not in ("in", "out"):
+        raise refused(config_path, f"'io' of the buffer is {end!r}: what predicts something else is not read")
+    hook = f"blocks.{residual[1]}.hook_resid_{'post' if end == 'out' else 'pre'}" if residual else None
     return StatedFacts(
         said_by=(config_path.name,),
         model=said_text(config_path, trainer, "lm_name"),
-        hook=f"blocks.{residual[1]}.hook_resid_post" if residual else None,
-        module=submodule,
+        hook=hook,
+        module=f"{submodule}.input" if submodule is not None and end == "in" else submodule,
         layer=layer,
         context_size=said_number(config_path, buffer, "ctx_len"),
+        # With special tokens the tokeniser decided what a text began with.
+        prepend_bos=False if said_flag(config_path, buffer, "add_special_tokens") is False else None,
         normalisation="none",
     )
 

@@ -1,7 +1,7 @@
 """Reading checkpoints of EleutherAI's sparsify: a folder with `cfg.json` and `sae.safetensors`.
 
 Its encoder has the orientation (d_sae, d_in). A coder with `transcode` does not subtract b_dec from its input; one
-without does. `num_latents` 0 stands for d_in times `expansion_factor`. The folder has the name of the module whose
+without does; what it reads is the input of the module whose output it predicts. `num_latents` 0 stands for d_in times `expansion_factor`. The folder has the name of the module whose
 output was taken (`layers.12`, `layers.12.mlp`), or lies as `seed3` in a folder of that name; the `config.json` of the
 whole run, beside the modules' folders, names model and texts.
 """
@@ -45,7 +45,7 @@ def read(folder: Path) -> Sae:
         d_sae = whole_number(config_path, config, "num_latents")
     else:
         d_sae = d_in * whole_number(config_path, config, "expansion_factor")
-    stated = _stated_facts(folder)
+    stated = _stated_facts(folder, config_path, config)
     refuse_other_weights(path)
     shapes: Shapes = {
         "encoder.weight": (d_sae, d_in),
@@ -80,20 +80,36 @@ def _architecture(config_path: Path, config: dict[str, Any], d_in: int, d_sae: i
     raise refused(config_path, f"'activation' is {config['activation']!r}; known here: topk, groupmax")
 
 
-def _stated_facts(folder: Path) -> StatedFacts:
-    """Return what the folder's name and the run's configuration say."""
+def _stated_facts(folder: Path, config_path: Path, config: dict[str, Any]) -> StatedFacts:
+    """Return what the folder's name and the run's configuration say.
+
+    Raises:
+        GatekitError: `checkpoint.invalid`: the run trained transcoders, and the coder's own configuration does not say
+            that it is one, or the other way round: it decides whether b_dec is subtracted.
+    """
+    transcode = flag(config_path, config, "transcode", False)
     place = folder.parent if re.fullmatch(r"seed\d+", folder.name) else folder
     found = re.fullmatch(r"(?:\w+\.)*(?:layers|h)\.(\d+)(\..+)?", place.name)
-    run_path = place.parent / "config.json"
+    # The best coders of a run lie one folder deeper.
+    above = place.parent.parent if place.parent.name == "best" else place.parent
+    run_path = above / "config.json"
     run = read_json(run_path) if run_path.is_file() else {}
+    coders = run.get("sae") if isinstance(run.get("sae"), dict) else {}
+    for said in (run.get("transcode"), (coders or {}).get("transcode")):
+        if isinstance(said, bool) and said != transcode:
+            raise refused(config_path, f"'transcode' is {transcode}, and {said} in the run's {run_path.name}")
     says = {"folder name": found is not None, run_path.name: bool(run)}
     said_by = tuple(name for name, it_does in says.items() if it_does)
+    # Of a whole block the module's output is the residual stream after it.
+    residual = f"blocks.{found[1]}.hook_resid_post" if found and found[2] is None else None
+    module = place.name if found else None
     return StatedFacts(
         said_by=said_by,
         model=said_text(run_path, run, "model"),
-        # Of a whole block the module's output is the residual stream after it.
-        hook=f"blocks.{found[1]}.hook_resid_post" if found and found[2] is None else None,
-        module=place.name if found else None,
+        hook=None if transcode else residual,
+        module=f"{module}.input" if module is not None and transcode else module,
+        target_hook=residual if transcode else None,
+        target_module=module if transcode else None,
         layer=int(found[1]) if found else None,
         context_size=said_number(run_path, run, "ctx_len"),
         normalisation="none",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from runners.saes.stated_facts import StatedFacts
 from runners.subjects.hook_names import hook_of_module, is_module, module_hook
+
+_BLOCK = re.compile(r"(?:.*\.)?(?:h|layers?|blocks?)\.(\d+)(?:\..*)?")
+_EMBEDDINGS = re.compile(r"(?:.*\.)?(?:embed\w*|wte)")
 
 # Models that TransformerLens, and so the checkpoints of its users, name by a second name.
 _SAME = {"gpt2-small": "gpt2", "pythia-70m-deduped-v0": "pythia-70m-deduped"}
@@ -47,17 +51,15 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     if stated.model is not None and not {_name(stated.model)} & {_name(model) for model in use.models}:
         known = " or ".join(repr(model) for model in use.models)
         found.append(Contradiction("model", f"is an SAE of the model {stated.model!r}; the model here is {known}"))
-    if is_module(use.hook) and stated.hook != use.hook:
-        found.extend(_of_another_module(stated, use.hook))
-    elif stated.hook is not None and stated.hook != use.hook:
-        found.append(Contradiction("hook", f"is an SAE of the hook {stated.hook!r}; the hook here is {use.hook!r}"))
-    elif stated.hook is None and hook_of_module(stated.module or "") not in (None, use.hook):
-        found.append(Contradiction("hook", f"is an SAE of {stated.module!r}; the hook here is {use.hook!r}"))
+    place = _other_place(stated.hook, stated.module, stated.layer, use.hook)
+    if place is not None:
+        found.append(Contradiction("hook", f"is an SAE of {place}; the hook here is {use.hook!r}"))
     if stated.head is not None:
         found.append(Contradiction("hook", f"reads head {stated.head} alone; the hook here gives all of them"))
-    if stated.target_hook is not None and stated.target_hook != (use.target_hook or use.hook):
+    goal = _other_place(stated.target_hook, stated.target_module, None, use.target_hook or use.hook)
+    if goal is not None:
         held = "its input" if use.target_hook is None else repr(use.target_hook)
-        found.append(Contradiction("hook", f"predicts {stated.target_hook!r}; here it would be held against {held}"))
+        found.append(Contradiction("hook", f"predicts {goal}; here it would be held against {held}"))
     if stated.context_size is not None and use.max_tokens > stated.context_size:
         message = f"was trained on texts of {stated.context_size} tokens; texts here have up to {use.max_tokens}"
         found.append(Contradiction("context", message))
@@ -74,21 +76,45 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     return tuple(found)
 
 
-def _of_another_module(stated: StatedFacts, hook: str) -> list[Contradiction]:
-    """Return in what a checkpoint's place differs from a module's output."""
-    place = module_hook(hook)
-    path = hook if place is None else place.module
-    if stated.module is not None:
-        named = stated.module.removesuffix(".output")
-        # sparsify leaves out what is before the list of layers.
-        differs = path != named and not path.endswith(f".{named}")
-        says = stated.module
-    else:
+def _other_place(hook: str | None, module: str | None, layer: int | None, used: str) -> str | None:
+    """Return what a checkpoint says of a place in the model that a hook is not, or None where they may be the same.
+
+    Args:
+        hook: what it says, as TransformerLens names it.
+        module: what it says, as a module path, or by a name of its own; `.input` behind it is what the module takes.
+        layer: number of the block that it says.
+        used: hook that is held against it.
+    """
+    if hook == used:
+        return None
+    says = module or hook
+    if is_module(used):
+        place = module_hook(used)
+        path = used if place is None else place.module
+        if module is not None and not module.endswith(".input"):
+            named = module.removesuffix(".output")
+            # sparsify leaves out what is before the list of layers.
+            return None if path == named or path.endswith(f".{named}") else repr(says)
         # Of a whole block alone is TransformerLens's name surely that of the module's output.
         usual = hook_of_module(path) if path[-1:].isdecimal() else None
-        differs = stated.hook is not None and stated.hook != usual
-        says = str(stated.hook)
-    return [Contradiction("hook", f"is an SAE of {says!r}; the hook here is {hook!r}")] if differs else []
+        if hook is not None and module is None and hook != usual:
+            return repr(says)
+    elif hook is not None:
+        return repr(hook)
+    elif hook_of_module(module or "") not in (None, used):
+        return repr(module)
+    # Nothing tells the place itself; what there is to compare is the block.
+    stated, here = _block(module) if layer is None else layer, _block(used)
+    embeds = module is not None and _EMBEDDINGS.fullmatch(module.removesuffix(".output")) is not None
+    if here is not None and ((stated is not None and stated != here) or embeds):
+        return f"layer {stated}" if module is None else repr(module) if stated is None else f"{module!r}, layer {stated}"
+    return None
+
+
+def _block(place: str | None) -> int | None:
+    """Return the number of the block that a hook or module lies in, or None where its name tells none."""
+    found = _BLOCK.fullmatch((place or "").removeprefix("hf:").rpartition(":")[0] or (place or ""))
+    return None if found is None else int(found[1])
 
 
 def _name(model: str) -> str:

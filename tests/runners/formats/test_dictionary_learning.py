@@ -159,6 +159,32 @@ def test_a_submodule_of_another_name_is_no_hook(weights: Callable[..., Weights],
     assert (stated.hook, stated.module, stated.layer) == (None, "attn_out_8", 8)
 
 
+def with_buffer(folder: Path, weights: Callable[..., Weights], **changed: Any) -> Path:
+    saved(folder, "AutoEncoder", weights)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "buffer": {**BUFFER, **changed}}))
+    return folder
+
+
+def test_a_dictionary_of_a_module_s_inputs_is_one_of_the_residual_stream_before_it(
+    weights: Callable[..., Weights], tmp_path: Path
+):
+    stated = read(with_buffer(tmp_path, weights, io="in")).stated
+    assert (stated.hook, stated.module) == ("blocks.8.hook_resid_pre", "resid_post_layer_8.input")
+
+
+def test_a_dictionary_that_maps_inputs_to_outputs_is_refused(weights: Callable[..., Weights], tmp_path: Path):
+    with pytest.raises(GatekitError, match="'io' of the buffer is 'in_and_out'"):
+        read(with_buffer(tmp_path, weights, io="in_and_out"))
+
+
+@pytest.mark.parametrize(("added", "begins"), [(False, False), (True, None)])
+def test_texts_without_special_tokens_began_with_none(
+    added: bool, begins: bool | None, weights: Callable[..., Weights], tmp_path: Path
+):
+    assert read(with_buffer(tmp_path, weights, add_special_tokens=added)).stated.prepend_bos is begins
+
+
 def test_two_layers_are_refused(weights: Callable[..., Weights], tmp_path: Path):
     with pytest.raises(GatekitError, match="'layer' is 9 and 'submodule_name' is 'resid_post_layer_8'"):
         read(saved(tmp_path, "AutoEncoder", weights, layer=9))

@@ -119,6 +119,27 @@ def test_the_folders_name_says_where_inputs_were_taken(
     assert (stated.hook, stated.module, stated.layer) == (hook, module, layer)
 
 
+def test_a_transcoder_reads_the_input_of_the_module_that_it_predicts(weights: Callable[..., Weights], tmp_path: Path):
+    stated = read(saved(tmp_path / "layers.3.mlp", weights, transcode=True)).stated
+    assert (stated.hook, stated.module, stated.layer) == (None, "layers.3.mlp.input", 3)
+    assert (stated.target_hook, stated.target_module) == (None, "layers.3.mlp")
+
+
+@pytest.mark.parametrize("run", [{"transcode": True}, {"sae": {"transcode": True}}])
+def test_a_coder_that_the_run_calls_a_transcoder_and_its_own_file_does_not_is_refused(
+    run: dict[str, Any], weights: Callable[..., Weights], tmp_path: Path
+):
+    # The first versions said it in the run's configuration alone; read as an SAE, b_dec would be taken off its input.
+    (tmp_path / "config.json").write_text(json.dumps(run))
+    with pytest.raises(GatekitError, match=r"'transcode' is False, and True in the run's config\.json"):
+        read(saved(tmp_path / "layers.3.mlp", weights))
+
+
+def test_the_best_coders_of_a_run_lie_one_folder_deeper(weights: Callable[..., Weights], tmp_path: Path):
+    (tmp_path / "config.json").write_text(json.dumps({"model": "EleutherAI/pythia-70m"}))
+    assert read(saved(tmp_path / "best" / "layers.3", weights)).stated.model == "EleutherAI/pythia-70m"
+
+
 def test_the_runs_configuration_says_of_which_model(weights: Callable[..., Weights], tmp_path: Path):
     run = {"model": "HuggingFaceTB/SmolLM2-135M", "dataset": "EleutherAI/SmolLM2-135M-10B", "ctx_len": 2048}
     (tmp_path / "config.json").write_text(json.dumps(run))

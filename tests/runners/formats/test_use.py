@@ -50,3 +50,46 @@ def test_what_differs_is_told_with_both_named(stated: StatedFacts, about: str, w
 def test_all_that_differs_is_told():
     stated = StatedFacts(model="gpt2", hook="blocks.1.hook_resid_pre", prepend_bos=False)
     assert [one.about for one in contradictions(stated, HERE)] == ["model", "hook", "beginning"]
+
+
+OTHER_PLACES = [
+    # What the files name has no name in TransformerLens; the number of the block is what there is to compare.
+    (StatedFacts(layer=11), "blocks.12.hook_resid_post", "of layer 11"),
+    (StatedFacts(module="attn_out_11", layer=11), "blocks.12.hook_attn_out", "of 'attn_out_11', layer 11"),
+    (StatedFacts(module="layers.11.mlp.input", layer=11), "blocks.12.hook_mlp_in", "of 'layers.11.mlp.input'"),
+    (StatedFacts(module="layers.11.mlp.input"), "hf:model.layers.12.post_attention_layernorm:0", "'layers.11.mlp.inp"),
+    (StatedFacts(module="model.embed_tokens"), "blocks.0.hook_resid_post", "of 'model.embed_tokens'"),
+    (StatedFacts(layer=3), "hf:model.layers.12.mlp:0", "of layer 3"),
+]
+
+
+@pytest.mark.parametrize(("stated", "hook", "words"), OTHER_PLACES)
+def test_a_place_without_a_hook_s_name_is_held_against_the_block(stated: StatedFacts, hook: str, words: str):
+    (found,) = contradictions(stated, Use(("m",), hook, 8))
+    assert found.about == "hook"
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("stated", "hook"),
+    [
+        (StatedFacts(layer=12), "blocks.12.hook_resid_post"),
+        (StatedFacts(module="attn_out_12", layer=12), "blocks.12.hook_attn_out"),
+        (StatedFacts(module="layers.12.mlp.input", layer=12), "blocks.12.hook_mlp_in"),
+        (StatedFacts(module="layers.12.mlp.input"), "hf:model.layers.12.post_attention_layernorm:0"),
+        (StatedFacts(module="model.embed_tokens"), "hook_embed"),
+        (StatedFacts(layer=12), "hf:model.layers.12.mlp:0"),
+        (StatedFacts(layer=12), "hook_embed"),
+    ],
+)
+def test_a_place_in_the_same_block_may_be_the_one(stated: StatedFacts, hook: str):
+    assert contradictions(stated, Use(("m",), hook, 8)) == ()
+
+
+@pytest.mark.parametrize("target", ["blocks.12.hook_mlp_out", "hf:model.layers.12.mlp:0"])
+def test_what_a_transcoder_predicts_may_be_named_as_hook_or_module(target: str):
+    stated = StatedFacts(module="layers.12.mlp.input", target_module="layers.12.mlp", layer=12)
+    reads = "blocks.12.hook_mlp_in" if target.startswith("blocks") else "hf:model.layers.12.post_attention_layernorm:0"
+    assert contradictions(stated, Use(("m",), reads, 8, target)) == ()
+    (found,) = contradictions(stated, Use(("m",), reads, 8, target.replace("12", "11")))
+    assert "predicts 'layers.12.mlp'" in found.message
