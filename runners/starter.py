@@ -50,16 +50,11 @@ def files_for(
             "these are transcoders, which no first configuration is for", "see docs/runners.md: transcoder"
         )
     model = model or sae.stated.model
-    hook = hook or sae.stated.hook or module_stated(sae)
     if model is None:
         raise UsageError(
             "the SAEs' files do not say which model they are of", "give --model FOLDER, or its name on the hub"
         )
-    if hook is None:
-        raise UsageError(
-            "the SAEs' files do not say which hook they read",
-            "give --hook, as TransformerLens names it, or hf:PATH:0",
-        )
+    hook = hook or _hook_stated(sae)
     named = {seed: _relative(path, folder) for seed, path in seeds.items()}
     trains = sae.architecture.d_in * sae.architecture.d_sae <= SMALL
     return {
@@ -86,20 +81,30 @@ def facts_of(paths: Sequence[str], format: str, hook: str | None) -> dict[str, A
     """
     saes, shape = read_all(GivenSaesPlan(_seeds(paths, least=1), format))
     sae = next(iter(saes.values()))
-    hook = sae.stated.hook if hook is None else hook
-    if hook is None:
-        raise UsageError(
-            "the SAEs' files do not say which hook they read",
-            "give --hook, as TransformerLens names it, or hf:PATH:0",
-        )
     return {
-        "hook": hook,
+        "hook": hook or _hook_stated(sae),
         "d_model": sae.architecture.d_in,
         "architecture": shape.label,
         "d_sae": shape.width,
         "k": shape.active,
         "checkpoints": [{"seed": seed, "sha256": sae_sha256(each)} for seed, each in saes.items()],
     }
+
+
+def _hook_stated(sae: Sae) -> str:
+    """Return the hook that the SAE's files name, as a run takes it from them.
+
+    Raises:
+        UsageError: they name none, or a module by a part of its path.
+    """
+    hook = sae.stated.hook or module_stated(sae)
+    if hook is None:
+        module = sae.stated.module
+        what = "do not say which hook they read"
+        if module is not None:
+            what = f"say '{module}', which is neither a hook of TransformerLens nor a module's whole path"
+        raise UsageError(f"the SAEs' files {what}", "give --hook, as TransformerLens names it, or hf:PATH:0")
+    return hook
 
 
 def _seeds(paths: Sequence[str], least: int = 2) -> dict[int, str]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.hub_cache import blob_of
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,8 @@ def value_pointer(tokens: Iterable[str | int]) -> str:
 def read_regular_file(path: str | os.PathLike[str], prefix: str, limit: int) -> bytes:
     """Read a whole file of at most `limit` bytes, following no symbolic link in the last component.
 
+    The one exception is a file of the hub's cache (see `gatekit.evidence.hub_cache`).
+
     The size is taken from the opened descriptor before anything is read, and a FIFO or device is neither waited for
     nor read.
 
@@ -157,7 +160,7 @@ def read_regular_file(path: str | os.PathLike[str], prefix: str, limit: int) -> 
     name = os.fspath(path)
     place = Location(name)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(blob_of(path) or path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         raise GatekitError(f"{prefix}.missing", "there is no such file", place) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,10 @@ _ONE_FOR_ALL = ("model", "hook", "target_hook", "module", "head", *_TRAINING_FAC
 _BESIDE = {"model": "subject.model.name", "hook": "subject.hook", "context": "subject.max_tokens_per_text"}
 """The key of a configuration that a statement of a checkpoint is held against."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_PART_OF_A_PATH = ("layers.", "layer.", "h.", "blocks.", "block.")
+"""sparsify names modules by their path within the model without its head."""
+_SEED = "{seed}"
+"""Stands in the name of a repository for the seed, where each seed has one of its own."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,8 @@ def module_stated(sae: Sae) -> str | None:
     """Return the module that an SAE's files name by its whole path; None where they name none so."""
     path = (sae.stated.module or "").removesuffix(".output")
     hook = str(ModuleHook(path))
-    return hook if module_hook(hook) is not None and not path.endswith(".input") else None
+    whole = "." in path and not path.startswith(_PART_OF_A_PATH) and not path.endswith(".input")
+    return hook if whole and module_hook(hook) is not None else None
 
 
 def check_use(
@@ -287,24 +292,34 @@ def training_texts(plan: GivenSaesPlan) -> frozenset[str] | None:
 def _located(plan: GivenSaesPlan, seed: int) -> str:
     """Return the path of one seed's SAE on this machine."""
     named = plan.seeds[seed]
-    if plan.hub is None:
+    hub = None if plan.hub is None else plan.hub.replace(_SEED, str(seed))
+    if hub is None:
         if not Path(named).exists():
             message = f"there is no file or folder '{Path(named).name}'"
             raise config_error(plan, f"seeds[{seed}]", message, error_id="runner.checkpoints")
         return named
     from huggingface_hub import snapshot_download
 
-    patterns = [named, f"{named.rstrip('/')}/*"]
     try:
-        folder = Path(snapshot_download(plan.hub, revision=plan.revision, allow_patterns=patterns))
+        folder = Path(snapshot_download(hub, revision=plan.revision, allow_patterns=_with_companions(named)))
     except (OSError, ValueError) as error:
         # The hub's own errors derive from these two.
-        message = f"'{plan.hub}' cannot be fetched: {error}".split("\n")[0]
+        message = f"'{hub}' cannot be fetched: {error}".split("\n")[0]
         raise config_error(plan, "hub", message, error_id="runner.checkpoints") from None
     if not (folder / named).exists():
-        message = f"'{plan.hub}' has no file or folder '{named}'"
+        message = f"'{hub}' has no file or folder '{named}'"
         raise config_error(plan, f"seeds[{seed}]", message, error_id="runner.checkpoints")
     return str(folder / named)
+
+
+def _with_companions(named: str) -> list[str]:
+    """Return patterns of an SAE's files in a repository: itself, what it holds, and what formats keep beside it."""
+    path = PurePosixPath(named)
+    if path == PurePosixPath():
+        return ["*"]
+    described = [str(path.with_name(f"{path.stem}{end}")) for end in (".json", "_cfg.json")]
+    of_all = [str(above / name) for above in path.parents for name in ("config.json", "config.yaml")]
+    return [str(path), f"{path}/*", *described, *of_all]
 
 
 @lru_cache(maxsize=256)

@@ -21,7 +21,7 @@ class GivenSaesPlan:
     format: str = "auto"
     """One of docs/formats.md; `auto` recognises it by the files."""
     hub: str | None = None
-    """Repository `owner/name` on the hub; None where the SAEs lie on this machine."""
+    """Repository `owner/name` on the hub (`{seed}` is the seed, the path `.` all of it); None where they lie here."""
     revision: str | None = None
     """Commit or tag on the hub; None is its newest."""
     trained_on: str | None = None

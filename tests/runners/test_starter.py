@@ -12,9 +12,11 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
+from gatekit.errors import UsageError
 from runners.saes.formats import sae_lens
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
+from runners.starter import facts_of, files_for
 from runners.subjects.model_files import find_model
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
@@ -123,6 +125,32 @@ def test_a_hook_that_nobody_names_is_asked_for(saes, model, tmp_path):
     ended = gatekit(tmp_path, "init", "--saes", "0", "1", "--model", model, "--into", "lab")
     assert ended.returncode == 64
     assert "do not say which hook they read" in ended.stderr
+
+
+def of_a_module(folder: Path, saes: list[Path], module: str) -> list[str]:
+    """Write two of the SAEs anew, as SAELens does for a module of transformers."""
+    for place in range(2):
+        sae_lens.write(sae_lens.read(saes[place]), folder / str(place), "m", HOOK)
+        path = folder / str(place) / "cfg.json"
+        config = json.loads(path.read_text())
+        config["metadata"] |= {"hook_name": module, "model_class_name": "AutoModelForCausalLM"}
+        path.write_text(json.dumps(config))
+    return [str(folder / "0"), str(folder / "1")]
+
+
+def test_digest_and_a_first_configuration_name_a_module_by_its_whole_path_alike(saes, model, tmp_path):
+    paths = of_a_module(tmp_path, saes, "model.layers.0.mlp")
+    assert facts_of(paths, "auto", None)["hook"] == "hf:model.layers.0.mlp:0"
+    written = files_for(paths, tmp_path, model, None, "auto", 1)["measure/saes.yaml"]
+    assert "hook: hf:model.layers.0.mlp:0\n" in written
+
+
+@pytest.mark.parametrize("module", ["resid_post_layer_3", "layers.3.mlp"])
+def test_a_part_of_a_module_s_path_is_named_and_the_hook_asked_for(saes, model, tmp_path, module):
+    paths = of_a_module(tmp_path, saes, module)
+    for begin in (lambda: facts_of(paths, "auto", None), lambda: files_for(paths, tmp_path, model, None, "auto", 1)):
+        with pytest.raises(UsageError, match=f"the SAEs' files say '{module}', which is neither a hook"):
+            begin()
 
 
 def test_the_subject_that_digest_prints_is_the_one_that_a_run_is_about(saes, model, tmp_path):

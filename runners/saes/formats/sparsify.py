@@ -1,9 +1,10 @@
 """Reading checkpoints of EleutherAI's sparsify: a folder with `cfg.json` and `sae.safetensors`.
 
 Its encoder has the orientation (d_sae, d_in). A coder with `transcode` does not subtract b_dec from its input; one
-without does; what it reads is the input of the module whose output it predicts. `num_latents` 0 stands for d_in times `expansion_factor`. The folder has the name of the module whose
-output was taken (`layers.12`, `layers.12.mlp`), or lies as `seed3` in a folder of that name; the `config.json` of the
-whole run, beside the modules' folders, names model and texts.
+without does; what it reads is the input of the module whose output it predicts. `num_latents` 0 stands for d_in times
+`expansion_factor`. The folder has the name of the module whose output was taken (`layers.12`, `layers.12.mlp`), or lies
+as `seed3` in a folder of that name; the `config.json` of the whole run, beside the modules' folders, names model and
+texts.
 """
 
 from __future__ import annotations

@@ -107,7 +107,9 @@ def _other_place(hook: str | None, module: str | None, layer: int | None, used: 
     stated, here = _block(module) if layer is None else layer, _block(used)
     embeds = module is not None and _EMBEDDINGS.fullmatch(module.removesuffix(".output")) is not None
     if here is not None and ((stated is not None and stated != here) or embeds):
-        return f"layer {stated}" if module is None else repr(module) if stated is None else f"{module!r}, layer {stated}"
+        return (
+            f"layer {stated}" if module is None else repr(module) if stated is None else f"{module!r}, layer {stated}"
+        )
     return None
 
 
