@@ -37,6 +37,7 @@ BEGIN = """\
 ## 1. Say what is there
 
 The SAEs' files say model, hook, shape and context; what they do not say is asked for in one line (`--model`, `--hook`).
+Of a folder that holds them (`--saes ../saes`) all are taken, each under the number at the end of its name.
 """
 
 WRITTEN = """\

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gatekit.errors import UsageError
+from gatekit.evidence.model_digest import CONFIG
 from runners.arms.given_saes import is_transcoder, module_stated, read_all
+from runners.saes.formats.own_formats import OWN
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.identity import sae_sha256
 from runners.saes.sae import Sae
+from runners.subjects.model_files import positions_of
 
 SMALL = 1 << 20
 """Weights of an encoder up to which five SAEs of its shape train in minutes on two cores."""
@@ -31,7 +35,8 @@ def files_for(
     """Return path below `folder` -> content.
 
     Args:
-        paths: of the SAEs, one a seed: `PATH`, or `SEED=PATH`; without a seed they are numbered from 0.
+        paths: of the SAEs, one a seed: `PATH`, or `SEED=PATH`; without a seed they are numbered from 0. Of a folder
+            that holds SAEs all are taken, each under the number at the end of its name where they all have another.
         folder: where all is written, and where the runner is started.
         model: folder of the language model, or its name on the hub; None where the SAEs' files name it.
         hook: as TransformerLens names it; None where the SAEs' files name it.
@@ -42,7 +47,7 @@ def files_for(
         UsageError: two SAEs of one seed, fewer than two SAEs, transcoders, or no model or hook that anybody names.
         GatekitError: as `runners.arms.given_saes.read_all`.
     """
-    seeds = _seeds(paths)
+    seeds = _seeds(_inside(paths))
     saes, shape = read_all(GivenSaesPlan(dict(seeds), format))
     sae = next(iter(saes.values()))
     if is_transcoder(sae):
@@ -79,7 +84,7 @@ def facts_of(paths: Sequence[str], format: str, hook: str | None) -> dict[str, A
         UsageError: two SAEs of one seed, or no hook that anybody names.
         GatekitError: as `runners.arms.given_saes.read_all`.
     """
-    saes, shape = read_all(GivenSaesPlan(_seeds(paths, least=1), format))
+    saes, shape = read_all(GivenSaesPlan(_seeds(_inside(paths), least=1), format))
     sae = next(iter(saes.values()))
     return {
         "hook": hook or _hook_stated(sae),
@@ -105,6 +110,26 @@ def _hook_stated(sae: Sae) -> str:
             what = f"say '{module}', which is neither a hook of TransformerLens nor a module's whole path"
         raise UsageError(f"the SAEs' files {what}", "give --hook, as TransformerLens names it, or hf:PATH:0")
     return hook
+
+
+def _inside(paths: Sequence[str]) -> list[str]:
+    """Return paths, with the SAEs that lie in a folder in place of that folder."""
+    found: list[str] = []
+    for given in paths:
+        folder = Path(given)
+        held = folder.is_dir() and not _is_sae(folder)
+        saes = [inside for inside in sorted(folder.iterdir()) if _is_sae(inside)] if held else []
+        numbers = [re.search(r"\d+$", inside.stem if inside.is_file() else inside.name) for inside in saes]
+        seeds = [int(number[0]) for number in numbers if number is not None]
+        if saes and len(set(seeds)) == len(saes):
+            found += [f"{seed}={inside}" for seed, inside in zip(seeds, saes, strict=True)]
+        else:
+            found += [str(inside) for inside in saes] or [given]
+    return found
+
+
+def _is_sae(path: Path) -> bool:
+    return any(own.recognises(path) for own in OWN)
 
 
 def _seeds(paths: Sequence[str], least: int = 2) -> dict[int, str]:
@@ -149,7 +174,7 @@ def _shared(
         "subject:",
         f"  model: {{source: {'folder' if local else 'hub'}, name: {json.dumps(place)}{also}}}",
         f"  hook: {hook}",
-        f"  max_tokens_per_text: {sae.stated.context_size or LONGEST}",
+        f"  max_tokens_per_text: {_longest(sae, Path(model) if local else None)}",
         "# Texts that no probing dataset contains. More held-out tokens cost time only where activations are computed.",
         f"texts: {{source: sae-probes, seed: 0,{train} held_out_tokens: {HELD_OUT}}}",
         "saes:",
@@ -160,6 +185,13 @@ def _shared(
         *(f"    {seed}: {json.dumps(path)}" for seed, path in named.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _longest(sae: Sae, model: Path | None) -> int:
+    """Return how many tokens a text may have: as in the training of the SAE, and no more than the model takes."""
+    wanted = sae.stated.context_size or LONGEST
+    limit = positions_of(model) if model is not None and (model / CONFIG).is_file() else None
+    return wanted if limit is None else min(wanted, limit[1])
 
 
 def _random_model(trains: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,28 @@ def test_a_hook_that_nobody_names_is_asked_for(saes, model, tmp_path):
     ended = gatekit(tmp_path, "init", "--saes", "0", "1", "--model", model, "--into", "lab")
     assert ended.returncode == 64
     assert "do not say which hook they read" in ended.stderr
+
+
+def test_of_a_folder_that_holds_saes_all_are_taken_under_the_numbers_of_their_names(saes, model, tmp_path):
+    written = files_for([str(saes[0].parent)], tmp_path, model, None, "auto", 1)["measure/saes.yaml"]
+    named = YAML(typ="safe").load(written)["saes"]["seeds"]
+    assert {seed: Path(path).name for seed, path in named.items()} == {seed: f"seed_{seed}" for seed in range(5)}
+    subject = facts_of([str(saes[0].parent)], "auto", None)
+    assert subject == facts_of([str(path) for path in saes], "auto", None)
+
+
+def test_numbers_that_do_not_tell_the_saes_apart_are_no_seeds(saes, tmp_path):
+    for name in ("a_1", "b_1"):
+        shutil.copytree(saes[int(name == "b_1")], tmp_path / name)
+    assert [entry["seed"] for entry in facts_of([str(tmp_path)], "auto", None)["checkpoints"]] == [0, 1]
+
+
+def test_texts_are_no_longer_than_the_model_takes(saes, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"n_positions": 24}')
+    paths = [str(path) for path in saes]
+    written = files_for(paths, tmp_path, str(tmp_path / "model"), None, "auto", 1)["measure/saes.yaml"]
+    assert "max_tokens_per_text: 24\n" in written
 
 
 def of_a_module(folder: Path, saes: list[Path], module: str) -> list[str]:
