@@ -22,10 +22,13 @@ class Location:
     """RFC 6901 JSON pointer; "" is the whole document."""
     source_line: str | None = None
     """The user's own line, quoted under the error."""
+    part: str | None = None
+    """What people know the place by, where the file is not what they read: `cell 3, line 2` of a notebook."""
 
     def __str__(self) -> str:
         if self.line is not None:
-            return f"{self.path}:{self.line}:{self.column or 1}"
+            part = f" ({self.part})" if self.part else ""
+            return f"{self.path}:{self.line}:{self.column or 1}{part}"
         return self.path if self.pointer is None else f"{self.path}#{self.pointer}"
 
 

@@ -8,6 +8,10 @@ A plug-in that cannot be used is one refused name, never a traceback; the others
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +38,8 @@ class Plugin:
     """`module` or `module:attribute`, as registered."""
     package: str | None
     """The distribution that registers it; None where its metadata names none."""
+    folder: str | None = None
+    """Where that distribution is installed; None for ours."""
 
     @property
     def module(self) -> str:
@@ -63,7 +69,8 @@ def registered(group: str, what: str) -> dict[str, tuple[Plugin, ...]]:
         same = found.setdefault(point.name, [])
         # Ours are known already; and a package that is on the path twice does not conflict with itself.
         if not _is_ours(package) and point.value not in {other.value for other in same}:
-            same.append(Plugin(what, point.name, point.value, package))
+            folder = str(point.dist.locate_file("")) if point.dist is not None else None
+            same.append(Plugin(what, point.name, point.value, package, folder))
     return {name: tuple(found[name]) for name in sorted(found) if found[name]}
 
 
@@ -128,6 +135,7 @@ def load(plugin: Plugin, remedy: str | None = None) -> Any:
     from importlib import import_module
 
     _module, colon, attribute = plugin.value.partition(":")
+    _refuse_judged(plugin)
     try:
         loaded: Any = import_module(plugin.module)
     except ModuleNotFoundError as error:
@@ -142,6 +150,60 @@ def load(plugin: Plugin, remedy: str | None = None) -> Any:
             raise _unusable(plugin, f"has nothing called '{attribute.strip()}' in '{plugin.module}'")
         loaded = getattr(loaded, part)
     return loaded
+
+
+@contextmanager
+def kept_out(top: str, holds: Callable[[str], bool]) -> Iterator[None]:
+    """Load no plug-in that is part of what is judged: code of a pull request does not run in its own gate.
+
+    Ours is the gate itself; where that is part of the repository, a change of it needs approval anyhow.
+
+    Args:
+        top: folder of the work tree in which what is judged may be checked out.
+        holds: whether what is judged has a file of this path from the top, or any below it.
+    """
+    token = _JUDGED.set((os.path.realpath(top), holds))
+    try:
+        yield
+    finally:
+        _JUDGED.reset(token)
+
+
+_JUDGED: ContextVar[tuple[str, Callable[[str], bool]] | None] = ContextVar("judged", default=None)
+
+
+def _refuse_judged(plugin: Plugin) -> None:
+    judged = _JUDGED.get()
+    if judged is None or _is_ours(plugin.package):
+        return
+    top, holds = judged
+    for path in _places(plugin):
+        relative = os.path.relpath(os.path.realpath(path), top)
+        if not relative.startswith(os.pardir) and holds(relative.replace(os.sep, "/")):
+            message = f"{plugin.shown} is part of the repository that is judged ({relative})"
+            remedy = "install it from elsewhere, at a version that the base branch names"
+            raise GatekitError(f"{plugin.what}.judged", message, remedy=remedy)
+
+
+def _places(plugin: Plugin) -> Iterator[str]:
+    """Yield the files and folders that a plug-in is loaded from, and the metadata that registers it."""
+    from importlib.machinery import PathFinder
+    from importlib.util import find_spec
+
+    top = plugin.module.partition(".")[0]
+    try:
+        # Of the outermost package, which is found without running it.
+        spec = find_spec(top) or PathFinder.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is not None:
+        yield from spec.submodule_search_locations or ()
+        if spec.origin is not None and spec.has_location:
+            yield spec.origin
+    if plugin.folder is not None and os.path.isdir(plugin.folder):
+        for name in os.listdir(plugin.folder):
+            if name.lower().endswith((".dist-info", ".egg-info")):
+                yield os.path.join(plugin.folder, name)
 
 
 def in_one_line(error: BaseException) -> str:

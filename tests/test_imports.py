@@ -29,7 +29,10 @@ ALLOWED = {
     # `policy` for its typed access to YAML, which it shares.
     "registration": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo"},
     "gates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "registration"},
-    "claims": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo", "gates", "registration"},
+    "claims": {
+        *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo", "gates", "registration"),
+        "plugins",
+    },
     "candidates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "registration"},
     "report": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "claims", "pull_request"),
@@ -40,7 +43,7 @@ ALLOWED = {
     },
     "pull_request": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "repo", "claims", "signing"),
-        *("candidates", "registration"),
+        *("candidates", "registration", "plugins"),
     },
     "signing": {"errors", "exit_codes", "kinds", "evidence", "policy", "gates"},
     "dossier": {

@@ -5,24 +5,27 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Literal
 
-from gatekit.claims import latex, markdown, quarto, tex_values, typst, typst_values
-from gatekit.claims.bindings import Brought, ClaimBlock, NamedUse, ValueBinding, assemble
+from gatekit.claims import latex, markdown, parts, quarto, tex_values, typst, typst_values
+from gatekit.claims.bindings import Brought, ClaimBlock, NamedUse, Reading, Syntax, ValueBinding, assemble
+from gatekit.claims.document_formats import MAX_FILE, FormatLookup, UsableFormat, known_suffixes, suffix_of
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.model import Registry
 from gatekit.claims.paths import any_case, find, folders_above, in_other_case, matching
 from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.folder_limits import DOCUMENT_FILES, beyond, sizes_of
+from gatekit.evidence.folder_limits import DOCUMENT_FILES, NOTEBOOK_FILES, FolderLimits, beyond, sizes_of
 from gatekit.evidence.strict_json import read_regular_file
 
 DocumentSyntax = Literal["markdown", "latex", "typst"]
 
+SUFFIXES = (".md", ".markdown", ".qmd", ".tex", ".typ")
+"""What is read here; others are of formats that packages bring."""
 WRITTEN = (tex_values.NAME, typst_values.NAME)
 """Names of the files that `sync` writes for documents, which are no documents themselves."""
 MAX_SIZE = 512 << 10
@@ -60,47 +63,94 @@ class ClaimsDocument:
     uses: tuple[NamedUse, ...] = ()
     """What it shows by name; `written.with_written` turns them into blocks and values."""
     brought: tuple[Brought, ...] = ()
+    parts: tuple[ClaimsDocument, ...] = ()
+    """Of a document that holds Markdown within something else: its parts, of whose text all spans are."""
+    format: UsableFormat | None = field(default=None, repr=False, compare=False)
+    """What took it apart."""
 
 
-def parse_document(data: bytes, name: str) -> ClaimsDocument:
+def parse_document(data: bytes, name: str, formats: FormatLookup | None = None) -> ClaimsDocument:
     """Read a document.
 
     Args:
         data: its bytes: UTF-8 without a byte order mark, with any line ends.
-        name: its path; `.tex` is LaTeX, `.typ` Typst, `.qmd` Quarto, anything else Markdown.
+        name: its path; `.tex` is LaTeX, `.typ` Typst, `.qmd` Quarto, `.md` and no suffix Markdown; another suffix is
+            of a format that a package brings.
+        formats: the formats of the folder or commit that the document is of.
 
     Raises:
         GatekitError: `document.size`, `document.brackets`, `document.bom`, `document.encoding` or
-            `document.control_character`. Malformed markers are no such error: the document holds them in `errors`.
+            `document.control_character`; `format.*` and what a format refuses. Malformed markers are no such error:
+            the document holds them in `errors`.
     """
-    source = DocumentText(name, _decoded(data, name))
+    suffix = suffix_of(name)
+    if suffix and suffix not in SUFFIXES:
+        return _of_parts(data, name, formats or FormatLookup())
+    source = DocumentText(name, _decoded(data, name, MAX_SIZE))
+    _refuse_too_much(source.text, source.text, name)
+    _refuse_hidden(source)
     syntax: DocumentSyntax = "markdown"
     if name.endswith((".tex", typst.SUFFIX)):
         syntax = "latex" if name.endswith(".tex") else "typst"
     prose_reader = quarto if name.endswith(quarto.SUFFIX) else markdown
     reader = {"latex": latex, "typst": typst}.get(syntax, prose_reader)
-    reading = reader.read(source)
-    bindings = assemble(source, reading, reader.SYNTAX)
-    errors = sorted([*reading.errors, *bindings.errors], key=lambda e: _order(e.location))
-    if len(errors) > MOST_PROBLEMS:
-        message = f"{len(errors) - MOST_PROBLEMS} more problems of this document are not listed"
-        errors = [
-            *errors[:MOST_PROBLEMS],
-            GatekitError("document.more_problems", message, errors[MOST_PROBLEMS].location),
-        ]
+    return _assembled(source, reader.read(source), reader.SYNTAX, syntax)
+
+
+def _assembled(source: DocumentText, reading: Reading, how: Syntax, syntax: DocumentSyntax) -> ClaimsDocument:
+    bindings = assemble(source, reading, how)
     return ClaimsDocument(
-        path=name,
+        path=source.path,
         text=source.text,
         syntax=syntax,
         blocks=bindings.blocks,
         values=bindings.values,
         unbound=prose(reading.pieces, [*bindings.bound, *bindings.literals]),
         unclaimed=prose(reading.pieces, [*bindings.claimed, *bindings.literals]),
-        errors=tuple(errors),
+        errors=_bounded([*reading.errors, *bindings.errors]),
         source=source,
         uses=reading.uses,
         brought=reading.brought,
     )
+
+
+def _of_parts(data: bytes, name: str, formats: FormatLookup) -> ClaimsDocument:
+    """Read a document part by part; what one part opens, no other closes."""
+    text = _decoded(data, name, MAX_FILE)
+    used = formats.named(suffix_of(name))
+    given = used.split(data, name)
+    formats.count(given, name)
+    in_markdown = "".join(part.text for part in given if part.kind in ("markdown", "printed_markdown"))
+    _refuse_too_much(text, in_markdown, name)
+    read: list[ClaimsDocument] = []
+    for part in given:
+        source = DocumentText(name, part.text, part.name, part.lines)
+        _refuse_hidden(source)
+        read.append(_assembled(source, parts.read(source, part.kind), markdown.SYNTAX, "markdown"))
+    errors = [error for part in read for error in part.errors]
+    errors += [*parts.twice(read), *parts.not_in_parts(text, name, given)]
+    return ClaimsDocument(
+        path=name,
+        text=text,
+        syntax="markdown",
+        blocks=tuple(block for part in read for block in part.blocks),
+        values=tuple(value for part in read for value in part.values),
+        unbound=prose((), ()),
+        unclaimed=prose((), ()),
+        errors=_bounded(errors),
+        source=DocumentText(name, text),
+        parts=tuple(read),
+        format=used,
+    )
+
+
+def _bounded(found: Sequence[GatekitError]) -> tuple[GatekitError, ...]:
+    """Return the errors in the order of their places; of very many, the first and how many more there are."""
+    errors = sorted(found, key=lambda e: _order(e.location))
+    if len(errors) <= MOST_PROBLEMS:
+        return tuple(errors)
+    message = f"{len(errors) - MOST_PROBLEMS} more problems of this document are not listed"
+    return (*errors[:MOST_PROBLEMS], GatekitError("document.more_problems", message, errors[MOST_PROBLEMS].location))
 
 
 def is_written(path: str) -> bool:
@@ -111,6 +161,22 @@ def is_written(path: str) -> bool:
 def registered_documents(registry: Registry, paths: Iterable[str]) -> list[str]:
     """Return which of these paths, relative to the registry's folder, its rules name."""
     return [path for path in matching(registry.rules.documents, paths) if not is_written(path)]
+
+
+def unread_formats(registry: Registry, formats: FormatLookup) -> tuple[list[GatekitError], frozenset[str]]:
+    """Return an error for every pattern whose suffix nothing reads, and those suffixes."""
+    errors: list[GatekitError] = []
+    unread: set[str] = set()
+    for pattern, location in zip(registry.rules.documents, registry.document_locations, strict=True):
+        suffix = suffix_of(pattern)
+        try:
+            if suffix not in SUFFIXES:
+                formats.named(suffix)
+        except GatekitError as error:
+            unread.add(suffix)
+            remedy = error.remedy or f"known: {', '.join([*SUFFIXES, *known_suffixes()])}"
+            errors.append(GatekitError(error.error_id, f"'{pattern}': {error.message}", location, remedy))
+    return errors, frozenset(unread)
 
 
 def unmatched_patterns(registry: Registry, paths: Iterable[str]) -> list[GatekitError]:
@@ -171,17 +237,33 @@ def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument],
             error.location = Location(os.path.join(root, error.location.path))
         errors.append(error)
     documents = []
-    too_much = beyond(sizes_of(os.path.join(root, path) for path in found), DOCUMENT_FILES)
+    formats = FormatLookup()
+    unread, suffixes = unread_formats(registry, formats)
+    errors += unread
+    found = [path for path in found if suffix_of(path) not in suffixes]
+    too_much = []
+    for files, limits in divided(found):
+        too_much += beyond(sizes_of(os.path.join(root, path) for path in files), limits)
     errors += too_much
     for path in () if too_much else found:
         if not links.isdisjoint(_parts(path)):
             continue
         name = os.path.join(root, path)
         try:
-            documents.append(parse_document(read_regular_file(name, "document", MAX_SIZE), name))
+            most = MAX_SIZE if suffix_of(path) in SUFFIXES else MAX_FILE
+            documents.append(parse_document(read_regular_file(name, "document", most), name, formats))
         except GatekitError as error:
             errors.append(error)
     return documents, errors
+
+
+def divided(paths: Iterable[str]) -> list[tuple[list[str], FolderLimits]]:
+    """Return documents with the limits that they share: those that are read here, and those of other formats."""
+    ours: list[str] = []
+    others: list[str] = []
+    for path in paths:
+        (ours if suffix_of(path) in SUFFIXES else others).append(path)
+    return [(ours, DOCUMENT_FILES), (others, NOTEBOOK_FILES)]
 
 
 def _loosely(pattern: str, root: str) -> list[str]:
@@ -196,34 +278,38 @@ def _parts(path: str) -> list[str]:
     return ["/".join(names[: length + 1]) for length in range(len(names))]
 
 
-def _decoded(data: bytes, name: str) -> str:
+def _decoded(data: bytes, name: str, most: int) -> str:
     place = Location(name)
-    if len(data) > MAX_SIZE:
-        raise GatekitError("document.size", f"the document is larger than {MAX_SIZE} bytes", place)
+    if len(data) > most:
+        raise GatekitError("document.size", f"the document is larger than {most} bytes", place)
     if data.startswith(b"\xef\xbb\xbf"):
         raise GatekitError(
             "document.bom", "the document starts with a byte order mark", place, "save it as UTF-8 without one"
         )
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = DocumentText(name, data[: error.start].decode("utf-8"))
         place = before.location(len(before.text))
         raise GatekitError("document.encoding", "the document is not UTF-8", place, "save it as UTF-8") from None
-    if text.count("[") > MOST_BRACKETS:
-        raise GatekitError("document.brackets", f"the document has more than {MOST_BRACKETS} opening brackets", place)
+
+
+def _refuse_too_much(text: str, in_markdown: str, name: str) -> None:
+    if in_markdown.count("[") > MOST_BRACKETS:
+        message = f"the document has more than {MOST_BRACKETS} opening brackets"
+        raise GatekitError("document.brackets", message, Location(name))
     markers = _MARKER.finditer(text)
     beyond_limit = next(islice(markers, MOST_MARKERS, None), None)
     if beyond_limit is not None:
         message = f"the document has more than {MOST_MARKERS} markers"
         raise GatekitError("document.markers", message, DocumentText(name, text).location(beyond_limit.start()))
-    found = _HIDDEN.search(text)
+
+
+def _refuse_hidden(source: DocumentText) -> None:
+    found = _HIDDEN.search(source.text)
     if found is not None:
         message = f"control character U+{ord(found[0]):04X}"
-        raise GatekitError(
-            "document.control_character", message, DocumentText(name, text).location(found.start()), "remove it"
-        )
-    return text
+        raise GatekitError("document.control_character", message, source.location(found.start()), "remove it")
 
 
 def _order(location: Location | None) -> tuple[int, int]:

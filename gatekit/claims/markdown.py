@@ -68,6 +68,18 @@ def read(source: DocumentText) -> Reading:
     return _Walk(source).read()
 
 
+def read_html(source: DocumentText) -> Reading:
+    """Return what a text shows that is HTML and no Markdown; it holds no markers."""
+    walk = _Walk(source)
+    walk.html(source.text)
+    return Reading(tuple(walk.pieces), (), tuple(walk.errors))
+
+
+def markers_in(text: str) -> list[int]:
+    """Return where markers begin in a text, wherever they stand in it."""
+    return [found.start() for found in _CANDIDATE.finditer(text)]
+
+
 @cache
 def sentence_words(sentence: str) -> str:
     """Return the words of a registered sentence, which may hold emphasis, links and code."""

@@ -22,7 +22,8 @@ SLOT_KEYS = ("file", "measure", "statistic", "format", "context")
 STATUSES: tuple[Status, ...] = ("supported", "not_supported", "pending")
 LEVELS: tuple[Level, ...] = ("off", "warn", "error")
 CLAIM_ID = r"[a-z][a-z0-9-]{0,63}"
-SUFFIXES = (".md", ".markdown", ".qmd", ".tex", ".typ")
+SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
+"""Of a pattern; whether anything reads such documents is found out where they are read."""
 LONGEST_SENTENCE = 1000
 DEFAULT_LEVEL: Level = "warn"
 """Of both scans: they judge prose by patterns, so a registry must ask for them to block."""
@@ -148,7 +149,7 @@ def _rules(document: YamlDocument, node: Node) -> tuple[RegistryRules, tuple[Nod
         return next(level for level in LEVELS if level == word)
 
     rules = RegistryRules(
-        documents=tuple(_path(document, item, "document", SUFFIXES) for item in patterns),
+        documents=tuple(_path(document, item, "document", is_pattern=True) for item in patterns),
         unregistered_numbers=level("unregistered_numbers"),
         claim_language=level("claim_language"),
     )
@@ -231,7 +232,7 @@ def _readable(document: YamlDocument, node: Node, what: str, parse: Callable[[st
     return text
 
 
-def _path(document: YamlDocument, node: Node, what: str, suffixes: tuple[str, ...] = ()) -> str:
+def _path(document: YamlDocument, node: Node, what: str, is_pattern: bool = False) -> str:
     """Return a path or pattern that stays inside the registry's folder, without a slash at its end."""
     value = fields.text(document, node, what, limit=300)
     path = value.removesuffix("/")
@@ -243,12 +244,11 @@ def _path(document: YamlDocument, node: Node, what: str, suffixes: tuple[str, ..
             f"{what} '{value}' is not a plain path inside the registry's folder",
             "write it relative to the registry, with / and without . or ..",
         )
-    if suffixes and "[" in path:
+    if is_pattern and "[" in path:
         raise fields.refusal(document, node, "path", "a document pattern knows *, ? and **, not [")
-    if suffixes and not path.endswith(suffixes):
-        raise fields.refusal(
-            document, node, "path", f"{what} '{value}' is not Markdown, LaTeX or Typst", f"known: {', '.join(suffixes)}"
-        )
+    if is_pattern and not SUFFIX.search(path):
+        remedy = "end it with the suffix that its documents have, like .md"
+        raise fields.refusal(document, node, "path", f"{what} '{value}' does not end with a plain suffix", remedy)
     return path
 
 

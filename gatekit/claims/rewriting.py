@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from gatekit.claims import printed_number
 from gatekit.claims.bindings import ClaimBlock, Span
+from gatekit.claims.document_formats import PartEdit
 from gatekit.claims.documents import ClaimsDocument, parse_document
 from gatekit.claims.model import BADGE, Registry
 from gatekit.claims.values import shown
@@ -58,25 +59,38 @@ def rewrite(document: ClaimsDocument, summaries: Mapping[str, Summary], registry
         registry: whose statuses the blocks show; None leaves them as they are.
     """
     errors = list(document.errors)
-    changes: list[TextChange] = []
-    for change in _numbers(document, summaries):
-        if isinstance(change, GatekitError):
-            errors.append(change)
-        else:
-            changes.append(change)
-    if not errors and registry is not None:
-        for status in _statuses(document, registry):
-            if isinstance(status, GatekitError):
-                errors.append(status)
-            else:
-                changes.append(status)
+    changes: list[list[TextChange]] = []
+    # Per part; a document without parts is one.
+    for part in document.parts or (document,):
+        here: list[TextChange] = []
+        _sort_out(_numbers(part, summaries), here, errors)
+        if not errors and registry is not None:
+            _sort_out(_statuses(part, registry), here, errors)
+        changes.append(sorted(here, key=lambda change: change.span))
+    before = document.text.encode("utf-8")
     if errors:
-        return Rewriting(document, document.text.encode("utf-8"), (), tuple(errors))
-    changes.sort(key=lambda change: change.span)
-    return Rewriting(document, _applied(document.text, changes).encode("utf-8"), tuple(changes), ())
+        return Rewriting(document, before, (), tuple(errors))
+    together = tuple(change for here in changes for change in here)
+    if document.format is None:
+        return Rewriting(document, _applied(document.text, together).encode("utf-8"), together, ())
+    edits = [PartEdit(index, *change.span, change.written) for index, here in enumerate(changes) for change in here]
+    try:
+        return Rewriting(document, document.format.put_back(before, document.path, edits), together, ())
+    except GatekitError as error:
+        return Rewriting(document, before, (), (error,))
 
 
-def _applied(text: str, changes: list[TextChange]) -> str:
+def _sort_out(
+    found: Iterable[TextChange | GatekitError], changes: list[TextChange], errors: list[GatekitError]
+) -> None:
+    for one in found:
+        if isinstance(one, GatekitError):
+            errors.append(one)
+        else:
+            changes.append(one)
+
+
+def _applied(text: str, changes: Sequence[TextChange]) -> str:
     pieces: list[str] = []
     at = 0
     for change in changes:
@@ -128,7 +142,7 @@ def _put_in(
             name: _insertion(document, block, wanted, behind_markup, bold) for name, (block, wanted) in missing.items()
         }
         changed = _applied(document.text, sorted(tried.values(), key=lambda change: change.span))
-        after = parse_document(changed.encode("utf-8"), document.path)
+        after = parse_document(changed.encode("utf-8"), "part.md" if document.source.is_part else document.path)
         read = {block.claim: block for block in after.blocks}
         for name, change in tried.items():
             block, wanted = missing[name]

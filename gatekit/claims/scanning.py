@@ -98,6 +98,8 @@ _MASKS = {"markdown": _MARKDOWN_MASKS, "latex": _LATEX_MASKS, "typst": _TYPST_MA
 
 def scan_numbers(document: ClaimsDocument) -> list[Stray]:
     """Return the decimals and percentages of the prose that no evidence is bound to, in the order of the text."""
+    if document.parts:
+        return [stray for part in document.parts for stray in scan_numbers(part)]
     found = []
     text = _masked(document, document.unbound)
     for number in _NUMBER.finditer(text):
@@ -111,6 +113,8 @@ def scan_numbers(document: ClaimsDocument) -> list[Stray]:
 
 def scan_language(document: ClaimsDocument) -> list[Stray]:
     """Return the claim language outside registered claims, in the order of the text."""
+    if document.parts:
+        return [stray for part in document.parts for stray in scan_language(part)]
     text = _masked(document, document.unclaimed)
     return [
         Stray(

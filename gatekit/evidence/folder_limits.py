@@ -26,6 +26,8 @@ REGISTRATION_FILES = FolderLimits("registration", files=200, size=512 << 10)
 PLAN_FILES = FolderLimits("cycle", files=200, size=2 << 20)
 """Few of them name a claim, and only those are parsed."""
 DOCUMENT_FILES = FolderLimits("document", files=2000, size=600 << 10)
+NOTEBOOK_FILES = FolderLimits("document", files=50, size=16 << 20)
+"""Documents in formats that packages bring, notebooks among them; most of one are pictures."""
 CANDIDATE_FILES = FolderLimits("candidate", files=100, size=4 << 20)
 SUMMARY_FILES = FolderLimits("summary", files=10_000, size=48 << 20)
 """Of one side of a pull request, which anybody may send."""

@@ -33,7 +33,7 @@ _SUFFIXES_OF_KEYS = frozenset({"pem", "pub", "in", "gitattributes"})
 """With `_SUFFIXES`: ends of the names of policies, evidence, documents, keys, workflows and the gate's code."""
 
 
-def hidden_diffs(base: Tree, head: Tree, root: str = "") -> list[str]:
+def hidden_diffs(base: Tree, head: Tree, root: str = "", suffixes: frozenset[str] = frozenset()) -> list[str]:
     """Return the changed .gitattributes, in any folder, by which less may be shown of what judges.
 
     A change that leaves nothing hidden is none, whatever it takes away.
@@ -42,12 +42,13 @@ def hidden_diffs(base: Tree, head: Tree, root: str = "") -> list[str]:
         base: the whole repository.
         head: the same with the change.
         root: of the project that is judged.
+        suffixes: of the documents that its rules name, without their dots.
     """
     changed = [path for path in changes(base, head) if path.rpartition("/")[2] == NAME]
     if not changed:
         return []
     macros = _macros([*_lines(base), *_lines(head)])
-    before, after = (_deciding(_lines(tree), macros, root) for tree in (base, head))
+    before, after = (_deciding(_lines(tree), macros, root, suffixes) for tree in (base, head))
     if before == after or not any(_hides(words, macros) for _, words in after):
         return []
     return changed
@@ -93,18 +94,20 @@ def _is_hiding(word: str) -> bool:
     return word in _HIDING or (name == "linguist-generated" and bool(equals) and value.lower() != "false")
 
 
-def _deciding(lines: Sequence[tuple[str, list[str]]], macros: frozenset[str], root: str) -> list[tuple[str, list[str]]]:
+def _deciding(
+    lines: Sequence[tuple[str, list[str]]], macros: frozenset[str], root: str, suffixes: frozenset[str]
+) -> list[tuple[str, list[str]]]:
     """The lines that decide whether the diff of a file that judges is shown."""
     found = []
     for folder, words in lines:
         names = [(word, word.lstrip("-!").partition("=")[0]) for word in words[1:]]
         concerning = [word for word, name in names if name in _CONCERNING or name in macros]
-        if concerning and (words[0].startswith(_MACRO) or may_match_what_judges(folder, words[0], root)):
+        if concerning and (words[0].startswith(_MACRO) or may_match_what_judges(folder, words[0], root, suffixes)):
             found.append((folder, [words[0], *concerning]))
     return found
 
 
-def may_match_what_judges(folder: str, pattern: str, root: str = "") -> bool:
+def may_match_what_judges(folder: str, pattern: str, root: str = "", suffixes: frozenset[str] = frozenset()) -> bool:
     """Whether a pattern of a .gitattributes in this folder could match a file that judges, or will some day.
 
     In doubt it could: quoted patterns and those with a class or a backslash in their last part.
@@ -113,14 +116,15 @@ def may_match_what_judges(folder: str, pattern: str, root: str = "") -> bool:
         folder: of the .gitattributes, from the top of the repository.
         pattern: of one of its lines.
         root: of the project that is judged; what lies at the top, like workflows, judges it too.
+        suffixes: of the documents that its rules name, without their dots.
     """
-    if _may_match(folder, pattern):
+    if _may_match(folder, pattern, suffixes):
         return True
     place = _from_root(folder, pattern, root)
-    return place is not None and _may_match(*place)
+    return place is not None and _may_match(*place, suffixes)
 
 
-def _may_match(folder: str, pattern: str) -> bool:
+def _may_match(folder: str, pattern: str, suffixes: frozenset[str]) -> bool:
     anchored = "/" in pattern
     place = f"{folder}/{pattern.lstrip('/')}" if folder else pattern.lstrip("/")
     top = place.split("/")[0] if folder or anchored else "*"
@@ -132,7 +136,7 @@ def _may_match(folder: str, pattern: str) -> bool:
         return bool(_GLOB.search(name)) or name == "codeowners"
     if _GLOB.search(suffix):
         return True
-    return suffix in _SUFFIXES or suffix in _SUFFIXES_OF_KEYS
+    return suffix in _SUFFIXES or suffix in _SUFFIXES_OF_KEYS or suffix in suffixes
 
 
 def _from_root(folder: str, pattern: str, root: str) -> tuple[str, str] | None:

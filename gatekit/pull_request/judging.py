@@ -27,6 +27,7 @@ from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import evaluate, together
 from gatekit.gates.verdict import WORDS, Verdict
 from gatekit.kinds import FOLDER as KINDS
+from gatekit.plugins import kept_out
 from gatekit.policy import Policy, PolicyDiff, diff_policies, lint
 from gatekit.pull_request.approval import NO_APPROVAL, Approval, ApprovalSource, approval, label_for
 from gatekit.pull_request.candidate_prices import PullRequestChoices, disappeared
@@ -149,7 +150,20 @@ def judge_pull_request(
         GatekitError: a tree that cannot be listed, or is larger than any limit; `repo.no_project`, where a folder is
             named in which neither side has anything that is judged.
     """
-    base_tree, head_tree = (below(tree, root) for tree in sides.trees(repository))
+    trees = sides.trees(repository)
+    with kept_out(str(repository.root), lambda path: any(tree.under(path) for tree in trees)):
+        return _judged(repository, sides, trees, now, approvals, root)
+
+
+def _judged(
+    repository: Repository,
+    sides: BaseAndHead,
+    trees: tuple[Tree, Tree],
+    now: datetime,
+    approvals: ApprovalSource,
+    root: str,
+) -> PullRequestVerdict:
+    base_tree, head_tree = (below(tree, root) for tree in trees)
     refuse_no_project(base_tree, head_tree)
     reader = Reader(repository)
     base = reader.side(base_tree)

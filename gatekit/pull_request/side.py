@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from gatekit.candidates.finding_files import NAME as CANDIDATE
 from gatekit.candidates.finding_files import parse_candidates
+from gatekit.claims.document_formats import FormatLookup, suffix_of
 from gatekit.claims.documents import (
     ClaimsDocument,
+    divided,
     misplaced_documents,
     parse_document,
     registered_documents,
     unmatched_patterns,
+    unread_formats,
 )
 from gatekit.claims.model import Registry
 from gatekit.claims.registry import parse_registry
@@ -24,7 +28,6 @@ from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.folder_limits import (
     ATTESTATION_FILES,
     CANDIDATE_FILES,
-    DOCUMENT_FILES,
     KIND_FILES,
     PLAN_FILES,
     POLICY_FILES,
@@ -143,7 +146,12 @@ class Reader:
             others = [entry.path for entry in tree.entries.values() if entry.mode not in FILE_MODES]
             names = registered_documents(registry, files)
             errors += [*unmatched_patterns(registry, names), *misplaced_documents(registry, files, others)]
-            documents = _parse_all(names, tree, self._document, errors, DOCUMENT_FILES)
+            formats = FormatLookup()
+            unread_errors, suffixes = unread_formats(registry, formats)
+            errors += unread_errors
+            read = [name for name in names if suffix_of(name) not in suffixes]
+            for some, limits in divided(read):
+                documents += _parse_all(some, tree, partial(self._document, formats), errors, limits)
         summaries = self._read_summaries(tree, kinds, errors)
         errors += contradictions(summaries)
         written = None
@@ -179,10 +187,10 @@ class Reader:
         found = self._read_summaries(tree, kinds, errors)
         return found, [*errors, *contradictions(found)]
 
-    def _document(self, data: bytes, name: str) -> ClaimsDocument:
+    def _document(self, formats: FormatLookup, data: bytes, name: str) -> ClaimsDocument:
         key = (name, hashlib.sha256(data).hexdigest())
         if key not in self._documents:
-            self._documents[key] = parse_document(data, name)
+            self._documents[key] = parse_document(data, name, formats)
         return self._documents[key]
 
     def _read_summaries(self, tree: Tree, kinds: Kinds, errors: list[GatekitError]) -> list[Summary]:

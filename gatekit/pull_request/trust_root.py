@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gatekit.claims.document_formats import suffix_of
 from gatekit.kinds import FOLDER
 from gatekit.kinds.changes import kind_changes
 from gatekit.policy import PolicyDiff
@@ -72,7 +73,7 @@ def trust_changes(
     ]
     found += _around(base.tree, head.tree) if root else []
     hiding = "hides what judges from a reviewer's diff"
-    hidden = hidden_diffs(base.tree.whole, head.tree.whole, root)
+    hidden = hidden_diffs(base.tree.whole, head.tree.whole, root, _document_suffixes(base))
     found += [TrustChange(in_project(root, path), hiding) for path in hidden]
     found += _kinds(base, head)
     rules = head.registry.rules if head.registry is not None else None
@@ -85,6 +86,12 @@ def trust_changes(
         what += [detail.what for detail in (*diff.settings, *diff.waivers) if detail.change != "tightened"]
         found.append(TrustChange(f"policy {diff.policy}", "; ".join(what) or str(diff.change)))
     return found
+
+
+def _document_suffixes(base: BranchContents) -> frozenset[str]:
+    """Return the suffixes of the documents that the base's rules name, without their dots."""
+    patterns = base.registry.rules.documents if base.registry is not None else ()
+    return frozenset(suffix_of(pattern).removeprefix(".").lower() for pattern in patterns)
 
 
 def _around(base: Tree, head: Tree) -> list[TrustChange]:
