@@ -12,7 +12,7 @@ from typing import Any
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_of_parsed
-from gatekit.evidence.control_models import check_control_models
+from gatekit.evidence.control_models import check_control_models, check_named_models
 from gatekit.evidence.families import check_families
 from gatekit.evidence.lattices import is_off, lattice_size
 from gatekit.evidence.own_control import check_control, says_so
@@ -40,6 +40,7 @@ def check_document(document: Mapping[str, Any], path: str, kind: Kind) -> None:
     _check_subject(document["subject"], "/subject", refuse)
     _check_protocol(document, refuse)
     check_control(document, kind, refuse)
+    check_named_models(document, refuse)
     is_own_control = says_so(document, kind)
     check_families(document, refuse)
     measurements: Mapping[str, Any] = document["measurements"]
@@ -174,6 +175,8 @@ def _check_protocol(document: Mapping[str, Any], refuse: Refuse) -> None:
     names = [dataset["name"] for dataset in protocol["datasets"]]
     if len(set(names)) != len(names):
         raise refuse("duplicate_dataset", "a dataset is listed twice", "/protocol/datasets")
+    for index, model in enumerate(protocol["baseline"].get("models", ())):
+        _check_subject(model["subject"], f"/protocol/baseline/models/{index}/subject", refuse)
     baseline = protocol["baseline"]["subject"]
     if baseline is None:
         return

@@ -1,13 +1,14 @@
-"""SAEs on a re-initialised model, to stand beside SAEs from files: from files too, or trained here."""
+"""SAEs on re-initialised models, to stand beside SAEs from files: from files too, or trained here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
 from runners.arms.given_saes import GivenSaes, given_saes
-from runners.arms.random_model_plan import RandomModelPlan
+from runners.arms.random_model_plan import OwnRandomModelPlan, RandomModelPlan
+from runners.arms.random_models import arm_name
 from runners.arms.saes import Saes
 from runners.arms.trained_saes import Source, collect, reinitialised, train
 from runners.places import caused_by, config_error
@@ -26,17 +27,17 @@ def random_model_saes(
     config: SaeConfig,
     plan: RandomModelPlan,
     key: str,
-    seed: int | None,
+    seeds: Sequence[int],
     candidate: GivenSaes,
     environment: RunEnvironment,
-) -> tuple[Saes, Json]:
-    """Return the arm, and what a protocol's settings say of how it was made.
+) -> tuple[list[Saes], Json]:
+    """Return the arm of every model, and what a protocol's settings say of how they were made.
 
     Args:
         config: of the stage.
         plan: which SAEs.
         key: of the configuration, where the plan stands.
-        seed: of the weights of the model that is re-initialised here; None where the model is given.
+        seeds: of the weights of the models, in increasing order; none where one is given.
         candidate: the SAEs that they stand beside.
         environment: device, cache and artifacts.
 
@@ -44,18 +45,21 @@ def random_model_saes(
         GatekitError: model or SAEs are not what the configuration says.
     """
     source = candidate.inputs.source
-    if plan.saes is not None:
-        inputs = collect(_given_source(config, plan, key, source), config, environment, trains=False)
-        known_as = None if plan.model is None else plan.model.known_as
-        arm = given_saes(config, f"{key}.saes", plan.saes, "random_model", inputs, known_as=known_as)
-        _check_same_shape(config, key, candidate, arm)
-        return arm, {"random_model": "given", "recipe": "theirs, from files"}
-    if plan.training is None or seed is None:
+    if plan.models is not None or plan.saes is not None:
+        found: list[Saes] = []
+        for name, place, own in _own_models(plan, key, seeds):
+            arm = _given_arm(config, own, place, name, candidate, environment)
+            _check_another_model(config, place, arm, found)
+            found.append(arm)
+        return found, {"random_model": "given", "recipe": "theirs, from files"}
+    if plan.training is None or not seeds:
         raise ValueError("the control is neither given nor trained")
-    twin = collect(reinitialised(source, seed), config, environment)
     shape, copied = control_shape(plan, candidate, environment.device)
-    with caused_by(config, key):
-        trained = train(twin, shape, plan.training, config.seeds, environment, "random_model")
+    trained: list[Saes] = []
+    for seed in seeds:
+        twin = collect(reinitialised(source, seed), config, environment)
+        with caused_by(config, key):
+            trained.append(train(twin, shape, plan.training, config.seeds, environment, arm_name(seed, seeds)))
     made = {
         "recipe": "ours: the candidate's own is not known, and nothing says that this is like it",
         "control_architecture": shape.label,
@@ -87,13 +91,36 @@ def control_shape(plan: RandomModelPlan, candidate: GivenSaes, device: str) -> t
     return ArchitecturePlan("topk", d_sae=width, k=k, auxiliary_k=auxiliary), f"TopK at the candidate's L0 of {l0:.4g}"
 
 
-def _given_source(config: SaeConfig, plan: RandomModelPlan, key: str, source: Source) -> Source:
+def _own_models(plan: RandomModelPlan, key: str, seeds: Sequence[int]) -> Iterator[tuple[str, str, OwnRandomModelPlan]]:
+    """Yield the arm's name, the key of the configuration and the plan of every model that is given."""
+    if plan.models is not None:
+        for seed in seeds:
+            yield arm_name(seed, seeds), f"{key}.models[{seed}]", plan.models[seed]
+    elif plan.model is not None and plan.saes is not None:
+        yield arm_name(None, ()), key, OwnRandomModelPlan(plan.model, plan.saes)
+
+
+def _given_arm(
+    config: SaeConfig,
+    plan: OwnRandomModelPlan,
+    key: str,
+    name: str,
+    candidate: GivenSaes,
+    environment: RunEnvironment,
+) -> GivenSaes:
+    source = _given_source(config, plan, key, candidate.inputs.source)
+    inputs = collect(source, config, environment, trains=False)
+    arm = given_saes(config, f"{key}.saes", plan.saes, name, inputs, known_as=plan.model.known_as)
+    _check_same_shape(config, key, candidate, arm)
+    return arm
+
+
+def _given_source(config: SaeConfig, plan: OwnRandomModelPlan, key: str, source: Source) -> Source:
     """Return the same texts before the given model.
 
     Raises:
         GatekitError: `runner.control`: its tokeniser is another one, or it is the candidate's model itself.
     """
-    assert plan.model is not None
     with caused_by(config, f"{key}.model.name"):
         files = find_model(plan.model.source, plan.model.name, plan.model.revision)
     place = (f"{key}.model.name", "subject.model.name")
@@ -116,3 +143,18 @@ def _check_same_shape(config: SaeConfig, key: str, candidate: GivenSaes, control
         )
         message = f"the control's SAEs have another shape than the candidate's: {differing}"
         raise config_error(config, (f"{key}.saes", "saes"), message, error_id="runner.control")
+
+
+def _check_another_model(config: SaeConfig, key: str, arm: Saes, others: Sequence[Saes]) -> None:
+    """Refuse one model, or one SAE, under two seeds: it would count as a second draw.
+
+    Raises:
+        GatekitError: `runner.control`.
+    """
+    for other in others:
+        if arm.inputs.model.digest == other.inputs.model.digest:
+            message = f"this re-initialised model is that of '{other.name}': the same weights are one draw"
+            raise config_error(config, f"{key}.model", message, error_id="runner.control")
+        if set(arm.digests) & set(other.digests):
+            message = f"an SAE of this re-initialised model is one of '{other.name}' too"
+            raise config_error(config, f"{key}.saes", message, error_id="runner.control")

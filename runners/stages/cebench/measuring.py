@@ -18,6 +18,7 @@ import torch
 from gatekit.errors import GatekitError
 from gatekit.evidence.dataset_families import row_families
 from runners.arms.divergence import diverged
+from runners.arms.random_models import arm_name, compared
 from runners.arms.sae_arms import (
     Side,
     arm_from_disk,
@@ -83,37 +84,43 @@ def measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
         raise config_error(config, where, message, error_id="benchmark.leak")
     inputs = collect(source, config, environment, trains=config.training is not None)
     candidate = candidate_side(config, inputs, environment)
-    baseline, their_inputs, control = _baseline(config, inputs, candidate, environment)
+    baselines, control = _baselines(config, inputs, candidate, environment)
     with caused_by(config, where):
-        our_stories, their_stories = (_store(config, each, pairs, environment) for each in (inputs, their_inputs))
-    different = {arm.sha256 for arm in (*candidate.arms, *baseline.arms)}
+        our_stories, *their_stories = (
+            _store(config, each, pairs, environment) for each in (inputs, *(each for _, each in baselines))
+        )
+    different = {arm.sha256 for side in (candidate, *(side for side, _ in baselines)) for arm in side.arms}
     with showing("scoring story pairs", len(different), "SAEs") as progress:
-        ours, theirs = (
+        ours, *theirs = (
             score_side(config, name, side, pairs, stories, environment.device, progress.advance)
             for name, side, stories in (
                 ("the candidate", candidate, our_stories),
-                ("the baseline", baseline, their_stories),
+                *(("the baseline", side, stories) for (side, _), stories in zip(baselines, their_stories, strict=True)),
             )
         )
     with caused_by(config, "scoring.baseline"):
-        check_matched(ours.conditions, theirs.conditions, config.scoring.baseline.l0_band)
-        check_varying(theirs)
+        for each in theirs:
+            check_matched(ours.conditions, each.conditions, config.scoring.baseline.l0_band)
+            check_varying(each)
     # A file may be called anything; names in a summary have no spaces and no letters beyond ASCII.
     name = re.sub(r"[^A-Za-z0-9_.:/+@=-]", "-", f"pairs:{pairs.name}")[:128]
     dataset = {"name": name, "sha256": pairs.sha256, "rows": len(pairs.pairs)}
-    stores = {inputs.model.name: our_stories.store, their_inputs.model.name: their_stories.store}
+    stores = {inputs.model.name: our_stories.store}
+    stores |= {each.model.name: stories.store for (_, each), stories in zip(baselines, their_stories, strict=True)}
     activations = [
         {"name": f"activations:{name}:{config.subject.hook}:stories", "sha256": store.sha256, "rows": store.rows}
         for name, store in stores.items()
     ]
-    arms = [side.saes for side in (candidate, baseline) if side.saes is not None]
+    sides = [side for side, _ in baselines]
+    arms = [side.saes for side in (candidate, *sides) if side.saes is not None]
+    subjects = [side.subject for side in sides if side.subject is not None]
     if candidate.subject is None:
         raise ValueError("the candidate has no subject")
     texts = datasets_json(source, any(arm.inputs.training_rows is not None for arm in arms))
     return RunResult(
         subject=candidate.subject,
         protocol={
-            **protocol_of(config, [*texts, dataset], baseline.subject, control),
+            **protocol_of(config, [*texts, dataset], subjects, control),
             **row_families([pair.subject for pair in pairs.pairs]),
         },
         measurements=_measurements(config, ours, theirs),
@@ -147,41 +154,43 @@ def open_pairs(plan: StoryPairPlan) -> StoryPairs:
         return fetch_pairs(str(plan.name), plan.revision, str(plan.split), plan.rows, plan.subject_column)
 
 
-def _baseline(
+def _baselines(
     config: CeBenchConfig, inputs: Activations, candidate: Side, environment: RunEnvironment
-) -> tuple[Side, Activations, Json | None]:
-    """Return the baseline's SAEs, one per seed, the activations that they are used on, and how they were made.
+) -> tuple[list[tuple[Side, Activations]], Json | None]:
+    """Return the baseline's SAEs, one per seed, with the activations that they are used on, and how they were made.
 
-    The last is None where it is the candidate's own recipe, or a public SAE's.
+    There are several where there are several re-initialised models. The last is None where it is the candidate's own
+    recipe, or a public SAE's.
     """
     plan = config.scoring.baseline
+    seeds = plan.model_seeds
     if plan.random_model is not None:
         from runners.arms.given_saes import GivenSaes
         from runners.arms.random_model_saes import random_model_saes
 
         assert isinstance(candidate.saes, GivenSaes)
-        key, seed = "scoring.baseline.random_model", plan.random_model_seed
-        arm, made = random_model_saes(config, plan.random_model, key, seed, candidate.saes, environment)
-        return side_of(config, arm), arm.inputs, made
+        key = "scoring.baseline.random_model"
+        arms, made = random_model_saes(config, plan.random_model, key, seeds, candidate.saes, environment)
+        return [(side_of(config, arm), arm.inputs) for arm in arms], made
 
-    def trained(on: Activations, control: ControlKind | None) -> Side:
+    def trained(on: Activations, control: ControlKind | None, name: str = plan.kind) -> Side:
         ours, training = recipe(config)
         shape = ours if control is None else derived(ours, control=control)
-        return trained_side(config, train(on, shape, training, config.seeds, environment, plan.kind))
+        return trained_side(config, train(on, shape, training, config.seeds, environment, name))
 
     match plan.kind:
         case "random_model":
-            twin = collect(reinitialised(inputs.source, plan.random_model_seed or 0), config, environment)
-            return trained(twin, None), twin, None
+            twins = [(seed, collect(reinitialised(inputs.source, seed), config, environment)) for seed in seeds]
+            return [(trained(twin, None, arm_name(seed, seeds)), twin) for seed, twin in twins], None
         case "random_sae":
-            return trained(inputs, "frozen_decoder"), inputs, None
+            return [(trained(inputs, "frozen_decoder"), inputs)], None
         case "public_sae":
             public = arm_from_disk(config, "scoring.baseline.folder", Path(str(plan.folder)), "public", inputs)
             side = Side((public,) * len(config.seeds), subject_on_disk(config, inputs, [public], (0,)))
-            return side, inputs, None
+            return [(side, inputs)], None
     if candidate.trained is None:
         raise ValueError("no state before training")
-    return untrained_side(config, candidate.trained), inputs, None
+    return [(untrained_side(config, candidate.trained), inputs)], None
 
 
 def _store(config: CeBenchConfig, inputs: Activations, pairs: StoryPairs, environment: RunEnvironment) -> TextStore:
@@ -265,7 +274,7 @@ def check_varying(baseline: SideScores) -> None:
         )
 
 
-def _measurements(config: CeBenchConfig, ours: SideScores, theirs: SideScores) -> Json:
+def _measurements(config: CeBenchConfig, ours: SideScores, theirs: Sequence[SideScores]) -> Json:
     pairs = range(config.scoring.pairs.rows)
     keys = {
         "seed": [seed for seed in config.seeds for _ in pairs],
@@ -273,19 +282,27 @@ def _measurements(config: CeBenchConfig, ours: SideScores, theirs: SideScores) -
     }
     highest = ceiling(ours.conditions.d_sae)
     found: Json = {}
+    models = config.scoring.baseline.model_seeds
+
+    def beside(name: str, mine: Sequence[float], others: Sequence[Sequence[float]]) -> None:
+        found[name] = compared(KIND, name, keys, _written(mine), [_written(other) for other in others], models)
+
     for name in SCORES:
-        mine, other = ([float(v) for each in side.scores for v in getattr(each, name)] for side in (ours, theirs))
+        mine, *others = (
+            [float(value) for each in side.scores for value in getattr(each, name)] for side in (ours, *theirs)
+        )
         found[name] = measurement(KIND, name, keys, _written(mine))
-        found[f"{name}_delta"] = measurement(KIND, f"{name}_delta", keys, _written(mine), _written(other))
+        beside(f"{name}_delta", mine, others)
         if name in SUMS:
             continue
-        normalised = (_written([value / highest for value in side]) for side in (mine, other))
-        found[f"{name}_normalised_delta"] = measurement(KIND, f"{name}_normalised_delta", keys, *normalised)
+        part, *parts = ([value / highest for value in side] for side in (mine, *others))
+        beside(f"{name}_normalised_delta", part, parts)
     by_seed = {"seed": list(config.seeds)}
     flat = [fmean(scores.flat.tolist()) for scores in ours.scores]
     found["flat_pairs"] = measurement(KIND, "flat_pairs", by_seed, flat)
     found["l0"] = measurement(KIND, "l0", by_seed, ours.conditions.l0)
-    found["baseline_l0"] = measurement(KIND, "baseline_l0", by_seed, theirs.conditions.l0)
+    their_l0 = [fmean(of_seed) for of_seed in zip(*(each.conditions.l0 for each in theirs), strict=True)]
+    found["baseline_l0"] = measurement(KIND, "baseline_l0", by_seed, their_l0)
     return found
 
 

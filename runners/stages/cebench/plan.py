@@ -11,11 +11,12 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
-from runners.arms.random_model_plan import RandomModelPlan, check_random_model
-from runners.config import Bounds
+from runners.arms.random_model_plan import RandomModelPlan, check_random_model, control_seeds
+from runners.arms.random_models import arm_name, baseline_json, seed_faults, seed_settings
+from runners.config import ABSENT_WHERE_NONE, Bounds
 from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
@@ -43,6 +44,8 @@ _MOST_VALUES = 800_000
 """Of all columns of a summary together; the gate reads a million JSON values."""
 _COLUMNS_PER_PAIR = 40
 """Four scores alone and four differences, three normalised ones, with seed, row and baseline each."""
+_DIFFERENCES = 7
+"""Of these, each with one more column for every one of several re-initialised models."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,15 @@ class ScoreBaselinePlan:
     """Of SAEs from files; SAEs that are trained here have a baseline of the same training."""
     folder: str | None = None
     """Of an SAE on disk (docs/formats.md)."""
+    random_model_seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)] | None = field(
+        default=None, metadata=ABSENT_WHERE_NONE
+    )
+    """Of several models that are re-initialised here, in place of `random_model_seed`."""
+
+    @property
+    def model_seeds(self) -> tuple[int, ...]:
+        """Seeds of the weights of all re-initialised models; none where nobody asks for them."""
+        return control_seeds(self.random_model, self.random_model_seed, self.random_model_seeds)
 
 
 @dataclass(frozen=True)
@@ -133,8 +145,11 @@ def check(config: CeBenchConfig) -> None:
     allowed = needed | {"labelled": {"datasets"}, "file": set(), "hub": {"revision"}}[pairs.source]
     given = {name for name in ("seed", "datasets", "name", "revision", "split") if getattr(pairs, name) is not None}
     wanted = _wanted(config)
-    stated = {name for name in ("random_model_seed", "folder") if getattr(baseline, name) is not None}
-    values = pairs.rows * len(config.seeds) * _COLUMNS_PER_PAIR
+    named = ("random_model_seed", "random_model_seeds", "folder")
+    stated = {name for name in named if getattr(baseline, name) is not None}
+    models = len(baseline.model_seeds)
+    columns = _COLUMNS_PER_PAIR + (models * _DIFFERENCES if models > 1 else 0)
+    values = pairs.rows * len(config.seeds) * columns
     needs, surplus = needed - given, given - allowed
     refuse_first(
         config,
@@ -154,6 +169,7 @@ def check(config: CeBenchConfig) -> None:
             f"the baseline '{baseline.kind}' has no {_listed(stated - {wanted or ''})}",
             bool(stated - {wanted}),
         ),
+        *seed_faults("scoring.baseline", baseline.random_model_seed, baseline.random_model_seeds),
         (
             ("scoring.baseline.kind", "saes"),
             f"the baseline '{baseline.kind}' needs the training, which nobody knows of SAEs from files",
@@ -196,8 +212,11 @@ def _wanted(config: CeBenchConfig) -> str | None:
     baseline = config.scoring.baseline
     if baseline.kind == "public_sae":
         return "folder"
-    given = baseline.random_model is not None and baseline.random_model.saes is not None
-    return "random_model_seed" if baseline.kind == "random_model" and not given else None
+    plan = baseline.random_model
+    given = plan is not None and (plan.saes is not None or plan.models is not None)
+    if baseline.kind != "random_model" or given:
+        return None
+    return "random_model_seed" if baseline.random_model_seeds is None else "random_model_seeds"
 
 
 def _listed(names: set[str]) -> str:
@@ -229,7 +248,7 @@ def recorded(config: CeBenchConfig) -> Json:
 
 
 def protocol_of(
-    config: CeBenchConfig, datasets: Sequence[Json], baseline: Json | None, control: Json | None = None
+    config: CeBenchConfig, datasets: Sequence[Json], baselines: Sequence[Json], control: Json | None = None
 ) -> Json:
     """Return a summary's protocol: what must be equal before two of its numbers are compared.
 
@@ -238,7 +257,7 @@ def protocol_of(
     Args:
         config: of the run.
         datasets: stories, and texts, by digest.
-        baseline: subject of the baseline's SAEs, where it has one.
+        baselines: subject of the baseline's SAEs, where it has one; one for each re-initialised model.
         control: what is known of how they were made, where it is not the candidate's own recipe.
     """
     scoring = config.scoring
@@ -248,7 +267,7 @@ def protocol_of(
         "rows": scoring.pairs.rows,
         "datasets": list(datasets),
         "ks": [],
-        "baseline": {"kind": scoring.baseline.kind, "subject": baseline},
+        "baseline": baseline_json(scoring.baseline.kind, scoring.baseline.model_seeds, baselines),
         "selection": selection_json(config.selection),
         "settings": {
             "formula": scoring.formula,
@@ -263,7 +282,7 @@ def protocol_of(
             "pairs_seed": scoring.pairs.seed,
             "pairs_in_training_texts": 0,
             "l0_band": scoring.baseline.l0_band,
-            "random_model_seed": scoring.baseline.random_model_seed,
+            **seed_settings(scoring.baseline.model_seeds),
             **(control or {}),
             **training_settings(config),
         },
@@ -280,8 +299,9 @@ def pieces(config: CeBenchConfig) -> Sequence[Planned]:
     if config.training is None:
         return own_pieces(config)
     if plan.kind == "random_model":
-        twin = own_rows(config, plan.random_model_seed or 0)
-        return [own_arm(config), replace(own_arm(config, plan.kind), inputs=twin)]
+        seeds = plan.model_seeds
+        twins = [replace(own_arm(config, arm_name(seed, seeds)), inputs=own_rows(config, seed)) for seed in seeds]
+        return [own_arm(config), *twins]
     control = [own_arm(config, plan.kind, control="frozen_decoder")] if plan.kind == "random_sae" else []
     return [own_arm(config), *control]
 
@@ -297,7 +317,7 @@ STAGE = sae_stage(
     KIND,
     "CE-Bench: how far one latent stands out between contrasting stories, against a matched baseline",
     CeBenchConfig,
-    lambda config: protocol_of(config, (), None),
+    lambda config: protocol_of(config, (), ()),
     _measure,
     check=check,
     shrink=shrink,

@@ -3,7 +3,7 @@
 | arm | its latents |
 |---|---|
 | trained | SAEs trained on the transformer's activations: the candidate |
-| random model | the same seeds, pairs and training on the re-initialised transformer: the control |
+| random model | the same seeds, pairs and training on the re-initialised transformer, or on several: the control |
 | untrained | the trained arm's SAEs before the first step, on the transformer's activations |
 | shuffled | the trained arm's latents with the numbers relabelled: same values, sums and frequencies mean nothing |
 """
@@ -18,6 +18,7 @@ from statistics import fmean
 import numpy as np
 import torch
 
+from runners.arms.random_models import Columns, arm_name, compared
 from runners.arrays import Floats, Integers
 from runners.digests import sequence_sha256, tensors_sha256
 from runners.metrics.circuits import (
@@ -47,7 +48,7 @@ from runners.stages.known_circuit.plan import KIND, KnownCircuitConfig, protocol
 from runners.subjects import modular_addition as addition
 from runners.subjects.modular_addition import AdditionModel, PairSplit
 from runners.subjects.modular_addition_training import train_addition
-from runners.summary_writing import Json, RunResult, measurement
+from runners.summary_writing import Json, RunResult
 
 LEARNT = 0.99
 """Share of its own test pairs that a transformer must answer right to count as having learnt to add."""
@@ -107,8 +108,10 @@ def measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResul
         raise config_error(config, "circuit.key_multiple", message, error_id="subject.no_circuit")
     split = addition.split_pairs(model.p, config.pairs.train_fraction, "pairs for SAEs", config.pairs.seed)
     candidate = _candidate(config, model, split, environment)
-    control = _control(config, candidate, split, environment)
-    arms = [("model", candidate), *([("random-model", control)] if control is not None else [])]
+    controls = _controls(config, candidate, split, environment)
+    named = zip(controls, config.circuit.model_seeds, strict=False)
+    labels = [arm_name(seed, config.circuit.model_seeds).replace("_", "-") for _, seed in named]
+    arms = [("model", candidate), *zip(labels, controls, strict=True)]
     datasets = [
         {"name": f"modular-addition:{name}-pairs", "sha256": _rows_sha256(rows), "rows": len(rows)}
         for name, rows in (("training", split.train), ("held-out", split.test))
@@ -130,8 +133,8 @@ def measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResul
         ]
     return RunResult(
         subject=_subject(config, candidate),
-        protocol=protocol_of(config, datasets, None if control is None else _subject(config, control), key),
-        measurements=_measurements(config, candidate, control, split, key),
+        protocol=protocol_of(config, datasets, [_subject(config, each) for each in controls], key),
+        measurements=_measurements(config, candidate, controls, split, key),
         inputs=inputs,
         artifacts=artifacts,
     )
@@ -177,12 +180,11 @@ def _candidate(config: KnownCircuitConfig, model: AdditionModel, split: PairSpli
     return _trained("model", model, rows, architecture, config.training, split, config, environment)
 
 
-def _control(config: KnownCircuitConfig, candidate: _Arm, split: PairSplit, environment: RunEnvironment) -> _Arm | None:
-    """Return SAEs on the re-initialised transformer: it differs in the model only, where the training is known."""
+def _controls(config: KnownCircuitConfig, candidate: _Arm, split: PairSplit, environment: RunEnvironment) -> list[_Arm]:
+    """Return SAEs on each re-initialised transformer: they differ in the model only, where the training is known."""
     training = config.training or config.circuit.control_training
     if training is None:
-        return None
-    twin = addition.reinitialised(candidate.model, config.circuit.random_model_seed)
+        return []
     width = config.transformer.d_model
     if isinstance(config.sae, SaePlan):
         architecture = TopK(width, config.sae.d_sae, config.sae.k, config.sae.auxiliary_k)
@@ -191,7 +193,11 @@ def _control(config: KnownCircuitConfig, candidate: _Arm, split: PairSplit, envi
         active = fmean((candidate.coded.latents > 0).sum(axis=2).mean(axis=1).tolist())
         k = config.sae.active or max(1, min(latents, round(active)))
         architecture = TopK(width, latents, k, min(width // 2, latents))
-    return _trained("random_model", twin, _rows(config, twin), architecture, training, split, config, environment)
+    found = []
+    for seed in config.circuit.model_seeds:
+        twin, name = addition.reinitialised(candidate.model, seed), arm_name(seed, config.circuit.model_seeds)
+        found.append(_trained(name, twin, _rows(config, twin), architecture, training, split, config, environment))
+    return found
 
 
 def _rows(config: KnownCircuitConfig, model: AdditionModel) -> Floats:
@@ -284,7 +290,7 @@ def _code(reconstruct: Reconstruct, rows: Floats, device: str) -> _Coded:
 
 
 def _measurements(
-    config: KnownCircuitConfig, candidate: _Arm, control: _Arm | None, split: PairSplit, key: Sequence[int]
+    config: KnownCircuitConfig, candidate: _Arm, controls: Sequence[_Arm], split: PairSplit, key: Sequence[int]
 ) -> Json:
     p, seeds, cut = candidate.model.p, config.seeds, config.circuit.purity_cut
     before = None
@@ -294,47 +300,52 @@ def _measurements(
     # One relabelling for each seed, so that this control varies over seeds as the others do.
     orders = [_permutation(p, seed) for seed in seeds]
     # Keys end the names of measures; the candidate's scores stand alone, all others beside a control.
-    others = {"_above_control": None if control is None else control.coded, "_above_untrained": before}
+    others = {"_above_control": [each.coded for each in controls], "_above_untrained": [before] if before else []}
     arms = {
-        "": list(candidate.coded.latents),
-        **{name: list(coded.latents) for name, coded in others.items() if coded is not None},
+        "": [list(candidate.coded.latents)],
+        **{name: [list(coded.latents) for coded in arm] for name, arm in others.items() if arm},
         "_above_shuffled": [
-            relabelled(latents, p, order) for latents, order in zip(candidate.coded.latents, orders, strict=True)
+            [relabelled(latents, p, order) for latents, order in zip(candidate.coded.latents, orders, strict=True)]
         ],
     }
-    found: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {}
-    scored: dict[str, dict[str, list[float]]] = {}
-    with showing("frequencies of latents", len(arms) * len(seeds), "SAEs") as progress:
-        for arm, stacks in arms.items():
-            rows = []
-            for latents in stacks:
-                rows.append(_scores(latent_frequencies(latents, p), key, cut))
-                progress.advance(1)
-            scored[arm] = {name: [row[name] for row in rows] for name in rows[0]}
-    for arm in arms:
-        for name, values in scored[""].items():
-            found[f"{name}{arm}"] = (values, scored[arm][name] if arm else None)
+    found: dict[str, Columns] = {}
+    scored: dict[str, list[dict[str, list[float]]]] = {}
+    with showing("frequencies of latents", sum(map(len, arms.values())) * len(seeds), "SAEs") as progress:
+        for arm, models in arms.items():
+            scored[arm] = []
+            for stacks in models:
+                rows = []
+                for latents in stacks:
+                    rows.append(_scores(latent_frequencies(latents, p), key, cut))
+                    progress.advance(1)
+                scored[arm].append({name: [row[name] for row in rows] for name in rows[0]})
+    (alone,) = scored[""]
+    for arm, models_scored in scored.items():
+        for name, values in alone.items():
+            found[f"{name}{arm}"] = (values, [each[name] for each in models_scored] if arm else ())
 
     table = addition.embedding(candidate.model)
     twins = [addition.embedding(addition.reinitialised(candidate.model, seed)) for seed in seeds]
     # One model has one embedding: the candidate's value repeats, and only the controls vary over seeds.
     ours = [projection_r2(table, key)] * len(seeds)
-    found["embedding_r2_above_control"] = (ours, [_top_r2(twin, len(key)) for twin in twins])
-    found["embedding_r2_above_shuffled"] = (ours, [_top_r2(relabelled(table, p, order), len(key)) for order in orders])
+    found["embedding_r2_above_control"] = (ours, [[_top_r2(twin, len(key)) for twin in twins]])
+    shuffled = [_top_r2(relabelled(table, p, order), len(key)) for order in orders]
+    found["embedding_r2_above_shuffled"] = (ours, [shuffled])
 
     # On pairs that no SAE was trained on, as r2 and L0 below.
     kept = _answers_kept(config, candidate.model, candidate.coded, split.test)
-    found["answers_kept"] = (kept, None)
+    found["answers_kept"] = (kept, ())
     if before is not None:
-        found["answers_kept_above_untrained"] = (kept, _answers_kept(config, candidate.model, before, split.test))
+        found["answers_kept_above_untrained"] = (kept, [_answers_kept(config, candidate.model, before, split.test)])
     reconstruction = measure_reconstruction(
         candidate.reconstruct, candidate.rows[split.test.numpy()], candidate.model.device
     )
-    found["r2"] = (reconstruction.r2, None)
-    found["l0"] = (reconstruction.l0, None)
-    found |= {name: (values, None) for name, values in reconstruction.apart.items()}
-    found["dead_fraction"] = (candidate.coded.dead_fraction, None)
-    return {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in found.items()}
+    found["r2"] = (reconstruction.r2, ())
+    found["l0"] = (reconstruction.l0, ())
+    found |= {name: (values, ()) for name, values in reconstruction.apart.items()}
+    found["dead_fraction"] = (candidate.coded.dead_fraction, ())
+    model_seeds = config.circuit.model_seeds
+    return {name: compared(KIND, name, {"seed": seeds}, *values, model_seeds) for name, values in found.items()}
 
 
 def _scores(found: LatentFrequencies, key: Sequence[int], cut: float) -> dict[str, float]:

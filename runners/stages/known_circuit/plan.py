@@ -15,11 +15,12 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from runners.config import Bounds
+from runners.arms.random_models import baseline_json, model_seeds, seed_faults, seed_settings
+from runners.config import ABSENT_WHERE_NONE, Bounds
 from runners.metrics.extreme_rows import RULE
 from runners.places import derived, refuse_first, taking
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
@@ -65,10 +66,19 @@ class CircuitPlan:
     """A frequency is a key one from this many times the mean share of the embedding's variance."""
     purity_cut: Annotated[float, Bounds(0.0, 1.0)]
     """A latent is single-frequency from this share of its variance on one frequency."""
-    random_model_seed: Annotated[int, Bounds(0, 4294967295)]
-    """Of the re-initialised transformer: its embedding, and what the control's SAEs are trained on."""
+    random_model_seed: Annotated[int, Bounds(0, 4294967295)] | None = None
+    """Of the re-initialised transformer that the control's SAEs are trained on."""
     control_training: TrainingPlan | None = None
     """Of SAEs from files: how SAEs of their shape are trained on it here; None measures no such control."""
+    random_model_seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)] | None = field(
+        default=None, metadata=ABSENT_WHERE_NONE
+    )
+    """Of several re-initialised transformers, in place of `random_model_seed`."""
+
+    @property
+    def model_seeds(self) -> tuple[int, ...]:
+        """Seeds of the weights of all re-initialised transformers."""
+        return model_seeds(self.random_model_seed, self.random_model_seeds)
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,8 @@ def check(config: KnownCircuitConfig) -> None:
             "'control_training' belongs to SAEs from files: those trained here have a control of the same training",
             control is not None and not given,
         ),
+        ("circuit", "'circuit' has no 'random_model_seed'", not config.circuit.model_seeds),
+        *seed_faults("circuit", config.circuit.random_model_seed, config.circuit.random_model_seeds),
         ("training", "'training' is null: say how the SAEs are trained", config.training is None and not given),
     )
     if isinstance(config.sae, SaePlan):
@@ -192,14 +204,14 @@ def subject_of(config: KnownCircuitConfig, name: str, digest: str | None, checkp
 
 
 def protocol_of(
-    config: KnownCircuitConfig, datasets: Sequence[Json], baseline: Json | None, key: Sequence[int] = ()
+    config: KnownCircuitConfig, datasets: Sequence[Json], baselines: Sequence[Json], key: Sequence[int] = ()
 ) -> Json:
     """Return a summary's protocol: what must be equal before two of its numbers are compared.
 
     Args:
         config: of the run.
         datasets: the pairs, by digest.
-        baseline: subject of the control's SAEs.
+        baselines: subject of the control's SAEs on each re-initialised transformer.
         key: the key frequencies that this transformer was found to use.
     """
     transformer, circuit = config.transformer, config.circuit
@@ -210,7 +222,7 @@ def protocol_of(
         "rows": transformer.p**2,
         "datasets": list(datasets),
         "ks": [],
-        "baseline": {"kind": "random_model" if has_control else "none", "subject": baseline},
+        "baseline": baseline_json("random_model" if has_control else "none", circuit.model_seeds, baselines),
         "selection": selection_json(config.selection),
         "settings": {
             "extreme_rows": RULE,
@@ -225,7 +237,7 @@ def protocol_of(
             "embedding_chance": 2 * len(key) / (transformer.p - 1),
             "purity_cut": circuit.purity_cut,
             "purity_functions": "cosine and sine of k a, k b, k (a + b); the best k; mean over live latents",
-            "random_model_seed": circuit.random_model_seed,
+            **seed_settings(circuit.model_seeds),
             "random_model_initialisation": "TransformerLens",
             "shuffled": "numbers relabelled at random, a permutation per seed",
             **({"untrained": "the same SAEs before the first step"} if config.saes is None else {}),
@@ -250,7 +262,7 @@ def _making(config: KnownCircuitConfig) -> Json:
 def planned(config: KnownCircuitConfig) -> tuple[Json, Json]:
     """Return subject and protocol of a run that has measured nothing yet."""
     name = f"modular-addition-{config.transformer.p}-seed-{config.transformer.seed}"
-    return subject_of(config, name, None), protocol_of(config, (), None)
+    return subject_of(config, name, None), protocol_of(config, (), ())
 
 
 def _measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResult:

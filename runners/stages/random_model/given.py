@@ -24,18 +24,18 @@ def measure_given(
     activations = collect(source, config, environment, trains=False)
     candidate = given_saes(config, "saes", plan, "model", activations)
     made: Json | None = None
-    controls: dict[str, Saes] = {}
+    controls: list[Saes] = []
     if config.controls.random_model is not None:
-        seed = config.controls.random_model_seed
-        controls["control"], made = random_model_saes(
-            config, config.controls.random_model, "controls.random_model", seed, candidate, environment
+        seeds = config.controls.model_seeds
+        controls, made = random_model_saes(
+            config, config.controls.random_model, "controls.random_model", seeds, candidate, environment
         )
-    arms = [candidate, *controls.values()]
-    baseline = next((control.subject(config) for control in controls.values()), None)
+    arms = [candidate, *controls]
+    baselines = [control.subject(config) for control in controls]
     return RunResult(
         subject=candidate.subject(config),
-        protocol=protocol_of(config, datasets_json(source, trains_control(config)), baseline, made),
-        measurements=measurements_of(config, candidate, controls, None, environment.device),
+        protocol=protocol_of(config, datasets_json(source, trains_control(config)), baselines, made),
+        measurements=measurements_of(config, candidate, controls, {}, None, environment.device),
         inputs=inputs_json([arm.inputs for arm in arms]),
         artifacts=artifacts_json(arms, environment),
     )

@@ -3,7 +3,7 @@
 | arm | its decoders |
 |---|---|
 | trained | SAEs trained on the model's activations: the candidate |
-| random model | the same seeds, texts and training on the re-initialised model: the control |
+| random model | the same seeds, texts and training on the re-initialised model, or on several: the control |
 | untrained | the trained arm's decoders before the first step; its live latents are the trained arm's |
 | extra controls | the same seeds, texts and training on the model, with a part held or shared |
 | gaussian | rows drawn from a normal distribution; their score is what chance gives at this shape |
@@ -16,9 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
+from runners.arms.random_models import Columns, arm_name, compared, without_weights
 from runners.arms.saes import Saes
 from runners.arms.trained_saes import (
     TrainedSaes,
@@ -39,10 +41,7 @@ from runners.progress import showing
 from runners.stage.lifecycle import RunEnvironment
 from runners.stage.sae_subject import recipe
 from runners.stages.random_model.plan import KIND, RandomModelConfig, protocol_of
-from runners.summary_writing import Json, RunResult, measurement
-
-Columns = tuple[Sequence[float], Sequence[float] | None]
-"""Candidate and baseline of one measure."""
+from runners.summary_writing import Json, RunResult
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,13 @@ def measure(config: RandomModelConfig, environment: RunEnvironment) -> RunResult
     shape, training = recipe(config)
     activations = collect(source, config, environment)
     trained = train(activations, shape, training, config.seeds, environment, "model")
-    twin = collect(reinitialised(source, config.controls.random_model_seed or 0), config, environment)
-    random_model = train(twin, shape, training, config.seeds, environment, "random_model")
+    model_seeds = config.controls.model_seeds
+    random_models: list[TrainedSaes] = []
+    for seed in model_seeds:
+        # Read once: SAEs are trained and scored on what is stored of it.
+        twin = without_weights(collect(reinitialised(source, seed), config, environment))
+        name = arm_name(seed, model_seeds)
+        random_models.append(train(twin, shape, training, config.seeds, environment, name))
     extra: dict[str, TrainedSaes] = {
         name: train(activations, derived(shape, control=name), training, config.seeds, environment, name)
         for name in config.controls.extra_controls
@@ -92,31 +96,38 @@ def measure(config: RandomModelConfig, environment: RunEnvironment) -> RunResult
                 "train longer, or leave it out of 'extra_controls'",
                 error_id="runner.control",
             )
-    start, controls = Start(trained.initial_decoders), {"control": random_model, **extra}
+    start, baselines = Start(trained.initial_decoders), [control.subject(config) for control in random_models]
+    inputs = [arm.inputs for arm in (trained, *random_models)]
     return RunResult(
         subject=trained.subject(config),
-        protocol=protocol_of(config, datasets_json(source), random_model.subject(config)),
-        measurements=measurements_of(config, trained, controls, start, environment.device),
-        inputs=inputs_json([activations, twin]),
-        artifacts=artifacts_json([trained, random_model, *extra.values()], environment),
+        protocol=protocol_of(config, datasets_json(source), baselines),
+        measurements=measurements_of(config, trained, random_models, extra, start, environment.device),
+        inputs=inputs_json(inputs),
+        artifacts=artifacts_json([trained, *random_models, *extra.values()], environment),
     )
 
 
 def measurements_of(
-    config: RandomModelConfig, candidate: Saes, controls: Mapping[str, Saes], start: Start | None, device: str
+    config: RandomModelConfig,
+    candidate: Saes,
+    controls: Sequence[Saes],
+    extra: Mapping[str, Saes],
+    start: Start | None,
+    device: str,
 ) -> Json:
     """Return every measure that these arms allow.
 
     Args:
         config: of the run.
         candidate: the SAEs.
-        controls: `control`, on the re-initialised model, and the extra ones, by name.
+        controls: on each re-initialised model, in the order of their seeds; none where there is no such control.
+        extra: the extra ones, by name.
         start: the candidate before its first step; None where nobody has it.
         device: to reconstruct on.
     """
     seeds, d_model, draws = config.seeds, config.subject.d_model, config.controls.gaussian_draws
     pairs = len(seeds) * (len(seeds) - 1) // 2
-    arms = 1 + len(controls) + (start is not None)
+    arms = 1 + len(controls) + len(extra) + (start is not None)
     with showing("matching latents", pairs * (1 + draws) * arms, "pairs") as progress:
 
         def scored(arm: Saes) -> _ArmScores:
@@ -127,65 +138,72 @@ def measurements_of(
             )
 
         ours_scored = scored(candidate)
-        others = {name: scored(arm) for name, arm in controls.items()}
+        on_random = [scored(arm) for arm in controls]
+        others = {name: [scored(arm)] for name, arm in extra.items()}
         live = ours_scored.held_out.live
         untrained = (
             None if start is None else score_beside_chance(start.decoders, live, seeds, d_model, draws, progress)
         )
     ours, held_out = ours_scored.agreement, ours_scored.held_out
-    theirs = {name: other.agreement for name, other in others.items()}
+    others = {**({"control": on_random} if on_random else {}), **others}
+    theirs = {name: [other.agreement for other in arm] for name, arm in others.items()}
     if untrained is not None:
-        theirs["untrained"] = untrained
+        theirs["untrained"] = [untrained]
     by_pair = {"seed_a": [a for a, _ in ours.scores.pairs], "seed_b": [b for _, b in ours.scores.pairs]}
     entries = _agreement(ours, theirs)
-    found = {name: measurement(KIND, name, by_pair, *values) for name, values in entries.items()}
+    seeds_of_models = config.controls.model_seeds
+    found = {name: compared(KIND, name, by_pair, *values, seeds_of_models) for name, values in entries.items()}
     per_seed: dict[str, Columns] = {
-        "r2": (held_out.r2, None),
-        "l0": (held_out.l0, None),
-        "dead_fraction": (held_out.dead_fraction, None),
-        **{name: (values, None) for name, values in held_out.apart.items()},
-        **{f"r2_above_{name}": (held_out.r2, other.held_out.r2) for name, other in others.items()},
+        "r2": (held_out.r2, ()),
+        "l0": (held_out.l0, ()),
+        "dead_fraction": (held_out.dead_fraction, ()),
+        **{name: (values, ()) for name, values in held_out.apart.items()},
+        **{f"r2_above_{name}": (held_out.r2, [each.held_out.r2 for each in arm]) for name, arm in others.items()},
     }
     if start is not None:
         ends = zip(candidate.decoders, start.decoders, strict=True)
-        per_seed["similarity_to_init"] = ([mean_row_cosine(after, before, d_model) for after, before in ends], None)
-    return found | {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in per_seed.items()}
+        per_seed["similarity_to_init"] = ([mean_row_cosine(after, before, d_model) for after, before in ends], ())
+    by_seed = {"seed": seeds}
+    return found | {name: compared(KIND, name, by_seed, *values, seeds_of_models) for name, values in per_seed.items()}
 
 
-def _agreement(ours: BesideChance, theirs: Mapping[str, BesideChance]) -> dict[str, Columns]:
+def _agreement(ours: BesideChance, theirs: Mapping[str, Sequence[BesideChance]]) -> dict[str, Columns]:
     """Return every measure by pair: alone, beside chance, and beside each of the others by its name."""
     entries: dict[str, Columns] = {}
     for name in ("pw_mcc", "mmcs"):
-        entries[name] = (getattr(ours.scores, name), None)
-        entries[f"{name}_live"] = (getattr(ours.scores, f"{name}_live"), None)
-        entries[f"{name}_above_gaussian"] = (getattr(ours.scores, name), getattr(ours.floor, name))
+        entries[name] = (getattr(ours.scores, name), ())
+        entries[f"{name}_live"] = (getattr(ours.scores, f"{name}_live"), ())
+        entries[f"{name}_above_gaussian"] = (getattr(ours.scores, name), [getattr(ours.floor, name)])
     for other, agreement in theirs.items():
         entries |= _above("pw_mcc", other, ours, agreement)
     for other in ("control", "untrained"):
         if other in theirs:
             entries |= _above("mmcs", other, ours, theirs[other])
-    entries["pw_mcc_chance_corrected"] = (ours.corrected("pw_mcc"), None)
-    entries["pw_mcc_live_chance_corrected"] = (ours.corrected("pw_mcc_live"), None)
-    entries["pw_mcc_live_above_gaussian"] = (ours.scores.pw_mcc_live, ours.floor.pw_mcc_live)
-    entries["matched_fraction"] = (ours.scores.matched_fraction, None)
+    entries["pw_mcc_chance_corrected"] = (ours.corrected("pw_mcc"), ())
+    entries["pw_mcc_live_chance_corrected"] = (ours.corrected("pw_mcc_live"), ())
+    entries["pw_mcc_live_above_gaussian"] = (ours.scores.pw_mcc_live, [ours.floor.pw_mcc_live])
+    entries["matched_fraction"] = (ours.scores.matched_fraction, ())
     if "control" in theirs:
-        fractions = (ours.scores.matched_fraction, theirs["control"].scores.matched_fraction)
-        entries["matched_fraction_above_control"] = fractions
+        fractions = [each.scores.matched_fraction for each in theirs["control"]]
+        entries["matched_fraction_above_control"] = (ours.scores.matched_fraction, fractions)
     if "untrained" in theirs:
-        entries["similarity_at_init"] = (theirs["untrained"].scores.pw_mcc, None)
-    entries["matching_shortfall"] = (_shortfall([ours, *theirs.values()]), None)
+        (untrained,) = theirs["untrained"]
+        entries["similarity_at_init"] = (untrained.scores.pw_mcc, ())
+    entries["matching_shortfall"] = (_shortfall([ours, *chain.from_iterable(theirs.values())]), ())
     return entries
 
 
-def _above(name: str, other: str, ours: BesideChance, theirs: BesideChance) -> dict[str, Columns]:
+def _above(name: str, other: str, ours: BesideChance, theirs: Sequence[BesideChance]) -> dict[str, Columns]:
     """Return one score beside one control's: as it is, over live latents, and both corrected for chance."""
-    live = f"{name}_live"
-    return {
-        f"{name}_above_{other}": (getattr(ours.scores, name), getattr(theirs.scores, name)),
-        f"{name}_chance_corrected_above_{other}": (ours.corrected(name), theirs.corrected(name)),
-        f"{live}_above_{other}": (getattr(ours.scores, live), getattr(theirs.scores, live)),
-        f"{live}_chance_corrected_above_{other}": (ours.corrected(live), theirs.corrected(live)),
-    }
+    found: dict[str, Columns] = {}
+    for score in (name, f"{name}_live"):
+        found[f"{score}_above_{other}"] = (
+            getattr(ours.scores, score),
+            [getattr(each.scores, score) for each in theirs],
+        )
+        corrected = [each.corrected(score) for each in theirs]
+        found[f"{score}_chance_corrected_above_{other}"] = (ours.corrected(score), corrected)
+    return found
 
 
 def _shortfall(arms: Sequence[BesideChance]) -> list[float]:

@@ -14,11 +14,12 @@ Importing this module is cheap; torch is imported when the run starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from runners.arms.random_model_plan import RandomModelPlan, check_random_model
-from runners.config import Bounds
+from runners.arms.random_model_plan import RandomModelPlan, check_random_model, control_seeds
+from runners.arms.random_models import arm_name, baseline_json, seed_faults, seed_settings
+from runners.config import ABSENT_WHERE_NONE, Bounds
 from runners.places import first_repeat, refuse_first
 from runners.saes.architecture_options import ControlKind
 from runners.saes.architecture_plan import ArchitecturePlan
@@ -49,6 +50,15 @@ class ControlPlan:
     """Of SAEs from files; SAEs that are trained here have a control of the same training."""
     extra_controls: tuple[ControlKind, ...] = ()
     """Further arms on the real model (see `runners.saes.controls`), each as long in training as the candidate."""
+    random_model_seeds: Annotated[tuple[int, ...], Bounds(0, 4294967295)] | None = field(
+        default=None, metadata=ABSENT_WHERE_NONE
+    )
+    """Of several models that are re-initialised here, in place of `random_model_seed`."""
+
+    @property
+    def model_seeds(self) -> tuple[int, ...]:
+        """Seeds of the weights of all re-initialised models; none where nobody asks for them."""
+        return control_seeds(self.random_model, self.random_model_seed, self.random_model_seeds)
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,8 @@ def check(config: RandomModelConfig) -> None:
     repeat = first_repeat(extra)
     given = config.saes is not None
     held = isinstance(config.sae, ArchitecturePlan) and config.sae.control is not None
+    seeded = controls.random_model_seed is not None or controls.random_model_seeds is not None
+    own_key = "random_model_seed" if controls.random_model_seeds is None else "random_model_seeds"
     refuse_first(
         config,
         (f"controls.extra_controls[{repeat}]", "'extra_controls' names one of them twice", repeat is not None),
@@ -104,13 +116,14 @@ def check(config: RandomModelConfig) -> None:
         (
             "controls",
             "'controls' has no 'random_model_seed'",
-            controls.random_model_seed is None and trains_control(config),
+            not seeded and trains_control(config),
         ),
         (
-            "controls.random_model_seed",
-            "'random_model_seed' is of a model that is re-initialised here, and none is",
-            controls.random_model_seed is not None and not trains_control(config),
+            f"controls.{own_key}",
+            f"'{own_key}' is of a model that is re-initialised here, and none is",
+            seeded and not trains_control(config),
         ),
+        *seed_faults("controls", controls.random_model_seed, controls.random_model_seeds),
     )
     if controls.random_model is not None:
         check_random_model(config, controls.random_model, "controls.random_model")
@@ -123,32 +136,31 @@ def trains_control(config: RandomModelConfig) -> bool:
 
 
 def protocol_of(
-    config: RandomModelConfig, datasets: Sequence[Json], baseline: Json | None, control: Json | None = None
+    config: RandomModelConfig, datasets: Sequence[Json], baselines: Sequence[Json], control: Json | None = None
 ) -> Json:
     """Return a summary's protocol: what must be equal before two of its numbers are compared.
 
     Args:
         config: of the run.
         datasets: the texts, by digest.
-        baseline: subject of the control's SAEs; None where there are none.
+        baselines: subjects of the control's SAEs, on each re-initialised model; none where there are none.
         control: what is known of how they were made, where it is not the candidate's own recipe.
     """
     has_control = config.saes is None or config.controls.random_model is not None
-    drawn = {
-        "random_model_seed": config.controls.random_model_seed,
-        "random_model_initialisation": "the model class's own",
-    }
+    seeds = config.controls.model_seeds
+    drawn = {**seed_settings(seeds), "random_model_initialisation": "the model class's own"}
+    own = seed_settings(seeds) if len(seeds) > 1 else {}
     return {
         "name": PROTOCOL,
         "seeds": list(config.seeds),
         "rows": config.texts.held_out_tokens,
         "datasets": list(datasets),
         "ks": [],
-        "baseline": {"kind": "random_model" if has_control else "none", "subject": baseline},
+        "baseline": baseline_json("random_model" if has_control else "none", seeds, baselines),
         # The configuration names one candidate; whoever picks it among several says so in the policy's evidence.
         "selection": {"candidates": 1, "seeds": []},
         "settings": {
-            **(drawn if trains_control(config) else {}),
+            **(drawn if trains_control(config) else own),
             **(control or {}),
             "gaussian_draws": config.controls.gaussian_draws,
             "matched_cosine": config.controls.matched_cosine,
@@ -165,9 +177,10 @@ def pieces(config: RandomModelConfig) -> Sequence[Planned]:
     """Return what can be made ahead: the candidate, its control on the re-initialised model, and the extra ones."""
     if config.training is None:
         return own_pieces(config)
-    twin = replace(own_arm(config, "random_model"), inputs=own_rows(config, config.controls.random_model_seed or 0))
+    seeds = config.controls.model_seeds
+    twins = [replace(own_arm(config, arm_name(seed, seeds)), inputs=own_rows(config, seed)) for seed in seeds]
     extra = [own_arm(config, name, control=name) for name in config.controls.extra_controls]
-    return [own_arm(config), twin, *extra]
+    return [own_arm(config), *twins, *extra]
 
 
 def _measure(config: RandomModelConfig, environment: RunEnvironment) -> RunResult:
@@ -181,7 +194,7 @@ STAGE = sae_stage(
     KIND,
     "agreement of SAEs across seeds on a model, against the same on a re-initialised one",
     RandomModelConfig,
-    lambda config: protocol_of(config, (), None),
+    lambda config: protocol_of(config, (), ()),
     _measure,
     check=check,
     pieces=pieces,
