@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runners.arms.random_models import arm_name
 from runners.config import plain
 from runners.saes.registry import PRICES
 from runners.saes.seed_groups import seed_groups
@@ -116,8 +117,10 @@ def _stories(config: Any, _device: str) -> Sequence[PlannedStep]:
     trains = config.training is not None
     found = [PlannedStep("stories", "activations/stories/model", recipe, (own_rows(config),), ("model",))]
     if plan.baseline.kind == "random_model" and trains:
-        twin = own_rows(config, plan.baseline.random_model_seed or 0)
-        found.append(PlannedStep("stories", "activations/stories/random_model", recipe, (twin,), ("random_model",)))
+        seeds = plan.baseline.model_seeds
+        for seed in seeds:
+            name, twin = f"activations/stories/{arm_name(seed, seeds)}", own_rows(config, seed)
+            found.append(PlannedStep("stories", name, recipe, (twin,), ("random_model", seed)))
     return found
 
 

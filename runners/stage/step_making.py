@@ -91,8 +91,8 @@ def _stories(step: PlannedStep, config: Any, environment: RunEnvironment) -> Non
 
     source = open_source(config, environment.device)
     trains = config.training is not None
-    if step.of == ("random_model",):
-        source = reinitialised(source, config.scoring.baseline.random_model_seed or 0)
+    if step.of[0] == "random_model":
+        source = reinitialised(source, int(step.of[1]))
     inputs = collect(source, config, environment, trains=trains)
     _store(config, inputs, open_pairs(config.scoring.pairs), environment)
 
