@@ -25,6 +25,7 @@ COUNTED = {
     "runners.seeding": "every random draw",
     "runners.stage": "the package itself",
     "runners.stage.chance_plan": "how many random dictionaries chance is estimated on",
+    "runners.stage.removal_protocol": "which settings a run of SCR or TPP states",
     "runners.stage.removal_measuring": "which observations SCR and TPP write",
     "runners.stage.removal_stage": "what a run of SCR or TPP shrinks to and measures",
     "runners.stage.sae_stage": "what a run on trained SAEs shrinks to and measures",
@@ -63,6 +64,8 @@ LEFT_OUT = {
     "runners.stage.unit_making": "computes ahead by the functions of a run, which finds it by what determines it",
     "runners.stage.units": "names what is computed ahead; a run finds results by other names",
     "runners.stage.lifecycle": "parses the command line and decides what becomes of a run that fails",
+    "runners.stage.run_environment": "names the folders and the device of a run; the device stands in every key",
+    "runners.stage.stage": "says what a runner consists of; each part is counted where it is written",
     "runners.starter": "writes a first configuration, whose values stand in the summary",
     "runners.tracking": "copies the curves of training to a tracking service",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runners.stage.lifecycle import Stage
+    from runners.stage.stage import Stage
 
 SAES = """\
 threads: 1

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from runners.arms.trained_saes import Activations
+from runners.arms.activations import Activations
 from runners.arrays import Floats
 from runners.metrics.reconstruction import Reconstruct, Reconstruction, measure_reconstruction
 from runners.places import config_error

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from runners.arms.activations import Source, collect, reinitialised
 from runners.arms.given_saes import GivenSaes, given_saes
 from runners.arms.random_model_plan import OwnRandomModelPlan, RandomModelPlan
 from runners.arms.random_models import arm_name
 from runners.arms.saes import Saes
-from runners.arms.trained_saes import Source, collect, reinitialised, train
+from runners.arms.trained_saes import train
 from runners.places import caused_by, config_error
 from runners.saes.architecture_plan import ArchitecturePlan
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import SaeConfig
 from runners.subjects.language_model import load_like
 from runners.subjects.model_files import find_model

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runners.summary_writing import Json, measurement
 
 if TYPE_CHECKING:
-    from runners.arms.trained_saes import Activations
+    from runners.arms.activations import Activations
 
 MOST = 64
 """Models of one control: their seeds stand in one setting of the protocol."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
+from runners.arms.activations import Activations, Source
 from runners.arms.saes import Saes
-from runners.arms.trained_saes import Activations, Source, TrainedSaes, train
+from runners.arms.trained_saes import TrainedSaes, train
 from runners.benchmarks.saebench import Arm
 from runners.digests import tensors_sha256
 from runners.places import config_error
@@ -17,7 +18,7 @@ from runners.saes.identity import sae_sha256
 from runners.saes.normalisation import scaled_centre
 from runners.saes.sae import Sae
 from runners.seeding import generator
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import GivenSaesConfig, SaeConfig, recipe, subject_json
 from runners.summary_writing import Json
 

@@ -13,7 +13,7 @@ from runners.benchmarks.saebench import Arm, Bench, ProbeResults, dataset_names,
 from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.metrics.chance import score_beside_chance
 from runners.progress import showing
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import SaeConfig
 from runners.subjects.own_labelled import own_set_inputs
 from runners.subjects.text_corpus import sae_probes_folder
@@ -79,7 +79,7 @@ def score_saes(config: ScoredConfig, trained: TrainedSaes, environment: RunEnvir
         width = config.subject.d_model
         found = score_beside_chance(trained.decoders, held_out.live, seeds, width, draws, progress)
     scores, floor = found.scores, found.floor
-    probed, dense = _probe(config, trained, environment)
+    probed, dense = probe(config, trained, environment)
     keys = [(place, seed, name) for place, seed in enumerate(seeds) for name in probed]
     ours = [chosen(probed[name].arms[_arm_name(seed)]) for _, seed, name in keys]
     models = [dense[name].dense for _, _, name in keys]
@@ -127,7 +127,7 @@ def _arm_name(seed: int) -> str:
     return f"seed-{seed}"
 
 
-def _probe(
+def probe(
     config: ScoredConfig, trained: TrainedSaes, environment: RunEnvironment
 ) -> tuple[dict[str, ProbeResults], dict[str, ProbeResults]]:
     """Return the SAEs' probes and the model's own, which reads the subject's hook however many the SAEs read."""

@@ -12,7 +12,7 @@ from runners.saes.sae import Sae
 from runners.summary_writing import Json
 
 if TYPE_CHECKING:
-    from runners.arms.trained_saes import Activations
+    from runners.arms.activations import Activations
     from runners.saes.checkpoint import SavedCheckpoint
     from runners.stage.sae_subject import SaeConfig
 

@@ -10,8 +10,8 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 
 if TYPE_CHECKING:
-    from runners.arms.trained_saes import Activations
-    from runners.stage.lifecycle import RunEnvironment
+    from runners.arms.activations import Activations
+    from runners.stage.run_environment import RunEnvironment
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from runners.stage.planned_pieces import Planned, PlannedRows, PlannedStep, own_
 from runners.stage.units import digest_of
 
 if TYPE_CHECKING:
-    from runners.stage.lifecycle import Stage
+    from runners.stage.stage import Stage
 
 _FILES = ("path", "shifted_path", "test_path")
 

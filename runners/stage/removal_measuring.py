@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from runners.arms.activations import SUBJECT_HOOK, collect, inputs_json, open_source
 from runners.arms.divergence import diverged
 from runners.arms.sae_arms import candidate_side, known_training_texts
-from runners.arms.trained_saes import SUBJECT_HOOK, artifacts_json, collect, inputs_json, open_source
+from runners.arms.trained_saes import artifacts_json
 from runners.benchmarks.removal import MEASURES, RemovalScores, RemovalTexts, read_removal, score_removal
 from runners.benchmarks.removal_plan import RemovalPlan
 from runners.benchmarks.standing_in import why_no_stand_in
 from runners.digests import file_sha256, text_sha256
 from runners.places import caused_by, config_error
 from runners.progress import showing
-from runners.stage.lifecycle import RunEnvironment
-from runners.stage.removal_stage import removal_protocol
+from runners.stage.removal_protocol import removal_protocol
+from runners.stage.run_environment import RunEnvironment
 from runners.subjects.attributed_plan import Removal
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, RunResult, measurement

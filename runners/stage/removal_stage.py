@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gatekit.evidence.dataset_families import dataset_families
-from runners.benchmarks.removal_plan import RemovalPlan, check_removal, removal_settings
+from runners.benchmarks.removal_plan import RemovalPlan, check_removal
 from runners.places import derived, refuse_first
-from runners.stage.lifecycle import RunEnvironment, Stage
+from runners.stage.removal_protocol import removal_protocol
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
@@ -16,10 +16,9 @@ from runners.stage.sae_subject import (
     reads_one_hook,
     shown_name,
     shrink_saes,
-    training_settings,
     without_paths,
 )
-from runners.stage.selection import selection_json
+from runners.stage.stage import Stage
 from runners.subjects.attributed_plan import Removal
 from runners.summary_writing import Json, RunResult
 
@@ -78,28 +77,3 @@ def removal_stage(kind: Removal, title: str, config: type[Any]) -> Stage:
         recorded=recorded,
         network=network,
     )
-
-
-def removal_protocol(
-    config: Any, plan: RemovalPlan, kind: Removal, datasets: tuple[Json, ...], more: Json | None = None
-) -> Json:
-    """Return a summary's protocol.
-
-    Args:
-        config: of the stage.
-        plan: its block.
-        kind: of evaluation.
-        datasets: those measured, by digest.
-        more: settings that show only in the texts.
-    """
-    return {
-        "name": f"saebench.{kind}/1",
-        "seeds": list(config.seeds),
-        "rows": plan.test_rows,
-        "datasets": list(datasets),
-        **dataset_families([each["name"] for each in datasets]),
-        "ks": [plan.latents],
-        "baseline": {"kind": "none", "subject": None},
-        "selection": selection_json(config.selection),
-        "settings": {**removal_settings(plan), **(more or {}), **training_settings(config)},
-    }

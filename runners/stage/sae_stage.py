@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from runners.places import config_error
-from runners.stage.lifecycle import RunEnvironment, Stage
 from runners.stage.planned_pieces import Planned, own_pieces
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import (
     check_saes,
     needs_network,
@@ -16,6 +16,7 @@ from runners.stage.sae_subject import (
     shrink_saes,
     without_paths,
 )
+from runners.stage.stage import Stage
 from runners.summary_writing import Json, RunResult
 
 ONE_HOOK = ("ablation", "adaptive_l0", "consistency", "stability")

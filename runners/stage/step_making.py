@@ -12,20 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from runners.arms.activations import Activations, collect, collect_layers, open_source, reinitialised
 from runners.arms.sparsity_search import at_wanted_l0
-from runners.arms.trained_saes import (
-    Activations,
-    TrainedSaes,
-    collect,
-    collect_layers,
-    open_source,
-    reinitialised,
-    train,
-)
+from runners.arms.trained_saes import TrainedSaes, train
 from runners.places import derived
 from runners.saes.registry import PRICES
-from runners.stage.lifecycle import RunEnvironment
 from runners.stage.planned_pieces import PlannedStep
+from runners.stage.run_environment import RunEnvironment
 
 
 def make_step(step: PlannedStep, config: Any, environment: RunEnvironment) -> None:
@@ -39,7 +32,7 @@ def make_step(step: PlannedStep, config: Any, environment: RunEnvironment) -> No
 
 def _shift(step: PlannedStep, config: Any, environment: RunEnvironment) -> None:
     from runners.arms.sae_arms import candidate_side
-    from runners.stages.ood.measuring import _remembered, _slices
+    from runners.stages.ood.measuring import shifted_probe, slices_of
 
     side, name = step.of
     plan = config.shift
@@ -48,11 +41,11 @@ def _shift(step: PlannedStep, config: Any, environment: RunEnvironment) -> None:
     one = derived(config, shift=alone)
     inputs = _own_rows(one, environment)
     arms = candidate_side(one, inputs, environment).arms
-    for each in _slices(one, inputs, environment):
-        dense = _remembered(one, each, None, environment)
+    for each in slices_of(one, inputs, environment):
+        dense = shifted_probe(one, each, None, environment)
         # A dataset that the model itself cannot tell apart takes no part.
         for arm in arms if dense.validation_auc >= plan.least_dense_auc else ():
-            _remembered(one, each, arm, environment)
+            shifted_probe(one, each, arm, environment)
 
 
 def _price(step: PlannedStep, config: Any, environment: RunEnvironment) -> None:
@@ -79,26 +72,26 @@ def _searched(step: PlannedStep, config: Any, environment: RunEnvironment) -> tu
 
 
 def _scores(step: PlannedStep, config: Any, environment: RunEnvironment) -> None:
-    from runners.arms.sae_scores import _probe
+    from runners.arms.sae_scores import probe
 
     trained = _frontier_saes(config, environment) if hasattr(config, "sparsity") else _own_saes(config, environment)
     (name,) = step.of
-    _probe(derived(config, probing=derived(config.probing, datasets=(str(name),))), trained, environment)
+    probe(derived(config, probing=derived(config.probing, datasets=(str(name),))), trained, environment)
 
 
 def _stories(step: PlannedStep, config: Any, environment: RunEnvironment) -> None:
-    from runners.stages.cebench.measuring import _store, open_pairs
+    from runners.stages.cebench.measuring import open_pairs, story_store
 
     source = open_source(config, environment.device)
     trains = config.training is not None
     if step.of[0] == "random_model":
         source = reinitialised(source, int(step.of[1]))
     inputs = collect(source, config, environment, trains=trains)
-    _store(config, inputs, open_pairs(config.scoring.pairs), environment)
+    story_store(config, inputs, open_pairs(config.scoring.pairs), environment)
 
 
 def _toward(step: PlannedStep, config: Any, environment: RunEnvironment) -> None:
-    from runners.stages.consistency.arms import _train_toward
+    from runners.stages.consistency.arms import train_toward
 
     inputs = _own_rows(config, environment)
     name, place = str(step.of[0]), int(step.of[1])
@@ -106,7 +99,7 @@ def _toward(step: PlannedStep, config: Any, environment: RunEnvironment) -> None
     seeds = (config.references.shared,) if shares else config.references.seeds
     references = train(inputs, config.sae, config.training, seeds, environment, "reference")
     one = derived(config, seeds=step.group)
-    _train_toward(one, inputs, [(references, 0 if shares else place)], environment, name, name == "copying")
+    train_toward(one, inputs, [(references, 0 if shares else place)], environment, name, name == "copying")
 
 
 def _compared_saes(step: PlannedStep, config: Any, environment: RunEnvironment) -> None:
@@ -156,8 +149,7 @@ def _chosen_saes(step: PlannedStep, config: Any, environment: RunEnvironment) ->
 
 @lru_cache(maxsize=1)
 def _chosen_k(config: Any, device: str, cache: Path) -> int:
-    from runners.stages.adaptive_l0.measuring import _searched as searched
-    from runners.stages.adaptive_l0.measuring import choose
+    from runners.stages.adaptive_l0.measuring import choose, searched
 
     with TemporaryDirectory() as folder:
         environment = RunEnvironment(device, cache, Path(folder))

@@ -17,7 +17,7 @@ from runners.stage.units import Unit, is_done, units_of
 from runners.summary_writing import config_digest
 
 if TYPE_CHECKING:
-    from runners.stage.lifecycle import Stage
+    from runners.stage.stage import Stage
 
 Summaries = Sequence[tuple[str, "Stage", Any]]
 """Folder name, stage and configuration of each."""
@@ -69,7 +69,7 @@ def make_units(keys: Sequence[str], summaries: Summaries, device: str, cache: Pa
     if unknown is not None:
         raise UsageError(f"--only '{unknown}' is no unit of this configuration on {chosen}", "--units lists them")
     # Imported here: it brings torch, and all that measures.
-    from runners.stage.lifecycle import RunEnvironment
+    from runners.stage.run_environment import RunEnvironment
     from runners.stage.unit_making import make
 
     environment = RunEnvironment(chosen, cache, cache)

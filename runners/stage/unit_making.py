@@ -6,11 +6,12 @@ import dataclasses
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from runners.arms.trained_saes import Activations, collect, collect_layers, open_source, reinitialised, train
+from runners.arms.activations import Activations, collect, collect_layers, open_source, reinitialised
+from runners.arms.trained_saes import train
 from runners.cache_use import noting
 from runners.determinism import device_class
-from runners.stage.lifecycle import RunEnvironment
 from runners.stage.planned_pieces import PlannedArm, PlannedProbes, PlannedRows, PlannedStep
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.units import Unit, say_done
 
 

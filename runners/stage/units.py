@@ -29,7 +29,7 @@ from runners.whole_files import write_text
 
 _PACKAGES = ("numpy", "sae-probes", "scikit-learn", "scipy", "tokenizers", "torch", "transformer-lens", "transformers")
 _MAKERS = {
-    PlannedRows: ["runners.arms.trained_saes"],
+    PlannedRows: ["runners.arms.activations"],
     PlannedArm: ["runners.arms.trained_saes"],
     PlannedProbes: ["runners.stages.saebench.measuring"],
 }

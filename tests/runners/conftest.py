@@ -83,9 +83,9 @@ def cache(tmp_path: Path) -> Path:
 @pytest.fixture
 def corpus_read_once(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare every run the seconds that reading all texts takes."""
-    from runners.arms import trained_saes
+    from runners.arms import activations
 
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: corpus)
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +97,12 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def done(request: pytest.FixtureRequest, corpus: Corpus, folder: Path) -> dict[str, Any]:
     """The summary of one finished run of the module's STAGE on its TINY, whose cache other tests go on from."""
-    from runners.arms import trained_saes
+    from runners.arms import activations
     from runners.stage.lifecycle import run_stage
 
     stage = request.module.STAGE
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         assert run_stage(stage, arguments(folder, request.module.TINY)) == 0
     parsed: dict[str, Any] = json.loads((folder / "out" / f"{stage.kind}.json").read_text())
     return parsed

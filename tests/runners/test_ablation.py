@@ -12,8 +12,8 @@ from tiny_stage import SAES, arguments
 
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
-from runners.arms import trained_saes
-from runners.stages.ablation import plan as ablation
+from runners.arms import activations
+from runners.stages.ablation import stage as ablation
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -24,7 +24,7 @@ TINY = SAES + "chance: {gaussian_draws: 2}\nsweep: {ks: [2, 4], d_saes: [48, 384
 
 @pytest.fixture(autouse=True)
 def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: corpus)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def done(corpus, tmp_path_factory) -> Path:
     """One finished sweep: `out/CELL/ablation.json` and `cache/`."""
     folder: Path = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         assert ablation.main(arguments(folder, TINY)) == 0
     return folder
 

@@ -236,9 +236,9 @@ def test_values_that_do_not_go_together_are_refused(changes, message):
 
 @pytest.fixture
 def shared_corpus(corpus, monkeypatch) -> Iterator[None]:
-    from runners.arms import trained_saes
+    from runners.arms import activations
 
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: corpus)
     yield
 
 

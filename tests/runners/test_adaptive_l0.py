@@ -16,10 +16,10 @@ from gatekit.evidence.reading import read_summary
 from gatekit.exit_codes import ExitCode
 from gatekit.kinds import INSTALLED
 from gatekit.stats import per_seed_pair
-from runners.arms import trained_saes
+from runners.arms import activations
 from runners.metrics.gaussian import gaussian_dictionaries
-from runners.stages.ablation import plan as ablation
-from runners.stages.adaptive_l0 import plan as adaptive_l0
+from runners.stages.ablation import stage as ablation
+from runners.stages.adaptive_l0 import stage as adaptive_l0
 from runners.stages.adaptive_l0.measuring import SearchResult, choose
 from runners.stages.adaptive_l0.plan import SearchPlan
 
@@ -37,7 +37,7 @@ SEARCH = SearchPlan((2, 8, 16), (20, 21, 22), 0.5, 0.95)
 
 @pytest.fixture(autouse=True)
 def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: corpus)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def done(corpus, tmp_path_factory) -> Path:
     """One finished run: `out/adaptive_l0.json` and `cache/`."""
     folder: Path = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         assert adaptive_l0.main(arguments(folder, TINY)) == 0
     return folder
 

@@ -23,11 +23,11 @@ from threadpoolctl import threadpool_limits
 from tiny_models import D_MODEL, FAMILIES, Family
 from tiny_stage import arguments
 
-from runners.arms.trained_saes import open_source
+from runners.arms.activations import open_source
 from runners.benchmarks.saebench_core import MEASURES, packed
 from runners.progress import Silent
-from runners.stage.lifecycle import read_stage
-from runners.stages.saebench import plan as saebench
+from runners.stage.stage import read_stage
+from runners.stages.saebench import stage as saebench
 from runners.subjects.labelled_texts import read_as_filed
 from runners.subjects.language_model import LanguageModel
 from runners.subjects.text_corpus import sae_probes_folder
@@ -139,7 +139,7 @@ Comparing = Callable[[Family, str], Compared]
 
 @pytest.fixture(scope="module")
 def compared(tiny_models, corpus, tmp_path_factory) -> Iterator[Comparing]:
-    from runners.arms import trained_saes
+    from runners.arms import activations
 
     done: dict[tuple[Family, str], Compared] = {}
 
@@ -150,7 +150,7 @@ def compared(tiny_models, corpus, tmp_path_factory) -> Iterator[Comparing]:
         return done[family, architecture]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         yield comparing
 
 

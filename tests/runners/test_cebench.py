@@ -26,6 +26,7 @@ from runners.saes.topk import TopK
 from runners.seeding import generator
 from runners.stages.cebench import measuring as cebench_measuring
 from runners.stages.cebench import plan as cebench
+from runners.stages.cebench import stage as cebench_stage
 from runners.stages.random_model.plan import RandomModelConfig
 from runners.subjects.language_model import LanguageModel, activations, load_reinitialised, tokenize
 from runners.subjects.story_pairs import StoryPairs, labelled_pairs
@@ -42,7 +43,7 @@ DATASETS = ("66_living-room", "87_glue_cola")
 SCORES = ("contrastive", "independence", "interpretability")
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
-STAGE = cebench.STAGE
+STAGE = cebench_stage.STAGE
 
 
 def column(summary: dict[str, Any], measure: str, name: str = "candidate") -> np.ndarray:
@@ -254,7 +255,7 @@ def test_values_that_do_not_go_together_are_refused(tmp_path, before, after, mes
 
 @pytest.mark.parametrize("name", ["full", "demo", "smoke"])
 def test_the_configurations_that_we_ship_are_sound_and_name_the_subject_of_random_model(name):
-    configs = cebench.STAGE.smoke_config.parents[1]
+    configs = cebench_stage.STAGE.smoke_config.parents[1]
     config = read_config(configs / "cebench" / f"{name}.yaml", cebench.CeBenchConfig)
     cebench.check(config)
     other = read_config(configs / "random_model" / f"{name}.yaml", RandomModelConfig)

@@ -6,7 +6,8 @@ import pytest
 
 from gatekit.errors import GatekitError
 from runners.config import plain, read_config
-from runners.stages.random_model.plan import STAGE, RandomModelConfig
+from runners.stages.random_model.plan import RandomModelConfig
+from runners.stages.random_model.stage import STAGE
 
 pytestmark = pytest.mark.runners
 

@@ -15,10 +15,10 @@ from tiny_stage import SAES, arguments
 
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
-from runners.arms import trained_saes
-from runners.stage.lifecycle import read_stage
-from runners.stages.consistency import plan as consistency
-from runners.stages.saebench import plan as saebench
+from runners.arms import activations, trained_saes
+from runners.stage.stage import read_stage
+from runners.stages.consistency import stage as consistency
+from runners.stages.saebench import stage as saebench
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -49,7 +49,7 @@ def done(corpus, tmp_path_factory, trainings) -> Path:
         return train_stack(architecture, rows, seeds, *others, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         patch.setattr(trained_saes, "train_stack", counted)
         assert consistency.main(arguments(folder, TINY)) == 0
     return folder
@@ -208,7 +208,7 @@ def test_a_cell_says_that_it_may_be_the_best_of_all_on_the_search_seeds(document
 
 
 def test_one_cell_run_alone_in_a_new_cache_has_the_same_observations(documents, corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: corpus)
     assert consistency.main(arguments(tmp_path, TINY + "cell: {version: v2, weight: 0.5}\n")) == 0
     again = json.loads((tmp_path / "out" / "v2_lambda_0.5" / "consistency.json").read_text())
     for part in ("measurements", "subject", "protocol"):
@@ -244,7 +244,7 @@ selection:
 
 @pytest.mark.parametrize(("least", "code"), [("-0.9", 0), ("0.9", 2)])
 def test_a_cell_is_chosen_on_some_seeds_and_judged_on_the_others(done, documents, corpus, monkeypatch, least, code):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: corpus)
     policy, chosen = done / "policy.yaml", done / "selection"
     policy.write_text(SELECTING % least)
     options = ("--policy", str(policy), "--select", str(chosen))

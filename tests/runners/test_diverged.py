@@ -11,7 +11,7 @@ from tiny_stage import SAES, arguments
 
 from runners.arms.divergence import diverged
 from runners.metrics.reconstruction import Reconstruction
-from runners.stages.random_model import plan as random_model
+from runners.stages.random_model import stage as random_model
 
 pytestmark = [
     pytest.mark.runners,

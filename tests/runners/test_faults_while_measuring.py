@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tiny_stage import PROBING, SAES, arguments, stage_of, whole
 
-from runners.arms import trained_saes
+from runners.arms import activations
 
 pytestmark = pytest.mark.runners
 
@@ -194,12 +194,12 @@ CASES = {
 def opened_once(corpus: Any, minilm: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Spare every case the seconds that reading texts and loading the model take."""
     few = dataclasses.replace(corpus, texts=corpus.texts[:400])
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: few)
-    monkeypatch.setattr(trained_saes, "load", lambda *_, **__: minilm)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: few)
+    monkeypatch.setattr(activations, "load", lambda *_, **__: minilm)
     # What is remembered of the last opening must not reach other tests, nor theirs these.
-    trained_saes._opened.cache_clear()
+    activations._opened.cache_clear()
     yield
-    trained_saes._opened.cache_clear()
+    activations._opened.cache_clear()
 
 
 @pytest.fixture(scope="module")

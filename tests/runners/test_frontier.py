@@ -11,8 +11,8 @@ from tiny_stage import PROBING, SAES, arguments
 
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
-from runners.arms import trained_saes
-from runners.stages.frontier import plan as frontier
+from runners.arms import activations
+from runners.stages.frontier import stage as frontier
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -32,7 +32,7 @@ TINY = SAES.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]") + FRONTIER + PROB
 def done(corpus, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("frontier")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         # No latent passes so high a threshold, whatever the price: that cell fails, the others do not.
         assert frontier.main(arguments(folder, TINY)) == 4
     return folder

@@ -21,6 +21,7 @@ from runners.saes.plan import TrainingPlan
 from runners.saes.topk import TopK
 from runners.saes.training import train_stack
 from runners.stages.known_circuit import plan as known_circuit
+from runners.stages.known_circuit import stage as known_circuit_stage
 from runners.stages.known_circuit.measuring import untrained
 from runners.subjects import modular_addition as addition
 
@@ -68,7 +69,7 @@ def run(tmp_path: Path) -> Run:
         config = tmp_path / "tiny.yaml"
         config.write_text(text)
         paths = ("--out", str(tmp_path / out), "--cache", str(tmp_path / "cache"))
-        return known_circuit.main(["--config", str(config), *paths, "--device", "cpu"])
+        return known_circuit_stage.main(["--config", str(config), *paths, "--device", "cpu"])
 
     return go
 
@@ -79,7 +80,7 @@ def done(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     (folder / "tiny.yaml").write_text(TINY)
     paths = ("--out", str(folder / "out"), "--cache", str(folder / "cache"), "--device", "cpu")
-    assert known_circuit.main(["--config", str(folder / "tiny.yaml"), *paths]) == 0
+    assert known_circuit_stage.main(["--config", str(folder / "tiny.yaml"), *paths]) == 0
     return folder
 
 
@@ -228,7 +229,9 @@ def test_values_that_do_not_go_together_are_refused_before_the_run(run, tmp_path
     assert not (tmp_path / "out" / "known_circuit.json").exists()
 
 
-@pytest.mark.parametrize("path", sorted(known_circuit.STAGE.smoke_config.parent.glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted(known_circuit_stage.STAGE.smoke_config.parent.glob("*.yaml")), ids=lambda p: p.stem
+)
 def test_the_configurations_that_ship_are_valid(path):
     config = read_config(path, known_circuit.KnownCircuitConfig)
     known_circuit.check(config)
@@ -239,8 +242,8 @@ def test_the_configurations_that_ship_are_valid(path):
 
 
 def test_the_smoke_size_of_a_configuration_trains_no_transformer_and_keeps_its_hook():
-    small = read_config(known_circuit.STAGE.smoke_config, known_circuit.KnownCircuitConfig)
-    large = read_config(known_circuit.STAGE.smoke_config.with_name("113.yaml"), known_circuit.KnownCircuitConfig)
+    small = read_config(known_circuit_stage.STAGE.smoke_config, known_circuit.KnownCircuitConfig)
+    large = read_config(known_circuit_stage.STAGE.smoke_config.with_name("113.yaml"), known_circuit.KnownCircuitConfig)
     changed = dataclasses.replace(large, transformer=dataclasses.replace(large.transformer, hook="hook_embed"))
     shrunk = known_circuit.shrink(changed, small)
     assert (shrunk.transformer.weights, shrunk.transformer.p) == ("committed", 53)

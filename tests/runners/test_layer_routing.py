@@ -10,7 +10,7 @@ from tiny_stage import SAES, arguments
 
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
-from runners.stages.layer_routing import plan as layer_routing
+from runners.stages.layer_routing import stage as layer_routing
 from runners.stages.layer_routing.measuring import assign
 
 pytestmark = [

@@ -14,7 +14,7 @@ from tiny_stage import arguments
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.model_digest import model_sha256
-from runners.stages.random_model import plan as random_model
+from runners.stages.random_model import stage as random_model
 from runners.subjects.language_model import load, load_reinitialised
 from runners.subjects.model_files import find_model
 

@@ -18,7 +18,7 @@ from topk_by_hand import topk_latents
 from gatekit.errors import GatekitError
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
-from runners.arms import trained_saes
+from runners.arms import activations
 from runners.benchmarks import ood as benchmark
 from runners.benchmarks import probing
 from runners.benchmarks.ood import ShiftedProbe
@@ -26,6 +26,7 @@ from runners.config import read_config
 from runners.progress import Silent
 from runners.stages.ood import measuring as ood_measuring
 from runners.stages.ood import plan as ood
+from runners.stages.ood import stage as ood_stage
 from runners.stages.random_model.plan import RandomModelConfig
 from runners.subjects.shifted_texts import ShiftedTexts, read_longer, read_shifted
 from runners.subjects.text_corpus import sae_probes_folder
@@ -41,7 +42,7 @@ HOOK = "blocks.0.hook_resid_post"
 NAMES = ["shifted:5_hist_fig_ismale", "longer:96_spam_is"]
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
-STAGE = ood.STAGE
+STAGE = ood_stage.STAGE
 
 
 def column(summary: dict[str, Any], measure: str, name: str = "candidate") -> np.ndarray:
@@ -201,7 +202,7 @@ def test_probing_a_text_that_the_saes_were_trained_on_is_refused(run, monkeypatc
         return replace(source, training=replace(source.training, texts=texts))
 
     monkeypatch.setattr(ood_measuring, "open_source", knows_one)
-    monkeypatch.setattr(ood_measuring, "collect", trained_saes.collect)
+    monkeypatch.setattr(ood_measuring, "collect", activations.collect)
     code, failed = run(TINY)
     assert (code, failed["status"]) == (4, "failed")
     assert "trained on 1 texts of 'shifted:5_hist_fig_ismale'" in failed["reason"]
@@ -243,7 +244,7 @@ def test_values_that_do_not_go_together_are_refused(tmp_path, before, after, mes
 
 @pytest.mark.parametrize("name", ["full", "demo", "smoke"])
 def test_the_configurations_that_we_ship_are_sound_and_name_the_subject_of_random_model(name):
-    configs = ood.STAGE.smoke_config.parents[1]
+    configs = ood_stage.STAGE.smoke_config.parents[1]
     config = read_config(configs / "ood" / f"{name}.yaml", ood.OodConfig)
     ood.check(config)
     other = read_config(configs / "random_model" / f"{name}.yaml", RandomModelConfig)

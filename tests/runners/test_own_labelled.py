@@ -17,7 +17,8 @@ from gatekit.errors import GatekitError
 from runners.config import read_config
 from runners.stage.lifecycle import run_stage
 from runners.stage.sae_subject import without_paths
-from runners.stages.saebench.plan import SaebenchConfig, check
+from runners.stages.saebench.plan import SaebenchConfig
+from runners.stages.saebench.stage import check
 from runners.subjects.labelled_texts import split
 from runners.subjects.own_labelled import read_own_labelled, read_own_shifted
 from runners.subjects.plan import OwnLabelledPlan, OwnShiftedPlan

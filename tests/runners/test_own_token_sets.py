@@ -17,7 +17,7 @@ from tiny_stage import SAES, arguments, stage_of
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.reading import read_summary
-from runners.arms import trained_saes
+from runners.arms import activations
 from runners.digests import text_sha256
 from runners.stage.lifecycle import run_stage
 from runners.subjects.drawn_own_texts import draw_own_texts
@@ -155,7 +155,7 @@ def evaluations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frame.to_csv(folder / "cleaned_data" / "1_known.csv.zst", index=False, compression="zstd")
     register = pd.DataFrame({"Data type": ["Binary Classification"], "Dataset save name": ["cleaned_data/1_known.csv"]})
     register.to_csv(folder / "probing_datasets_MASTER.csv.zst", index=False, compression="zstd")
-    monkeypatch.setattr(trained_saes, "sae_probes_folder", lambda: folder)
+    monkeypatch.setattr(activations, "sae_probes_folder", lambda: folder)
     return folder
 
 

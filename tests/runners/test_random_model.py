@@ -16,10 +16,10 @@ from tiny_stage import SAES, arguments
 
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
-from runners.arms import trained_saes
+from runners.arms import activations, trained_saes
 from runners.saes.checkpoint import load_sae
 from runners.saes.identity import sae_sha256
-from runners.stages.random_model import plan as random_model
+from runners.stages.random_model import stage as random_model
 
 pytestmark = [
     pytest.mark.runners,
@@ -53,7 +53,7 @@ def done(corpus, tmp_path_factory) -> Path:
     """One finished run: `out/random_model.json` and `cache/`."""
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         assert random_model.main(arguments(folder, TINY)) == 0
     return folder
 
@@ -240,7 +240,7 @@ def with_extra(corpus, done) -> dict[str, Any]:
     """The summary of a run with every extra control; activations and the two main arms come from the cache."""
     names = ", ".join(name.removeprefix("_above_") for name in EXTRA)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         text = TINY.replace("matched_cosine: 0.7}", f"matched_cosine: 0.7, extra_controls: [{names}]}}")
         assert random_model.main(arguments(done, text, "extra")) == 0
     summary = read_summary(str(done / "extra" / "random_model.json"))

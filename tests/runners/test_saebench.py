@@ -29,6 +29,7 @@ from runners.benchmarks.saebench_plan import ProbingPlan
 from runners.config import read_config
 from runners.progress import Silent
 from runners.stages.saebench import plan as saebench
+from runners.stages.saebench import stage as saebench_stage
 from runners.subjects.labelled_texts import LabelledTexts, read_labelled, split
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import TextStore, store_texts
@@ -61,7 +62,7 @@ core: {batches: 1, batch_texts: 1, context: 16}
 CORE = {"ce_loss_score", "kl_div_score", "cossim"}
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
-STAGE = saebench.STAGE
+STAGE = saebench_stage.STAGE
 
 
 def column(summary: dict[str, Any], measure: str, name: str = "candidate") -> list[float]:
@@ -338,7 +339,7 @@ def test_values_that_do_not_go_together_are_refused(tmp_path, before, after, mes
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY.replace(before, after))
     with pytest.raises(GatekitError, match=message):
-        saebench.check(read_config(path, saebench.SaebenchConfig))
+        saebench_stage.check(read_config(path, saebench.SaebenchConfig))
 
 
 def test_an_unknown_dataset_fails_the_run_and_names_the_nearest(run, capsys):
@@ -348,7 +349,7 @@ def test_an_unknown_dataset_fails_the_run_and_names_the_nearest(run, capsys):
 
 
 def test_the_shipped_configurations_share_their_saes_with_random_model():
-    root = saebench.STAGE.smoke_config.parents[1]
+    root = saebench_stage.STAGE.smoke_config.parents[1]
     from runners.stages.random_model.plan import RandomModelConfig
 
     for name in ("full.yaml", "demo.yaml", "smoke.yaml"):
@@ -356,7 +357,7 @@ def test_the_shipped_configurations_share_their_saes_with_random_model():
         theirs = read_config(root / "random_model" / name, RandomModelConfig)
         for member in ("threads", "seeds", "subject", "texts", "sae", "training"):
             assert getattr(ours, member) == getattr(theirs, member)
-        saebench.check(ours)
+        saebench_stage.check(ours)
 
 
 @pytest.mark.slow
@@ -378,7 +379,7 @@ def test_a_killed_run_goes_on_to_the_numbers_of_an_undisturbed_one(done, run, tm
 @pytest.mark.slow
 def test_the_smoke_run_measures_the_real_model(corpus, tmp_path):
     arguments = ["--smoke", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), "--device", "cpu"]
-    assert saebench.main(arguments) == 0
+    assert saebench_stage.main(arguments) == 0
     summary = read_summary(str(tmp_path / "out" / "saebench.json"))
     assert summary.status == "ok"
     assert len(summary.protocol.datasets) == 2

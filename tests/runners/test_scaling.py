@@ -9,8 +9,8 @@ import pytest
 from tiny_stage import PROBING, SAES, arguments
 
 from gatekit.evidence.reading import read_summary
-from runners.arms import trained_saes
-from runners.stages.scaling import plan as scaling
+from runners.arms import activations
+from runners.stages.scaling import stage as scaling
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
@@ -30,7 +30,7 @@ CELLS = {(tokens, width) for tokens in (256, 600) for width in (24, 48)}
 def done(corpus, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("scaling")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         assert scaling.main(arguments(folder, TINY)) == 0
     return folder
 
@@ -88,7 +88,7 @@ def test_the_interaction_is_the_difference_of_two_differences(measured, name):
 
 
 def test_one_cell_can_be_measured_again_alone(done, tmp_path, corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: corpus)
     text = TINY + "cell: [1, 0, 1]\n"
     folder = tmp_path
     assert scaling.main(arguments(folder, text, "out", str(done / "cache"))) == 0

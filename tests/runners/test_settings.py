@@ -10,8 +10,9 @@ from gatekit.evidence.provenance import shown_argument
 from runners.__main__ import main
 from runners.config import plain, read_config
 from runners.settings import read_settings
-from runners.stages.ablation.plan import STAGE as ABLATION
-from runners.stages.random_model.plan import STAGE, RandomModelConfig
+from runners.stages.ablation.stage import STAGE as ABLATION
+from runners.stages.random_model.plan import RandomModelConfig
+from runners.stages.random_model.stage import STAGE
 
 pytestmark = pytest.mark.runners
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from tiny_stage import PROBING, SAES, arguments
 
-from runners.arms import trained_saes
+from runners.arms import activations, trained_saes
 from runners.benchmarks.saebench_cache import remembered
 from runners.claims import claimed
 from runners.saes import training
 from runners.saes.seed_groups import seed_groups
-from runners.stages.random_model import plan as random_model
+from runners.stages.random_model import stage as random_model
 from runners.whole_files import building_folder, make_folder, own_token, rename_folder, write_text
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
@@ -142,7 +142,7 @@ def done(corpus, tmp_path_factory) -> Path:
     """A finished run: `out`, and `cache`."""
     folder: Path = tmp_path_factory.mktemp("done")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
         assert random_model.main(arguments(folder, TINY)) == 0
     return folder
 

@@ -9,7 +9,7 @@ from tiny_stage import SAES, arguments
 
 from runners.arms import trained_saes
 from runners.stage.lifecycle import run_stage
-from runners.stages.random_model import plan as random_model
+from runners.stages.random_model import stage as random_model
 
 pytestmark = [
     pytest.mark.runners,

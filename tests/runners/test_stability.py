@@ -18,9 +18,10 @@ from tiny_stage import SAES, arguments
 from gatekit.errors import GatekitError
 from gatekit.evidence.reading import read_summary
 from gatekit.kinds import INSTALLED
-from runners.arms import trained_saes
+from runners.arms import activations, trained_saes
 from runners.config import read_config
 from runners.stages.stability import plan as stability
+from runners.stages.stability import stage as stability_stage
 from runners.stages.stability import trajectories as stability_trajectories
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
@@ -30,7 +31,7 @@ Document = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(activations, "read_corpus", lambda _: corpus)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,8 @@ def done(corpus, tmp_path_factory) -> Path:
     """One finished run: `out/stability.json` and `cache/`."""
     folder: Path = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
-        assert stability.main(arguments(folder, SAES)) == 0
+        patch.setattr(activations, "read_corpus", lambda _: corpus)
+        assert stability_stage.main(arguments(folder, SAES)) == 0
     return folder
 
 
@@ -135,7 +136,7 @@ def test_a_second_run_takes_the_trajectories_from_the_cache(done, document, monk
         raise AssertionError("trained again")
 
     monkeypatch.setattr(stability_trajectories, "train_stack", never)
-    assert stability.main(arguments(done, SAES, "again")) == 0
+    assert stability_stage.main(arguments(done, SAES, "again")) == 0
     again = json.loads((done / "again" / "stability.json").read_text())
     assert again["measurements"] == document["measurements"]
 
@@ -147,7 +148,7 @@ def test_a_damaged_trajectory_is_told_of_and_kept_again(fault, done, document, c
     changed = bytearray(whole)
     changed[-2] ^= 1
     kept.write_bytes({"flipped": bytes(changed), "cut": whole[:-8], "empty": b""}[fault])
-    assert stability.main(arguments(done, SAES, f"again {fault}")) == 0
+    assert stability_stage.main(arguments(done, SAES, f"again {fault}")) == 0
     told = [line for line in capsys.readouterr().err.splitlines() if "made again" in line]
     assert told == [f"stored trajectory of seed 2 in {kept.parent.name[:12]} is not the one kept: made again"]
     assert kept.read_bytes() == whole
@@ -169,7 +170,7 @@ def test_an_sae_of_the_cache_that_training_does_not_arrive_at_is_refused(done, t
     monkeypatch.setattr(stability_trajectories, "find_seed", other)
     try:
         kept.write_bytes(b"not whole")
-        assert stability.main(arguments(done, SAES, "refused")) == 4
+        assert stability_stage.main(arguments(done, SAES, "refused")) == 4
     finally:
         kept.write_bytes(whole)
     assert "training seed 2 again gave other weights" in capsys.readouterr().err
@@ -183,7 +184,7 @@ def test_fewer_steps_than_points_are_refused(tmp_path):
 
 
 def test_the_configurations_of_the_repository_are_sound():
-    folder = stability.STAGE.smoke_config.parent
+    folder = stability_stage.STAGE.smoke_config.parent
     for name in ("default.yaml", "smoke.yaml"):
         config = read_config(folder / name, stability.StabilityConfig)
         stability.check(config)

@@ -18,12 +18,12 @@ from gatekit.evidence.reading import read_summary
 from gatekit.exit_codes import ExitCode
 from gatekit.kinds import INSTALLED
 from gatekit.stats import per_seed_pair
-from runners.arms import trained_saes
+from runners.arms import activations as arms
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.seeding import generator
 from runners.stage import lifecycle
-from runners.stages.ablation import plan as ablation
-from runners.stages.transcoder import plan as transcoder
+from runners.stages.ablation import stage as ablation
+from runners.stages.transcoder import stage as transcoder
 from runners.stages.transcoder.measuring import matched_compute
 from runners.subjects.language_model import activations
 
@@ -43,12 +43,12 @@ SEARCHING = TINY.replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0, 1, 2]") + SWEEP
 
 @pytest.fixture(autouse=True)
 def corpus_read_once(corpus, monkeypatch):
-    monkeypatch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+    monkeypatch.setattr(arms, "read_corpus", lambda _: corpus)
 
 
 def finished(corpus, folder: Path, text: str) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained_saes, "read_corpus", lambda _: corpus)
+        patch.setattr(arms, "read_corpus", lambda _: corpus)
         assert transcoder.main(arguments(folder, text)) == 0
     return folder
 

@@ -1,5 +1,5 @@
 """The runner `ablation`: what it plans and what it measures."""
 
-from runners.stages.ablation.plan import STAGE, main
+from runners.stages.ablation.stage import STAGE, main
 
 __all__ = ["STAGE", "main"]

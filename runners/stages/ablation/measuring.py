@@ -11,19 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runners.arms.activations import collect, datasets_json, inputs_json, open_source
 from runners.arms.scored_arms import score_arms
-from runners.arms.trained_saes import (
-    TrainedSaes,
-    artifacts_json,
-    collect,
-    datasets_json,
-    inputs_json,
-    open_source,
-    train,
-)
+from runners.arms.trained_saes import TrainedSaes, artifacts_json, train
 from runners.metrics.seed_pairs import score_pairs
 from runners.progress import showing
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.ablation.plan import KIND, AblationConfig, protocol_of
 from runners.summary_writing import Json, RunResult, measurement
 

@@ -24,8 +24,6 @@ from runners.places import config_error, derived, place_of, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import ChancePlan, agreement_settings
-from runners.stage.lifecycle import RunEnvironment, run_stage
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     shrink_saes,
@@ -33,7 +31,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "ablation"
 PROTOCOL = "ablation/1"
@@ -66,11 +64,6 @@ class AblationConfig:
     """None is one cell alone; every cell of a sweep is recorded as such a configuration."""
     selection: SelectionPlan | None = None
     """Of a cell: the cells that it was looked at with."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def cells(config: AblationConfig) -> Sequence[tuple[str, AblationConfig]]:
@@ -147,22 +140,3 @@ def protocol_of(config: AblationConfig, datasets: Sequence[Json]) -> Json:
             **training_settings(config),
         },
     }
-
-
-def _measure(config: AblationConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.ablation.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "agreement of SAEs across seeds by k, number of latents and steps, beside chance at each shape",
-    AblationConfig,
-    lambda config: protocol_of(config, ()),
-    _measure,
-    check=check,
-    shrink=shrink,
-    cells=cells,
-)

@@ -16,19 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gatekit.exit_codes import ExitCode
+from runners.arms.activations import Activations, collect, datasets_json, inputs_json, open_source
 from runners.arms.scored_arms import ScoredArm, score_arms
-from runners.arms.trained_saes import (
-    Activations,
-    artifacts_json,
-    collect,
-    datasets_json,
-    inputs_json,
-    open_source,
-    train,
-)
+from runners.arms.trained_saes import artifacts_json, train
 from runners.metrics.lower_bounds import lower_bound_over_pairs, lower_bound_over_seeds
 from runners.places import config_error
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.adaptive_l0.plan import KIND, AdaptiveL0Config, SearchPlan, protocol_of, with_k
 from runners.summary_writing import Json, RunResult, measurement
 
@@ -58,7 +51,7 @@ def measure(config: AdaptiveL0Config, environment: RunEnvironment) -> RunResult:
     source = open_source(config, environment.device)
     activations = collect(source, config, environment)
     search = config.search
-    found = {} if len(search.ks) == 1 else _searched(config, activations, environment)
+    found = {} if len(search.ks) == 1 else searched(config, activations, environment)
     chosen = choose(found, search, config.sae.k) if found else search.ks[0]
     plans = {"model": with_k(config, chosen).sae, "control": config.sae}
     arms = [train(activations, plan, config.training, config.seeds, environment, name) for name, plan in plans.items()]
@@ -92,7 +85,7 @@ def choose(found: Mapping[int, SearchResult], search: SearchPlan, control_k: int
     return best
 
 
-def _searched(
+def searched(
     config: AdaptiveL0Config, activations: Activations, environment: RunEnvironment
 ) -> dict[int, SearchResult]:
     """Train and score every candidate on the search's seeds."""

@@ -23,9 +23,7 @@ from runners.places import derived, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import ChancePlan, agreement_settings
-from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.planned_pieces import Planned, own_arm
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     planned_subject,
@@ -34,7 +32,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "adaptive_l0"
 PROTOCOL = "adaptive_l0/1"
@@ -68,11 +66,6 @@ class AdaptiveL0Config:
     training: TrainingPlan
     search: SearchPlan
     chance: ChancePlan
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def with_k(config: AdaptiveL0Config, k: int | None) -> AdaptiveL0Config:
@@ -154,7 +147,8 @@ def protocol_of(
     }
 
 
-def _planned_subject(config: AdaptiveL0Config) -> Json:
+def subject_of(config: AdaptiveL0Config) -> Json:
+    """Return the subject as far as it is known before a k is chosen."""
     ks = config.search.ks
     return planned_subject(with_k(config, ks[0] if len(ks) == 1 else None))
 
@@ -167,23 +161,3 @@ def pieces(config: AdaptiveL0Config) -> Sequence[Planned]:
         return [own_arm(with_k(config, search.ks[0])), control]
     searched = [own_arm(with_k(config, k), f"search_k_{k}") for k in search.ks]
     return [control, *(replace(arm, seeds=search.seeds or ()) for arm in searched)]
-
-
-def _measure(config: AdaptiveL0Config, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.adaptive_l0.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "agreement of SAEs across seeds at a k chosen on other seeds, against a fixed k",
-    AdaptiveL0Config,
-    lambda config: protocol_of(config, (), None),
-    _measure,
-    subject=_planned_subject,
-    check=check,
-    shrink=shrink,
-    pieces=pieces,
-)

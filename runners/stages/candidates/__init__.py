@@ -1,5 +1,5 @@
 """The runner `candidates`: what it plans and what it measures."""
 
-from runners.stages.candidates.plan import STAGE, main
+from runners.stages.candidates.stage import STAGE, main
 
 __all__ = ["STAGE", "main"]

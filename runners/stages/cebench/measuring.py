@@ -17,6 +17,7 @@ import torch
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.dataset_families import row_families
+from runners.arms.activations import Activations, collect, datasets_json, inputs_json, open_source, reinitialised
 from runners.arms.divergence import diverged
 from runners.arms.random_models import arm_name, compared
 from runners.arms.sae_arms import (
@@ -29,22 +30,13 @@ from runners.arms.sae_arms import (
     trained_side,
     untrained_side,
 )
-from runners.arms.trained_saes import (
-    Activations,
-    artifacts_json,
-    collect,
-    datasets_json,
-    inputs_json,
-    open_source,
-    reinitialised,
-    train,
-)
+from runners.arms.trained_saes import artifacts_json, train
 from runners.benchmarks.cebench import Conditions, PairMeans, StoryPairScores, ceiling, check_matched, score_pairs
 from runners.benchmarks.saebench import Arm, pooled
 from runners.places import caused_by, config_error, derived
 from runners.progress import Progress, showing
 from runners.saes.architecture_options import ControlKind
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import recipe
 from runners.stages.cebench.plan import KIND, CeBenchConfig, StoryPairPlan, protocol_of
 from runners.subjects.labelled_texts import read_labelled, registered_datasets
@@ -87,7 +79,7 @@ def measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
     baselines, control = _baselines(config, inputs, candidate, environment)
     with caused_by(config, where):
         our_stories, *their_stories = (
-            _store(config, each, pairs, environment) for each in (inputs, *(each for _, each in baselines))
+            story_store(config, each, pairs, environment) for each in (inputs, *(each for _, each in baselines))
         )
     different = {arm.sha256 for side in (candidate, *(side for side, _ in baselines)) for arm in side.arms}
     with showing("scoring story pairs", len(different), "SAEs") as progress:
@@ -193,7 +185,10 @@ def _baselines(
     return [(untrained_side(config, candidate.trained), inputs)], None
 
 
-def _store(config: CeBenchConfig, inputs: Activations, pairs: StoryPairs, environment: RunEnvironment) -> TextStore:
+def story_store(
+    config: CeBenchConfig, inputs: Activations, pairs: StoryPairs, environment: RunEnvironment
+) -> TextStore:
+    """Return the activations of every story of the pairs, at most `max_tokens_per_text` tokens of each."""
     limit, stories = config.subject.max_tokens_per_text, pairs.stories
 
     def show() -> AbstractContextManager[Progress]:

@@ -21,9 +21,7 @@ from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.planned_pieces import Planned, own_arm, own_pieces, own_rows
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     needs_network,
@@ -36,7 +34,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "cebench"
 
@@ -126,11 +124,6 @@ class CeBenchConfig:
     selection: SelectionPlan | None = None
     saes: GivenSaesPlan | None = None
     """SAEs from files, in place of `seeds`, `sae` and `training`."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def check(config: CeBenchConfig) -> None:
@@ -289,7 +282,8 @@ def protocol_of(
     }
 
 
-def _needs_network(config: CeBenchConfig) -> bool:
+def network(config: CeBenchConfig) -> bool:
+    """Say whether anything is fetched by name."""
     return needs_network(config) or config.scoring.network
 
 
@@ -304,24 +298,3 @@ def pieces(config: CeBenchConfig) -> Sequence[Planned]:
         return [own_arm(config), *twins]
     control = [own_arm(config, plan.kind, control="frozen_decoder")] if plan.kind == "random_sae" else []
     return [own_arm(config), *control]
-
-
-def _measure(config: CeBenchConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.cebench.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "CE-Bench: how far one latent stands out between contrasting stories, against a matched baseline",
-    CeBenchConfig,
-    lambda config: protocol_of(config, (), ()),
-    _measure,
-    check=check,
-    shrink=shrink,
-    recorded=recorded,
-    network=_needs_network,
-    pieces=pieces,
-)

@@ -1,5 +1,5 @@
 """The runner `consistency`: what it plans and what it measures."""
 
-from runners.stages.consistency.plan import STAGE, main
+from runners.stages.consistency.stage import STAGE, main
 
 __all__ = ["STAGE", "main"]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from runners.arms.trained_saes import Activations, TrainedSaes, collect, open_source, train
+from runners.arms.activations import Activations, collect, open_source
+from runners.arms.trained_saes import TrainedSaes, train
 from runners.config import plain
 from runners.digests import file_sha256
 from runners.places import caused_by
@@ -20,7 +21,7 @@ from runners.saes.controls import Control
 from runners.saes.formats import sae_lens
 from runners.saes.sae import Sae
 from runners.saes.training import SaeStack
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.consistency.plan import ConsistencyConfig, point_of
 from runners.summary_writing import Json
 
@@ -128,7 +129,7 @@ def train_arms(config: ConsistencyConfig, environment: RunEnvironment) -> Arms:
     own = [(references, place) for place in range(len(config.seeds))]
 
     def toward(targets: Sequence[tuple[TrainedSaes, int]], name: str, copies: bool = False) -> TrainedSaes:
-        return _train_toward(config, inputs, targets, environment, name, copies)
+        return train_toward(config, inputs, targets, environment, name, copies)
 
     trained = toward(own, "aligned")
     with caused_by(config, "sae.architecture"):
@@ -145,7 +146,7 @@ def train_arms(config: ConsistencyConfig, environment: RunEnvironment) -> Arms:
     )
 
 
-def _train_toward(
+def train_toward(
     config: ConsistencyConfig,
     inputs: Activations,
     targets: Sequence[tuple[TrainedSaes, int]],

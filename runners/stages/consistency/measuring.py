@@ -18,13 +18,14 @@ from statistics import fmean
 
 import numpy as np
 
-from runners.arms.trained_saes import artifacts_json, datasets_json, inputs_json
+from runners.arms.activations import datasets_json, inputs_json
+from runners.arms.trained_saes import artifacts_json
 from runners.arrays import Flags, Floats
 from runners.metrics.consistency import chance_corrected, match
 from runners.metrics.gaussian import gaussian_dictionaries
 from runners.metrics.seed_pairs import PairScores, score_pairs
 from runners.progress import Progress, showing
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.consistency.arms import Arms, train_arms
 from runners.stages.consistency.plan import KIND, ConsistencyConfig, protocol_of
 from runners.summary_writing import Json, RunResult, measurement

@@ -29,16 +29,14 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.planned_pieces import Planned, own_arm
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     shrink_saes,
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "consistency"
 PROTOCOL = "consistency/1"
@@ -107,11 +105,6 @@ class ConsistencyConfig:
     """The point measured; null for the whole sweep."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
-
-
 def cells_of(config: ConsistencyConfig) -> list[tuple[str, ConsistencyConfig]]:
     """Return folder name and configuration of every summary."""
     plan = config.alignment
@@ -127,7 +120,12 @@ def point_of(config: ConsistencyConfig) -> CellPlan:
     return config.cell
 
 
-def _check(config: ConsistencyConfig) -> None:
+def check(config: ConsistencyConfig) -> None:
+    """Refuse values that do not go together.
+
+    Raises:
+        GatekitError: `config.together`.
+    """
     check_saes(config)
     plan, references, search = config.alignment, config.references, config.search_seeds
     trained = [*config.seeds, *references.seeds, references.shared]
@@ -179,7 +177,8 @@ def _trained_key(config: ConsistencyConfig, place: int | None) -> str:
     return f"references.seeds[{reference}]" if reference < len(config.references.seeds) else "references.shared"
 
 
-def _shrink(config: ConsistencyConfig, small: ConsistencyConfig) -> ConsistencyConfig:
+def shrink(config: ConsistencyConfig, small: ConsistencyConfig) -> ConsistencyConfig:
+    """Return the configuration at the smoke configuration's size."""
     shrunk: ConsistencyConfig = shrink_saes(config, small)
     return derived(taking(shrunk, small, "alignment", "references", "search_seeds"), cell=None)
 
@@ -226,23 +225,3 @@ def pieces(config: ConsistencyConfig) -> Sequence[Planned]:
         own_arm(config, "control"),
         replace(own_arm(config, "longer_training"), training=longer),
     ]
-
-
-def _measure(config: ConsistencyConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.consistency.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "agreement of SAEs that were trained toward reference decoders, and its price",
-    ConsistencyConfig,
-    lambda config: protocol_of(config, (), None),
-    _measure,
-    check=_check,
-    shrink=_shrink,
-    cells=cells_of,
-    pieces=pieces,
-)

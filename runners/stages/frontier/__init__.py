@@ -1,5 +1,5 @@
 """The runner `frontier`: what it plans and what it measures."""
 
-from runners.stages.frontier.plan import STAGE, main
+from runners.stages.frontier.stage import STAGE, main
 
 __all__ = ["STAGE", "main"]

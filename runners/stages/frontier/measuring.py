@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
+from runners.arms.activations import collect, collect_layers, inputs_json, open_source
 from runners.arms.sae_scores import score_saes
 from runners.arms.sparsity_search import at_wanted_l0
-from runners.arms.trained_saes import (
-    artifacts_json,
-    collect,
-    collect_layers,
-    inputs_json,
-    open_source,
-    train,
-)
-from runners.stage.lifecycle import RunEnvironment
+from runners.arms.trained_saes import artifacts_json, train
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.frontier.plan import KIND, FrontierConfig, protocol_of
 from runners.summary_writing import RunResult
 

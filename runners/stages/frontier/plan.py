@@ -25,9 +25,7 @@ from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.saes.registry import PRICES
-from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.planned_pieces import Planned, PlannedRows, own_arm, own_rows
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     architecture_key,
     check_saes,
@@ -37,7 +35,7 @@ from runners.stage.sae_subject import (
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.hook_names import HookName
 from runners.subjects.plan import SubjectPlan, TextPlan, stated_families
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "frontier"
 PROTOCOL = "frontier/1"
@@ -64,11 +62,6 @@ class FrontierConfig:
     """None is one cell alone; every cell of a sweep is recorded as such a configuration."""
     selection: SelectionPlan | None = None
     """Of a cell: the cells that it was looked at with."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def cells(config: FrontierConfig) -> Sequence[tuple[str, FrontierConfig]]:
@@ -147,23 +140,3 @@ def pieces(config: FrontierConfig) -> Sequence[Planned]:
         layers = PlannedRows(config.route_hooks, ("route_hooks",))
         return [replace(own_arm(config), inputs=layers)]
     return [own_rows(config)] if config.sae.architecture in PRICES else [own_arm(config)]
-
-
-def _measure(config: FrontierConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.frontier.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "architectures at equal data, steps and L0: reconstruction, agreement across seeds, sparse probes",
-    FrontierConfig,
-    lambda config: protocol_of(config, ()),
-    _measure,
-    check=check,
-    shrink=shrink,
-    cells=cells,
-    pieces=pieces,
-)

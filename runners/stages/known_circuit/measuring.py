@@ -43,7 +43,7 @@ from runners.saes.sae import Sae
 from runners.saes.topk import TopK
 from runners.saes.training import SaeStack, train_stack
 from runners.seeding import generator
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.known_circuit.plan import KIND, KnownCircuitConfig, protocol_of, subject_of
 from runners.subjects import modular_addition as addition
 from runners.subjects.modular_addition import AdditionModel, PairSplit

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 from runners.arms.random_models import baseline_json, model_seeds, seed_faults, seed_settings
@@ -25,10 +24,8 @@ from runners.metrics.extreme_rows import RULE
 from runners.places import derived, refuse_first, taking
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import SaePlan, TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, Stage, run_stage
-from runners.stage.sae_subject import without_paths
 from runners.stage.selection import SelectionPlan, selection_json
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "known_circuit"
 PROTOCOL = "known_circuit/1"
@@ -95,11 +92,6 @@ class KnownCircuitConfig:
     selection: SelectionPlan
     saes: GivenSaesPlan | None = None
     """SAEs from files, in place of `seeds`, `sae` and `training`."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def check(config: KnownCircuitConfig) -> None:
@@ -263,23 +255,3 @@ def planned(config: KnownCircuitConfig) -> tuple[Json, Json]:
     """Return subject and protocol of a run that has measured nothing yet."""
     name = f"modular-addition-{config.transformer.p}-seed-{config.transformer.seed}"
     return subject_of(config, name, None), protocol_of(config, (), ())
-
-
-def _measure(config: KnownCircuitConfig, environment: RunEnvironment) -> RunResult:
-    from runners.stages.known_circuit.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = Stage(
-    kind=KIND,
-    title="what SAEs find of the circuit of a transformer that adds modulo p",
-    config=KnownCircuitConfig,
-    smoke_config=Path(__file__).resolve().parents[2] / "configs" / "known_circuit" / "smoke.yaml",
-    shrink=shrink,
-    check=check,
-    recorded=without_paths,
-    needs_network=lambda _: False,
-    planned=planned,
-    measure=_measure,
-)

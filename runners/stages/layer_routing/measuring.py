@@ -7,22 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from runners.arms.activations import Activations, collect, datasets_json, inputs_json, open_source
 from runners.arms.sparsity_search import at_wanted_l0
-from runners.arms.trained_saes import (
-    Activations,
-    TrainedSaes,
-    artifacts_json,
-    collect,
-    datasets_json,
-    inputs_json,
-    open_source,
-    train,
-)
+from runners.arms.trained_saes import TrainedSaes, artifacts_json, train
 from runners.digests import sequence_sha256
 from runners.metrics.reconstruction import Reconstruction
 from runners.places import config_error
 from runners.saes.architecture_plan import ArchitecturePlan
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import subject_json
 from runners.stages.layer_routing.plan import KIND, LayerRoutingConfig, plans, protocol_of
 from runners.subjects.layered_store import HOOKS_SEPARATOR

@@ -23,9 +23,7 @@ from runners.places import derived, first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.saes.registry import PRICES
-from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.planned_pieces import Planned, PlannedArm, PlannedRows
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     architecture_key,
     check_saes,
@@ -34,7 +32,7 @@ from runners.stage.sae_subject import (
 )
 from runners.subjects.hook_names import HookName
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "layer_routing"
 PROTOCOL = "layer_routing/1"
@@ -66,11 +64,6 @@ class LayerRoutingConfig:
     training: TrainingPlan
     sparsity: SparsityPlan
     routing: RoutingPlan
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def plans(config: LayerRoutingConfig) -> tuple[ArchitecturePlan, ...]:
@@ -167,22 +160,3 @@ def pieces(config: LayerRoutingConfig) -> Sequence[Planned]:
                 name = f"search_{hook}_{plan.label}"
                 found.append(PlannedArm(name, plan, config.training, config.routing.search_seeds, rows))
     return found
-
-
-def _measure(config: LayerRoutingConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.layer_routing.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "the best architecture of each layer against one architecture everywhere, at equal parameters",
-    LayerRoutingConfig,
-    lambda config: protocol_of(config, (), None, {}),
-    _measure,
-    check=check,
-    shrink=shrink,
-    pieces=pieces,
-)

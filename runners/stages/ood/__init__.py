@@ -1,5 +1,5 @@
 """The runner `ood`: what it plans and what it measures."""
 
-from runners.stages.ood.plan import STAGE, main
+from runners.stages.ood.stage import STAGE, main
 
 __all__ = ["STAGE", "main"]

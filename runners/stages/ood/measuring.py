@@ -11,16 +11,17 @@ from functools import partial
 import torch
 
 from gatekit.errors import GatekitError
+from runners.arms.activations import Activations, collect, inputs_json, open_source
 from runners.arms.divergence import diverged
 from runners.arms.sae_arms import Side, candidate_side, known_training_texts
-from runners.arms.trained_saes import Activations, artifacts_json, collect, inputs_json, open_source
+from runners.arms.trained_saes import artifacts_json
 from runners.benchmarks.ood import ShiftedProbe, probe_activations, probe_latents
 from runners.benchmarks.saebench import Arm, encoder_key, pooled
 from runners.benchmarks.saebench_cache import remembered, surrounding_key
 from runners.digests import file_sha256
 from runners.places import caused_by, config_error, place_of
 from runners.progress import Silent, showing
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.ood.plan import ALL, KIND, OodConfig, ShiftPlan, protocol_of
 from runners.subjects.activation_store import Pooling
 from runners.subjects.labelled_texts import LabelledTexts
@@ -62,13 +63,13 @@ def measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
     side = candidate_side(config, inputs, environment)
     if side.saes is None or side.subject is None:
         raise ValueError("there is not one SAE per seed")
-    slices = _slices(config, inputs, environment)
+    slices = slices_of(config, inputs, environment)
     dense: dict[str, ShiftedProbe] = {}
     sparse: dict[tuple[str, str], ShiftedProbe] = {}
     left_out: list[str] = []
     with showing("probing", len(slices) * (len(side.arms) + 1), "SAEs on datasets") as progress:
         for each in slices:
-            found = _remembered(config, each, None, environment)
+            found = shifted_probe(config, each, None, environment)
             progress.advance(1)
             if found.validation_auc < config.shift.least_dense_auc:
                 left_out.append(each.name)
@@ -76,7 +77,7 @@ def measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
                 continue
             dense[each.name] = found
             for arm in side.arms:
-                sparse[each.name, arm.name] = _remembered(config, each, arm, environment)
+                sparse[each.name, arm.name] = shifted_probe(config, each, arm, environment)
                 progress.advance(1)
     if len(dense) < LEAST_DATASETS:
         message = (
@@ -104,7 +105,12 @@ def measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
     )
 
 
-def _slices(config: OodConfig, inputs: Activations, environment: RunEnvironment) -> list[Slice]:
+def slices_of(config: OodConfig, inputs: Activations, environment: RunEnvironment) -> list[Slice]:
+    """Return every dataset and the activations of both its sides, without what SAEs were trained on.
+
+    Raises:
+        GatekitError: a dataset is not what the configuration says.
+    """
     plan, folder = config.shift, sae_probes_folder()
     takes_all = plan.shifted == (ALL,)
     shifted = datasets_with_shift(folder) if takes_all else plan.shifted or ()
@@ -138,7 +144,7 @@ def _slices(config: OodConfig, inputs: Activations, environment: RunEnvironment)
     return slices
 
 
-def _remembered(config: OodConfig, each: Slice, arm: Arm | None, environment: RunEnvironment) -> ShiftedProbe:
+def shifted_probe(config: OodConfig, each: Slice, arm: Arm | None, environment: RunEnvironment) -> ShiftedProbe:
     """Return the probe of one SAE, or the dense one, from the cache where equal code made it from equal input."""
     plan = config.shift
     sparse = None if arm is None else {**encoder_key(arm), "ks": list(plan.ks), "penalty": plan.penalty}

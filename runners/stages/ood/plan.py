@@ -24,8 +24,6 @@ from runners.places import first_repeat, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, run_stage
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     reads_one_hook,
@@ -36,7 +34,7 @@ from runners.stage.sae_subject import (
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.own_set_faults import own_set_faults
 from runners.subjects.plan import OwnShiftedPlan, SubjectPlan, TextPlan, stated_families
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "ood"
 PROTOCOL = "ood/1"
@@ -85,11 +83,6 @@ class OodConfig:
     saes: GivenSaesPlan | None = None
     """SAEs from files, in place of `seeds`, `sae` and `training`."""
     selection: SelectionPlan | None = None
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def check(config: OodConfig) -> None:
@@ -162,21 +155,3 @@ def protocol_of(config: OodConfig, datasets: Sequence[Json], left_out: Sequence[
             **training_settings(config),
         },
     }
-
-
-def _measure(config: OodConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.ood.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "sparse probes on shifted texts: what is lost out of distribution, beside the dense probe's loss",
-    OodConfig,
-    lambda config: protocol_of(config, (), (), 0),
-    _measure,
-    check=check,
-    shrink=shrink,
-)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from runners.arms.activations import Source, collect, datasets_json, inputs_json
 from runners.arms.given_saes import given_saes
 from runners.arms.random_model_saes import random_model_saes
 from runners.arms.saes import Saes
-from runners.arms.trained_saes import Source, artifacts_json, collect, datasets_json, inputs_json
+from runners.arms.trained_saes import artifacts_json
 from runners.saes.given_plan import GivenSaesPlan
-from runners.stage.lifecycle import RunEnvironment
-from runners.stages.random_model.measuring import measurements_of
+from runners.stage.run_environment import RunEnvironment
+from runners.stages.random_model.measurements import measurements_of
 from runners.stages.random_model.plan import RandomModelConfig, protocol_of, trains_control
 from runners.summary_writing import Json, RunResult
 

@@ -25,12 +25,10 @@ from runners.saes.architecture_options import ControlKind
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.planned_pieces import Planned, own_arm, own_pieces, own_rows
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import check_saes, training_settings
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "random_model"
 PROTOCOL = "random_model/1"
@@ -74,11 +72,6 @@ class RandomModelConfig:
     controls: ControlPlan
     saes: GivenSaesPlan | None = None
     """SAEs from files, in place of `seeds`, `sae` and `training`."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def check(config: RandomModelConfig) -> None:
@@ -181,21 +174,3 @@ def pieces(config: RandomModelConfig) -> Sequence[Planned]:
     twins = [replace(own_arm(config, arm_name(seed, seeds)), inputs=own_rows(config, seed)) for seed in seeds]
     extra = [own_arm(config, name, control=name) for name in config.controls.extra_controls]
     return [own_arm(config), *twins, *extra]
-
-
-def _measure(config: RandomModelConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.random_model.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "agreement of SAEs across seeds on a model, against the same on a re-initialised one",
-    RandomModelConfig,
-    lambda config: protocol_of(config, (), ()),
-    _measure,
-    check=check,
-    pieces=pieces,
-)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from runners.arms.activations import SUBJECT_HOOK, Activations, collect, inputs_json, open_source
 from runners.arms.sae_arms import (
     Side,
     arm_from_disk,
@@ -18,15 +19,7 @@ from runners.arms.sae_arms import (
     trained_side,
     untrained_side,
 )
-from runners.arms.trained_saes import (
-    SUBJECT_HOOK,
-    Activations,
-    artifacts_json,
-    collect,
-    inputs_json,
-    open_source,
-    train,
-)
+from runners.arms.trained_saes import artifacts_json, train
 from runners.benchmarks.probing import Probe, chosen, outcome
 from runners.benchmarks.saebench import Bench, ProbeResults, dataset_names, probe_datasets
 from runners.benchmarks.saebench_core import MEASURES, CoreResult, measure_core, why_not
@@ -36,7 +29,7 @@ from runners.metrics.reconstruction import Reconstruction, measure_reconstructio
 from runners.places import caused_by, derived
 from runners.progress import showing
 from runners.saes.sae import Sae
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import recipe
 from runners.stages.saebench.plan import KIND, SaebenchConfig, protocol_of
 from runners.subjects.own_labelled import own_set_inputs

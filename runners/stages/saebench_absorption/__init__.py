@@ -1,5 +1,5 @@
 """The runner `saebench_absorption`: what it plans and what it measures."""
 
-from runners.stages.saebench_absorption.plan import STAGE, main
+from runners.stages.saebench_absorption.stage import STAGE, main
 
 __all__ = ["STAGE", "main"]

@@ -6,15 +6,16 @@ import json
 from pathlib import Path
 from statistics import fmean
 
+from runners.arms.activations import SUBJECT_HOOK, collect, inputs_json, open_source
 from runners.arms.divergence import diverged
 from runners.arms.sae_arms import candidate_side
-from runners.arms.trained_saes import SUBJECT_HOOK, artifacts_json, collect, inputs_json, open_source
+from runners.arms.trained_saes import artifacts_json
 from runners.benchmarks.absorption import MEANS, MEASURES, AbsorptionScores, read_words, score_absorption
 from runners.benchmarks.standing_in import why_no_stand_in
 from runners.digests import file_sha256
 from runners.places import caused_by, config_error
 from runners.progress import showing
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.saebench_absorption.plan import KIND, AbsorptionConfig, protocol_of
 from runners.summary_writing import Json, RunResult, measurement
 

@@ -17,8 +17,6 @@ from runners.places import derived, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, run_stage
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     reads_one_hook,
@@ -29,7 +27,7 @@ from runners.stage.sae_subject import (
 )
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "saebench_absorption"
 PROTOCOL = "saebench.absorption/1"
@@ -49,11 +47,6 @@ class AbsorptionConfig:
     saes: GivenSaesPlan | None = None
     """SAEs from files, in place of `seeds`, `sae` and `training`."""
     selection: SelectionPlan | None = None
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def check(config: AbsorptionConfig) -> None:
@@ -102,22 +95,3 @@ def protocol_of(config: AbsorptionConfig, letters: Sequence[Json], more: Json | 
         "selection": selection_json(config.selection),
         "settings": {**absorption_settings(config.absorption), **(more or {}), **training_settings(config)},
     }
-
-
-def _measure(config: AbsorptionConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.saebench_absorption.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "SAEBench's absorption of first letters, on the model's vocabulary or a list of words",
-    AbsorptionConfig,
-    lambda config: protocol_of(config, ()),
-    _measure,
-    check=check,
-    shrink=shrink,
-    recorded=recorded,
-)

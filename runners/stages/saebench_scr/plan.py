@@ -8,7 +8,6 @@ Importing this module is cheap; torch is imported when the run starts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,8 +16,6 @@ from runners.config import Bounds
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import run_stage
-from runners.stage.removal_stage import removal_stage
 from runners.stage.selection import SelectionPlan
 from runners.subjects.plan import SubjectPlan, TextPlan
 
@@ -37,11 +34,3 @@ class ScrConfig:
     saes: GivenSaesPlan | None = None
     """SAEs from files, in place of `seeds`, `sae` and `training`."""
     selection: SelectionPlan | None = None
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
-
-
-STAGE = removal_stage("scr", "SAEBench's spurious correlation removal, on texts with two attributes", ScrConfig)

@@ -1,5 +1,5 @@
 """The runner `scaling`: what it plans and what it measures."""
 
-from runners.stages.scaling.plan import STAGE, main
+from runners.stages.scaling.stage import STAGE, main
 
 __all__ = ["STAGE", "main"]

@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from runners.arms.activations import collect, inputs_json, open_source
 from runners.arms.sae_scores import Column, SaeScores, score_saes
-from runners.arms.trained_saes import TrainedSaes, artifacts_json, collect, inputs_json, open_source, train
+from runners.arms.trained_saes import TrainedSaes, artifacts_json, train
 from runners.arrays import Floats
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stages.scaling.plan import KIND, ScalingConfig, at, places, protocol_of
 from runners.summary_writing import RunResult
 

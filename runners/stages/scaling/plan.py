@@ -28,8 +28,6 @@ from runners.config import Bounds
 from runners.places import derived, first_repeat, place_of, refuse_first, taking
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, run_stage
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     shrink_saes,
@@ -38,7 +36,7 @@ from runners.stage.sae_subject import (
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.hook_names import HookName
 from runners.subjects.plan import SubjectPlan, TextPlan, stated_families
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "scaling"
 PROTOCOL = "scaling/1"
@@ -71,11 +69,6 @@ class ScalingConfig:
     probing: ProbingPlan
     cell: Annotated[tuple[int, ...], Bounds(0, 1000)] | None = None
     """Place of this summary on each axis, tokens, hook, latents; null in a file that describes the sweep."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def places(config: ScalingConfig) -> list[tuple[int, ...]]:
@@ -176,22 +169,3 @@ def protocol_of(config: ScalingConfig, datasets: Sequence[Json]) -> Json:
             **varied,
         },
     }
-
-
-def _measure(config: ScalingConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.scaling.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "measurements by training tokens, layer and number of latents, with effects and interactions",
-    ScalingConfig,
-    lambda config: protocol_of(config, ()),
-    _measure,
-    check=check,
-    shrink=shrink,
-    cells=cells,
-)

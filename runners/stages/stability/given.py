@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from runners.arms.activations import Activations
 from runners.arms.given_saes import GivenSaes, given_saes, side_by_side
-from runners.arms.trained_saes import Activations
 from runners.places import config_error
 from runners.saes.given_plan import GivenSaesPlan
-from runners.stages.stability.measuring import TrainingPath
 from runners.stages.stability.plan import SnapshotsPlan, StabilityConfig
+from runners.stages.stability.training_path import TrainingPath
 
 
 def given_path(config: StabilityConfig, plan: GivenSaesPlan, activations: Activations) -> TrainingPath:

@@ -9,43 +9,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 
-from runners.arms.saes import Saes
-from runners.arms.trained_saes import Activations, artifacts_json, collect, datasets_json, inputs_json, open_source
+from runners.arms.activations import Activations, collect, datasets_json, inputs_json, open_source
+from runners.arms.trained_saes import artifacts_json
 from runners.arrays import Flags, Floats
 from runners.metrics.consistency import mean_row_cosine
 from runners.metrics.extreme_rows import ordinary
 from runners.metrics.functional import latents_of, score_functional_pairs
-from runners.metrics.reconstruction import Reconstruct
 from runners.metrics.seed_pairs import PairScores, score_pairs
 from runners.progress import showing
 from runners.saes.sae import reconstruct_rows
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import recipe
 from runners.stages.stability.plan import EIGHTHS, KIND, StabilityConfig, points, protocol_of
+from runners.stages.stability.training_path import TrainingPath
 from runners.stages.stability.trajectories import train_watched
 from runners.summary_writing import Json, RunResult, measurement
 
 Columns = tuple[Sequence[float], Sequence[float] | None]
 """Candidate and baseline of one measure."""
-
-
-@dataclass(frozen=True)
-class TrainingPath:
-    """SAEs of every seed at the end, and what is known of how they came there."""
-
-    saes: Saes
-    decoders: Mapping[str, Floats]
-    """Point -> (seeds, d_sae, d_model) rows, for the points that are known from the start, `0`, to the end, `1`."""
-    reconstruct: Reconstruct
-    """All seeds at the end: (tokens, d_in) -> (seeds, tokens, d_in) and latents."""
-    reconstruct_start: Reconstruct | None
-    """The same before the first step; None where nobody has it."""
 
 
 def measure(config: StabilityConfig, environment: RunEnvironment) -> RunResult:

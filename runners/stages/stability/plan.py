@@ -23,15 +23,13 @@ from runners.places import config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.planned_pieces import Planned, own_arm, own_pieces
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     training_settings,
 )
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "stability"
 PROTOCOL = "stability/1"
@@ -73,11 +71,6 @@ class StabilityConfig:
     """SAEs from files, in place of `seeds`, `sae` and `training`."""
     snapshots: SnapshotsPlan | None = None
     """Of SAEs from files: the same seeds on their way; what is missing is not measured."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def check(config: StabilityConfig) -> None:
@@ -137,21 +130,3 @@ def pieces(config: StabilityConfig) -> Sequence[Planned]:
     if config.training is None:
         return own_pieces(config)
     return [replace(own_arm(config), watched_at=tuple(points(config.training).values()))]
-
-
-def _measure(config: StabilityConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.stability.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "agreement of SAEs across seeds along their training, and of what their latents do",
-    StabilityConfig,
-    lambda config: protocol_of(config, ()),
-    _measure,
-    check=check,
-    pieces=pieces,
-)

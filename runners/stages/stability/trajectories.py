@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gatekit.errors import GatekitError
-from runners.arms.trained_saes import Activations, TrainedSaes, train
+from runners.arms.activations import Activations
+from runners.arms.trained_saes import TrainedSaes, train
 from runners.cache_use import note_files
 from runners.claims import claimed
 from runners.determinism import describe_device
@@ -24,7 +25,7 @@ from runners.saes.plan import TrainingPlan
 from runners.saes.sae_cache import cache_folder, find_seed, keep
 from runners.saes.seed_groups import seed_groups
 from runners.saes.training import SaeStack, train_stack
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.whole_files import write_file
 
 _SHA256 = "sha256"

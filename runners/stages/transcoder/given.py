@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from statistics import fmean
 
+from runners.arms.activations import Source, collect, datasets_json, inputs_json
 from runners.arms.given_saes import GivenSaes, given_saes
 from runners.arms.saes import Saes
 from runners.arms.scored_arms import score_arms
-from runners.arms.trained_saes import Source, artifacts_json, collect, datasets_json, inputs_json, train
+from runners.arms.trained_saes import artifacts_json, train
 from runners.places import config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan
 from runners.saes.plan import TrainingPlan
-from runners.stage.lifecycle import RunEnvironment
-from runners.stages.transcoder.measuring import measurements_of
+from runners.stage.run_environment import RunEnvironment
+from runners.stages.transcoder.measurements import measurements_of
 from runners.stages.transcoder.plan import TranscoderConfig, protocol_of
 from runners.summary_writing import Json, RunResult
 

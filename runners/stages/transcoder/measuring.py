@@ -10,37 +10,28 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gatekit.errors import GatekitError
+from runners.arms.activations import Source, collect, datasets_json, inputs_json, open_source
 from runners.arms.saes import Saes
 from runners.arms.scored_arms import ScoredArm, score_arms
-from runners.arms.trained_saes import (
-    Source,
-    TrainedSaes,
-    artifacts_json,
-    collect,
-    datasets_json,
-    inputs_json,
-    open_source,
-    train,
-)
+from runners.arms.trained_saes import TrainedSaes, artifacts_json, train
 from runners.metrics.lower_bounds import lower_bound_over_pairs
 from runners.places import caused_by, derived, place_of
-from runners.stage.lifecycle import RunEnvironment
+from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import recipe
 from runners.stage.selection import SelectionPlan
+from runners.stages.transcoder.measurements import measurements_of
 from runners.stages.transcoder.plan import (
-    KIND,
     SEARCH_CONFIDENCE,
     TranscoderConfig,
     conditions,
     protocol_of,
     transcoder_shape,
 )
-from runners.summary_writing import Json, RunResult, measurement
+from runners.summary_writing import Json, RunResult
 
 _log = logging.getLogger(__name__)
 
@@ -144,29 +135,3 @@ def _compute(trained: TrainedSaes) -> Json:
         "forward_flops_per_token": 2 * d_in * d_sae + 2 * k * d_out,
         "training_tokens_per_seed": plan.steps * plan.batch_tokens if plan else 0,
     }
-
-
-def measurements_of(seeds: Sequence[int], sae: ScoredArm, transcoder: ScoredArm) -> Json:
-    """Return every measure: by pair of seeds, and by seed."""
-    ours, theirs = sae.agreement, transcoder.agreement
-    per_pair: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
-        "sae_minus_transcoder": (ours.scores.pw_mcc, theirs.scores.pw_mcc),
-        "sae_minus_transcoder_live": (ours.scores.pw_mcc_live, theirs.scores.pw_mcc_live),
-        "sae_minus_transcoder_mmcs": (ours.scores.mmcs, theirs.scores.mmcs),
-        "pw_mcc": (ours.scores.pw_mcc, None),
-        "pw_mcc_live": (ours.scores.pw_mcc_live, None),
-    }
-    for name in ("pw_mcc", "pw_mcc_live"):
-        corrected = (ours.corrected(name), theirs.corrected(name))
-        per_pair[f"sae_minus_transcoder{name.removeprefix('pw_mcc')}_chance_corrected"] = corrected
-        per_pair[f"{name}_chance_corrected"] = (corrected[0], None)
-    per_seed: dict[str, tuple[Sequence[float], Sequence[float] | None]] = {
-        "r2_minus_transcoder": (sae.held_out.r2, transcoder.held_out.r2),
-        "dead_fraction_minus_transcoder": (sae.held_out.dead_fraction, transcoder.held_out.dead_fraction),
-        "r2": (sae.held_out.r2, None),
-        "l0": (sae.held_out.l0, None),
-        "dead_fraction": (sae.held_out.dead_fraction, None),
-        **{name: (values, None) for name, values in sae.held_out.apart.items()},
-    }
-    measured = {name: measurement(KIND, name, sae.pair_keys, *values) for name, values in per_pair.items()}
-    return measured | {name: measurement(KIND, name, {"seed": seeds}, *values) for name, values in per_seed.items()}

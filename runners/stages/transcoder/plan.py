@@ -27,9 +27,7 @@ from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.plan import TrainingPlan
 from runners.stage.chance_plan import agreement_settings
-from runners.stage.lifecycle import RunEnvironment, run_stage
 from runners.stage.planned_pieces import Planned, PlannedArm, PlannedRows, own_arm, own_pieces
-from runners.stage.sae_stage import sae_stage
 from runners.stage.sae_subject import (
     check_saes,
     recipe,
@@ -39,7 +37,7 @@ from runners.stage.sae_subject import (
 from runners.stage.selection import SelectionPlan, selection_json
 from runners.subjects.hook_names import HookName
 from runners.subjects.plan import SubjectPlan, TextPlan
-from runners.summary_writing import Json, RunResult
+from runners.summary_writing import Json
 
 KIND = "transcoder"
 PROTOCOL = "transcoder/1"
@@ -99,11 +97,6 @@ class TranscoderConfig:
     """Of a condition: those that it was looked at with."""
     saes: GivenSaesPlan | None = None
     """SAEs from files, in place of `seeds`, `sae` and `training`."""
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run from a command line (without the runner's name) and return the exit code."""
-    return run_stage(STAGE, argv)
 
 
 def conditions(config: TranscoderConfig) -> list[tuple[str, TranscoderConfig]]:
@@ -285,24 +278,3 @@ def pieces(config: TranscoderConfig) -> Sequence[Planned]:
         beside = PlannedArm("transcoder", transcoder_shape(shape), training, condition.seeds, reads, saes.inputs)
         found += [saes, beside]
     return found
-
-
-def _measure(config: TranscoderConfig, environment: RunEnvironment) -> RunResult:
-    # Imported here: it brings torch, which a plan does not need.
-    from runners.stages.transcoder.measuring import measure
-
-    return measure(config, environment)
-
-
-STAGE = sae_stage(
-    KIND,
-    "agreement of SAEs across seeds, against transcoders of matched capacity, compute and data",
-    TranscoderConfig,
-    lambda config: protocol_of(config, (), None),
-    _measure,
-    check=check,
-    shrink=shrink,
-    cells=cells,
-    judged=lambda name: name in ("", CONFIRMED),
-    pieces=pieces,
-)

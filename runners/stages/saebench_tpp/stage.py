@@ -1,0 +1,17 @@
+"""Runner `saebench_tpp` as the command line runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runners.stage.lifecycle import run_stage
+from runners.stage.removal_stage import removal_stage
+from runners.stages.saebench_tpp.plan import TppConfig
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run from a command line (without the runner's name) and return the exit code."""
+    return run_stage(STAGE, argv)
+
+
+STAGE = removal_stage("tpp", "SAEBench's targeted probe perturbation, on texts of several classes", TppConfig)
