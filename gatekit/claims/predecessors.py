@@ -39,6 +39,18 @@ class Succession:
 
 
 @dataclass(frozen=True)
+class ClaimHistory:
+    """What a registry held once and does not hold any more."""
+
+    withdrawn: tuple[Claim, ...]
+    """Claims whose ids it does not have any more, as they last stood there."""
+    reworded: tuple[Claim, ...]
+    """Claims of any id in words that it said before its last ones."""
+    unread: str | None = None
+    """Why not all of the history was read."""
+
+
+@dataclass(frozen=True)
 class _Said:
     """What a claim says: its words that count, their runs of three letters, and the numbers that its blocks show."""
 
@@ -91,12 +103,14 @@ def registered_alike(old: Claim, new: Claim) -> bool:
     return _same(old, new)
 
 
-def returned(withdrawn: Sequence[Claim], base: Registry, head: Registry) -> list[Succession]:
-    """Return each claim of the head that is new or reworded and says nearly what one says that was withdrawn earlier.
+def returned(history: ClaimHistory, base: Registry, head: Registry) -> list[Succession]:
+    """Return each claim of the head that is new or reworded and says nearly what one said that is no more.
+
+    What an id said before it was reworded counts where it now says something else.
 
     Args:
-        withdrawn: claims that the base held once, as they last stood there.
-        base: the registry before the change, without them.
+        history: of the base's registry.
+        base: the registry before the change.
         head: the registry after it.
 
     Raises:
@@ -104,15 +118,22 @@ def returned(withdrawn: Sequence[Claim], base: Registry, head: Registry) -> list
     """
     before = _by_id(base)
     fresh = [claim for claim in head.claims if claim.id not in before or not _same(before[claim.id], claim)]
-    if len(fresh) * len(withdrawn) > MOST_PAIRS:
-        message = f"{len(fresh)} claims are added or reworded, and {len(withdrawn)} were withdrawn earlier"
+    old_claims = (*history.withdrawn, *history.reworded)
+    if len(fresh) * len(old_claims) > MOST_PAIRS:
+        message = f"{len(fresh)} claims are added or reworded, and {len(old_claims)} were withdrawn earlier"
         remedy = f"make several changes of it: at most {MOST_PAIRS:,} pairs of such claims are compared"
         raise GatekitError("claims.too_many_changes", message, Location(head.path), remedy)
-    said = {claim.id: _said(claim, {}) for claim in withdrawn} if fresh else {}
+    if not fresh:
+        return []
+    withdrawn = [(old, _said(old, {})) for old in history.withdrawn]
+    now = {claim.id: _said(claim, {}) for claim in base.claims}
+    reworded = [(old, _said(old, {})) for old in history.reworded]
+    reworded = [(old, said) for old, said in reworded if old.id not in now or not now[old.id].is_nearly(said)]
     found = []
     for claim in fresh:
         says = _said(claim, {})
-        found += [Succession(old, claim) for old in withdrawn if old.id == claim.id or says.is_nearly(said[old.id])]
+        found += [Succession(old, claim) for old, said in withdrawn if old.id == claim.id or says.is_nearly(said)]
+        found += [Succession(old, claim) for old, said in reworded if old.id != claim.id and says.is_nearly(said)]
     return found
 
 

@@ -6,11 +6,11 @@ and that is what is judged here: by the base's definition of every gate that the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gatekit.claims.model import Claim, Registry
-from gatekit.claims.predecessors import Succession, returned, successions
+from gatekit.claims.predecessors import ClaimHistory, Succession, registered_alike, returned, successions
 from gatekit.errors import GatekitError
 from gatekit.policy import Gate, Policy
 from gatekit.policy.model import kinds_read
@@ -31,7 +31,7 @@ class _Named:
 
 
 def lowered_bars(
-    base: BranchContents, head: BranchContents, withdrawn: Callable[[], Sequence[Claim]] = tuple
+    base: BranchContents, head: BranchContents, history: Callable[[], ClaimHistory] = lambda: ClaimHistory((), ())
 ) -> list[TrustChange]:
     """Return each claim that is moved to gates which are not at least as strict as those that it needs on the base.
 
@@ -40,7 +40,7 @@ def lowered_bars(
     Args:
         base: what judges.
         head: what is judged.
-        withdrawn: reads the claims that the base held once and does not hold any more; asked where one is new.
+        history: reads what the base's registry held once; asked where a claim is new or changed.
 
     Raises:
         GatekitError: `claims.too_many_changes`, more claims are moved or withdrawn than can be compared.
@@ -56,7 +56,12 @@ def lowered_bars(
     pairs = successions(base.registry, head.registry, base.documents, head.documents)
     earlier: list[Succession] = []
     if any(base.registry.claim(claim.id) != claim for claim in head.registry.claims):
-        earlier = returned(withdrawn(), base.registry, head.registry)
+        known = history()
+        earlier = returned(known, base.registry, head.registry)
+        fresh = [claim for claim in head.registry.claims if _is_fresh(claim, base.registry)]
+        if known.unread is not None and fresh:
+            what = f"claim '{fresh[0].id}' is new or reworded, and may have been withdrawn once: {known.unread}"
+            found.append(TrustChange(CLAIMS, what))
     for pair in (*pairs, *earlier):
         old, new = pair.old, pair.new
         if old.policy == new.policy and set(old.gates) <= set(new.gates):
@@ -76,6 +81,11 @@ def lowered_bars(
             what = f"{moved} gates that are not at least as strict: {'; '.join(lost)}"
             found.append(TrustChange(f"claim {new.id}", what))
     return found
+
+
+def _is_fresh(claim: Claim, base: Registry) -> bool:
+    old = base.claim(claim.id)
+    return old is None or not registered_alike(old, claim)
 
 
 def _lost(old: Claim, was: Bar | None, new: Claim, becomes: Bar | None) -> list[str]:

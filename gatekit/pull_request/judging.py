@@ -19,7 +19,7 @@ from gatekit.claims.checking import CheckResult, check
 from gatekit.claims.claim_change import ClaimChange
 from gatekit.claims.diff import claim_changes
 from gatekit.claims.finding import Finding
-from gatekit.claims.model import Claim
+from gatekit.claims.predecessors import ClaimHistory
 from gatekit.claims.strays import find_strays
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Summary
@@ -32,7 +32,7 @@ from gatekit.policy import Policy, PolicyDiff, diff_policies, lint
 from gatekit.pull_request.approval import NO_APPROVAL, Approval, ApprovalSource, approval, label_for
 from gatekit.pull_request.candidate_prices import PullRequestChoices, disappeared
 from gatekit.pull_request.claim_bars import lowered_bars
-from gatekit.pull_request.claim_history import withdrawn_claims
+from gatekit.pull_request.claim_history import claim_history
 from gatekit.pull_request.codeowners import code_owners
 from gatekit.pull_request.continuity import subject_fates
 from gatekit.pull_request.continuity_claims import Announced, subject_changes
@@ -179,7 +179,7 @@ def _judged(
     claims = []
     if CLAIMS not in head.unread:
         claims = claim_changes(base.registry, head.registry, base.documents, head.documents)
-    trust = _trust(base, head, diffs, claims, lambda: withdrawn_claims(repository, sides.base, base))
+    trust = _trust(base, head, diffs, claims, lambda: claim_history(repository, sides.base, base))
     announced = registration_changes(base, head)
     trust += [TrustChange(change.path, change.what) for change in announced if change.judges]
     told = [f"{change.path} {change.what}" for change in announced if not change.judges]
@@ -272,9 +272,9 @@ def _trust(
     head: BranchContents,
     diffs: Sequence[PolicyDiff],
     claims: Sequence[ClaimChange],
-    withdrawn: Callable[[], Sequence[Claim]],
+    history: Callable[[], ClaimHistory],
 ) -> list[TrustChange]:
-    trust = [*trust_changes(base, head, diffs), *lowered_bars(base, head, withdrawn)]
+    trust = [*trust_changes(base, head, diffs), *lowered_bars(base, head, history)]
     if _begins(base, head, claims):
         # Nothing judges yet and nothing is asserted, so what is added loosens nothing; it binds the next change.
         trust = [change for change in trust if change.what != "added"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import repositories
 
+from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
+from gatekit.pull_request import claim_history
 from gatekit.pull_request.judging import judge_pull_request
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.repo import Repository, between
@@ -17,6 +20,14 @@ OOD = CLAIMS[CLAIMS.index("  - id: ood") :]
 OOD_BLOCK = "<!-- gatekit:claim ood -->They read text of another domain as well.<!-- /gatekit:claim -->\n"
 WITHOUT = {"claims.yaml": CLAIMS.replace(OOD, ""), "README.md": README.replace(OOD_BLOCK, "")}
 WITH = {"claims.yaml": CLAIMS, "README.md": README}
+
+
+OTHER = "  - id: wide\n    sentence: Dictionaries are wide.\n    status: pending\n    policy: demo\n    gates: [ood]\n"
+OTHER_BLOCK = "\n<!-- gatekit:claim wide -->Dictionaries are wide.<!-- /gatekit:claim -->\n"
+ADDED: dict[str, repositories.Content] = {
+    "claims.yaml": CLAIMS.replace(OOD, "") + OTHER,
+    "README.md": README.replace(OOD_BLOCK, "") + OTHER_BLOCK,
+}
 
 
 def with_gate(gate: str) -> dict[str, repositories.Content]:
@@ -58,6 +69,104 @@ def test_it_counts_as_it_last_stood(tmp_path: Path) -> None:
 def test_a_version_that_nobody_can_read_is_passed_over(tmp_path: Path) -> None:
     history: list[dict[str, repositories.Content]] = [WITHOUT, {"claims.yaml": "claims: ["}, WITHOUT]
     assert judged(tmp_path, history, with_gate("alive")).code is ExitCode.APPROVAL_NEEDED
+
+
+def test_it_counts_however_long_ago_it_was_withdrawn(tmp_path: Path) -> None:
+    sentence = "Few of their latents are dead."
+    later: list[dict[str, repositories.Content]] = [
+        {"claims.yaml": CLAIMS.replace(OOD, "").replace(sentence, f"Few of their latents are dead in run {number}.")}
+        for number in range(120)
+    ]
+    verdict = judged(tmp_path, [WITHOUT, *later, WITHOUT], with_gate("alive"))
+    assert verdict.code is ExitCode.APPROVAL_NEEDED
+
+
+def reworded(new: str) -> dict[str, repositories.Content]:
+    old = "They read text of another domain as well."
+    return {"claims.yaml": CLAIMS.replace(old, new), "README.md": README.replace(old, new)}
+
+
+@pytest.mark.parametrize(("gate", "code"), [("alive", ExitCode.APPROVAL_NEEDED), ("ood", ExitCode.PASS)])
+def test_a_sentence_that_was_reworded_away_keeps_its_bar(tmp_path: Path, gate: str, code: ExitCode) -> None:
+    other = "Their decoders are sparse, too."
+    again = OOD.replace("id: ood", "id: domains").replace("gates: [ood]", f"gates: [{gate}]")
+    head: dict[str, repositories.Content] = {
+        "claims.yaml": CLAIMS.replace("They read text of another domain as well.", other) + again,
+        "README.md": README.replace("They read text of another domain as well.", other)
+        + "\n"
+        + OOD_BLOCK.replace("claim ood", "claim domains"),
+    }
+    assert judged(tmp_path, [reworded(other)], head).code is code
+
+
+def test_a_typo_that_was_mended_is_no_other_claim(tmp_path: Path) -> None:
+    history = [reworded("They read texts of another domain as well."), with_gate("alive")]
+    new: dict[str, repositories.Content] = {"claims.yaml": CLAIMS.replace(OOD, OOD.replace("[ood]", "[alive]")) + OTHER}
+    assert judged(tmp_path, history, {**new, "README.md": README + OTHER_BLOCK}).code is ExitCode.PASS
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        '  - {id: ood, sentence: "They read text of another\\x20domain as well.", status: pending, policy: demo, '
+        "gates: [ood]}\n",
+        OOD.replace("\n", "\r\n"),
+        OOD.replace("  - id: ood", "  -\n    id: ood"),
+        OOD.replace("another domain", "another\n      domain"),
+        f"{OOD}# the end\nvalues:\n  - {{name: a, file: e.json, measure: m, statistic: estimate, format: .1f}}\n",
+    ],
+)
+def test_a_registry_in_any_layout_of_yaml_counts(tmp_path: Path, item: str) -> None:
+    history: list[dict[str, repositories.Content]] = [{"claims.yaml": CLAIMS.replace(OOD, item)}, WITHOUT]
+    builder = repositories.Builder(tmp_path / "repo")
+    tip = builder.commit("main", {**BASE, **history[0]})
+    tip = builder.commit("main", WITHOUT, parents=[tip])
+    builder.commit("feature", with_gate("alive"), parents=[tip])
+    with Repository.open(builder.save()) as repository:
+        verdict = judge_pull_request(repository, between(repository, "main", "feature"), NOW)
+    assert verdict.code is ExitCode.APPROVAL_NEEDED
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "said"),
+    [
+        ("MOST_REVISIONS", 1, "more than 1 versions"),
+        ("MOST_HISTORY", 100, "more than 100 bytes"),
+        ("MOST_PARSED", 100, "more than 100 bytes of different claims"),
+    ],
+)
+def test_where_history_goes_on_beyond_a_limit_what_is_new_needs_approval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int, said: str
+) -> None:
+    monkeypatch.setattr(claim_history, name, most)
+    verdict = judged(tmp_path / "new", [WITHOUT], ADDED)
+    assert verdict.code is ExitCode.APPROVAL_NEEDED
+    assert said in verdict.trust[0].what
+    more: dict[str, repositories.Content] = {
+        "claims.yaml": CLAIMS.replace(OOD, "").replace("gates: [alive]", "gates: [alive, random_model]")
+    }
+    assert judged(tmp_path / "moved", [WITHOUT], more).code is ExitCode.PASS
+
+
+def test_what_is_new_and_was_never_said_needs_no_approval(tmp_path: Path) -> None:
+    assert judged(tmp_path, [WITHOUT], ADDED).code is ExitCode.PASS
+
+
+def test_history_that_is_not_in_the_clone_is_an_error_and_no_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Repository.blobs
+
+    def partial(self: Repository, oids: Iterable[str], limit: int = 1 << 24) -> dict[str, bytes]:
+        found = whole(self, oids, limit)
+        if CLAIMS.encode() in found.values():
+            raise GatekitError("repo.missing_object", "not here", exit_code=ExitCode.INCONCLUSIVE)
+        return found
+
+    monkeypatch.setattr(Repository, "blobs", partial)
+    with pytest.raises(GatekitError) as caught:
+        judged(tmp_path, [WITHOUT], ADDED)
+    assert caught.value.error_id == "repo.missing_object"
 
 
 def test_a_claim_that_stands_is_none_that_was_withdrawn(tmp_path: Path) -> None:
