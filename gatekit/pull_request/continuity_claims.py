@@ -7,7 +7,7 @@ was announced before it was measured, or where people agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatekit.candidates.pool import kinds_read as selection_kinds
 from gatekit.claims.model import Claim
@@ -15,7 +15,7 @@ from gatekit.evidence.summary import Summary
 from gatekit.gates.evaluate import evaluate, judged_by, matches
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import Policy
-from gatekit.policy.model import Gate, Selection, thresholds
+from gatekit.policy.model import Gate, Rule, Selection, Threshold, thresholds
 from gatekit.pull_request.continuity import Fate, SubjectFate, observed, shape
 from gatekit.pull_request.side import BranchContents
 
@@ -137,13 +137,15 @@ def _stand(standing: Sequence[str], head: BranchContents) -> str:
 
 
 def _outcomes(base: BranchContents, fate: SubjectFate) -> str:
-    """Return what the base's gates say of the old evidence, and of what stands in its place; empty where none reads it.
+    """Return what the base's gates say of the old evidence; empty where none reads it.
 
-    Each as it was when it was measured: evidence that has grown old since was no worse for that.
+    A gate that reads several kinds is judged on all evidence of the subject. Each is taken as it was when it was
+    measured: evidence that has grown old since was no worse for that.
     """
     if fate.fate in ("extended", "renamed"):
         return ""
-    old = _gates(base.judging, [s for s in base.summaries if _is_of(s, fate.old)])
+    own = [summary for summary in base.summaries if summary.subject.digest == fate.old.subject.digest]
+    old = _gates(base.judging, own, fate.old.kind)
     if not old:
         return ""
     failed = [name for name, outcome in old.items() if outcome is Outcome.FAIL]
@@ -163,23 +165,30 @@ def _of_seeds(seeds: Sequence[int]) -> str:
     return "the old one" if len(seeds) == 1 else "the old ones"
 
 
-def _is_of(summary: Summary, other: Summary) -> bool:
-    return summary.kind == other.kind and summary.subject.digest == other.subject.digest
-
-
-def _gates(policies: Sequence[Policy], summaries: Sequence[Summary]) -> dict[str, Outcome]:
-    """Return gate -> outcome on one subject's evidence, of the gates that read nothing else."""
-    kinds = {summary.kind for summary in summaries}
-    now = max(summary.finished for summary in summaries)
+def _gates(policies: Sequence[Policy], summaries: Sequence[Summary], kind: str) -> dict[str, Outcome]:
+    """Return gate -> outcome on one subject's evidence, of the gates that read this kind, and maybe others of it."""
+    there = {summary.kind for summary in summaries}
     found: dict[str, Outcome] = {}
     for policy in policies:
-        gates = [gate for gate in policy.gates if {rule.kind for rule in thresholds(gate.rule)} <= kinds]
+        kinds = {gate.name: {rule.kind for rule in thresholds(gate.rule)} for gate in policy.gates}
+        gates = [gate for gate in policy.gates if kind in kinds[gate.name] and kinds[gate.name] <= there]
         if not gates or not any(judged_by(policy, summary) for summary in summaries):
             continue
-        verdict = evaluate([policy], summaries, now)
+        read = {name for gate in gates for name in kinds[gate.name]}
+        judged = [summary for summary in summaries if summary.kind in read]
+        # Kinds are measured one after the other, some of them long before: none is too old beside the last.
+        ageless = replace(policy, gates=tuple(replace(gate, rule=_ageless(gate.rule)) for gate in gates))
+        verdict = evaluate([ageless], judged, max(summary.finished for summary in judged))
         wanted = {gate.name for gate in gates}
         for gate in verdict.policies[0].gates:
             if gate.name in wanted:
                 name = gate.name if len(policies) == 1 else f"{policy.id}/{gate.name}"
                 found[name] = gate.outcome
     return found
+
+
+def _ageless(rule: Rule) -> Rule:
+    """Return a rule that finds no evidence too old."""
+    if isinstance(rule, Threshold):
+        return replace(rule, max_age=None)
+    return replace(rule, rules=tuple(_ageless(part) for part in rule.rules))

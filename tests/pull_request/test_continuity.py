@@ -9,7 +9,7 @@ import builders
 import pytest
 
 from gatekit.exit_codes import ExitCode
-from tests.pull_request.change import FILE, judged, random_model, sources, with_status
+from tests.pull_request.change import FILE, OOD_FILE, POLICY, judged, ood, random_model, sources, with_status
 
 APPROVED = ("gatekit-approved-{head}",)
 
@@ -35,6 +35,33 @@ def test_what_the_old_ones_failed_is_named(tmp_path: Path) -> None:
     verdict = judged(tmp_path, {FILE: retrained(0, 1, 2, 3, 4)}, base={FILE: random_model(dead=0.9)})
     (change,) = verdict.trust
     assert change.what == "5 seeds retrained; the old ones failed alive; claims 'agree', 'alive' stand on it"
+
+
+JOINT = (
+    POLICY + "  joint: {all_of: [{from: random_model, measure: dead_fraction, at_most: 0.2},"
+    " {from: ood, measure: auc_drop, at_most: 0.1}]}\n"
+)
+
+
+@pytest.mark.parametrize(("drop", "said"), [(0.5, "the old ones failed joint"), (0.01, "the old ones passed")])
+def test_a_gate_of_several_kinds_is_judged_on_all_evidence_of_the_subject(
+    tmp_path: Path, drop: float, said: str
+) -> None:
+    # The other kind was measured long before, which made it no worse.
+    long_ago = {"started": "2025-03-01T11:00:00Z", "finished": "2025-03-01T12:00:00Z"}
+    other = json.loads(ood(drop))
+    other["producer"] |= long_ago
+    claims = with_status("ood", "supported").replace("gates: [ood]", "gates: [joint]")
+    base = {
+        "policies/demo.yaml": JOINT,
+        "claims.yaml": claims,
+        FILE: random_model(),
+        OOD_FILE: json.dumps(other),
+    }
+    verdict = judged(tmp_path, {FILE: retrained(0, 1, 2, 3, 4)}, base=base)
+    whats = [change.what for change in verdict.trust if change.path == FILE]
+    assert len(whats) == 1
+    assert said in whats[0]
 
 
 def test_a_seed_that_is_left_out_needs_approval(tmp_path: Path) -> None:
