@@ -14,25 +14,26 @@ def diverged_saes(summaries: Iterable[Summary]) -> DivergedSaes:
     """Return the SAEs that diverged; of several summaries that show it the first by path is named."""
     found: dict[str, Summary] = {}
     for summary in sorted((s for s in summaries if s.status == "diverged"), key=lambda s: s.path):
-        for identity in _identities(summary.subject):
+        for identity in identities(summary.subject):
             found.setdefault(identity, summary)
     return found
 
 
 def why_diverged(subject: Subject, diverged: DivergedSaes) -> str | None:
     """Return which run diverged that has a checkpoint of this subject, and by what sign; None where none did."""
-    summary = next((diverged[identity] for identity in _identities(subject) if identity in diverged), None)
+    summary = next((diverged[identity] for identity in identities(subject) if identity in diverged), None)
     return None if summary is None else f"the run of {summary.path} diverged ({summary.reason})"
 
 
-def _identities(subject: Subject) -> list[str]:
+def identities(subject: Subject) -> list[str]:
+    """Return what names the SAEs of a subject in a DivergedSaes."""
     return [one.sha256 for one in subject.checkpoints] or [subject.digest]
 
 
 def showing_divergence(used: Iterable[Summary], read: Iterable[Summary]) -> list[Summary]:
     """Return those of the summaries read, beyond the used ones, that show that SAEs of the used ones have diverged."""
     used = list(used)
-    own = {identity for summary in used for identity in _identities(summary.subject)}
+    own = {identity for summary in used for identity in identities(summary.subject)}
     there = {summary.sha256 for summary in used}
     diverged = [s for s in read if s.status == "diverged" and s.sha256 not in there]
-    return [summary for summary in diverged if not own.isdisjoint(_identities(summary.subject))]
+    return [summary for summary in diverged if not own.isdisjoint(identities(summary.subject))]

@@ -36,6 +36,7 @@ from gatekit.pull_request.claim_history import claim_history
 from gatekit.pull_request.codeowners import code_owners
 from gatekit.pull_request.continuity import subject_fates
 from gatekit.pull_request.continuity_claims import Announced, subject_changes
+from gatekit.pull_request.divergence import forgotten_divergences
 from gatekit.pull_request.moves import moves
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.projects import moved, other_projects, refuse_no_project
@@ -186,6 +187,7 @@ def _judged(
     subjects = subject_changes(base, head, fates, terms.announced(head))
     if not _begins(base, head, claims):
         trust += [TrustChange(s.path, s.what, of_evidence=True) for s in subjects if s.needs_approval]
+        trust += forgotten_divergences(base.summaries, head.summaries)
     approved = _approved(base, head, trust, approvals)
     policies = _effective(base, head)
     judged = terms.verdict(policies, head)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import builders
 import pytest
+import repositories
 
 from gatekit.exit_codes import ExitCode
 from tests.pull_request.change import FILE, OOD_FILE, POLICY, judged, ood, random_model, sources, with_status
@@ -98,3 +99,23 @@ def test_evidence_that_no_supported_claim_stands_on_may_be_replaced(tmp_path: Pa
     assert [change.path for change in still.trust] == [FILE]  # 'alive' stands on it
     none = judged(tmp_path / "none", {"claims.yaml": with_status("alive", "pending", one), FILE: retrained(1)})
     assert (none.trust, none.code) == ((), ExitCode.PASS)
+
+
+def diverged(text: str, reason: str = "seed 0: all latents dead") -> str:
+    return json.dumps({**json.loads(text), "status": "diverged", "reason": reason})
+
+
+@pytest.mark.parametrize("after", [None, ood()])
+def test_divergence_of_saes_that_are_measured_still_is_not_forgotten_unseen(tmp_path: Path, after: str | None) -> None:
+    verdict = judged(tmp_path, {OOD_FILE: after}, base={OOD_FILE: diverged(ood())})
+    assert verdict.code is ExitCode.APPROVAL_NEEDED
+    (change,) = [change for change in verdict.trust if "have diverged" in change.what]
+    assert change.path == OOD_FILE
+
+
+@pytest.mark.parametrize("after", [{OOD_FILE: None, "evidence/b.json": diverged(ood())}, {OOD_FILE: None, FILE: None}])
+def test_what_is_shown_elsewhere_or_measured_no_more_may_go(
+    tmp_path: Path, after: dict[str, repositories.Content]
+) -> None:
+    verdict = judged(tmp_path, after, base={OOD_FILE: diverged(ood())})
+    assert [change.what for change in verdict.trust if "have diverged" in change.what] == []
