@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     shell_complete=complete_output(PULL_REQUEST_FORMATS),
     help="Also write markdown, html, json or terminal; PATH - is stdout.",
 )
+@click.option("--verbose", is_flag=True, help="Show what passed as fully as what did not, and what could be detected.")
 @click.option("--now", metavar="TIME", help="Judge ages, waivers and keys at this UTC time, e.g. 2026-02-16T01:48:20Z.")
 def command(
     base: str | None,
@@ -46,6 +47,7 @@ def command(
     root: str | None,
     approval_label: str,
     outputs: tuple[str, ...],
+    verbose: bool,
     now: str | None,
 ) -> int:
     """Judge a change by the policies of its base branch; the exit code is the verdict.
@@ -74,7 +76,7 @@ def command(
     deliver(
         wanted,
         lambda name: render_pull_request(name, verdict),
-        lambda width, color: _for_people(verdict, width, color),
+        lambda width, color: _for_people(verdict, width, color, verbose),
     )
     return verdict.code
 
@@ -86,7 +88,7 @@ def _reviewers(event: Event) -> Reviewers:
     return approving_reviewers(os.environ, event)
 
 
-def _for_people(verdict: PullRequestVerdict, width: int, color: bool) -> str:
+def _for_people(verdict: PullRequestVerdict, width: int, color: bool, verbose: bool) -> str:
     from gatekit.report.pull_request.terminal import render
 
-    return render(verdict, width, color)
+    return render(verdict, width, color, verbose)

@@ -18,10 +18,11 @@ from gatekit.errors import UsageError
 from gatekit.evidence.schemas import INCLUDED, schema, validator
 from gatekit.exit_codes import ExitCode
 from gatekit.github.judgement import read_report
-from gatekit.pull_request.verdict import EvidenceChange
+from gatekit.pull_request.verdict import EvidenceChange, PullRequestVerdict
 from gatekit.report import PULL_REQUEST_FORMATS, render_pull_request
 from gatekit.report.pull_request.markdown import render as render_markdown
 from gatekit.report.pull_request.terminal import render as render_terminal
+from tests.pull_request.change import POLICY, judged, withdrawn
 from tests.pull_request.verdicts import CHANGES, hostile, verdict
 from tests.report.report_verdicts import hostile_text
 from tests.report.test_inert import command_lines
@@ -268,3 +269,30 @@ def test_every_exit_code_of_a_pull_request_has_its_word_in_the_schema() -> None:
         ExitCode.REFUSED,
         ExitCode.APPROVAL_NEEDED,
     }
+
+
+def all_pass(tmp_path: Path, **rule: str) -> PullRequestVerdict:
+    """A change of a project whose every gate passes; `rule` is added to the first."""
+    more = "".join(f", {key}: {value}" for key, value in rule.items())
+    policy = POLICY.replace("at_least: 0.1", f"at_least: 0.1{more}").replace(
+        "  ood: {from: ood, measure: auc_drop, at_most: 0.1}\n", ""
+    )
+    base = {"policies/demo.yaml": policy, **withdrawn("ood")}
+    return judged(tmp_path, {"docs/notes.md": "More.\n"}, base=base)
+
+
+def test_the_terminal_folds_a_policy_that_passes_with_nothing_to_remark(tmp_path: Path) -> None:
+    found = all_pass(tmp_path)
+    text = render_terminal(found)
+    folded = "policy demo: of the base branch, 2 of 2 gates pass  policies/demo.yaml  exploratory\n  subject pythia-70m"
+    assert folded in text
+    assert "gate / rule" not in text
+    # Which gates must pass is said all the same.
+    assert "No claim in this change needs these gates to pass" in text
+    assert "gate / rule" in render_terminal(found, verbose=True)
+
+
+def test_the_terminal_never_folds_a_weaker_pass(tmp_path: Path) -> None:
+    text = render_terminal(all_pass(tmp_path, bound="point"))
+    assert "point estimate: weaker" in text
+    assert "pass: alive" in text

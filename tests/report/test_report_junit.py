@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -102,3 +103,18 @@ def test_any_text_gives_xml_that_parses_to_the_same_cases(text: str) -> None:
         *("testcase", "error"),
         *("testcase", "error"),
     ]
+
+
+def test_a_policy_that_says_when_work_is_given_up_is_marked_as_weaker_where_readers_look() -> None:
+    optimistic = replace(RANDOM_MODEL, result=replace(RANDOM_MODEL.result, bound="optimistic"))
+    root = ElementTree.fromstring(render("junit", verdict(policy(optimistic, purpose="stop"))))
+    (suite,) = root.iter("testsuite")
+    assert "purpose stop: its passes are weaker" in suite.attrib["name"]
+    properties = {each.attrib["name"]: each.attrib["value"] for each in suite.iter("property")}
+    assert properties["policy.purpose"] == "stop"
+    assert properties["policy.weaker"].startswith("purpose stop: its passes are weaker")
+    assert "optimistic bound: weaker" in (next(root.iter("system-out")).text or "")
+
+
+def test_a_policy_for_release_is_not_marked() -> None:
+    assert "weaker" not in render("junit", VERDICTS["pass"])

@@ -36,28 +36,32 @@ from gatekit.report.pull_request.wording import (
     state_of,
     subject_words,
 )
+from gatekit.report.verdict.folding import is_folded
 from gatekit.report.verdict.terminal import (
     DEFAULT_WIDTH,
     INDENT,
     LONGEST,
     Line,
     error_lines,
+    folded_lines,
     joined,
+    notes_of_folded,
     policy_lines,
     wrapped,
 )
 
 
-def render(verdict: PullRequestVerdict, width: int = DEFAULT_WIDTH, color: bool = False) -> str:
+def render(verdict: PullRequestVerdict, width: int = DEFAULT_WIDTH, color: bool = False, verbose: bool = False) -> str:
     """Return the report, ending in exactly one line that starts with `verdict: `.
 
     Args:
         verdict: what to report.
         width: columns; sentences are wrapped to it.
         color: add ANSI colours; the words and the layout are the same without.
+        verbose: show what passed as fully as what did not.
     """
     lines: list[Line] = []
-    for title, section in _sections(verdict, width):
+    for title, section in _sections(verdict, width, verbose):
         if section:
             lines += [[(title, "bold")], *section, []]
     # Indented: no text of others may stand where the verdict does.
@@ -91,7 +95,7 @@ def _color(verdict: PullRequestVerdict) -> str:
     return colors.get(verdict.code, "blocked")
 
 
-def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, list[Line]]]:
+def _sections(verdict: PullRequestVerdict, width: int, verbose: bool) -> Iterator[tuple[str, list[Line]]]:
     shown, more = first_errors(verdict.errors)
     errors = [line for error in shown for line in error_lines(error, width)]
     yield "errors", errors + [line for text in more for line in wrapped(text, INDENT, width)]
@@ -110,7 +114,7 @@ def _sections(verdict: PullRequestVerdict, width: int) -> Iterator[tuple[str, li
     evidence = [f"{e.path} {e.change}{f': it {e.reason}' if e.reason else ''}" for e in verdict.evidence]
     yield "evidence", _listed(evidence, width)
     yield inert.terminal(moved_title(verdict)), _moved(verdict, width)
-    yield "gates, on the evidence after the merge", _gates(verdict, width)
+    yield "gates, on the evidence after the merge", _gates(verdict, width, verbose)
     already = _listed([str(finding) for finding in ordered(verdict.advisory)], width)
     yield "already there", [*wrapped(ALREADY, INDENT, width, "dim"), *already] if already else []
 
@@ -172,12 +176,20 @@ def _numbers(numbers: Sequence[str]) -> str:
     return f"estimate {estimate}, bound {bound}, threshold {threshold}: {outcome}"
 
 
-def _gates(verdict: PullRequestVerdict, width: int) -> list[Line]:
+def _gates(verdict: PullRequestVerdict, width: int, verbose: bool) -> list[Line]:
+    """Return the policies, folded as `gatekit check` folds them; which gates must pass is always said."""
+    policies = verdict.judged.policies if verdict.judged is not None else ()
+    folded = [] if verbose else [policy for policy in policies if is_folded(policy)]
     lines: list[Line] = []
-    for policy in verdict.judged.policies if verdict.judged is not None else ():
+    for policy in folded:
+        lines += folded_lines(policy, width, f"{origin(verdict, policy.id)}, {state_of(policy)}")
+        lines += wrapped(needs(verdict, policy.id, str), INDENT, width)
+    lines += notes_of_folded(folded, width)
+    for policy in policies if verbose else (p for p in policies if not is_folded(p)):
         if lines:
             lines.append([])
-        lines += policy_lines(policy, width, f"{origin(verdict, policy.id)}, {state_of(policy)}")
+        state = f"{origin(verdict, policy.id)}, {state_of(policy)}"
+        lines += policy_lines(policy, width, state, folded=not verbose)
         lines += [[], *wrapped(needs(verdict, policy.id, str), INDENT, width)]
     return lines
 

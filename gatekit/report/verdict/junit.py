@@ -47,7 +47,8 @@ class _Case:
 def render(verdict: Verdict) -> str:
     """Return the XML document, ending in a line feed."""
     suites = [
-        (policy.id, _properties(policy), [_gate(policy, gate) for gate in policy.gates]) for policy in verdict.policies
+        (_suite_name(policy), _properties(policy), [_gate(policy, gate) for gate in policy.gates])
+        for policy in verdict.policies
     ]
     own = [_error(error) for error in verdict.errors]
     cases = [case for _, _, found in suites for case in found] + own
@@ -65,8 +66,19 @@ def render(verdict: Verdict) -> str:
     return "\n".join(lines) + "\n"
 
 
+STOP_RULE = "purpose stop: its passes are weaker, they say only that the evidence does not refute"
+"""What a policy is marked by that says when work is given up: its bounds are optimistic."""
+
+
+def _suite_name(policy: PolicyResult) -> str:
+    """Return what readers show of a suite: properties are often hidden, so a weaker pass has it in its name."""
+    return f"{policy.id} ({STOP_RULE})" if policy.purpose == "stop" else policy.id
+
+
 def _properties(policy: PolicyResult) -> dict[str, str]:
     properties = {"path": policy.path, "sha256": policy.sha256, "verdict": WORDS[policy.code]}
+    if policy.purpose == "stop":
+        properties |= {"purpose": policy.purpose, "weaker": STOP_RULE}
     if policy.subject is not None:
         properties["subject"] = policy.subject
     if policy.notes:

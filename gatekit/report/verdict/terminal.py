@@ -87,11 +87,8 @@ def render(
     lines: list[Line] = []
     folded = [] if verbose else [policy for policy in verdict.policies if is_folded(policy)]
     for policy in folded:
-        lines.append(_folded_line(policy))
-        if policy.subject is not None:
-            lines += wrapped(f"subject {policy.subject}", INDENT, width, None)
-    for note in said_once(folded):
-        lines += wrapped(f"note: {note}", INDENT, width, None)
+        lines += folded_lines(policy, width)
+    lines += notes_of_folded(folded, width)
     lines += [[]] if lines else []
     for policy in verdict.policies if verbose else (p for p in verdict.policies if not is_folded(p)):
         lines += [*policy_lines(policy, width, folded=not verbose), []]
@@ -134,13 +131,24 @@ def _footer(verdict: Verdict) -> str:
     return f"{read}; judged at {verdict.now:%Y-%m-%d %H:%M} UTC by gatekit {_inert(verdict.version)}"
 
 
-def _folded_line(policy: PolicyResult) -> Line:
+def folded_lines(policy: PolicyResult, width: int, state: str | None = None) -> Iterator[Line]:
+    """Yield a policy whose pass fits one line, and its subject; `state` is as for `policy_lines`."""
     gates = len(policy.gates)
-    told = [f"{gates} gate{'s' * (gates != 1)}", _exploratory(policy), remarks(policy.gates)]
-    return [
-        (f"policy {_inert(policy.id)}: {WORDS[policy.code]}", "bold"),
-        (f"{GAP}{_inert(policy.path)}{GAP}{', '.join(filter(None, told))}", None),
+    # Where the state says how many gates pass, their number has been said.
+    count = f"{gates} gate{'s' * (gates != 1)}" if state is None else ""
+    told = ", ".join(filter(None, [count, _exploratory(policy), remarks(policy.gates)]))
+    yield [
+        (f"policy {_inert(policy.id)}: {WORDS[policy.code] if state is None else state}", "bold"),
+        (f"{GAP}{_inert(policy.path)}{f'{GAP}{told}' if told else ''}", None),
     ]
+    if policy.subject is not None:
+        yield from wrapped(f"subject {policy.subject}", INDENT, width, None)
+
+
+def notes_of_folded(policies: Sequence[PolicyResult], width: int) -> Iterator[Line]:
+    """Yield the notes that folded policies share, once."""
+    for note in said_once(policies):
+        yield from wrapped(f"note: {note}", INDENT, width, None)
 
 
 def _exploratory(policy: PolicyResult) -> str:
