@@ -161,9 +161,9 @@ def _chosen(data: bytes, locked: Locked, name: str) -> list[bytes]:
     return list(chosen.values())
 
 
-def _of_wheel(file: str) -> tuple[str, str]:
-    parts = file.removesuffix(".whl").split("-")
-    return (_normal(parts[0]), parts[1]) if file.endswith(".whl") and len(parts) >= 5 else ("", "")
+def _of_wheel(name: str) -> tuple[str, str]:
+    parts = name.removesuffix(".whl").split("-")
+    return (_normal(parts[0]), parts[1]) if name.endswith(".whl") and len(parts) >= 5 else ("", "")
 
 
 def _normal(name: str) -> str:

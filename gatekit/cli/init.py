@@ -36,6 +36,7 @@ GROUP = "gatekit.saes"
     type=click.Choice(list(POLICY_TEMPLATES)),
     help="The question that the policy answers, in place of a general one.",
 )
+@click.option("--ghes", is_flag=True, help="The workflow is for GitHub Enterprise Server.")
 @click.option("--saes", is_flag=True, help="The PATHs are SAEs of one kind, one a seed: PATH, or SEED=PATH.")
 @click.option("--into", default=None, metavar="DIR", help="With --saes: where the files go (default: here).")
 @click.option(
@@ -48,6 +49,7 @@ def command(
     places: tuple[str, ...],
     force: bool,
     template: str | None,
+    ghes: bool,
     saes: bool,
     into: str | None,
     model: str | None,
@@ -65,10 +67,10 @@ def command(
         folder = Path(into or ".")
         if template is not None:
             raise UsageError("--template with --saes", "what their runner measures decides the policy: leave it out")
-        found = for_saes(places, folder, model, hook, format_name, threads)
+        found = for_saes(places, folder, model, hook, format_name, threads, ghes)
     else:
         folder = _one_folder(places, {"--into": into, "--model": model, "--hook": hook})
-        found = scaffold(folder, template)
+        found = scaffold(folder, template, ghes)
     written = write_together(found, force, "look at them, then use --force to replace them")
     for word, paths in (("new", written.new), ("replaced", written.replaced), ("unchanged", written.unchanged)):
         for path in paths:
@@ -102,7 +104,13 @@ def _one_folder(places: tuple[str, ...], of_saes: Mapping[str, str | None]) -> P
 
 
 def for_saes(
-    paths: Sequence[str], folder: Path, model: str | None, hook: str | None, format_name: str, threads: int
+    paths: Sequence[str],
+    folder: Path,
+    model: str | None,
+    hook: str | None,
+    format_name: str,
+    threads: int,
+    ghes: bool = False,
 ) -> dict[Path, bytes]:
     """Return the content of every file by its path under `folder`, for SAEs that lie on disk.
 
@@ -119,12 +127,15 @@ def for_saes(
         raise UsageError("SAEs are read with torch, which is not installed", INSTALL)
     starter = load(find(GROUP, "reader of SAEs", "starter"), INSTALL)
     written: dict[str, str] = starter(paths, folder, model, hook, format_name, threads)
-    found = {path: data for path, data in scaffold(folder).items() if path.name != "release.yaml"}
+    found = {path: data for path, data in scaffold(folder, ghes=ghes).items() if path.name != "release.yaml"}
     return found | {folder / place: text.encode("utf-8") for place, text in written.items()}
 
 
-def scaffold(folder: Path, template: str | None = None) -> dict[Path, bytes]:
-    """Return the content of every file by its path under `folder`, for a template's question where one is named."""
+def scaffold(folder: Path, template: str | None = None, ghes: bool = False) -> dict[Path, bytes]:
+    """Return the content of every file by its path under `folder`, for a template's question where one is named.
+
+    With `ghes` the workflow is for GitHub Enterprise Server.
+    """
     templates = files("gatekit") / "templates"
     found = {folder / place: (templates / name).read_bytes() for place, name in TEMPLATES.items()}
     if template is not None:
@@ -135,5 +146,5 @@ def scaffold(folder: Path, template: str | None = None) -> dict[Path, bytes]:
     # Beside policies/, kinds/ and claims.yaml, so that an editor completes and checks them without a network.
     for name in ("policy", "kind", "claims", "registration"):
         found[folder / "schemas" / f"{name}.schema.json"] = schema_text(name).encode("utf-8")
-    place, text = workflow_file(folder)
+    place, text = workflow_file(folder, ghes)
     return found | {place: text.encode("utf-8")}

@@ -19,13 +19,56 @@ _EVERY_CHANGE = """\
 name: """
 
 
-def workflow_file(folder: Path) -> tuple[Path, str]:
+_FETCH = '          git fetch --quiet --depth 1 -- "$source" "$commit"\n'
+_ENTERPRISE = {
+    "# Judges every pull request. Make": "# For GitHub Enterprise Server.\n#\n# Judges every pull request. Make",
+    "runs-on: ubuntu-24.04\n": "runs-on: [self-hosted, linux] # the labels of your machines\n",
+    "git+https://github.com/OWNER/REPOSITORY@ and": "git+https://YOUR-SERVER/OWNER/REPOSITORY@ and",
+    "git+https://github.com/OWNER/REPOSITORY@COMMIT'": "git+https://YOUR-SERVER/OWNER/REPOSITORY@COMMIT'",
+    # Newer ones need a runner that older servers do not have.
+    "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1": "11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2",
+    "      - name: install gatekit\n": """\
+      - name: install gatekit
+        env:
+          TOKEN: ${{ github.token }} # a server in private mode shows nothing without one
+""",
+    _FETCH: f"""\
+          # Never to another host, and not as an argument, which others on the machine could read.
+          if [[ "$source" == "$GITHUB_SERVER_URL"/* ]]; then
+            printf '[http "%s/"]\\n\\textraHeader = Authorization: Basic %s\\n' "$GITHUB_SERVER_URL" \\
+              "$(printf 'x-access-token:%s' "$TOKEN" | base64 | tr -d '\\n')" >> .git/config
+          fi
+{_FETCH}          git config --remove-section "http.$GITHUB_SERVER_URL/" 2> /dev/null || true
+""",
+    "      - name: judge\n": "      - name: judge\n        id: judge\n",
+    "          exec bin/python -I bin/gatekit action\n": """\
+          exec bin/python -I bin/gatekit action
+      # The artifact actions from version 4 on do not work on a server.
+      - name: upload the reports
+        if: ${{ !cancelled() && steps.judge.outputs.report-json != '' }}
+        uses: actions/upload-artifact@c24449f33cd45d4826c6702db7e49f7cdb9b551d # v3.2.1-node20
+        with:
+          name: ${{ steps.judge.outputs.artifact-name }}
+          path: ${{ steps.judge.outputs.output-dir }}
+          if-no-files-found: error
+""",
+}
+"""What is another thing on a server, and what stands there."""
+
+
+def workflow_file(folder: Path, enterprise: bool = False) -> tuple[Path, str]:
     """Return where the workflow of the project in a folder goes, relative to the current folder, and its text.
+
+    Args:
+        folder: the project's.
+        enterprise: for GitHub Enterprise Server, which has no hosted machines and other artifact actions.
 
     Raises:
         UsageError: the folder's name cannot stand in a workflow.
     """
     template = (files("gatekit") / "templates" / "workflow.yml").read_text(encoding="utf-8")
+    for old, new in _ENTERPRISE.items() if enterprise else ():
+        template = template.replace(old, new, 1)
     top = _top(folder)
     root = root_of(top, os.fspath(folder)) if top is not None else ""
     if top is None or not root:

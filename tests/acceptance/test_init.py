@@ -312,3 +312,31 @@ def test_the_workflow_installs_the_gate_of_that_commit_by_its_own_locked_install
         str(temp / "gatekit-source"),
         str(temp / "gatekit-environment"),
     ]
+
+
+def test_the_workflow_for_an_enterprise_server_asks_nothing_that_a_server_does_not_have(tmp_path: Path) -> None:
+    done = gatekit("init", "--ghes", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / ".github" / "workflows" / "gatekit.yml").read_text("utf-8")
+    document = YAML(typ="safe").load(text)
+    (job,) = document["jobs"].values()
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    # Newer artifact actions refuse a server; `$/` and hosted machines are not there.
+    assert [name.partition("@")[0] for name in used] == ["actions/checkout", "actions/upload-artifact"]
+    assert "actions/upload-artifact@c24449f33cd45d4826c6702db7e49f7cdb9b551d # v3.2.1-node20" in text
+    assert job["runs-on"] == ["self-hosted", "linux"]
+    assert not [word for word in ("github.com", "$/", "attest", "ubuntu-") if word in text]
+    # And every other line is that of the workflow for GitHub.
+    (tmp_path / "other").mkdir()
+    gatekit("init", cwd=tmp_path / "other")
+    usual = (tmp_path / "other" / ".github" / "workflows" / "gatekit.yml").read_text("utf-8").splitlines()
+    assert len(set(usual) - set(text.splitlines())) == 4
+
+
+def test_the_workflow_for_a_server_goes_with_a_folder_of_a_monorepo(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    (tmp_path / "packages" / "sae").mkdir(parents=True)
+    assert gatekit("init", "--ghes", "--root", "packages/sae", cwd=tmp_path).returncode == 0
+    text = (tmp_path / ".github" / "workflows" / "gatekit-packages-sae.yml").read_text("utf-8")
+    assert "[self-hosted, linux]" in text
+    assert 'WORKING_DIRECTORY: "candidate/packages/sae"' in text

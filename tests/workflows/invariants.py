@@ -218,11 +218,17 @@ def _reusable(texts: Mapping[str, str], documents: Mapping[str, Document]) -> di
         "reusable: only reads": job.get("permissions") == {"contents": "read"},
         "reusable: no secret": not re.search(r"secrets[.:]|github\.token", texts["gate-reusable.yml"]),
         "reusable: knows its own commit before it checks anything out": "run" in steps[0]
-        and steps[0]["env"] == {"REPOSITORY": "${{ job.workflow_repository }}", "COMMIT": "${{ job.workflow_sha }}"}
-        and "exit 64" in steps[0]["run"],
+        and steps[0]["env"]
+        == {
+            "GATE": "${{ inputs.gate }}",
+            "REPOSITORY": "${{ job.workflow_repository }}",
+            "COMMIT": "${{ job.workflow_sha }}",
+        }
+        and '-z "$GATE" && -n "$REPOSITORY" && "${REPOSITORY,,}" == "${GITHUB_REPOSITORY,,}"' in steps[0]["run"]
+        and steps[0]["run"].count("exit 64") == 2,
         "reusable: the gate is its own commit": set(checkouts) == {"gate", "candidate"}
-        and checkouts["gate"].get("repository") == "${{ job.workflow_repository }}"
-        and checkouts["gate"].get("ref") == "${{ job.workflow_sha }}",
+        and checkouts["gate"].get("repository") == "${{ steps.gate.outputs.repository }}"
+        and checkouts["gate"].get("ref") == "${{ steps.gate.outputs.commit }}",
         "reusable: the candidate has its history": checkouts["candidate"].get("fetch-depth") == 0
         and not {"ref", "repository"} & set(checkouts["candidate"]),
         "reusable: nothing of the candidate is run": not any("candidate" in script for script in scripts)

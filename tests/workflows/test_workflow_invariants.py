@@ -361,11 +361,20 @@ MUTANTS: list[tuple[str, str, Callable[[str], str]]] = [
         swap("REPOSITORY: ${{ job.workflow_repository }}", "REPOSITORY: ${{ github.token }}"),
     ),
     ("reusable: knows its own commit before it checks anything out", "gate-reusable.yml", swap("exit 64", "exit 0")),
-    ("reusable: the gate is its own commit", "gate-reusable.yml", swap("          ref: ${{ job.workflow_sha }}\n", "")),
+    (
+        "reusable: knows its own commit before it checks anything out",
+        "gate-reusable.yml",
+        swap('"${REPOSITORY,,}" == "${GITHUB_REPOSITORY,,}"', "false"),
+    ),
     (
         "reusable: the gate is its own commit",
         "gate-reusable.yml",
-        swap("          repository: ${{ job.workflow_repository }}\n", ""),
+        swap("          ref: ${{ steps.gate.outputs.commit }}\n", ""),
+    ),
+    (
+        "reusable: the gate is its own commit",
+        "gate-reusable.yml",
+        swap("          repository: ${{ steps.gate.outputs.repository }}\n", ""),
     ),
     ("reusable: the candidate has its history", "gate-reusable.yml", swap("          fetch-depth: 0\n", "")),
     (
