@@ -90,8 +90,13 @@ format-peers: $(RUNNERS)  ## install the libraries that tests of checkpoint form
 
 .PHONY: test-slow
 test-slow: $(GATE) $(RUNNERS)  ## the slow tests of both
-	.venv/bin/python -m pytest -m "slow and not gpu and not runners" --ignore=tests/runners
+	.venv/bin/python -m pytest -m "slow and not gpu and not runners" --ignore=tests/runners --ignore=tests/act
 	$(OFFLINE) .venv-runners/bin/python -m pytest -m "slow and not gpu" tests/runners
+
+.PHONY: test-act
+test-act: $(GATE)  ## the journeys of docs/github.md through nektos/act, with a table of their seconds
+	@test -x .venv/bin/act || .venv/bin/pip install -qq --require-hashes --no-deps -r requirements/act.txt
+	.venv/bin/python -m pytest -m slow tests/act
 
 .PHONY: lint lint-python lint-yaml lint-workflows lint-shell lint-claims
 lint: lint-python lint-yaml lint-workflows lint-shell lint-claims  ## ruff, mypy, yamllint, zizmor, schemas, shellcheck, claims
