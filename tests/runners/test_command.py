@@ -85,6 +85,8 @@ def test_runners_import_nothing_of_gatekit_but_errors_exit_codes_evidence_and_ki
         ("code_digest.py", "gatekit.evidence.source_digest"),
         ("code_digest.py", "gatekit.evidence.committed"),
         ("whole_files.py", "gatekit.evidence.left_behind"),
+        # Where entries of the cache are, which `gatekit cache` reads too.
+        ("object_cache.py", "gatekit.evidence.object_store"),
         ("language_model.py", "gatekit.evidence.model_digest"),
         ("model_files.py", "gatekit.evidence.model_digest"),
         ("model_files.py", "gatekit.evidence.strict_json"),
