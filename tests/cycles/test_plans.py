@@ -34,8 +34,11 @@ def test_a_plan_follows_the_published_schema(name: str) -> None:
 def test_the_small_programme_has_the_stages_and_the_rules_of_the_large_one() -> None:
     small = read_cycle(str(ROOT / "cycles" / "cycle-4-small.yaml"))
     large = read_cycle(str(ROOT / "cycles" / "cycle-4.yaml"))
-    assert set(small.stages) == set(large.stages) - {"route"}
+    # Beside them one model that predicts, which is trained in half a minute.
+    assert set(small.stages) == (set(large.stages) - {"route"}) | {"causal"}
     for name, stage in small.stages.items():
+        if name == "causal":
+            continue
         assert [type(rule) for rule in stage.stops] == [type(rule) for rule in large.stages[name].stops]
 
 
@@ -48,7 +51,7 @@ def test_a_plan_with_a_claim_announces_all_that_its_full_tasks_record(tmp_path: 
     assert "names a claim, and does not say what its tasks will record" in unsaid
     done = gatekit("cycle", "register", str(path), cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "announces 27 measurements with looks after 3 and 5 seeds" in done.stdout
+    assert "announces 28 measurements with looks after 3 and 5 seeds" in done.stdout
     announced = parse_plan(path.read_bytes(), str(path))
     assert announced is not None
     assert (announced.seeds, announced.looks) == ((0, 1, 2, 3, 4), (3, 5))
