@@ -1,20 +1,23 @@
-"""`python -m runners.request CONFIG SUBJECT`: refuses a configuration that somebody asks the GPU machine to measure.
+"""`python -m runners.request [--cycle] FILE SUBJECT`: refuses what somebody asks the GPU machine to measure.
 
-Who asks chooses the commit that the configuration is read from; what is measured must not come from there under a name
-that stands for something else. Run in the folder of the harness, before the runner. A configuration of a request names
+FILE is a configuration, or with `--cycle` a plan, of which every configuration is looked at. What is measured must not
+come under a name that stands for something else. Run in the folder of the harness, before the runner. A configuration
+of a request names
 
 * models by an installed package, by a commit on the hub, or by a folder whose digest the base has registered under the
   folder's name in trust/models.json: {"schema": "gatekit.models/1", "models": {NAME: SHA-256}};
 * SAEs and texts by a commit on the hub, or by files of the harness itself.
 
 No text in it leads out of the harness: no absolute path, no `..`, no home folder, no address, and no link to elsewhere.
+A plan's own settings say of no model, texts or SAEs where they are from: the configurations do, where all is looked at
+together.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,8 @@ from runners.config import Part, bases_of, parts_of
 REGISTERED = "trust/models.json"
 SCHEMA = "gatekit.models/1"
 MAX_DEPTH = 32
+SOURCES = frozenset({"model", "source", "hub", "revision", "known_as"})
+"""Parts of keys of a configuration that say where a model, texts or SAEs are from."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
@@ -63,6 +68,49 @@ def check_request(config: Path, subject: Path, harness: Path) -> None:
     request = _Request(harness.resolve(), registered_models(harness))
     for part in parts_of(config):
         _check(part.document, part, Location(str(config)), request, "", 0)
+
+
+def check_plan(plan: Path, subject: Path, harness: Path) -> None:
+    """Refuse a plan of a cycle that names, or whose configurations name, something which the base does not know.
+
+    Args:
+        plan: the file, inside `subject`.
+        subject: checkout whose plan and configurations are asked for.
+        harness: checkout of main, which measures; the same folder where main's own plan is run.
+
+    Raises:
+        GatekitError: as `check_request`; and `request.setting` for a setting that says where something is from.
+    """
+    _refuse_links(plan, subject)
+    request = _Request(harness.resolve(), registered_models(harness))
+    configs: dict[str, Location] = {}
+    for part in parts_of(plan):
+        _check(part.document, part, Location(str(plan)), request, "", 0)
+        for key, value, place in _settings(part.document, part, Location(str(plan)), 0):
+            if SOURCES & set(key.split(".")):
+                message = f"the setting '{key}' says where something is from; a request's plan leaves that as it is"
+                raise GatekitError("request.setting", message, place, "put it into the stage's configuration")
+            if key == "config" and isinstance(value, str):
+                configs.setdefault(value, place)
+    if not configs:
+        raise GatekitError("request.value", "the plan names no configuration", Location(str(plan)))
+    for name, place in configs.items():
+        if not (subject / name).exists():
+            raise GatekitError("request.outside", f"there is no '{name}' in the commit", place)
+        check_request(subject / name, subject, harness)
+
+
+def _settings(node: Any, part: Part, place: Location, depth: int) -> Iterator[tuple[str, Any, Location]]:
+    """Yield every key of a document, at any depth, with its value and its place."""
+    if depth > MAX_DEPTH:
+        raise GatekitError("request.value", f"nested deeper than {MAX_DEPTH}", place)
+    if hasattr(node, "keys"):
+        for name, child_place in part.places(node):
+            yield str(name), node[name], child_place
+            yield from _settings(node[name], part, child_place, depth + 1)
+    elif hasattr(node, "append"):
+        for index, child_place in part.places(node):
+            yield from _settings(node[index], part, child_place, depth + 1)
 
 
 def registered_models(harness: Path) -> dict[str, str]:
@@ -175,12 +223,14 @@ def _check_folder(name: str, place: Location, request: _Request) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Check the configuration that the arguments name and return the exit code."""
-    if len(argv) != 2:
-        sys.stderr.write("usage: python -m runners.request CONFIG SUBJECT\n")
+    """Check the configuration, or the plan, that the arguments name and return the exit code."""
+    check = check_plan if argv[:1] == ["--cycle"] else check_request
+    named = [argument for argument in argv if argument != "--cycle"]
+    if len(named) != 2:
+        sys.stderr.write("usage: python -m runners.request [--cycle] FILE SUBJECT\n")
         return int(ExitCode.USAGE)
     try:
-        check_request(Path(argv[0]), Path(argv[1]), Path.cwd())
+        check(Path(named[0]), Path(named[1]), Path.cwd())
     except GatekitError as error:
         sys.stderr.write(f"{error}\n")
         return int(error.exit_code)

@@ -54,14 +54,17 @@ def command() -> None:
 @command.command("lint")
 @click.argument("names", nargs=-1)
 @click.option("--configs/--no-configs", default=True, help="Let the runners read every variant of a configuration.")
-def lint_command(names: tuple[str, ...], configs: bool) -> int:
+@click.option("--strict", is_flag=True, help="A warning is an error (exit 4).")
+def lint_command(names: tuple[str, ...], configs: bool, strict: bool) -> int:
     """Check plans (names, files or folders; default cycles/): spelling, order, files, policies, configurations.
 
-    Exit 0 when all are sound, 4 when one is not. Nothing is started.
+    Exit 0 when all are sound, 4 when one is not. Nothing is started. A warning says what a sound plan leaves open: a
+    stop rule that can never stop anything, a stage that nobody judges. It changes the exit code only with --strict.
     """
     from gatekit.cli.complaints import print_errors
     from gatekit.cli.inputs import load_kinds
     from gatekit.cycles.graph import graph_of
+    from gatekit.cycles.lint_warnings import warnings
     from gatekit.cycles.linting import cycle_files, lint_cycle
     from gatekit.cycles.plan import FOLDER
     from gatekit.cycles.reading import cycle_path, read_cycle
@@ -69,12 +72,21 @@ def lint_command(names: tuple[str, ...], configs: bool) -> int:
     if not names and not os.path.isdir(FOLDER):
         raise UsageError(f"there is no {FOLDER}/ folder here", "name a plan")
     kinds = load_kinds()
-    paths = cycle_files([name if os.path.isdir(name) else cycle_path(name) for name in names] or [FOLDER])
+    # A folder may have a cycle's name too.
+    folders = {name for name in names if os.path.isdir(name) and not os.path.isfile(f"{FOLDER}/{name}.yaml")}
+    paths = cycle_files([name if name in folders else cycle_path(name) for name in names] or [FOLDER])
+    if not paths:
+        raise UsageError(f"there is no plan in {', '.join(names) or FOLDER}")
     codes = [ExitCode.PASS]
     for path in paths:
         try:
             cycle = read_cycle(path)
             errors = lint_cycle(cycle, kinds, configs)
+            warned = [] if errors or not configs else warnings(cycle, graph_of(cycle), kinds)
+            errors += warned if strict else []
+            for one in () if strict else warned:
+                shown = GatekitError(one.error_id, f"warning: {one.message}", one.location, one.remedy)
+                click.echo(inert.terminal(str(shown), limit=1000), err=True)
         except GatekitError as error:
             errors = [error]
         print_errors(errors)

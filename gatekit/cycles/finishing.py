@@ -171,4 +171,12 @@ def finish(cycle: Cycle, state: CycleState, folder: Path, record: Callable[..., 
     if unexcused(state) or not any(one.state == "done" for one in state.tasks.values()):
         # What was planned and not measured is missing, whatever the rest is judged as.
         judged.append(ExitCode.INCONCLUSIVE)
-    return worst([ExitCode.PASS, *judged])
+    if not judged:
+        judged.append(ExitCode.INCONCLUSIVE)  # all was measured, and nothing was judged: that is no pass
+    return worst(judged)
+
+
+def judges_nothing(cycle: Cycle) -> bool:
+    """Whether a plan's end judges nothing, so that it measures and can never pass."""
+    end = cycle.finish
+    return end.check is None and end.select is None and not end.claims

@@ -124,6 +124,14 @@ def _of_task(task: Task, graph: Graph) -> Iterator[Announced]:
                 yield Announced(one.kind, digest, None, _candidate(source, left.cell), task.id, source_digest)
 
 
+def kinds_of(task: Task, graph: Graph) -> frozenset[str] | None:
+    """Return the kinds of the summaries that a task writes; None where its runner does not say."""
+    try:
+        return frozenset(one.kind for one in _of_task(task, graph))
+    except GatekitError:
+        return None
+
+
 _TOLD = ("threads", "subject", TEXTS)
 """With the SAEs and their seeds, what a `saes.yaml` says to the task that measures those SAEs."""
 

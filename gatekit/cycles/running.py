@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gatekit.cycles.driving import STOP_REQUEST, Driver, Halted
 from gatekit.cycles.engine import Engine
-from gatekit.cycles.finishing import finish, unexcused
+from gatekit.cycles.finishing import finish, judges_nothing, unexcused
 from gatekit.cycles.graph import Graph, graph_of
 from gatekit.cycles.lease import driving, holder
 from gatekit.cycles.ledger import Ledger
@@ -98,6 +98,8 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
         shown.write(state)
         for name in unexcused(state)[:MOST_NAMED]:
             say(f"{name} was planned and is not measured, so nothing passes")
+        if judges_nothing(cycle):
+            say(f"nothing was judged, so nothing passes: {cycle.path} has no finish.check")
         written = [path for path in (folder / "monitor.md", folder / "verdict.md") if path.exists()]
         say(f"finished with exit code {int(code)}: {', '.join(map(str, written))}")
         return code

@@ -12,7 +12,7 @@ from gatekit.exit_codes import ExitCode
 Json = Mapping[str, Any]
 
 GATE_WORKFLOW = ".github/workflows/gate.yml"
-GPU_WORKFLOWS = (".github/workflows/gpu-evidence.yml", ".github/workflows/gpu-cycle.yml")
+GPU_WORKFLOWS = (".github/workflows/gpu-evidence.yml",)
 TRUST_ROOT = (
     ".github/workflows/gate.yml",
     ".github/CODEOWNERS",

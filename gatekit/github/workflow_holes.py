@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gatekit.github.holes import Hole, HoleState, Json, Names
+from gatekit.github.holes import GPU_WORKFLOWS, Hole, HoleState, Json, Names
 from gatekit.github.silent_gates import called_with, is_gate_call, silences
 
 _PIN = re.compile(r"\$/.*|docker://[^@]+@sha256:[0-9a-f]{64}|[^@]+@([0-9a-f]{40}|[0-9a-f]{64})", re.ASCII)
@@ -24,7 +24,7 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
         "a gate that may not report": "runs on pull_request, with every push, and on merge_group, unfiltered; neither "
         "its job nor the step that judges has if, needs or continue-on-error, or swallows a failure",
         "privileged triggers": "no pull_request_target; workflow_run only without a checkout",
-        "self-hosted machines": "self-hosted runners only in workflows whose only trigger is workflow_dispatch",
+        "self-hosted machines": "self-hosted runners only where people start the workflow (workflow_dispatch)",
         "actions that can change": "every `uses:` pinned to a full commit",
     }
     if workflows is None:
@@ -38,7 +38,8 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     self_hosted = [
         f"{name}, job {key}"
         for name, key, job in _jobs(workflows)
-        if _is_self_hosted(job, workflows[name]) and set(_triggers(workflows[name])) != {"workflow_dispatch"}
+        if (_is_self_hosted(job, workflows[name]) and not _by_hand(workflows[name]))
+        or (_calls_the_machine(job, workflows) and set(_triggers(workflows[name])) != {"workflow_dispatch"})
     ]
     unpinned = [
         f"{used} in {name}" for name, _, job in _jobs(workflows) for used in _uses(job) if not _PIN.fullmatch(used)
@@ -111,6 +112,24 @@ def _is_self_hosted(job: Json, workflow: Json) -> bool:
     if runs_on is None:
         return False  # it calls a reusable workflow, which has jobs of its own
     return not (isinstance(runs_on, str) and re.fullmatch(r"(ubuntu|windows|macos)-[\w.-]+", runs_on, re.ASCII))
+
+
+def _by_hand(workflow: Json) -> bool:
+    """Whether a workflow starts by hand only, itself or through another one, which is looked at too."""
+    triggers = set(_triggers(workflow))
+    return "workflow_dispatch" in triggers and triggers <= {"workflow_dispatch", "workflow_call"}
+
+
+def _calls_the_machine(job: Json, workflows: Mapping[str, Json]) -> bool:
+    """Whether a job calls a workflow that measures, or a local one with a job on a machine of one's own."""
+    path = str(job.get("uses", "")).partition("@")[0]
+    if path.endswith(GPU_WORKFLOWS):
+        return True
+    called = workflows.get(path.removeprefix("./.github/workflows/")) if path.startswith("./") else None
+    jobs = called.get("jobs") if called is not None else None
+    return isinstance(jobs, Mapping) and any(
+        isinstance(one, Mapping) and called is not None and _is_self_hosted(one, called) for one in jobs.values()
+    )
 
 
 def _uses(job: Json) -> Iterator[str]:

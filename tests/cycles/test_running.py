@@ -95,6 +95,15 @@ def test_a_cycle_is_run_to_its_end_and_exits_as_its_final_policy_judges(tmp_path
     ]
 
 
+def test_a_cycle_that_judges_nothing_does_not_pass(tmp_path: Path) -> None:
+    folder = workplace(tmp_path, CYCLE.replace("finish: {check: policies/gate.yaml}\n", ""))
+    done = cycle(folder, "run", "small")
+    assert done.returncode == 3, done.stderr
+    assert len(evidence(folder)) == 2
+    assert "nothing was judged, so nothing passes: cycles/small.yaml has no finish.check" in done.stderr
+    assert "finished with exit code 3" in done.stderr.splitlines()[-1]
+
+
 def test_a_blocked_verdict_is_the_exit_code_of_the_cycle(tmp_path: Path) -> None:
     folder = workplace(tmp_path, config={"delta": -0.2})
     assert cycle(folder, "run", "small").returncode == 2

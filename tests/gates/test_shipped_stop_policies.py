@@ -88,3 +88,19 @@ def test_an_objective_that_costs_r2_and_brings_nothing_is_given_up(
 ) -> None:
     pilot, best = {**external(auc, score, 3, PILOT), **r2(above)}, external(0.80, 5.0, 5, BEST)
     assert code("ev-drop-without-gain", pilot, best) == expected
+
+
+@pytest.mark.parametrize(
+    ("above", "auc", "expected"),
+    [(-0.10, 0.78, 2), (-0.10, 0.82, 0), (0.00, 0.78, 0)],
+    ids=["costs and brings nothing", "costs and brings something", "costs nothing"],
+)
+def test_where_one_benchmark_is_measured_an_objective_is_given_up_by_that_one(
+    above: float, auc: float, expected: int
+) -> None:
+    pilot, best = {**external(auc, 4.9, 3, PILOT), **r2(above)}, external(0.80, 5.0, 5, BEST)
+    without = {name: one for name, one in pilot.items() if one["kind"] != "cebench"}
+    assert len(without) == len(pilot) - 1
+    assert code("ev-drop-without-probing-gain", without, best) == expected
+    # The rule about both stays open without the other one, and stops nothing.
+    assert code("ev-drop-without-gain", without, best) in (0, 3)

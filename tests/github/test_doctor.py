@@ -97,7 +97,6 @@ CLOSED: dict[str, Any] = {
                 "restricted_to_workflows": True,
                 "selected_workflows": [
                     "octo/cat/.github/workflows/gpu-evidence.yml@refs/heads/main",
-                    "octo/cat/.github/workflows/gpu-cycle.yml@refs/heads/main",
                 ],
             },
         ],
@@ -258,11 +257,10 @@ OPENED = [
     ),
     (
         "runner group: workflows",
-        put(*GROUP, "selected_workflows", 1, "octo/cat/.github/workflows/ci.yml@refs/heads/main"),
-    ),
-    (
-        "runner group: workflows",
-        put(*GROUP, "selected_workflows", 1, "octo/cat/.github/workflows/gpu-cycle.yml@refs/heads/dev"),
+        put(
+            *(*GROUP, "selected_workflows"),
+            [f"octo/cat/.github/workflows/{name}.yml@refs/heads/main" for name in ("gpu-evidence", "ci")],
+        ),
     ),
     ("runners of the repository", lambda files: files.update({"runners.json": {"total_count": 1, "runners": [{}]}})),
 ]
@@ -376,6 +374,9 @@ def job(**changes: Any) -> dict[str, Any]:
     return {"on": {"pull_request": None}, "jobs": {"x": {"runs-on": "ubuntu-24.04", "steps": []} | changes}}
 
 
+MEASURING = "octo/gatekit/.github/workflows/gpu-evidence.yml@" + "a" * 40
+
+
 @pytest.mark.parametrize(
     ("hole", "workflows"),
     [
@@ -394,6 +395,15 @@ def job(**changes: Any) -> dict[str, Any]:
         ("self-hosted machines", {"x.yml": job(**{"runs-on": "b200"})}),
         ("self-hosted machines", {"x.yml": job(**{"runs-on": {"group": "gpu-evidence"}})}),
         ("self-hosted machines", {"x.yml": job(**{"runs-on": "${{ inputs.machine }}"})}),
+        ("self-hosted machines", {"x.yml": {"on": "push", "jobs": {"x": {"uses": MEASURING}}}}),
+        ("self-hosted machines", {"x.yml": {**job(**{"runs-on": "b200"}), "on": {"workflow_call": {}}}}),
+        (
+            "self-hosted machines",
+            {
+                "x.yml": {"on": "push", "jobs": {"x": {"uses": "./.github/workflows/y.yml"}}},
+                "y.yml": {**job(**{"runs-on": "b200"}), "on": {"workflow_call": {}, "workflow_dispatch": {}}},
+            },
+        ),
         ("actions that can change", {"x.yml": job(steps=[{"uses": "actions/checkout@v7"}])}),
         ("actions that can change", {"x.yml": job(steps=[{"uses": "./local"}])}),
         ("actions that can change", {"x.yml": job(uses="octo/cat/.github/workflows/x.yml@main")}),
@@ -402,6 +412,13 @@ def job(**changes: Any) -> dict[str, Any]:
 def test_a_hole_in_a_workflow_file_is_found(tmp_path: Path, hole: str, workflows: dict[str, Any]) -> None:
     assert states(tmp_path, {}, workflows)[hole] is HoleState.OPEN
     assert states(tmp_path, {}, {"gate.yml": GATE})[hole] is HoleState.CLOSED
+
+
+def test_a_workflow_that_people_start_may_call_the_one_that_measures(tmp_path: Path) -> None:
+    calling = {"on": {"workflow_dispatch": {}}, "jobs": {"gpu": {"uses": MEASURING}}}
+    found = states(tmp_path, {}, {"gate.yml": GATE, "gpu.yml": calling})
+    assert found["self-hosted machines"] is HoleState.CLOSED
+    assert found["actions that can change"] is HoleState.CLOSED
 
 
 REUSABLE = "octo/gatekit/.github/workflows/gate-reusable.yml@" + "a" * 40

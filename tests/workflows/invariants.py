@@ -29,7 +29,6 @@ WRITES = {
 """The only jobs that may change anything, and what."""
 SECRETS = {
     "gpu-evidence / attest": {"GATEKIT_SIGNING_KEY"},
-    "gpu-cycle / attest": {"GATEKIT_SIGNING_KEY"},
 }
 CHECK = "gatekit / gate (${{ github.event.merge_group.base_ref || format('refs/heads/{0}', github.base_ref) }})"
 """With the base: one head commit may have pull requests to two."""
@@ -58,8 +57,7 @@ def rules(texts: Mapping[str, str]) -> dict[str, bool]:
         **_everywhere(texts, documents),
         **_gate(texts, documents),
         **_reusable(texts, documents),
-        **_gpu(texts, documents),
-        **cycle_rules(texts["gpu-cycle.yml"], documents["gpu-cycle.yml"]),
+        **cycle_rules(texts["gpu-evidence.yml"], documents["gpu-evidence.yml"]),
         **_comment(documents),
         **_release(documents),
     }
@@ -133,7 +131,9 @@ def _everywhere(texts: Mapping[str, str], documents: Mapping[str, Document]) -> 
         "concurrency": all("concurrency" in document for document in documents.values()),
         "unique job names": "" not in names and len(set(names)) == len(names),
         "self-hosted only by hand": all(
-            "self-hosted" not in str(job.get("runs-on")) or set(documents[name]["on"]) == {"workflow_dispatch"}
+            # One that another workflow calls refuses what was not started by hand (cycle_invariants).
+            "self-hosted" not in str(job.get("runs-on"))
+            or set(documents[name]["on"]) <= {"workflow_dispatch", "workflow_call"}
             for name, job in _jobs(documents)
         ),
         "other machines are hosted ones": all(
@@ -238,49 +238,6 @@ def _reusable(texts: Mapping[str, str], documents: Mapping[str, Document]) -> di
         and judge[0]["run"].startswith('cd -- "$RUNNER_TEMP/')
         and "bin/python -I bin/gatekit action" in judge[0]["run"]
         and judge[0]["env"]["GATEKIT_INPUT_MODE"] == "pr",
-    }
-
-
-def _gpu(texts: Mapping[str, str], documents: Mapping[str, Document]) -> dict[str, bool]:
-    document = documents["gpu-evidence.yml"]
-    jobs = document["jobs"]
-    measure, attest, propose = jobs["measure"], jobs["attest"], jobs["propose"]
-    check = jobs["request"]["steps"][0]
-    scripts = "\n".join(step.get("run", "") for job in jobs.values() for step in job["steps"])
-    download = [s for s in attest["steps"] if s.get("uses", "").startswith("actions/download-artifact@")]
-    first = measure["steps"][0]
-    return {
-        "gpu: only by hand": set(document["on"]) == {"workflow_dispatch"},
-        "gpu: the machine": measure["runs-on"] == ["self-hosted", "gpu", "b200"]
-        and not any("self-hosted" in str(job["runs-on"]) for name, job in jobs.items() if name != "measure"),
-        "gpu: environments": measure.get("environment") == "gpu-evidence"
-        and attest.get("environment") == "gpu-evidence-signing",
-        "gpu: measuring only reads and holds no secret": measure["permissions"] == {"contents": "read"}
-        and "secrets." not in str(measure)
-        and "github.token" not in str(measure),
-        "gpu: inputs are checked before anything else": measure["needs"] == "request"
-        and all("request" in jobs[name]["needs"] for name in ("attest", "propose"))
-        and set(check["env"].values()) == {"${{ inputs.head_sha }}", "${{ inputs.nonce }}"}
-        and '"$HEAD_SHA" =~ ^[0-9a-f]{40}$' in check["run"]
-        and '"$NONCE" =~ ^[0-9a-f]{16,64}$' in check["run"]
-        and texts["gpu-evidence.yml"].count("inputs.") == 2,
-        "gpu: only from main": '"$GITHUB_REF" != refs/heads/main' in check["run"],
-        "gpu: the harness is of main": first["with"] | {"persist-credentials": 0}
-        == {"path": "harness", "ref": "${{ github.sha }}", "persist-credentials": 0}
-        and 'cd -- "$GITHUB_WORKSPACE/harness"' in measure["steps"][-2]["run"],
-        "gpu: what is asked for is checked before it is measured": re.search(
-            r'-m runners\.request "\$file" "\$GITHUB_WORKSPACE/subject"\n.*-m runners "\$STAGE"', scripts, re.DOTALL
-        )
-        is not None,
-        "gpu: nothing outside the harness is imported": 'python=("$RUNNERS_PYTHON" -E -s)' in scripts
-        and scripts.count("$RUNNERS_PYTHON") == 1,
-        "gpu: signing runs nothing that was measured": len(download) == 1
-        and download[0]["with"].get("artifact-ids") == "${{ steps.measured.outputs.ids }}"
-        and download[0]["with"].get("path", "").startswith("${{ runner.temp }}/")
-        and "needs.request.outputs.head_sha" not in str(attest)
-        and "python -m runners" not in str(attest),
-        "gpu: no force": "--force" not in scripts and "push -f" not in scripts and "+HEAD" not in scripts,
-        "gpu: proposing has no secret": "secrets." not in str(propose),
     }
 
 

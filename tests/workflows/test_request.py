@@ -151,3 +151,95 @@ def test_a_base_is_checked_too_and_is_no_link(tmp_path: Path) -> None:
 
 def test_a_list_of_models_that_is_none_is_refused(tmp_path: Path) -> None:
     assert request(tmp_path, "seeds: [0]", {"minilm": "short"}).returncode == 4
+
+
+PLAN = """\
+schema: gatekit.cycle/1
+id: small
+description: One stage
+seeds: {full: [0, 1]}
+stages:
+  one:
+    run: ood
+    config: runners/configs/ood/full.yaml
+    SETTING
+"""
+
+
+def plan(folder: Path, setting: str, config: str = PACKAGE) -> subprocess.CompletedProcess[str]:
+    """Check a plan of main, as the workflow does."""
+    for name, text in {
+        "cycles/small.yaml": PLAN.replace("SETTING", setting),
+        "runners/configs/ood/full.yaml": config,
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    code = "import sys; from runners.request import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run(
+        [
+            *(sys.executable, "-c", f"import sys; sys.path.insert(0, {str(REPO)!r}); {code}"),
+            *("--cycle", "cycles/small.yaml", "."),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": os.environ["PATH"]},
+    )
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (REPO / "cycles").glob("*.yaml")))
+def test_the_committed_plans_may_be_asked_for(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "runners.request", "--cycle", f"cycles/{name}", "."],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "set: {sae.k: 8, texts.train_tokens: 500}",
+        "vary: {sae.k: [8, 16]}",
+        "branches: {one: {sae: {architecture: topk, k: 8}}}",
+    ],
+)
+def test_a_plan_may_set_what_says_nothing_of_a_source(tmp_path: Path, setting: str) -> None:
+    done = plan(tmp_path, setting)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "what"),
+    [
+        ("set: {subject.model.name: other}", "request.setting"),
+        ("set: {subject.model: {source: hub, name: a/b, revision: main}}", "request."),
+        ("set: {subject: {model: {source: folder, name: x}}}", "request."),
+        ("vary: {subject.model.revision: [main]}", "request.setting"),
+        ("branches: {one: {texts.source: hub}}", "request.setting"),
+        ("phases: {full: {saes.hub: a/b}}", "request.setting"),
+        ("set: {saes.seeds.0: /etc/passwd}", "request.path"),
+        ("set: {texts.path: ../../secret}", "request.path"),
+        ("set: {texts.path: 'https://host.example/x'}", "request.path"),
+    ],
+)
+def test_a_plan_says_of_nothing_where_it_is_from(tmp_path: Path, setting: str, what: str) -> None:
+    done = plan(tmp_path, setting)
+    assert done.returncode == 4
+    assert f"[{what}" in done.stderr
+    assert "small.yaml:9:" in done.stderr
+
+
+def test_the_configurations_of_a_plan_are_looked_at_too(tmp_path: Path) -> None:
+    done = plan(tmp_path, "set: {sae.k: 8}", "model: {source: folder, name: models/unknown}")
+    assert (done.returncode, "request.model" in done.stderr) == (4, True)
+    (tmp_path / "runners/configs/ood/full.yaml").unlink()
+    (tmp_path / "runners/configs/ood/full.yaml").symlink_to("/etc/hostname")
+    code = [sys.executable, "-m", "runners.request", "--cycle", "cycles/small.yaml", "."]
+    linked = subprocess.run(
+        code, cwd=tmp_path, capture_output=True, text=True, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPO)}
+    )
+    assert (linked.returncode, "a link of the harness leads to elsewhere" in linked.stderr) == (4, True)

@@ -39,7 +39,6 @@ def test_there_are_the_workflows_that_the_documentation_names() -> None:
         "comment.yml",
         "gate-reusable.yml",
         "gate.yml",
-        "gpu-cycle.yml",
         "gpu-evidence.yml",
         "release.yml",
     ]
