@@ -45,7 +45,10 @@ def step(job: str, name: str, folder: Path, tag: str) -> subprocess.CompletedPro
     (script,) = [step["run"] for step in JOBS[job]["steps"] if step["name"] == name]
     gh = folder.parent / "bin" / "gh"
     gh.parent.mkdir(exist_ok=True)
-    gh.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {folder.parent}/gh\n')
+    gh.write_text(
+        f'#!/bin/sh\nif [ "$1 $2" = "release list" ]; then cat {folder.parent}/releases; exit 0; fi\n'
+        f'printf "%s\\n" "$@" > {folder.parent}/gh\n'
+    )
     gh.chmod(0o755)
     path = f"{gh.parent}{os.pathsep}{os.environ['PATH']}"
     given = {"PATH": path, "RUNNER_TEMP": str(folder.parent), "GITHUB_REF_NAME": tag}
@@ -54,8 +57,11 @@ def step(job: str, name: str, folder: Path, tag: str) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
 
 
-def moved(origin: Path, tag: str) -> subprocess.CompletedProcess[str]:
+def moved(origin: Path, tag: str, *stray: str) -> subprocess.CompletedProcess[str]:
+    """Release a tag where every other tag was released too, but for the stray ones and candidates."""
     work = origin.parent / "work"
+    tags = [name for name in git(origin, "tag", "--list", "v*.*.*").split("\n") if name not in stray]
+    (origin.parent / "releases").write_text("".join(f"{name}\n" for name in tags if "rc" not in name))
     git(origin.parent, "clone", "--quiet", str(origin), str(work))
     git(work, "checkout", "--quiet", "--detach", tag)
     (origin.parent / "dist").mkdir()
@@ -89,6 +95,18 @@ def test_a_candidate_of_a_version_moves_nothing(origin: Path) -> None:
 def test_a_candidate_does_not_keep_the_final_version_back(origin: Path) -> None:
     commit(origin, "three", "v1.3.0rc1")
     git(origin, "checkout", "--quiet", "v1.2.0")
+    assert moved(origin, "v1.2.0").returncode == 0
+    assert git(origin, "rev-parse", "v1^") == git(origin, "rev-parse", "v1.2.0")
+
+
+def test_a_tag_that_released_nothing_keeps_no_version_back(origin: Path) -> None:
+    commit(origin, "stray", "v1.99.0")
+    assert moved(origin, "v1.2.0", "v1.99.0").returncode == 0
+    assert git(origin, "rev-parse", "v1^") == git(origin, "rev-parse", "v1.2.0")
+
+
+def test_a_release_of_another_major_version_is_not_looked_at(origin: Path) -> None:
+    commit(origin, "next", "v2.0.0", "v10.0.0")
     assert moved(origin, "v1.2.0").returncode == 0
     assert git(origin, "rev-parse", "v1^") == git(origin, "rev-parse", "v1.2.0")
 
