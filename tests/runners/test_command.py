@@ -94,6 +94,7 @@ def test_runners_import_nothing_of_gatekit_but_errors_exit_codes_evidence_and_ki
         ("provenance.py", "gatekit.evidence.provenance"),
         # Before a measurement: which models a request may name.
         ("request.py", "gatekit.evidence.model_digest"),
+        ("starter.py", "gatekit.evidence.model_digest"),
         ("request.py", "gatekit.evidence.strict_json"),
         ("provenance.py", "gatekit.evidence.source_digest"),
     }

@@ -188,6 +188,22 @@ def test_a_unit_whose_file_is_gone_is_not_done(capsys, tmp_path):
     assert not {unit["key"]: unit["done"] for unit in listed(capsys, "random_model", given)["units"]}[key]
 
 
+@pytest.mark.parametrize("fault", ["flipped", "cut", "empty"])
+def test_a_damaged_note_that_a_unit_is_done_is_not_believed_and_is_written_again(fault, capsys, tmp_path):
+    given = list(arguments(tmp_path, RANDOM_MODEL))
+    key = listed(capsys, "random_model", given)["units"][0]["key"]
+    assert run("random_model", *given, "--only", key) == 0
+    (note,) = (tmp_path / "cache" / "units").glob("*.json")
+    whole = note.read_bytes()
+    place = whole.index(key.encode()) + 5
+    flipped = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+    note.write_bytes({"flipped": flipped, "cut": whole[:-9], "empty": b""}[fault])
+    assert not listed(capsys, "random_model", given)["units"][0]["done"]
+    assert run("random_model", *given, "--only", key) == 0
+    assert note.read_bytes() == whole
+    assert listed(capsys, "random_model", given)["units"][0]["done"]
+
+
 def test_a_key_that_is_none_of_the_configurations_units_is_a_wrong_command_line(capsys, tmp_path):
     assert run("random_model", *arguments(tmp_path, RANDOM_MODEL), "--only", "0" * 64) == 64
     assert "is no unit of this configuration on cpu; --units lists them" in capsys.readouterr().err
