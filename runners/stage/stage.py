@@ -92,7 +92,10 @@ def read_stage(path: Path, stage: Stage, settings: Sequence[Setting] = ()) -> An
         GatekitError: as `runners.config.read_config` and `runners.arms.given_saes.said_by_files`.
     """
     said: Mapping[str, Any] = {}
-    if any(member.name == GIVEN for member in dataclasses.fields(stage.config)):
+    if all(member.name != GIVEN for member in dataclasses.fields(stage.config)):
+        why = f"is for runners that measure SAEs from files (docs/runners.md); {stage.kind} measures SAEs that it trains"
+        refuse_keys(path, (GIVEN,), why, settings)
+    else:
         plan = read_block(path, GIVEN, GivenSaesPlan, settings)
         if plan is not None:
             why = f"stands beside '{GIVEN}', whose files say it; leave it out"

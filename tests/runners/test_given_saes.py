@@ -268,6 +268,14 @@ def test_what_cannot_be_is_one_line_and_exit_4(run, capsys, case):
     assert "tiny.yaml" in said or case == "unknown format"
 
 
+def test_a_runner_that_trains_says_where_saes_from_files_are_measured(run, capsys):
+    code, _ = run("scaling", GIVEN + "saes: {seeds: {0: a, 1: b}}\n")
+    assert code == 4
+    said = capsys.readouterr().err
+    assert "'saes' is for runners that measure SAEs from files (docs/runners.md); scaling measures SAEs that it" in said
+    assert "tiny.yaml:7:1" in said
+
+
 def test_one_sae_under_two_seeds_is_refused(folder, run, trained, capsys):
     place = listed(folder).split(", ")[0].removeprefix("{0: ")
     text = (
