@@ -93,8 +93,8 @@ def read_stage(path: Path, stage: Stage, settings: Sequence[Setting] = ()) -> An
     """
     said: Mapping[str, Any] = {}
     if all(member.name != GIVEN for member in dataclasses.fields(stage.config)):
-        why = f"is for runners that measure SAEs from files (docs/runners.md); {stage.kind} measures SAEs that it trains"
-        refuse_keys(path, (GIVEN,), why, settings)
+        other = "is for runners that measure SAEs from files (docs/runners.md)"
+        refuse_keys(path, (GIVEN,), f"{other}; {stage.kind} measures SAEs that it trains", settings)
     else:
         plan = read_block(path, GIVEN, GivenSaesPlan, settings)
         if plan is not None:
