@@ -51,7 +51,9 @@ _NEAR = re.compile(r"gatekit\s*:\s*/?\s*(?:claim|value|literal)\b", re.IGNORECAS
 # What every renderer takes for a comment in running text: GitHub's keeps to CommonMark 0.29, section 6.10.
 _COMMENT = re.compile(r"<!---->|<!--(?:-?[^>-])(?:-?[^-])*-->")
 _EMPTY_ITEM = re.compile(r"[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t]*)+(?:\[[ xX]\][ \t]*)?")
-_FOOTNOTE = re.compile(r"^\[\^[^\]\n]+\]:", re.MULTILINE)
+_FOOTNOTE = re.compile(r"^[ \t]*\[\^[^\]\n]+\]:", re.MULTILINE)
+_STARTS_BLOCK = re.compile(r"[ \t]*(?:[<~`#>=|+*-]|[0-9]{1,9}[.)]|\[\^)")
+"""What may begin a block of its own where no paragraph goes on."""
 _DELIMITER_ROW = re.compile(
     r"^[ \t]*(?=[^\n]*[|:])\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$", re.MULTILINE
 )
@@ -127,9 +129,12 @@ class _Walk:
             )
         self.at = 0
         before = ""
+        # Also one that stands right below a line of text, which this parser does not tell apart.
+        in_text = (token.content for token in tokens if token.type == "inline")
+        has_footnotes = FOOTNOTES in env or any(map(_FOOTNOTE.search, in_text))
         for token in tokens:
             # What is indented under a footnote or an empty list item belongs to it on GitHub, and is no code.
-            self.block(token, FOOTNOTES in env or before in ("bullet_list_close", "ordered_list_close"))
+            self.block(token, has_footnotes or before in ("bullet_list_close", "ordered_list_close"))
             before = token.type
         self.refuse_waiting()
         for at in joined_by_doubt(self.pieces):
@@ -231,6 +236,9 @@ class _Walk:
         if _DELIMITER_ROW.search(token.content):
             message = "GitHub makes a table of the line above this row of dashes, other renderers do not"
             self.refuse("table", message, "leave a blank line above the table, and write its header with |")
+        if _starts_block_in_footnote(token.content):
+            message = "a footnote with a block in it, or right below it, is read differently by renderers"
+            self.refuse("footnote", message, BLANK_LINE)
         # GitHub makes a footnote, or a link with a backtick or bracket in it, of what is something else to this parser,
         # and misses code spans behind a backtick that nothing closes.
         links = [found[0] for found in _BARE_LINK.finditer(token.content) if _MARKUP.search(found[0])]
@@ -362,6 +370,21 @@ class _Walk:
             return self.at
         self.at = found + len(text)
         return found
+
+
+def _starts_block_in_footnote(paragraph: str) -> bool:
+    """Whether what could be a block of its own stands in a footnote of a paragraph, or below it.
+
+    On GitHub a footnote ends the paragraph that it stands in, so that more may begin behind it than within a paragraph.
+    """
+    found = _FOOTNOTE.search(paragraph)
+    if found is None:
+        return False
+    for line in paragraph[found.start() :].split("\n"):
+        note = _FOOTNOTE.match(line)
+        if _STARTS_BLOCK.match(line[note.end() :] if note is not None else line):
+            return True
+    return False
 
 
 SYNTAX = Syntax(plain_number, words, is_shown_as_written=True)

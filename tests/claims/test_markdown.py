@@ -7,7 +7,7 @@ import time
 import pytest
 from claims.registered import README, readme, value
 
-from gatekit.claims import markdown
+from gatekit.claims import markdown, scan_numbers
 from gatekit.claims.documents import MAX_SIZE, parse_document
 from gatekit.claims.prose import SLOT
 from gatekit.errors import GatekitError
@@ -379,3 +379,22 @@ def test_what_would_take_longer_is_refused() -> None:
 def test_a_sentence_with_a_link_is_the_registered_one() -> None:
     registered = "Five SAEs of https://example.org/a_b_c and *more* agree."
     assert sentence(registered) == markdown.sentence_words(registered)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x\n[^1]: a\n\n    0.555\n\ny[^1]\n",  # a paragraph of the footnote
+        "x\n   [^1]:\n    y\n<span>\n~~~\n0.555\n",  # the footnote ends the paragraph, so a tag begins a block
+        "x\n   [^1]: ~~~<!--\n-->0.555\n",  # a fence that ends with the footnote
+    ],
+)
+def test_what_stands_behind_a_footnote_right_below_text_is_read_or_refused(text: str) -> None:
+    document = parse_document(text.encode(), "a.md")
+    refused = [error.error_id for error in document.errors] == ["document.footnote"]
+    assert refused or [stray.text for stray in scan_numbers(document)] == ["0.555"]
+
+
+@pytest.mark.parametrize("text", ["x[^1]\n[^1]: a note\nthat goes on\n", "x\n\n[^1]: a\n[^2]: b\n    more\n"])
+def test_plain_footnotes_are_read(text: str) -> None:
+    assert parse_document(text.encode(), "a.md").errors == ()
