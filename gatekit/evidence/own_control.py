@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.summary import Protocol, subject_from
+from gatekit.evidence.summary import MEASURED, Protocol, subject_from
 from gatekit.kinds import Kind, MeasureSpec
 
 SETTING = "equal_by_construction"
@@ -34,6 +34,9 @@ def says_so(document: Mapping[str, Any], kind: Kind) -> bool:
 def check_control(document: Mapping[str, Any], kind: Kind, refuse: Refuse) -> None:
     """Refuse a control that shares SAEs with the subject, unless it says so and is the same in everything.
 
+    A control of a kind that varies one part of the subject is refused where that part is the subject's own, and a
+    re-initialised model where it is the subject's.
+
     Raises:
         GatekitError: `summary.self_baseline`; `summary.equal_by_construction`: it says so, and is not the same.
     """
@@ -51,6 +54,18 @@ def check_control(document: Mapping[str, Any], kind: Kind, refuse: Refuse) -> No
         return
     if control is None:
         return
+    varied = kind.control_differs_in
+    if varied is not None and document["status"] in MEASURED and control[varied] == document["subject"][varied]:
+        message = f"the control's {varied} is the candidate's, {control[varied]}, so that nothing was compared"
+        raise refuse("self_baseline", message, f"/protocol/baseline/subject/{varied}")
+    if document["protocol"]["baseline"]["kind"] == "random_model" and _same_weights(control, document["subject"]):
+        message = "the re-initialised model is the candidate's own, by its digest"
+        raise refuse("self_baseline", message, "/protocol/baseline/subject/model/digest")
     shared = {entry["sha256"] for entry in own} & {entry["sha256"] for entry in control["checkpoints"]}
     if shared or subject_from(control).digest == subject_from(document["subject"]).digest:
         raise refuse("self_baseline", "the baseline is the candidate itself", "/protocol/baseline/subject")
+
+
+def _same_weights(control: Mapping[str, Any], subject: Mapping[str, Any]) -> bool:
+    digest = control["model"]["digest"]
+    return digest is not None and digest == subject["model"]["digest"]

@@ -162,6 +162,8 @@ class Protocol:
     it."""
     alike: str
     """Digest of what `comparable` covers, without the settings."""
+    control_subjects: Mapping[int, Subject] = field(default_factory=dict)
+    """Where the control was made on several re-initialised models that are named: seed of the model -> its SAEs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +328,9 @@ def _protocol_from(document: Mapping[str, Any], kept: Kept) -> Protocol:
         ks=tuple(map(int, document["ks"])),
         baseline_kind=baseline["kind"],
         baseline_subject=None if baseline["subject"] is None else subject_from(baseline["subject"]),
+        control_subjects={
+            int(model["random_model_seed"]): subject_from(model["subject"]) for model in baseline.get("models", ())
+        },
         selection=SubjectSelection(
             candidates=int(selection["candidates"]),
             seeds=tuple(map(int, selection["seeds"])),

@@ -24,8 +24,12 @@ def another_control(rule: Threshold, head: Summary, base: Summary) -> str | None
     if ours.baseline is None or theirs.baseline is None:
         return f"paired values of a control stand only {'in the base' if ours.baseline is None else 'here'}"
     if ours.control_model_seeds != theirs.control_model_seeds:
-        here, there = _models(ours.control_model_seeds), _models(theirs.control_model_seeds)
-        return f"re-initialised models {here}, the base has {there}"
+        mine, others = _models(ours.control_model_seeds), _models(theirs.control_model_seeds)
+        return f"re-initialised models {mine}, the base has {others}"
+    here, there = head.protocol.control_subjects, base.protocol.control_subjects
+    if here and there and here.keys() == there.keys():
+        found = (_another_subject(here[seed], there[seed], head, base) for seed in sorted(here))
+        return next((told for told in found if told is not None), None)
     control, other = head.protocol.baseline_subject, base.protocol.baseline_subject
     if control is None and other is None:
         drawn_once = head.protocol.baseline_kind == RE_INITIALISED and ours.control_model_seeds is None
@@ -34,6 +38,11 @@ def another_control(rule: Threshold, head: Summary, base: Summary) -> str | None
         return None
     if control is None or other is None:
         return f"it is named only {'in the base' if control is None else 'here'}"
+    return _another_subject(control, other, head, base)
+
+
+def _another_subject(control: Subject, other: Subject, head: Summary, base: Summary) -> str | None:
+    """Return in what one model's SAEs are of another model or shape than the base's; None where both are alike."""
     if head.subject.shape == base.subject.shape:
         told = [f"{field} {here}, the base has {there}" for field, here, there in subject_differences(control, other)]
         return ", and ".join(told) or None

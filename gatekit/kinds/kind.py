@@ -39,6 +39,8 @@ class Kind:
     """In the order in which people read them."""
     baselines: tuple[Baseline, ...] = BASELINES
     """What the protocol of a summary may name as its baseline."""
+    control_differs_in: Literal["k"] | None = None
+    """The part of the subject whose effect the kind measures: a control that is alike in it compares nothing."""
     by_name: Mapping[str, MeasureSpec] = field(init=False, repr=False, compare=False)
     """The same measures by their names."""
     showing_divergence: tuple[MeasureSpec, ...] = field(init=False, repr=False, compare=False)

@@ -26,6 +26,7 @@ from ruamel.yaml import YAML
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 LEVELS = {"per_seed_dataset": "dataset", "per_seed_row": "row"}
 KEYS = {"per_seed": ("seed",), "per_seed_pair": ("seed_a", "seed_b")} | {d: ("seed", k) for d, k in LEVELS.items()}
+SHAPE = ("hook", "d_model", "architecture", "d_sae", "k")
 UNSURE = re.compile(r"(?i)~|null|y|n|yes|no|on|off|=|[-+]?\.?(nan|inf|infinity)|[-+.0-9].*")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -118,7 +119,8 @@ def read_summary(path: Path, now: datetime) -> Json:
     for names in (seeds, datasets, [source["path"] for source in producer.get("sources", [])]):
         need(len(set(names)) == len(names), "named twice")
     control = protocol["baseline"]["subject"]
-    for one in (subject, control) if control else (subject,):
+    twins = [model["subject"] for model in protocol["baseline"].get("models", [])]
+    for one in (subject, *([control] if control else []), *twins):
         digests = [checkpoint["sha256"] for checkpoint in one["checkpoints"]]
         ordered = [checkpoint["seed"] for checkpoint in one["checkpoints"]]
         need(ordered == sorted(set(ordered)) and len(set(digests)) == len(digests), "checkpoints")
@@ -128,6 +130,10 @@ def read_summary(path: Path, now: datetime) -> Json:
     if control and not same:
         shared = {c["sha256"] for c in control["checkpoints"]} & {c["sha256"] for c in subject["checkpoints"]}
         need(not shared and identity(control) != identity(subject), "its own baseline")
+        need(document["kind"] != "adaptive_l0" or control["k"] != subject["k"], "another k was not compared")
+        alone = control["model"]["digest"] != subject["model"]["digest"] or control["model"]["digest"] is None
+        need(protocol["baseline"]["kind"] != "random_model" or alone, "the model is no re-initialised one")
+    check_models(document, control, twins)
     observed = [m for m in document["measurements"].values() if m["design"] != "reported"]
     if observed:
         need(subject["model"]["digest"] and subject["checkpoints"], "unidentified")
@@ -160,6 +166,30 @@ def read_summary(path: Path, now: datetime) -> Json:
         need(share == 0 or (count >= 0.5 and off <= max(0.5 * 10.0**-digits, 2.5e-7)), "no count of latents")
     root = next(parent for parent in path.parents if (parent / "policies").is_dir())
     return {**document, "place": path.relative_to(root).as_posix()}
+
+
+def check_models(document: Json, control: Json | None, twins: Sequence[Json]) -> None:
+    """Several re-initialised models are distinct, of one shape, and those that were measured."""
+    baseline, own = document["protocol"]["baseline"], document["subject"]
+    numbers = sorted(model["random_model_seed"] for model in baseline.get("models", []))
+    for measurement in document["measurements"].values():
+        several = measurement.get("baseline_models")
+        if several is None:
+            continue
+        need(not numbers or sorted(several["random_model_seed"]) == numbers, "other models than the named ones")
+        need(len(set(several["random_model_seed"])) == len(several["values"]), "a model twice")
+        means = [fmean(values) for values in zip(*several["values"], strict=True)]
+        stated = measurement["columns"]["baseline"]
+        need(all(abs(a - b) <= 1e-9 for a, b in zip(means, stated, strict=True)), "not the mean of the models")
+    if not twins:
+        return
+    need(baseline["kind"] == "random_model" and control == twins[0], "no re-initialised models")
+    need(len(set(numbers)) == len(numbers), "a model twice")
+    need(len({json.dumps([one[part] for part in SHAPE]) for one in twins}) == 1, "models of several shapes")
+    weights = [own["model"]["digest"], *(one["model"]["digest"] for one in twins)]
+    saes = [checkpoint["sha256"] for one in (own, *twins) for checkpoint in one["checkpoints"]]
+    need(None not in weights[1:] and len(set(weights)) == len(weights), "weights twice")
+    need(len(set(saes)) == len(saes), "an SAE twice")
 
 
 def says_same(document: Json) -> bool:

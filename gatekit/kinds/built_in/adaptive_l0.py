@@ -10,6 +10,7 @@ KIND = Kind(
     name="adaptive_l0",
     description="Does the k that was chosen on some seeds beat a fixed k on others, at an equal number of latents?",
     baselines=("matched_sae", "unknown"),
+    control_differs_in="k",
     measures=(
         agreement(
             "pw_mcc_above_control",
