@@ -41,6 +41,11 @@ _HOW_TO_RUN = (
     click.option(
         "--pieces/--no-pieces", default=None, help="Make pieces side by side; default with a cluster or several GPUs."
     ),
+    click.option(
+        "--track",
+        type=click.Choice(["wandb", "tensorboard"]),
+        help="Send the curves of training there, those of a cycle together.",
+    ),
     click.option("--retry-failed", is_flag=True, help="Run again what had failed for good."),
     click.option("--wait", is_flag=True, help="Wait for `after_cycle` instead of ending in 3."),
 )
@@ -159,6 +164,7 @@ def run_command(
     gpus: str,
     cluster: str | None,
     pieces: bool | None,
+    track: str | None,
     retry_failed: bool,
     wait: bool,
     dry_run: bool,
@@ -193,6 +199,7 @@ def run_command(
         gpus=devices,
         # Each piece is a process that loads the model again, which on one small machine costs more than it gives.
         in_pieces=cluster is not None or len(devices) > 1 if pieces is None else pieces,
+        track=track,
         retry_failed=retry_failed,
         wait=wait,
         cluster=cluster,

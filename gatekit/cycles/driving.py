@@ -68,6 +68,8 @@ class Driver:
     """For the runners; None for their own default."""
     in_pieces: bool = False
     """Whether runners are asked for the pieces that can be made side by side."""
+    track: str | None = None
+    """Service that takes the curves of training, `wandb` or `tensorboard`; None for none."""
     slots: int = 1
     """Tasks or processes with pieces that can run side by side."""
     on_change: Callable[[CycleState], None] = lambda _state: None
@@ -213,8 +215,15 @@ class Driver:
         return None
 
     def _launch(self, name: str, task: Task, argv: tuple[str, ...]) -> None:
-        self.engine.start(Job(name, argv, task.needs, self._log(name)))
+        self.engine.start(Job(name, argv, task.needs, self._log(name), self._labels(task)))
         self._devices[name] = max(1, task.needs.gpus)
+
+    def _labels(self, task: Task) -> dict[str, str]:
+        """Return how W&B sorts a task's run among those of its cycle; its name is the task's."""
+        if self.track != "wandb":
+            return {}
+        tags = ",".join((task.phase, task.branch))
+        return {"WANDB_RUN_GROUP": self.cycle.id, "WANDB_JOB_TYPE": task.stage, "WANDB_TAGS": tags}
 
     def _log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"
@@ -226,10 +235,14 @@ class Driver:
         settings = [part for setting in told for part in ("--set", setting)]
         cache = () if self.cache is None else ("--cache", self.cache)
         out = str(self.folder / "evidence" / task.out / task.runner)
-        kept = str((self.folder / "artifacts" / task.out / task.runner).absolute())
+        kept = (self.folder / "artifacts" / task.out / task.runner).absolute()
+        if self.track is not None:
+            kept /= task.id.replace("/", ".")  # the name of its curves
+        artifacts = ("--artifacts", str(kept)) if task.keeps_saes or self.track is not None else ()
+        track = ("--track", self.track) if self.track is not None else ()
         return (
             *(sys.executable, "-m", "gatekit", "run", task.runner, "--config", task.config, *settings),
-            *("--out", out, *cache, *(("--artifacts", kept) if task.keeps_saes else ())),
+            *("--out", out, *cache, *artifacts, *track),
         )
 
     def _ended(self, ended: Ended) -> None:

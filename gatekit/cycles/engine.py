@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,8 @@ class Job:
     needs: Needs
     log: Path
     """Takes its standard output and error, after what is there already."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside the machine's own."""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ _REGISTER = "`gatekit cycle register {}` writes what its tasks would record now"
 
 
 def _configurations(cycle: Cycle, graph: Graph) -> Iterator[tuple[str, str, GatekitError]]:
-    from gatekit.runner_command import configurations
+    from gatekit.cycles.registering import read_once
 
     seen: set[tuple[object, ...]] = set()
     for task in graph.tasks.values():
@@ -157,7 +157,7 @@ def _configurations(cycle: Cycle, graph: Graph) -> Iterator[tuple[str, str, Gate
             continue
         seen.add(key)
         try:
-            configurations(task.runner, task.config, [f"{key}={value}" for key, value in task.settings])
+            read_once(task.runner, task.config, tuple(f"{key}={value}" for key, value in task.settings))
         except UsageError as error:
             # A runner of another package need not be able to say what it would do.
             if "does not say what it would record" not in error.message:

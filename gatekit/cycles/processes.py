@@ -55,7 +55,7 @@ class Processes:
     def start(self, job: Job) -> None:
         """Start a job in a group of its own; it dies with this process where the system can see to that."""
         gpus = tuple(self._free_gpus()[: job.needs.gpus])
-        environment = dict(os.environ)
+        environment = {**os.environ, **job.environment}
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         job.log.parent.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ class RayCluster:
         if job.needs.memory:
             options["memory"] = job.needs.memory
         reference = self._run.options(**options).remote(
-            job.argv, str(job.log.absolute()), os.getcwd(), _passed_on(), limit
+            job.argv, str(job.log.absolute()), os.getcwd(), {**_passed_on(), **job.environment}, limit
         )
         self._running[job.name] = (job, reference, time.monotonic())
 

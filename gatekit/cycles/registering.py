@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from gatekit.cycles.graph import Graph, Task
@@ -136,9 +137,15 @@ _TOLD = ("threads", "subject", TEXTS)
 """With the SAEs and their seeds, what a `saes.yaml` says to the task that measures those SAEs."""
 
 
-def _recorded(task: Task, told: Sequence[str]) -> list[_Recorded]:
-    settings = [*told, *(f"{key}={value}" for key, value in task.settings)]
-    return [_Recorded(*one) for one in configurations(task.runner, task.config, settings)]
+def _recorded(task: Task, told: Sequence[str]) -> tuple[_Recorded, ...]:
+    settings = (*told, *(f"{key}={value}" for key, value in task.settings))
+    return read_once(task.runner, task.config, settings)
+
+
+@cache
+def read_once(runner: str, config: str, settings: tuple[str, ...]) -> tuple[_Recorded, ...]:
+    """Return what a runner would record; lint asks the same several times, and the files stay while it runs."""
+    return tuple(_Recorded(*one) for one in configurations(runner, config, settings))
 
 
 def _candidate(task: Task, cell: str) -> str:

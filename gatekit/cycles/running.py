@@ -46,6 +46,8 @@ class RunOptions:
     in_pieces: bool
     retry_failed: bool
     wait: bool
+    track: str | None = None
+    """Where the curves of training go: `wandb`, `tensorboard`, or nowhere."""
     cluster: str | None = None
     """Address of a Ray cluster, "local" to start one here; None for processes of this machine."""
 
@@ -78,6 +80,7 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
             judge=StopJudge(cycle, folder / "evidence", kinds),
             cache=options.cache,
             in_pieces=options.in_pieces,
+            track=options.track,
             slots=options.slots,
             on_change=shown.changed,
             say=say,

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--cache", default="cache")
     parser.add_argument("--units", action="store_true")
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--track")
+    parser.add_argument("--artifacts")
     options = parser.parse_args(arguments)
     config = _config(options.config, options.set)
     keys = [
@@ -58,6 +60,11 @@ def main(arguments: Sequence[str]) -> int:
                 return 70
             _make(Path(options.cache), key, config["sleep"])
         return 0
+    if options.track:
+        named = {name: os.environ.get(name) for name in ("WANDB_RUN_GROUP", "WANDB_JOB_TYPE", "WANDB_TAGS")}
+        place = Path(options.artifacts)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "tracked.json").write_text(json.dumps({"service": options.track, **named}), encoding="utf-8")
     attempts = Path(options.out) / ".attempts"
     attempts.parent.mkdir(parents=True, exist_ok=True)
     before = int(attempts.read_text()) if attempts.exists() else 0

@@ -95,6 +95,19 @@ def test_a_cycle_is_run_to_its_end_and_exits_as_its_final_policy_judges(tmp_path
     ]
 
 
+@pytest.mark.parametrize("service", ["wandb", "tensorboard"])
+def test_the_curves_of_a_cycle_are_named_by_their_tasks_and_sorted_together(tmp_path: Path, service: str) -> None:
+    folder = workplace(tmp_path)
+    done = cycle(folder, "run", "small", "--track", service)
+    assert done.returncode == 0, done.stderr
+    for phase in ("pilot", "full"):
+        (place,) = (folder / f"runs/small/artifacts/{phase}/first/all/fakelab").iterdir()
+        assert place.name == f"{phase}.first.all.fakelab"  # what a runner calls its run
+        told = json.loads((place / "tracked.json").read_text())
+        sorted_by = ("small", "first", f"{phase},all") if service == "wandb" else (None, None, None)
+        assert tuple(told.values()) == (service, *sorted_by)
+
+
 def test_a_cycle_that_judges_nothing_does_not_pass(tmp_path: Path) -> None:
     folder = workplace(tmp_path, CYCLE.replace("finish: {check: policies/gate.yaml}\n", ""))
     done = cycle(folder, "run", "small")

@@ -50,7 +50,7 @@ def finished(folder: Path, cache: str = "cache") -> dict[str, Any]:
     (folder / "real.yaml").write_text(PLAN, encoding="utf-8")
     driver = start(folder, cache)
     output, _ = driver.communicate(timeout=1200)
-    assert driver.returncode == 0, output
+    assert driver.returncode == 3, output  # all is measured, and nothing judged
     root = folder / "real" / "evidence"
     found = {}
     for path in sorted(root.rglob("*.json")):

@@ -153,6 +153,9 @@ def test_a_list_of_models_that_is_none_is_refused(tmp_path: Path) -> None:
     assert request(tmp_path, "seeds: [0]", {"minilm": "short"}).returncode == 4
 
 
+PLANS_OF_THE_MACHINE = sorted(path.name for path in (REPO / "cycles").glob("*.yaml") if "small" not in path.name)
+"""The small one trains its causal model into a folder of the laptop, which nobody has registered."""
+
 PLAN = """\
 schema: gatekit.cycle/1
 id: small
@@ -188,8 +191,8 @@ def plan(folder: Path, setting: str, config: str = PACKAGE) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in (REPO / "cycles").glob("*.yaml")))
-def test_the_committed_plans_may_be_asked_for(name: str) -> None:
+@pytest.mark.parametrize("name", PLANS_OF_THE_MACHINE)
+def test_the_committed_plans_of_the_machine_may_be_asked_for(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "runners.request", "--cycle", f"cycles/{name}", "."],
         cwd=REPO,
