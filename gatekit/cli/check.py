@@ -7,17 +7,11 @@ from collections.abc import Sequence
 
 import rich_click as click
 
-from gatekit.cli.base_evidence import load_base
 from gatekit.cli.delivery import complete_output, deliver, parse_outputs
-from gatekit.cli.evidence_folders import on_given_evidence, with_notes
-from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, load_policies, split_paths, the_time
-from gatekit.gates.evaluate import evaluate
-from gatekit.kinds import FOLDER
-from gatekit.registration.model import FOLDER as REGISTRATIONS
-from gatekit.registration.model import PLANS
+from gatekit.cli.evidence_folders import with_notes
+from gatekit.cli.inputs import split_paths
+from gatekit.cli.judging_options import JudgingOptions, load_judging_inputs
 from gatekit.report import FORMATS
-
-TRUST = "trust"
 
 
 @click.command("check")
@@ -67,60 +61,44 @@ def command(
     more_policies, more_evidence = split_paths(paths)
     policies, evidence = (*policies, *more_policies), (*evidence, *more_evidence)
 
+    options = JudgingOptions(policies, evidence, candidate, base_evidence, base_ref, keys, now)
+
     def judge() -> int:
-        return _judged(policies, evidence, candidate, base_evidence, base_ref, outputs, keys, verbose, advisory, now)
+        return _judged(options, outputs, verbose, advisory)
 
     if not watch:
         return judge()
     from gatekit.cli.watching import again_on_change
 
-    also = [FOLDER, REGISTRATIONS, PLANS, *([] if candidate is None else [candidate]), keys or TRUST]
-    return again_on_change(judge, [*(policies or [POLICIES]), *(evidence or [EVIDENCE]), *base_evidence, *also])
+    return again_on_change(judge, options.watched)
 
 
-def _judged(
-    policies: Sequence[str],
-    evidence: Sequence[str],
-    candidate: str | None,
-    base_evidence: Sequence[str],
-    base_ref: str | None,
-    outputs: Sequence[str],
-    keys: str | None,
-    verbose: bool,
-    advisory: bool,
-    now: str | None,
-) -> int:
+def _judged(options: JudgingOptions, outputs: Sequence[str], verbose: bool, advisory: bool) -> int:
     """Read, judge and report once; return the exit code. The arguments are the options of the command."""
-    from gatekit.cli.registered import load_standings
-    from gatekit.cli.signatures import load_signers
     from gatekit.report import render
     from gatekit.report.verdict.terminal import DEFAULT_WIDTH
     from gatekit.report.verdict.terminal import render as render_terminal
 
     wanted = parse_outputs(outputs, FORMATS)
-    time = the_time(now)
-    kinds = load_kinds()
-    loaded, policy_errors = load_policies(policies, kinds)
-    summaries, evidence_errors = load_evidence(evidence, kinds)
-    given = list(evidence) or ([candidate] if candidate is not None else [])
-    instead: dict[str, tuple[str, ...]] = {}
-    if given:
-        loaded, instead = on_given_evidence(loaded)
-    base, base_errors = load_base(base_evidence, base_ref, kinds)
-    signers, signature_errors = load_signers(evidence, summaries, loaded, keys, time)
-    standings, registration_errors = load_standings(summaries, base, kinds)
-    errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors, *registration_errors]
-    if candidate is None:
-        verdict = evaluate(loaded, summaries, time, errors, advisory, base, signers, standings=standings)
+    found, instead = load_judging_inputs(options)
+    if options.candidate is None:
+        verdict = found.verdict(advisory)
     else:
         from gatekit.candidates.judging import judge_candidate_file
 
-        verdict = judge_candidate_file(candidate, loaded, summaries, time, errors, advisory, base, signers, standings)
-    verdict = with_notes(verdict, instead, given)
-    if not summaries and not evidence_errors:
-        remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
-        click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)
-    again = None if candidate is not None else _again(policies, given, base_evidence, base_ref, now)
+        verdict = judge_candidate_file(
+            options.candidate,
+            found.policies,
+            found.summaries,
+            found.now,
+            found.errors,
+            advisory,
+            found.base,
+            found.signers,
+            found.standings,
+        )
+    verdict = with_notes(verdict, instead, options.given)
+    again = None if options.candidate is not None else _again(options)
 
     def for_people(width: int = DEFAULT_WIDTH, color: bool = False) -> str:
         return render_terminal(verdict, width, color, verbose, again)
@@ -129,15 +107,13 @@ def _judged(
     return verdict.exit_code
 
 
-def _again(
-    policies: Sequence[str], evidence: Sequence[str], base: Sequence[str], base_ref: str | None, now: str | None
-) -> str:
+def _again(options: JudgingOptions) -> str:
     """Return the options with which `gatekit explain` judges the same as this command, with a space in front."""
-    options = [
-        ("--policy", policies),
-        ("--evidence", evidence),
-        ("--base-evidence", base),
-        ("--base-ref", [base_ref] if base_ref else []),
-        ("--now", [now] if now else []),
+    given = [
+        ("--policy", options.policies),
+        ("--evidence", options.evidence),
+        ("--base-evidence", options.base_evidence),
+        ("--base-ref", [options.base_ref] if options.base_ref else []),
+        ("--now", [options.now] if options.now else []),
     ]
-    return "".join(f" {name} {shlex.quote(value)}" for name, values in options for value in values)
+    return "".join(f" {name} {shlex.quote(value)}" for name, values in given for value in values)

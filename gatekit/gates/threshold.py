@@ -388,7 +388,7 @@ def _with_notes(
         notes.append(f"{BEST_OF}{k} candidates on the same observations: bounded at {confidence:.4g}")
     if k > 1 and rule.point:
         notes.append(f"{BEST_OF}{k} candidates on the same observations, and a point estimate does not pay for it")
-    errors = infeasible(rule, summary.subject.d_sae, _baseline_mean(rule, measurement, summary))
+    errors = infeasible(rule, summary.subject.d_sae, baseline_mean(rule, measurement, summary))
     if errors and context.policy.legacy:
         # A legacy policy reproduces rules as they were, those that nothing can meet included.
         notes += [error.message for error in errors]
@@ -396,7 +396,8 @@ def _with_notes(
     return replace(result, notes=tuple(notes)), errors
 
 
-def _baseline_mean(rule: Threshold, measurement: Measurement, summary: Summary) -> float | None:
+def baseline_mean(rule: Threshold, measurement: Measurement, summary: Summary) -> float | None:
+    """Return the mean of what a measurement is compared with, as far as its summary tells; None where it does not."""
     if measurement.baseline is not None:
         return math.fsum(measurement.baseline) / len(measurement.baseline)
     score = rule.measure.difference_of or rule.measure.name

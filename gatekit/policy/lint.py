@@ -78,7 +78,7 @@ _BEYOND = {"higher": "above", "lower": "below"}
 
 def _threshold(rule: Threshold) -> Iterable[GatekitError]:
     name = rule.effect
-    low, high = _range(rule)
+    low, high = limit_range(rule)
     for side in sides(rule.limits):
         if not low <= side.limit <= high:
             yield GatekitError(
@@ -100,7 +100,7 @@ def _threshold(rule: Threshold) -> Iterable[GatekitError]:
         )
 
 
-def _range(rule: Threshold) -> tuple[float, float]:
+def limit_range(rule: Threshold) -> tuple[float, float]:
     """Return the smallest and the largest value that a threshold can be compared with."""
     low, high = rule.measure.effect_range
     match rule.against:
@@ -112,6 +112,17 @@ def _range(rule: Threshold) -> tuple[float, float]:
     assert_never(rule.against)
 
 
+def most_reachable(rule: Threshold, d_sae: int, baseline_mean: float | None) -> float | None:
+    """Return the largest value that a candidate of this width can have; None where the width sets no end to it.
+
+    The arguments are those of `infeasible`.
+    """
+    if rule.measure.ceiling != "z_score" or rule.low is None or rule.against != "nothing":
+        return None
+    ceiling = z_ceiling(d_sae)
+    return ceiling - (baseline_mean or 0.0) if rule.measure.compares else ceiling
+
+
 def infeasible(rule: Threshold, d_sae: int, baseline_mean: float | None) -> list[GatekitError]:
     """Return an error when no candidate of this width could reach the threshold.
 
@@ -121,12 +132,10 @@ def infeasible(rule: Threshold, d_sae: int, baseline_mean: float | None) -> list
         baseline_mean: mean of the baseline's scores for a measure that compares; None when unknown, and then 0 is
             assumed, the smallest that it can be.
     """
-    if rule.measure.ceiling != "z_score" or rule.low is None or rule.against != "nothing":
+    best = most_reachable(rule, d_sae, baseline_mean)
+    if best is None or rule.low is None or rule.low <= best:
         return []
     ceiling = z_ceiling(d_sae)
-    best = ceiling - (baseline_mean or 0.0) if rule.measure.compares else ceiling
-    if rule.low <= best:
-        return []
     against = f" less the baseline's mean {baseline_mean:.4g}" if baseline_mean is not None else ""
     return [
         GatekitError(
