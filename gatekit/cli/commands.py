@@ -13,6 +13,7 @@ from gatekit.cli.root import with_root
 COMMANDS = {
     "check": "gatekit.cli.check",
     "explain": "gatekit.cli.explain",
+    "report": "gatekit.cli.report",
     "lint": "gatekit.cli.lint",
     "pr": "gatekit.cli.pr",
     "history": "gatekit.cli.history",

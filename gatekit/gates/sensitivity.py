@@ -62,30 +62,41 @@ class PolicyAnswer:
     """In the policy's order."""
 
     @property
+    def evidence(self) -> tuple[str, ...]:
+        """Paths of the summaries that answer a threshold, each once."""
+        used = [answer.result.evidence for answer in self.thresholds]
+        return tuple(dict.fromkeys(one.path for one in used if one is not None))
+
+    @property
     def is_measured(self) -> bool:
         """Whether anything was measured for any threshold."""
         return any(answer.compared is not None for answer in self.thresholds)
 
 
-def policy_answers(policy: Policy, given: JudgingInputs) -> list[PolicyAnswer]:
+MOST_SUBJECTS = 40
+"""Beside the evidence that a policy judges; more are not compared at a glance, and each is judged three times."""
+
+
+def policy_answers(policy: Policy, given: JudgingInputs) -> tuple[list[PolicyAnswer], int]:
     """Return what a policy says of the evidence that it judges, and of every other subject that it could judge.
 
-    The first is the verdict of `gatekit check`. The others leave out which evidence and subject the policy names.
+    The first is the verdict of `gatekit check`. The others leave out which evidence and subject the policy names; also
+    returned is how many subjects beyond MOST_SUBJECTS were left out, the last by the paths of their evidence.
     """
     own = _answer(policy, given, None)
     judged = {answer.result.evidence.subject for answer in own.thresholds if answer.result.evidence is not None}
-    kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
+    asked = {(rule.kind, rule.measure.name) for gate in policy.gates for rule in thresholds(gate.rule)}
     subjects: dict[str, list[Summary]] = {}
-    for summary in given.summaries:
-        if summary.kind in kinds and summary.subject.digest not in judged:
+    for summary in sorted(given.summaries, key=lambda s: s.path):
+        if summary.subject.digest not in judged and any((summary.kind, name) in asked for name in summary.measurements):
             subjects.setdefault(summary.subject.digest, []).append(summary)
     others = []
-    for digest, summaries in sorted(subjects.items(), key=lambda item: min(summary.path for summary in item[1])):
+    for digest, summaries in list(subjects.items())[:MOST_SUBJECTS]:
         of_one = replace(policy, evidence=(), subject=SubjectFilter(digest=digest))
         answer = _answer(of_one, replace(given, summaries=summaries), summaries[0].subject.words)
         if answer.is_measured:
             others.append(answer)
-    return [own, *others]
+    return [own, *others], max(0, len(subjects) - MOST_SUBJECTS)
 
 
 def _answer(policy: Policy, given: JudgingInputs, subject: str | None) -> PolicyAnswer:
