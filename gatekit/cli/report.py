@@ -83,8 +83,8 @@ def _served(page: ReportPage, options: JudgingOptions, port: int) -> int:
     from gatekit.cli.serving import LivePage, PageServer
 
     with PageServer(LivePage(page.render_anyhow, options.watched), port) as server:
-        click.echo(f"gatekit: {server.address} (Ctrl-C ends it)", err=True)
         try:
+            click.echo(f"gatekit: {server.address} (Ctrl-C ends it)", err=True)
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             return page.code

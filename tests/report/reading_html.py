@@ -6,7 +6,7 @@ import html.parser
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input", "img"}
 
 
 @dataclass

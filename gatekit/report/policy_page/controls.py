@@ -38,7 +38,7 @@ def blocks(number: int, page: PageThreshold, answers: Sequence[ThresholdAnswer])
             f'aria-describedby="said-{number}"/></div>'
         )
     was = " to ".join(place.raw for place in page.places)
-    yield f'<button type="button" id="back-{number}" disabled="disabled">Back to {text(was)}</button>'
+    yield f'<button type="button" id="back-{number}" disabled="disabled">Put back {text(was)}</button>'
     yield f'</div>\n<p role="status" class="said" id="said-{number}"></p>'
     yield f'<div class="change" id="change-{number}" hidden="hidden"></div>'
 

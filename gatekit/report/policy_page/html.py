@@ -143,9 +143,9 @@ def _policy(index: int, page: PagePolicy, first: int, is_open: bool) -> Iterator
     result = page.answers[0].result
     opened = ' open="open"' if is_open else ""
     word = WORDS[result.code]
-    yield f'<details class="policy" id="policy-{text(page.policy.id)}"{opened}>'
+    yield f'<details class="policy" id="policy-{text(page.policy.id)}" aria-labelledby="title-{index}"{opened}>'
     yield (
-        f"<summary><h3>{code(page.policy.id)}: "
+        f'<summary><h3 id="title-{index}">{code(page.policy.id)}: '
         f'<span class="{_kind(word)}" id="policy-{index}-0">{word}</span></h3></summary>'
     )
     subject = "none" if result.subject is None else code(result.subject)

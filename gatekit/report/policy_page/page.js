@@ -147,7 +147,7 @@
 
   const flips = (t) => thresholds[t].answers.flatMap(({ was: before }, column) => {
     const now = answered(t, column);
-    return now === before ? [] : [`${find(`name-${thresholds[t].policy}-${column}`).textContent}: ${WORDS[now]}`];
+    return now === before ? [] : [`${find(`name-${thresholds[t].policy}-${column}`).textContent} to ${WORDS[now]}`];
   });
 
   const sentence = (t) => {
@@ -157,16 +157,16 @@
     if (reason) return `${asked} gatekit check refuses the policy: ${reason}.`;
     const p = thresholds[t].policy;
     const found = flips(t);
-    const flipped = found.length ? `flips to ${found.join(", ")}` : "nothing flips here";
+    const flipped = found.length ? `Flips: ${found.join(", ")}` : "Nothing flips";
     const word = verdict(p, 0);
-    return `${asked}: ${WORDS[answered(t, 0)]}; ${flipped}; policy ${word}${was(word, policies[p].was[0])}.`;
+    return `${asked}: ${WORDS[answered(t, 0)]}. ${flipped}. Policy ${word}${was(word, policies[p].was[0])}.`;
   };
 
-  let waiting;
+  const waiting = thresholds.map(() => undefined);
   const say = (t, soon) => {
-    clearTimeout(waiting);
+    clearTimeout(waiting[t]);
     // A screen reader hears where the slider stops, not every step.
-    waiting = setTimeout(() => { find(`said-${t}`).textContent = sentence(t); }, soon ? 0 : 300);
+    waiting[t] = setTimeout(() => { find(`said-${t}`).textContent = sentence(t); }, soon ? 0 : 300);
   };
 
   const update = (t, soon = false) => {

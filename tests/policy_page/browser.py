@@ -90,7 +90,7 @@ class Tab:
     def open(self, address: str) -> None:
         """Open a page and wait until it is there."""
         self.call("Page.navigate", url=address)
-        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.wait(f"document.readyState === 'complete' && location.href === {json.dumps(address)}")
 
     def run(self, script: str) -> Any:
         """Return the value of an expression in the page."""

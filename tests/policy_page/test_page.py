@@ -1,0 +1,119 @@
+"""The file that `gatekit report --html` writes, as HTML and XML readers see it, and the command's own ways to end."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
+import builders
+import pytest
+from acceptance.console_script import BLOCKED, POLICY, check, environment, gatekit, workspace
+from report.reading_html import read
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>]]>&\"'"
+
+
+def report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return gatekit("report", "--html", "page.html", "--now", builders.NOW, *arguments, cwd=folder)
+
+
+def test_its_exit_code_is_that_of_check(tmp_path: Path) -> None:
+    for name, evidence, wanted in (("passes", None, 0), ("blocks", BLOCKED, 2), ("lacks", {}, 3)):
+        folder = workspace(tmp_path / name, evidence=evidence)
+        done = report(folder, "--history", "0")
+        assert (done.returncode, done.stdout) == (wanted, ""), done.stderr
+        assert check(cwd=folder).returncode == wanted
+        read((folder / "page.html").read_text(encoding="utf-8"))
+
+
+def test_a_policy_that_cannot_be_read_is_an_error_on_the_page(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, policy=POLICY.replace("at_least: 0.5", "at_least: much"))
+    assert report(folder, "--history", "0").returncode == 4
+    page = read((folder / "page.html").read_text(encoding="utf-8"))
+    assert "policies/small.yaml:7:" in "".join(page.text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "the page is either served or written; give --serve or --html FILE"),
+        (("--serve", "--html", "x.html"), "the page is either served or written"),
+        (("--html", "x.html", "--port", "80"), "--port is for --serve"),
+        (("--html", "x.html", "--policy", "nowhere"), "no policy at 'nowhere'"),
+        (("--html", "nowhere/x.html", "--history", "0"), "nowhere"),
+        (("--serve", "--now", "yesterday"), "--now 'yesterday' is not a UTC time"),
+        (("--serve", "--port", "70000"), "70000"),
+    ],
+)
+def test_a_command_line_that_is_wrong_ends_with_64(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = gatekit("report", *arguments, cwd=workspace(tmp_path))
+    assert done.returncode == 64
+    assert said in done.stderr
+
+
+def test_only_its_own_script_and_style_may_run(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    assert report(folder, "--history", "0").returncode == 0
+    text = (folder / "page.html").read_text(encoding="utf-8")
+    allowed = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert allowed is not None
+    rules = dict(rule.split(" ", 1) for rule in allowed[1].split("; "))
+    assert rules["default-src"] == "'none'"
+    assert "connect-src" not in rules
+    for name, element in (("style-src", "style"), ("script-src", "script")):
+        found = re.search(rf"<{element}>(.*?)</{element}>", text, re.DOTALL)
+        assert found is not None
+        assert rules[name] == f"'sha256-{b64encode(sha256(found[1].encode()).digest()).decode()}'"
+    assert not re.search(r"\son[a-z]+=|javascript:|style=|https?://(?!www\.w3\.org/2000/svg)", text)
+
+
+def test_names_that_others_chose_are_inert(tmp_path: Path) -> None:
+    calm, hostile = tmp_path / "calm", tmp_path / "hostile"
+    for folder, name in ((calm, "what"), (hostile, HOSTILE)):
+        summary = builders.release_evidence()["random_model.json"]
+        policy = POLICY.replace("id: small\n", f"id: small\ndescription: {json.dumps(name)}\n")
+        workspace(folder, policy, {f"{name.replace('/', '')}.json": summary})
+        assert report(folder, "--history", "0").returncode == 0
+    pages = [read((folder / "page.html").read_text(encoding="utf-8")) for folder in (calm, hostile)]
+    assert pages[0].tags == pages[1].tags
+    assert HOSTILE in "".join(pages[1].text)
+
+
+def test_the_values_for_the_script_are_json_that_cannot_end_their_element(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, POLICY.replace("0.0}", "0.0} # </script><b> ]]> & ##[error]"))
+    assert report(folder, "--history", "0").returncode == 0
+    text = (folder / "page.html").read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="values">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    assert not set("<>&") & set(found[1])
+    assert "##[" not in found[1]
+    lines = json.loads(found[1])["lines"]
+    assert lines["policies/small.yaml:5"]["text"].endswith("# </script><b> ]]> & ##[error]")
+
+
+def test_the_history_of_the_branch_is_on_it(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    git = ["git", "-c", "user.name=who", "-c", "user.email=who@example.com"]
+    then = environment(GIT_COMMITTER_DATE=builders.NOW, GIT_AUTHOR_DATE=builders.NOW)
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "first evidence"]):
+        subprocess.run([*git, *arguments], cwd=folder, env=then, check=True)
+    builders.write(folder / "evidence", BLOCKED)
+    subprocess.run([*git, "commit", "-q", "-a", "-m", "worse evidence"], cwd=folder, env=then, check=True)
+    assert report(folder).returncode == 2
+    page = read((folder / "page.html").read_text(encoding="utf-8"))
+    rows = [row[2:] for row in page.rows if row[2:3] in (["first evidence"], ["worse evidence"])]
+    assert [row[0] for row in rows] == ["worse evidence", "first evidence"]
+    said = "".join(page.text)
+    assert "small/random_model" in said
+    assert any(name == "src" and value.startswith("data:image/svg+xml;base64,") for name, value in page.values)
+
+
+def test_without_a_repository_it_says_why_there_is_no_history(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    assert report(folder).returncode == 0
+    said = "".join(read((folder / "page.html").read_text(encoding="utf-8")).text)
+    assert "there is no history to read: " in said
