@@ -1,4 +1,4 @@
-"""The page says what `gatekit check` says: as the policies are written, and of the file with the lines that it shows."""
+"""The page says what `gatekit check` says: as the policies are written, and with the lines changed that it shows."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import builders
 import pytest
 from acceptance.console_script import BLOCKED, POLICY, check, environment, gatekit, workspace
+from history.branches import branch
 from report.reading_html import read
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>]]>&\"'"
@@ -34,7 +35,7 @@ def test_a_policy_that_cannot_be_read_is_an_error_on_the_page(tmp_path: Path) ->
     folder = workspace(tmp_path, policy=POLICY.replace("at_least: 0.5", "at_least: much"))
     assert report(folder, "--history", "0").returncode == 4
     page = read((folder / "page.html").read_text(encoding="utf-8"))
-    assert "policies/small.yaml:7:" in "".join(page.text)
+    assert "policies/small.yaml:8:" in "".join(page.text)
 
 
 @pytest.mark.parametrize(
@@ -96,19 +97,14 @@ def test_the_values_for_the_script_are_json_that_cannot_end_their_element(tmp_pa
 
 
 def test_the_history_of_the_branch_is_on_it(tmp_path: Path) -> None:
-    folder = workspace(tmp_path)
-    git = ["git", "-c", "user.name=who", "-c", "user.email=who@example.com"]
-    then = environment(GIT_COMMITTER_DATE=builders.NOW, GIT_AUTHOR_DATE=builders.NOW)
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "first evidence"]):
-        subprocess.run([*git, *arguments], cwd=folder, env=then, check=True)
-    builders.write(folder / "evidence", BLOCKED)
-    subprocess.run([*git, "commit", "-q", "-a", "-m", "worse evidence"], cwd=folder, env=then, check=True)
-    assert report(folder).returncode == 2
-    page = read((folder / "page.html").read_text(encoding="utf-8"))
-    rows = [row[2:] for row in page.rows if row[2:3] in (["first evidence"], ["worse evidence"])]
-    assert [row[0] for row in rows] == ["worse evidence", "first evidence"]
-    said = "".join(page.text)
-    assert "small/random_model" in said
+    branch(tmp_path)
+    subprocess.run(["git", "checkout", "-q", "-f", "main"], cwd=tmp_path, env=environment(), check=True)
+    report(tmp_path)
+    page = read((tmp_path / "page.html").read_text(encoding="utf-8"))
+    subjects = [row[2] for row in page.rows if len(row) == 4]
+    assert [subject for subject in subjects if subject != "subject"] == ["better", "tighter", "worse", "begin"]
+    changes = [row for row in page.rows if row[0].startswith("demo/random_model")]
+    assert [row[-1] for row in changes] == ["pass", "FAIL", "FAIL", "pass"]
     assert any(name == "src" and value.startswith("data:image/svg+xml;base64,") for name, value in page.values)
 
 

@@ -1,8 +1,9 @@
-"""Everybody reads and uses the page: by keyboard alone, by a screen reader, on a phone, in the dark, without scripts."""
+"""Everybody can use the page: by keyboard alone, by a screen reader, on a phone, in the dark, without scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def test_a_screen_reader_is_told_landmarks_headings_tables_and_names(page: OpenP
     levels = [node["level"] for node in of_role(tree, "heading")]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+    assert all(after <= before + 1 for before, after in pairwise(levels)), levels
     for role in ("slider", "spinbutton", "button", "image", "table", "link", "group", "region"):
         found = list(of_role(tree, role))
         assert found, role
@@ -193,10 +194,8 @@ def test_a_narrow_window_needs_no_scrolling_sideways(page: OpenPage, width: int)
 
 def test_nothing_on_the_page_moves_by_itself(page: OpenPage) -> None:
     moving = "(s) => parseFloat(s.transitionDuration) > 0 || s.animationName !== 'none'"
-    assert (
-        page.tab.run(f"[...document.querySelectorAll('*')].map((e) => getComputedStyle(e)).filter({moving}).length")
-        == 0
-    )
+    styles = "[...document.querySelectorAll('*')].map((e) => getComputedStyle(e))"
+    assert page.tab.run(f"{styles}.filter({moving}).length") == 0
 
 
 def test_without_scripts_all_is_there_but_the_controls(page: OpenPage) -> None:

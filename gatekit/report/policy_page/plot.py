@@ -56,19 +56,19 @@ def svg(
         names: one per answer; raw text.
         answers: to the threshold.
     """
-    scale = Scale(*span(limits, answers))
+    seen = span(limits, answers)
     label = inert.html(f"{title}: the table has its numbers")
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(WIDTH)} {_n(ROW * len(answers))}" role="img" '
         f'aria-label="{label}" font-family="system-ui, Liberation Sans, sans-serif" font-size="12">'
     )
     for column, (name, answer) in enumerate(zip(names, answers, strict=True)):
-        yield from _row(f"{number}-{column}", name, answer, limits, scale, ROW * column)
+        yield from _row(f"{number}-{column}", name, answer, limits, seen, ROW * column)
     yield "</svg>"
 
 
 def _row(
-    identifier: str, name: str, answer: ThresholdAnswer, limits: Limits, scale: Scale, top: float
+    identifier: str, name: str, answer: ThresholdAnswer, limits: Limits, seen: tuple[float, float], top: float
 ) -> Iterator[str]:
     outcome, measured = answer.result.outcome, answer.result.measured
     above, middle, below = top + 18.0, top + 25.0, top + 32.0
@@ -78,12 +78,12 @@ def _row(
         f'text-anchor="end">{OUTCOMES[outcome]}</text>'
     )
     low, high = ends(limits)
-    zone_from = LEFT if low is None else scale.at(low)
-    zone_to = RIGHT if high is None else scale.at(high)
+    zone_from = LEFT if low is None else _place(low, seen)
+    zone_to = RIGHT if high is None else _place(high, seen)
     yield _box("row-frame", "", LEFT, RIGHT, above, below)
     yield _box("row-zone", f' id="zone-{identifier}"', zone_from, max(zone_from, zone_to), above, below)
     for index, limit in enumerate(end for end in (low, high) if end is not None):
-        x = _n(scale.at(limit))
+        x = _n(_place(limit, seen))
         yield (
             f'<line class="row-limit" id="limit-{identifier}-{index}" x1="{x}" x2="{x}" y1="{_n(above)}" '
             f'y2="{_n(below)}" stroke-width="2" stroke-dasharray="4 3"/>'
@@ -92,18 +92,18 @@ def _row(
         return
     drawn = [end for end in (measured.lower, measured.estimate, measured.upper) if end is not None]
     yield (
-        f'<line class="row-line" x1="{_n(scale.at(min(drawn)))}" x2="{_n(scale.at(max(drawn)))}" '
+        f'<line class="row-line" x1="{_n(_place(min(drawn), seen))}" x2="{_n(_place(max(drawn), seen))}" '
         f'y1="{_n(middle)}" y2="{_n(middle)}" stroke-width="1.5"/>'
     )
     for value in answer.seeds:
-        yield f'<circle class="row-seed" cx="{_n(scale.at(value))}" cy="{_n(middle)}" r="2"/>'
+        yield f'<circle class="row-seed" cx="{_n(_place(value, seen))}" cy="{_n(middle)}" r="2"/>'
     for bound in answer.compared or ():
-        x = _n(scale.at(bound))
+        x = _n(_place(bound, seen))
         yield (
             f'<line class="row-line" x1="{x}" x2="{x}" y1="{_n(middle - 5)}" y2="{_n(middle + 5)}" stroke-width="2.5"/>'
         )
     yield (
-        f'<circle class="row-{outcome.value}" id="dot-{identifier}" cx="{_n(scale.at(measured.estimate))}" '
+        f'<circle class="row-{outcome.value}" id="dot-{identifier}" cx="{_n(_place(measured.estimate, seen))}" '
         f'cy="{_n(middle)}" r="4"/>'
     )
 
@@ -115,16 +115,11 @@ def _box(kind: str, identifier: str, left: float, right: float, above: float, be
     )
 
 
-class Scale:
-    """From a value to its place between LEFT and RIGHT."""
-
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = low, high
-
-    def at(self, value: float) -> float:
-        """Return where a value lies."""
-        share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
-        return LEFT + (RIGHT - LEFT) * min(1.0, max(0.0, share))
+def _place(value: float, seen: tuple[float, float]) -> float:
+    """Return where a value lies between LEFT and RIGHT; halved, since the difference of two large numbers overflows."""
+    low, high = seen
+    share = (value / 2 - low / 2) / (high / 2 - low / 2)
+    return LEFT + (RIGHT - LEFT) * min(1.0, max(0.0, share))
 
 
 def _n(value: float) -> str:
