@@ -56,7 +56,7 @@ ALLOWED = {
     },
     "github": {"errors", "exit_codes", "kinds", "evidence", "repo", "gates", "report", "pull_request"},
     # Of the runners' cache: names, manifests and digests on disk, and in an object store as `evidence` reads it.
-    "cache": {"errors", "evidence"},
+    "cache": {"errors", "exit_codes", "evidence"},
     "cli": {
         "cache",
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from pathlib import Path
@@ -261,3 +262,55 @@ def test_the_nearest_name_is_found_among_many_and_not_looked_for_beside_a_long_o
     assert did_you_mean("r22", ["r2", "l0"]) == "did you mean 'r2'?"
     assert did_you_mean("gate_1x", known) is not None
     assert did_you_mean("g" * 101, known) is None
+
+
+LIMIT = re.compile(
+    r"_?((MOST|MAX|LARGEST|LONGEST|DEEPEST)(_[A-Z_]+)?|[A-Z_]*(LIMITS?|TIMEOUT(_SECONDS)?)|CELL|UNPACKED)"
+)
+NO_INPUT = {
+    # What is printed, named or tried, of input that other limits bound.
+    *("errors:LONGEST_NAME", "errors:MOST_SORTED", "errors:MOST_NAMES", "evidence.divergence:MOST_NAMED"),
+    *("evidence.schemas:MOST_VALUES", "evidence.schemas:MOST_ITEMS", "evidence.adapters.recorded_settings:_LONGEST"),
+    *("report.json_values:MAX_TEXT", "report.badge:LABEL_LIMIT", "report.inert:NAME_LIMIT", "report.inert:TEXT_LIMIT"),
+    *(
+        "report.explanation.terminal:MOST_ROWS",
+        "report.explanation.outlook:MOST",
+        "report.explanation.policy_plan:MOST",
+    ),
+    *("report.verdict.terminal:LONGEST", "report.verdict.next_steps:MOST", "report.verdict.markdown:DEFAULT_LIMIT"),
+    *("report.verdict.markdown:LONGEST", "report.verdict.junit:LONGEST", "report.selection.markdown:LONGEST"),
+    *("gates.base_differences:MOST_TOLD", "gates.base_differences:LONGEST_VALUE", "gates.plausible:LONGEST_RUN"),
+    *("cycles.stopping:MOST_REASONS", "cycles.running:MOST_NAMED", "cycles.branches:LONGEST_LABEL"),
+    *("candidates.pareto:MOST_DOMINATORS", "repo.names:_MOST_OBJECTS", "claims.latex:_MOST_ERRORS"),
+    *(
+        "claims.typst:_MOST_ERRORS",
+        "github.check_run:SUMMARY_LIMIT",
+        "github.check_run:MOST",
+        "github.annotations:LIMIT",
+    ),
+    *("github.summary:COMMENT_LIMIT", "github.project_names:_LONGEST", "github.api:LONGEST_WAIT"),
+    *("pull_request.continuity_claims:MOST_JUDGED", "dossier.conclusion:LIMITS", "cli.history:MOST"),
+    # Of numbers, and of what is computed.
+    *("kinds.checking:LARGEST", "policy.operators:LARGEST", "policy.selection:MAX_WEIGHT", "policy.selection:MAX_SEED"),
+    *("registration.reading:LARGEST_SEED", "cycles.reading:LARGEST_SEED", "cycles.reading:MOST_RETRIES"),
+    *("evidence.observations:LARGEST", "evidence.canonical:_LARGEST", "stats.binomial:MOST_TRIALS"),
+    *("stats.planned_looks:MOST_SEEDS", "stats.student_t:_MAX_TERMS", "stats.planning:MOST_SEEDS"),
+    # Of git's own objects, whose refusal is `repo.object_kind`, `repo.corrupt` or `repo.ref`.
+    *("repo.repository:_COMMIT_LIMIT", "repo.repository:_CACHE_LIMIT", "repo.repository:_REF_LIMIT"),
+}
+
+
+def limits_in_the_code() -> set[str]:
+    found = set()
+    for path in sorted((ROOT / "gatekit").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT / "gatekit").with_suffix("").parts)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            found |= {f"{module}:{name}" for name in names if LIMIT.fullmatch(name)}
+    return found
+
+
+def test_every_limit_in_the_code_is_in_the_table_or_bounds_no_input() -> None:
+    tabled = {row["constant"].partition(":")[0] + ":" + row["constant"].partition(":")[2].split(".")[0] for row in ROWS}
+    assert limits_in_the_code() - tabled == NO_INPUT

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import time
+import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gatekit.cache import wholeness
+from gatekit.claims import paths
 from gatekit.cli.register import MOST_SEEDS, _seeds
-from gatekit.cycles import branches
+from gatekit.cycles import branches, lease, ledger, pieces
 from gatekit.cycles.reading import LIMITS as CYCLE_LIMITS
 from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence import listing, several_files
 from gatekit.evidence.adapters import stated_families
+from gatekit.evidence.adapters.downstream import inspect_archive
 from gatekit.evidence.adapters.table.csv_table import parse_csv
 from gatekit.evidence.adapters.table.rows import CELL
-from gatekit.evidence.strict_json import MAX_INTEGER, Document, parse_json
+from gatekit.evidence.folder_limits import FolderLimits
+from gatekit.evidence.strict_json import MAX_INTEGER, Document, JsonLimits, parse_json, parse_plain_json
 from gatekit.evidence.strict_yaml import parse_yaml
+from gatekit.github import doctor
 from gatekit.github.doctor import WORKFLOW_LIMIT, _text
 from gatekit.github.event import MAX_LABELS, _Fields, is_branch_name
 from gatekit.policy import evidence_folders
+from gatekit.pull_request import gate_sources
 from gatekit.repo.paths import MAX_PATH, _path_problem
-from gatekit.signing.private_key import SIZE_LIMIT, read_private_key
+from gatekit.signing import discovery
+from gatekit.signing.discovery import find_attestations
+from gatekit.signing.private_key import SIZE_LIMIT, private_key_from_environment, read_private_key
 
 
 def error_of(call: Callable[[], Any]) -> str | None:
@@ -39,10 +53,10 @@ def labels(count: int, length: int = 3) -> Callable[[], Any]:
     return lambda: _Fields(Document("event.json", value, "0" * 64, 10)).labels("labels")
 
 
-def evidence(count: int, length: int) -> Callable[[], Any]:
+def evidence_paths(count: int, length: int) -> Callable[[], Any]:
     stem = "evidence/"
-    paths = "".join(f"- {stem}{str(index).rjust(length - len(stem), 'x')}\n" for index in range(count))
-    document = parse_yaml(paths.encode(), "p.yaml")
+    text = "".join(f"- {stem}{str(index).rjust(length - len(stem), 'x')}\n" for index in range(count))
+    document = parse_yaml(text.encode(), "p.yaml")
     return lambda: evidence_folders.evidence_from(document, document.root)
 
 
@@ -65,13 +79,13 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[], Any], str]] = {
     "labels of an event": (labels(MAX_LABELS), labels(MAX_LABELS + 1), "event.field"),
     "characters of a label": (labels(1, 200), labels(1, 201), "event.field"),
     "paths of evidence in a policy": (
-        evidence(evidence_folders.MOST, 20),
-        evidence(evidence_folders.MOST + 1, 20),
+        evidence_paths(evidence_folders.MOST, 20),
+        evidence_paths(evidence_folders.MOST + 1, 20),
         "policy.value",
     ),
     "characters of one": (
-        evidence(1, evidence_folders.LONGEST),
-        evidence(1, evidence_folders.LONGEST + 1),
+        evidence_paths(1, evidence_folders.LONGEST),
+        evidence_paths(1, evidence_folders.LONGEST + 1),
         "policy.value",
     ),
     "branches of vary": (vary(branches.MOST_BRANCHES), vary(branches.MOST_BRANCHES + 1), "policy.limit"),
@@ -129,3 +143,221 @@ def test_a_table_of_families_of_one_byte_more_is_refused(tmp_path: Path, monkeyp
     assert error_of(lambda: stated_families.read_families(str(path))) is None
     monkeypatch.setattr(stated_families, "LARGEST_FILE", path.stat().st_size - 1)
     assert error_of(lambda: stated_families.read_families(str(path))) == "table.size"
+
+
+def test_a_folder_is_listed_up_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "c").mkdir()
+    for readers in (
+        lambda: listing.visible_files(str(tmp_path), lambda _: True),
+        lambda: listing.all_files(tmp_path),
+        lambda: find_attestations([str(tmp_path)]),
+    ):
+        monkeypatch.setattr(listing, "MOST_ENTRIES", 3)
+        assert error_of(readers) is None
+        monkeypatch.setattr(listing, "MOST_ENTRIES", 2)
+        assert error_of(readers) == "folder.too_many_entries"
+
+
+def test_documents_are_looked_for_among_so_many_files_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.md", "b.md", "c.txt"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(paths, "MOST_ENTRIES", 3)
+    assert sorted(paths.find(["*.md"], str(tmp_path))[0]) == ["a.md", "b.md", "c.txt"]
+    monkeypatch.setattr(paths, "MOST_ENTRIES", 2)
+    assert error_of(lambda: paths.find(["*.md"], str(tmp_path))) == "document.too_many_entries"
+
+
+def test_a_folder_where_no_pattern_has_a_place_is_not_looked_into(tmp_path: Path) -> None:
+    for name in ("docs/a.md", "DOCS/b.md", "node_modules/x/y.md", ".venv/z.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert sorted(paths.find(["docs/*.md"], str(tmp_path))[0]) == ["DOCS/b.md", "docs/a.md"]
+    assert sorted(paths.find(["**/*.md"], str(tmp_path))[0]) == ["DOCS/b.md", "docs/a.md", "node_modules/x/y.md"]
+
+
+def test_a_key_in_the_environment_has_at_most_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "x" * SIZE_LIMIT)
+    assert error_of(lambda: private_key_from_environment("KEY")) == "key.malformed"
+    monkeypatch.setenv("KEY", "x" * (SIZE_LIMIT + 1))
+    assert error_of(lambda: private_key_from_environment("KEY")) == "key.size"
+
+
+def test_signatures_are_read_up_to_their_number_and_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [str(tmp_path / name) for name in ("a", "b")]
+    for name in names:
+        Path(name).write_bytes(b"12345")
+    for limits, error_id in (((2, 10), None), ((1, 10), "signature.too_many_files"), ((2, 9), "signature.total_size")):
+        monkeypatch.setattr(discovery, "LOCAL_ATTESTATION_FILES", FolderLimits("signature", *limits))
+        errors = discovery.read_attestations(names)[1]
+        assert [error.error_id for error in errors] == ([] if error_id is None else [error_id])
+
+
+def record(event: str) -> bytes:
+    return f'{{"event": "{event}", "time": "t"}}\n'.encode()
+
+
+def test_a_ledger_has_so_many_bytes_and_records_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(record("a") + record("b"))
+    read = ledger.Ledger(path).read
+    monkeypatch.setattr(ledger, "MOST_RECORDS", 2)
+    monkeypatch.setattr(ledger, "LARGEST", path.stat().st_size)
+    assert [one["event"] for one in read()] == ["a", "b"]
+    monkeypatch.setattr(ledger, "MOST_RECORDS", 1)
+    assert error_of(read) == "ledger.too_many_records"
+    monkeypatch.setattr(ledger, "LARGEST", path.stat().st_size - 1)
+    assert error_of(read) == "ledger.size"
+
+
+def test_a_record_of_too_many_values_or_too_deep_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    most = ledger.LONGEST_RECORD.values
+    for values, kept in ((most - 3, 1), (most - 2, 0)):
+        path.write_bytes(b'{"event": "a", "time": "t", "x": [' + b",".join([b"0"] * (values - 1)) + b"]}\n")
+        assert len(ledger.Ledger(path).read()) == kept
+    path.write_bytes(b'{"event": "a", "time": "t", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n")
+    assert ledger.Ledger(path).read() == []
+
+
+def test_a_lease_of_more_bytes_than_one_has_is_nobodys(tmp_path: Path) -> None:
+    text = json.dumps({"host": "another", "pid": 1, "born": "x"}).encode()
+    for size, is_held in ((lease.LIMITS.size, True), (lease.LIMITS.size + 1, False)):
+        (tmp_path / lease.NAME).write_bytes(text.ljust(size))
+        assert (lease.holder(tmp_path) is not None) is is_held
+
+
+def test_pieces_are_taken_from_the_end_of_what_a_runner_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    listed = b'{"units": [{"key": "a"}]}\n'
+    log.write_bytes(b"{x\n" * 50 + listed + b"{y\n" * 3)
+    monkeypatch.setattr(pieces, "MOST_STARTS", 4)
+    assert pieces._units(log) == [{"key": "a"}]
+    monkeypatch.setattr(pieces, "MOST_STARTS", 3)
+    assert pieces._units(log) == []
+    monkeypatch.setattr(pieces, "MOST_STARTS", 100)
+    monkeypatch.setattr(pieces, "LARGEST_LISTING", len(listed) + 9)
+    assert pieces._units(log) == [{"key": "a"}]
+    monkeypatch.setattr(pieces, "LARGEST_LISTING", len(listed) + 8)
+    assert pieces._units(log) == []
+
+
+PLAIN = JsonLimits(size=20, depth=2, values=3)
+
+
+@pytest.mark.parametrize(
+    ("at", "beyond", "error_id"),
+    [
+        (b"[0]".ljust(20), b"[0]".ljust(21), "json.size"),
+        (b"[[0]]", b"[[[0]]]", "json.depth"),
+        (b"[0,0]", b"[0,0,0]", "json.too_many_values"),
+        (b"NaN", b"nan", "json.syntax"),
+    ],
+)
+def test_json_that_is_read_as_any_reader_would_has_limits_too(at: bytes, beyond: bytes, error_id: str) -> None:
+    assert error_of(lambda: parse_plain_json(at, "x", PLAIN)) is None
+    assert error_of(lambda: parse_plain_json(beyond, "x", PLAIN)) == error_id
+
+
+def workflow(values: int) -> str:
+    """A mapping of so many values: the root, `jobs`, its list and what is in it."""
+    return "jobs:\n" + "- a\n" * (values - 2)
+
+
+def test_a_workflow_has_so_many_values_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MOST_NODES", 10)
+    path = tmp_path / "w.yml"
+    path.write_text(workflow(10))
+    assert error_of(lambda: doctor.read_workflows(str(tmp_path))) is None
+    path.write_text(workflow(11))
+    assert error_of(lambda: doctor.read_workflows(str(tmp_path))) == "doctor.too_many_nodes"
+
+
+def test_aliases_of_aliases_are_counted_as_often_as_they_stand_for(tmp_path: Path) -> None:
+    lines = ["jobs: {}", "a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 40))]
+    (tmp_path / "w.yml").write_text("\n".join(lines))
+    assert error_of(lambda: doctor.read_workflows(str(tmp_path))) == "doctor.too_many_nodes"
+
+
+def test_workflows_are_read_up_to_their_number_and_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.yml", "b.yml"):
+        (tmp_path / name).write_text("jobs: {}")
+    for limits, error_id in (((2, 16), None), ((1, 16), "workflow.too_many_files"), ((2, 15), "workflow.total_size")):
+        monkeypatch.setattr(doctor, "WORKFLOW_FILES", FolderLimits("workflow", *limits))
+        assert error_of(lambda: doctor.read_workflows(str(tmp_path))) == error_id
+
+
+class OneFile(dict[str, SimpleNamespace]):
+    """As much of a git tree as the sources of a gate ask for."""
+
+    def __init__(self, path: str, text: str) -> None:
+        super().__init__({path: SimpleNamespace(path=path, mode="100644")})
+        self.entries, self.text = self, text
+
+    def under(self, folder: str) -> list[SimpleNamespace]:
+        return [entry for path, entry in self.items() if path.startswith(f"{folder}/")]
+
+    def read(self, _path: str, _limit: int) -> bytes:
+        return self.text.encode()
+
+
+def project(text: str) -> Any:
+    return OneFile("pyproject.toml", f'[project]\nname = "another"\n{text}')
+
+
+def test_a_project_that_is_too_large_to_be_parsed_is_taken_for_the_gates_own() -> None:
+    size = gate_sources.LARGEST_PROJECT - len('[project]\nname = "another"\n')
+    assert not gate_sources.runs_from_source(project("#" * size))
+    assert gate_sources.runs_from_source(project("#" * (size + 1)))
+    most = gate_sources.MOST_DOTS
+    assert not gate_sources.runs_from_source(project("a." * most + "b = 1"))
+    assert gate_sources.runs_from_source(project("a." * (most + 1) + "b = 1"))
+    assert not gate_sources.runs_from_source(project('text = "' + "." * 500 + '"'))
+
+
+def test_a_workflow_of_blank_lines_takes_no_time() -> None:
+    started = time.process_time()
+    tree: Any = OneFile(".github/workflows/w.yml", "\n" * 1_000_000 + "      - uses: ./here\n")
+    assert gate_sources.runs_from_source(tree)
+    assert time.process_time() - started < 2.0
+
+
+def test_an_archive_lists_so_many_members_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log.eval"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", "{}")
+        archive.writestr("other", "")
+    monkeypatch.setattr(inspect_archive, "MOST_MEMBERS", 2)
+    assert error_of(lambda: inspect_archive.read_archive(str(path), JsonLimits())) is None
+    monkeypatch.setattr(inspect_archive, "MOST_MEMBERS", 1)
+    assert error_of(lambda: inspect_archive.read_archive(str(path), JsonLimits())) == "adapter.size"
+
+
+def test_a_file_that_would_be_replaced_is_kept_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+
+    def replace() -> None:
+        path.write_bytes(b"12345")
+        several_files.write_together({path: b"new"}, replace=True, remedy="")
+
+    monkeypatch.setattr(several_files, "LARGEST_REPLACED", 5)
+    assert error_of(replace) is None
+    monkeypatch.setattr(several_files, "LARGEST_REPLACED", 4)
+    assert error_of(replace) == "output.unwritable"
+
+
+def npy(length: int) -> bytes:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}".ljust(length)
+    return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header
+
+
+def test_the_header_of_an_array_has_as_many_bytes_as_numpy_reads() -> None:
+    most = wholeness.LONGEST_NPY_HEADER
+    assert wholeness._npy_header(BytesIO(npy(most)))["shape"] == (1,)
+    with pytest.raises(ValueError, match="no header"):
+        wholeness._npy_header(BytesIO(npy(most + 1)))

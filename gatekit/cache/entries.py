@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gatekit.evidence.listing import all_files, walk
+
 FOLDERS = ("activations", "given_activations")
 """Kinds whose entry is a folder with an array and its manifest."""
 GROUPS = ("saes",)
@@ -75,7 +77,7 @@ def entries_of(cache: Path, kinds: Sequence[str] = KINDS) -> list[CacheEntry]:
     found = []
     for kind in kinds:
         for path in _places(cache, kind):
-            files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+            files = [path] if path.is_file() else [each for each in map(Path, all_files(path)) if each.is_file()]
             entry = _entry(kind, path, [file for file in files if not _UNDER_WAY.fullmatch(file.name)])
             if entry is not None:
                 found.append(entry)
@@ -91,7 +93,7 @@ def left_behind(cache: Path, now: float | None = None) -> list[Path]:
     """
     before = (time.time() if now is None else now) - LEFT_BEHIND_AFTER
     found = []
-    for folder, folders, files in os.walk(cache):
+    for folder, folders, files in walk(cache):
         for name in [*folders, *files]:
             path = Path(folder, name)
             if _UNDER_WAY.fullmatch(name) and _changed(path) < before:
@@ -137,8 +139,8 @@ def _changed(path: Path) -> float:
     newest = 0.0
     try:
         newest = path.stat().st_mtime
-        for inside in path.rglob("*") if path.is_dir() else ():
-            newest = max(newest, inside.stat().st_mtime)
+        for inside in all_files(path) if path.is_dir() else ():
+            newest = max(newest, os.stat(inside).st_mtime)
     except OSError:
         return time.time()
     return newest

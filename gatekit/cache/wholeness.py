@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gatekit.cache.entries import FOLDERS, CacheEntry
+from gatekit.errors import GatekitError
+from gatekit.evidence.strict_json import JsonLimits, parse_plain_json, read_regular_file
 
 _BYTES_PER_READ = 1 << 24
-_LONGEST_HEADER = 1 << 26
+LIMITS = JsonLimits(size=16 << 20, values=1_000_000)
+"""Of a description, and of the header of a safetensors file."""
+LONGEST_NPY_HEADER = 10_000
+"""Bytes, as numpy itself reads; it is parsed as Python."""
 _TORCH = {
     **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"},
     **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"},
@@ -29,12 +34,14 @@ def fault_of(entry: CacheEntry) -> str | None:
         return f"'{Path(str(error.filename)).name}' is missing"
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error):
+    except GatekitError as error:
+        return error.message
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, MemoryError, struct.error):
         return "its description is none"
 
 
 def _stored_array(entry: CacheEntry) -> str | None:
-    manifest = json.loads((entry.path / "manifest.json").read_text(encoding="utf-8"))
+    manifest = _description(entry.path / "manifest.json")
     with (entry.path / "activations.npy").open("rb") as stream:
         header = _npy_header(stream)
         digest = hashlib.sha256()
@@ -54,7 +61,7 @@ def _npy_header(stream: BinaryIO) -> Mapping[str, Any]:
         raise ValueError("no array")
     wide = magic[6] > 1
     length = int.from_bytes(stream.read(4 if wide else 2), "little")
-    if length > _LONGEST_HEADER:
+    if length > LONGEST_NPY_HEADER:
         raise ValueError("no header")
     header: Mapping[str, Any] = ast.literal_eval(stream.read(length).decode("utf-8"))
     return header
@@ -66,7 +73,7 @@ def _saes(entry: CacheEntry) -> str | None:
             if not _is_whole_safetensors(path, lambda told: told["sha256"]):
                 return f"'{path.name}' is not what was kept"
         elif path.suffix == ".json":
-            told = json.loads(path.read_text(encoding="utf-8"))
+            told = _description(path)
             if told.pop("description_sha256") != _data_sha256(told):
                 return f"'{path.name}' is not the description that was written"
             weights = path.with_suffix(".safetensors")
@@ -76,22 +83,28 @@ def _saes(entry: CacheEntry) -> str | None:
 
 
 def _result(entry: CacheEntry) -> str | None:
-    told = json.loads(entry.path.read_text(encoding="utf-8"))
+    told = _description(entry.path)
     whole = told["sha256"] == _data_sha256(told["result"]) and entry.path.stem == _data_sha256(told["key"])
     return None if whole else "the result is not the one computed"
 
 
 def _snapshot(entry: CacheEntry) -> str | None:
     def said(told: Mapping[str, str]) -> str:
-        header = json.loads(told["gatekit"])
+        header = parse_plain_json(told["gatekit"].encode(), entry.path.name, LIMITS)
         return str(header["sha256"]) if header["training"] == entry.path.stem else "that of another training"
 
     return None if _is_whole_safetensors(entry.path, said) else "it is not the state of training that its name says"
 
 
 def _unit(entry: CacheEntry) -> str | None:
-    told = json.loads(entry.path.read_text(encoding="utf-8"))
+    told = _description(entry.path)
     return None if entry.path.name.startswith(f"{told['key']}-") else "it is of another unit"
+
+
+def _description(path: Path) -> Any:
+    if not path.exists():
+        raise FileNotFoundError(2, "missing", str(path))
+    return parse_plain_json(read_regular_file(path, "cache", LIMITS.size), path.name, LIMITS)
 
 
 def _nothing(_entry: CacheEntry) -> None:
@@ -108,9 +121,9 @@ def _is_whole_safetensors(path: Path, said: Callable[[Mapping[str, str]], str]) 
     """Compare the tensors of a safetensors file with the digest that `said` finds among its metadata."""
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
-        if length > _LONGEST_HEADER:
+        if length > LIMITS.size:
             return False
-        header = json.loads(stream.read(length))
+        header = parse_plain_json(stream.read(length), path.name, LIMITS)
         wanted = said(header.pop("__metadata__"))
         digest = hashlib.sha256()
         for name in sorted(header):

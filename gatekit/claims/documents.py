@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from gatekit.claims.bindings import Brought, ClaimBlock, NamedUse, Reading, Synt
 from gatekit.claims.document_formats import MAX_FILE, FormatLookup, UsableFormat, known_suffixes, suffix_of
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.model import Registry
-from gatekit.claims.paths import any_case, find, folders_above, in_other_case, matching
+from gatekit.claims.paths import find, folders_above, in_other_case, matching
 from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.folder_limits import DOCUMENT_FILES, NOTEBOOK_FILES, FolderLimits, beyond, sizes_of
@@ -179,13 +178,20 @@ def unread_formats(registry: Registry, formats: FormatLookup) -> tuple[list[Gate
     return errors, frozenset(unread)
 
 
-def unmatched_patterns(registry: Registry, paths: Iterable[str]) -> list[GatekitError]:
-    """Return an error for every pattern of the rules that matches no path: what is not read is not checked."""
+def unmatched_patterns(registry: Registry, paths: Iterable[str], links: Iterable[str] = ()) -> list[GatekitError]:
+    """Return an error for every pattern of the rules that matches no path: what is not read is not checked.
+
+    Args:
+        registry: whose rules name the documents.
+        paths: of files, relative to the registry's folder.
+        links: of which `misplaced_documents` speaks where a pattern matches one or a place below one.
+    """
     given = [path for path in paths if not is_written(path)]
+    behind = list(links)
     return [
         GatekitError("claims.no_document", f"no document matches '{pattern}'", location, "check the path")
         for pattern, location in zip(registry.rules.documents, registry.document_locations, strict=True)
-        if not matching([pattern], given)
+        if not matching([pattern], given) and not matching([pattern], behind) and not folders_above([pattern], behind)
     ]
 
 
@@ -228,11 +234,13 @@ def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument],
         registry: whose rules name the documents.
         root: the registry's folder, "" for the current one.
     """
-    found = registered_documents(registry, {path for one in registry.rules.documents for path in find(one, root)})
-    errors = unmatched_patterns(registry, found)
-    near = {path for pattern in registry.rules.documents for path in _loosely(pattern, root)}
-    links = {part for path in {*found, *near} for part in _parts(path) if os.path.islink(os.path.join(root, part))}
-    for error in misplaced_documents(registry, near - links, links):
+    try:
+        files, links = find(registry.rules.documents, root)
+    except GatekitError as too_many:
+        return [], [too_many]
+    found = registered_documents(registry, files)
+    errors = unmatched_patterns(registry, found, links)
+    for error in misplaced_documents(registry, files, links):
         if error.location is not None:
             error.location = Location(os.path.join(root, error.location.path))
         errors.append(error)
@@ -246,8 +254,6 @@ def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument],
         too_much += beyond(sizes_of(os.path.join(root, path) for path in files), limits)
     errors += too_much
     for path in () if too_much else found:
-        if not links.isdisjoint(_parts(path)):
-            continue
         name = os.path.join(root, path)
         try:
             most = MAX_SIZE if suffix_of(path) in SUFFIXES else MAX_FILE
@@ -264,18 +270,6 @@ def divided(paths: Iterable[str]) -> list[tuple[list[str], FolderLimits]]:
     for path in paths:
         (ours if suffix_of(path) in SUFFIXES else others).append(path)
     return [(ours, DOCUMENT_FILES), (others, NOTEBOOK_FILES)]
-
-
-def _loosely(pattern: str, root: str) -> list[str]:
-    """Return what a pattern finds in a folder in any case."""
-    found = glob.glob(any_case(pattern), root_dir=root or None, recursive=True)
-    return [PurePosixPath(path).as_posix() for path in found]
-
-
-def _parts(path: str) -> list[str]:
-    """Return the folders above a path, outermost first, and the path itself."""
-    names = path.split("/")
-    return ["/".join(names[: length + 1]) for length in range(len(names))]
 
 
 def _decoded(data: bytes, name: str, most: int) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import glob
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import PurePosixPath
+
+from gatekit.errors import GatekitError, Location
+
+MOST_ENTRIES = 200_000
+"""Files and folders that are looked through for documents."""
 
 
 def is_plain(path: str) -> bool:
@@ -17,25 +22,55 @@ def is_plain(path: str) -> bool:
 
 def matching(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
     """Return the paths that one of the patterns matches, sorted."""
+    patterns = list(patterns)
     compiled = [_expression(pattern) for pattern in patterns]
-    return sorted({path for path in paths if any(expression.fullmatch(path) for expression in compiled)})
+    near = _ending_alike(patterns, paths)
+    return sorted({path for path in near if any(expression.fullmatch(path) for expression in compiled)})
 
 
-def find(pattern: str, root: str) -> list[str]:
-    """Return the paths under `root`, relative to it, that a pattern matches, sorted."""
-    found = glob.glob(pattern, root_dir=root or None, recursive=True)
-    # glob decides what lies there; the expression decides what matches, so that folders and git trees agree.
-    return matching([pattern], (PurePosixPath(path).as_posix() for path in found))
+def find(patterns: Sequence[str], root: str) -> tuple[list[str], list[str]]:
+    """Return what lies below a folder where a pattern could match, relative to it: files, and links and whatever else.
+
+    A link is not followed. A folder is looked into where a pattern, in any case, has a place below it.
+
+    Raises:
+        GatekitError: `document.too_many_entries`.
+    """
+    above = [re.compile(_expression(one).pattern, re.DOTALL | re.IGNORECASE) for one in sorted(_above(patterns))]
+    files: list[str] = []
+    others: list[str] = []
+    left, folders = MOST_ENTRIES, [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(os.path.join(root, folder) or "."))
+        except OSError:
+            continue  # what cannot be listed holds nothing that could be read
+        left -= len(entries)
+        if left < 0:
+            message = f"there are more than {MOST_ENTRIES} files and folders, among which documents are looked for"
+            raise GatekitError("document.too_many_entries", message, Location(root or "."))
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if any(one.fullmatch(path) for one in above):
+                    folders.append(path)
+            elif entry.is_file(follow_symlinks=False):
+                files.append(path)
+            else:
+                others.append(path)
+    return files, others
 
 
 def in_other_case(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
     """Return the paths that a pattern would match if case did not matter, and that none matches as it is, sorted."""
+    patterns = list(patterns)
     compiled = [_expression(pattern) for pattern in patterns]
     loose = [re.compile(expression.pattern, expression.flags | re.IGNORECASE) for expression in compiled]
     return sorted(
         {
             path
-            for path in paths
+            for path in _ending_alike(patterns, paths)
             if any(one.fullmatch(path) for one in loose) and not any(one.fullmatch(path) for one in compiled)
         }
     )
@@ -43,19 +78,28 @@ def in_other_case(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
 
 def folders_above(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
     """Return the paths that could be a folder with a match of a pattern below it, in any case, sorted."""
+    loose = [re.compile(_expression(one).pattern, re.DOTALL | re.IGNORECASE) for one in _above(patterns)]
+    return sorted({path for path in paths if any(one.fullmatch(path) for one in loose)})
+
+
+def _above(patterns: Iterable[str]) -> set[str]:
+    """Return patterns of the folders that could have a match below them."""
     above = set()
     for pattern in patterns:
         parts = pattern.split("/")
         for length in range(1, len(parts)):
             folder = "/".join(parts[:length])
             above.add(f"{folder}/*" if parts[length - 1] == "**" else folder)
-    loose = [re.compile(_expression(one).pattern, re.DOTALL | re.IGNORECASE) for one in above]
-    return sorted({path for path in paths if any(one.fullmatch(path) for one in loose)})
+    return above
 
 
-def any_case(pattern: str) -> str:
-    """Return the pattern for `glob` that also finds names of other case."""
-    return "".join(f"[{c.lower()}{c.upper()}]" if c.isascii() and c.isalpha() else c for c in pattern)
+def _ending_alike(patterns: Iterable[str], paths: Iterable[str]) -> Iterable[str]:
+    """Yield the paths that end, in any case, as a pattern does behind its last star: the others match none."""
+    ends = tuple({re.split(r"[*?]", pattern)[-1].lower() for pattern in patterns})
+    # Other letters than ASCII have cases of their own, which only the expressions know.
+    if not all(end.isascii() for end in ends):
+        return paths
+    return (path for path in paths if not path.isascii() or path.lower().endswith(ends))
 
 
 @cache

@@ -13,12 +13,14 @@ from pathlib import Path
 import rich_click as click
 
 from gatekit.errors import GatekitError
+from gatekit.evidence.strict_json import read_regular_file
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import WORDS
 from gatekit.github import check_run, outputs, summary
 from gatekit.github.action import PREFIX, Inputs, read_inputs
 from gatekit.github.annotations import Annotation
 from gatekit.github.annotations import render as render_annotations
+from gatekit.github.comment import MARKDOWN_LIMIT
 from gatekit.github.judgement import Judgement, believed, expected_heads, read_report
 
 NOTE = "The report is longer than a job summary may be; the uploaded files have all of it."
@@ -88,8 +90,8 @@ def _judge(inputs: Inputs, heads: frozenset[str] | None) -> tuple[int, Judgement
 
 def _summary(inputs: Inputs, code: int) -> str:
     try:
-        text = inputs.markdown.read_text("utf-8", "replace")
-    except OSError:
+        text = read_regular_file(inputs.markdown, "markdown", MARKDOWN_LIMIT).decode("utf-8", "replace")
+    except GatekitError:
         text = f"## gatekit: {WORDS[ExitCode(code)]}\n\nExit {code}, without a report; the log says why.\n"
     return summary.fit(text, summary.ROOM, NOTE)
 

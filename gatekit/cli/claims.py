@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TypeVar
 
 import rich_click as click
@@ -31,7 +31,7 @@ from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence import Summary
 from gatekit.evidence.folder_limits import CANDIDATE_FILES, beyond
-from gatekit.evidence.strict_json import Document
+from gatekit.evidence.strict_json import Document, read_regular_file
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import judged_by
 from gatekit.gates.verdict import WORDS
@@ -279,7 +279,12 @@ def _candidate_files(root: str) -> tuple[list[Document], list[GatekitError]]:
     paths = candidate_paths(root)
     sizes = {path: os.lstat(os.path.join(root, path)).st_size for path in paths}
     errors = beyond(sizes, CANDIDATE_FILES)
-    contents = [] if errors else [(path, Path(root, path).read_bytes()) for path in paths]
+    contents = []
+    for path in () if errors else paths:
+        try:
+            contents.append((path, read_regular_file(os.path.join(root, path), "candidate", CANDIDATE_FILES.size)))
+        except GatekitError as error:
+            errors.append(error)
     found, broken = parse_candidates(contents)
     return found, [*errors, *broken]
 

@@ -20,9 +20,6 @@ from gatekit.github.judgement import read_report
 from gatekit.github.project_names import ending
 from gatekit.report import inert
 
-MARKDOWN_LIMIT = 4 << 20
-"""Bytes."""
-
 
 @click.command("comment")
 @click.option("--report", "report_path", required=True, metavar="FILE", help="JSON report of `gatekit pr` or `check`.")
@@ -48,7 +45,7 @@ def command(report_path: str, identifier: str | None, mode: comment.Mode, markdo
     identifier = identifier or f"gate{ending(report.root)}"
     text = None
     if markdown is not None:
-        text = read_regular_file(markdown, "markdown", MARKDOWN_LIMIT).decode("utf-8", "replace")
+        text = read_regular_file(markdown, "markdown", comment.MARKDOWN_LIMIT).decode("utf-8", "replace")
     repository = os.environ.get("GITHUB_REPOSITORY", "")
     if not is_repository(repository):
         raise UsageError("GITHUB_REPOSITORY names no repository", "run this in GitHub Actions, or set it to OWNER/NAME")

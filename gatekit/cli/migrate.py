@@ -10,6 +10,7 @@ import rich_click as click
 
 from gatekit.cli.inputs import load_kinds
 from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.listing import walk
 from gatekit.evidence.schema_steps import brought_up
 from gatekit.evidence.several_files import write_together
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_regular_file
@@ -84,7 +85,7 @@ def _files(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _below(folder: str) -> Iterator[str]:
-    for here, folders, names in os.walk(folder):
+    for here, folders, names in walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = os.path.join(here, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 
@@ -104,14 +103,14 @@ def _file(path: str, kinds: Kinds) -> SignedFile:
     """Return what a file is: a summary with its subject, a verdict, or bytes that somebody may still have signed."""
     import hashlib
 
-    from gatekit.evidence.strict_json import SUMMARY_LIMITS, read_regular_file
+    from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_plain_json, read_regular_file
 
     data = read_regular_file(path, "json", SUMMARY_LIMITS.size)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        document = json.loads(data)
+        document = parse_plain_json(data, path, SUMMARY_LIMITS)
         schema = document.get("schema") if isinstance(document, dict) else None
-    except (ValueError, RecursionError):
+    except GatekitError:
         schema = None
     if schema == "gatekit.verdict/1":
         return SignedFile(path, sha256, "verdict")

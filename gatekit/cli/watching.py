@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import rich_click as click
 
 from gatekit.errors import GatekitError
+from gatekit.evidence.listing import walk
 from gatekit.report import inert
 
 EVERY = 0.3
@@ -52,7 +53,7 @@ def state(paths: Sequence[str]) -> State:
     for path in paths:
         matches = [path] if os.path.lexists(path) else glob.glob(path, recursive=True)
         for match in matches:
-            files = [os.path.join(root, name) for root, _, names in os.walk(match) for name in names] or [match]
+            files = [os.path.join(root, name) for root, _, names in walk(match) for name in names] or [match]
             for file in files:
                 try:
                     known = os.lstat(file)

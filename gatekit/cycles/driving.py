@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -28,7 +29,10 @@ from gatekit.cycles.resources import lacking, size_of
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.canonical import sha256_file
+from gatekit.evidence.listing import all_files
 from gatekit.evidence.object_store import is_url
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_plain_json, read_regular_file
 from gatekit.exit_codes import ExitCode
 
 STOP_REQUEST = "stop"
@@ -279,10 +283,10 @@ class Driver:
         """Return path -> sha256 of a task's summaries, and what is wrong with them."""
         found: dict[str, str] = {}
         for path in self._summaries(task):
-            data = path.read_bytes()
             try:
-                status = json.loads(data)["status"]
-            except (ValueError, KeyError, TypeError):
+                data = read_regular_file(path, "summary", SUMMARY_LIMITS.size)
+                status = parse_plain_json(data, path.name, SUMMARY_LIMITS)["status"]
+            except (GatekitError, KeyError, TypeError):
                 return found, f"{path.name} is no summary"
             if status != "ok":
                 return found, f"its summary says that the run {status}"
@@ -291,7 +295,8 @@ class Driver:
 
     def _summaries(self, task: Task) -> Iterator[Path]:
         folder = self.folder / "evidence" / task.out / task.runner
-        yield from sorted(path for path in folder.rglob("*.json") if not path.name.startswith("."))
+        found = [Path(path) for path in all_files(folder) if path.endswith(".json")]
+        yield from sorted(path for path in found if not path.name.startswith("."))
 
     def _lost(self) -> list[str]:
         """Return the tasks that were done, and whose summaries are not there any more as they were."""
@@ -301,8 +306,8 @@ class Driver:
                 continue
             for path, sha256 in (one.outputs or {}).items():
                 try:
-                    same = hashlib.sha256((self.folder / path).read_bytes()).hexdigest() == sha256
-                except OSError:
+                    same = sha256_file(self.folder / path) == sha256
+                except GatekitError:
                     same = False
                 if not same:
                     lost.append(name)
@@ -329,16 +334,20 @@ class Driver:
         self.on_change(self.state)
 
 
+LARGEST_LIST = 1 << 20
+"""Bytes of `saes.yaml`."""
+
+
 def given_saes(folder: Path) -> list[str]:
     """Return what a configuration says of SAEs that a task left, as settings: the lines of its one `saes.yaml`.
 
     Args:
         folder: of the task's artifacts.
     """
-    found = sorted(folder.rglob("saes.yaml"))
+    found = [Path(path) for path in all_files(folder) if os.path.basename(path) == "saes.yaml"]
     if len(found) != 1:
         return []  # the runner then says what it lacks, and its task fails
-    lines = found[0].read_text(encoding="utf-8").splitlines()
+    lines = read_regular_file(found[0], "saes", LARGEST_LIST).decode("utf-8").splitlines()
     pairs = [line.partition(": ") for line in lines if line and not line.startswith(("#", " "))]
     return [f"{key}={value}" for key, colon, value in pairs if colon]
 
@@ -364,8 +373,8 @@ def _rule(rule: Any) -> list[Any]:
 
 def _digest(path: str) -> str | None:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
+        return sha256_file(path)
+    except GatekitError:
         return None
 
 

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.strict_json import JsonLimits, parse_plain_json, read_regular_file
 from gatekit.exit_codes import ExitCode
 
 NAME = "driver.lease"
+LIMITS = JsonLimits(size=4096)
 TOUCHED_EVERY = 5.0
 """Seconds."""
 DEAD_AFTER = 60.0
@@ -46,10 +48,10 @@ def holder(folder: Path) -> Holder | None:
     """Return who drives the cycle of a folder now; None where nobody alive does."""
     path = folder / NAME
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_plain_json(read_regular_file(path, "lease", LIMITS.size), NAME, LIMITS)
         found = Holder(str(value["host"]), int(value["pid"]), str(value["born"]))
         age = time.time() - path.stat().st_mtime
-    except (OSError, ValueError, KeyError, TypeError):
+    except (GatekitError, OSError, ValueError, KeyError, TypeError):
         return None
     if found.host == socket.gethostname():
         return found if _born(found.pid) == found.born else None
@@ -76,8 +78,8 @@ def driving(folder: Path, cycle: str) -> Iterator[None]:
     finally:
         stop.set()
         touching.join()
-        with contextlib.suppress(OSError):
-            if path.read_text(encoding="utf-8") == text:
+        with contextlib.suppress(OSError, GatekitError):
+            if read_regular_file(path, "lease", LIMITS.size) == text.encode():
                 path.unlink()
 
 
@@ -109,8 +111,8 @@ def _take(path: Path, folder: Path, text: str, cycle: str) -> None:
 
 def _touch(path: Path, text: str, stop: threading.Event) -> None:
     while not stop.wait(TOUCHED_EVERY):
-        with contextlib.suppress(OSError):
-            if path.read_text(encoding="utf-8") == text:
+        with contextlib.suppress(OSError, GatekitError):
+            if read_regular_file(path, "lease", LIMITS.size) == text.encode():
                 os.utime(path)
 
 

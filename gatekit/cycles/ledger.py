@@ -11,15 +11,20 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.strict_json import JsonLimits, parse_plain_json, read_regular_file
 from gatekit.exit_codes import ExitCode
 
 NAME = "ledger.jsonl"
-LARGEST = 256 << 20
+LARGEST = 64 << 20
 """Bytes; a cycle of 100,000 tasks has about 50 MB."""
+MOST_RECORDS = 500_000
+"""Lines; a cycle of 100,000 tasks has about 300,000."""
+LONGEST_RECORD = JsonLimits(values=10_000)
 
 Record = Mapping[str, Any]
 """`event` and `time` always; the rest depends on the event."""
@@ -35,16 +40,16 @@ class Ledger:
         """Return all whole records, oldest first; none where there is no file yet.
 
         Raises:
-            GatekitError: `cycle.ledger`: the file is larger than any cycle's.
+            GatekitError: `ledger.size` or `ledger.too_many_records`: there is more than any cycle writes; other
+                `ledger.*`: the file cannot be read.
         """
-        try:
-            data = self.path.read_bytes()
-        except FileNotFoundError:
+        if not self.path.exists():
             return []
-        if len(data) > LARGEST:
-            message = f"the ledger has {len(data)} bytes; the limit is {LARGEST}"
-            raise GatekitError("cycle.ledger", message, Location(str(self.path)))
-        return list(_records(data.split(b"\n")))
+        data = read_regular_file(self.path, "ledger", LARGEST)
+        if data.count(b"\n") > MOST_RECORDS:
+            message = f"the ledger has more than {MOST_RECORDS} records"
+            raise GatekitError("ledger.too_many_records", message, Location(str(self.path)))
+        return list(_records(BytesIO(data)))
 
     def write(self, event: str, **facts: Any) -> Record:
         """Append one record, on disk before this returns.
@@ -85,8 +90,8 @@ def _ends_line(descriptor: int) -> bool:
 def _records(lines: Iterable[bytes]) -> Iterable[Record]:
     for line in lines:
         try:
-            record = json.loads(line)
-        except ValueError:
+            record = parse_plain_json(line, "ledger", LONGEST_RECORD)
+        except GatekitError:
             continue
         if isinstance(record, dict) and isinstance(record.get("event"), str) and isinstance(record.get("time"), str):
             yield record

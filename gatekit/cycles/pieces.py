@@ -9,6 +9,7 @@ Whoever makes a piece loads a model first, so where there are many more pieces t
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,12 @@ from typing import Any
 
 BATCHES_PER_SLOT = 4
 """So many turns each slot is to have at what can be made now: fewer load a model less often, and end less evenly."""
+
+
+LARGEST_LISTING = 16 << 20
+"""Bytes of the end of what a runner printed; of a longer listing no piece is taken, and the task is run whole."""
+MOST_STARTS = 100
+"""Lines that start as a document does, from the end, among which the listing is looked for."""
 
 
 @dataclass
@@ -103,12 +110,14 @@ class PieceQueue:
 
 def _units(log: Path) -> list[dict[str, Any]]:
     """Return what a runner printed among other lines: the last document with `units`."""
-    text = log.read_text(encoding="utf-8", errors="replace")
+    with open(log, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - LARGEST_LISTING))
+        text = file.read(LARGEST_LISTING).decode("utf-8", "replace")
     starts = [place for place in range(len(text)) if text[place] == "{" and text[place - 1 : place] in ("", "\n")]
-    for start in reversed(starts):
+    for start in starts[: -MOST_STARTS - 1 : -1]:
         try:
             value, _ = json.JSONDecoder().raw_decode(text, start)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict) and isinstance(value.get("units"), list):
             return [unit for unit in value["units"] if isinstance(unit, dict) and "key" in unit]

@@ -6,7 +6,6 @@ Every number about a measurement is taken from the verdict, and bound to the evi
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from gatekit.cycles.plan import Cycle
 from gatekit.cycles.progress import CycleProgress, progress_of
 from gatekit.cycles.state import CycleState
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.strict_json import JsonLimits, parse_plain_json, read_regular_file
 from gatekit.exit_codes import ExitCode
 from gatekit.report import inert
 
@@ -31,6 +31,7 @@ OUTCOMES = {
     ExitCode.REFUSED: "refused",
 }
 FORMAT = "+.4f"
+VERDICT_LIMITS = JsonLimits(size=32 << 20, values=2_000_000)
 
 code, text = inert.markdown_code, inert.markdown_text
 
@@ -82,9 +83,11 @@ def write_records(cycle: Cycle, graph: Graph, state: CycleState, folder: Path, o
 
 def _verdict(path: Path) -> Mapping[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise GatekitError("cycle.verdict", f"the verdict cannot be read: {error}", Location(str(path))) from None
+        data = read_regular_file(path, "verdict", VERDICT_LIMITS.size)
+        value = parse_plain_json(data, str(path), VERDICT_LIMITS)
+    except GatekitError as error:
+        message = f"the verdict cannot be read: {error.message}"
+        raise GatekitError("cycle.verdict", message, Location(str(path))) from None
     if not isinstance(value, dict) or not isinstance(value.get("policies"), list):
         raise GatekitError("cycle.verdict", "this is no verdict", Location(str(path)))
     return value

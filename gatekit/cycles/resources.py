@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from gatekit.cycles.plan import GIB, Needs
+from gatekit.evidence.listing import walk
 
 
 def lacking(needs: Needs, folders: tuple[Path, ...]) -> str | None:
@@ -41,7 +42,7 @@ def memory_available() -> int | None:
 def size_of(folder: Path) -> int:
     """Return the bytes of all files below a folder."""
     total = 0
-    for path, _, names in os.walk(folder):
+    for path, _, names in walk(folder):
         for name in names:
             try:
                 total += os.lstat(os.path.join(path, name)).st_size

@@ -20,12 +20,16 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.atomic import write_whole
-from gatekit.evidence.strict_json import read_json
+from gatekit.evidence.canonical import sha256_file
+from gatekit.evidence.listing import all_files
+from gatekit.evidence.strict_json import read_json, read_regular_file
 from gatekit.exit_codes import ExitCode
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 SCHEMA = "gatekit.dossier/1"
+LARGEST_SUMS = 1 << 20
+"""Bytes of SHA256SUMS; a dossier has some twenty files."""
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -55,11 +59,10 @@ def check_target(target: Path) -> None:
 def _check_content(target: Path) -> None:
     dossier = _is_dossier(target)
     found = {}
-    for inside in target.rglob("*"):
-        if inside.is_dir():
-            continue
+    for name in all_files(target):
         if not dossier:
             raise _in_the_way(target, "it holds files that are no dossier")
+        inside = Path(name)
         found[inside.relative_to(target).as_posix()] = inside
     if not found:
         return
@@ -70,7 +73,7 @@ def _check_content(target: Path) -> None:
         path = found.get(name)
         # A named pipe in a file's place would be waited for without end.
         regular = path is not None and stat.S_ISREG(path.lstat().st_mode)
-        if path is None or not regular or sha256(path.read_bytes()).hexdigest() != expected[name]:
+        if path is None or not regular or sha256_file(path) != expected[name]:
             raise _in_the_way(target, f"{name} was changed since the dossier was written")
 
 
@@ -112,11 +115,9 @@ def _is_dossier(target: Path) -> bool:
 
 def _listed(target: Path) -> dict[str, str]:
     """Return what SHA256SUMS lists, and itself: it is what its own lines say."""
-    if not (target / SUMS).is_file():
-        return {}
     try:
-        text = (target / SUMS).read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = read_regular_file(target / SUMS, "dossier", LARGEST_SUMS).decode("utf-8")
+    except (GatekitError, UnicodeDecodeError):
         return {}
     listed = {line[66:]: line[:64] for line in text.splitlines()}
     return listed | {SUMS: sha256(text.encode()).hexdigest()}

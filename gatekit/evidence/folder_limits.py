@@ -34,6 +34,11 @@ SUMMARY_FILES = FolderLimits("summary", files=10_000, size=48 << 20)
 LOCAL_SUMMARY_FILES = FolderLimits("summary", files=100_000, size=320 << 20)
 """Of the folders that a command is given."""
 ATTESTATION_FILES = FolderLimits("signature", files=10_000, size=32 << 20)
+"""Of one side of a pull request."""
+LOCAL_ATTESTATION_FILES = FolderLimits("signature", files=50_000, size=64 << 20)
+"""Of the folders that a command is given."""
+WORKFLOW_FILES = FolderLimits("workflow", files=100, size=512 << 10)
+"""Of the folder that `gatekit doctor` reads."""
 
 
 def beyond(sizes: Mapping[str, int], limits: FolderLimits) -> list[GatekitError]:

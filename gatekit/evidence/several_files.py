@@ -10,7 +10,11 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.atomic import write_whole
+from gatekit.evidence.strict_json import read_regular_file
 from gatekit.exit_codes import ExitCode
+
+LARGEST_REPLACED = 64 << 20
+"""Bytes of a file that would be replaced; it is kept in memory until all files are written."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,9 @@ def _content(path: Path) -> bytes | None:
     if not os.path.lexists(path) or path.is_symlink() or not path.is_file():
         return None
     try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = f"the file that is there cannot be read: {error.strerror}"
+        return read_regular_file(path, "output", LARGEST_REPLACED)
+    except GatekitError as error:
+        reason = f"the file that is there cannot be read: {error.message}"
         raise GatekitError("output.unwritable", reason, Location(str(path)), exit_code=ExitCode.USAGE) from None
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gatekit.evidence.committed import committed_bytes
+from gatekit.evidence.canonical import sha256_file
+from gatekit.evidence.committed import LARGEST_TEXT, committed_bytes
 from gatekit.evidence.source_digest import LARGEST, By, source_sha256
 from gatekit.evidence.summary import Summary
 
@@ -83,6 +84,8 @@ def _file_digest(place: Path, by: By) -> str | None:
         return None
     if by == "syntax_tree" and place.stat().st_size > LARGEST:
         return NO_DIGEST
+    if place.stat().st_size > LARGEST_TEXT:
+        return sha256_file(place)
     # A syntax tree has no line ends.
     data = place.read_bytes() if by == "syntax_tree" else committed_bytes(place)
     return source_sha256(data, by) or NO_DIGEST

@@ -136,6 +136,24 @@ def parse_json(data: bytes, name: str, limits: JsonLimits = JSON_LIMITS) -> Docu
     return Document(name, value, hashlib.sha256(data).hexdigest(), len(data), len(kept))
 
 
+def parse_plain_json(data: bytes, name: str, limits: JsonLimits = JSON_LIMITS) -> Any:
+    """Parse JSON as Python's own reader does, within the limits of size, depth and number of values.
+
+    For what we or GitHub wrote, and for what may be of an older schema; evidence is read strictly.
+
+    Raises:
+        GatekitError: `json.size`, `json.depth`, `json.too_many_values`, or `json.syntax` for whatever is no JSON.
+    """
+    if len(data) > limits.size:
+        raise _too_large("json", name, limits.size)
+    pieces = (_ESCAPE.sub(b"..", data) if b"\\" in data else data).split(b'"')
+    _check_structure(data, b"".join(pieces[::2]), name, limits)
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise GatekitError("json.syntax", "this is no JSON", Location(name)) from None
+
+
 def value_pointer(tokens: Iterable[str | int]) -> str:
     """Return the RFC 6901 pointer of the value reached by these keys and indices; no tokens give "", the document."""
     return "".join(f"/{str(token).replace('~', '~0').replace('/', '~1')}" for token in tokens)

@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from gatekit.errors import UsageError
+from gatekit.errors import GatekitError, UsageError
+from gatekit.evidence.strict_json import JsonLimits, parse_plain_json
 
 TIMEOUT = 20.0
 """Seconds for a connection, and for each read of an answer."""
 MAX_ANSWER = 32 << 20
 """Bytes; a page of 100 comments of full length can have 26 MB."""
+ANSWER_LIMITS = JsonLimits(size=MAX_ANSWER, values=1_000_000)
 PER_PAGE = 100
 MAX_PAGES = 100
 """GitHub itself stops well before 10,000 items."""
@@ -102,14 +104,14 @@ class Api:
                 body = answer.read(MAX_ANSWER + 1)
                 if len(body) > MAX_ANSWER:
                     raise ApiError(f"{method} {path} gave more than {MAX_ANSWER} bytes")
-                return json.loads(body), answer.headers
+                return parse_plain_json(body, path, ANSWER_LIMITS), answer.headers
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(method, path, error) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise ApiError(f"{method} {path} got no answer: {reason}", wait=1.0) from None
-        except (ValueError, RecursionError):
+        except GatekitError:
             raise ApiError(f"{method} {path} gave no JSON", wait=1.0) from None
 
 

@@ -24,6 +24,8 @@ T = TypeVar("T")
 Mode = Literal["always", "on-change", "on-failure", "never"]
 MODES: tuple[Mode, ...] = ("always", "on-change", "on-failure", "never")
 
+MARKDOWN_LIMIT = 4 << 20
+"""Bytes of a report in Markdown that is shown."""
 AUTHOR = "github-actions[bot]"
 """Who comments with the token of a workflow."""
 

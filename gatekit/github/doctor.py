@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.folder_limits import WORKFLOW_FILES, beyond, sizes_of
 from gatekit.evidence.strict_json import JsonLimits, read_json, read_regular_file
 from gatekit.github.holes import Exports, Hole, Json, Names
 from gatekit.github.machine_holes import machine_holes
@@ -18,8 +19,10 @@ from gatekit.github.ruleset_holes import ruleset_holes
 from gatekit.github.workflow_holes import workflow_holes
 
 LIMITS = JsonLimits(size=8 << 20)
-WORKFLOW_LIMIT = 1 << 20
-"""Bytes."""
+WORKFLOW_LIMIT = 256 << 10
+"""Bytes of one workflow, or of CODEOWNERS."""
+MOST_NODES = 20_000
+"""Values of one workflow, each counted as often as aliases repeat it."""
 
 
 def diagnose(exports: Exports, workflows: Mapping[str, Json] | None, names: Names) -> list[Hole]:
@@ -78,14 +81,28 @@ def read_workflows(folder: str) -> dict[str, Json]:
     paths = sorted(path for path in Path(folder).glob("*") if path.suffix in (".yml", ".yaml"))
     if not paths:
         raise _unknown(folder, "there are no workflows in this folder")
+    for error in beyond(sizes_of(map(str, paths)), WORKFLOW_FILES):
+        raise error
     found = {}
     for path in paths:
         try:
             value = YAML(typ="safe", pure=True).load(_text(str(path)))
         except (YAMLError, RecursionError, ValueError):
             raise _unknown(str(path), "this is no YAML") from None
+        _check_nodes(value, str(path))
         found[path.name] = _object(str(path), value, "jobs")
     return found
+
+
+def _check_nodes(value: Any, path: str) -> None:
+    left, waiting = MOST_NODES - 1, [value]
+    while waiting:
+        one = waiting.pop()
+        inside = list(one.values()) if isinstance(one, dict) else one if isinstance(one, list) else []
+        left -= len(inside)
+        if left < 0:
+            raise GatekitError("doctor.too_many_nodes", f"the file has more than {MOST_NODES} values", Location(path))
+        waiting += inside
 
 
 def _environments(paths: Sequence[str]) -> list[Json] | None:

@@ -20,8 +20,16 @@ _INSTALLED_FROM = re.compile(
     r"pyproject\.toml|setup\.(py|cfg)|MANIFEST\.in|hatch_build\.py|requirements/.+"
     r"|[^/]+\.lock|Pipfile|pylock(\.[^/]+)?\.toml|(requirements|constraints)[^/]*\.(txt|in)|pip\.conf|uv\.toml"
 )
-_LOCAL_USE = re.compile(r"^\s*(?:-\s+)?[\"']?uses[\"']?\s*:\s*[\"']?(\.|\$)/(?P<folder>[^\s\"'#]*)", re.MULTILINE)
-_LIMIT = 1 << 20
+_LOCAL_USE = re.compile(
+    r"^[^\S\n]*+(?:-\s++)?[\"']?uses[\"']?\s*+:\s*+[\"']?(\.|\$)/(?P<folder>[^\s\"'#]*)", re.MULTILINE
+)
+LARGEST = 1 << 20
+"""Bytes of a workflow, and of pyproject.toml."""
+LARGEST_PROJECT = 256 << 10
+"""Bytes of pyproject.toml that are parsed; a larger one is taken for the gate's own, which is the stricter reading."""
+MOST_DOTS = 50
+"""Dots of one line of it outside of quotes: the parser takes time and memory by their square."""
+_QUOTED = re.compile(r"\"[^\"\n]*+\"|'[^'\n]*+'")
 
 
 def runs_from_source(tree: Tree) -> bool:
@@ -49,8 +57,13 @@ def gate_sources(base: Tree, paths: list[str]) -> list[str]:
 
 def _distribution(tree: Tree) -> str | None:
     text = _text(tree, "pyproject.toml")
+    if text is None:
+        return None
+    dots = max((line.count(".") for line in _QUOTED.sub("''", text).splitlines()), default=0)
+    if len(text) > LARGEST_PROJECT or dots > MOST_DOTS:
+        return PACKAGE
     try:
-        project = tomllib.loads(text).get("project") if text is not None else None
+        project = tomllib.loads(text).get("project")
     except (tomllib.TOMLDecodeError, RecursionError):
         return None
     name = project.get("name") if isinstance(project, dict) else None
@@ -72,6 +85,6 @@ def _text(tree: Tree, path: str) -> str | None:
     if path not in tree or tree.entries[path].mode not in FILE_MODES:
         return None
     try:
-        return tree.read(path, _LIMIT).decode("utf-8")
+        return tree.read(path, LARGEST).decode("utf-8")
     except (GatekitError, UnicodeDecodeError):
         return None

@@ -7,13 +7,14 @@ may have looked before, chosen seeds, or tried other settings, and nothing in th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from gatekit.errors import GatekitError
 from gatekit.evidence.config_digest import GIVEN, config_without_saes_sha256, config_without_seeds_sha256
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_plain_json
 from gatekit.evidence.summary import MEASURED, Summary
 from gatekit.registration.model import RegisteredMeasurement, Registration
 
@@ -301,14 +302,14 @@ def look_in(data: bytes) -> Look | None:
     price.
     """
     try:
-        document = json.loads(data)
+        document = parse_plain_json(data, "an older version", SUMMARY_LIMITS)
         subject, seeds = document["subject"], document["protocol"]["seeds"]
         if document["status"] not in MEASURED:
             return None
         model = subject["model"]["digest"] or subject["model"]["name"]
         widths = (subject["d_model"], subject["architecture"], subject["d_sae"], subject["k"])
         return Look((document["kind"], model, subject["hook"], *widths), frozenset(map(int, seeds)))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (GatekitError, ValueError, TypeError, KeyError):
         return None
 
 

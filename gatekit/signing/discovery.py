@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gatekit.errors import GatekitError
+from gatekit.evidence.folder_limits import LOCAL_ATTESTATION_FILES, beyond, sizes_of
+from gatekit.evidence.listing import walk
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.signing.dsse import LIMITS
 from gatekit.signing.verifying import is_attestation_name
@@ -36,8 +38,10 @@ def find_attestations(paths: Iterable[str]) -> list[str]:
 def read_attestations(paths: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[GatekitError]]:
     """Return (path, bytes) of every file that can be read, and an error `signature.*` for each that cannot."""
     found: list[tuple[str, bytes]] = []
-    errors: list[GatekitError] = []
-    for path in paths:
+    # One that is too large by itself is refused unread, as that.
+    sizes = {path: size for path, size in sizes_of(paths).items() if size <= LIMITS.size}
+    errors = beyond(sizes, LOCAL_ATTESTATION_FILES)
+    for path in () if errors else paths:
         try:
             found.append((path, read_regular_file(path, "signature", LIMITS.size)))
         except GatekitError as error:
@@ -47,7 +51,7 @@ def read_attestations(paths: Sequence[str]) -> tuple[list[tuple[str, bytes]], li
 
 def _inside(folder: str) -> list[str]:
     found: list[str] = []
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(root, name) for name in files if is_attestation_name(name)]
     return found

@@ -41,7 +41,9 @@ def private_key_from_environment(name: str) -> Ed25519PrivateKey:
     text = os.environ.get(name)
     if not text:
         raise UsageError(f"--key-env {name}: the variable is not set, or empty")
-    return _parse(os.fsencode(text), Location(f"${name}"))
+    if len(data := os.fsencode(text)) > SIZE_LIMIT:
+        raise GatekitError("key.size", f"the variable holds more than {SIZE_LIMIT} bytes", Location(f"${name}"))
+    return _parse(data, Location(f"${name}"))
 
 
 def new_private_key(path: str) -> bytes:

@@ -23,6 +23,8 @@ BROKEN = (
 )
 """What Python's zipfile raises over an archive that is damaged, encrypted or none."""
 MOST_SAMPLES = 200_000
+MOST_MEMBERS = 2 * MOST_SAMPLES
+"""Files of any name in an archive."""
 
 
 def read_archive(path: str, limits: JsonLimits) -> Document:
@@ -32,6 +34,9 @@ def read_archive(path: str, limits: JsonLimits) -> Document:
         GatekitError: `json.*`, also of a member; `adapter.shape`: it is no such archive; `adapter.size`.
     """
     data = read_regular_file(path, "json", limits.size)
+    # A zip lists its members at the end, 46 bytes and a name each, and all of them are held in memory.
+    if data.count(b"PK\x01\x02") > MOST_MEMBERS:
+        raise GatekitError("adapter.size", f"the archive lists more than {MOST_MEMBERS} members", Location(path))
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             value, nonfinite = _together(archive, path, limits)

@@ -17,6 +17,9 @@ from gatekit.evidence.adapters.sae_scores import RecordedSae, plain_name, same_m
 _METADATA = re.compile(r"SAEMetadata\((\{.*\})\)", re.DOTALL)
 _BLOCK = re.compile(r"blocks\.([0-9]{1,4})\.", re.ASCII)
 
+LONGEST = 1 << 16
+"""Characters of SAELens's text of its metadata, which is parsed as Python."""
+
 
 def recorded_sae(file: Field, member: str = "sae_cfg_dict", *, tuned: bool = False) -> RecordedSae:
     """Read the SAE's configuration and what it must agree with.
@@ -86,6 +89,8 @@ def _metadata(config: Field) -> Field:
 
 def _literal(found: Field, text: str) -> dict[str, Any]:
     """Return the members of a Python dictionary that are literals; a value of another type is left out."""
+    if len(text) > LONGEST:
+        raise found.refuse("metadata_length", f"SAELens's text of its metadata has more than {LONGEST} characters")
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,0 +1,145 @@
+"""No reader goes round the bounded ones: what opens, parses, lists or starts something is listed here, with why.
+
+Files are read by `strict_json.read_regular_file`, `read_json` and `strict_yaml.read_yaml`, JSON is parsed by
+`strict_json`, folders are listed by `evidence.listing`, git runs by `repo.git`: each has limits. A direct call of what
+they stand for fails here until it is listed with the bound that it has.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+READS = {
+    *("read_text", "read_bytes", "readline", "readlines", "urlopen", "stdin"),
+    *("rglob", "glob", "iglob", "iterdir", "scandir", "listdir"),
+    *("ParquetFile", "ZipFile", "literal_eval"),
+}
+"""Methods and functions by their own name, whatever they are called on."""
+OF_MODULE = {
+    "json": {"load", "loads", "JSONDecoder"},
+    "tomllib": {"load", "loads"},
+    "subprocess": {"run", "Popen", "check_output", "call", "check_call"},
+    "os": {"open", "read", "pread", "popen", "walk"},
+    "ast": {"parse", "literal_eval"},
+    "csv": {"reader", "DictReader"},
+}
+
+PACKAGE = "a file of the package itself, or of the checkout that it runs from"
+ONE_FOLDER = "the names in one folder, each as long as a file system lets it be"
+WRITES = "opens to write, not to read"
+
+BOUNDED: dict[str, tuple[dict[str, int], str]] = {
+    "evidence/strict_json.py": ({"json.JSONDecoder": 3, "json.loads": 1, "os.open": 1, "os.read": 1}, "JsonLimits"),
+    "evidence/listing.py": ({"os.walk": 1}, "MOST_ENTRIES"),
+    "evidence/canonical.py": ({"open": 1}, "sha256_file reads a file in pieces and holds none of it"),
+    "repo/git.py": ({"os.read": 1, "subprocess.Popen": 1}, "OUTPUT_LIMIT and TIMEOUT_SECONDS"),
+    "repo/objects.py": ({"readline": 1}, "reads at most 1,000 bytes"),
+    "kinds/publishing.py": ({"json.loads": 3, "read_text": 3}, PACKAGE),
+    "policy/publishing.py": ({"json.loads": 2, "read_text": 1}, PACKAGE),
+    "source_commit.py": ({"read_text": 2}, PACKAGE),
+    "plugins.py": ({"read_text": 1, "tomllib.loads": 1}, PACKAGE),
+    "evidence/schemas.py": ({"json.loads": 1, "read_text": 1}, PACKAGE),
+    "evidence/complaints.py": ({"json.loads": 1}, "a list of words in one of our schemas"),
+    "evidence/adapters/saebench/published_schemas.py": ({"json.loads": 1, "read_text": 1}, PACKAGE),
+    "github/starter_workflow.py": ({"read_text": 1}, PACKAGE),
+    "cli/init.py": ({"read_bytes": 1}, PACKAGE),
+    "cli/policy_templates.py": ({"read_bytes": 1}, PACKAGE),
+    "cli/import_.py": ({"json.loads": 2}, "summaries that this process has just made"),
+    "cache/entries.py": ({"iterdir": 2}, ONE_FOLDER),
+    "cache/wholeness.py": ({"ast.literal_eval": 1, "open": 3}, "LIMITS, LONGEST_NPY_HEADER, and weights in pieces"),
+    "candidates/finding_files.py": ({"scandir": 1}, "MOST_ENTRIES"),
+    "claims/paths.py": ({"scandir": 1}, "MOST_ENTRIES"),
+    "claims/written.py": ({"listdir": 1}, ONE_FOLDER),
+    "cli/action.py": ({"subprocess.run": 1}, "gatekit itself, whose output goes to the log of the step"),
+    "cli/register.py": ({"open": 1}, WRITES),
+    "cli/watching.py": ({"glob": 1}, "a pattern that the user typed"),
+    "cycles/estimates.py": ({"glob": 1}, ONE_FOLDER),
+    "cycles/finishing.py": ({"open": 1, "subprocess.run": 1}, "gatekit itself, whose output goes to a log"),
+    "cycles/lease.py": ({"open": 1}, "one line of /proc"),
+    "cycles/ledger.py": ({"os.open": 1, "os.pread": 1}, "appends, and reads one byte"),
+    "cycles/linting.py": ({"listdir": 2}, ONE_FOLDER),
+    "cycles/pieces.py": ({"open": 1, "json.JSONDecoder": 1}, "LARGEST_LISTING and MOST_STARTS"),
+    "cycles/processes.py": (
+        {"open": 1, "subprocess.Popen": 1},
+        "a task, in its budget, that writes to a log",
+    ),
+    "cycles/ray_engine.py": ({"open": 2, "subprocess.Popen": 1}, "as cycles/processes.py"),
+    "cycles/reading.py": ({"listdir": 1}, ONE_FOLDER),
+    "cycles/resources.py": ({"open": 1}, "/proc/meminfo"),
+    "dossier/folder.py": ({"iterdir": 1}, "asks only whether there is a first name"),
+    "evidence/adapters/downstream/inspect_archive.py": (
+        {"open": 1, "ZipFile": 1},
+        "LIMITS, MOST_MEMBERS and others",
+    ),
+    "evidence/adapters/table/csv_table.py": ({"csv.reader": 1}, "of bytes that are read already; MAX_ROWS and others"),
+    "evidence/adapters/table/parquet.py": ({"ParquetFile": 1}, "UNPACKED, MAX_ROWS and others"),
+    "evidence/adapters/saebench/recorded_sae.py": ({"ast.parse": 1}, "LONGEST"),
+    "evidence/atomic.py": ({"os.open": 2, "open": 1}, WRITES),
+    "evidence/committed.py": ({"read_bytes": 2, "subprocess.run": 1}, "LARGEST_TEXT by staleness.py; 60 seconds"),
+    "evidence/left_behind.py": ({"os.walk": 1, "scandir": 1}, "folders that our own writers made"),
+    "evidence/model_digest.py": ({"glob": 1, "iterdir": 1}, ONE_FOLDER),
+    "evidence/provenance.py": ({"subprocess.run": 1}, "git of the user's own checkout, for 60 seconds"),
+    "evidence/reading.py": ({"glob": 1}, "a pattern that the user typed"),
+    "evidence/source_digest.py": ({"ast.parse": 1}, "LARGEST"),
+    "evidence/staleness.py": ({"read_bytes": 1}, "source_digest.LARGEST"),
+    "github/api.py": ({"open": 1, "json.loads": 1}, "MAX_ANSWER, and 64 KiB of an error; TIMEOUT"),
+    "github/doctor.py": ({"glob": 1}, ONE_FOLDER),
+    "github/outputs.py": ({"open": 1}, WRITES),
+    "pull_request/gate_sources.py": ({"tomllib.loads": 1}, "LARGEST_PROJECT and MOST_DOTS"),
+    "signing/discovery.py": ({"listdir": 1, "glob": 1}, "one folder, and a pattern that the user typed"),
+    "signing/private_key.py": ({"os.open": 1, "open": 1}, WRITES),
+    "streams.py": ({"os.open": 1, "open": 1}, WRITES),
+}
+"""Module -> what it calls, how often, and what bounds it."""
+
+
+def calls(path: Path) -> Counter[str]:
+    """What a module calls that reads something without a limit of its own, and how often."""
+    found: Counter[str] = Counter()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        if isinstance(called, ast.Name) and called.id in READS | {"open"}:
+            found[called.id] += 1
+        elif isinstance(called, ast.Attribute):
+            owner = called.value.id if isinstance(called.value, ast.Name) else ""
+            if called.attr in OF_MODULE.get(owner, ()):
+                found[f"{owner}.{called.attr}"] += 1
+            elif called.attr in READS or (called.attr == "open" and owner != "Repository"):
+                found[called.attr] += 1
+    return found
+
+
+def test_what_reads_without_the_bounded_readers_is_listed_with_its_bound() -> None:
+    package = ROOT / "gatekit"
+    found = {path.relative_to(package).as_posix(): dict(calls(path)) for path in sorted(package.rglob("*.py"))}
+    assert {name: called for name, called in found.items() if called} == {name: one[0] for name, one in BOUNDED.items()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Path(x).read_bytes()", "json.loads(x)", "json.load(x)", "open(x)", "x.open()", "os.walk(x)", "x.rglob('*')"),
+        *(
+            "subprocess.run(x)",
+            "subprocess.Popen(x)",
+            "urlopen(x)",
+            "tomllib.loads(x)",
+            "glob.glob(x)",
+            "os.listdir(x)",
+        ),
+        *("zipfile.ZipFile(x)", "ast.literal_eval(x)", "csv.reader(x)", "x.read_text()", "os.scandir(x)"),
+    ],
+)
+def test_a_new_reader_is_seen(tmp_path: Path, text: str) -> None:
+    module = tmp_path / "new.py"
+    module.write_text(text)
+    assert sum(calls(module).values()) == 1
+    module.write_text('read_regular_file(x, "json", 10)')
+    assert not calls(module)
