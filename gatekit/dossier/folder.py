@@ -17,6 +17,7 @@ import stat
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import NoReturn
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.atomic import write_whole
@@ -56,10 +57,14 @@ def check_target(target: Path) -> None:
         raise _in_the_way(target, f"it cannot be read: {error.strerror or error}") from error
 
 
+def _stop(error: OSError) -> NoReturn:
+    raise error
+
+
 def _check_content(target: Path) -> None:
     dossier = _is_dossier(target)
     found = {}
-    for name in all_files(target):
+    for name in all_files(target, _stop):
         if not dossier:
             raise _in_the_way(target, "it holds files that are no dossier")
         inside = Path(name)

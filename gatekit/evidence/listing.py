@@ -52,10 +52,14 @@ def walk(
         yield root, folders, files
 
 
-def all_files(folder: str | os.PathLike[str]) -> list[str]:
+def all_files(folder: str | os.PathLike[str], onerror: Callable[[OSError], object] | None = None) -> list[str]:
     """Return the paths of all files below a folder, hidden ones too, sorted; links are not followed.
+
+    Args:
+        folder: looked through.
+        onerror: called with what keeps a folder from being listed; without it such a folder holds nothing.
 
     Raises:
         GatekitError: `folder.too_many_entries`.
     """
-    return sorted(os.path.join(root, name) for root, _, files in walk(folder) for name in files)
+    return sorted(os.path.join(root, name) for root, _, files in walk(folder, onerror) for name in files)

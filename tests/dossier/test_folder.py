@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_listed_is_in_the_way(tmp_path: Path, monkeypatc
 
     write_folder(tmp_path / "dossier", files("one"))
     with monkeypatch.context() as patched, pytest.raises(GatekitError, match="Permission denied") as caught:
-        patched.setattr(Path, "rglob", denied)
+        patched.setattr(os, "scandir", denied)
         write_folder(tmp_path / "dossier", files("new"))
     assert caught.value.error_id == "dossier.in_the_way"
 
