@@ -295,6 +295,8 @@ NO_INPUT = {
     *("registration.reading:LARGEST_SEED", "cycles.reading:LARGEST_SEED", "cycles.reading:MOST_RETRIES"),
     *("evidence.observations:LARGEST", "evidence.canonical:_LARGEST", "stats.binomial:MOST_TRIALS"),
     *("stats.planned_looks:MOST_SEEDS", "stats.student_t:_MAX_TERMS", "stats.planning:MOST_SEEDS"),
+    # Of the name of a part, which a plug-in gives, and of an entry of a cache, which is computed again.
+    *("claims.document_formats:LONGEST_NAME", "evidence.object_files:_LONGEST_TEXT"),
     # Of git's own objects, whose refusal is `repo.object_kind`, `repo.corrupt` or `repo.ref`.
     *("repo.repository:_COMMIT_LIMIT", "repo.repository:_CACHE_LIMIT", "repo.repository:_REF_LIMIT"),
 }
