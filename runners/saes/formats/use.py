@@ -53,7 +53,8 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
         found.append(Contradiction("model", f"is an SAE of the model {stated.model!r}; the model here is {known}"))
     place = _other_place(stated.hook, stated.module, stated.layer, use.hook)
     if place is not None:
-        found.append(Contradiction("hook", f"is an SAE of {place}; the hook here is {use.hook!r}"))
+        kind = "the hook " if place == repr(stated.hook) else ""
+        found.append(Contradiction("hook", f"is an SAE of {kind}{place}; the hook here is {use.hook!r}"))
     if stated.head is not None:
         found.append(Contradiction("hook", f"reads head {stated.head} alone; the hook here gives all of them"))
     goal = _other_place(stated.target_hook, stated.target_module, None, use.target_hook or use.hook)
