@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatekit.errors import GatekitError
-from gatekit.evidence import Summary, find_summaries, read_summary
-from gatekit.evidence.staleness import DigestOf, changed_sources, why_stale, work_tree_digest
+from gatekit.evidence import find_summaries, read_summary
+from gatekit.evidence.staleness import why_stale, work_tree_digest
 from runners.provenance import git_state
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,8 +40,6 @@ class Row:
     """Name of the configuration of that runner."""
     holds: tuple[str, ...] = ()
     """Folders of summaries where there are several, for the table."""
-    ends: str | None = None
-    """Id of the error that is this run's result: there was nothing to compare, and its failed summary says so."""
 
     @property
     def arguments(self) -> list[str]:
@@ -62,7 +60,7 @@ ROWS = (
     Row("adaptive_l0", "adaptive_l0"),
     Row("adaptive_l0_k4", "adaptive_l0", "k4"),
     Row("scaling", "scaling", holds=("scaling/*",)),
-    Row("layer_routing", "layer_routing", ends="routing.uniform"),
+    Row("layer_routing", "layer_routing"),
     Row("consistency", "consistency", holds=("consistency/*",)),
 )
 
@@ -95,22 +93,14 @@ def why_measure(row: Row, folder: Path, root: Path = ROOT) -> str | None:
     digest_of = work_tree_digest(root)
     for summary in summaries:
         name = Path(summary.path).relative_to(folder)
-        if summary.status != "ok" and (row.ends is None or f"[{row.ends}]" not in (summary.reason or "")):
+        if summary.status != "ok":
             return f"{name} says {summary.status}: {summary.reason}"
         if summary.git_dirty is not False:
             return f"{name} was not made from a clean checkout"
-        reason = why_stale(summary, digest_of) if summary.status == "ok" else _why_tried_again(summary, digest_of)
+        reason = why_stale(summary, digest_of)
         if reason is not None:
             return f"{name} {reason}"
     return None
-
-
-def _why_tried_again(summary: Summary, digest_of: DigestOf) -> str | None:
-    """Return why a run that measured nothing may end otherwise now; the gate asks that of observations alone."""
-    if not summary.sources or any(source.by is None for source in summary.sources.values()):
-        return "does not say how the code that was run is digested"
-    changed = changed_sources(summary, digest_of)
-    return f"ran {', '.join(f'{path}, which {what}' for path, what in changed.items())}" if changed else None
 
 
 def measure(row: Row, cache: str | None) -> str | None:
@@ -125,7 +115,7 @@ def measure(row: Row, cache: str | None) -> str | None:
     with log.open("w", encoding="utf-8") as stream:
         code = subprocess.run(command, cwd=ROOT, stdout=stream, stderr=stream, check=False).returncode
     reason = why_measure(row, staged)
-    if code and (row.ends is None or reason is not None):
+    if code:
         return f"exit code {code}; see {log.relative_to(ROOT)}"
     if reason is None:
         # A sweep that was interrupted has fresh summaries too, but not all of them.

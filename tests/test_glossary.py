@@ -34,7 +34,11 @@ def test_one_name_is_one_class() -> None:
 
 def test_in_the_gate_a_plural_is_a_collection_of_its_singular() -> None:
     # `Setting` beside `Settings` is mistaken at a glance.
-    collections = {"Kinds": "a lookup of Kind", "Observations": "many of what obs[...] of a document names"}
+    collections = {
+        "Kinds": "a lookup of Kind",
+        "Observations": "many of what obs[...] of a document names",
+        "Checkpoints": "a sequence of Checkpoint, one per seed of a subject",
+    }
     names = {name for name, places in classes().items() if any(place.startswith("gatekit") for place in places)}
     assert {f"{name}s" for name in names if f"{name}s" in names} == set(collections)
 

@@ -77,13 +77,14 @@ KEYWORDS = {
     *("additionalProperties", "propertyNames", "minProperties", "maxProperties", "items", "prefixItems", "minItems"),
     *("maxItems", "uniqueItems", "minLength", "maxLength", "pattern", "minimum", "maximum", "exclusiveMinimum"),
     *("exclusiveMaximum", "if", "then", "else", "allOf", "anyOf", "oneOf", "not", "$comment"),
+    "dependentRequired",
 }
 
 
 @pytest.mark.parametrize("name", schema_names())
 def test_no_keyword_is_misspelt(name: str) -> None:
     for path, node in subschemas(schema(name)):
-        if not path.endswith(("/properties", "/$defs")):
+        if not path.endswith(("/properties", "/$defs", "/dependentRequired")):
             assert set(node) <= KEYWORDS, f"{name}{path}: {set(node) - KEYWORDS}"
 
 
