@@ -74,11 +74,10 @@ def table(rows: Sequence[Row] = ROWS) -> str:
     return "\n".join(lines)
 
 
-def why_measure(row: Row, folder: Path, root: Path = ROOT) -> str | None:
-    """Return why the summaries of a row must be measured again, or None where they need not.
+def why_measure(folder: Path, root: Path = ROOT) -> str | None:
+    """Return why the summaries in a folder must be measured again, or None where they need not.
 
     Args:
-        row: whose summaries.
         folder: where they lie, below evidence/ or runs/evidence/.
         root: of the repository that they are about.
     """
@@ -114,7 +113,7 @@ def measure(row: Row, cache: str | None) -> str | None:
     command += [] if cache is None else ["--cache", cache]
     with log.open("w", encoding="utf-8") as stream:
         code = subprocess.run(command, cwd=ROOT, stdout=stream, stderr=stream, check=False).returncode
-    reason = why_measure(row, staged)
+    reason = why_measure(staged)
     if code:
         return f"exit code {code}; see {log.relative_to(ROOT)}"
     if reason is None:
@@ -156,10 +155,10 @@ def main(argv: Sequence[str]) -> int:
     for row in ROWS:
         if arguments.folders and row.folder not in arguments.folders:
             continue
-        if why_measure(row, ROOT / "evidence" / row.folder) is None:
+        if why_measure(ROOT / "evidence" / row.folder) is None:
             print(f"{row.folder}: fresh", flush=True)
             continue
-        if _mark(row).is_file() and why_measure(row, ROOT / STAGED / row.folder) is None:
+        if _mark(row).is_file() and why_measure(ROOT / STAGED / row.folder) is None:
             print(f"{row.folder}: measured before", flush=True)
             measured.append(row)
             continue

@@ -98,14 +98,14 @@ def test_what_is_fresh_and_from_a_clean_checkout_is_not_measured_again(
     tool: ModuleType, tmp_path: Path, documents: dict[str, Any], reason: str | None
 ) -> None:
     builders.write(tmp_path / "evidence", documents)
-    found = tool.why_measure(tool.Row("one", "stability"), tmp_path / "evidence", tmp_path)
+    found = tool.why_measure(tmp_path / "evidence", tmp_path)
     assert found is None if reason is None else reason in found
 
 
 def test_a_run_that_measured_nothing_is_measured_again(tool: ModuleType, tmp_path: Path) -> None:
     failed = {"status": "failed", "reason": "nothing to compare", "measurements": {}}
     builders.write(tmp_path / "evidence", {"a.json": summary() | failed})
-    found = tool.why_measure(tool.Row("one", "x"), tmp_path / "evidence", tmp_path)
+    found = tool.why_measure(tmp_path / "evidence", tmp_path)
     assert "says failed: nothing to compare" in found
 
 
