@@ -279,6 +279,8 @@ NO_INPUT = {
     ),
     *("report.verdict.terminal:LONGEST", "report.verdict.next_steps:MOST", "report.verdict.markdown:DEFAULT_LIMIT"),
     *("report.verdict.markdown:LONGEST", "report.verdict.junit:LONGEST", "report.selection.markdown:LONGEST"),
+    *("report.policy_page.html:MOST_FILES", "cli.report:MOST_COMMITS", "gates.sensitivity:MOST_SUBJECTS"),
+    "gates.sensitivity:OF_LIMITS",
     *("gates.base_differences:MOST_TOLD", "gates.base_differences:LONGEST_VALUE", "gates.plausible:LONGEST_RUN"),
     *("cycles.stopping:MOST_REASONS", "cycles.running:MOST_NAMED", "cycles.branches:LONGEST_LABEL"),
     *("candidates.pareto:MOST_DOMINATORS", "repo.names:_MOST_OBJECTS", "claims.latex:_MOST_ERRORS"),

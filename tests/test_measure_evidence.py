@@ -36,7 +36,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def repository(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     monkeypatch.setattr(tool, "ROWS", (tool.Row("one", "stability"), tool.Row("two", "scaling")))
-    monkeypatch.setattr(tool, "why_measure", lambda row, folder, check=tool.why_measure: check(row, folder, tmp_path))
+    monkeypatch.setattr(tool, "why_measure", lambda folder, check=tool.why_measure: check(folder, tmp_path))
     monkeypatch.setattr(tool, "git_state", lambda: tool_state("c0ffee", False))
     return tmp_path
 

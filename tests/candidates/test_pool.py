@@ -150,6 +150,7 @@ def test_an_unpaired_control_keeps_the_same_seeds() -> None:
     document = builders.summary(
         "random_model", {"r2": [0.8] * 10}, seeds=range(10), of=pools.subject("topk", range(10))
     )
+    control["model"] = control["model"] | {"digest": builders.digest("another model")}
     document["protocol"]["baseline"]["subject"] = control
     pairs = [(a, b) for a in range(10) for b in range(a + 1, 10)]
     columns = {"seed_a": [a for a, _ in pairs], "seed_b": [b for _, b in pairs]}

@@ -1,4 +1,4 @@
-"""Runner `ablation` as the command line runs it."""
+"""Runner `ablation`: does agreement across seeds depend on k, on the number of latents, on the length of training?"""
 
 from __future__ import annotations
 

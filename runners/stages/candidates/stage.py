@@ -1,4 +1,7 @@
-"""Runner `candidates` as the command line runs it."""
+"""Runner `candidates`: everything that a release policy asks for, measured on the same SAEs, for several architectures.
+
+The five run one after the other; the first trains the SAEs, the others find them in the cache.
+"""
 
 from __future__ import annotations
 

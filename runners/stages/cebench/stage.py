@@ -1,4 +1,4 @@
-"""Runner `cebench` as the command line runs it."""
+"""Runner `cebench`: does one latent stand out between contrasting stories, further than in a matched baseline?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `consistency` as the command line runs it."""
+"""Runner `consistency`: does training toward a reference decoder make SAEs agree, and what does the agreement cost?"""
 
 from __future__ import annotations
 

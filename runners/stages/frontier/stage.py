@@ -1,4 +1,4 @@
-"""Runner `frontier` as the command line runs it."""
+"""Runner `frontier`: what does each architecture reach at equal data, equal steps and equal sparsity?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `known_circuit` as the command line runs it."""
+"""Runner `known_circuit`: do SAEs find the circuit of a model whose circuit is known?"""
 
 from __future__ import annotations
 

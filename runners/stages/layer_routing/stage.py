@@ -1,4 +1,4 @@
-"""Runner `layer_routing` as the command line runs it."""
+"""Runner `layer_routing`: is the best architecture of each layer better than one architecture everywhere?"""
 
 from __future__ import annotations
 

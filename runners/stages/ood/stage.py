@@ -1,4 +1,4 @@
-"""Runner `ood` as the command line runs it."""
+"""Runner `ood`: how much of its probing quality does an SAE lose on shifted texts?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `random_model` as the command line runs it."""
+"""Runner `random_model`: do SAEs of different seeds agree more on the trained model than on a random one?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `saebench` as the command line runs it."""
+"""Runner `saebench`: how well do few latents probe labelled text, against a named baseline?"""
 
 from __future__ import annotations
 

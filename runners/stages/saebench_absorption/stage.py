@@ -1,4 +1,4 @@
-"""Runner `saebench_absorption` as the command line runs it."""
+"""Runner `saebench_absorption`: how often does a letter's latent stay silent because a word's latent took its place?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `saebench_scr` as the command line runs it."""
+"""Runner `saebench_scr`: SAEBench's spurious correlation removal, on texts with two attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `saebench_tpp` as the command line runs it."""
+"""Runner `saebench_tpp`: SAEBench's targeted probe perturbation, on texts of several classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `scaling` as the command line runs it."""
+"""Runner `scaling`: how do measurements move with training tokens, layer and number of latents?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `stability` as the command line runs it."""
+"""Runner `stability`: how does agreement across seeds come about, and do latents that look alike do alike?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runner `transcoder` as the command line runs it."""
+"""Runner `transcoder`: is the SAE as reproducible as a transcoder of matched capacity, compute and data?"""
 
 from __future__ import annotations
 
