@@ -10,7 +10,7 @@ from acceptance.console_script import BLOCKED, POLICY, check, gatekit, random_mo
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"COLUMNS": "80", "LINES": "24"}
-NOW = ("--now", "2026-11-27T12:00:00Z")
+NOW = ("--now", "2026-11-28T12:00:00Z")
 
 
 def rows(lines: list[str]) -> int:
@@ -30,7 +30,7 @@ def test_a_bare_check_in_this_checkout_gives_each_policy_a_verdict() -> None:
 def test_what_to_do_and_the_verdict_come_last_and_fit_a_small_screen() -> None:
     lines = gatekit("check", *NOW, cwd=ROOT, env=SMALL).stdout.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("next: "))
-    assert lines[start] == "next: `gatekit explain consistency-v3/agreement --now 2026-11-27T12:00:00Z`"
+    assert lines[start] == "next: `gatekit explain consistency-v3/agreement --now 2026-11-28T12:00:00Z`"
     assert lines[-1].startswith("verdict: blocked (exit 2): ")
     assert rows(lines[start:]) <= 10
 

@@ -13,7 +13,7 @@ from gatekit.cli.policy_templates import POLICY_TEMPLATES
 from gatekit.policy import read_policy
 
 REAL = Path(__file__).parents[2] / "evidence" / "minilm" / "topk"
-NOW = ("--now", "2026-11-27T12:00:00Z")
+NOW = ("--now", "2026-11-28T12:00:00Z")
 SAID = {
     "reproducibility": (0, "verdict: pass (exit 0): 3 of 3 required gates pass"),
     "probing": (2, "verdict: blocked (exit 2): no_worse fails"),
