@@ -364,3 +364,60 @@ def test_damage_to_an_archive_is_imported_or_refused_and_nothing_else(
     (folder / "x.eval").write_bytes(bytes(damaged[: data.draw(st.integers(len(damaged) // 2, len(damaged)))]))
     with contextlib.suppress(GatekitError):
         import_summaries("inspect", [f"0={folder / 'x.eval'}"], ImportOptions())
+
+
+def with_scores(values: dict[int | None, dict[str, Any]], *scores: dict[str, Any]) -> dict[int | None, dict[str, Any]]:
+    for value in values.values():
+        value["results"]["scores"] = [{"scorer": "match", "params": {}, **score} for score in scores]
+    return values
+
+
+def mean_of(value: float) -> dict[str, Any]:
+    return {"accuracy": {"name": "accuracy", "value": value, "params": {}}}
+
+
+def test_of_epochs_that_were_reduced_in_several_ways_one_is_named(lab: Path) -> None:
+    values = {None: log("CC", 10), **{seed: log("CC", seed) for seed in SEEDS}}
+    for value in values.values():
+        # Two epochs of one sample: right, wrong. The mean is 0.5, the best 1.
+        value["samples"] = [dict(value["samples"][0], epoch=epoch) for epoch in (1, 2)]
+        value["samples"][1]["scores"] = {"match": {"value": "I"}}
+        value["eval"]["config"] |= {"epochs": 2, "epochs_reducer": ["mean", "max"]}
+    with_scores(
+        values,
+        {"name": "match", "reducer": "mean", "metrics": mean_of(0.5)},
+        {"name": "match", "reducer": "max", "metrics": mean_of(1.0)},
+    )
+    names = written(values)
+    said = "has 'match/accuracy/mean', 'match/accuracy/max'; choose one with --measure SCORER/METRIC/REDUCER"
+    for measure in (None, "accuracy", "match/accuracy"):
+        with pytest.raises(UsageError, match=said):
+            imported(names, measure=measure)
+    mean = imported(names, measure="match/accuracy/mean")
+    assert mean.measurements["score"].candidate == (0.5,) * 3
+    assert mean.measurements["sample_score"].candidate == (0.5,) * 3
+    best = imported(names, measure="match/accuracy/max")
+    assert best.measurements["score"].candidate == (1.0,) * 3
+    assert "sample_score" not in best.measurements
+
+
+def test_one_value_of_a_scorer_that_gives_several_is_a_score_of_each_sample(lab: Path) -> None:
+    values = all_logs()
+    for value in values.values():
+        for sample, right in zip(value["samples"], (1, 0, 0, 0), strict=True):
+            sample["scores"] = {"match": {"value": {"helpful": right, "harmless": True}}}
+    with_scores(
+        values,
+        {"name": "helpful", "metrics": mean_of(0.25)},
+        {"name": "harmless", "metrics": mean_of(1.0)},
+    )
+    names = written(values)
+    with pytest.raises(UsageError, match="has 'helpful/accuracy', 'harmless/accuracy'"):
+        imported(names)
+    assert imported(names, measure="helpful/accuracy").measurements["sample_score"].candidate == (1, 0, 0, 0) * 3
+    assert imported(names, measure="harmless/accuracy").measurements["sample_score"].candidate == (1,) * 12
+
+
+def test_two_scores_of_one_name_are_refused(lab: Path) -> None:
+    values = with_scores(all_logs(), *[{"name": "match", "metrics": mean_of(0.5)}] * 2)
+    assert refusal(written(values)).error_id == "adapter.duplicate"

@@ -298,6 +298,35 @@ def test_samples_of_no_task_here_are_refused(lab: Path) -> None:
     assert refusal([*names, "1=samples_piqa_2026.jsonl"]).error_id == "adapter.unplanned"
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "measures"),
+    [
+        ("perplexity", -3.25, {"perplexity"}),
+        ("word_perplexity", [-310.5, 96], {"perplexity"}),
+        ("bits_per_byte", [-310.5, 480], {"bits_per_byte"}),
+        ("f1", [1, 0], {"score", "mean_score"}),
+        ("mcc", [0, 0], {"score", "mean_score"}),
+    ],
+)
+def test_samples_that_hold_what_a_metric_is_computed_from_are_no_scores(
+    lab: Path, metric: str, value: Any, measures: set[str]
+) -> None:
+    # lambada writes a log-likelihood a sample, wikitext it and the words, F1 and MCC the two answers.
+    names = written(all_results(), with_samples=True)
+    for name in names:
+        path = Path(name.partition("=")[2] or name)
+        if path.suffix == ".jsonl":
+            lines = [{**json.loads(line), metric: value} for line in path.read_text().splitlines()]
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        else:
+            document = json.loads(path.read_text())
+            document["results"]["arc_easy"][f"{metric},none"] = 0.5
+            path.write_text(json.dumps(document))
+    summary = imported(names, measure=metric)
+    assert set(summary.measurements) == measures | {f"{measure}_delta" for measure in measures}
+    assert summary.protocol.datasets == ("arc_easy",)
+
+
 @pytest.mark.parametrize(("value", "error_id"), [(float("nan"), "json.nonfinite"), ("N/A", "adapter.type")])
 def test_a_score_that_is_not_a_number_is_refused_at_its_place(lab: Path, value: Any, error_id: str) -> None:
     values = all_results()

@@ -10,7 +10,9 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -86,9 +88,10 @@ def _run(file: Field, seed: int | None, wanted: str | None) -> Run:
     total, completed = results["total_samples"].integer(1), results["completed_samples"].integer(0)
     if completed != total:
         raise results["completed_samples"].refuse("incomplete", f"{completed} of {total} samples were scored")
-    scorer, metric, at = _chosen(results, wanted)
+    chosen = _chosen(results, wanted)
+    metric, at = chosen.metric, chosen.at
     config = about["config"] if about.has("config") else Field(file.document, ("eval", "config"), {})
-    samples, digest = _samples(file, config, scorer)
+    samples, digest = _samples(file, config, chosen)
     if samples is not None and metric in MEANS:
         check_mean(at, samples)
     elif samples is not None:
@@ -100,7 +103,7 @@ def _run(file: Field, seed: int | None, wanted: str | None) -> Run:
         rows=total,
         sha256=digest,
         samples=samples,
-        how=_how(file, about, scorer, metric),
+        how=_how(file, about, chosen),
     )
     return Run(
         file=file,
@@ -119,30 +122,60 @@ def _run(file: Field, seed: int | None, wanted: str | None) -> Run:
     )
 
 
-def _chosen(results: Field, wanted: str | None) -> tuple[str, str, Field]:
-    """Return scorer, metric and the score; never the best of several."""
-    found: dict[str, tuple[str, str, Field]] = {}
-    for score in results["scores"].items():
+@dataclass(frozen=True)
+class ChosenScore:
+    """One number among those of a log."""
+
+    name: str
+    """Of the score: the scorer's, or where a scorer gives several values a sample, the key of one of them."""
+    scorer: str
+    """Under which a sample has it."""
+    metric: str
+    reducer: str | None
+    """How the epochs of a sample became one; None where the log does not say."""
+    at: Field
+
+
+def _chosen(results: Field, wanted: str | None) -> ChosenScore:
+    """Return the score that the user names, or the only one; never the best of several.
+
+    Its name is SCORER/METRIC, and SCORER/METRIC/REDUCER where the epochs were reduced in several ways.
+    """
+    scores = [_named_score(score) for score in results["scores"].items()]
+    ways = Counter(score["name"].text() for score, _ in scores)
+    found: dict[str, ChosenScore] = {}
+    for score, reducer in scores:
         scorer = score["name"].text()
         unscored = score.get("unscored_samples")
         if unscored is not None and unscored.integer(0) > 0:
             raise unscored.refuse("incomplete", f"'{scorer}' left {unscored.value} samples without a score")
         for _, entry in score["metrics"].members():
             metric = entry["name"].text().rpartition("/")[2]
-            if metric not in SPREADS:
-                found[f"{scorer}/{metric}"] = (scorer, metric, entry["value"])
+            if metric in SPREADS:
+                continue
+            key = f"{scorer}/{metric}" + (f"/{reducer}" if ways[scorer] > 1 else "")
+            if key in found:
+                raise score["name"].refuse("duplicate", f"there are two scores '{key[:80]}'")
+            sample_has = score["scorer"].text() if score.has("scorer") else scorer
+            found[key] = ChosenScore(scorer, sample_has, metric, reducer, entry["value"])
     if not found:
         raise results["scores"].refuse("incomplete", "the run was not scored")
-    fitting = [name for name in found if wanted in (None, name, name.rpartition("/")[2])]
+    fitting = [name for name, one in found.items() if wanted in (None, name, one.metric, f"{one.name}/{one.metric}")]
     listed = ", ".join(f"'{name}'" for name in found)
     if not fitting:
         raise results["scores"].refuse("metric", f"no metric '{str(wanted)[:80]}'; there are {listed}")
     if len(fitting) > 1:
-        raise UsageError(f"{results.document.path} has {listed}", "choose one with --measure SCORER/METRIC")
+        of_ways = "/REDUCER" if max(ways.values()) > 1 else ""
+        raise UsageError(f"{results.document.path} has {listed}", f"choose one with --measure SCORER/METRIC{of_ways}")
     return found[fitting[0]]
 
 
-def _samples(file: Field, config: Field, scorer: str) -> tuple[dict[int, float] | None, str | None]:
+def _named_score(score: Field) -> tuple[Field, str | None]:
+    reducer = score.get("reducer")
+    return score, None if reducer is None else reducer.text()
+
+
+def _samples(file: Field, config: Field, chosen: ChosenScore) -> tuple[dict[int, float] | None, str | None]:
     """Return the score of every sample by its place in the order of ids, and a digest over what was asked."""
     listed = file.get("samples")
     if listed is None or not listed.items():
@@ -159,13 +192,12 @@ def _samples(file: Field, config: Field, scorer: str) -> tuple[dict[int, float] 
     names = sorted(epochs)
     text = json.dumps([[name, *asked[name]] for name in names], sort_keys=True)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    reducer = config.get("epochs_reducer")
     several = any(len(found) > 1 for found in epochs.values())
-    if several and reducer is not None and reducer.value != ["mean"]:
+    if several and not _is_mean(config, chosen):
         return None, digest
     scores: dict[int, float] = {}
     for place, name in enumerate(names):
-        values = [_sample_score(sample, scorer) for _, sample in sorted(epochs[name].items())]
+        values = [_sample_score(sample, chosen) for _, sample in sorted(epochs[name].items())]
         known = [value for value in values if value is not None]
         if len(known) < len(values):
             return None, digest
@@ -173,12 +205,23 @@ def _samples(file: Field, config: Field, scorer: str) -> tuple[dict[int, float] 
     return scores, digest
 
 
-def _sample_score(sample: Field, scorer: str) -> float | None:
+def _is_mean(config: Field, chosen: ChosenScore) -> bool:
+    """Say whether the mean over a sample's epochs is its score, as it is unless the run asked for something else."""
+    asked = config.get("epochs_reducer")
+    reducers = ["mean"] if asked is None else [one.text() for one in asked.items()]
+    if chosen.reducer is not None and chosen.reducer in reducers:
+        return chosen.reducer == "mean"
+    return reducers == ["mean"]
+
+
+def _sample_score(sample: Field, chosen: ChosenScore) -> float | None:
     """Return one score as a number; None for a value that is no single score, as an object of several."""
     found = sample.get("scores")
-    if found is None or not found.has(scorer):
-        raise sample.refuse("incomplete", f"this sample has no score by '{scorer}'")
-    value = found[scorer]["value"]
+    if found is None or not found.has(chosen.scorer):
+        raise sample.refuse("incomplete", f"this sample has no score by '{chosen.scorer}'")
+    value = found[chosen.scorer]["value"]
+    if isinstance(value.value, dict) and value.has(chosen.name):
+        value = value[chosen.name]
     if isinstance(value.value, bool):
         return float(value.value)
     if isinstance(value.value, str):
@@ -186,7 +229,7 @@ def _sample_score(sample: Field, scorer: str) -> float | None:
     return value.number(0, 1) if isinstance(value.value, int | float) else None
 
 
-def _how(file: Field, about: Field, scorer: str, metric: str) -> Json:
+def _how(file: Field, about: Field, chosen: ChosenScore) -> Json:
     """Return what makes a task's score comparable."""
     steps = [[step["solver"].text(), _value(step, "params")] for step in _items(file, "plan", "steps")]
     scorers = [entry.value for entry in _items(file, "eval", "scorers")]
@@ -196,9 +239,10 @@ def _how(file: Field, about: Field, scorer: str, metric: str) -> Json:
         "task_args": setting(_value(about, "task_args")),
         "dataset": None if dataset is None else setting(_value(dataset, "name")),
         "solvers": setting(steps),
-        "scorer": scorer,
+        "scorer": chosen.name,
         "scorers": setting(scorers),
-        "metric": metric,
+        "metric": chosen.metric,
+        "reducer": chosen.reducer,
     }
 
 

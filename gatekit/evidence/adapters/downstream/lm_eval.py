@@ -155,10 +155,8 @@ def _task(file: Field, name: str, metric: str, member: str, path: str | None) ->
             )
             raise GatekitError("adapter.contradiction", message, Location(path))
         digest = found
-        if metric not in LOWER:
+        if samples is not None:
             check_mean(at, samples)
-        else:
-            samples = None  # a perplexity is no mean over samples
     place = Field(file.document, ("results", name), name)
     how = {
         "version": _plain(file, "versions", name),
@@ -170,10 +168,14 @@ def _task(file: Field, name: str, metric: str, member: str, path: str | None) ->
     return TaskScore(place, at, metric, rows, digest, samples, how), document
 
 
-def _samples(path: str, metric: str, chosen_filter: str) -> tuple[dict[int, float], str, Document]:
-    """Return the score of every document under one filter, and lm-evaluation-harness's own hash over all lines."""
+def _samples(path: str, metric: str, chosen_filter: str) -> tuple[dict[int, float] | None, str, Document]:
+    """Return the score of every document under one filter, and lm-evaluation-harness's own hash over all lines.
+
+    None in place of the scores where a document has none of its own: its line then holds what the metric is computed
+    from, a log-likelihood (and words) for a perplexity, the right answer and the given one for F1, MCC or BLEU.
+    """
     data = read_regular_file(path, "json", LIMITS.size)
-    scores: dict[int, float] = {}
+    scores: dict[int, float | None] = {}
     hashes: list[str] = []
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
@@ -186,12 +188,19 @@ def _samples(path: str, metric: str, chosen_filter: str) -> tuple[dict[int, floa
         row = sample["doc_id"].integer(0, 9_999_999)
         if row in scores:
             raise sample["doc_id"].refuse("duplicate", f"document {row} is there twice")
-        value = sample[metric]
-        scores[row] = float(value.value) if isinstance(value.value, bool) else value.number(0, 1e30)
+        scores[row] = _sample_score(sample[metric], metric)
     if not scores:
         raise GatekitError("adapter.nothing", f"no sample has the filter '{chosen_filter}'", Location(path))
     digest = hashlib.sha256("".join(hashes).encode("utf-8")).hexdigest()
-    return scores, digest, Document(path, None, hashlib.sha256(data).hexdigest(), len(data))
+    known = {row: score for row, score in scores.items() if score is not None}
+    document = Document(path, None, hashlib.sha256(data).hexdigest(), len(data))
+    return known if len(known) == len(scores) else None, digest, document
+
+
+def _sample_score(value: Field, metric: str) -> float | None:
+    if metric in LOWER or isinstance(value.value, list):
+        return None
+    return float(value.value) if isinstance(value.value, bool) else value.number(0, 1e30)
 
 
 def _samples_of(task: str, tasks: Sequence[str], paths: Sequence[str]) -> str | None:
