@@ -7,9 +7,11 @@
 #
 # PYTHON           the interpreter that makes them: 3.11 or newer, for the runners 3.11 or 3.12
 # TORCH_CPU_INDEX  a package index with CPU builds of torch, for machines whose default index serves CUDA builds only
+# TEST_PROCESSES   how many processes share a suite's tests: one a core, four at most; 0 runs them in one, one after the other
 
 PYTHON ?= python3
 TORCH_CPU_INDEX ?=
+TEST_PROCESSES ?= auto
 
 SHELL = /bin/sh
 .DELETE_ON_ERROR:
@@ -18,6 +20,8 @@ SHELL = /bin/sh
 
 # Neither the caller's modules nor the network may decide a result.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# Many tests start the command as a process, which would compile all its modules each time.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
@@ -27,6 +31,8 @@ GATE = .venv/.ready
 RUNNERS = .venv-runners/.ready
 GATEKIT = .venv/bin/gatekit
 RUN = $(OFFLINE) .venv-runners/bin/python -m runners
+# Tests of one file stay together until a process has none left, so that they share what is made once a file.
+SHARED = -n $(TEST_PROCESSES) --maxprocesses 4 --dist worksteal
 
 DEMO = runs/demo
 SMOKE = runs/smoke
@@ -83,11 +89,11 @@ test: test-gate test-runners  ## every test but the slow ones and those that nee
 
 .PHONY: test-gate
 test-gate: $(GATE)  ## the gate's tests, where no torch is installed
-	.venv/bin/python -m pytest -m "not slow and not gpu and not runners" --ignore=tests/runners
+	.venv/bin/python -m pytest $(SHARED) -m "not slow and not gpu and not runners" --ignore=tests/runners
 
 .PHONY: test-runners
 test-runners: $(RUNNERS)  ## the runners' tests, on the CPU and offline
-	$(OFFLINE) .venv-runners/bin/python -m pytest -m "not slow and not gpu" tests/runners
+	$(OFFLINE) .venv-runners/bin/python -m pytest $(SHARED) -m "not slow and not gpu" tests/runners
 
 .PHONY: format-peers
 format-peers: $(RUNNERS)  ## install the libraries that tests of checkpoint formats compare with; without them those are skipped
@@ -106,12 +112,14 @@ test-act: $(GATE)  ## the journeys of docs/github.md through nektos/act, with a 
 .PHONY: lint lint-python lint-yaml lint-workflows lint-shell lint-claims
 lint: lint-python lint-yaml lint-workflows lint-shell lint-claims  ## ruff, mypy, yamllint, zizmor, schemas, shellcheck, claims
 
-# The gate is checked as it is installed, without torch; the runners against the packages that they call.
+# The gate is checked as it is installed, without torch; the runners against the packages that they call. Both at once,
+# each beside its own memory of the last time.
 lint-python: $(GATE) $(RUNNERS)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-	.venv/bin/mypy --python-executable .venv-runners/bin/python --package runners
+	.venv/bin/mypy & gate=$$!; \
+	.venv/bin/mypy --cache-dir .mypy_cache/runners --python-executable .venv-runners/bin/python --package runners; code=$$?; \
+	wait $$gate && exit $$code
 
 lint-yaml: $(GATE)
 	.venv/bin/yamllint --strict .
@@ -181,17 +189,25 @@ $(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v[0] != 3 or not $(2) <
 rm -rf $(1) && $(PYTHON) -m venv $(1)
 endef
 
+# compiled DIR,FOLDERS: the bytecode of modules, made on all cores, where pip has one. What cannot be compiled (templates
+# and tests of packages) is not imported either.
+define compiled
+$(1)/bin/python -m compileall -qq -j 0 $(2) || :
+endef
+
 .venv/.installed: requirements/dev.lock
 	@echo 'make: .venv from $<'
 	@$(call fresh_venv,.venv,11,99)
-	@.venv/bin/pip install -qq --require-hashes --no-deps -r $<
+	@.venv/bin/pip install -qq --require-hashes --no-deps --no-compile -r $<
+	@$(call compiled,.venv,.venv/lib)
 	@touch $@
 
 .venv-runners/.installed: requirements/runners-cpu.lock
 	@echo 'make: .venv-runners from $< (torch alone is 200 MB; minutes on a slow line)'
 	@$(call fresh_venv,.venv-runners,11,12)
 	@$(if $(TORCH_CPU_INDEX),.venv-runners/bin/pip install -qq --no-deps --index-url '$(TORCH_CPU_INDEX)' "$$(grep -o '^torch==[0-9.]*' $<)")
-	@.venv-runners/bin/pip install -qq --no-deps -r $<
+	@.venv-runners/bin/pip install -qq --no-deps --no-compile -r $<
+	@$(call compiled,.venv-runners,.venv-runners/lib)
 	@.venv-runners/bin/python -c 'import torch' || \
 	{ echo 'make: torch does not import; set TORCH_CPU_INDEX to an index that serves its CPU builds (CONTRIBUTING.md)' >&2; exit 1; }
 	@touch $@
@@ -205,4 +221,5 @@ endef
 # The editable install carries the entry points, so it follows pyproject.toml.
 .venv/.ready .venv-runners/.ready: %/.ready: %/.installed pyproject.toml
 	@$*/bin/pip install -qq --no-deps --no-build-isolation -e .
+	@$(call compiled,$*,gatekit gatekit_husai runners)
 	@touch $@
