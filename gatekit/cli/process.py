@@ -28,7 +28,7 @@ def main() -> NoReturn:
     logging.basicConfig(level=logging.WARNING, format="gatekit: %(message)s", stream=sys.stderr)
     code: int = ExitCode.INTERNAL
     try:
-        code = _run(sys.argv[1:])
+        code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     except SystemExit as stop:
@@ -61,7 +61,8 @@ def _internal(error: BaseException) -> None:
         _say("set GATEKIT_TRACEBACK=1 for the traceback, and please report it")
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """Run the command line in this process and return its exit code; what went wrong is said on stderr."""
     from click import exceptions
 
     from gatekit.cli.commands import group
