@@ -19,7 +19,7 @@ Measured = Mapping[tuple[str, Phase], SetOf[str] | None]
 
 
 def warnings(cycle: Cycle, graph: Graph, kinds: Kinds) -> list[GatekitError]:
-    """Return what lint warns of: `cycle.never_stops`, `cycle.unjudged` and `cycle.judges_nothing`.
+    """Return what lint warns of: `cycle.never_stops`, `cycle.unjudged`, `cycle.judged_record`, `cycle.judges_nothing`.
 
     Args:
         cycle: a plan in which lint found no error.
@@ -156,9 +156,12 @@ def _unjudged(cycle: Cycle) -> Iterator[GatekitError]:
                 judged.add(rule.base or "")
     judged |= {stage.saes_of for stage in cycle.stages.values() if stage.saes_of is not None and stage.name in judged}
     for stage in cycle.stages.values():
-        if stage.name not in judged:
+        if stage.name in judged and stage.record is not None:
+            message = f"'{stage.name}' is called a record, and a rule, the selection or a base reads it"
+            yield GatekitError("cycle.judged_record", message, stage.location, "leave `record` out")
+        if stage.name not in judged and stage.record is None:
             message = f"nobody judges what '{stage.name}' measures: no rule, no selection and no base reads it"
-            remedy = "name it in finish.select.among, in a stop rule or as a base; or leave it as a record"
+            remedy = "name it in finish.select.among, in a stop rule or as a base; or say `record:` and why"
             yield GatekitError("cycle.unjudged", message, stage.location, remedy)
 
 

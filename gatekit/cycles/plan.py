@@ -121,6 +121,8 @@ class CycleStage:
     needs: Needs
     budget: Budget
     stops: tuple[StopRule, ...]
+    record: str | None
+    """Why it is measured although nothing judges it; None of a stage that something judges."""
     location: Location
 
 

@@ -35,7 +35,7 @@ KEYS = (
 DEFAULT_KEYS = ("needs", "stop")
 STAGE_KEYS = (
     *("run", "config", "after", "phases", "set", "branches", "vary", "branches_of", "saes_of"),
-    *("needs", "budget", "stop"),
+    *("needs", "budget", "stop", "record"),
 )
 FINISH_KEYS = ("check", "select", "base", "dossier", "claims")
 
@@ -223,6 +223,7 @@ class _Reader:
             needs=needs(document, given["needs"], self.default_needs) if "needs" in given else self.default_needs,
             budget=budget(document, given["budget"]) if "budget" in given else Budget(),
             stops=tuple(stop_rule(self.paths, one, names, tuple(phases), one in self.default_stops) for one in stops),
+            record=fields.text(document, given["record"], "record") if "record" in given else None,
             location=document.location(key),
         )
 

@@ -183,6 +183,10 @@ def _brief(cycle: Cycle, state: CycleState, rows: Sequence[Row]) -> str:
     ]
     lines += found or ["Nothing was stopped."]
     lines += ["", "Every branch was compared, also those that were stopped; a bound of the selected one pays for them."]
+    kept = [stage for stage in cycle.stages.values() if stage.record is not None]
+    if kept:
+        lines += ["", "## What was measured and not judged", ""]
+        lines += [f"* {code(stage.name)}: {text(stage.record or '')}" for stage in kept]
     return "\n".join([*lines, *_claims(state)]) + "\n"
 
 

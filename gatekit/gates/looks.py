@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gatekit.evidence.summary import Summary
 from gatekit.gates.verdict import Why
@@ -55,11 +55,26 @@ def exploratory_notes(found: Sequence[tuple[Summary, Standing]]) -> list[str]:
     if not exploratory:
         return []
     plain = [summary for summary, standing in exploratory if standing.reason.startswith("no registration announced")]
+    otherwise = [summary for summary, standing in exploratory if standing.announced_otherwise is not None]
+    if len(plain) + len(otherwise) == len(found):
+        return [UNANNOUNCED + "".join(_announced_otherwise(exploratory))]
     reasons = sorted({standing.reason for summary, standing in exploratory if summary not in plain})
     notes = [f"exploratory: {reason}" for reason in reasons]
-    if len(plain) == len(found):
-        notes.append(UNANNOUNCED)
-    elif plain:
+    if plain:
         files = ", ".join(sorted(summary.path for summary in plain))
         notes.append(f"exploratory: no registration announced {files}")
     return notes
+
+
+def is_unannounced(note: str) -> bool:
+    """Whether a note says that none of a policy's evidence was announced; one word says it where space is short."""
+    return note.startswith(UNANNOUNCED)
+
+
+def _announced_otherwise(found: Sequence[tuple[Summary, Standing]]) -> Iterator[str]:
+    others = sorted({standing.announced_otherwise for _, standing in found if standing.announced_otherwise is not None})
+    for path in dict.fromkeys(path for path, _ in others):
+        words = [words for other, words in others if other == path]
+        kinds = sorted({s.kind for s, one in found if one.announced_otherwise and one.announced_otherwise[0] == path})
+        registers = words[0] if len(words) == 1 else f"{', '.join(kinds)} by other configurations or protocols"
+        yield f"; {path} registers {registers}"

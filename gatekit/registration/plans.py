@@ -33,7 +33,7 @@ MEASUREMENTS = "measurements"
 SCHEMA = b"gatekit.cycle/"
 _FREE = ("description", "budget", "retries", "after_cycle", MEASUREMENTS)
 """Keys of a plan that may change once it has begun, and the one that is compared by itself."""
-_FREE_OF_A_STAGE = ("needs", "budget")
+_FREE_OF_A_STAGE = ("needs", "budget", "record")
 
 
 def is_plan_name(name: str) -> bool:

@@ -8,7 +8,7 @@ may have looked before, chosen seeds, or tried other settings, and nothing in th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -44,6 +44,8 @@ class Standing:
     """Of how many candidates, registered for the same claim, it may be the best."""
     extends: int | None = None
     """Of exploratory evidence: the fewest seeds at which the same subject was looked at before."""
+    announced_otherwise: tuple[str, str] | None = None
+    """(path, measurement in words) of a registration of the same kind, by another configuration or protocol."""
 
 
 Shape = tuple[object, ...]
@@ -162,7 +164,7 @@ def _standing(
     # Where new seeds of one configuration were registered too, the registration is that of the seeds.
     found.sort(key=lambda pair: len(seeds & set(pair[0].registration.seeds)), reverse=True)
     if not found:
-        exploratory = Standing("exploratory", _unannounced(summary, every))
+        exploratory = _unannounced(summary, every)
     else:
         dated, measured = found[0]
         late = _too_early(summary, dated)
@@ -174,24 +176,26 @@ def _standing(
             return _as_registered(summary, dated.registration, measured, every)
         exploratory = Standing("exploratory", late, dated.registration)
     fewer = [len(before) for before in looked_at[_shape(summary)] if len(before) < len(seeds) and before & seeds]
-    return Standing(
-        "exploratory", exploratory.reason, exploratory.registration, extends=min(fewer) if fewer and seeds else None
-    )
+    return replace(exploratory, extends=min(fewer) if fewer and seeds else None)
 
 
-def _unannounced(summary: Summary, every: _Everything) -> str:
+def _unannounced(summary: Summary, every: _Everything) -> Standing:
     for dated in every.registrations:
         same = next((m for m in dated.registration.measurements if m.kind == summary.kind), None)
         if same is None:
             continue
         fitting = [m for m in dated.registration.measurements if m.saes_of is not None]
         if any(_fits(summary, every.without_saes.get(summary.sha256), m) for m in fitting):
-            return f"the SAEs of {summary.path} are none that evidence registered by {dated.registration.path} left"
+            path = dated.registration.path
+            return Standing(
+                "exploratory", f"the SAEs of {summary.path} are none that evidence registered by {path} left"
+            )
         own = f"protocol {summary.protocol.name}" if same.config is None else "configuration "
         if same.config is not None:
             own += every.digests[summary.sha256][:12]
-        return f"{summary.path} was measured by {own}; {dated.registration.path} registers {same.words}"
-    return f"no registration announced {summary.path}"
+        reason = f"{summary.path} was measured by {own}; {dated.registration.path} registers {same.words}"
+        return Standing("exploratory", reason, announced_otherwise=(dated.registration.path, same.words))
+    return Standing("exploratory", f"no registration announced {summary.path}")
 
 
 def _too_early(summary: Summary, dated: DatedRegistration) -> str | None:

@@ -101,7 +101,13 @@ def test_a_stage_that_nobody_judges_is_told(tmp_path: Path) -> None:
     assert (code, len(said)) == (0, 1)
     assert said[0].startswith("cycles/small.yaml:6:3: warning: nobody judges what 'old' measures")
     assert lint(tmp_path, plan, "--strict")[0] == 4
-    assert lint(tmp_path, plan.replace("policies/stop.yaml}", "policies/stop.yaml, base: old}"))[1] == []
+    record = plan.replace("delta: 0.1}\n", "delta: 0.1}\n    record: the choice of last year\n")
+    assert lint(tmp_path, record, "--strict") == (0, [])
+    based = "policies/stop.yaml, base: old}"
+    assert lint(tmp_path, plan.replace("policies/stop.yaml}", based))[1] == []
+    code, said = lint(tmp_path, record.replace("policies/stop.yaml}", based))
+    assert (code, len(said)) == (0, 1)
+    assert said[0].startswith("cycles/small.yaml:6:3: warning: 'old' is called a record, and a rule, the selection")
 
 
 def test_a_plan_whose_end_judges_nothing_is_told(tmp_path: Path) -> None:

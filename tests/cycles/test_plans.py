@@ -13,7 +13,10 @@ from gatekit.cycles.registering import WRITTEN, with_measurements
 from gatekit.errors import UsageError
 from gatekit.evidence.schemas import check
 from gatekit.evidence.strict_yaml import read_yaml
-from gatekit.registration.plans import parse_plan
+from gatekit.kinds import INSTALLED
+from gatekit.policy import read_policies
+from gatekit.policy.model import thresholds
+from gatekit.registration.plans import parse_plan, read_plans
 from gatekit.registration.writing import Announced
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +24,8 @@ PLANS = sorted(path.name for path in (ROOT / "cycles").glob("*.yaml"))
 
 
 def test_every_committed_plan_is_sound() -> None:
-    done = gatekit("cycle", "lint", cwd=ROOT)
-    assert done.returncode == 0, done.stderr
+    done = gatekit("cycle", "lint", "--strict", cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == [f"cycles/{name}" for name in PLANS]
 
 
@@ -40,6 +43,17 @@ def test_the_small_programme_has_the_stages_and_the_rules_of_the_large_one() -> 
         if name == "causal":
             continue
         assert [type(rule) for rule in stage.stops] == [type(rule) for rule in large.stages[name].stops]
+
+
+def test_the_release_programme_announces_what_the_release_policy_reads_for_a_claim_that_is_pending() -> None:
+    announced, errors = read_plans(str(ROOT / "cycles"))
+    assert ([one.id for one in announced], errors) == (["release"], [])
+    (registry,) = [one for one in read_yaml(ROOT / "claims.yaml").plain()["claims"] if one["id"] == announced[0].claim]
+    (policy,), _ = read_policies([str(ROOT / "policies" / "release.yaml")], INSTALLED)
+    assert (registry["status"], registry["policy"]) == ("pending", policy.id)
+    assert sorted(registry["gates"]) == sorted(gate.name for gate in policy.gates)
+    read = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
+    assert {one.kind for one in announced[0].measurements} == read
 
 
 def test_a_plan_with_a_claim_announces_all_that_its_full_tasks_record(tmp_path: Path) -> None:

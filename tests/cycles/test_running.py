@@ -451,12 +451,15 @@ def test_the_page_refreshes_itself_until_the_end_and_loads_nothing(tmp_path: Pat
 
 def test_the_record_holds_the_verdicts_numbers_bound_to_their_evidence(tmp_path: Path) -> None:
     folder = branched(tmp_path, "{policy: policies/stop.yaml}")
+    plan = folder / "cycles/small.yaml"
+    plan.write_text(plan.read_text().replace("delta: 0.1}\n", "delta: 0.1}\n    record: the *old* choice\n"))
     assert cycle(folder, "report", "small").returncode == 64
     assert cycle(folder, "run", "small").returncode == 0
     assert cycle(folder, "report", "small").returncode == 0
     brief = (folder / "runs/small/ADVISOR_BRIEF.md").read_text()
     assert "Verdict: pass." in brief
     assert "`new/bad`" in brief
+    assert "## What was measured and not judged\n\n* `old`: the \\*old\\* choice\n" in brief
     marker = "random_model.json pw_mcc_above_control estimate +.4f -->+0.2000<!-- /gatekit:value -->"
     assert marker in (folder / "runs/small/EXECUTIVE_SUMMARY.md").read_text()
     assert (

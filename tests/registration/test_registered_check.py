@@ -124,6 +124,19 @@ def test_what_is_not_as_registered_is_inconclusive_and_named(tmp_path: Path, nam
     assert words.split()[-1] in said
 
 
+def test_evidence_that_was_announced_otherwise_is_exploratory_and_one_note_says_so(tmp_path: Path) -> None:
+    both = text().replace("\nseeds:", '\n  - {kind: ood, protocol: "ood/1"}\nseeds:')
+    measured = evidence(FIVE, GOOD[:5], sae={"k": 64})
+    code, report, said = checked(
+        lab(tmp_path, both, POLICY.replace("registered: required\n", "")), {"a.json": measured}
+    )
+    assert code == 0
+    announced = "exploratory: no registration announced this evidence before it was measured"
+    (note,) = (one for one in report["policies"][0]["notes"] if one.startswith("exploratory"))
+    assert note.startswith(f"{announced}; registrations/demo.yaml registers random_model by configuration ")
+    assert said.count("exploratory") == 1
+
+
 def test_a_registered_run_that_is_missing_is_named(tmp_path: Path) -> None:
     both = text().replace("\nseeds:", '\n  - {kind: ood, protocol: "ood/1"}\nseeds:')
     code, report, _ = checked(lab(tmp_path, both), {"a.json": evidence(FIVE, GOOD[:5])})

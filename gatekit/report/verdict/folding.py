@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.every_seed import EXCLUDED
-from gatekit.gates.looks import UNANNOUNCED
+from gatekit.gates.looks import is_unannounced
 from gatekit.gates.regression import ACROSS_SUBJECTS, PAIRED_ON
 from gatekit.gates.threshold import BY_CONSTRUCTION
 from gatekit.gates.verdict import GateResult, Outcome, PolicyResult, ThresholdResult, thresholds_in
@@ -23,13 +23,13 @@ def told_apart(gates: Sequence[GateResult]) -> tuple[list[GateResult], list[Gate
 
 def is_folded(policy: PolicyResult) -> bool:
     """Whether a policy's pass fits one line: every gate is plain, and it has no note but those that most have."""
-    quiet = all(note == UNANNOUNCED or EXCLUDED in note for note in policy.notes)
+    quiet = all(is_unannounced(note) or EXCLUDED in note for note in policy.notes)
     return policy.code is ExitCode.PASS and quiet and bool(policy.gates) and all(map(_is_plain, policy.gates))
 
 
 def said_once(policies: Iterable[PolicyResult]) -> list[str]:
     """Return the notes that folded policies share and that a report says once, below them."""
-    return list(dict.fromkeys(note for policy in policies for note in policy.notes if note != UNANNOUNCED))
+    return list(dict.fromkeys(note for policy in policies for note in policy.notes if not is_unannounced(note)))
 
 
 def remarks(gates: Sequence[GateResult]) -> str:

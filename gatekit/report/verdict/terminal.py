@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
-from gatekit.gates.looks import UNANNOUNCED
+from gatekit.gates.looks import is_unannounced
 from gatekit.gates.verdict import (
     WORDS,
     CombinedResult,
@@ -152,7 +152,7 @@ def notes_of_folded(policies: Sequence[PolicyResult], width: int) -> Iterator[Li
 
 
 def _exploratory(policy: PolicyResult) -> str:
-    return "exploratory" if UNANNOUNCED in policy.notes else ""
+    return "exploratory" if any(map(is_unannounced, policy.notes)) else ""
 
 
 def policy_lines(policy: PolicyResult, width: int, state: str | None = None, folded: bool = False) -> Iterator[Line]:
@@ -176,7 +176,7 @@ def policy_lines(policy: PolicyResult, width: int, state: str | None = None, fol
     if policy.evidence:
         yield from wrapped(f"evidence {', '.join(policy.evidence)}", INDENT, width, None)
     for note in policy.notes:
-        if word and note == UNANNOUNCED:
+        if word and is_unannounced(note):
             continue
         yield from wrapped(f"note: {note}", INDENT, width, None)
     shown, plain = told_apart(policy.gates) if folded else (policy.gates, ())
