@@ -459,7 +459,7 @@ def test_the_record_holds_the_verdicts_numbers_bound_to_their_evidence(tmp_path:
     brief = (folder / "runs/small/ADVISOR_BRIEF.md").read_text()
     assert "Verdict: pass." in brief
     assert "`new/bad`" in brief
-    assert "## What was measured and not judged\n\n* `old`: the \\*old\\* choice\n" in brief
+    assert "## What was measured and not judged\n\n* `old`: the &#42;old&#42; choice\n" in brief
     marker = "random_model.json pw_mcc_above_control estimate +.4f -->+0.2000<!-- /gatekit:value -->"
     assert marker in (folder / "runs/small/EXECUTIVE_SUMMARY.md").read_text()
     assert (
