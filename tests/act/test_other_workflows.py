@@ -34,6 +34,7 @@ def test_the_workflow_of_init_judges_once_it_names_a_commit(journey: Journey) ->
     assert 'failed-gates=["demo/random_model"]' in ran.text
 
 
+@pytest.mark.in_ci
 def test_the_workflow_of_init_says_what_to_set_before(journey: Journey) -> None:
     scene = journey.scene(written_by_init(journey.folder / "new", "gatekit.yml"), file="gatekit.yml")
     ran = journey.done(scene.pull_request(NOTES))

@@ -125,6 +125,8 @@ def test_the_ci_script_runs_lint_and_tests_as_the_workflow_does(
     code, targets = recorded_make("none")
     assert code == 0
     assert {"lint", "test"} <= set(targets)
+    # Last, so that the suite's own summary is the last line.
+    assert targets[-1] == "test"
 
 
 def test_the_ci_script_runs_the_tests_although_lint_failed(
@@ -135,7 +137,7 @@ def test_the_ci_script_runs_the_tests_although_lint_failed(
     assert "test" in targets
 
 
-@pytest.mark.parametrize("failing", ["environments", "lint", "test"])
+@pytest.mark.parametrize("failing", ["environments", "lint", "test-act-in-ci", "test"])
 def test_the_ci_script_fails_when_any_of_its_targets_fails(
     failing: str, recorded_make: Callable[[str], tuple[int, list[str]]]
 ) -> None:
