@@ -168,11 +168,12 @@ def test_shape_hook_and_context_come_from_the_files(folder, run, trained):
 
 
 def test_probes_on_saes_from_files_score_as_on_those_trained(folder, run, trained):
-    _, ours = run("saebench", SAES + PROBING + "baseline: {kind: dense_probe}\n")
+    code, ours = run("saebench", SAES + PROBING + "baseline: {kind: dense_probe}\n")
+    assert code == 0, ours.get("reason")
     code, theirs = run(
         "saebench", GIVEN + f"saes: {{seeds: {listed(folder)}}}\n" + PROBING + "baseline: {kind: dense_probe}\n"
     )
-    assert code == 0
+    assert code == 0, theirs.get("reason")
     for measure in ("auc", "auc_delta", "r2", "l0"):
         np.testing.assert_allclose(column(theirs, measure), column(ours, measure), rtol=1e-6)
 
