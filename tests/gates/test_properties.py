@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import statistics
+from functools import cache
 from typing import Any
 
 import builders
@@ -15,7 +16,7 @@ from judging import NOW, outcomes, read, verdict
 
 from gatekit.gates.evaluate import evaluate
 from gatekit.kinds import INSTALLED
-from gatekit.policy import parse_policy
+from gatekit.policy import Policy, parse_policy
 from gatekit.stats import largest_safe_deviation
 
 POLICY = """schema: gatekit.policy/1
@@ -61,9 +62,15 @@ def evidence(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def code(documents: dict[str, Any], policy: str = POLICY) -> int:
+@cache
+def parsed(policy: str) -> Policy:
+    """Read once for all examples: nothing that is judged changes a policy."""
+    return parse_policy(policy.encode(), "p.yaml")
+
+
+def code(documents: dict[str, Any]) -> int:
     summaries, errors = read(documents)
-    return int(evaluate([parse_policy(policy.encode(), "p.yaml")], summaries, NOW, errors).code)
+    return int(evaluate([parsed(POLICY)], summaries, NOW, errors).code)
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -128,7 +135,7 @@ def test_the_order_of_files_keys_rows_and_gates_changes_nothing(documents: dict[
 
     def numbers(documents: dict[str, Any], text: str) -> dict[str, str]:
         summaries, errors = read(documents)
-        judged = evaluate([parse_policy(text.encode(), "p.yaml")], summaries, NOW, errors)
+        judged = evaluate([parsed(text)], summaries, NOW, errors)
         assert not judged.errors
         return {g.name: repr(_bare(g.result)) for p in judged.policies for g in p.gates}
 
