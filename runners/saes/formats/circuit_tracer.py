@@ -3,8 +3,10 @@
     z     = activation(x W_enc^T + b_enc)           ReLU, or x H(x - threshold) where a threshold is stored
     y_hat = z W_dec + b_dec [+ x W_skip^T]
 
-`W_enc` is stored as (latents, d_model). The configuration names the model and the two hooks within a block. Of
-cross-layer transcoders a file holds a part only, and they are refused.
+`W_enc` is stored as (latents, d_model). The configuration names the model and the two hooks within a block. Some
+published repositories have only `wandb-config.yaml` (or, misspelt, `wanb-config.yaml`), which names neither; the
+repository's name then says the model: `qwen3-14b-transcoders`. Of cross-layer transcoders a file holds a part only, and
+they are refused.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ FILE_NAME = re.compile(r"layer_(\d+)\.safetensors")
 
 _THRESHOLD = "activation_function.threshold"
 
+_REPOSITORY = re.compile(r"(?:.*--)?qwen3-(\d+(?:\.\d+)?)b-transcoders(?:-\w+)?")
+
 
 def read(path: Path) -> Sae:
     """Read one layer's transcoder.
@@ -42,7 +46,8 @@ def read(path: Path) -> Sae:
     if name is None or not path.is_file():
         raise refused(path, "is no layer_N.safetensors; name the one file of a layer")
     config_path = path.parent / CONFIG
-    config = read_yaml(config_path).plain()
+    named = not config_path.is_file()
+    config = _from_names(path) if named else read_yaml(config_path).plain()
     if not isinstance(config, dict):
         raise refused(config_path, "is no mapping")
     if config.get("model_kind", "transcoder_set") != "transcoder_set":
@@ -69,7 +74,7 @@ def read(path: Path) -> Sae:
         parameters,
         facts={"circuit_tracer": config},
         stated=StatedFacts(
-            said_by=(config_path.name, path.name),
+            said_by=("folder name" if named else config_path.name, path.name),
             model=said_text(config_path, config, "model_name"),
             hook=hook,
             target_hook=target,
@@ -78,3 +83,15 @@ def read(path: Path) -> Sae:
             stored_as=stored_as,
         ),
     )
+
+
+def _from_names(path: Path) -> dict[str, str]:
+    """Return what the name of a published repository says, in the form of its siblings' configuration."""
+    found = next((found for part in path.absolute().parts if (found := _REPOSITORY.fullmatch(part))), None)
+    if found is None:
+        return {}
+    return {
+        "model_name": f"Qwen/Qwen3-{found[1]}B",
+        "feature_input_hook": "mlp.hook_in",
+        "feature_output_hook": "hook_mlp_out",
+    }

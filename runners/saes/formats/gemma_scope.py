@@ -7,11 +7,15 @@
 No file says of which model and place an SAE is; the published folders' names do
 (`gemma-scope-2b-pt-res/layer_12/width_16k/average_l0_82`), and are believed as far as they are there. A transcoder's
 file looks like an SAE's: it is read as a transcoder under `gemma-scope-...-transcoders` and as an SAE elsewhere.
+
+SAEs of the embeddings (`embedding/width_4k/average_l0_6`) were trained before Gemma multiplies them by sqrt(d_model);
+the model's `hook_embed` gives them after that, so that these SAEs divide by it first.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from runners.saes.architecture import Architecture, Parameters
@@ -27,6 +31,7 @@ from runners.saes.weights import checked, refused
 WEIGHTS = "params.npz"
 
 _HOOKS = {"res": "hook_resid_post", "mlp": "hook_mlp_out", "att": "attn.hook_z", "transcoders": "ln2.hook_normalized"}
+_EMBEDDINGS = "hook_embed"
 _REPOSITORY = re.compile(r"(?:.*--)?gemma-scope-(\d+b)-(pt|it)-(res|mlp|att|transcoders)")
 
 
@@ -45,7 +50,8 @@ def read(folder: Path) -> Sae:
     d_in, d_sae = size_of(path, tensors, "W_enc")
     refuse_other_width(path, d_sae, folder)
     architecture, parameters = jump_relu(path, tensors, d_in, d_sae, transcoder=transcoder, skip=False)
-    return Sae(architecture, parameters, facts={"gemma_scope": str(folder.name)}, stated=stated)
+    scale = d_in**-0.5 if stated.hook == _EMBEDDINGS else 1.0
+    return Sae(architecture, parameters, scale, facts={"gemma_scope": str(folder.name)}, stated=stated)
 
 
 def size_of(path: Path, tensors: Parameters, encoder: str) -> tuple[int, int]:
@@ -96,12 +102,14 @@ def _stated_facts(folder: Path) -> tuple[StatedFacts, bool]:
     parts = folder.absolute().parts
     repository = next((found for part in parts if (found := _REPOSITORY.fullmatch(part))), None)
     layer = next((int(found[1]) for part in parts if (found := re.fullmatch(r"layer_(\d+)", part))), None)
+    embeddings = any(one == "embedding" and two.startswith("width_") for one, two in pairwise(parts))
     if repository is None:
-        return StatedFacts(layer=layer, said_by=("folder name",) if layer is not None else ()), False
+        hook = _EMBEDDINGS if embeddings else None
+        return StatedFacts(layer=layer, hook=hook, said_by=("folder name",) if layer is not None or hook else ()), False
     size, tuned, kind = repository.groups()
     transcoder = kind == "transcoders"
     suffix = "-it" if tuned == "it" else ""
-    hook, target_hook = None, None
+    hook, target_hook = _EMBEDDINGS if embeddings else None, None
     if layer is not None:
         hook = f"blocks.{layer}.{_HOOKS[kind]}"
         target_hook = f"blocks.{layer}.hook_mlp_out" if transcoder else None
@@ -110,7 +118,6 @@ def _stated_facts(folder: Path) -> tuple[StatedFacts, bool]:
             said_by=("folder name",),
             model=f"gemma-2-{size}{suffix}",
             hook=hook,
-            module="model.embed_tokens" if "embedding" in parts else None,
             target_hook=target_hook,
             layer=layer,
             flat_heads=kind == "att",

@@ -1,8 +1,9 @@
-"""Reading Gemma Scope 2, SAEs and transcoders of Gemma 3: a folder with `params.safetensors` and `config.json`.
+"""Reading Gemma Scope 2, SAEs and transcoders of Gemma 3: a folder with `params.safetensors`, mostly `config.json` too.
 
-They compute what Gemma Scope's do (see `runners.saes.formats.gemma_scope`); some transcoders add a linear map of the
-input, `affine_skip_connection`, which is stored as (d_in, d_out). Cross-layer transcoders and crosscoders, whose
-decoders write into several layers, are refused.
+Some published folders have no configuration; their names say the same
+(`gemma-scope-2-1b-pt/transcoder_all/layer_5_width_16k_l0_big_affine`). They compute what Gemma Scope's do (see
+`runners.saes.formats.gemma_scope`); some transcoders add a linear map of the input, `affine_skip_connection`, which is
+stored as (d_in, d_out). Cross-layer transcoders and crosscoders, whose decoders write into several layers, are refused.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ from runners.saes.weights import read_json, read_safetensors, refused
 CONFIG, WEIGHTS = "config.json", "params.safetensors"
 
 _SKIP = "affine_skip_connection"
+_KINDS = {
+    "resid_post": "output",
+    "attn_out": "self_attn.o_proj.input",
+    "mlp_out": "post_feedforward_layernorm.output",
+    "transcoder": "pre_feedforward_layernorm.output",
+}
+"""Name of a published folder -> what SAEs in it read of a block."""
+_KIND = re.compile(rf"({'|'.join(_KINDS)})(?:_all)?")
+_REPOSITORY = re.compile(r"(?:.*--)?gemma-scope-2-(\d+[bm]-(?:pt|it))")
 # Of a block of Gemma 3: the module's output or input, and the same place in TransformerLens.
 _HOOKS = {
     "output": "hook_resid_post",
@@ -37,12 +47,13 @@ def read(folder: Path) -> Sae:
         GatekitError: `checkpoint.invalid`: another architecture, or weights that are not what the files say.
     """
     config_path, path = folder / CONFIG, folder / WEIGHTS
-    config = read_json(config_path)
+    named = not config_path.is_file()
+    config = _from_names(folder) if named else read_json(config_path)
     if config.get("architecture") != "jump_relu":
         raise refused(config_path, f"'architecture' is {config.get('architecture')!r}; only 'jump_relu' is known here")
     if config.get("type") in ("clt", "crosscoder"):
         raise refused(config_path, f"'type' is {config['type']!r}, which writes into several layers and is not read")
-    stated = _stated_facts(config_path, config)
+    stated = _stated_facts("folder name" if named else CONFIG, config_path, config)
     refuse_other_weights(path)
     stored = read_safetensors(path)
     tensors = {re.sub(r"^w_", "W_", name): tensor for name, tensor in stored.items()}
@@ -65,7 +76,28 @@ def read(folder: Path) -> Sae:
     return Sae(architecture, parameters, facts={"gemma_scope_2": config}, stated=replace(stated, stored_as=stored_as))
 
 
-def _stated_facts(config_path: Path, config: dict[str, Any]) -> StatedFacts:
+def _from_names(folder: Path) -> dict[str, Any]:
+    """Return what the names of the published folders say, in the form of a configuration.
+
+    Raises:
+        GatekitError: `checkpoint.invalid`: they do not say the place in the model, or whether it is a transcoder.
+    """
+    parts = folder.absolute().parts
+    kind = next((found[1] for part in reversed(parts) if (found := _KIND.fullmatch(part))), None)
+    layer = re.match(r"layer_(\d+)(?:_|$)", folder.name)
+    if kind is None or layer is None:
+        raise refused(folder, f"no {CONFIG}, and not in a folder such as resid_post/layer_13_width_16k_l0_big")
+    repository = next((found for part in parts if (found := _REPOSITORY.fullmatch(part))), None)
+    at = f"model.layers.{layer[1]}."
+    config: dict[str, Any] = {"architecture": "jump_relu", "hf_hook_point_in": at + _KINDS[kind]}
+    if repository is not None:
+        config["model_name"] = f"gemma-3-{repository[1]}"
+    if kind == "transcoder":
+        config |= {"hf_hook_point_out": at + _KINDS["mlp_out"], "affine_connection": folder.name.endswith("_affine")}
+    return config
+
+
+def _stated_facts(said_by: str, config_path: Path, config: dict[str, Any]) -> StatedFacts:
     module = said_text(config_path, config, "hf_hook_point_in")
     target = said_text(config_path, config, "hf_hook_point_out")
     if target == module:
@@ -73,9 +105,8 @@ def _stated_facts(config_path: Path, config: dict[str, Any]) -> StatedFacts:
     place = re.fullmatch(r"(?:.*\.)?layers\.(\d+)\.(.+)", module or "")
     goal = re.fullmatch(r"(?:.*\.)?layers\.(\d+)\.(.+)", target or "")
     return StatedFacts(
-        said_by=(config_path.name,),
-        # The configurations write `gemma-v3-1b-pt` where the model's name is gemma-3-1b-pt.
-        model=(said_text(config_path, config, "model_name") or "").replace("gemma-v3-", "gemma-3-") or None,
+        said_by=(said_by,),
+        model=_model(said_text(config_path, config, "model_name")),
         hook=_hook(place),
         module=module,
         target_hook=_hook(goal),
@@ -84,6 +115,12 @@ def _stated_facts(config_path: Path, config: dict[str, Any]) -> StatedFacts:
         flat_heads=place is not None and place[2] == "self_attn.o_proj.input",
         normalisation="none",
     )
+
+
+def _model(name: str | None) -> str | None:
+    """Return a model's name on the hub; the configurations write `gemma-v3-1b-pt` for gemma-3-1b-pt."""
+    # Of the smallest one, the pretrained model is published without the suffix.
+    return None if name is None else name.replace("gemma-v3-", "gemma-3-").replace("-270m-pt", "-270m")
 
 
 def _hook(place: re.Match[str] | None) -> str | None:

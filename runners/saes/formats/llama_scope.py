@@ -7,11 +7,15 @@ A folder with `hyperparams.json` and `checkpoints/final.safetensors` (or `checkp
   taken into biases and decoder, so that inputs, latents and outputs are in the model's units.
 * `sparsity_include_decoder_norm` chose latents by value times decoder norm. The norms are taken into the encoder.
 * The threshold of `jumprelu` is compared after both; a `topk` SAE with a threshold is a `jumprelu` one.
+
+`lm_config.json` beside it names the model, and so does the name of the published folders
+(`Llama3_1-8B-Base-L15R-8x`). What the library writes since 2025 is `runners.saes.formats.openmoss`.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,10 +37,11 @@ from runners.saes.topk import TopK
 from runners.saes.transcoder import Transcoder
 from runners.saes.weights import checked, read_json, read_safetensors, refused, whole_number
 
-CONFIG = "hyperparams.json"
+CONFIG, LM_CONFIG = "hyperparams.json", "lm_config.json"
 WEIGHTS = ("sae_weights.safetensors", "checkpoints/pruned.safetensors", "checkpoints/final.safetensors")
 """Where weights may lie, in the library's order."""
 
+_FOLDER = re.compile(r"Llama3_1-8B-Base-L(\d+)[A-Z]+-\d+x")
 _NAMES = {"encoder.weight": "W_enc", "encoder.bias": "b_enc", "decoder.weight": "W_dec", "decoder.bias": "b_dec"}
 
 
@@ -146,10 +151,23 @@ def _architecture(
 
 
 def _stated_facts(config_path: Path, config: Mapping[str, Any]) -> StatedFacts:
+    """Return what the configuration, that of the model and the folder's name say.
+
+    Raises:
+        GatekitError: `checkpoint.invalid`: the folder's name says another layer than the configuration's hook.
+    """
+    lm_path = config_path.with_name(LM_CONFIG)
+    lm = read_json(lm_path) if lm_path.is_file() else {}
+    named = next((found for part in config_path.absolute().parts if (found := _FOLDER.fullmatch(part))), None)
     hook = said_text(config_path, config, "hook_point_in")
     target = said_text(config_path, config, "hook_point_out")
+    if named is not None and hook is not None and not hook.startswith(f"blocks.{named[1]}."):
+        raise refused(config_path, f"'hook_point_in' is {hook!r} in a folder that is named {named[0]!r}")
+    model = said_text(lm_path, lm, "model_name")
+    says = {config_path.name: True, LM_CONFIG: model is not None, "folder name": named is not None}
     return StatedFacts(
-        said_by=(config_path.name,),
+        said_by=tuple(name for name, it_does in says.items() if it_does),
+        model=model or (None if named is None else "meta-llama/Llama-3.1-8B"),
         hook=hook,
         target_hook=None if target == hook else target,
         normalisation=said_text(config_path, config, "norm_activation") or "token-wise",

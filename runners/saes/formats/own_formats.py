@@ -46,11 +46,18 @@ def _is_attention_file(path: Path) -> bool:
     return path.is_file() and path.suffix == ".pt" and path.with_name(f"{path.stem}_cfg.json").is_file()
 
 
-def _is_layer_of_circuit_tracer(path: Path) -> bool:
-    return path.is_file() and bool(_LAYER.fullmatch(path.name)) and (path.parent / "config.yaml").is_file()
+def _is_layer(path: Path) -> bool:
+    beside = ("config.yaml", "wandb-config.yaml", "wanb-config.yaml")
+    return (
+        path.is_file() and bool(_LAYER.fullmatch(path.name)) and any((path.parent / name).is_file() for name in beside)
+    )
 
 
 _LAYER = re.compile(r"layer_\d+\.safetensors")
+
+
+def _is_openmoss_folder(path: Path) -> bool:
+    return holds("config.json", "sae_weights.safetensors")(path) and not (path / "cfg.json").exists()
 
 
 def _is_llama_scope_folder(path: Path) -> bool:
@@ -80,10 +87,11 @@ OWN = (
     _format("dictionary_learning", "config.json and ae.pt", holds("config.json", "ae.pt")),
     _format("sparsify", "cfg.json and sae.safetensors", holds("cfg.json", "sae.safetensors")),
     _format("gemma_scope", "params.npz", holds("params.npz")),
-    _format("gemma_scope_2", "config.json and params.safetensors", holds("config.json", "params.safetensors")),
+    _format("gemma_scope_2", "params.safetensors", holds("params.safetensors")),
     _format("llama_scope", "hyperparams.json and checkpoints/final.safetensors", _is_llama_scope_folder),
+    _format("openmoss", "config.json and sae_weights.safetensors, no cfg.json", _is_openmoss_folder),
     _format("openai", "a file NAME.pt with pre_bias and latent_bias", _is_openai_file),
-    _format("circuit_tracer", "a file layer_N.safetensors beside config.yaml", _is_layer_of_circuit_tracer),
+    _format("circuit_tracer", "a file layer_N.safetensors beside config.yaml or wandb-config.yaml", _is_layer),
     _format("attention", "a file NAME.pt beside NAME_cfg.json", _is_attention_file),
     _format("gatekit", "a file seed_N.safetensors beside seed_N.json", _is_own_checkpoint),
     _format("described", "sae.yaml, or a file NAME.yaml", _is_description),

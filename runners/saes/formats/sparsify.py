@@ -24,6 +24,7 @@ from runners.saes.topk import TopK
 from runners.saes.transcoder import Transcoder
 from runners.saes.weights import checked, read_json, read_safetensors, refused, whole_number
 
+_EMBEDDINGS = re.compile(r"(?:\w+\.)*(?:embed_tokens|embed_in|wte)")
 _NAMES = {"encoder.weight": "W_enc", "encoder.bias": "b_enc", "W_dec": "W_dec", "b_dec": "b_dec"}
 
 
@@ -99,11 +100,11 @@ def _stated_facts(folder: Path, config_path: Path, config: dict[str, Any]) -> St
     for said in (run.get("transcode"), (coders or {}).get("transcode")):
         if isinstance(said, bool) and said != transcode:
             raise refused(config_path, f"'transcode' is {transcode}, and {said} in the run's {run_path.name}")
-    says = {"folder name": found is not None, run_path.name: bool(run)}
+    module = place.name if found or _EMBEDDINGS.fullmatch(place.name) else None
+    says = {"folder name": module is not None, run_path.name: bool(run)}
     said_by = tuple(name for name, it_does in says.items() if it_does)
     # Of a whole block the module's output is the residual stream after it.
     residual = f"blocks.{found[1]}.hook_resid_post" if found and found[2] is None else None
-    module = place.name if found else None
     return StatedFacts(
         said_by=said_by,
         model=said_text(run_path, run, "model"),

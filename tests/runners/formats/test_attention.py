@@ -20,7 +20,7 @@ HEADS, D_HEAD, F = 3, 4, 40
 D = HEADS * D_HEAD
 SHAPES = {"W_enc": (D, F), "b_enc": (F,), "W_dec": (F, D), "b_dec": (D,)}
 CONFIG = {"act_size": D, "dict_size": F, "act_name": "blocks.5.attn.hook_z", "layer": 5, "seq_len": 128}
-NAME = "gpt2-small_L5_Hcat_z_ds40_v9"
+NAME = "gpt2-small_L5_Hcat_z_lr1.20e-03_l11.80e+00_ds40_bs4096_dc1.00e-06_rsanthropic_rie25000_nr4_v9"
 Draw = Callable[..., dict[str, torch.Tensor]]
 
 
@@ -47,6 +47,11 @@ def test_the_configuration_says_where_its_inputs_are_taken(weights: Draw, tmp_pa
     assert sae.architecture == ReLU(D, F, None)
     assert (sae.stated.format, sae.stated.hook, sae.stated.layer) == ("attention", "blocks.5.attn.hook_z", 5)
     assert (sae.stated.flat_heads, sae.stated.context_size) == (True, 128)
+    assert (sae.stated.model, sae.stated.said_by) == ("gpt2-small", (f"{NAME}_cfg.json", "file name"))
+
+
+def test_the_configuration_s_model_goes_before_the_file_s_name(weights: Draw, tmp_path: Path):
+    assert read_sae(saved(tmp_path, weights(**SHAPES), model_name="gelu-2l")).stated.model == "gelu-2l"
 
 
 def test_another_size_than_the_configuration_says_is_refused(weights: Draw, tmp_path: Path):

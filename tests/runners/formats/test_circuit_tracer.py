@@ -15,7 +15,7 @@ from runners.saes.formats.any_format import read_sae
 from runners.saes.given.jump_relu_transcoder import JumpReLUTranscoder
 from runners.saes.transcoder import Transcoder
 
-pytestmark = pytest.mark.runners
+pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 D, F = 12, 40
 SHAPES = {"W_enc": (F, D), "b_enc": (F,), "W_dec": (F, D), "b_dec": (D,)}
@@ -94,6 +94,28 @@ def test_a_file_says_its_layer_and_the_configuration_its_hooks(weights: Draw, tm
     assert sae.architecture == Transcoder(D, D, F, F, 0)
     assert (sae.stated.format, sae.stated.model, sae.stated.layer) == ("circuit_tracer", "Qwen/Qwen3-4B", 7)
     assert (sae.stated.hook, sae.stated.target_hook) == ("blocks.7.mlp.hook_in", "blocks.7.hook_mlp_out")
+
+
+@pytest.mark.parametrize("config", ["wandb-config.yaml", "wanb-config.yaml"])
+def test_a_repository_without_a_configuration_says_the_model_by_its_name(
+    config: str, weights: Draw, rows: torch.Tensor, sae_lens_reads: Callable[..., Any], tmp_path: Path
+):
+    folder = tmp_path / "qwen3-14b-transcoders-lowl0"
+    folder.mkdir()
+    path = saved(folder, weights(**SHAPES))
+    (folder / "config.yaml").unlink()
+    sizes = {"d_model": D, "d_feature": F, "batch_size": 4096}
+    (folder / config).write_text("".join(f"{name}:\n  value: {value}\n" for name, value in sizes.items()))
+    sae = read_sae(path)
+    assert (sae.stated.model, sae.stated.layer) == ("Qwen/Qwen3-14B", 7)
+    assert (sae.stated.hook, sae.stated.target_hook) == ("blocks.7.mlp.hook_in", "blocks.7.hook_mlp_out")
+    assert sae.stated.said_by == ("folder name", "layer_7.safetensors")
+    repository = "mwhanna/qwen3-14b-transcoders-lowl0"
+    theirs = sae_lens_reads("mwhanna_transcoder_huggingface_loader", folder, repository, path.name)
+    assert (theirs.cfg.metadata.model_name, theirs.cfg.metadata.hook_name) == (sae.stated.model, sae.stated.hook)
+    with torch.no_grad():
+        close(sae.encode(rows), theirs.encode(rows))
+        close(sae.reconstruct(rows)[0], theirs(rows))
 
 
 def test_a_threshold_makes_it_a_jumprelu_one(weights: Draw, tmp_path: Path):

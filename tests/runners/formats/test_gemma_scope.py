@@ -104,6 +104,38 @@ def test_the_published_folders_say_where_inputs_were_taken(
     assert (stated.model, stated.hook, stated.flat_heads) == (model, hook, flat_heads)
 
 
+@pytest.mark.parametrize(
+    "place", ["gemma-scope-2b-pt-res/embedding/width_4k/l", "mine/embedding/width_4k/average_l0_6"]
+)
+def test_saes_of_the_embeddings_were_trained_before_gemma_multiplies_these(
+    place: str, rows: torch.Tensor, sae_lens_reads: Callable[..., Any], tmp_path: Path
+):
+    generator = torch.Generator().manual_seed(3)
+    arrays = {
+        name: np.float32(0.1) * torch.randn(tuple(4096 if n == F else n for n in shape), generator=generator).numpy()
+        for name, shape in SHAPES.items()
+    }
+    arrays["threshold"] = abs(arrays["threshold"])
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    np.savez(folder / "params.npz", **arrays)
+    sae = read_sae(folder)
+    assert sae.stated.hook == "hook_embed"
+    # What hook_embed gives is sqrt(d_model) times the embedding.
+    latents, reconstruction = by_hand(folder, rows / D**0.5)
+    assert 0 < int((latents > 0).sum()) < latents.size
+    close(sae.encode(rows), latents)
+    close(sae.reconstruct(rows)[0], reconstruction * D**0.5)
+    # SAELens scales both matrices but not b_dec.
+    np.savez(folder / "params.npz", **{**arrays, "b_dec": np.zeros(D, np.float32)})
+    repository, name = "google/gemma-scope-2b-pt-res", str(folder.relative_to(tmp_path))
+    theirs = sae_lens_reads("gemma_2_sae_huggingface_loader", tmp_path, repository, name, d_in=D)
+    sae = read_sae(folder)
+    with torch.no_grad():
+        close(sae.encode(rows), theirs.encode(rows))
+        close(sae.reconstruct(rows)[0], theirs(rows))
+
+
 def test_under_the_transcoders_folder_it_is_a_transcoder(weights: Draw, tmp_path: Path):
     sae = read_sae(saved(tmp_path / "gemma-scope-2b-pt-transcoders" / "layer_5" / "average_l0_9", weights))
     assert sae.architecture == JumpReLUTranscoder(D, D, F)

@@ -104,6 +104,56 @@ def test_what_the_configuration_says_of_the_use_is_kept(weights: Draw, tmp_path:
     assert (sae.stated.hook, sae.stated.module) == ("blocks.13.hook_resid_post", "model.layers.13.output")
 
 
+def test_the_smallest_model_has_another_name_than_the_configuration_says(weights: Draw, tmp_path: Path):
+    stated = read_sae(saved(tmp_path, weights(**SHAPES), model_name="gemma-v3-270m-pt")).stated
+    assert stated.model == "gemma-3-270m"
+    assert read_sae(saved(tmp_path, weights(**SHAPES), model_name="gemma-v3-270m-it")).stated.model == "gemma-3-270m-it"
+
+
+PUBLISHED = [
+    ("gemma-scope-2-1b-pt/resid_post/layer_13_width_64_l0_medium", "gemma-3-1b-pt", "hook_resid_post", "output"),
+    ("gemma-scope-2-270m-pt/mlp_out_all/layer_13_l0_big", "gemma-3-270m", "hook_mlp_out", "post_feedforward_layernorm"),
+    ("models--google--gemma-scope-2-27b-it/snapshots/ab/attn_out/layer_13_l0_big", "gemma-3-27b-it", "attn.hook_z", ""),
+    ("mine/transcoder_all/layer_13_l0_small_affine", None, None, "pre_feedforward_layernorm.output"),
+]
+
+
+@pytest.mark.parametrize(("place", "model", "hook", "module"), PUBLISHED)
+def test_without_a_configuration_the_published_folders_say_what_it_is_and_sae_lens_reads_it_so(
+    place: str,
+    model: str | None,
+    hook: str | None,
+    module: str,
+    weights: Draw,
+    rows: torch.Tensor,
+    sae_lens_reads: Callable[..., Any],
+    tmp_path: Path,
+):
+    affine = place.endswith("_affine")
+    folder = saved(tmp_path / place, weights(**SHAPES, **(SKIP if affine else {})))
+    (folder / "config.json").unlink()
+    sae = read_sae(folder)
+    assert (sae.stated.model, sae.stated.layer) == (model, 13)
+    assert sae.stated.hook == (None if hook is None else f"blocks.13.{hook}")
+    assert module in (sae.stated.module or "")
+    assert sae.stated.said_by == ("folder name",)
+    assert (sae.stated.target_hook == "blocks.13.hook_mlp_out") == affine
+    theirs = sae_lens_reads("gemma_3_sae_huggingface_loader", tmp_path, "google/gemma-scope-2-1b-pt", place)
+    with torch.no_grad():
+        close(sae.encode(rows), theirs.encode(rows))
+        close(sae.reconstruct(rows)[0], theirs(rows))
+
+
+@pytest.mark.parametrize(
+    "place", ["mine/layer_13_width_16k_l0_big", "resid_post/mine", "clt/layer_13_width_16k_l0_big"]
+)
+def test_without_a_configuration_another_folder_is_refused(place: str, weights: Draw, tmp_path: Path):
+    folder = saved(tmp_path / place, weights(**SHAPES))
+    (folder / "config.json").unlink()
+    with pytest.raises(GatekitError, match=r"no config\.json, and not in a folder such as resid_post/layer_13"):
+        read_sae(folder)
+
+
 def test_heads_before_the_output_map_are_one_row(weights: Draw, tmp_path: Path):
     stated = read_sae(
         saved(tmp_path, weights(**SHAPES), hf_hook_point_in="model.layers.2.self_attn.o_proj.input")

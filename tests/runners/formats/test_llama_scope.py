@@ -135,6 +135,27 @@ def test_the_configuration_says_what_it_is(weights: Draw, tmp_path: Path):
     assert sae.stated.normalisation == "dataset-wise"
 
 
+PUBLISHED = "Llama3_1-8B-Base-L15R-8x"
+
+
+def test_the_model_s_own_configuration_and_the_published_folders_say_the_model(weights: Draw, tmp_path: Path):
+    folder = saved(tmp_path / PUBLISHED, weights(**SHAPES))
+    assert read_sae(folder).stated.model == "meta-llama/Llama-3.1-8B"
+    assert read_sae(folder).stated.said_by == ("hyperparams.json", "folder name")
+    (folder / "lm_config.json").write_text(json.dumps({"model_name": "meta-llama/Llama-3.1-8B-Instruct", "d_model": D}))
+    stated = read_sae(folder).stated
+    assert stated.model == "meta-llama/Llama-3.1-8B-Instruct"
+    assert stated.said_by == ("hyperparams.json", "lm_config.json", "folder name")
+
+
+def test_a_folder_that_is_named_after_another_layer_is_refused(weights: Draw, tmp_path: Path):
+    folder = saved(tmp_path / PUBLISHED, weights(**SHAPES), hook_point_in="blocks.1.hook_resid_post")
+    with pytest.raises(
+        GatekitError, match=r"'blocks\.1\.hook_resid_post' in a folder that is named 'Llama3_1-8B-Base-L15R"
+    ):
+        read_sae(folder)
+
+
 def test_two_hooks_are_a_transcoders(weights: Draw, tmp_path: Path):
     sae = read_sae(saved(tmp_path, weights(**SHAPES), hook_point_out="blocks.15.hook_mlp_out"))
     assert sae.architecture == JumpReLUTranscoder(D, D, F)

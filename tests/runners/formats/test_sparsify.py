@@ -109,6 +109,8 @@ def test_groups_of_different_size_are_refused(weights: Callable[..., Weights], t
         ("layers.3.mlp", None, "layers.3.mlp", 3),
         ("gpt_neox.layers.5", "blocks.5.hook_resid_post", "gpt_neox.layers.5", 5),
         ("h.4/seed2", "blocks.4.hook_resid_post", "h.4", 4),
+        ("embed_tokens", None, "embed_tokens", None),
+        ("gpt_neox.embed_in", None, "gpt_neox.embed_in", None),
         ("mine", None, None, None),
     ],
 )
