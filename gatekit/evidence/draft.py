@@ -15,6 +15,9 @@ Json = dict[str, Any]
 
 REQUIRED_OF_PROTOCOL = ("name", "rows", "datasets", "ks", "baseline", "selection", "settings")
 
+NO_OBSERVATION = "there is no observation"
+"""Phrase of a draft that nothing was observed of."""
+
 
 class SummaryDraft:
     """The subject, the protocol and the observations of one summary.
@@ -60,7 +63,7 @@ class SummaryDraft:
         found += [f"protocol.{part}" for part in REQUIRED_OF_PROTOCOL if part not in protocol]
         taken = self._taken()
         if not taken:
-            found.append("there is no observation")
+            found.append(NO_OBSERVATION)
         control = (protocol.get("baseline") or {}).get("subject") or {}
         control_seeds = [entry["seed"] for entry in control.get("checkpoints", ())]
         for one in taken:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from acceptance.console_script import gatekit
 
 ROWS = "seed,r2\n0,0.8\n1,0.9\n2,0.85\n"
@@ -38,6 +39,25 @@ def test_all_that_is_missing_stands_in_one_message_with_the_command_that_writes_
     assert "protocol.rows" in line and "when the measurement was done" in line
     assert "`gatekit new subject random_model --csv results.csv` writes a subject file" in line
     assert not (tmp_path / "evidence").exists()
+
+
+COLUMNS = (
+    ("seed,value\n0,0.8\n", "in results.csv there is no column 'measure'"),
+    ("seed,measure\n0,r2\n", "in results.csv there is no column 'value'"),
+    ("measure,value\nr2,0.8\n", "in results.csv there is no column 'seed': r2 has one value per seed"),
+    ("seed\n0\n", "in results.csv there are no columns 'measure' and 'value'"),
+)
+
+
+@pytest.mark.parametrize(("rows", "said"), COLUMNS)
+def test_columns_that_are_missing_stand_in_the_same_message(rows: str, said: str, tmp_path: Path) -> None:
+    done = gatekit(*NUMBERS, cwd=lab(tmp_path, rows))
+    assert (done.returncode, done.stdout) == (4, "")
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert "missing subject.model, subject.hook, subject.d_model" in line
+    assert "when the measurement was done" in line
+    assert "there is no observation" not in line
 
 
 def test_a_skeleton_that_is_filled_in_makes_the_summary(tmp_path: Path) -> None:

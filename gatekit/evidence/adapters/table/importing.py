@@ -10,11 +10,12 @@ from typing import Any
 from gatekit.errors import GatekitError, UsageError, did_you_mean
 from gatekit.evidence.adapters.building import file_name, read_datasets, stated_time, summary_document
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions
+from gatekit.evidence.adapters.table.columns import COLUMNS, GROUPS, KEYS, AbsentColumns, absent_columns
 from gatekit.evidence.adapters.table.csv_table import parse_csv
 from gatekit.evidence.adapters.table.json_lines import parse_json_lines
 from gatekit.evidence.adapters.table.parquet import parse_parquet
 from gatekit.evidence.adapters.table.rows import Table, TableRow, number_in, refuse
-from gatekit.evidence.draft import SummaryDraft, incomplete
+from gatekit.evidence.draft import NO_OBSERVATION, SummaryDraft, incomplete
 from gatekit.evidence.observations import ObservationError
 from gatekit.evidence.sources import source_entries
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_regular_file
@@ -28,11 +29,6 @@ FORMATS: Mapping[str, Callable[[bytes, str], Table]] = {
 }
 SIZE = SUMMARY_LIMITS.size
 """Bytes of one file: what a table holds must fit in a summary."""
-
-KEYS = ("seed", "seed_a", "seed_b", "dataset", "row")
-COLUMNS = ("measure", *KEYS, "value", "baseline", "group")
-GROUPS = ("candidate", "control")
-"""Values of the column `group`: observations of a control that is not paired stand in rows of their own."""
 
 BASELINE = "_baseline"
 """After a measure's name: the column of its control in a table with a column per measure."""
@@ -60,10 +56,15 @@ def new_summary(kind: str, paths: Sequence[str], options: ImportOptions) -> list
     Raises:
         UsageError, GatekitError: as `import_files`; without a subject file every part of it is among what is missing.
     """
-    draft, tables = draft_of(kind, paths, options)
+    draft, tables, absent = _drafted(kind, paths, options)
     facts, missing = draft.facts, [*draft.missing(), *missing_time(draft.facts)]
+    if absent:
+        # Nothing was observed of these tables, which says nothing of what they hold.
+        missing = [phrase for phrase in missing if phrase != NO_OBSERVATION]
+    if not missing and absent:
+        raise absent[0].error()
     if missing:
-        raise incomplete(missing, kind, paths[0])
+        raise incomplete([*missing, *(one.phrase for one in absent)], kind, paths[0])
     assert facts.finished is not None
     documents = [Document(table.path, None, table.sha256, 0) for table in tables]
     document = summary_document(
@@ -89,14 +90,23 @@ def draft_of(kind: str, paths: Sequence[str], options: ImportOptions) -> tuple[S
     Raises:
         UsageError, GatekitError: as `import_files`.
     """
+    draft, tables, absent = _drafted(kind, paths, options)
+    if absent:
+        raise absent[0].error()
+    return draft, tables
+
+
+def _drafted(
+    kind: str, paths: Sequence[str], options: ImportOptions
+) -> tuple[SummaryDraft, list[Table], list[AbsentColumns]]:
+    """Return the draft, the tables, and what each table that could not be read lacks."""
     for name, given in (("--context", options.context), ("--k", options.k)):
         if given:
             raise UsageError(f"a table has no use for {name}", "write it under protocol: in the subject file")
     draft = SummaryDraft(kind, _facts(options), options.kinds)
     tables = [_read(path) for path in paths]
-    for table in tables:
-        _observe(draft, table, options.measure)
-    return draft, tables
+    absent = [_observe(draft, table, options.measure) for table in tables]
+    return draft, tables, [one for one in absent if one is not None]
 
 
 def missing_time(facts: SubjectFacts) -> list[str]:
@@ -129,8 +139,8 @@ def _read(path: str) -> Table:
     return FORMATS[suffix](read_regular_file(path, "table", SIZE), path)
 
 
-def _observe(draft: SummaryDraft, table: Table, measure: str | None) -> None:
-    """Take every row of a table as observations."""
+def _observe(draft: SummaryDraft, table: Table, measure: str | None) -> AbsentColumns | None:
+    """Take every row of a table as observations; where columns are not there take none, and return which."""
     one_a_row = not {"measure", "value", "baseline", "group"}.isdisjoint(table.columns)
     known = COLUMNS if one_a_row else (*KEYS, *_measure_columns(draft, table))
     for column in table.columns:
@@ -138,23 +148,24 @@ def _observe(draft: SummaryDraft, table: Table, measure: str | None) -> None:
             others = (*COLUMNS, *draft.table)
             remedy = did_you_mean(column, others) or f"known: {', '.join(COLUMNS)}, or the measures of {draft.kind}"
             raise refuse("unknown_column", f"unknown column '{column[:60]}'", table.header, remedy)
-    if one_a_row and "value" not in table.columns:
-        raise refuse("columns", "there is no column 'value'", table.header, f"columns: {', '.join(COLUMNS)}")
     if one_a_row:
         default = _default_measure(draft, table, measure)
-        for row in table.rows:
-            _observe_row(draft, row, default)
-        return
+        absent = absent_columns(draft.kind, draft.table, table, [] if default is None else [default])
+        if absent is None:
+            for row in table.rows:
+                _observe_row(draft, row, default)
+        return absent
     if measure is not None:
         raise refuse("columns", "there is no column 'value'", table.header, "--measure names what it would hold")
     names = _measure_columns(draft, table)
     values = [name for name in names if name in draft.table]
-    if not values:
-        raise refuse("columns", "there is no column 'value'", table.header, f"columns: {', '.join(COLUMNS)}")
-    for row in table.rows:
-        for name in values:
-            baseline = f"{name}{BASELINE}" if f"{name}{BASELINE}" in names else None
-            _take(draft, row, row.cells, name, name, baseline, control=False)
+    absent = absent_columns(draft.kind, draft.table, table, values, wide=bool(values))
+    if absent is None:
+        for row in table.rows:
+            for name in values:
+                baseline = f"{name}{BASELINE}" if f"{name}{BASELINE}" in names else None
+                _take(draft, row, row.cells, name, name, baseline, control=False)
+    return absent
 
 
 def _measure_columns(draft: SummaryDraft, table: Table) -> list[str]:
@@ -167,7 +178,7 @@ def _measure_columns(draft: SummaryDraft, table: Table) -> list[str]:
 
 
 def _default_measure(draft: SummaryDraft, table: Table, measure: str | None) -> str | None:
-    """Return the measure of a table that does not name it per row."""
+    """Return the measure of a table that does not name it per row; None where nothing says it, or each row does."""
     if "measure" in table.columns:
         if measure is not None:
             raise refuse("columns", "there is a column 'measure'", table.header, "leave --measure out")
@@ -177,10 +188,7 @@ def _default_measure(draft: SummaryDraft, table: Table, measure: str | None) -> 
             remedy = did_you_mean(measure, draft.table) or f"known: {', '.join(sorted(draft.table))}"
             raise UsageError(f"--measure: unknown measure '{measure}' of {draft.kind}", remedy)
         return measure
-    if len(draft.table) == 1:
-        return next(iter(draft.table))
-    remedy = f"add one, or name it with --measure: {', '.join(sorted(draft.table))}"
-    raise refuse("columns", "there is no column 'measure'", table.header, remedy)
+    return next(iter(draft.table)) if len(draft.table) == 1 else None
 
 
 def _observe_row(draft: SummaryDraft, row: TableRow, default: str | None) -> None:
