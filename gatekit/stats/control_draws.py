@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gatekit.stats.columns import checked_values, mean, sum_of_squares
 from gatekit.stats.interval import Interval, bounded, bounded_two_sources
+from gatekit.stats.student_t import t_quantile
 
 
 def with_control_draws(found: Interval, means: Sequence[float], name: str) -> Interval:
@@ -15,7 +18,8 @@ def with_control_draws(found: Interval, means: Sequence[float], name: str) -> In
     V(a)/n + V(m)/R + V(e)/(nR). The bound over seeds, of differences to the mean of the controls, knows the first and
     the last of these; the variance of the controls' means over R the second and the last. Both margins together, each
     at its own degrees of freedom, are Banerjee's (1960) bound, as for seeds and datasets (`stats.crossed`): the
-    residual counts twice, which keeps the coverage at few draws.
+    residual counts twice, which keeps the coverage at few draws. What widens the first on one side, as Johnson's shift
+    over datasets does, stays in it: further controls never narrow a bound.
 
     Args:
         found: bounds over seeds, of values less the mean of the controls for the same key.
@@ -37,7 +41,7 @@ def with_control_draws(found: Interval, means: Sequence[float], name: str) -> In
     if found.standard_error is None or found.df is None:
         return found
     variance = sum_of_squares(column, mean(column)) / (count - 1) / count
-    return bounded_two_sources(
+    both = bounded_two_sources(
         found.estimate,
         (found.standard_error**2, variance),
         (found.df, count - 1.0),
@@ -45,3 +49,10 @@ def with_control_draws(found: Interval, means: Sequence[float], name: str) -> In
         method=f"{found.method}, and {several}",
         **common,
     )
+    if both.lower is None or both.upper is None or found.lower is None or found.upper is None:
+        return both
+    # Standard error and degrees of freedom are those without a shift, so each side is taken from its own bound.
+    margin = t_quantile(found.confidence, count - 1.0) * math.sqrt(variance)
+    lower = found.estimate - math.hypot(found.estimate - found.lower, margin)
+    upper = found.estimate + math.hypot(found.upper - found.estimate, margin)
+    return replace(both, lower=min(both.lower, lower), upper=max(both.upper, upper))

@@ -56,3 +56,25 @@ def test_it_covers_where_controls_differ_and_the_bound_over_seeds_alone_does_not
         covered["alone"] += per_seed(SEEDS, (candidate - controls.mean(axis=0)).tolist(), 0.95).lower <= 0.0
     assert covered["models"] >= 935
     assert covered["alone"] < 750
+
+
+def test_the_margin_over_datasets_with_a_long_tail_stays_as_wide_as_it_is() -> None:
+    rng = np.random.default_rng(6)
+    values = 1.0 - rng.exponential(size=(1, 16)) + 0.05 * rng.normal(size=(5, 16))
+    keys = [(seed, dataset) for seed in SEEDS for dataset in range(16)]
+    of_both = crossed([s for s, _ in keys], [d for _, d in keys], values.ravel().tolist(), 0.95, ("seed", "level"))
+    assert of_both.method.endswith("Johnson's shift")
+    ours = with_control_draws(of_both, [0.1, 0.2, 0.4], "re-initialised model")
+    of_models = stats.sem([0.1, 0.2, 0.4]) * stats.t.ppf(0.95, 2)
+    assert ours.estimate - ours.lower == pytest.approx(math.hypot(of_both.estimate - of_both.lower, of_models))
+    assert ours.upper - ours.estimate == pytest.approx(math.hypot(of_both.upper - of_both.estimate, of_models))
+
+
+def test_controls_that_hardly_differ_leave_every_bound_at_least_as_wide() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        values = (0.3 * rng.normal(size=(1, 12)) ** 3 + 0.1 * rng.normal(size=(4, 12))).ravel().tolist()
+        found = crossed([s for s in range(4) for _ in range(12)], list(range(12)) * 4, values, 0.95, ("seed", "level"))
+        ours = with_control_draws(found, [0.0, 1e-6, 3e-6], "re-initialised model")
+        assert ours.lower <= found.lower
+        assert ours.upper >= found.upper
