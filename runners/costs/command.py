@@ -3,7 +3,8 @@
     python -m runners plan --config runners/configs/random_model/lab.yaml
     python -m runners plan --config FILE --set training.steps=1000 --json
 
-It reads the blocks `seeds`, `subject`, `texts`, `sae` and `training` of any runner's configuration. Times are those of
+It reads the blocks `seeds`, `subject`, `texts`, `sae` and `training` of any runner's configuration, and how many
+re-initialised models its control is measured on. Times are those of
 the stated rates, by default the published peaks of one H100: a floor, and no forecast. `benchmarks/gpu/run.sh` measures
 the rates of a device. What it does not count is named in its last line.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gatekit.errors import GatekitError, Location, UsageError
+from runners.arms.random_models import ONE, SEVERAL
 from runners.config import read_block, value_at
 from runners.costs.estimate import Estimate, ModelSize, Rates, Work, estimate
 from runners.costs.flops import PRODUCTS
@@ -28,7 +30,9 @@ from runners.saes.plan import TrainingPlan
 from runners.settings import Setting, read_settings
 from runners.subjects.plan import SubjectPlan, TextPlan
 
-NOT_COUNTED = "not counted: controls, probes, scores, and sweeps over several configurations"
+NOT_COUNTED = "not counted: transcoders, further controls, probes, scores, and sweeps over several configurations"
+CONTROLS = (("controls",), ("scoring", "baseline"), ("circuit",))
+"""Where a configuration names the re-initialised models of its control."""
 
 
 class _PlanParser(argparse.ArgumentParser):
@@ -107,8 +111,22 @@ def _work(path: Path, settings: Sequence[Setting], arguments: argparse.Namespace
     seeds = value_at(path, "seeds", settings=settings)
     if not isinstance(seeds, list) or not seeds:
         raise GatekitError("plan.block", "'seeds' lists none", Location(str(path)))
-    work = Work(tuple(range(len(seeds))), **blocks, on_cpu=arguments.device == "cpu")
+    models = _control_models(path, settings)
+    work = Work(tuple(range(len(seeds))), **blocks, on_cpu=arguments.device == "cpu", control_models=models)
     return dataclasses.replace(work, model=_model(work, arguments))
+
+
+def _control_models(path: Path, settings: Sequence[Setting]) -> int:
+    """Return on how many re-initialised models SAEs are trained: one draw is the same for all blocks that name it."""
+    found: set[object] = set()
+    for block in CONTROLS:
+        several = value_at(path, *block, SEVERAL, settings=settings)
+        if several is not None and not (isinstance(several, list) and all(isinstance(one, int) for one in several)):
+            message = f"'{'.'.join((*block, SEVERAL))}' is no list of seeds"
+            raise GatekitError("plan.block", message, Location(str(path)))
+        one = value_at(path, *block, ONE, settings=settings)
+        found |= set(several if several is not None else [] if one is None else [one])
+    return len(found)
 
 
 def _model(work: Work, arguments: argparse.Namespace) -> ModelSize | None:
@@ -162,6 +180,7 @@ def _text(found: Estimate, rates: Rates, work: Work) -> str:
         f"            {found.seen_tokens:,} seen by each of {seeds} seed{'s' * (seeds != 1)}, "
         f"{found.seen_tokens / max(found.train_tokens, 1):.2f} passes",
         f"parameters  {found.parameters:,} a seed",
+        *_controls(found.control_models, seeds),
         f"disk        {_bytes(found.disk)}: activations {_bytes(found.disk_activations)}, checkpoints "
         f"{_bytes(found.disk_checkpoints)}, snapshots {_bytes(found.disk_snapshots)}",
         f"host memory {_bytes(found.host_memory)}"
@@ -171,14 +190,21 @@ def _text(found: Estimate, rates: Rates, work: Work) -> str:
     ]
     for phase in found.phases:
         name, seconds = phase.wall(rates)
-        lines.append(f"{phase.name:<22} {_time(seconds):>10}, bound by the {name}")
+        lines.append(f"{phase.name:<32} {_time(seconds):>10}, bound by the {name}")
     lines += [
-        f"{'in all':<22} {_time(found.seconds(rates)):>10} at least, most of it bound by the {found.wall(rates)}",
+        f"{'in all':<32} {_time(found.seconds(rates)):>10} at least, most of it bound by the {found.wall(rates)}",
         f"rates: {rates.flops:.3g} FLOP/s, {_bytes(rates.bandwidth)}/s of memory, {_bytes(rates.disk)}/s of disk, "
         f"{_bytes(rates.hashing)}/s hashed",
         NOT_COUNTED + ("" if work.model else "; nor the model's forward pass, whose size is not known here"),
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _controls(models: int, seeds: int) -> list[str]:
+    if not models:
+        return []
+    named = "a re-initialised model" if models == 1 else f"each of {models} re-initialised models"
+    return [f"controls    activations and SAEs of {seeds} seed{'s' * (seeds != 1)} on {named}"]
 
 
 def _bytes(count: float) -> str:

@@ -50,6 +50,8 @@ class Work:
     model: ModelSize | None = None
     """None where nothing is known of it: its forward pass is not counted then, and the text says so."""
     on_cpu: bool = False
+    control_models: int = 0
+    """Re-initialised models, on each of which the control's SAEs of all seeds are trained as the candidate's are."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run takes, for the SAEs of one configuration; probes, controls and scores are not counted."""
+    """What a run takes, for the SAEs of one configuration and of its controls on re-initialised models.
+
+    Probes, transcoders, further controls and scores are not counted.
+    """
 
     train_tokens: int
     held_out_tokens: int
@@ -98,6 +103,8 @@ class Estimate:
     host_mapped: int
     device_memory: int
     phases: tuple[Phase, ...]
+    control_models: int
+    """On so many re-initialised models activations and SAEs are counted, beside the candidate's."""
     reviving_flops: int
     """Of training, were some latent dead at every step: the most that AuxK can add up to."""
 
@@ -128,7 +135,8 @@ def estimate(work: Work) -> Estimate | None:
     """Return what a run takes; None for an architecture without a formula (`runners.costs.flops.PRODUCTS`).
 
     Activations are written once and read back for their digest; then every group of seeds (`runners.saes.seed_groups`)
-    reads each row that it is trained on from disk: a store that fits memory is read from disk only once.
+    reads each row that it is trained on from disk: a store that fits memory is read from disk only once. Every
+    re-initialised model costs all of that again, one after another.
     """
     texts, training, d = work.texts, work.training, work.subject.d_model
     width, batch, count = work.sae.width, training.batch_tokens, len(work.seeds)
@@ -169,20 +177,31 @@ def estimate(work: Work) -> Estimate | None:
     )
     collect = Phase("activations", _forward(work, rows), 0, activations)
     check = Phase("digests of the stores", 0, 0, activations, activations)
+    arms = 1 + work.control_models
+    phases = (collect, check, train)
+    if work.control_models:
+        phases += tuple(_times(phase, work.control_models) for phase in phases)
     return Estimate(
         train_tokens=texts.train_tokens,
         held_out_tokens=texts.held_out_tokens,
         seen_tokens=seen,
         parameters=parameters,
-        disk_activations=activations + filed,
-        disk_checkpoints=2 * count * stored_bytes.checkpoint_bytes(parameters),
+        disk_activations=arms * activations + filed,
+        disk_checkpoints=arms * 2 * count * stored_bytes.checkpoint_bytes(parameters),
         disk_snapshots=count * state,
         host_memory=host,
         host_mapped=activations if stream is None else filed,
         device_memory=on_device,
-        phases=(collect, check, train),
-        reviving_flops=most * training.steps * count,
+        phases=phases,
+        control_models=work.control_models,
+        reviving_flops=arms * most * training.steps * count,
     )
+
+
+def _times(phase: Phase, models: int) -> Phase:
+    """Return the same of controls on so many models."""
+    costs = (models * one for one in (phase.flops, phase.traffic, phase.disk, phase.hashed))
+    return Phase(f"{phase.name}, controls", *costs)
 
 
 def _forward(work: Work, rows: int) -> int:

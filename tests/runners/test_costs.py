@@ -132,12 +132,47 @@ def test_a_lab_s_run_is_stated_without_its_model_or_texts(capsys):
     said = json.loads(capsys.readouterr().out)
     assert (said["train_tokens"], said["parameters"]) == (2_000_000_000, 2 * 2304 * 65536 + 65536 + 2304)
     # Rows in half precision, 128 bytes of header for each of 2,000 shards and the held-out rows, filed token ids.
-    assert said["disk_activations"] == 2_001_000_000 * 2304 * 2 + 2001 * 128 + 2_000_000_000 * 5
-    training = said["phases"][-1]
+    # Twice: the control's re-initialised model has activations of its own, and reads the same ids.
+    assert said["disk_activations"] == 2 * (2_001_000_000 * 2304 * 2 + 2001 * 128) + 2_000_000_000 * 5
+    training = said["phases"][2]
     assert training["flops"] == 5 * 244_141 * 2 * 2304 * 65536 * (5 * 8192 + 3)
     assert (training["wall"], said["wall"]) == ("matrix rate", "matrix rate")
     assert training["seconds"] == pytest.approx(training["flops"] / 67e12)
     assert said["model_counted"] is False
+
+
+def planned(capsys, *more):
+    assert main([*LAB, *more, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_every_re_initialised_model_costs_the_activations_and_the_training_of_all_seeds_again(capsys):
+    model = ["--model-parameters", "1.1e9", "--model-layers", "13"]
+    none, one = planned(capsys, *model, "--set", "controls=null"), planned(capsys, *model)
+    several = ("--set", "controls.random_model_seed=null", "--set", "controls.random_model_seeds=[0, 1, 2]")
+    three = planned(capsys, *model, *several)
+    assert (none["control_models"], one["control_models"], three["control_models"]) == (0, 1, 3)
+    for found, arms in ((none, 1), (one, 2), (three, 4)):
+        assert found["flops"] == arms * none["flops"] > 0
+        assert found["disk_checkpoints"] == arms * none["disk_checkpoints"]
+        assert found["seconds"] == pytest.approx(arms * none["seconds"])
+    assert [phase["name"] for phase in one["phases"][3:]] == [
+        *("activations, controls", "digests of the stores, controls", "training, controls")
+    ]
+
+
+def test_the_text_says_on_how_many_models_the_control_is_counted(capsys):
+    assert main(LAB) == 0
+    assert "controls    activations and SAEs of 5 seeds on a re-initialised model\n" in capsys.readouterr().out
+
+
+def test_models_that_two_blocks_name_are_one_draw(capsys, tmp_path):
+    both = "scoring: {baseline: {kind: random_model, random_model_seeds: [0, 7]}}\n"
+    shared = ROOT / "runners" / "configs" / "shared" / "saes_lab.yaml"
+    path = tmp_path / "both.yaml"
+    path.write_text(shared.read_text("utf-8") + "controls: {random_model_seed: 0}\n" + both)
+    assert main(["plan", "--config", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["control_models"] == 2
 
 
 def test_what_binds_follows_the_stated_rates(capsys):
@@ -170,6 +205,7 @@ def _estimated(stream):
     [
         (["--set", "sae.control=frozen_decoder"], 4, "no formula for the cost of 'topk_frozen_decoder'"),
         (["--set", "sae.d_sae=0"], 4, "--set sae.d_sae"),
+        (["--set", "controls.random_model_seeds=3"], 4, "'controls.random_model_seeds' is no list of seeds"),
         (["--flops", "0"], 64, "0 is no rate"),
         (["--flops", "nan"], 64, "nan is no rate"),
         (["--model-layers", "3"], 64, "belong together"),
