@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from gatekit.evidence.summary import Measurement, Subject, Summary
 from gatekit.gates.base_differences import model_in_words, subject_differences
+from gatekit.gates.random_models import RE_INITIALISED
 from gatekit.policy.model import Threshold
-
-RE_INITIALISED = "random_model"
-"""Kind of baseline of which all seeds share the draw: one model's weights, or those of several models."""
 
 
 def another_control(rule: Threshold, head: Summary, base: Summary) -> str | None:

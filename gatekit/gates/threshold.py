@@ -25,6 +25,7 @@ from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks, why_not_judged
 from gatekit.gates.plausible import constant_control, implausible
+from gatekit.gates.random_models import one_draw_note, too_few_models
 from gatekit.gates.regression import base_notes, difference_to, find_base, why_no_base
 from gatekit.gates.skew import skew_note
 from gatekit.gates.spread import resolution, without_spread
@@ -132,6 +133,9 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     if (n_seeds or 1) < rule.min_seeds:
         stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
         return undecided(Why.TOO_FEW_SEEDS, f"{stated}; the policy needs {rule.min_seeds}")
+    few = too_few_models(rule, measured, summary)
+    if few is not None:
+        return undecided(Why.TOO_FEW_MODELS, few)
     chosen_from = max(rule.selected_from, standing.choices)
     over_levels = level_generalised(measurement, rule.generalize_over) is not None
     confidence, candidates = effective_confidence(
@@ -371,9 +375,7 @@ def _with_notes(
     independent = counted_as_independent(measurement, rule.generalize_over)
     if independent is not None and not rule.point:
         notes.append(independent)
-    skewed = skew_note(rule, measurement)
-    if skewed is not None:
-        notes.append(skewed)
+    notes += filter(None, (skew_note(rule, measurement), one_draw_note(rule, measurement, summary)))
     if summary.git_dirty:
         notes.append("measured with uncommitted changes in the repository")
     if rule.alternatives > 1 and rule.optimistic:

@@ -41,6 +41,7 @@ class Why(StrEnum):
     EXPLORATORY = "exploratory"
     NOT_AS_REGISTERED = "not_as_registered"
     TOO_FEW_SEEDS = "too_few_seeds"
+    TOO_FEW_MODELS = "too_few_models"
     NO_BASE = "no_base"
     NO_BOUND = "no_bound"
     NO_SPREAD = "no_spread"

@@ -56,6 +56,9 @@ class MeasureSpec:
     may_be_its_control: bool = False
     """The candidate may be the very SAEs that it is compared with, as where a choice by layer chose one for all layers:
     the difference is 0 by construction then. Only a measure that compares can say so."""
+    on_random_model: bool = False
+    """Its control is SAEs on a re-initialised model where the protocol's baseline is one; the other measures of such a
+    kind have controls of their own, or none."""
     lattice: Lattice | None = None
     """What one observation is a share of, so that it can take few values; None where it may be any number."""
     ceiling: Ceiling | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypedDict, Unpack
 
 from gatekit.kinds.measure_spec import Ceiling, Design, Direction, Divergence, Lattice, MeasureSpec, RatioOf
@@ -37,6 +39,14 @@ def row(
     """Any row; what is a difference of another measure compares."""
     more.setdefault("compares", more.get("difference_of") is not None)
     return MeasureSpec(name, description, unit, direction, range, design, **more)
+
+
+def with_random_model(measures: Iterable[MeasureSpec], ending: str = "") -> tuple[MeasureSpec, ...]:
+    """Say of all that compare and whose name ends so that a re-initialised model can be their control."""
+    return tuple(
+        replace(spec, on_random_model=True) if spec.compares and spec.name.endswith(ending) else spec
+        for spec in measures
+    )
 
 
 def agreement(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:

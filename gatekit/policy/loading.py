@@ -33,7 +33,14 @@ from gatekit.policy.model import (
 )
 from gatekit.policy.operators import OPERATORS, BaseComparison, OperatorValue
 from gatekit.policy.selection import selection_from
-from gatekit.policy.settings import SETTING_KEYS, Settings, kind_from, measure_from, settings_from
+from gatekit.policy.settings import (
+    SETTING_KEYS,
+    Settings,
+    kind_from,
+    measure_from,
+    min_random_models_from,
+    settings_from,
+)
 
 POLICY_KEYS = (
     *("schema", "id", "description", "legacy", "defaults", "subject", "evidence", "one_subject"),
@@ -41,7 +48,7 @@ POLICY_KEYS = (
 )
 COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
 GATE_KEYS = ("required", "level", "description")
-THRESHOLD_KEYS = ("from", "measure", *OPERATORS, "bound", "protocol", *SETTING_KEYS)
+THRESHOLD_KEYS = ("from", "measure", *OPERATORS, "bound", "protocol", "min_random_models", *SETTING_KEYS)
 SUBJECT_KEYS = ("model", "model_digest", "hook", "architecture", "d_sae", "k", "digest")
 WAIVER_KEYS = ("gate", "owner", "reason", "expires")
 NAME = r"[a-z][a-z0-9_]{0,63}"
@@ -274,6 +281,7 @@ def _threshold(document: YamlDocument, node: Node, given: Mapping[str, Node], te
         selected_from=settings.selected_from,
         common_seeds=compared_with.common_seeds,
         across_subjects=compared_with.across_subjects,
+        min_random_models=min_random_models_from(document, given, kind, measure),
         location=document.location(node),
         limit_location=document.location(limit),
     )

@@ -56,6 +56,8 @@ class Threshold:
     """Of not_worse_than: compare on the seeds that both sides measured, and pair them."""
     across_subjects: bool = False
     """Of not_worse_than: the base may be another subject (model, hook, widths, architecture) by the same protocol."""
+    min_random_models: int = 1
+    """Its control must have been measured on so many re-initialised models: one draw says nothing of another."""
     alternatives: int = 1
     """Of so many rules this is one, each of which would decide alone: alternatives of `any_of`, which pass alone, or of
     an optimistic bound the parts of `all_of` and the policy's gates, which fail alone. The bound pays for all."""

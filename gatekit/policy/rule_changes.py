@@ -118,6 +118,12 @@ def _fields(old: Threshold, new: Threshold) -> list[Detail]:
                 "confidence", a.confidence, b.confidence, _is_further_in(a, b, b.confidence > a.confidence)
             ),
             "min_seeds": lambda a, b: step("min_seeds", a.min_seeds, b.min_seeds, b.min_seeds > a.min_seeds),
+            "min_random_models": lambda a, b: step(
+                "min_random_models",
+                a.min_random_models,
+                b.min_random_models,
+                b.min_random_models > a.min_random_models,
+            ),
             "max_age": lambda a, b: step("max_age", a.max_age, b.max_age, _is_shorter(a, b)),
             "allow_reported": lambda a, b: step(
                 "allow_reported", a.allow_reported, b.allow_reported, tighter=not b.allow_reported

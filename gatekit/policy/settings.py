@@ -15,6 +15,8 @@ from gatekit.policy.model import DEFAULT_CONFIDENCE, DEFAULT_MIN_SEEDS
 SETTING_KEYS = ("confidence", "min_seeds", "max_age", "allow_reported", "generalize_over", "selected_from")
 """What `defaults` may set and a threshold may override."""
 FACTORS = ("seed", "dataset", "row")
+MOST_RANDOM_MODELS = 1000
+"""So many a summary holds."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,22 @@ def settings_from(document: YamlDocument, given: Mapping[str, Node], base: Setti
     if "selected_from" in given:
         chosen_from = fields.integer(document, given["selected_from"], "selected_from", 1, 1_000_000)
         found = replace(found, selected_from=chosen_from)
+    return found
+
+
+def min_random_models_from(document: YamlDocument, given: Mapping[str, Node], kind: Kind, measure: MeasureSpec) -> int:
+    """Return on how many re-initialised models a rule asks for its control, 1 where it does not say.
+
+    Raises:
+        GatekitError: it says so of a measure that is compared with none.
+    """
+    if "min_random_models" not in given:
+        return 1
+    node = given["min_random_models"]
+    found = fields.integer(document, node, "min_random_models", 1, MOST_RANDOM_MODELS)
+    if not measure.on_random_model:
+        message = f"{kind.name}.{measure.name} is compared with no re-initialised model, so nothing could meet this"
+        raise fields.refusal(document, node, "value", message)
     return found
 
 

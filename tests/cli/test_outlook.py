@@ -206,6 +206,12 @@ def test_a_pass_says_how_far_the_estimate_could_fall(tmp_path: Path) -> None:
             "5 in all",
         ),
         (
+            "{from: random_model, measure: pw_mcc_above_control, at_least: 0, min_random_models: 3}",
+            builders.summary("random_model", {"pw_mcc_above_control": (builders.around(0.6, 0.1, 10), [0.3] * 10)}),
+            Why.TOO_FEW_MODELS,
+            "`random_model_seeds` of the runner, 3 in all",
+        ),
+        (
             "{from: random_model, measure: r2, at_least: 0.5}",
             builders.summary("random_model", {"r2": R2}, finished="2025-03-01T00:00:00Z"),
             Why.STALE,

@@ -7,7 +7,7 @@ import copy
 import builders
 import numpy as np
 import pytest
-from judging import outcomes, read, verdict
+from judging import outcomes, read, verdict, why
 from scipy import stats
 
 from gatekit.evidence.summary import Summary
@@ -56,6 +56,54 @@ def test_models_that_all_agree_are_no_draws() -> None:
     result = verdict(GATE % 0.0, {"a.json": document(shifted)}).policies[0].gates[0].result
     assert (str(result.outcome), str(result.why)) == ("inconclusive", "no_spread")
     assert "3 re-initialised models" in result.reason
+
+
+def one_draw():
+    plain = document()
+    del plain["measurements"]["pw_mcc_above_control"]["baseline_models"]
+    return plain
+
+
+ASKED = "g: {from: random_model, measure: pw_mcc_above_control, at_least: 0.0, min_random_models: %d}"
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(1, "pass"), (3, "pass"), (4, "inconclusive")])
+def test_a_policy_may_ask_for_so_many_re_initialised_models(asked: int, expected: str) -> None:
+    judged = verdict(ASKED % asked, {"a.json": document()})
+    assert outcomes(judged) == {"g": expected}
+    assert why(judged, "g") == ("measured" if expected == "pass" else "too_few_models")
+
+
+def test_one_draw_of_the_control_is_one_model_and_asked_for_two_decides_nothing() -> None:
+    judged = verdict(ASKED % 2, {"a.json": one_draw()})
+    result = judged.policies[0].gates[0].result
+    assert (judged.code, str(result.why), result.measured) == (3, "too_few_models", None)
+    assert result.reason == (
+        "its control was measured on 1 re-initialised model; the policy needs 2 re-initialised models"
+    )
+
+
+def test_a_control_that_is_no_re_initialised_model_is_none_of_those_asked_for() -> None:
+    rows = builders.summary("cebench", {"interpretability_delta": (builders.around(2, 0.1, 20), [1.0] * 19 + [1.1])})
+    judged = verdict(
+        "g: {from: cebench, measure: interpretability_delta, at_least: 0, min_random_models: 2}", {"a.json": rows}
+    )
+    assert why(judged, "g") == "too_few_models"
+    assert "the control of interpretability_delta is public_sae" in judged.policies[0].gates[0].result.reason
+
+
+def test_reports_say_of_one_draw_that_the_bound_speaks_of_no_other_and_of_several_nothing() -> None:
+    said = "one re-initialised model: the bound says nothing of another draw of its weights"
+
+    def notes(policy, shown):
+        return verdict(policy, {"a.json": shown}).policies[0].gates[0].result.notes
+
+    assert said in notes(GATE % 0.0, one_draw())
+    assert said not in notes(GATE % 0.0, document())
+    # A point estimate claims no bound, and a Gaussian dictionary is on no model.
+    assert said not in notes((GATE % 0.0).replace("}", ", bound: point}"), one_draw())
+    gaussian = builders.summary("random_model", {"pw_mcc_above_gaussian": (CANDIDATE, VALUES[0])})
+    assert said not in notes((GATE % 0.0).replace("above_control", "above_gaussian"), gaussian)
 
 
 def test_evidence_with_one_draw_reads_as_before() -> None:

@@ -69,6 +69,20 @@ def test_each_setting_has_its_direction(old: str, new: str, expected: str) -> No
     assert change(gate(rule % old), gate(rule % new)) == expected
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", ", min_random_models: 3", "tightened"),
+        (", min_random_models: 3", "", "loosened"),
+        (", min_random_models: 3", ", min_random_models: 2", "loosened"),
+        (", min_random_models: 1", "", "unchanged"),
+    ],
+)
+def test_more_re_initialised_models_are_a_stricter_control(old: str, new: str, expected: str) -> None:
+    rule = "{from: random_model, measure: pw_mcc_above_control, at_least: 0.0%s}"
+    assert change(gate(rule % old), gate(rule % new)) == expected
+
+
 def test_generalising_over_fewer_factors_is_loosening_where_the_design_has_them() -> None:
     assert change(gate(C), gate(C.replace("0.0", "0.0, generalize_over: [seed]"))) == "loosened"
     assert change(gate(C.replace("0.0", "0.0, generalize_over: [dataset]")), gate(C)) == "tightened"

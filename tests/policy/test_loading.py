@@ -23,6 +23,7 @@ def refusal(text: str, whole: bool = False) -> GatekitError:
 
 
 ONE = "gates:\n  g: {from: random_model, measure: r2, at_least: 0.5}\n"
+MODELS = "gates:\n  g: {from: random_model, measure: %s, at_least: 0.0, min_random_models: %s}\n"
 
 
 def test_a_threshold_takes_the_defaults_of_the_policy() -> None:
@@ -88,6 +89,12 @@ def test_an_unknown_key_names_the_nearest_and_the_place() -> None:
         ("gates:\n  g: {from: random_model, measure: r2, at_least: 0.1, confidence: 95}\n", "policy.value"),
         ("gates:\n  g: {from: random_model, measure: r2, at_least: 0.1, confidence: 0.5}\n", "policy.value"),
         ("gates:\n  g: {from: random_model, measure: r2, at_least: 0.1, min_seeds: 0}\n", "policy.value"),
+        (MODELS % ("pw_mcc_above_control", "0"), "policy.value"),
+        (MODELS % ("pw_mcc_above_control", "1001"), "policy.value"),
+        (MODELS % ("pw_mcc_above_control", "2.5"), "policy.type"),
+        (MODELS % ("pw_mcc_above_gaussian", "2"), "policy.value"),
+        (MODELS % ("r2", "2"), "policy.value"),
+        ("defaults: {min_random_models: 2}\n" + ONE, "policy.unknown_key"),
         ("gates:\n  g: {from: random_model, measure: r2, at_least: 0.1, min_seeds: 2.5}\n", "policy.type"),
         ("gates:\n  g: {from: random_model, measure: r2, at_least: 0.1, max_age: 30}\n", "policy.value"),
         ("gates:\n  g: {from: random_model, measure: r2, at_least: 0.1, max_age: 0d}\n", "policy.value"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gatekit.kinds.kind import Kind
 from gatekit.kinds.measure_spec import MeasureSpec
-from gatekit.kinds.rows import dead_fraction, l0, r2, row, variance_share
+from gatekit.kinds.rows import dead_fraction, l0, r2, row, variance_share, with_random_model
 from gatekit.kinds.shared_rows import APART
 
 EMBEDDING_R2 = (
@@ -57,7 +57,7 @@ def _with_controls(family: Callable[..., MeasureSpec], name: str, description: s
         family(f"{name}_above_{control}", f"{description}, minus the same for {words}.", difference_of=name)
         for control, words in controls.items()
     ]
-    return (family(name, f"{description}."), *compared)
+    return with_random_model((family(name, f"{description}."), *compared), "_above_control")
 
 
 KIND = Kind(

@@ -236,6 +236,8 @@ def _missing(rule: Threshold, result: ThresholdResult) -> str:
         "then measure them: what was measured before stays exploratory.",
         Why.NOT_AS_REGISTERED: "Measure what was registered, on the seeds of one of its looks, and keep every run.",
         Why.TOO_FEW_SEEDS: _seeds_missing(rule, result, measure),
+        Why.TOO_FEW_MODELS: "Measure the control on more re-initialised models: `random_model_seeds` of the runner, "
+        f"{exact(rule.min_random_models)} in all ({measure}).",
         Why.NO_BASE: "Give the base branch's summaries with `--base-evidence`, measured by the same protocol on the "
         "same seeds and datasets.",
         Why.IMPLAUSIBLE: "Look at what wrote the summary: its control, its rows, its times and the model's name; "

@@ -114,6 +114,8 @@ def _condition(rule: Threshold) -> str:
         )
     if rule.min_seeds > 1:
         clause += f", on {rule.min_seeds} or more seeds"
+    if rule.min_random_models > 1:
+        clause += f", beside a control on {rule.min_random_models} or more re-initialised models"
     if rule.protocol is not None:
         clause += f", by protocol {rule.protocol}"
     clause += ", from evidence "

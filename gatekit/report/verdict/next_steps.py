@@ -72,6 +72,8 @@ def _for_inconclusive(verdict: Verdict) -> list[str]:
     if Why.TOO_FEW_SEEDS in found:
         paths = _some([policy.path for policy, _ in found[Why.TOO_FEW_SEEDS]])
         steps.append(f"measure more seeds; `gatekit plan --policy {paths}` says how many would do")
+    if Why.TOO_FEW_MODELS in found:
+        steps.append("measure the control on more re-initialised models: `random_model_seeds` of the runner")
     return steps
 
 
