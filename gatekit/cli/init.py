@@ -76,7 +76,7 @@ def command(
         for path in paths:
             click.echo(f"{word:<9}  {inert.terminal(path.as_posix())}")
     here = "" if folder == Path(".") else f"cd {inert.terminal(folder.as_posix())}, then "
-    click.echo(f"\nnext: {here}{_NEXT_FOR_SAES if saes else _NEXT.format(template or 'release')}")
+    click.echo(f"\nnext: {here}{_NEXT_FOR_SAES if saes else _next(template)}")
     workflow, _ = workflow_file(folder)
     said = f"Before you commit {inert.terminal(workflow.as_posix())}, set GATEKIT in it to the commit"
     click.echo(f"{said} that CI shall install.")
@@ -84,14 +84,22 @@ def command(
 
 _NEXT = """\
 edit policies/{}.yaml until it says what your claim needs; `gatekit lint` checks it.
-Then measure (`gatekit run`) or import (`gatekit import`) evidence, and ask `gatekit check`: with no evidence \
+Then {}measure (`gatekit run`) or import (`gatekit import`) evidence, and ask `gatekit check`: with no evidence \
 yet it exits 3."""
+
+_REGISTER = "register (`gatekit register`), "
+"""Of a policy that asks for evidence that was announced: it cannot be made up for later."""
 
 _NEXT_FOR_SAES = """\
 measure them, and judge what was measured:
   gatekit run random_model --config measure/random_model.yaml --out evidence
   gatekit check
 Thresholds stand in policies/saes.yaml; `gatekit lint` checks it."""
+
+
+def _next(template: str | None) -> str:
+    asks = template is not None and b"\nregistered: required" in policy_text(template)
+    return _NEXT.format(template or "release", _REGISTER if asks else "")
 
 
 def _one_folder(places: tuple[str, ...], of_saes: Mapping[str, str | None]) -> Path:

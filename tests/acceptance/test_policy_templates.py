@@ -18,10 +18,11 @@ SAID = {
     "reproducibility": (0, "verdict: pass (exit 0): 3 of 3 required gates pass"),
     "probing": (2, "verdict: blocked (exit 2): no_worse fails"),
     "transcoder": (0, "verdict: pass (exit 0): 3 of 3 required gates pass"),
-    "release": (2, "verdict: blocked (exit 2): ood and external fail"),
+    "release": (3, "verdict: inconclusive (exit 3): random_model, transcoder, ood and 2 more are inconclusive"),
     "regression": (3, "verdict: inconclusive (exit 3): reconstruction, agreement and alive are inconclusive"),
 }
-"""What each template says of five TopK SAEs on MiniLM; without a base nothing is a regression."""
+"""What each template says of five TopK SAEs on MiniLM: without a base nothing is a regression, and nobody had announced
+them before they were measured, which a release asks for."""
 
 
 def started(folder: Path, name: str) -> Path:
@@ -55,6 +56,20 @@ def test_a_template_judges_committed_evidence(tmp_path: Path, name: str) -> None
     shutil.copytree(REAL, folder / "evidence" / "minilm")
     done = gatekit("check", *NOW, cwd=folder)
     assert (done.returncode, done.stdout.splitlines()[-1]) == SAID[name]
+
+
+def test_the_release_template_asks_for_registered_evidence_and_init_says_to_register_first(tmp_path: Path) -> None:
+    done = gatekit("init", "--template", "release", cwd=tmp_path)
+    assert "Then register (`gatekit register`), measure" in done.stdout
+    assert read_policy(str(tmp_path / "policies" / "release.yaml")).registered == "required"
+    shutil.copytree(REAL, tmp_path / "evidence" / "minilm")
+    said = gatekit("check", *NOW, cwd=tmp_path).stdout
+    assert "exploratory: no registration announced evidence/minilm/random_model.json" in said
+    # The same thresholds without that demand: what is not announced is judged, and called exploratory.
+    policy = tmp_path / "policies" / "release.yaml"
+    policy.write_text(policy.read_text("utf-8").replace("registered: required", "registered: shown"), "utf-8")
+    done = gatekit("check", *NOW, cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (2, "verdict: blocked (exit 2): ood and external fail")
 
 
 def test_the_regression_template_passes_what_is_as_good_as_its_base(tmp_path: Path) -> None:
