@@ -178,7 +178,7 @@ def estimate(work: Work) -> Estimate | None:
     collect = Phase("activations", _forward(work, rows), 0, activations)
     check = Phase("digests of the stores", 0, 0, activations, activations)
     arms = 1 + work.control_models
-    phases = (collect, check, train)
+    phases: tuple[Phase, ...] = (collect, check, train)
     if work.control_models:
         phases += tuple(_times(phase, work.control_models) for phase in phases)
     return Estimate(
