@@ -37,7 +37,8 @@ BEGIN = """\
 ## 1. Say what is there
 
 The SAEs' files say model, hook, shape and context; what they do not say is asked for in one line (`--model`, `--hook`).
-Of a folder that holds them (`--saes ../saes`) all are taken, each under the number at the end of its name.
+Of a folder that holds them (`--saes ../saes`) all are taken. An SAE's seed is the number at the end of its name, or of
+the folder that it lies in (`seed_7/blocks.0.hook_resid_post`), where all have another; `SEED=PATH` says it otherwise.
 """
 
 WRITTEN = """\

@@ -66,6 +66,7 @@ LEFT_OUT = {
     "runners.stage.lifecycle": "parses the command line and decides what becomes of a run that fails",
     "runners.stage.run_environment": "names the folders and the device of a run; the device stands in every key",
     "runners.stage.stage": "says what a runner consists of; each part is counted where it is written",
+    "runners.sae_paths": "finds the SAEs that a user names; which were read stands in the summary by digest",
     "runners.starter": "writes a first configuration, whose values stand in the summary",
     "runners.tracking": "copies the curves of training to a tracking service",
 }

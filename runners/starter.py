@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from gatekit.errors import UsageError
 from gatekit.evidence.model_digest import CONFIG
 from runners.arms.given_saes import is_transcoder, module_stated, read_all
-from runners.saes.formats.own_formats import OWN
+from runners.sae_paths import seeds_of
 from runners.saes.given_plan import GivenSaesPlan, GivenShape
 from runners.saes.identity import sae_sha256
 from runners.saes.sae import Sae
@@ -35,8 +34,7 @@ def files_for(
     """Return path below `folder` -> content.
 
     Args:
-        paths: of the SAEs, one a seed: `PATH`, or `SEED=PATH`; without a seed they are numbered from 0. Of a folder
-            that holds SAEs all are taken, each under the number at the end of its name where they all have another.
+        paths: of the SAEs, as of `runners.sae_paths.seeds_of`.
         folder: where all is written, and where the runner is started.
         model: folder of the language model, or its name on the hub; None where the SAEs' files name it.
         hook: as TransformerLens names it; None where the SAEs' files name it.
@@ -47,7 +45,7 @@ def files_for(
         UsageError: two SAEs of one seed, fewer than two SAEs, transcoders, or no model or hook that anybody names.
         GatekitError: as `runners.arms.given_saes.read_all`.
     """
-    seeds = _seeds(_inside(paths))
+    seeds = seeds_of(paths)
     saes, shape = read_all(GivenSaesPlan(dict(seeds), format))
     sae = next(iter(saes.values()))
     if is_transcoder(sae):
@@ -84,7 +82,7 @@ def facts_of(paths: Sequence[str], format: str, hook: str | None) -> dict[str, A
         UsageError: two SAEs of one seed, or no hook that anybody names.
         GatekitError: as `runners.arms.given_saes.read_all`.
     """
-    saes, shape = read_all(GivenSaesPlan(_seeds(_inside(paths), least=1), format))
+    saes, shape = read_all(GivenSaesPlan(seeds_of(paths, least=1), format))
     sae = next(iter(saes.values()))
     return {
         "hook": hook or _hook_stated(sae),
@@ -110,42 +108,6 @@ def _hook_stated(sae: Sae) -> str:
             what = f"say '{module}', which is neither a hook of TransformerLens nor a module's whole path"
         raise UsageError(f"the SAEs' files {what}", "give --hook, as TransformerLens names it, or hf:PATH:0")
     return hook
-
-
-def _inside(paths: Sequence[str]) -> list[str]:
-    """Return paths, with the SAEs that lie in a folder in place of that folder."""
-    found: list[str] = []
-    for given in paths:
-        folder = Path(given)
-        held = folder.is_dir() and not _is_sae(folder)
-        saes = [inside for inside in sorted(folder.iterdir()) if _is_sae(inside)] if held else []
-        numbers = [re.search(r"\d+$", inside.stem if inside.is_file() else inside.name) for inside in saes]
-        seeds = [int(number[0]) for number in numbers if number is not None]
-        if saes and len(set(seeds)) == len(saes):
-            found += [f"{seed}={inside}" for seed, inside in zip(seeds, saes, strict=True)]
-        else:
-            found += [str(inside) for inside in saes] or [given]
-    return found
-
-
-def _is_sae(path: Path) -> bool:
-    return any(own.recognises(path) for own in OWN)
-
-
-def _seeds(paths: Sequence[str], least: int = 2) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for place, given in enumerate(paths):
-        head, equals, tail = given.partition("=")
-        numbered = bool(equals) and head.isascii() and head.isdecimal()
-        seed, path = (int(head), tail) if numbered else (place, given)
-        if seed in found:
-            raise UsageError(f"two SAEs of seed {seed}: {found[seed]} and {path}", "write SEED=PATH for each")
-        if not Path(path).exists():
-            raise UsageError(f"there is no file or folder '{path}'")
-        found[seed] = path
-    if len(found) < least:
-        raise UsageError("one SAE says nothing about other seeds", "give at least two, better five, one a seed")
-    return dict(sorted(found.items()))
 
 
 def _relative(path: str, folder: Path) -> str:

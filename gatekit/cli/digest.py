@@ -55,7 +55,10 @@ def command(paths: tuple[str, ...], name: str | None, hook: str | None, format_n
 def _digest(path: str, format_name: str, hook: str | None) -> str:
     if _is_model(path):
         return model_sha256(path)
-    digest: str = _facts([path], format_name, hook or "")["checkpoints"][0]["sha256"]
+    saes = _facts([path], format_name, hook or "")["checkpoints"]
+    if len(saes) > 1:
+        raise UsageError(f"'{path}' holds {len(saes)} SAEs", "name each, or the model's folder first for a subject")
+    digest: str = saes[0]["sha256"]
     return digest
 
 

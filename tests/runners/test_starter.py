@@ -13,7 +13,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from gatekit.errors import UsageError
+from gatekit.errors import GatekitError, UsageError
 from runners.saes.formats import sae_lens
 from runners.saes.sae import Sae
 from runners.saes.topk import TopK
@@ -134,6 +134,58 @@ def test_of_a_folder_that_holds_saes_all_are_taken_under_the_numbers_of_their_na
     assert {seed: Path(path).name for seed, path in named.items()} == {seed: f"seed_{seed}" for seed in range(5)}
     subject = facts_of([str(saes[0].parent)], "auto", None)
     assert subject == facts_of([str(path) for path in saes], "auto", None)
+
+
+def named(folder: Path, model: str, *paths: str) -> dict[int, str]:
+    """The SAEs of a first configuration, each by its path below a folder."""
+    written = files_for(paths, folder, model, None, "auto", 1)["measure/saes.yaml"]
+    return dict(YAML(typ="safe").load(written)["saes"]["seeds"])
+
+
+@pytest.mark.parametrize(
+    ("places", "given", "seeds"),
+    [
+        # As a shell sorts them, named one by one or by the folder that holds them.
+        (["seed_10", "seed_11", "seed_2"], ["seed_10", "seed_11", "seed_2"], [10, 11, 2]),
+        (["seed_10", "seed_11", "seed_2"], ["."], [10, 11, 2]),
+        # As libraries and releases lay them out: the hook or the trainer below the run.
+        (["s7/blocks.0.hook_resid_post", "s8/blocks.0.hook_resid_post"], ["s7", "s8"], [7, 8]),
+        (["s7/resid_post_layer_0/trainer_0", "s8/resid_post_layer_0/trainer_0"], ["."], [7, 8]),
+        (["resid_post_layer_0/trainer_4", "resid_post_layer_0/trainer_5"], ["resid_post_layer_0"], [4, 5]),
+        # A training that kept its steps is one SAE.
+        (["1/1000", "1/final_2000", "2/1000", "2/final_2000"], ["1", "2"], [None, 1, None, 2]),
+        (["ab/final_2000", "cd/final_2000"], ["ab", "cd"], [0, 1]),
+    ],
+)
+def test_a_seed_is_the_number_at_the_end_of_a_name_wherever_the_sae_lies(saes, model, tmp_path, places, given, seeds):
+    for place, source in zip(places, saes, strict=False):
+        shutil.copytree(source, tmp_path / place)
+    found = named(tmp_path, model, *(str(tmp_path / path) for path in given))
+    assert found == {seed: place for seed, place in zip(seeds, places, strict=True) if seed is not None}
+    paths = [str(tmp_path / path) for path in given]
+    assert [entry["seed"] for entry in facts_of(paths, "auto", None)["checkpoints"]] == sorted(found)
+
+
+def test_a_seed_that_is_given_holds_for_the_one_sae_of_its_folder(saes, model, tmp_path):
+    for place in ("x/blocks.0.hook_resid_post", "y/blocks.0.hook_resid_post"):
+        shutil.copytree(saes[place[0] == "y"], tmp_path / place)
+    found = named(tmp_path, model, f"5={tmp_path / 'x'}", f"6={tmp_path / 'y'}")
+    assert found == {5: "x/blocks.0.hook_resid_post", 6: "y/blocks.0.hook_resid_post"}
+    with pytest.raises(GatekitError, match=r"name what is meant of x/blocks\.0\.hook_resid_post, y/blocks"):
+        named(tmp_path, model, f"5={tmp_path}", f"6={tmp_path / 'y'}")
+
+
+def test_a_folder_of_very_many_files_is_not_searched(tmp_path):
+    for number in range(1001):
+        (tmp_path / str(number)).touch()
+    with pytest.raises(UsageError, match="holds more than 1000 files and folders; name each SAE"):
+        facts_of([str(tmp_path)], "auto", None)
+
+
+def test_the_digest_of_a_folder_that_holds_several_saes_is_none(saes, tmp_path):
+    ended = gatekit(tmp_path, "digest", saes[0].parent)
+    assert (ended.returncode, ended.stdout) == (64, "")
+    assert "holds 5 SAEs" in ended.stderr
 
 
 def test_numbers_that_do_not_tell_the_saes_apart_are_no_seeds(saes, tmp_path):
