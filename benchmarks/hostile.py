@@ -17,11 +17,12 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from hostile_inputs import CASES, Case  # noqa: E402
 
@@ -61,8 +62,9 @@ with open(report, "w") as file:
 """A small process of its own, because a child's peak starts at the size of the process that started it."""
 
 
-def measured(command: list[str], folder: Path) -> Cost:
+def measured(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> Cost:
     """Run a command under a limit of CPU time and say what it cost."""
+    given = {name: value.replace("{folder}", str(folder)) for name, value in (environment or {}).items()}
     with tempfile.TemporaryFile() as out, tempfile.NamedTemporaryFile() as report:
         subprocess.run(
             [sys.executable, "-S", "-c", LAUNCHER, str(KILLED_AFTER), report.name, *command],
@@ -70,7 +72,7 @@ def measured(command: list[str], folder: Path) -> Cost:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), "COLUMNS": "120"},
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), "COLUMNS": "120", **given},
             check=True,
         )
         code, wall, cpu, kib = report.read().split()
@@ -87,7 +89,8 @@ def run(case: Case) -> tuple[Cost, Cost | None, int]:
         folder = Path(name)
         arguments = case.build(folder)
         size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
-        cost = measured([str(SCRIPT), *arguments], folder)
+        command = [sys.executable, "-c", case.program] if case.program else [str(SCRIPT)]
+        cost = measured([*command, *arguments], folder, case.environment)
         peer = measured([sys.executable, "-c", case.peer], folder) if case.peer else None
     return cost, peer, size
 

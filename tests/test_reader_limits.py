@@ -207,6 +207,10 @@ def test_a_ledger_has_so_many_bytes_and_records_and_no_more(tmp_path: Path, monk
     monkeypatch.setattr(ledger, "MOST_RECORDS", 2)
     monkeypatch.setattr(ledger, "LARGEST", path.stat().st_size)
     assert [one["event"] for one in read()] == ["a", "b"]
+    monkeypatch.setattr(ledger, "MOST_VALUES", 4)
+    assert len(read()) == 2
+    monkeypatch.setattr(ledger, "MOST_VALUES", 3)
+    assert error_of(read) == "ledger.too_many_values"
     monkeypatch.setattr(ledger, "MOST_RECORDS", 1)
     assert error_of(read) == "ledger.too_many_records"
     monkeypatch.setattr(ledger, "LARGEST", path.stat().st_size - 1)

@@ -23,6 +23,11 @@ MAX_FILE = 8 << 20
 """Bytes of one file; most of a notebook are pictures."""
 MAX_TEXT = 600 << 10
 """Bytes of the parts of all such documents of one folder or commit together."""
+MOST_LINES = 40_000
+"""Lines of all documents of one folder or commit, and of the parts of those in such formats: what begins a block costs
+a hundred times what a word costs. 600 KB of text have some 8,000."""
+MOST_BRACKETS = 20_000
+"""Opening square brackets of all of them; a document alone may have half."""
 MOST_PARTS = 4000
 """Parts of one document; a long notebook has 300 cells."""
 LONGEST_NAME = 100
@@ -137,11 +142,13 @@ class UsableFormat:
 
 
 class FormatLookup:
-    """The formats of one folder or commit, loaded when a document asks for them; counts what all their parts hold."""
+    """The formats of one folder or commit, loaded when a document asks for them; counts what all documents hold."""
 
     def __init__(self) -> None:
         self._found: dict[str, UsableFormat | GatekitError] = {}
         self._left = MAX_TEXT
+        self._lines_left = MOST_LINES
+        self._brackets_left = MOST_BRACKETS
 
     def named(self, suffix: str) -> UsableFormat:
         """Return the format that reads a suffix.
@@ -173,6 +180,22 @@ class FormatLookup:
         if self._left < 0:
             message = f"the text of documents in formats like this one has more than {MAX_TEXT} bytes in all"
             raise GatekitError("document.total_size", message, Location(name), "clear outputs, or name fewer documents")
+
+    def count_blocks(self, texts: Iterable[str], in_markdown: str, name: str) -> None:
+        """Count what takes a parser long: the lines of a document, and the brackets of what is Markdown in it.
+
+        Raises:
+            GatekitError: `document.too_many_lines` or `document.brackets`: with it, all together have too many.
+        """
+        for text in texts:
+            self._lines_left -= 1 + text.count("\n") + text.count("\r") - text.count("\r\n")
+        self._brackets_left -= in_markdown.count("[")
+        if self._lines_left < 0:
+            message = f"the documents together have more than {MOST_LINES} lines"
+            raise GatekitError("document.too_many_lines", message, Location(name), "name fewer documents")
+        if self._brackets_left < 0:
+            message = f"the documents together have more than {MOST_BRACKETS} opening brackets"
+            raise GatekitError("document.brackets", message, Location(name), "name fewer documents")
 
 
 def edited(text: str, edits: Iterable[PartEdit], part: int) -> str:

@@ -29,7 +29,7 @@ WRITTEN = (tex_values.NAME, typst_values.NAME)
 """Names of the files that `sync` writes for documents, which are no documents themselves."""
 MAX_SIZE = 512 << 10
 """Bytes of one document; a book chapter has half of it. The slowest take some five seconds."""
-MOST_BRACKETS = 20_000
+MOST_BRACKETS = 10_000
 """Opening square brackets in one document: each may start a link, and finding out that it does not takes long."""
 MOST_MARKERS = 8000
 """Beginnings and ends of claims, values and literals in one document; a paper of 300 numbers has 700."""
@@ -75,18 +75,20 @@ def parse_document(data: bytes, name: str, formats: FormatLookup | None = None) 
         data: its bytes: UTF-8 without a byte order mark, with any line ends.
         name: its path; `.tex` is LaTeX, `.typ` Typst, `.qmd` Quarto, `.md` and no suffix Markdown; another suffix is
             of a format that a package brings.
-        formats: the formats of the folder or commit that the document is of.
+        formats: the formats of the folder or commit that the document is of; it counts what all of them hold.
 
     Raises:
-        GatekitError: `document.size`, `document.brackets`, `document.bom`, `document.encoding` or
-            `document.control_character`; `format.*` and what a format refuses. Malformed markers are no such error:
-            the document holds them in `errors`.
+        GatekitError: `document.size`, `document.too_many_lines`, `document.brackets`, `document.markers`,
+            `document.bom`, `document.encoding` or `document.control_character`; `format.*` and what a format refuses.
+            Malformed markers are no such error: the document holds them in `errors`.
     """
     suffix = suffix_of(name)
+    formats = formats or FormatLookup()
     if suffix and suffix not in SUFFIXES:
-        return _of_parts(data, name, formats or FormatLookup())
+        return _of_parts(data, name, formats)
     source = DocumentText(name, _decoded(data, name, MAX_SIZE))
     _refuse_too_much(source.text, source.text, name)
+    formats.count_blocks([source.text], source.text, name)
     _refuse_hidden(source)
     syntax: DocumentSyntax = "markdown"
     if name.endswith((".tex", typst.SUFFIX)):
@@ -121,6 +123,7 @@ def _of_parts(data: bytes, name: str, formats: FormatLookup) -> ClaimsDocument:
     formats.count(given, name)
     in_markdown = "".join(part.text for part in given if part.kind in ("markdown", "printed_markdown"))
     _refuse_too_much(text, in_markdown, name)
+    formats.count_blocks([part.text for part in given], in_markdown, name)
     read: list[ClaimsDocument] = []
     for part in given:
         source = DocumentText(name, part.text, part.name, part.lines)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import time
 from collections.abc import Callable, Sequence
+from glob import has_magic
 
 import rich_click as click
 
 from gatekit.errors import GatekitError
+from gatekit.evidence import patterns
 from gatekit.evidence.listing import walk
 from gatekit.report import inert
 
@@ -51,7 +52,7 @@ def state(paths: Sequence[str]) -> State:
     """Return what tells whether any file under the paths has changed, come or gone."""
     found: State = {}
     for path in paths:
-        matches = [path] if os.path.lexists(path) else glob.glob(path, recursive=True)
+        matches = [path] if os.path.lexists(path) else patterns.matches(path)
         for match in matches:
             files = [os.path.join(root, name) for root, _, names in walk(match) for name in names] or [match]
             for file in files:
@@ -79,5 +80,5 @@ def _changed(paths: Sequence[str], seen: State) -> State:
 
 
 def _listed(paths: Sequence[str]) -> str:
-    there = [path for path in paths if os.path.lexists(path) or glob.has_magic(path)]
+    there = [path for path in paths if os.path.lexists(path) or has_magic(path)]
     return inert.terminal(", ".join(there), limit=300)

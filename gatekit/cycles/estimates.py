@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from gatekit.cycles.graph import Graph, Task
@@ -10,6 +11,9 @@ from gatekit.cycles.ledger import Ledger
 from gatekit.cycles.monitor import duration
 from gatekit.cycles.plan import Cycle
 from gatekit.cycles.state import CycleState
+
+LARGEST_TOGETHER = 64 << 20
+"""Bytes of the ledgers of all cycles that durations are taken from."""
 
 Durations = Mapping[tuple[str, str, str], float]
 """(runner, configuration, phase) -> mean seconds of runs that were done."""
@@ -44,15 +48,33 @@ def first_lines(cycle: Cycle, graph: Graph, state: CycleState) -> Iterator[str]:
 
 
 def durations(runs: Path) -> dict[tuple[str, str, str], float]:
-    """Return how long tasks took in all cycles of a folder, by runner, configuration and phase."""
+    """Return how long tasks took in the cycles of a folder, by runner, configuration and phase."""
     found: dict[tuple[str, str, str], list[float]] = {}
-    for path in sorted(runs.glob("*/ledger.jsonl")):
+    for path in _newest_ledgers(runs):
         for record in Ledger(path).read():
-            if record["event"] == "ended" and record.get("ok") is True:
-                parts = str(record["task"]).split("/")
+            seconds = record.get("seconds")
+            if record["event"] == "ended" and record.get("ok") is True and isinstance(seconds, int | float):
+                parts = str(record.get("task")).split("/")
                 key = (parts[-1], str(record.get("config", "")), parts[0])
-                found.setdefault(key, []).append(float(record["seconds"]))
+                found.setdefault(key, []).append(float(seconds))
     return {key: sum(several) / len(several) for key, several in found.items()}
+
+
+def _newest_ledgers(runs: Path) -> list[Path]:
+    """Return the ledgers of a folder, those that changed last first, as far as `LARGEST_TOGETHER` goes."""
+    known = []
+    for path in runs.glob("*/ledger.jsonl"):
+        with suppress(OSError):
+            told = path.stat()
+            known.append((told.st_mtime, str(path), told.st_size))
+    left = LARGEST_TOGETHER
+    found = []
+    for _, name, size in sorted(known, reverse=True):
+        left -= size
+        if left < 0:
+            break
+        found.append(Path(name))
+    return found
 
 
 def _expected(task: Task, known: Durations) -> float | None:

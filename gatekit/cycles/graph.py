@@ -9,6 +9,11 @@ from graphlib import CycleError, TopologicalSorter
 from gatekit.cycles.plan import Branch, Cycle, CycleStage, FailedRuns, Needs, Phase, PolicyStop, Settings, StopRule
 from gatekit.errors import GatekitError
 
+MOST_TASKS = 100_000
+"""Tasks of a cycle."""
+MOST_WAITS = 2_000_000
+"""Tasks for which the tasks of a cycle wait, counted for each that waits."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -62,8 +67,10 @@ def graph_of(cycle: Cycle) -> Graph:
     """Expand a plan.
 
     Raises:
-        GatekitError: `cycle.order`: parts of it wait for each other.
+        GatekitError: `cycle.order`: parts of it wait for each other; `cycle.limit`: there are too many tasks, or too
+            many that each waits for.
     """
+    _refuse_too_many(cycle)
     decisions = {one.id: one for stage in cycle.stages.values() for one in _decisions(cycle, stage)}
     tasks = {one.id: one for stage in cycle.stages.values() for one in _tasks(cycle, stage, decisions)}
     waits = {task.id: task.after for task in tasks.values()}
@@ -80,6 +87,20 @@ def graph_of(cycle: Cycle) -> Graph:
         {name: tasks[name] for name in order if name in tasks},
         {name: decisions[name] for name in order if name in decisions},
     )
+
+
+def _refuse_too_many(cycle: Cycle) -> None:
+    """Count tasks and what they wait for, before any is made."""
+    tasks = waits = 0
+    of_phase = {name: len(stage.branches) * len(stage.runners) for name, stage in cycle.stages.items()}
+    for stage in cycle.stages.values():
+        own = of_phase[stage.name] * len(stage.phases)
+        tasks += own
+        waits += own * sum(of_phase[other] for other in stage.after)
+        for count, most, what in ((tasks, MOST_TASKS, "tasks"), (waits, MOST_WAITS, "tasks that others wait for")):
+            if count > most:
+                message = f"with this stage the cycle has more than {most} {what}"
+                raise GatekitError("cycle.limit", message, stage.location, "use fewer branches, or several cycles")
 
 
 def _stage_of(node: str) -> str:

@@ -24,6 +24,8 @@ LARGEST = 64 << 20
 """Bytes; a cycle of 100,000 tasks has about 50 MB."""
 MOST_RECORDS = 500_000
 """Lines; a cycle of 100,000 tasks has about 300,000."""
+MOST_VALUES = 4_000_000
+"""Values of all records; those of 100,000 tasks have some 3,000,000."""
 LONGEST_RECORD = JsonLimits(values=10_000)
 
 Record = Mapping[str, Any]
@@ -40,8 +42,8 @@ class Ledger:
         """Return all whole records, oldest first; none where there is no file yet.
 
         Raises:
-            GatekitError: `ledger.size` or `ledger.too_many_records`: there is more than any cycle writes; other
-                `ledger.*`: the file cannot be read.
+            GatekitError: `ledger.size`, `ledger.too_many_records` or `ledger.too_many_values`: there is more than any
+                cycle writes; other `ledger.*`: the file cannot be read.
         """
         if not self.path.exists():
             return []
@@ -49,6 +51,9 @@ class Ledger:
         if data.count(b"\n") > MOST_RECORDS:
             message = f"the ledger has more than {MOST_RECORDS} records"
             raise GatekitError("ledger.too_many_records", message, Location(str(self.path)))
+        if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            message = f"the records of the ledger have more than {MOST_VALUES} values"
+            raise GatekitError("ledger.too_many_values", message, Location(str(self.path)))
         return list(_records(BytesIO(data)))
 
     def write(self, event: str, **facts: Any) -> Record:

@@ -9,11 +9,12 @@ from gatekit.cycles.graph import Graph, graph_of
 from gatekit.cycles.plan import FOLDER, Cycle, KeepBest, ParetoStop, PolicyStop
 from gatekit.cycles.reading import LIMITS, read_cycle
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.evidence.folder_limits import PLAN_FILES, beyond, sizes_of
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.kinds import Kinds
 from gatekit.policy import read_policies
 from gatekit.policy.model import Selection
-from gatekit.registration.plans import parse_plan
+from gatekit.registration.plans import is_plan_name, parse_plan
 
 
 def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> list[GatekitError]:
@@ -64,10 +65,11 @@ def _others(cycle: Cycle) -> Iterator[GatekitError]:
         names = sorted(os.listdir(FOLDER))
     except OSError:
         return
-    for name in names:
-        path = os.path.join(FOLDER, name)
-        if not name.endswith((".yaml", ".yml")) or name.startswith(".") or _same(path, cycle.path):
-            continue
+    plans = [os.path.join(FOLDER, name) for name in names if is_plan_name(name)]
+    others = [path for path in plans if not _same(path, cycle.path)]
+    too_much = beyond(sizes_of(others), PLAN_FILES)
+    yield from too_much
+    for path in () if too_much else others:
         try:
             other = read_cycle(path)
         except GatekitError:

@@ -44,6 +44,7 @@ IDENTIFIER = r"[a-z][a-z0-9-]{0,63}"
 LARGEST_SEED = 4_294_967_295
 FEWEST_SEEDS = 2
 """Of a phase: one seed has no bound."""
+MOST_STAGES = 1000
 MOST_RETRIES = 10
 LIMITS = YamlLimits(size=1 << 20, nodes=50_000)
 
@@ -179,6 +180,8 @@ class _Reader:
         entries = fields.entries(self.document, node, "stages")
         if not entries:
             raise self._refusal(node, "empty", "a cycle has at least one stage")
+        if len(entries) > MOST_STAGES:
+            raise self._refusal(entries[MOST_STAGES][0], "limit", f"a cycle has at most {MOST_STAGES} stages")
         names = [fields.text(self.document, key, "stage", NAME) for key, _ in entries]
         stages: dict[str, CycleStage] = {}
         for name, (key, value) in zip(names, entries, strict=True):

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Literal
 
 from gatekit.cycles.graph import Graph, Task
-from gatekit.cycles.ledger import Record, moment
+from gatekit.cycles.ledger import NAME, Record, moment
+from gatekit.errors import GatekitError, Location
 
 State = Literal["waiting", "running", "done", "failed", "stopped", "not_run"]
 ENDED: tuple[State, ...] = ("done", "failed", "stopped", "not_run")
@@ -193,13 +194,23 @@ class CycleState:
 
 
 def state_of(graph: Graph, records: Iterable[Record], retries: int) -> CycleState:
-    """Read a ledger against the plan's graph; what was lost since, or is to be tried again, has not happened."""
+    """Read a ledger against the plan's graph; what was lost since, or is to be tried again, has not happened.
+
+    Raises:
+        GatekitError: `ledger.record`: a record lacks what those of its event have.
+    """
     state = CycleState(graph, retries)
     kept = list(records)
-    undone = {record["task"]: place for place, record in enumerate(kept) if record["event"] == "undone"}
-    for place, record in enumerate(kept):
-        if record.get("task") not in undone or place > undone[record["task"]]:
-            state.take(record)
+    place, record = 0, kept[0] if kept else {}
+    try:
+        undone = {one["task"]: at for at, one in enumerate(kept) if one["event"] == "undone"}
+        for place, record in enumerate(kept):
+            if record.get("task") not in undone or place > undone[record["task"]]:
+                state.take(record)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        message = f"record {place + 1} ('{str(record.get('event'))[:40]}') is none that a cycle writes: {error!r:.80}"
+        remedy = "put the ledger back as it was, or begin the cycle anew under another id"
+        raise GatekitError("ledger.record", message, Location(NAME), remedy) from None
     return state
 
 

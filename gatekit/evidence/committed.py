@@ -6,6 +6,7 @@ whoever measures. With core.autocrlf, or by .gitattributes, a text file lies the
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from pathlib import Path
@@ -15,7 +16,8 @@ from gatekit.evidence.source_digest import rule_for
 _CRLF = b"\r\n"
 
 LARGEST_TEXT = 64 << 20
-"""Bytes of a file that may be text; a larger one is data, and is taken as it is."""
+"""Bytes of a file that may be text. A larger one is data, which is as it is, and its digest is taken in pieces
+(`canonical.sha256_file`)."""
 
 
 def committed_bytes(path: Path) -> bytes:
@@ -25,10 +27,10 @@ def committed_bytes(path: Path) -> bytes:
     are followed: what other filters store is not looked at.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, or has more than `LARGEST_TEXT` bytes.
     """
-    data = path.read_bytes()
-    if _CRLF not in data or len(data) > LARGEST_TEXT:
+    data = bounded_bytes(path)
+    if _CRLF not in data:
         return data
     with_lf = data.replace(_CRLF, b"\n")
     folder, name = path.parent, path.name
@@ -45,9 +47,22 @@ def source_bytes(path: Path) -> bytes:
     """Return a file's content for its digest as a source: as committed, but of Python, whose tree has no line ends.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, or has more than `LARGEST_TEXT` bytes.
     """
-    return path.read_bytes() if rule_for(path.name) == "syntax_tree" else committed_bytes(path)
+    return bounded_bytes(path) if rule_for(path.name) == "syntax_tree" else committed_bytes(path)
+
+
+def bounded_bytes(path: Path) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        OSError: the file cannot be read, or has more than `LARGEST_TEXT` bytes.
+    """
+    with path.open("rb") as file:
+        data = file.read(LARGEST_TEXT + 1)
+    if len(data) > LARGEST_TEXT:
+        raise OSError(errno.EFBIG, f"it has more than {LARGEST_TEXT} bytes", str(path))
+    return data
 
 
 def _stays(folder: Path, name: str) -> bool:

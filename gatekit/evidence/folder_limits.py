@@ -23,7 +23,7 @@ class FolderLimits:
 POLICY_FILES = FolderLimits("policy", files=200, size=512 << 10)
 KIND_FILES = FolderLimits("kind", files=200, size=512 << 10)
 REGISTRATION_FILES = FolderLimits("registration", files=200, size=512 << 10)
-PLAN_FILES = FolderLimits("cycle", files=200, size=2 << 20)
+PLAN_FILES = FolderLimits("cycle", files=200, size=512 << 10)
 """Few of them name a claim, and only those are parsed."""
 DOCUMENT_FILES = FolderLimits("document", files=2000, size=600 << 10)
 NOTEBOOK_FILES = FolderLimits("document", files=50, size=16 << 20)

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import time
+from itertools import islice
 from pathlib import Path
 from socket import gethostname
 
@@ -22,6 +23,10 @@ ABANDONED_AFTER = 24 * 3600.0
 """Seconds without a change after which what a writer on another machine was building counts as left behind."""
 KEPT_FOR = 3600.0
 """Seconds for which nothing is removed, whoever made it: two containers may have one name and their own processes."""
+
+MOST_ENTRIES = 100_000
+"""Names of a folder that are looked through for what was left behind, and files and folders in one such folder: what
+holds more counts as somebody's."""
 
 _looked_in: set[tuple[str, str]] = set()
 """(folder, prefix): each is looked through once by a process, which may write a thousand files there."""
@@ -65,7 +70,7 @@ def remove_left_behind(folder: str | os.PathLike[str], prefix: str, suffix: str 
         return
     _looked_in.add(asked)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
+        for entry in islice(entries, MOST_ENTRIES):
             if not (entry.name.startswith(prefix) and entry.name.endswith(suffix)):
                 continue
             token = entry.name[len(prefix) : len(entry.name) - len(suffix)]
@@ -84,11 +89,15 @@ def _remove(entry: os.DirEntry[str]) -> None:
 
 
 def _last_change(path: str) -> float:
-    """Return when a file, or anything in a folder, was last written."""
-    changed = [os.lstat(path).st_mtime]
-    for root, _, files in os.walk(path):
-        changed += [os.lstat(os.path.join(root, name)).st_mtime for name in files]
-    return max(changed)
+    """Return when a file, or anything in a folder, was last written; now where too much lies in the folder."""
+    changed = os.lstat(path).st_mtime
+    left = MOST_ENTRIES
+    for root, folders, files in os.walk(path):
+        left -= len(folders) + len(files)
+        if left < 0:
+            return time.time()
+        changed = max([changed, *(os.lstat(os.path.join(root, name)).st_mtime for name in files)])
+    return changed
 
 
 def _host() -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Sequence
+from glob import has_magic
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.evidence import patterns
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.folder_limits import LOCAL_SUMMARY_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
@@ -33,6 +34,7 @@ def find_summaries(paths: Iterable[str]) -> list[str]:
 
     Raises:
         UsageError: a path does not exist or a pattern matches nothing.
+        GatekitError: `folder.unlisted`, `folder.too_many_entries`.
     """
     found: dict[str, None] = {}
     for path in paths:
@@ -40,8 +42,8 @@ def find_summaries(paths: Iterable[str]) -> list[str]:
             matches = visible_files(path, is_summary_name)
         elif os.path.lexists(path):
             matches = [path]
-        elif glob.has_magic(path):
-            matches = [m for match in sorted(glob.glob(path, recursive=True)) for m in _expand(match)]
+        elif has_magic(path):
+            matches = [m for match in patterns.matches(path) for m in _expand(match)]
             if not matches:
                 raise UsageError(f"no evidence matches '{path}'")
         else:

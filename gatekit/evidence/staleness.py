@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gatekit.evidence.canonical import sha256_file
-from gatekit.evidence.committed import LARGEST_TEXT, committed_bytes
+from gatekit.evidence.committed import LARGEST_TEXT, bounded_bytes, committed_bytes
 from gatekit.evidence.source_digest import LARGEST, By, source_sha256
 from gatekit.evidence.summary import Summary
 
@@ -18,7 +18,7 @@ NAMED = 3
 """So many changed files are named in one line; `gatekit stale --why` names all."""
 
 NO_DIGEST = ""
-"""What stands for the digest of a file that is there but has none, such as broken Python; equal to no digest."""
+"""What stands for the digest of a file that is there but has none, as broken Python or too much data; equal to none."""
 
 DigestOf = Callable[[str, By], str | None]
 """(repository path, rule) -> digest of that file now, NO_DIGEST, or None where there is no file."""
@@ -40,7 +40,7 @@ def changed_sources(summary: Summary, digest_of: DigestOf) -> dict[str, str]:
         if now is None:
             found[path] = "is gone"
         elif now == NO_DIGEST:
-            found[path] = "is no longer Python that can be read"
+            found[path] = "is no longer Python that can be read" if source.by == "syntax_tree" else "is too large"
         elif now != source.sha256:
             found[path] = "has changed"
     return found
@@ -87,5 +87,5 @@ def _file_digest(place: Path, by: By) -> str | None:
     if place.stat().st_size > LARGEST_TEXT:
         return sha256_file(place)
     # A syntax tree has no line ends.
-    data = place.read_bytes() if by == "syntax_tree" else committed_bytes(place)
+    data = bounded_bytes(place) if by == "syntax_tree" else committed_bytes(place)
     return source_sha256(data, by) or NO_DIGEST

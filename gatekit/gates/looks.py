@@ -12,6 +12,8 @@ from gatekit.stats.spending import extension_alpha, look_alphas
 
 UNANNOUNCED = "exploratory: no registration announced this evidence before it was measured"
 """The note of a policy all of whose evidence was measured without an announcement."""
+_UNANNOUNCED = "no registration announced"
+"""How the reason of a standing begins that says no more than that."""
 
 
 def why_not_judged(standing: Standing, policy: Policy) -> tuple[Why, str] | None:
@@ -54,15 +56,15 @@ def exploratory_notes(found: Sequence[tuple[Summary, Standing]]) -> list[str]:
     exploratory = [(summary, standing) for summary, standing in found if standing.state == "exploratory"]
     if not exploratory:
         return []
-    plain = [summary for summary, standing in exploratory if standing.reason.startswith("no registration announced")]
+    plain = [summary for summary, standing in exploratory if standing.reason.startswith(_UNANNOUNCED)]
     otherwise = [summary for summary, standing in exploratory if standing.announced_otherwise is not None]
     if len(plain) + len(otherwise) == len(found):
         return [UNANNOUNCED + "".join(_announced_otherwise(exploratory))]
-    reasons = sorted({standing.reason for summary, standing in exploratory if summary not in plain})
+    reasons = sorted({standing.reason for _, standing in exploratory if not standing.reason.startswith(_UNANNOUNCED)})
     notes = [f"exploratory: {reason}" for reason in reasons]
     if plain:
         files = ", ".join(sorted(summary.path for summary in plain))
-        notes.append(f"exploratory: no registration announced {files}")
+        notes.append(f"exploratory: {_UNANNOUNCED} {files}")
     return notes
 
 

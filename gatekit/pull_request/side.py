@@ -66,6 +66,9 @@ KEYS = "trust/keys.yaml"
 LARGEST_SOURCES = 32 << 20
 """Bytes of Python that are parsed for one side: some 15 seconds. What evidence names is the author's choice."""
 
+LARGEST_HASHED = 512 << 20
+"""Bytes of other sources that are hashed for one side."""
+
 Parsed = TypeVar("Parsed")
 
 
@@ -224,18 +227,28 @@ class Reader:
         }
         entries = {path: tree.entries[path] for path, _ in wanted if path in tree.entries}
         entries = {path: entry for path, entry in entries.items() if entry.mode in FILE_MODES}
-        whole = {entries[path].oid for path, by in wanted if by == "bytes" and path in entries}
-        self._bytes |= self._repository.sha256(whole - self._bytes.keys())
+        self._hash_sources([entries[path] for path, by in sorted(wanted) if by == "bytes" and path in entries])
         self._parse_sources([entries[path] for path, by in sorted(wanted) if by == "syntax_tree" and path in entries])
 
         def digest_of(path: str, by: By) -> str | None:
             if path not in entries:
                 return None
             oid = entries[path].oid
-            return self._bytes[oid] if by == "bytes" else self._trees.get(oid, NO_DIGEST)
+            return (self._bytes if by == "bytes" else self._trees).get(oid, NO_DIGEST)
 
         reasons = {summary.path: why_stale(summary, digest_of) for summary in summaries}
         return {path: reason for path, reason in reasons.items() if reason is not None}
+
+    def _hash_sources(self, entries: Sequence[Entry]) -> None:
+        """Digest the bytes of files; evidence about those beyond the limit is stale."""
+        wanted: dict[str, int] = {}
+        left = LARGEST_HASHED
+        for entry in entries:
+            size = entry.size or 0
+            if entry.oid not in self._bytes and entry.oid not in wanted and size <= left:
+                wanted[entry.oid] = size
+                left -= size
+        self._bytes |= self._repository.sha256(wanted)
 
     def _parse_sources(self, entries: Sequence[Entry]) -> None:
         """Digest the syntax trees of files; evidence about those beyond the limits is stale."""

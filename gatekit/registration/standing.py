@@ -154,9 +154,7 @@ def _seeds(summary: Summary) -> set[int]:
     return set(summary.protocol.seeds) | {one.seed for one in summary.subject.checkpoints}
 
 
-def _standing(
-    summary: Summary, every: _Everything, looked_at: Mapping[tuple[object, ...], list[frozenset[int]]]
-) -> Standing:
+def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Mapping[int, int]]) -> Standing:
     seeds = set(summary.protocol.seeds)
     found: list[tuple[DatedRegistration, RegisteredMeasurement]] = [
         (dated, m) for dated in every.registrations for m in dated.registration.measurements if every.is_of(summary, m)
@@ -175,8 +173,9 @@ def _standing(
         if late is None:
             return _as_registered(summary, dated.registration, measured, every)
         exploratory = Standing("exploratory", late, dated.registration)
-    fewer = [len(before) for before in looked_at[_shape(summary)] if len(before) < len(seeds) and before & seeds]
-    return replace(exploratory, extends=min(fewer) if fewer and seeds else None)
+    smallest = looked_at.get(_shape(summary), {})
+    fewest = min((smallest[seed] for seed in seeds if seed in smallest), default=len(seeds))
+    return replace(exploratory, extends=fewest if fewest < len(seeds) else None)
 
 
 def _unannounced(summary: Summary, every: _Everything) -> Standing:
@@ -281,17 +280,15 @@ def _choices(registration: Registration, measured: RegisteredMeasurement, every:
     return sum(one.choices for one in same.values())
 
 
-def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Shape, list[frozenset[int]]]:
-    found: dict[Shape, list[frozenset[int]]] = {}
-    # One set for all that measured the same seeds: there may be 100,000 of them.
-    sets: dict[tuple[int, ...], frozenset[int]] = {}
-    for summary in summaries:
-        seen = found.setdefault(_shape(summary), [])
-        if summary.is_measured:
-            seeds = summary.protocol.seeds
-            seen.append(sets.setdefault(seeds, frozenset(seeds)))
-    for look in history:
-        found.setdefault(look.shape, []).append(look.seeds)
+def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Shape, dict[int, int]]:
+    """Return, for each shape, seed -> on how few seeds one look that had it was taken."""
+    measured = {(_shape(one), one.protocol.seeds): None for one in summaries if one.is_measured}
+    looks = [*measured, *((look.shape, tuple(look.seeds)) for look in history)]
+    found: dict[Shape, dict[int, int]] = {}
+    for shape, seeds in looks:
+        smallest, count = found.setdefault(shape, {}), len(set(seeds))
+        for seed in seeds:
+            smallest[seed] = min(count, smallest.get(seed, count))
     return found
 
 

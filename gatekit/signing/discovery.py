@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import os
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gatekit.errors import GatekitError
+from gatekit.evidence import patterns
 from gatekit.evidence.folder_limits import LOCAL_ATTESTATION_FILES, beyond, sizes_of
 from gatekit.evidence.listing import walk
 from gatekit.evidence.strict_json import read_regular_file
@@ -23,15 +24,16 @@ def find_attestations(paths: Iterable[str]) -> list[str]:
     exist is left for whoever reads the evidence to report.
     """
     found: set[str] = set()
+    folders: dict[str, list[str]] = {}
     for path in paths:
-        matches = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))
+        matches = [path] if os.path.lexists(path) else patterns.matches(path)
         for match in matches:
             if os.path.isdir(match):
                 found.update(_inside(match))
             elif is_attestation_name(os.path.basename(match)):
                 found.add(match)
             else:
-                found.update(_beside(match))
+                found.update(_beside(match, folders))
     return sorted({Path(path).as_posix() for path in found})
 
 
@@ -57,11 +59,17 @@ def _inside(folder: str) -> list[str]:
     return found
 
 
-def _beside(path: str) -> list[str]:
+def _beside(path: str, folders: dict[str, list[str]]) -> list[str]:
+    """Return the attestations of one file; `folders` keeps those of each folder in order, for the next file of it."""
     folder, name = os.path.split(path)
     stem = name.removesuffix(".json") + "."
-    try:
-        names = os.listdir(folder or ".")
-    except OSError:
-        return []
-    return [os.path.join(folder, other) for other in names if other.startswith(stem) and is_attestation_name(other)]
+    if folder not in folders:
+        folders[folder] = _names_in(folder)
+    names = folders[folder]
+    first, end = bisect_left(names, stem), bisect_left(names, f"{stem}\U0010ffff")
+    return [os.path.join(folder, other) for other in names[first:end]]
+
+
+def _names_in(folder: str) -> list[str]:
+    _, folders, files = next(walk(folder or "."), ("", [], []))
+    return sorted(name for name in (*folders, *files) if is_attestation_name(name))

@@ -1,0 +1,36 @@
+"""The inputs of benchmarks/hostile.py: each builds files in a folder and returns the command that reads them."""
+
+from hostile_inputs import (
+    commits,
+    documents,
+    github,
+    histories,
+    imported,
+    notebooks,
+    other_files,
+    plain_files,
+    policies,
+    registered,
+    registries,
+    signed,
+    summaries,
+)
+from hostile_inputs.cases import CASES, Case
+
+__all__ = [
+    "CASES",
+    "Case",
+    "commits",
+    "documents",
+    "github",
+    "histories",
+    "imported",
+    "notebooks",
+    "other_files",
+    "plain_files",
+    "policies",
+    "registered",
+    "registries",
+    "signed",
+    "summaries",
+]
