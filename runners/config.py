@@ -40,6 +40,9 @@ class WrittenAs:
     shape: type[Any]
 
 
+LARGEST = 256 << 10
+"""Bytes of one file; a request may bring one that nobody has looked at."""
+MOST_BASES = 20
 BASE = "base"
 """Key of a configuration that names other files, beside it or in a folder beside its own, whose keys are read as if
 they stood here."""
@@ -177,6 +180,9 @@ def bases_of(path: Path) -> tuple[Path, ...]:
         place = reading.at(*document.lc.value(BASE))
         message = f"'{BASE}' names something that is no file beside this one, nor in a folder beside its own"
         raise GatekitError("config.base", message, place, "write 'FILE.yaml' or '../FOLDER/FILE.yaml'")
+    if len(names) > MOST_BASES:
+        place = reading.at(*document.lc.value(BASE))
+        raise GatekitError("config.base", f"'{BASE}' names more than {MOST_BASES} files", place)
     return tuple(path.parent / name for name in names)
 
 
@@ -195,12 +201,17 @@ def _load(path: Path, named_at: Location | None = None) -> tuple[_Reading, Any]:
         named_at: where another file names it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         which = f"'{path.name}': " if named_at else ""
         message = f"the configuration cannot be read: {which}{reason}"
         raise GatekitError("config.unreadable", message, named_at or Location(str(path))) from None
+    if len(data) > LARGEST:
+        message = f"the configuration has more than {LARGEST} bytes"
+        raise GatekitError("config.size", message, named_at or Location(str(path)))
     reading = _Reading(str(path), text.splitlines())
     return reading, _loaded(text, reading)
 
@@ -221,6 +232,8 @@ def _loaded(text: str, reading: _Reading) -> Any:
         raise GatekitError("config.syntax", problem, place) from None
     except YAMLError as error:
         raise GatekitError("config.syntax", str(error).split("\n")[0], reading.start) from None
+    except RecursionError:
+        raise GatekitError("config.syntax", "too many lists or mappings in each other", reading.start) from None
 
 
 ABSENT_WHERE_NONE = {"plain": "absent where none"}

@@ -59,8 +59,7 @@ BOUNDED: dict[str, tuple[dict[str, int], str]] = {
     "claims/written.py": ({"listdir": 1}, ONE_FOLDER),
     "cli/action.py": ({"subprocess.run": 1}, "gatekit itself, whose output goes to the log of the step"),
     "cli/register.py": ({"open": 1}, WRITES),
-    "cli/watching.py": ({"glob": 1}, "a pattern that the user typed"),
-    "cycles/estimates.py": ({"glob": 1}, ONE_FOLDER),
+    "cycles/estimates.py": ({"glob": 1}, "LARGEST_TOGETHER, and the names in one folder"),
     "cycles/finishing.py": ({"open": 1, "subprocess.run": 1}, "gatekit itself, whose output goes to a log"),
     "cycles/lease.py": ({"open": 1}, "one line of /proc"),
     "cycles/ledger.py": ({"os.open": 1, "os.pread": 1}, "appends, and reads one byte"),
@@ -82,24 +81,72 @@ BOUNDED: dict[str, tuple[dict[str, int], str]] = {
     "evidence/adapters/table/parquet.py": ({"ParquetFile": 1}, "UNPACKED, MAX_ROWS and others"),
     "evidence/adapters/saebench/recorded_sae.py": ({"ast.parse": 1}, "LONGEST"),
     "evidence/atomic.py": ({"os.open": 2, "open": 1}, WRITES),
-    "evidence/committed.py": ({"read_bytes": 2, "subprocess.run": 1}, "LARGEST_TEXT by staleness.py; 60 seconds"),
-    "evidence/left_behind.py": ({"os.walk": 1, "scandir": 1}, "folders that our own writers made"),
+    "evidence/committed.py": ({"open": 1, "subprocess.run": 1}, "LARGEST_TEXT; 60 seconds"),
+    "evidence/left_behind.py": ({"os.walk": 1, "scandir": 1}, "MOST_ENTRIES"),
     "evidence/model_digest.py": ({"glob": 1, "iterdir": 1}, ONE_FOLDER),
     "evidence/object_files.py": ({"open": 5}, "_LONGEST_TEXT, and larger files in pieces to or from the disk"),
     "evidence/object_store.py": ({"json.loads": 1, "open": 1}, "object_files._LONGEST_TEXT, and a digest in pieces"),
+    "evidence/patterns.py": ({"scandir": 1}, "listing.MOST_ENTRIES"),
     "evidence/provenance.py": ({"subprocess.run": 1}, "git of the user's own checkout, for 60 seconds"),
-    "evidence/reading.py": ({"glob": 1}, "a pattern that the user typed"),
     "evidence/source_digest.py": ({"ast.parse": 1}, "LARGEST"),
-    "evidence/staleness.py": ({"read_bytes": 1}, "source_digest.LARGEST"),
     "github/api.py": ({"open": 1, "json.loads": 1}, "MAX_ANSWER, and 64 KiB of an error; TIMEOUT"),
     "github/doctor.py": ({"glob": 1}, ONE_FOLDER),
     "github/outputs.py": ({"open": 1}, WRITES),
     "pull_request/gate_sources.py": ({"tomllib.loads": 1}, "LARGEST_PROJECT and MOST_DOTS"),
-    "signing/discovery.py": ({"listdir": 1, "glob": 1}, "one folder, and a pattern that the user typed"),
     "signing/private_key.py": ({"os.open": 1, "open": 1}, WRITES),
     "streams.py": ({"os.open": 1, "open": 1}, WRITES),
 }
 """Module -> what it calls, how often, and what bounds it."""
+
+CHOSEN = "a model, SAEs or a dataset that a configuration names, and that a run reads whole anyway"
+BY_PIECES = "a dataset of any size, a row or a piece at a time"
+OWN_WORK = "what a run has written itself, into its cache or its own folder"
+
+OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
+    "arms/activations.py": ({"iterdir": 1, "open": 1}, "names and sizes in one folder, and a store that is mapped"),
+    "arms/given_saes.py": ({"read_text": 1}, "a list of digests that a configuration names: its training texts"),
+    "benchmarks/absorption.py": ({"read_text": 1}, "a list of words that a configuration names"),
+    "benchmarks/saebench_cache.py": ({"json.loads": 2, "read_text": 1}, OWN_WORK),
+    "benchmarks/saebench_core.py": ({"json.loads": 2, "read_text": 2}, f"{CHOSEN}; {OWN_WORK}"),
+    "benchmarks/saebench_upstream.py": ({"glob": 1, "json.loads": 1, "read_text": 1}, OWN_WORK),
+    "code_digest.py": ({"ast.parse": 1, "read_bytes": 1}, PACKAGE),
+    "config.py": ({"open": 1}, "LARGEST and MOST_BASES"),
+    "costs/model_size.py": ({"json.loads": 3, "read_text": 2, "open": 1}, f"_LONGEST_HEADER, and {CHOSEN}"),
+    "determinism.py": ({"open": 1}, "/proc/cpuinfo"),
+    "digests.py": ({"open": 1}, "a digest in pieces"),
+    "object_cache.py": ({"iterdir": 1}, ONE_FOLDER),
+    "provenance.py": ({"rglob": 1}, PACKAGE),
+    "request.py": ({"rglob": 1}, "a folder of SAEs below the commit that is measured, of at most repo.tree.MAX_FILES"),
+    "saes/formats/any_format.py": ({"glob": 2, "iterdir": 1}, f"names two folders deep of {CHOSEN}"),
+    "saes/formats/npz.py": ({"open": 1}, CHOSEN),
+    "saes/formats/own_formats.py": ({"json.loads": 1, "read_text": 1}, CHOSEN),
+    "saes/formats/sae_format.py": ({"iterdir": 1}, ONE_FOLDER),
+    "saes/sae_cache.py": ({"json.loads": 1, "read_text": 1}, OWN_WORK),
+    "saes/snapshots.py": ({"glob": 1, "open": 1, "json.loads": 1}, OWN_WORK),
+    "saes/weights.py": ({"json.loads": 1, "read_text": 1}, CHOSEN),
+    "stage/judging.py": ({"subprocess.run": 1}, "gatekit itself, whose output goes to the terminal of the run"),
+    "stage/units.py": ({"json.loads": 1, "read_text": 1, "rglob": 1}, OWN_WORK),
+    "starter.py": ({"iterdir": 1}, ONE_FOLDER),
+    "subjects/documents.py": ({"open": 1, "rglob": 1}, f"{BY_PIECES}, and the names of its files"),
+    "subjects/given_activations.py": ({"rglob": 1}, f"the names of the files of {CHOSEN}"),
+    "subjects/language_model.py": ({"glob": 1}, ONE_FOLDER),
+    "subjects/model_files.py": ({"glob": 1}, ONE_FOLDER),
+    "subjects/sharded_store.py": ({"glob": 1}, OWN_WORK),
+    "subjects/stored_array.py": ({"json.loads": 1, "read_text": 1}, OWN_WORK),
+    "subjects/story_pairs.py": (
+        {"json.loads": 1, "ParquetFile": 1, "rglob": 1, "open": 1},
+        f"{BY_PIECES}, and the names of its files",
+    ),
+    "subjects/text_corpus.py": ({"glob": 3}, ONE_FOLDER),
+    "subjects/text_rows.py": (
+        {"ParquetFile": 1, "open": 2, "readline": 1, "csv.reader": 1, "json.loads": 1},
+        f"LONGEST_ROW; {BY_PIECES}",
+    ),
+    "tracking.py": ({"rglob": 1}, OWN_WORK),
+    "whole_files.py": ({"iterdir": 1, "open": 1}, ONE_FOLDER),
+}
+"""The same of the runners, which measure what whoever starts them names; a pull request starts none. A request to
+measure brings configurations alone (`runners/request.py`)."""
 
 
 def calls(path: Path) -> Counter[str]:
@@ -120,10 +167,13 @@ def calls(path: Path) -> Counter[str]:
     return found
 
 
-def test_what_reads_without_the_bounded_readers_is_listed_with_its_bound() -> None:
-    package = ROOT / "gatekit"
-    found = {path.relative_to(package).as_posix(): dict(calls(path)) for path in sorted(package.rglob("*.py"))}
-    assert {name: called for name, called in found.items() if called} == {name: one[0] for name, one in BOUNDED.items()}
+@pytest.mark.parametrize(("package", "listed"), [("gatekit", BOUNDED), ("gatekit_husai", {}), ("runners", OF_RUNNERS)])
+def test_what_reads_without_the_bounded_readers_is_listed_with_its_bound(
+    package: str, listed: dict[str, tuple[dict[str, int], str]]
+) -> None:
+    folder = ROOT / package
+    found = {path.relative_to(folder).as_posix(): dict(calls(path)) for path in sorted(folder.rglob("*.py"))}
+    assert {name: called for name, called in found.items() if called} == {name: one[0] for name, one in listed.items()}
 
 
 @pytest.mark.parametrize(

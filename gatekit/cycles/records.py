@@ -31,7 +31,7 @@ OUTCOMES = {
     ExitCode.REFUSED: "refused",
 }
 FORMAT = "+.4f"
-VERDICT_LIMITS = JsonLimits(size=32 << 20, values=2_000_000)
+VERDICT_LIMITS = JsonLimits(size=16 << 20, values=1_000_000)
 
 code, text = inert.markdown_code, inert.markdown_text
 
