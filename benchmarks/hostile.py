@@ -1,6 +1,7 @@
 """What the worst inputs cost: every limit of docs/limits.md at its edge, and small inputs that once cost gigabytes.
 
     python benchmarks/hostile.py --write             # all; writes benchmarks/results/hostile.md
+    python benchmarks/hostile.py --write --missing   # those that have no row there yet
     python benchmarks/hostile.py --only document     # those whose name holds the word
 
 Each input is built in a temporary folder and read by the installed command in a process of its own. The process's CPU
@@ -106,44 +107,59 @@ def row(case: Case, cost: Cost, peer: Cost | None, size: int) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+HEAD = (
+    "| input | KiB | exit | wall s | CPU s | peak MB | CPU / plain reader | |",
+    "|---|---|---|---|---|---|---|---|",
+)
+
+
 def main() -> None:
-    """Measure and print; write the table where it was asked for."""
+    """Measure and print; put the rows into the table where it was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="a part of the names of the inputs to run")
-    parser.add_argument("--first", action="store_true", help="only what was once slow, and the largest of each sort")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.relative_to(ROOT)}")
+    parser.add_argument("--only", default="", help="parts of the names of the inputs to run, with ; between them")
+    parser.add_argument("--missing", action="store_true", help="only what has no row in the table yet")
+    parser.add_argument("--write", action="store_true", help=f"put the rows into {RESULTS.relative_to(ROOT)}")
     given = parser.parse_args()
-    head = (
-        "| input | KiB | exit | wall s | CPU s | peak MB | CPU / plain reader | |",
-        "|---|---|---|---|---|---|---|---|",
-    )
-    print("\n".join(head))
-    rows: list[str] = []
+    print("\n".join(HEAD))
     for case in CASES:
-        if given.first and not case.is_first:
-            continue
         if not any(part in case.name for part in given.only.split(";")):
             continue
+        if given.missing and case.name in measured_before():
+            continue
         cost, peer, size = run(case)
-        rows.append(row(case, cost, peer, size))
-        print(rows[-1], f"  {cost.printed} bytes; {cost.last[:150]}", flush=True)
+        made = row(case, cost, peer, size)
+        print(made, f"  {cost.printed} bytes; {cost.last[:150]}", flush=True)
         if given.write:
-            RESULTS.write_text("\n".join([*report(rows), "", *head, *rows]) + "\n", encoding="utf-8")
+            rows = measured_before() | {case.name: made}
+            kept = [rows[one.name] for one in CASES if one.name in rows]
+            RESULTS.write_text("\n".join([*report(kept), "", *HEAD, *kept]) + "\n", encoding="utf-8")
+
+
+def measured_before() -> dict[str, str]:
+    """Return the rows of the table by the names of their inputs."""
+    lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
+    names = {case.name for case in CASES}
+    found = {line.split(" | ")[0].removeprefix("| "): line for line in lines if line.startswith("| ")}
+    return {name: line for name, line in found.items() if name in names}
 
 
 def report(rows: list[str]) -> list[str]:
     """Return what stands above the table."""
-    over = sum("**over**" in line for line in rows)
+    over = [line for line in rows if "**over**" in line]
+    own = sum(line.startswith("| own folder: ") for line in over)
     return [
         "# What hostile inputs cost",
         "",
-        "Made by `python benchmarks/hostile.py --write`: each input is read by the installed command in a process",
-        "of its own. The machine is shared, so wall times say little; CPU seconds (git's included) and the largest",
-        f"resident size of one process are the result. Aim: at most {MOST_SECONDS:.0f} CPU seconds and",
-        f"{MOST_MB:.0f} MB for everything under a limit of [docs/limits.md](../../docs/limits.md).",
-        "The plain reader, where there is one, only parses the same file: `json.load`.",
+        "Made by `python benchmarks/hostile.py --write`: each input is read by the installed command in a process of",
+        "its own, one after the other. The machine is shared, so wall times say little; CPU seconds (git's included),",
+        "which grow by half or more where all cores are taken, and the largest resident size of one process count.",
+        f"Aim: at most {MOST_SECONDS:.0f} CPU seconds and {MOST_MB:.0f} MB for everything under a limit of",
+        "[docs/limits.md](../../docs/limits.md). `benchmarks/hostile_inputs/at_limits.py` names an input at each",
+        "limit; a test fails for a limit without one. The plain reader, where there is one, only parses the same file:",
+        "`json.load`.",
         "",
-        f"{len(rows)} inputs, {over} over the aim. Python {platform.python_version()}.",
+        f"{len(rows)} of {len(CASES)} inputs measured, {len(over)} over the aim: {own} of these are folders that the",
+        f"user names, which may take longer. Python {platform.python_version()}.",
     ]
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import builders
 import pytest
 
+from gatekit.claims import document_formats
 from gatekit.claims import documents as claims_documents
 from gatekit.claims import registry as claims_registry
-from gatekit.claims.documents import parse_document
+from gatekit.claims.documents import parse_document, read_documents
 from gatekit.claims.paths import matching
 from gatekit.claims.registry import parse_registry
 from gatekit.errors import GatekitError, Location, did_you_mean, first_few
@@ -176,6 +177,40 @@ def test_a_document_has_as_many_markers_as_allowed_and_no_more(monkeypatch: pyte
         parse_document((literal * 2 + "<!-- gatekit:literal -->").encode(), "x.md")
     assert caught.value.error_id == "document.markers"
     assert str(caught.value.location) == "x.md:5:6"
+
+
+def test_documents_have_as_many_lines_together_as_allowed_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_formats, "MOST_LINES", 5)
+    for text in (b"a\nb\nc", b"a\r\nb\r\nc", b"a\rb\rc"):
+        formats = document_formats.FormatLookup()
+        parse_document(text, "x.md", formats)
+        parse_document(b"a\nb", "y.tex", formats)
+        with pytest.raises(GatekitError) as caught:
+            parse_document(b"a", "z.md", formats)
+        assert (caught.value.error_id, str(caught.value.location)) == ("document.too_many_lines", "z.md")
+
+
+def test_documents_have_as_many_brackets_alone_and_together_as_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims_documents, "MOST_BRACKETS", 3)
+    monkeypatch.setattr(document_formats, "MOST_BRACKETS", 5)
+    formats = document_formats.FormatLookup()
+    parse_document(b"[[[", "x.md", formats)
+    parse_document(b"[[", "y.md", formats)
+    for text, lookup in ((b"[", formats), (b"[[[[", None)):
+        with pytest.raises(GatekitError) as caught:
+            parse_document(text, "z.md", lookup)
+        assert (caught.value.error_id, str(caught.value.location)) == ("document.brackets", "z.md")
+
+
+def test_documents_of_a_folder_share_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("a\nb\n")
+    rules = parse_registry(registry(patterns="a.md, b.md"), "claims.yaml")
+    monkeypatch.setattr(document_formats, "MOST_LINES", 6)
+    assert read_documents(rules, str(tmp_path))[1] == []
+    monkeypatch.setattr(document_formats, "MOST_LINES", 5)
+    [error] = read_documents(rules, str(tmp_path))[1]
+    assert (error.error_id, str(error.location)) == ("document.too_many_lines", str(tmp_path / "b.md"))
 
 
 def test_a_document_keeps_its_first_problems_and_counts_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

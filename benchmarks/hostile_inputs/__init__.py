@@ -15,9 +15,11 @@ from hostile_inputs import (
     signed,
     summaries,
 )
+from hostile_inputs.at_limits import AT_LIMIT
 from hostile_inputs.cases import CASES, Case
 
 __all__ = [
+    "AT_LIMIT",
     "CASES",
     "Case",
     "commits",

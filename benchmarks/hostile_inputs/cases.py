@@ -10,6 +10,8 @@ from typing import Any
 
 import builders  # the tests' own documents: valid, complete, one subject
 
+from gatekit.claims.document_formats import MOST_LINES
+
 ROOT = Path(__file__).resolve().parents[2]
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -40,22 +42,6 @@ class Case:
     """Python that is run in place of the command, where a reader is reached only by measuring or over a network."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Of the command, beside PATH and HOME."""
-
-    @property
-    def is_first(self) -> bool:
-        """Whether it was once slow, or is the largest of its sort."""
-        return any(name in self.name for name in FIRST_TO_RUN)
-
-
-FIRST_TO_RUN = (
-    *("97 KiB of decimals", "decimals on lines", "3,000 bindings", "8,000 markers", "x <!--, at the limit"),
-    *("x <!-- and one", "20,000 digits", "100,000 digits", "300 KB of real", "lists on lines", "a table of many rows"),
-    *("tables without end", "documents:", "20,000 rows", "240,000", "319,600", "1,000 seeds, each", "900,000 unknown"),
-    *("100,000 unknown", "100,000 inputs", "999,000 numbers", "a key of 15", "nested 1,000,000", "10,000 of two KB"),
-    *("10,000 of one subject", "2,400 gates", "25 of 150", "25 policies", "20 of 20,000 nodes", "nested 30 deep"),
-    *("nested 20,000", "aliases of", "a line of 250", "claims: 1,000", "50 document patterns", "1,500 folders"),
-    *("git: 100,000 files", "git: 200,000", "git: 3,000", "import", "signatures:", "digest:", "unknown macros"),
-)
 
 
 CASES: list[Case] = []
@@ -94,8 +80,10 @@ def padded(text: str, size: int, comment: str = "#") -> str:
 
 
 def filled(unit: str, size: int = 512 * KIB - 200) -> str:
-    """Repeat a unit up to a size."""
-    return unit * (size // len(unit.encode()))
+    """Repeat a unit up to a size, or up to as many lines as documents may have."""
+    lines = unit.count("\n") + unit.count("\r")
+    count = size // len(unit.encode())
+    return unit * (min(count, (MOST_LINES - 100) // lines) if lines else count)
 
 
 def check(folder: Path, *documents: Any, policy: str = POLICY) -> list[str]:

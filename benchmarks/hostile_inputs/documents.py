@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gatekit.claims.document_formats import MOST_LINES
+from gatekit.claims.documents import MAX_SIZE, MOST_BRACKETS
+from gatekit.claims.github_markdown import DEEPEST
+from gatekit.evidence.folder_limits import DOCUMENT_FILES
 from hostile_inputs.cases import BINDING, CASES, CLAIMS, KIB, ROOT, Case, case, claims, filled, write
 
 
@@ -39,11 +43,11 @@ document("unclosed markers", filled("<!-- gatekit:value a b c d -->\n\n"))
 document("ends of nothing", filled("<!-- /gatekit:value -->\n\n"))
 document("unknown markers", filled("<!-- gatekit:valeu a -->\n\n"))
 document("markers in code", filled("`<!-- gatekit:claim a -->`\n\n"))
-document("opening brackets", "[" * 20_000)
-document("links never closed", "[a](" * 20_000)
-document("links with brackets", "[a](<b" * 20_000)
-document("pictures in pictures", "![" * 20_000 + "](x)" * 20_000)
-document("link definitions", "".join(f"[a{i}]: b\n" for i in range(20_000)))
+document("opening brackets", "[" * MOST_BRACKETS)
+document("links never closed", "[a](" * MOST_BRACKETS)
+document("links with brackets", "[a](<b" * MOST_BRACKETS)
+document("pictures in pictures", "![" * MOST_BRACKETS + "](x)" * MOST_BRACKETS)
+document("link definitions", "".join(f"[a{i}]: b\n" for i in range(MOST_BRACKETS)))
 document("stars", filled("*"))
 document("stars and letters", filled("*a "))
 document("stars and underscores", filled("*a_ **b_ "))
@@ -72,7 +76,7 @@ document("nested lists", "".join("  " * n + "* a\n" for n in range(1, 90)) * 50)
 document("headings", filled("# a\n"))
 document("fences", filled("```\n"))
 document("a table of one row", "|a" * 40_000 + "\n" + "|-" * 40_000 + "\n" + "|b" * 40_000)
-document("a table of many columns and rows", "|a" * 200 + "\n" + "|-" * 200 + "\n" + ("|b" * 3 + "\n") * 50_000)
+document("a table of many columns and rows", "|a" * 200 + "\n" + "|-" * 200 + "\n" + ("|b" * 3 + "\n") * 39_000)
 document("a table of many rows", "|a|b|\n|-|-|\n" + filled("|a|b|\n"))
 document("tables without end", filled("|a|\n|-|\n"))
 document("blank lines", filled("\n"))
@@ -99,6 +103,77 @@ document("carriage returns", filled("\r"))
 document("front matter, Quarto", "---\n" + filled("a: b\n") + "---\n", "x.qmd")
 document("shortcodes, Quarto", filled("{{< a "), "x.qmd")
 document("divs, Quarto", filled("::: {.a}\n"), "x.qmd")
+
+
+document("as many bytes as one may have", "a " * (MAX_SIZE // 2))
+document("as many problems as are kept, and more", filled("<!-- /gatekit:literal -->\n\n", 7900 * 27))
+document("quotes and lists, as deep as they may be", "".join("> " * n + "* a\n" for n in range(1, DEEPEST - 2)) * 90)
+document("lists on longer lines", filled("* *a* 0.12 b\n"))
+document("emphasis in emphasis", "*a " * 80_000 + "b*" * 80_000)
+document("emphasis, opened by three", filled("***a **b *c "))
+document("brackets in emphasis", "*[a*](" * MOST_BRACKETS)
+document("one link definition, many references", "[a]: b\n\n" + "[a] " * (MOST_BRACKETS - 10))
+document("references in references", "[a]: b\n\n" + "[a][" * (MOST_BRACKETS // 2 - 10) + "]" * MOST_BRACKETS)
+document("footnotes in footnotes", "".join(f"[^{i}]: [^{i + 1}] a\n\n" for i in range(4500)))
+document("quotes in lists in quotes", filled("> * > * > * > * a 0.12\n"))
+document("tables of code", "|a|b|\n|-|-|\n" + filled("|`a|b`|\n", 510 * KIB))
+document("code spans over cells", "|a|b|\n|-|-|\n" + filled("|`|`a\n", 510 * KIB))
+document("HTML in HTML", "<div>" * 50_000 + "0.12" + "</div>" * 40_000)
+document("HTML in HTML on lines", filled("<div><p><b>\n"))
+document("hidden HTML in hidden HTML", filled("<details hidden><span>0.12 "))
+document("backticks, ever more", "".join("`" * (n % 700) + "a" for n in range(1400)))
+document("entities without end", filled("&#x1"))
+document("strikethrough of strikethrough", filled("~~a ~b~~ "))
+document("references of one line without end", "[a]:\n" + filled("b "))
+document("titles never closed", "".join(f"[a{i}]: b 'c\n" for i in range(MOST_BRACKETS - 10)))
+document("angles and letters", filled("<a@b.c> <a:b> "))
+document("numbers behind words", filled("section 0.12 table 1.2, 1.3, 1.4 "))
+document("spaces behind numbers", filled("0.12" + " " * 60))
+document("digits grouped by spaces", filled("1\u00a0234\u00a0567.8 "))
+document("brackets, Typst", "[" * (MOST_BRACKETS - 10) + filled("#x("), "x.typ")
+document("functions in functions, Typst", filled("#a(b("), "x.typ")
+document("numbers, Typst", filled("0.12 "), "x.typ")
+document("comments in comments, Typst", filled("/* "), "x.typ")
+document("comments in comments, HTML", filled("<!-- <!-- --> "))
+document("math", filled("$0.12$ "))
+document("math of GitHub on lines", filled("$$\n0.12\n$$\n\n"))
+document("environments in environments, LaTeX", filled("\\begin{a}"), "x.tex")
+document("options of macros never closed, LaTeX", filled("\\a[{"), "x.tex")
+document("widths, LaTeX", filled("0.5\\textwidth 7 "), "x.tex")
+
+
+def together(name: str, *texts: str) -> None:
+    """Add a case of several documents."""
+
+    def build(folder: Path) -> list[str]:
+        for index, text in enumerate(texts):
+            write(folder, f"docs/{index}.md", text)
+        claims(folder, "")
+        write(folder, "claims.yaml", CLAIMS % '"docs/*.md"')
+        return ["claims", "scan"]
+
+    CASES.append(Case(f"documents: {name}", build, (0, 2, 3, 4)))
+
+
+HALF = DOCUMENT_FILES.size // 2 - 10
+together("as many bytes as all may have, decimals", filled("0.12 ", HALF), filled("0.12 ", HALF))
+together("as many bytes as all may have, emphasis", filled("*a_ **b_ ", HALF), filled("*a_ **b_ ", HALF))
+together("as many bytes as all may have, backslashes", filled("\\", HALF), filled("\\", HALF))
+together("as many bytes as all may have, addresses", filled("http://a.b/ ", HALF), filled("http://a.b/ ", HALF))
+together("as many brackets as all may have", *["![" * MOST_BRACKETS + "](x)" * MOST_BRACKETS] * 2)
+together("as many lines as all may have, lists", *["* *a* 0.12 b\n" * (MOST_LINES // 2 - 20)] * 2)
+together("as many lines as all may have, headings", *["# a 0.12 b\n" * (MOST_LINES // 2 - 20)] * 2)
+together("as many lines as all may have, underlines", *["a 0.12\n---\n" * (MOST_LINES // 4 - 20)] * 2)
+together("as many lines as all may have, rows", *["|a|b|\n|-|-|\n" + "|a|0.12|b\n" * (MOST_LINES // 2 - 20)] * 2)
+
+
+@case("documents: as many as there may be")
+def _(folder: Path) -> list[str]:
+    claims(folder, "")
+    write(folder, "claims.yaml", CLAIMS % "docs/*.md")
+    for index in range(DOCUMENT_FILES.files):
+        write(folder, f"docs/{index}.md", "Agrees by 0.12.\n\n" * 9)
+    return ["claims", "scan"]
 
 
 @case("document: 300 KB of real Markdown")

@@ -14,7 +14,7 @@ from gatekit.evidence.reading import MOST_OBSERVATIONS
 from gatekit.pull_request import claim_history, codeowners, gate_sources, hidden_diffs, registered, side
 from gatekit.repo import paths, tree
 from gatekit.repo import repository as repositories
-from hostile_inputs.cases import CLAIMS, MIB, POLICY, case, filled, gates
+from hostile_inputs.cases import CLAIMS, POLICY, case, filled, gates
 from hostile_inputs.commits import BASE, commit, repository
 from hostile_inputs.registered import registration, seeds
 
@@ -140,28 +140,34 @@ def measured(sources: dict[str, bytes]) -> bytes:
     return commit("main", BASE) + commit("feature", files, "main")
 
 
-@case("git: as many bytes of Python as are parsed, short statements")
+@case("git: as many tokens of Python as are parsed, short statements")
 def _(folder: Path) -> list[str]:
-    count = max(1, side.LARGEST_SOURCES // source_digest.LARGEST)
-    each = min(side.LARGEST_SOURCES, source_digest.LARGEST) - 10
-    return repository(folder, measured({f"a{i}.py": (f"# {i}\n" + "a\n" * each)[:each].encode() for i in range(count)}))
+    each = side.MOST_TOKENS // 5
+    return repository(folder, measured({f"a{i}.py": (f"a = {i}\n" + "a\n" * (each - 4)).encode() for i in range(5)}))
 
 
-@case("git: as many bytes of Python as are parsed, small files")
+@case("git: as many tokens of Python as are parsed, small files")
 def _(folder: Path) -> list[str]:
-    count = side.LARGEST_SOURCES // 4096
-    sources = {f"a{i}.py": (f"x = {i}\n" + "a.b(c)\n" * 600)[:4090].encode() for i in range(count)}
-    return repository(folder, measured(sources))
+    count = side.MOST_TOKENS // 500
+    return repository(folder, measured({f"a{i}.py": (f"a = {i}\n" + "a\n" * 496).encode() for i in range(count)}))
 
 
-@case("git: sources of 1 GiB that are only hashed")
+@case("git: as many bytes of Python as are read, comments")
 def _(folder: Path) -> list[str]:
-    return repository(folder, measured({f"a{i}.bin": b"\0" * (64 * MIB) + b"%d" % i for i in range(16)}))
+    count = side.LARGEST_SOURCES // source_digest.LARGEST
+    text = ("#" + "x" * 97 + "\n") * (source_digest.LARGEST // 100)
+    return repository(folder, measured({f"a{i}.py": f"a = {i}\n{text}".encode() for i in range(count)}))
 
 
-@case("git: sources of 4 GiB that are only hashed")
+@case("git: as many bytes of other sources as are hashed")
 def _(folder: Path) -> list[str]:
-    return repository(folder, measured({f"a{i}.bin": b"\0" * (256 * MIB) + b"%d" % i for i in range(16)}))
+    each = side.LARGEST_HASHED // 16 - 10
+    return repository(folder, measured({f"a{i}.bin": b"\0" * each + b"%d" % i for i in range(16)}))
+
+
+@case("git: one source that is larger than a file that is hashed")
+def _(folder: Path) -> list[str]:
+    return repository(folder, measured({"a.bin": b"\0" * (repositories.DIGEST_LIMIT + 1)}))
 
 
 @case("git: one commit of as many files as there may be")
@@ -178,7 +184,7 @@ def _(folder: Path) -> list[str]:
     return repository(folder, commit("main", BASE) + commit("feature", many, "main"))
 
 
-@case("git: 16,000 paths, as long as they may be")
+@case("git: 15,000 paths, as long as they may be")
 def _(folder: Path) -> list[str]:
     middle = "/".join(["x" * 200] * 20)
     many = {f"src/{i:05d}/{middle}"[: tree.LONGEST_PATH].rstrip("/"): b"x" for i in range(15_000)}

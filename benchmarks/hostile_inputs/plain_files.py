@@ -7,10 +7,12 @@ from pathlib import Path
 
 import builders
 
-from gatekit.evidence import committed, listing, several_files, source_digest
+from gatekit.evidence import committed, left_behind, listing, several_files, source_digest
+from gatekit.evidence.atomic import TEMPORARY
 from gatekit.evidence.strict_json import JSON_LIMITS, MAX_INTEGER
 from gatekit.evidence.strict_yaml import YAML_LIMITS
-from hostile_inputs.cases import MIB, PLAIN_JSON, POLICY, SUMMARY, case, check, padded, write
+from hostile_inputs.cases import CASES, MIB, PLAIN_JSON, POLICY, SUMMARY, Case, case, check, write
+from runners import config
 
 TABLE = ["import", "table", "--kind", "random_model", "--measure", "r2", "--subject", "s.json", "t.csv"]
 ONE_TABLE = "seed,candidate\n" + "".join(f"{seed},0.{seed}\n" for seed in range(5))
@@ -139,6 +141,48 @@ def _(folder: Path) -> list[str]:
     return [*TABLE, "--out", "evidence", "--replace"]
 
 
+@case("output: as many files as are looked through beside it", codes=(0,))
+def _(folder: Path) -> list[str]:
+    write(folder, "t.csv", ONE_TABLE)
+    write(folder, "s.json", json.dumps(builders.subject()))
+    (folder / "evidence").mkdir()
+    for index in range(left_behind.MOST_ENTRIES):
+        (folder / "evidence" / f"{TEMPORARY}{index:016x}.tmp").touch()
+    return [*TABLE, "--out", "evidence"]
+
+
+CONFIGURED = "from pathlib import Path; from runners.config import parts_of; print(len(parts_of(Path('c.yaml'))))"
+"""A runner reads its configuration before it loads anything."""
+
+
+@case("configuration: as many bytes as one may have", codes=(0, 1), program=CONFIGURED)
+def _(folder: Path) -> list[str]:
+    write(folder, "c.yaml", "a:\n" + "- a\n" * ((config.LARGEST - 4) // 4))
+    return []
+
+
+@case("configuration: as many bases as one may name", codes=(0, 1), program=CONFIGURED)
+def _(folder: Path) -> list[str]:
+    names = [f"b{i}.yaml" for i in range(config.MOST_BASES)]
+    write(folder, "c.yaml", f"base: [{', '.join(names)}]\n")
+    for name in names:
+        write(folder, name, f"{name[:-5]}:\n" + "- a\n" * (4000))
+    return []
+
+
+@case("configuration: aliases of aliases", codes=(0, 1), program=CONFIGURED)
+def _(folder: Path) -> list[str]:
+    lines = ["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 4000))]
+    write(folder, "c.yaml", "\n".join(lines))
+    return []
+
+
+@case("configuration: lists in each other", codes=(1,), program=CONFIGURED)
+def _(folder: Path) -> list[str]:
+    write(folder, "c.yaml", "a: " + "[" * 200_000)
+    return []
+
+
 def measured_source(folder: Path, data: bytes, name: str) -> list[str]:
     """Ask whether a summary is stale that names one source."""
     write(folder, name, data)
@@ -149,54 +193,27 @@ def measured_source(folder: Path, data: bytes, name: str) -> list[str]:
     return ["stale", "evidence"]
 
 
-def python(folder: Path, text: str) -> list[str]:
-    """Ask whether a summary is stale that names Python of the largest size."""
-    return measured_source(folder, padded(text, source_digest.LARGEST).encode(), "a.py")
+def python(name: str, unit: str, start: str = "", end: str = "\n") -> None:
+    """Ask whether a summary is stale that names Python of as many tokens, or bytes, as are parsed."""
+    of_one = max(1, source_digest.tokens(unit.encode(), 100))
+    count = min((source_digest.MOST_TOKENS - 4) // of_one, (source_digest.LARGEST - 20) // len(unit))
+
+    def build(folder: Path) -> list[str]:
+        return measured_source(folder, (start + unit * count + end).encode(), "a.py")
+
+    CASES.append(Case(f"source: Python of as many {name}", build))
 
 
-def lines(unit: str) -> str:
-    """Return Python of the largest size, all of one line repeated."""
-    return unit * ((source_digest.LARGEST - 2) // len(unit))
-
-
-@case("source: Python of as many bytes as are parsed, short statements")
-def _(folder: Path) -> list[str]:
-    return python(folder, lines("a\n"))
-
-
-@case("source: Python of as many bytes as are parsed, one sum")
-def _(folder: Path) -> list[str]:
-    return python(folder, "a=" + lines("a+")[:-4] + "a\n")
-
-
-@case("source: Python of as many bytes as are parsed, one list")
-def _(folder: Path) -> list[str]:
-    return python(folder, "a=[" + lines("0,")[:-8] + "]\n")
-
-
-@case("source: Python of as many bytes as are parsed, brackets")
-def _(folder: Path) -> list[str]:
-    return python(folder, lines("(")[:-4])
-
-
-@case("source: Python of as many bytes as are parsed, signs")
-def _(folder: Path) -> list[str]:
-    return python(folder, "a=" + lines("-")[:-8] + "1\n")
-
-
-@case("source: Python of as many bytes as are parsed, attributes")
-def _(folder: Path) -> list[str]:
-    return python(folder, "a" + lines(".a")[:-8] + "\n")
-
-
-@case("source: Python of as many bytes as are parsed, f-strings")
-def _(folder: Path) -> list[str]:
-    return python(folder, lines("f'{a}'\n")[:-8])
-
-
-@case("source: Python of as many bytes as are parsed, one digit after another")
-def _(folder: Path) -> list[str]:
-    return python(folder, "a=" + "7" * (source_digest.LARGEST - 10) + "\n")
+python("tokens as are parsed, short statements", "a\n")
+python("tokens as are parsed, one sum", "a+", "a=", "a\n")
+python("tokens as are parsed, one list", "0,", "a=[", "]\n")
+python("tokens as are parsed, brackets", "(")
+python("tokens as are parsed, signs", "-", "a=", "1\n")
+python("tokens as are parsed, attributes", ".a", "a")
+python("tokens as are parsed, f-strings", "f'{a}'\n")
+python("bytes as are parsed, digits of one number", "7" * 1000, "a=")
+python("bytes as are parsed, comments", "#" + "x" * 97 + "\n")
+python("bytes as are parsed, one string", "x" * 1000, "a='", "'\n")
 
 
 @case("source: as many bytes as may have other line ends")

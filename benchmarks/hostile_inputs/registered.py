@@ -241,7 +241,7 @@ def _(folder: Path) -> list[str]:
 
 @case("verdict of a cycle: as many bytes as there may be", codes=(0,), program=READ_VERDICT)
 def _(folder: Path) -> list[str]:
-    one = {"type": "threshold", "effect": "e", "asks": "a", "outcome": "pass", "reason": "r" * 20, "measured": None}
+    one = {"type": "threshold", "effect": "e", "asks": "a", "outcome": "pass", "reason": "r" * 100, "measured": None}
     gate = json.dumps({"name": "g", "result": {**one, "evidence": None}})
     count = (records.VERDICT_LIMITS.size - 100) // (len(gate) + 1)
     write(folder, "verdict.json", '{"policies": [{"gates": [' + ",".join([gate] * count) + "]}]}")

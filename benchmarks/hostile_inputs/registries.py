@@ -85,7 +85,7 @@ def _(folder: Path) -> list[str]:
     return registry(folder, text, "".join(map(BLOCK.format, range(MOST_CLAIMS))))
 
 
-@case("claims: as many patterns as there may be, with as many stars, over 2,000 documents")
+@case("claims: as many patterns as there may be, and stars, over 2,000 documents")
 def _(folder: Path) -> list[str]:
     patterns = ", ".join(f'"**/b*{i}/**/x*.md"' for i in range(MOST_PATTERNS))
     claims(folder, "", "a/b/x.md")

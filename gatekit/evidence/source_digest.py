@@ -13,6 +13,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from typing import Literal
 
 By = Literal["syntax_tree", "bytes"]
@@ -20,6 +21,11 @@ By = Literal["syntax_tree", "bytes"]
 
 LARGEST = 1 << 20
 """Bytes of Python that are parsed; a longer file has no syntax tree digest, so that nothing can make a gate slow."""
+
+MOST_TOKENS = 150_000
+"""Words and signs of Python that are parsed, comments and strings counted too: each may become three objects of 400
+bytes. A file of 300 KB has some 60,000."""
+_TOKEN = re.compile(rb"\w++|[^\w\s]")
 
 SOURCE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}){0,15}")
 """A path that evidence can name, as the schema says it."""
@@ -57,6 +63,11 @@ def source_sha256(data: bytes, by: By) -> str | None:
     return syntax_tree_sha256(data) if by == "syntax_tree" else hashlib.sha256(data).hexdigest()
 
 
+def tokens(data: bytes, most: int) -> int:
+    """Return how many words and signs a text has, by which parsing it costs; one more than `most` where it has more."""
+    return sum(1 for _ in islice(_TOKEN.finditer(data), most + 1))
+
+
 def syntax_tree_sha256(data: bytes) -> str | None:
     """Return the digest of a Python file without comments, docstrings and formatting.
 
@@ -65,9 +76,9 @@ def syntax_tree_sha256(data: bytes) -> str | None:
 
     Returns:
         64 hex digits, the same under every supported version of Python; None for what is no Python or exceeds
-        `LARGEST` bytes.
+        `LARGEST` bytes or `MOST_TOKENS` tokens.
     """
-    if len(data) > LARGEST:
+    if len(data) > LARGEST or tokens(data, MOST_TOKENS) > MOST_TOKENS:
         return None
     try:
         with warnings.catch_warnings():

@@ -44,7 +44,7 @@ from gatekit.evidence.reading import (
     parse_summary,
     too_many_observations,
 )
-from gatekit.evidence.source_digest import LARGEST, By, source_sha256
+from gatekit.evidence.source_digest import LARGEST, By, source_sha256, tokens
 from gatekit.evidence.staleness import NO_DIGEST, why_stale
 from gatekit.evidence.strict_json import Document
 from gatekit.kinds import FOLDER, Kind, Kinds
@@ -64,7 +64,9 @@ CLAIMS = "claims.yaml"
 KEYS = "trust/keys.yaml"
 
 LARGEST_SOURCES = 32 << 20
-"""Bytes of Python that are parsed for one side: some 15 seconds. What evidence names is the author's choice."""
+"""Bytes of Python that are read for one side. What evidence names is the author's choice."""
+MOST_TOKENS = 500_000
+"""Words and signs of it that are parsed for one side: some five seconds. 5 MB of code have as many."""
 
 LARGEST_HASHED = 512 << 20
 """Bytes of other sources that are hashed for one side."""
@@ -261,7 +263,11 @@ class Reader:
                 continue
             wanted[entry.oid] = size
             left -= size
+        tokens_left = MOST_TOKENS
         for oid, data in self._repository.blobs(wanted).items():
+            tokens_left -= tokens(data, tokens_left)
+            if tokens_left < 0:
+                break
             self._trees[oid] = source_sha256(data, "syntax_tree") or NO_DIGEST
 
 

@@ -219,3 +219,13 @@ def _interpreter(minor: int) -> str | None:
         if done.stdout.strip() == str(minor):
             return python
     return None
+
+
+def test_as_many_words_and_signs_are_parsed_as_allowed_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = b"a_b = 12.5  # two"
+    assert source_digest.tokens(code, 100) == 7
+    monkeypatch.setattr(source_digest, "MOST_TOKENS", 7)
+    assert syntax_tree_sha256(code) is not None
+    monkeypatch.setattr(source_digest, "MOST_TOKENS", 6)
+    assert syntax_tree_sha256(code) is None
+    assert source_digest.tokens(b"a\n" * 1000, 10) == 11

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import builders
@@ -12,6 +13,7 @@ import repositories
 from repositories import Symlink
 
 from gatekit.evidence import source_entry
+from gatekit.evidence.source_digest import tokens
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Outcome
 from gatekit.pull_request.verdict import Flip, PullRequestVerdict
@@ -280,6 +282,27 @@ class TestEvidence:
         monkeypatch.setattr("gatekit.pull_request.side.LARGEST_SOURCES", 10)
         verdict = judged(tmp_path / "beyond", {"docs/notes.md": "x\n"}, base={FILE: random_model(about=[entry])})
         assert [finding.error_id for finding in verdict.advisory] == ["claims.gate_inconclusive"] * 2
+
+    def test_words_of_code_beyond_what_is_parsed_are_stale(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        code = CODE["runners/measure.py"].encode()
+        entry = source_entry("runners/measure.py", code)
+        monkeypatch.setattr("gatekit.pull_request.side.MOST_TOKENS", tokens(code, 1000))
+        assert judged(tmp_path / "within", {}, base={FILE: random_model(about=[entry])}).code is ExitCode.PASS
+        monkeypatch.setattr("gatekit.pull_request.side.MOST_TOKENS", tokens(code, 1000) - 1)
+        verdict = judged(tmp_path / "beyond", {"docs/notes.md": "x\n"}, base={FILE: random_model(about=[entry])})
+        assert [finding.error_id for finding in verdict.advisory] == ["claims.gate_inconclusive"] * 2
+
+    def test_data_beyond_what_is_hashed_is_stale(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        code = CODE["runners/measure.py"].encode()
+        entry = {"path": "runners/measure.py", "sha256": sha256(code).hexdigest(), "by": "bytes"}
+        monkeypatch.setattr("gatekit.pull_request.side.LARGEST_HASHED", len(code))
+        assert judged(tmp_path / "within", {}, base={FILE: random_model(about=[entry])}).code is ExitCode.PASS
+        monkeypatch.setattr("gatekit.pull_request.side.LARGEST_HASHED", len(code) - 1)
+        verdict = judged(tmp_path / "beyond", {"docs/notes.md": "x\n"}, base={FILE: random_model(about=[entry])})
+        assert [finding.error_id for finding in verdict.advisory] == ["claims.gate_inconclusive"] * 2
+        assert "which is too large" in str([finding.message for finding in verdict.advisory])
 
     def test_evidence_of_the_older_rule_is_stale(self, tmp_path: Path) -> None:
         old = [{key: source[key] for key in ("path", "sha256")} for source in sources("runners/measure.py")]
