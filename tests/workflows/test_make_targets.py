@@ -10,9 +10,11 @@ REPO = Path(__file__).resolve().parents[2]
 TARGETS = ["clean", "demo", "help", "lint", "release-gate-strict", "smoke", "test"]
 
 
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+def make(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
-    return subprocess.run(["make", *arguments], cwd=REPO, capture_output=True, text=True, env=environment)
+    return subprocess.run(
+        ["make", *arguments], cwd=REPO, capture_output=True, text=True, env=environment | more, input=stdin
+    )
 
 
 def judged(target: str, code: int, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -70,3 +72,21 @@ def test_an_interpreter_that_is_too_old_is_refused_in_one_line(tmp_path: Path) -
     done = make("-B", ".venv/.installed", f"PYTHON={old}")
     assert done.returncode != 0
     assert f".venv needs Python 3.11 or newer, but {old} is Python 3.10.13" in done.stderr
+
+
+@pytest.mark.parametrize(("gate", "runners"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_lint_fails_when_either_of_the_two_type_checks_that_go_at_once_does(
+    gate: int, runners: int, tmp_path: Path
+) -> None:
+    recipe = make("-n", "lint-python", "GATE=", "RUNNERS=").stdout
+    stub = tmp_path / ".venv" / "bin" / "mypy"
+    stub.parent.mkdir(parents=True)
+    stub.write_text(f'#!/bin/sh\ncase "$*" in *"--package runners") exit {runners};; esac\nexit {gate}\n', "utf-8")
+    stub.chmod(0o755)
+    done = subprocess.run(["sh", "-c", recipe[recipe.index(".venv/bin/mypy") :]], cwd=tmp_path)
+    assert (done.returncode == 0) == (gate == runners == 0)
+
+
+def test_a_caller_that_wants_no_bytecode_does_not_make_every_test_compile_the_command() -> None:
+    asked = "include Makefile\nshown:\n\t@echo given=$$PYTHONDONTWRITEBYTECODE\n"
+    assert make("-f", "-", "shown", stdin=asked, PYTHONDONTWRITEBYTECODE="1").stdout == "given=\n"
