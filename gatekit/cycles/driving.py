@@ -25,7 +25,7 @@ from gatekit.cycles.ledger import Ledger, Record
 from gatekit.cycles.monitor import duration
 from gatekit.cycles.pieces import PieceQueue
 from gatekit.cycles.plan import Budget, Cycle, Needs
-from gatekit.cycles.resources import lacking, size_of
+from gatekit.cycles.resources import lacking, no_room, size_of
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
 from gatekit.errors import GatekitError, Location
@@ -86,6 +86,7 @@ class Driver:
     _batches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """First key -> all keys of the pieces that one process makes."""
     _own_size: tuple[datetime, int] | None = None
+    _full: str | None = None
 
     def run(self) -> CycleState:
         """Run all tasks and decisions, and return the state in which nothing is left to start.
@@ -122,6 +123,9 @@ class Driver:
             raise Halted(f"ended by {signal.Signals(number).name}", 128 + number)
         if (self.folder / STOP_REQUEST).exists():
             message = f"stopped as asked; `gatekit cycle resume {self.cycle.id}` goes on"
+            raise Halted(message, ExitCode.INCONCLUSIVE)
+        if self._full is not None:
+            message = f"{self._full}; make room, and give the same command again"
             raise Halted(message, ExitCode.INCONCLUSIVE)
         self._decide()
         spent = self._over_budget()
@@ -199,8 +203,7 @@ class Driver:
                     continue
             if not self.engine.has_room(task.needs):
                 continue
-            kept = () if self.cache is None or is_url(self.cache) else (Path(self.cache),)
-            lacks = lacking(task.needs, (self.folder, *kept))
+            lacks = lacking(task.needs, self._places())
             if lacks:
                 return f"{name} was not started: {lacks}"
             self._launch(name, task, self._argv(task))
@@ -209,7 +212,7 @@ class Driver:
 
     def _start_pieces(self, name: str, task: Task) -> str | None:
         while self.engine.has_room(task.needs) and (keys := self.pieces.next_batch(name, self.slots)):
-            lacks = lacking(task.needs, (self.folder,))
+            lacks = lacking(task.needs, self._places())
             if lacks:
                 return f"a piece of {name} was not started: {lacks}"
             only = (part for key in keys for part in ("--only", key))
@@ -217,6 +220,10 @@ class Driver:
             self.pieces.started(keys)
             self._batches[keys[0]] = keys
         return None
+
+    def _places(self) -> tuple[Path, ...]:
+        """Return the folders that tasks write to."""
+        return (self.folder, *(() if self.cache is None or is_url(self.cache) else (Path(self.cache),)))
 
     def _launch(self, name: str, task: Task, argv: tuple[str, ...]) -> None:
         self.engine.start(Job(name, argv, task.needs, self._log(name), self._labels(task)))
@@ -253,6 +260,12 @@ class Driver:
         devices = self._devices.pop(ended.name)
         spent = {"seconds": round(ended.seconds, 3), "device_seconds": round(ended.seconds * devices, 3)}
         kind, _, rest = ended.name.partition("/")
+        if ended.code != 0 and ended.code not in NEVER_AGAIN and (full := no_room(self._places())) is not None:
+            # It is no attempt: all that is started on a full disk fails, and would have failed for good.
+            self._full = full
+            if ended.name in self.graph.tasks:
+                self._record("interrupted", task=ended.name, device_seconds=spent["device_seconds"])
+            return
         if kind == "units":
             self.pieces.learn(rest, ended.code, self._log(ended.name))
             return

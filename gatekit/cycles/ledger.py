@@ -60,7 +60,7 @@ class Ledger:
         """Append one record, on disk before this returns.
 
         Raises:
-            GatekitError: `cycle.disk`, exit code 70: it could not be written.
+            GatekitError: `cycle.disk`, exit code 3: it could not be written.
         """
         record = {"event": event, "time": utc_now(), **facts}
         line = json.dumps(record, sort_keys=True, allow_nan=False).encode("utf-8") + b"\n"
@@ -80,7 +80,7 @@ class Ledger:
             message = f"the ledger could not be written: {error.strerror or error}; nothing that it holds is lost"
             remedy = "make room, and give the same command again"
             raise GatekitError(
-                "cycle.disk", message, Location(str(self.path)), remedy, exit_code=ExitCode.INTERNAL
+                "cycle.disk", message, Location(str(self.path)), remedy, exit_code=ExitCode.INCONCLUSIVE
             ) from None
         return record
 

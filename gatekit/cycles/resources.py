@@ -9,6 +9,19 @@ from pathlib import Path
 from gatekit.cycles.plan import GIB, Needs
 from gatekit.evidence.listing import walk
 
+LEAST_ROOM = 1 << 20
+"""Bytes of free disk with which nothing that measures can be written; what fails below has failed for that."""
+
+
+def no_room(folders: tuple[Path, ...]) -> str | None:
+    """Return which disk is full, in one line; None where none is.
+
+    Args:
+        folders: as of `lacking`.
+    """
+    full = [folder for folder in folders if shutil.disk_usage(_nearest(folder)).free < LEAST_ROOM]
+    return f"the disk of {full[0]} is full" if full else None
+
 
 def lacking(needs: Needs, folders: tuple[Path, ...]) -> str | None:
     """Return what a task needs and this machine does not have free, in one line; None where there is room.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ schema: gatekit.cycle/1
 id: real
 description: Two widths by two runners on one cache
 seeds: {pilot: [0, 1], full: [0, 1, 2]}
+retries: 10
 stages:
   agreement:
     run: random_model
@@ -59,6 +61,11 @@ def finished(folder: Path, cache: str = "cache") -> dict[str, Any]:
     return found
 
 
+def workers(driver: int) -> list[int]:
+    """Return the processes that a driver has started and that still run."""
+    return [int(child) for child in Path(f"/proc/{driver}/task/{driver}/children").read_text().split()]
+
+
 def test_killed_at_random_it_gives_the_evidence_of_an_undisturbed_run(tmp_path: Path) -> None:
     calm = finished(tmp_path / "calm")
     assert len(calm) == 5
@@ -66,11 +73,17 @@ def test_killed_at_random_it_gives_the_evidence_of_an_undisturbed_run(tmp_path: 
     rough.mkdir()
     (rough / "real.yaml").write_text(PLAN, encoding="utf-8")
     chance = random.Random(7)
-    for _ in range(10):
+    hit = 0
+    for number in range(10):
         driver = start(rough, "cache")
         time.sleep(chance.uniform(2, 20))
+        for worker in workers(driver.pid)[:1] if number % 2 else ():
+            os.kill(worker, signal.SIGKILL)  # the driver starts another one in its place
+            hit += 1
+            time.sleep(chance.uniform(2, 5))
         driver.kill()
         driver.communicate()
+    assert hit, "no worker was running whenever one was to be killed"
     assert finished(rough) == calm
 
 
