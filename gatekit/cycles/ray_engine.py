@@ -41,7 +41,7 @@ class RayCluster:
 
         Raises:
             UsageError: Ray is not installed.
-            GatekitError: `cycle.cluster`, exit code 70: there is no cluster at the address.
+            GatekitError: `cycle.cluster`, exit code 70: no cluster there, or none that starts here.
         """
         try:
             import ray
@@ -51,8 +51,9 @@ class RayCluster:
         try:
             _ask(self.address)
             ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
-        except (OSError, ValueError, RuntimeError) as error:
-            message = f"no Ray cluster at '{self.address}': {' '.join(str(error).split())[:200]}"
+        except Exception as error:  # Ray raises no narrower class where one of its processes does not start in time
+            what = "Ray did not start here" if self.address is None else f"no Ray cluster at '{self.address}'"
+            message = f"{what}: {' '.join(str(error).split())[:200]}"
             raise GatekitError("cycle.cluster", message, exit_code=ExitCode.INTERNAL) from None
         # Our ledger counts the attempts, so Ray makes none of its own.
         self._run = ray.remote(max_retries=0, max_calls=1)(run_command)
