@@ -99,7 +99,7 @@ def _table(progress: CycleProgress) -> Iterator[str]:
 def as_markdown(progress: CycleProgress) -> str:
     """Return a snapshot for a log or a chat."""
     text, code = inert.markdown_text, inert.markdown_code
-    lines = [f"# {text(progress.cycle)}", "", text(progress.description, 1000), ""]
+    lines = [f"# {progress.cycle}", "", text(progress.description, 1000), ""]
     lines += [f"* {name}: {text(value, 1000)}" for name, value in facts(progress)]
     lines += ["", "| stage | " + " | ".join(WORDS.get(w, w) for w in ORDER) + " |", "|---" * (len(ORDER) + 1) + "|"]
     for name, found in progress.stages:

@@ -130,7 +130,8 @@ def _number(value: float | None) -> str:
 def _log_entry(
     cycle: Cycle, graph: Graph, state: CycleState, progress: CycleProgress, rows: Sequence[Row], folder: Path
 ) -> str:
-    lines = [f"## {text(cycle.id)}", "", text(cycle.description, 1000), ""]
+    # Of small letters, digits and hyphens, so there is nothing in it to escape.
+    lines = [f"## {cycle.id}", "", text(cycle.description, 1000), ""]
     lines += [
         f"* plan: {code(cycle.path)}, sha256 {code(cycle.sha256)}",
         *(f"* {phase} seeds: {', '.join(map(str, seeds))}" for phase, seeds in cycle.seeds.items()),
@@ -151,7 +152,7 @@ def _log_entry(
 
 
 def _summary(cycle: Cycle, state: CycleState, progress: CycleProgress, rows: Sequence[Row]) -> str:
-    lines = [f"# {text(cycle.id)}: executive summary", "", text(cycle.description, 1000), ""]
+    lines = [f"# {cycle.id}: executive summary", "", text(cycle.description, 1000), ""]
     lines += [f"**Outcome: {_outcome(state)}.** {_meaning(state)}", ""]
     counts = progress.counts
     lines += [
@@ -165,7 +166,7 @@ def _brief(cycle: Cycle, state: CycleState, rows: Sequence[Row]) -> str:
     passed = [row for row in rows if row.outcome == "pass"]
     failed = [row for row in rows if row.outcome == "fail"]
     open_ones = [row for row in rows if row.outcome == "inconclusive"]
-    lines = [f"# {text(cycle.id)}: brief for an advisor", "", f"Question: {text(cycle.description, 1000)}", ""]
+    lines = [f"# {cycle.id}: brief for an advisor", "", f"Question: {text(cycle.description, 1000)}", ""]
     lines += [f"Verdict: {_outcome(state)}. {_meaning(state)}"]
     for title, several in (
         ("What the evidence shows", passed),

@@ -66,24 +66,35 @@ def workers(driver: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{driver}/task/{driver}/children").read_text().split()]
 
 
+def killed_at_random(folder: Path, kills: int) -> None:
+    """Kill workers and drivers of a cycle in turns, each at a random moment while something is measured."""
+    chance = random.Random(7)
+    driver = start(folder, "cache")
+    for number in range(kills):
+        deadline = time.monotonic() + 300
+        while not (running := workers(driver.pid)):
+            assert driver.poll() is None, "it ended before all that was to be killed was"
+            assert time.monotonic() < deadline, "no worker was started"
+            time.sleep(0.1)
+        time.sleep(chance.uniform(0, 5))
+        if number % 2:
+            driver.kill()
+            driver.communicate()
+            driver = start(folder, "cache")
+        else:
+            for worker in [one for one in running if one in workers(driver.pid)][:1]:
+                os.kill(worker, signal.SIGKILL)  # the driver starts another one in its place
+    driver.kill()
+    driver.communicate()
+
+
 def test_killed_at_random_it_gives_the_evidence_of_an_undisturbed_run(tmp_path: Path) -> None:
     calm = finished(tmp_path / "calm")
     assert len(calm) == 5
     rough = tmp_path / "rough"
     rough.mkdir()
     (rough / "real.yaml").write_text(PLAN, encoding="utf-8")
-    chance = random.Random(7)
-    hit = 0
-    for number in range(10):
-        driver = start(rough, "cache")
-        time.sleep(chance.uniform(2, 20))
-        for worker in workers(driver.pid)[:1] if number % 2 else ():
-            os.kill(worker, signal.SIGKILL)  # the driver starts another one in its place
-            hit += 1
-            time.sleep(chance.uniform(2, 5))
-        driver.kill()
-        driver.communicate()
-    assert hit, "no worker was running whenever one was to be killed"
+    killed_at_random(rough, kills=10)
     assert finished(rough) == calm
 
 
