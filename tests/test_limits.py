@@ -331,6 +331,7 @@ NO_INPUT = {
     *("github.summary:COMMENT_LIMIT", "github.project_names:_LONGEST", "github.api:LONGEST_WAIT"),
     *("pull_request.continuity_claims:MOST_JUDGED", "dossier.conclusion:LIMITS", "cli.history:MOST"),
     # Of numbers, and of what is computed.
+    "policy.settings:MOST_RANDOM_MODELS",
     *("kinds.checking:LARGEST", "policy.operators:LARGEST", "policy.selection:MAX_WEIGHT", "policy.selection:MAX_SEED"),
     *("registration.reading:LARGEST_SEED", "cycles.reading:LARGEST_SEED", "cycles.reading:MOST_RETRIES"),
     *("evidence.observations:LARGEST", "evidence.canonical:_LARGEST", "stats.binomial:MOST_TRIALS"),

@@ -91,6 +91,22 @@ def test_an_answer_has_so_many_values_and_no_more(monkeypatch: pytest.MonkeyPatc
             list(caller.pages("/repos/octo/cat/issues/7/comments"))
 
 
+def test_the_pages_of_a_list_have_so_many_bytes_together_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [b'[{"id": 1}]', b'[{"id": 2}]']
+
+    def call(_self: Any, _method: str, _path: str, query: Any, _data: Any = None) -> Any:
+        body = answers[int(query["page"]) - 1]
+        return json.loads(body), {"Link": '<x>; rel="next"' if query["page"] == "1" else ""}, len(body)
+
+    monkeypatch.setattr(api.Api, "_call", call)
+    caller = api.Api("https://x", "x")
+    monkeypatch.setattr(api, "LARGEST_LIST", 22)
+    assert list(caller.pages("/x")) == [[{"id": 1}], [{"id": 2}]]
+    monkeypatch.setattr(api, "LARGEST_LIST", 21)
+    with pytest.raises(api.ApiError, match="more than 21 bytes on 2 pages"):
+        list(caller.pages("/x"))
+
+
 def test_the_list_of_saes_that_a_task_left_has_so_many_bytes_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,6 +155,7 @@ AT_LIMIT = {
     "github.comment:MARKDOWN_LIMIT": "comment: a report in Markdown of as many bytes as are shown",
     "github.api:MAX_ANSWER": "answers: as many bytes as one may have",
     "github.api:ANSWER_LIMITS.values": "answers: as many values as one may have",
+    "github.api:LARGEST_LIST": "answers: as many bytes as all pages may have",
     "github.api:MAX_PAGES": "answers: as many pages as are read, of a hundred comments of 3 KB",
     "github.api:TIMEOUT": "answers: none, as long as is waited for",
     "github.doctor:LIMITS.size": "doctor: an export of as many bytes as one may have",

@@ -151,6 +151,12 @@ def _(folder: Path) -> list[str]:
     return commented(folder, "[" + ",".join([one] * (api.MAX_ANSWER // len(one) - 1)) + "]")
 
 
+@case("answers: as many bytes as all pages may have", **ANSWERED)
+def _(folder: Path) -> list[str]:
+    one = json.dumps({"id": 1, "body": "x" * 60_000, "user": {"login": "y"}})
+    return commented(folder, "[" + ",".join([one] * 99) + "]")
+
+
 @case("answers: as many pages as are read, of a hundred comments of 3 KB", **ANSWERED)
 def _(folder: Path) -> list[str]:
     return commented(folder, json.dumps([{"id": 1, "body": "x" * 3000, "user": {"login": "y"}}] * 100))

@@ -116,11 +116,11 @@ def _(folder: Path) -> list[str]:
 
 @case("git: as many observations of a pull request as there may be")
 def _(folder: Path) -> list[str]:
-    rows = MOST_OBSERVATIONS // 30 - 100
+    rows = MOST_OBSERVATIONS // 40 - 10
     values = [4.0 + 0.001 * (i % 97) for i in range(rows * 10)]
     below = [3.0 + 0.001 * (i % 89) for i in range(rows * 10)]
     many = {}
-    for name in ("a", "b", "c"):
+    for name in ("b", "c", "d", "e"):
         measured = {"interpretability_delta": (values, below)}
         document = builders.summary("cebench", measured, of=builders.subject(range(10), model=name), seeds=range(10))
         many[f"evidence/{name}.json"] = json.dumps(document).encode()
@@ -132,7 +132,7 @@ def _(folder: Path) -> list[str]:
 
 def measured(sources: dict[str, bytes]) -> bytes:
     """A change that adds a summary with its sources."""
-    document = builders.summary("random_model", {"r2": [0.8] * 5})
+    document = builders.summary("random_model", {"r2": [0.8] * 5}, of=builders.subject(model="another"))
     document["producer"]["sources"] = [
         {"path": name, "sha256": "0" * 64, "by": source_digest.rule_for(name)} for name in sorted(sources)
     ]

@@ -25,6 +25,8 @@ TIMEOUT = 20.0
 MAX_ANSWER = 32 << 20
 """Bytes; a page of 100 comments of full length can have 26 MB."""
 ANSWER_LIMITS = JsonLimits(size=MAX_ANSWER, values=1_000_000)
+LARGEST_LIST = 64 << 20
+"""Bytes of all pages of a list; whoever may comment decides how long comments are."""
 PER_PAGE = 100
 MAX_PAGES = 100
 """GitHub itself stops well before 10,000 items."""
@@ -65,10 +67,14 @@ class Api:
         Raises:
             ApiError: also when the list does not end.
         """
+        left = LARGEST_LIST
         for number in range(1, MAX_PAGES + 1):
-            found, headers = self._call("GET", path, query | {"per_page": str(PER_PAGE), "page": str(number)})
+            found, headers, size = self._call("GET", path, query | {"per_page": str(PER_PAGE), "page": str(number)})
             if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
                 raise ApiError(f"GET {path} gave no list")
+            left -= size
+            if left < 0:
+                raise ApiError(f"GET {path} gave more than {LARGEST_LIST} bytes on {number} pages")
             yield found
             # A server in between may give fewer items than asked for, so a short page alone is not the last.
             if not _NEXT.search(headers.get("Link", "")) and len(found) < PER_PAGE:
@@ -81,14 +87,14 @@ class Api:
         Raises:
             ApiError: it may have worked all the same where the status is 0 or 5xx.
         """
-        found, _ = self._call(method, path, {}, json.dumps(data).encode())
+        found, _, _ = self._call(method, path, {}, json.dumps(data).encode())
         if not isinstance(found, dict):
             raise ApiError(f"{method} {path} gave no object")
         return found
 
     def _call(
         self, method: str, path: str, query: Mapping[str, str], data: bytes | None = None
-    ) -> tuple[Any, Mapping[str, str]]:
+    ) -> tuple[Any, Mapping[str, str], int]:
         address = f"{self.url}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {
             "Accept": "application/vnd.github+json",
@@ -104,7 +110,7 @@ class Api:
                 body = answer.read(MAX_ANSWER + 1)
                 if len(body) > MAX_ANSWER:
                     raise ApiError(f"{method} {path} gave more than {MAX_ANSWER} bytes")
-                return parse_plain_json(body, path, ANSWER_LIMITS), answer.headers
+                return parse_plain_json(body, path, ANSWER_LIMITS), answer.headers, len(body)
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(method, path, error) from None

@@ -65,8 +65,8 @@ KEYS = "trust/keys.yaml"
 
 LARGEST_SOURCES = 32 << 20
 """Bytes of Python that are read for one side. What evidence names is the author's choice."""
-MOST_TOKENS = 500_000
-"""Words and signs of it that are parsed for one side: some five seconds. 5 MB of code have as many."""
+MOST_TOKENS = 400_000
+"""Words and signs of it that are parsed for one side: some four seconds. 4 MB of code have as many."""
 
 LARGEST_HASHED = 512 << 20
 """Bytes of other sources that are hashed for one side."""
