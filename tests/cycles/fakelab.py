@@ -26,8 +26,9 @@ import builders
 
 DEFAULTS: dict[str, Any] = {
     **{"r2": 0.8, "delta": 0.2, "k": 32, "sleep": 0.0, "fail": 0, "fail_first": 0},
-    **{"pieces": 0, "fail_piece": -1},
+    **{"pieces": 0, "fail_piece": -1, "until": ""},
 }
+"""`until` names a file that the run waits for, at most a minute: what a test does meanwhile may take its time."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,6 +74,9 @@ def main(arguments: Sequence[str]) -> int:
         _make(Path(options.cache), key, config["sleep"])
     if not keys:
         time.sleep(config["sleep"])
+    deadline = time.monotonic() + 60
+    while config["until"] and not Path(config["until"]).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
     if before < config["fail_first"]:
         return 70
     if config["fail"]:

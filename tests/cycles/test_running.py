@@ -242,18 +242,18 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_request_to_stop_ends_the_driver_gently_and_resume_goes_on(tmp_path: Path) -> None:
-    folder = workplace(tmp_path, config={"sleep": 3})
+    folder = workplace(tmp_path, config={"until": "go"})
     driver = start(folder, "run", "small")
     _worker(driver.pid)
     held = cycle(folder, "run", "small")
     assert held.returncode == 3
     assert f"the cycle 'small' is driven by process {driver.pid} on" in held.stderr
     assert cycle(folder, "stop", "small").returncode == 0
+    (folder / "go").touch()
     output, _ = driver.communicate(timeout=60)
     assert driver.returncode == 3
     assert "stopped as asked" in output
     assert cycle(folder, "run", "small").returncode == 64
-    (folder / "config.json").write_text(json.dumps({"sleep": 3}))
     assert cycle(folder, "resume", "small").returncode == 0
     assert cycle(folder, "stop", "small").returncode == 64
 
