@@ -51,6 +51,7 @@ def read(path: Path) -> Sae:
         raise refused(path, "holds something other than tensors by name")
     rest = dict(stored)
     activation, settings = rest.pop("activation", "ReLU"), rest.pop("activation_state_dict", {})
+    _leave_out_twice_said(path, rest, settings)
     tensors: Parameters = {}
     for name, value in rest.items():
         if not isinstance(value, torch.Tensor):
@@ -83,6 +84,19 @@ def read(path: Path) -> Sae:
         facts={"openai": {"activation": activation}},
         stated=_stated_facts(path, "layer_norm" if normalised else "none", stored_as),
     )
+
+
+def _leave_out_twice_said(path: Path, rest: dict[Any, Any], settings: object) -> None:
+    """Take out the activation's settings, which `state_dict` of the published code writes a second time.
+
+    Raises:
+        GatekitError: `checkpoint.invalid`: the two differ.
+    """
+    for name in ("k", "postact_fn"):
+        again = rest.pop(f"activation.{name}", None)
+        once = settings.get(name) if isinstance(settings, Mapping) else None
+        if again is not None and (type(again) is not type(once) or again != once):
+            raise refused(path, f"'activation.{name}' is {again!r}, and {once!r} in 'activation_state_dict'")
 
 
 def _architecture(path: Path, activation: object, settings: object, d_in: int, d_sae: int) -> Architecture:

@@ -53,6 +53,11 @@ def test_a_topk_autoencoder_normalises_each_token(weights: Draw, rows: torch.Ten
     close(sae.reconstruct(rows)[0], (latents @ t["decoder.weight"].T + t["pre_bias"]) * std + mean)
 
 
+def test_settings_that_the_library_s_state_dict_writes_twice_are_read_once(weights: Draw, tmp_path: Path):
+    twice = {"activation.k": K, "activation.postact_fn": "ReLU"}
+    assert read_sae(saved(tmp_path / "8.pt", weights, **twice)).architecture == PerToken(TopK(D, F, K, 0), "layer_norm")
+
+
 def test_a_relu_autoencoder_takes_tokens_as_they_are(weights: Draw, rows: torch.Tensor, tmp_path: Path):
     sae = read_sae(saved(tmp_path / "8.pt", weights, **RELU))
     assert sae.architecture == ReLU(D, F, None)
@@ -102,6 +107,10 @@ def test_the_published_folders_say_where_inputs_were_taken(
         ({"decoder.weight": None}, "no tensor 'decoder.weight'"),
         ({"decoder.weight": torch.ones(F, D)}, "'decoder.weight' of shape (40, 12) where the configuration says"),
         ({"pre_bias": torch.full((D,), torch.nan)}, "'pre_bias' is not finite"),
+        ({"activation.k": torch.ones(2)}, "'activation.k' is tensor"),
+        ({"activation.k": 5}, "'activation.k' is 5, and 4 in 'activation_state_dict'"),
+        ({"activation.postact_fn": "Identity"}, "'activation.postact_fn' is 'Identity', and 'ReLU' in"),
+        ({**RELU, "activation.k": 4}, "'activation.k' is 4, and None in 'activation_state_dict'"),
         ({"activation": None}, "activation ReLU with the settings {'k': 4, 'postact_fn': 'ReLU'} of another"),
         ({"note": "hello"}, "'note' is str and no tensor"),
         ({"decoder.weight": None, "decoder.linear.weight": torch.ones(F, D)}, "and differs from it"),
