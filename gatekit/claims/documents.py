@@ -15,7 +15,7 @@ from gatekit.claims.bindings import Brought, ClaimBlock, NamedUse, Reading, Synt
 from gatekit.claims.document_formats import MAX_FILE, FormatLookup, UsableFormat, known_suffixes, suffix_of
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.model import Registry
-from gatekit.claims.paths import find, folders_above, in_other_case, matching
+from gatekit.claims.paths import find, folders_above, in_other_spelling, matching
 from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.folder_limits import DOCUMENT_FILES, NOTEBOOK_FILES, FolderLimits, beyond, sizes_of
@@ -199,7 +199,7 @@ def unmatched_patterns(registry: Registry, paths: Iterable[str], links: Iterable
 
 
 def misplaced_documents(registry: Registry, files: Iterable[str], links: Iterable[str]) -> list[GatekitError]:
-    """Return an error for what looks like a document of the rules but is not read: other case, or behind a link.
+    """Return an error for what looks like a document of the rules but is not read: spelt otherwise, or behind a link.
 
     Args:
         registry: whose rules name the documents.
@@ -211,11 +211,11 @@ def misplaced_documents(registry: Registry, files: Iterable[str], links: Iterabl
     errors = [
         GatekitError(
             "claims.document_case",
-            "the name differs only in case from a document that the rules name, so it is not read",
+            "the name differs only in case or in Unicode form from a document that the rules name, so it is not read",
             Location(path),
             "rename it, or name it in rules.documents",
         )
-        for path in in_other_case(patterns, [*files, *given])
+        for path in in_other_spelling(patterns, [*files, *given])
     ]
     behind = {*matching(patterns, given), *folders_above(patterns, given)}
     errors += [

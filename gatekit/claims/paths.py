@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import PurePosixPath
 
 from gatekit.errors import GatekitError, Location
+from gatekit.repo.paths import folded
 
 MOST_ENTRIES = 200_000
 """Files and folders that are looked through for documents."""
@@ -31,12 +32,12 @@ def matching(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
 def find(patterns: Sequence[str], root: str) -> tuple[list[str], list[str]]:
     """Return what lies below a folder where a pattern could match, relative to it: files, and links and whatever else.
 
-    A link is not followed. A folder is looked into where a pattern, in any case, has a place below it.
+    A link is not followed. A folder is looked into where a pattern, however spelt, has a place below it.
 
     Raises:
         GatekitError: `document.too_many_entries`.
     """
-    above = [re.compile(_expression(one).pattern, re.DOTALL | re.IGNORECASE) for one in sorted(_above(patterns))]
+    above = _Loose(_above(patterns))
     files: list[str] = []
     others: list[str] = []
     left, folders = MOST_ENTRIES, [""]
@@ -53,7 +54,7 @@ def find(patterns: Sequence[str], root: str) -> tuple[list[str], list[str]]:
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
-                if any(one.fullmatch(path) for one in above):
+                if above.match(path):
                     folders.append(path)
             elif entry.is_file(follow_symlinks=False):
                 files.append(path)
@@ -62,24 +63,48 @@ def find(patterns: Sequence[str], root: str) -> tuple[list[str], list[str]]:
     return files, others
 
 
-def in_other_case(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
-    """Return the paths that a pattern would match if case did not matter, and that none matches as it is, sorted."""
+def in_other_spelling(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """Return the paths that a pattern would match but for their spelling, and that none matches as it is, sorted.
+
+    Case, Unicode's form and invisible characters are spelling: on some systems, and to people, it is the same name.
+    """
     patterns = list(patterns)
     compiled = [_expression(pattern) for pattern in patterns]
-    loose = [re.compile(expression.pattern, expression.flags | re.IGNORECASE) for expression in compiled]
+    loose = _Loose(patterns)
     return sorted(
         {
             path
             for path in _ending_alike(patterns, paths)
-            if any(one.fullmatch(path) for one in loose) and not any(one.fullmatch(path) for one in compiled)
+            if loose.match(path) and not any(one.fullmatch(path) for one in compiled)
         }
     )
 
 
 def folders_above(patterns: Iterable[str], paths: Iterable[str]) -> list[str]:
-    """Return the paths that could be a folder with a match of a pattern below it, in any case, sorted."""
-    loose = [re.compile(_expression(one).pattern, re.DOTALL | re.IGNORECASE) for one in _above(patterns)]
-    return sorted({path for path in paths if any(one.fullmatch(path) for one in loose)})
+    """Return the paths that could be a folder with a match of a pattern below it, however spelt, sorted."""
+    loose = _Loose(_above(patterns))
+    return sorted({path for path in paths if loose.match(path)})
+
+
+class _Loose:
+    """Patterns that match a path in any case, and in any spelling that is the same name on some file system."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        given = sorted(patterns)
+        self._any_case = [_in_any_case(pattern) for pattern in given]
+        self._folded = [_in_any_case(folded(pattern)) for pattern in given]
+
+    def match(self, path: str) -> bool:
+        if any(one.fullmatch(path) for one in self._any_case):
+            return True
+        if path.isascii():
+            return False
+        seen = folded(path)
+        return any(one.fullmatch(seen) for one in self._folded)
+
+
+def _in_any_case(pattern: str) -> re.Pattern[str]:
+    return re.compile(_expression(pattern).pattern, re.DOTALL | re.IGNORECASE)
 
 
 def _above(patterns: Iterable[str]) -> set[str]:
@@ -94,7 +119,10 @@ def _above(patterns: Iterable[str]) -> set[str]:
 
 
 def _ending_alike(patterns: Iterable[str], paths: Iterable[str]) -> Iterable[str]:
-    """Yield the paths that end, in any case, as a pattern does behind its last star: the others match none."""
+    """Yield the paths that end, in any case, as a pattern does behind its last star: the others match none.
+
+    And those that may be spelt otherwise.
+    """
     ends = tuple({re.split(r"[*?]", pattern)[-1].lower() for pattern in patterns})
     # Other letters than ASCII have cases of their own, which only the expressions know.
     if not all(end.isascii() for end in ends):

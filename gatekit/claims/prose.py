@@ -164,15 +164,26 @@ def _joins(character: str) -> bool:
 _LOOK = 40
 """Characters around a bound number that are looked at."""
 _GROUPING = "\u00a0\u2007\u2009\u200a\u202f"  # spaces that stand between the digits of one number
+_SIGNS = "+\\-\u2212\u207a\u207b\u02d7\u2795\u2796\ufe62\ufe63\uff0b\uff0d"
+"""Plus and minus, in every width and place."""
+_DASHES = (
+    "\u00af\u02c9\u2010-\u2015\u203e\u2043\u23af\u2500\u2501\u2574\u2576\u2578\u257a\u2e3a\u2e3b\u3030"
+    "\ufe31\ufe32\ufe58\uffe3"
+)
+"""What is drawn as a line and, where it starts a word, read as a minus sign."""
+_POINTS = ".,'\u2019\u066b\u066c\u2024\uff0c\uff0e"
+"""What stands between the digits of one number."""
+_TIMES = "*/x\u00b7\u00d7\u00f7\u2219\u22c5"
 _BEFORE = re.compile(
-    rf"[{SLOT}+\-\u2212\u207a\u207b^.,'\u2019_\u221a]\Z"
-    rf"|(?:\A|[^\w{SLOT}])[\u2010-\u2014]\Z"  # a dash that starts a word is read as a minus sign
-    rf"|[0-9{SLOT}](?:[{_GROUPING}]|\s*[\u00d7\u00b7\u22c5\u2219*/\u00f7x]\s*)\Z|[\w{SLOT}][*_~`]+\Z"
+    rf"[{SLOT}{_SIGNS}{_POINTS}^_\u221a]\Z|[{_SIGNS}][{_GROUPING}]+\Z"
+    rf"|(?:\A|[^\w{SLOT}])[{_DASHES}][{_GROUPING}]*\Z"
+    rf"|[0-9{SLOT}](?:[{_GROUPING}]|\s*[{_TIMES}]\s*)\Z|[\w{SLOT}][*_~`]+\Z"
+    r"|\S\$\Z|(?:[+\-\u2212]|\\times|\\cdot)\s*\$\s*\Z"  # the end of mathematics
 )
 _AFTER = re.compile(
-    rf"[{SLOT}^_\u207a\u207b\u208a\u208b]|[.,'\u2019:][0-9{SLOT}]|[-\u2212][0-9]|[{_GROUPING}][0-9{SLOT}]"
-    rf"|[ {_GROUPING}]*[%\u2030\u2031]|\s*[\u00d7\u00b7\u22c5\u2219*/\u00f7xX]\s*[0-9]|\s*[eE][+\-\u2212]?[0-9]"
-    rf"|[*_~`]+[\w{SLOT}]"
+    rf"[{SLOT}^_\u207a\u207b\u208a\u208b$]|[{_POINTS}:][0-9{SLOT}]|[-\u2212][0-9]|[{_GROUPING}][0-9{SLOT}]"
+    rf"|[ {_GROUPING}]*[%\u2030\u2031]|\s*[{_TIMES}X]\s*[0-9]|\s*[eE][+\-\u2212]?[0-9]"
+    rf"|[*_~`]+[\w{SLOT}]|\s*\$+\s*\\(?:times|cdot)"
 )
 
 

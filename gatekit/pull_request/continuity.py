@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gatekit.evidence.summary import Summary
-from gatekit.registration.standing import listed_seeds
+from gatekit.registration.standing import listed_seeds, planned_seeds
 
 Fate = Literal["retrained", "dropped", "replaced", "unmeasured", "gone", "extended", "renamed"]
 """`retrained`: other checkpoints of the same seeds; `dropped`: seeds left out; `replaced`: another subject stands where
@@ -64,7 +64,7 @@ class SubjectFate:
                 digest = (old.model_digest or "")[:12]
                 return f"the model with digest {digest} was called '{old.model_name}' and is called '{new.model_name}'"
             case "gone":
-                return f"{old.words} disappeared"
+                return f"{old.words if self.old.is_measured else f'a run of {listed_seeds(self.lost)}'} disappeared"
 
 
 def subject_fates(base: Sequence[Summary], head: Sequence[Summary]) -> list[SubjectFate]:
@@ -87,6 +87,35 @@ def subject_fates(base: Sequence[Summary], head: Sequence[Summary]) -> list[Subj
         fate = _loss(group, lost, before, after, there, taken) if lost else _no_loss(group, after, before)
         if fate is not None:
             found.append(fate)
+    return [*found, *_failed_runs(base, head)]
+
+
+def _failed_runs(base: Sequence[Summary], head: Sequence[Summary]) -> list[SubjectFate]:
+    """Return the runs of the base that failed and are not shown any more, with what stands in their place.
+
+    A run that failed has no numbers, but it says which seeds did not work. Where the same SAEs are measured at last,
+    nothing is lost.
+    """
+    known = {summary.sha256 for summary in base}
+    alike: dict[tuple[object, ...], list[Summary]] = {}
+    for summary in sorted(head, key=lambda s: s.path):
+        alike.setdefault(shape(summary), []).append(summary)
+    found = []
+    for old in sorted((s for s in base if s.status == "failed"), key=lambda s: s.path):
+        seeds, there = planned_seeds(old), alike.get(shape(old), [])
+        if any(s.status == "failed" and planned_seeds(s) >= seeds for s in there):
+            continue
+        measured = [s for s in there if observed(s)]
+        saes = {one for s in measured for one in s.subject.checkpoints}
+        if len(old.subject.checkpoints) and all(one in saes for one in old.subject.checkpoints):
+            continue
+        new = next((s for s in measured if s.sha256 not in known and planned_seeds(s) & seeds), None)
+        measures = frozenset(measure for s in measured for measure in observed(s))
+        if new is None:
+            found.append(SubjectFate("gone", old, None, tuple(sorted(seeds)), (), (), measures))
+        else:
+            again = tuple(sorted(planned_seeds(new) & seeds))
+            found.append(SubjectFate("retrained", old, new, again, again, (), measures))
     return found
 
 

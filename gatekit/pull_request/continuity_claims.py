@@ -144,6 +144,11 @@ def _outcomes(base: BranchContents, fate: SubjectFate) -> str:
     """
     if fate.fate in ("extended", "renamed"):
         return ""
+    if not fate.old.is_measured:
+        who = _of_seeds(fate.retrained) if fate.retrained else "it"
+        return f"; {who} failed: {fate.old.reason}"
+    if fate.old.status == "diverged":
+        return f"; {_of_seeds(fate.retrained) if fate.fate == 'retrained' else 'it'} diverged: {fate.old.reason}"
     own = [summary for summary in base.summaries if summary.subject.digest == fate.old.subject.digest]
     old = _gates(base.judging, own, fate.old.kind)
     if not old:

@@ -102,7 +102,7 @@ def begun(registration: Registration, summaries: Iterable[Summary]) -> Summary |
         without_saes = config_without_saes_sha256(summary.config) if _is_given(summary) else None
         for one in registration.measurements:
             # Whose SAEs were measured does not matter here: in doubt it has begun.
-            if _fits(summary, digest if one.saes_of is None else without_saes, one) and _seeds(summary) & seeds:
+            if _fits(summary, digest if one.saes_of is None else without_saes, one) and planned_seeds(summary) & seeds:
                 return summary
     return None
 
@@ -149,7 +149,7 @@ def _fits(summary: Summary, digest: str | None, measurement: RegisteredMeasureme
     return summary.protocol.name == measurement.protocol if measurement.config is None else digest == measurement.config
 
 
-def _seeds(summary: Summary) -> set[int]:
+def planned_seeds(summary: Summary) -> set[int]:
     """Return the seeds that a run was about; of a failed one those that it planned."""
     return set(summary.protocol.seeds) | {one.seed for one in summary.subject.checkpoints}
 
@@ -258,7 +258,7 @@ def _broken(
     runs = every.of(measurement)
     measured = {seed for run in runs if run.is_measured for seed in run.protocol.seeds}
     for run in sorted(runs, key=lambda run: run.path):
-        failed = sorted((_seeds(run) & set(registration.seeds)) - measured)
+        failed = sorted((planned_seeds(run) & set(registration.seeds)) - measured)
         if not run.is_measured and failed:
             return (
                 f"the run of {listed_seeds(failed)} in {run.path}, which {registration.path} registers, {_became(run)}"

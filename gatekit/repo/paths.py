@@ -28,23 +28,23 @@ def watched_errors(tree: Tree, watched: Iterable[str]) -> list[GatekitError]:
         watched: paths of folders or files; "" is the top, with everything in it.
     """
     prefixes = sorted({prefix.rstrip("/") for prefix in watched})
-    folded_prefixes = tuple(_folded(prefix) for prefix in prefixes)
+    folded_prefixes = tuple(folded(prefix) for prefix in prefixes)
     inside = tuple(prefix and prefix + "/" for prefix in folded_prefixes)
-    above = {_folded(folder) for prefix in prefixes for folder in _folders(prefix)}
+    above = {folded(folder) for prefix in prefixes for folder in _folders(prefix)}
     errors: list[GatekitError] = []
     spellings: dict[str, str] = {}
     for entry in tree.entries.values():
-        folded = _folded(entry.path)
-        if folded in above and entry.mode not in FILE_MODES:
+        seen = folded(entry.path)
+        if seen in above and entry.mode not in FILE_MODES:
             errors.append(wrong_mode(entry))
-        if folded not in folded_prefixes and not folded.startswith(inside):
+        if seen not in folded_prefixes and not seen.startswith(inside):
             continue
         errors += _entry_errors(entry)
         if not _is_watched(entry.path, prefixes):
             message = "the name differs only in case or in Unicode form from a path that the gate reads"
             errors.append(GatekitError("repo.path_twin", message, Location(printable(entry.path)), "rename it"))
         for part in (*_folders(entry.path), entry.path):
-            known = spellings.setdefault(_folded(part), part)
+            known = spellings.setdefault(folded(part), part)
             if known != part:
                 message = f"the name differs only in case or in Unicode form from {printable(known)}"
                 errors.append(GatekitError("repo.path_twin", message, Location(printable(part)), "rename one of them"))
@@ -84,8 +84,8 @@ def _is_watched(path: str, prefixes: Iterable[str]) -> bool:
     return any(not prefix or path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
 
 
-def _folded(path: str) -> str:
-    """The path as a file system sees it that folds case, normalises and ignores invisible characters."""
+def folded(path: str) -> str:
+    """Return a path as a file system sees it that folds case, normalises and ignores invisible characters."""
     if path.isascii():
         return path.lower()
     visible = "".join(character for character in path if unicodedata.category(character) != "Cf")

@@ -20,6 +20,7 @@ from gatekit.report.pull_request.wording import (
     approval,
     changed_parts,
     context_words,
+    evidence_words,
     flip_words,
     footer,
     gates_of,
@@ -35,7 +36,6 @@ from gatekit.report.pull_request.wording import (
     outcome_of,
     side_by_side,
     state_of,
-    subject_words,
 )
 from gatekit.report.verdict.html import banner, policy_section
 
@@ -57,7 +57,7 @@ def _blocks(verdict: PullRequestVerdict) -> Iterator[str]:
     yield from _section("Worth a look", _findings(verdict.remarks))
     yield from _policies(verdict)
     said = f"<p>{approval(verdict, code)}</p>" if needs_people(verdict) else ""
-    listed = [f"{code(change.path)}: {sentence(subject_words(change))}" for change in verdict.subjects]
+    listed = [f"{code(path)}: {sentence(what)}" for path, what in evidence_words(verdict)]
     yield from _section("Evidence that was judged before", listed, f"<p>{SUBJECTS}</p>{said}")
     yield from _evidence(verdict)
     yield from _moved(verdict)

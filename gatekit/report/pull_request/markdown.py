@@ -25,6 +25,7 @@ from gatekit.report.pull_request.wording import (
     approval,
     changed_parts,
     context_words,
+    evidence_words,
     flip_words,
     footer,
     gates_of,
@@ -40,7 +41,6 @@ from gatekit.report.pull_request.wording import (
     outcome_of,
     side_by_side,
     state_of,
-    subject_words,
 )
 from gatekit.report.verdict.markdown import DEFAULT_LIMIT, error_item, fitted, policy_blocks, row_of, sentence
 
@@ -165,10 +165,11 @@ def _moved(verdict: PullRequestVerdict) -> Iterator[str]:
 
 
 def _subjects(verdict: PullRequestVerdict) -> Iterator[str]:
-    if not verdict.subjects:
+    listed = [f"- {code(path)}: {sentence(what)}" for path, what in evidence_words(verdict)]
+    if not listed:
         return
     yield f"### Evidence that was judged before\n\n{SUBJECTS}\n"
-    yield from _cut([f"- {code(change.path)}: {sentence(subject_words(change))}" for change in verdict.subjects])
+    yield from _cut(listed)
     if needs_people(verdict):
         said = approval(verdict, code)
         yield f"{said if verdict.approved_by is not None else f'**{said}**'}\n"

@@ -19,6 +19,7 @@ from gatekit.report.pull_request.wording import (
     approval,
     changed_parts,
     context_words,
+    evidence_words,
     flip_words,
     footer,
     gates_of,
@@ -34,7 +35,6 @@ from gatekit.report.pull_request.wording import (
     outcome_of,
     side_by_side,
     state_of,
-    subject_words,
 )
 from gatekit.report.verdict.folding import is_folded
 from gatekit.report.verdict.terminal import (
@@ -128,7 +128,7 @@ def _trust(verdict: PullRequestVerdict, width: int) -> list[Line]:
 
 
 def _subjects(verdict: PullRequestVerdict, width: int) -> list[Line]:
-    lines = _listed([f"{change.path}: {subject_words(change)}" for change in verdict.subjects], width)
+    lines = _listed([f"{path}: {what}" for path, what in evidence_words(verdict)], width)
     return lines + list(wrapped(approval(verdict, "'{}'".format), INDENT, width)) if needs_people(verdict) else lines
 
 

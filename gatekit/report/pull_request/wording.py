@@ -84,6 +84,16 @@ def subject_words(change: SubjectChange) -> str:
     return f"{change.what} (needs approval)" if change.needs_approval else change.what
 
 
+def evidence_words(verdict: PullRequestVerdict) -> list[tuple[str, str]]:
+    """Return path and words of everything that became of evidence which the base judged by."""
+    told = {(change.path, change.what) for change in verdict.subjects}
+    others = [change for change in verdict.trust if change.of_evidence and (change.path, change.what) not in told]
+    return [
+        *((change.path, subject_words(change)) for change in verdict.subjects),
+        *((change.path, f"{change.what} (needs approval)") for change in others),
+    ]
+
+
 MOVED = ("gate", "estimate", "bound", "threshold", "outcome")
 """Headings of what moved."""
 
