@@ -150,7 +150,7 @@ def _outcomes(base: BranchContents, fate: SubjectFate) -> str:
     if fate.old.status == "diverged":
         return f"; {_of_seeds(fate.retrained) if fate.fate == 'retrained' else 'it'} diverged: {fate.old.reason}"
     own = [summary for summary in base.summaries if summary.subject.digest == fate.old.subject.digest]
-    old = _gates(base.judging, own, fate.old.kind)
+    old = outcomes_on(base.judging, own, fate.old.kind)
     if not old:
         return ""
     failed = [name for name, outcome in old.items() if outcome is Outcome.FAIL]
@@ -170,7 +170,7 @@ def _of_seeds(seeds: Sequence[int]) -> str:
     return "the old one" if len(seeds) == 1 else "the old ones"
 
 
-def _gates(policies: Sequence[Policy], summaries: Sequence[Summary], kind: str) -> dict[str, Outcome]:
+def outcomes_on(policies: Sequence[Policy], summaries: Sequence[Summary], kind: str) -> dict[str, Outcome]:
     """Return gate -> outcome on one subject's evidence, of the gates that read this kind, and maybe others of it."""
     there = {summary.kind for summary in summaries}
     found: dict[str, Outcome] = {}

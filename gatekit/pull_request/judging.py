@@ -37,6 +37,7 @@ from gatekit.pull_request.codeowners import code_owners
 from gatekit.pull_request.continuity import subject_fates
 from gatekit.pull_request.continuity_claims import Announced, subject_changes
 from gatekit.pull_request.divergence import forgotten_divergences
+from gatekit.pull_request.evidence_history import OldEvidence, failed_before
 from gatekit.pull_request.moves import moves
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.projects import moved, other_projects, refuse_no_project
@@ -188,6 +189,8 @@ def _judged(
     if not _begins(base, head, claims):
         trust += [TrustChange(s.path, s.what, of_evidence=True) for s in subjects if s.needs_approval]
         trust += forgotten_divergences(base.summaries, head.summaries)
+        earlier = OldEvidence(repository, sides.base, base)
+        trust += failed_before(earlier, base, head, _effective(base, head), terms.announced(head))
     approved = _approved(base, head, trust, approvals)
     policies = _effective(base, head)
     judged = terms.verdict(policies, head)

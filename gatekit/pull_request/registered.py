@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gatekit.errors import GatekitError
-from gatekit.evidence.reading import is_summary_name
-from gatekit.pull_request.side import EVIDENCE, BranchContents
+from gatekit.pull_request.evidence_history import OldEvidence
+from gatekit.pull_request.side import BranchContents
 from gatekit.registration.dating import dated
 from gatekit.registration.standing import DatedRegistration, Look, Standing, begun, look_in, standings
-from gatekit.repo import Repository, in_repository
-
-MOST_HISTORY = 64 << 20
-"""Bytes of evidence that is no more, from the newest back: some seconds."""
+from gatekit.repo import Repository
 
 
 @dataclass(frozen=True)
@@ -39,29 +35,11 @@ def base_registrations(repository: Repository, commit: str, base: BranchContents
         base: its tree.
     """
     found = dated(base.registrations, repository, commit, base.kinds, base.tree.root)
-    return BaseRegistrations(found, base, tuple(_looks(repository, commit, base)))
+    return BaseRegistrations(found, base, tuple(_looks(OldEvidence(repository, commit, base))))
 
 
-def _looks(repository: Repository, commit: str, base: BranchContents) -> Iterator[Look]:
-    if repository.is_shallow():
-        return
-    known = {entry.oid for entry in base.tree.under(EVIDENCE)}
-    try:
-        changes = repository.file_history(commit, in_repository(base.tree.root, EVIDENCE))
-    except GatekitError:
-        return  # a history that is not all there: the base's own evidence is what is known
-    left = MOST_HISTORY
-    for change in changes:
-        if change.oid is None or change.oid in known or not is_summary_name(change.path.rpartition("/")[2]):
-            continue
-        known.add(change.oid)
-        try:
-            data = repository.blobs([change.oid])[change.oid]
-        except GatekitError:
-            continue
-        left -= len(data)
-        if left < 0:
-            return
+def _looks(old: OldEvidence) -> Iterator[Look]:
+    for _, data in old:
         look = look_in(data)
         if look is not None:
             yield look

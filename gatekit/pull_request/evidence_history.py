@@ -1,0 +1,166 @@
+"""Evidence that stood on the base branch once, and SAEs in it that failed what a new claim needs.
+
+A claim that is pending may see its SAEs trained again without anybody's approval. Becoming supported is the second
+step: what failed before, and is measured no more, is looked for in all that the base's evidence ever said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+
+from gatekit.claims.model import Claim
+from gatekit.errors import GatekitError
+from gatekit.evidence import Summary
+from gatekit.evidence.reading import is_summary_name, parse_summary
+from gatekit.gates.verdict import Outcome
+from gatekit.policy import Policy
+from gatekit.policy.model import kinds_read
+from gatekit.pull_request.continuity import observed, shape
+from gatekit.pull_request.continuity_claims import Announced, outcomes_on
+from gatekit.pull_request.side import CLAIMS, EVIDENCE, BranchContents
+from gatekit.pull_request.trust_root import TrustChange
+from gatekit.repo import Repository, in_project, in_repository
+
+MOST_HISTORY = 64 << 20
+"""Bytes of evidence that is no more, from the newest back: some seconds."""
+MOST_JUDGED = 200
+"""Summaries of old that are judged for the new claims of one change."""
+
+
+class OldEvidence:
+    """The versions of evidence files that the base does not hold any more, newest first."""
+
+    def __init__(self, repository: Repository, commit: str, base: BranchContents) -> None:
+        self._repository = repository
+        self._commit = commit
+        self._base = base
+        self.unread: str | None = None
+        """Why not all of them were read; known when the iteration has ended."""
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        """Yield path, from the top of the repository, and bytes."""
+        if self._repository.is_shallow():
+            self.unread = "this clone is shallow"
+            return
+        known = {entry.oid for entry in self._base.tree.under(EVIDENCE)}
+        try:
+            changes = self._repository.file_history(self._commit, in_repository(self._base.tree.root, EVIDENCE))
+        except GatekitError as error:  # a history that is not all there: the base's own evidence is what is known
+            self.unread = error.message
+            return
+        left = MOST_HISTORY
+        for change in changes:
+            if change.oid is None or change.oid in known or not is_summary_name(change.path.rpartition("/")[2]):
+                continue
+            known.add(change.oid)
+            try:
+                data = self._repository.blobs([change.oid])[change.oid]
+            except GatekitError as error:
+                self.unread = error.message
+                continue
+            left -= len(data)
+            if left < 0:
+                self.unread = f"there are more than {MOST_HISTORY} bytes of it"
+                return
+            yield change.path, data
+
+
+def failed_before(
+    old: OldEvidence, base: BranchContents, head: BranchContents, policies: Sequence[Policy], announced: Announced
+) -> list[TrustChange]:
+    """Return what SAEs of old failed that a claim needs which becomes supported, or stands on other evidence.
+
+    Of the shape that the claim stands on, and measured no more. What a registration announced needs no approval.
+
+    Args:
+        old: evidence that the base does not hold any more.
+        base: what judges.
+        head: what is judged.
+        policies: that judge.
+        announced: of a summary of the head.
+    """
+    by_id = {policy.id: policy for policy in policies}
+    fresh = [(claim, by_id[claim.policy]) for claim in _fresh(base, head) if claim.policy in by_id]
+    wanted: dict[tuple[object, ...], list[tuple[Claim, Policy, Summary]]] = {}
+    for claim, policy in fresh:
+        for summary in head.summaries:
+            if summary.kind in kinds_read(policy) and claim.stands_on(summary.path) and not announced(summary):
+                wanted.setdefault(shape(summary), []).append((claim, policy, summary))
+    if not wanted:
+        return []
+    before = _measured_no_more(old, base, head, wanted.keys())
+    found: dict[str, TrustChange] = {}
+    for was in before[:MOST_JUDGED]:
+        own = [other for other in before if other.subject.digest == was.subject.digest]
+        for claim, policy, summary in wanted[shape(was)]:
+            if summary.path in found or not claim.stands_on(was.path):
+                continue
+            said = _failed(was, own, claim, policy)
+            if said is not None:
+                what = f"{said}; claim '{claim.id}' becomes one that stands on SAEs of their kind"
+                found[summary.path] = TrustChange(summary.path, what, of_evidence=True)
+    unread = old.unread
+    if len(before) > MOST_JUDGED:
+        unread = f"it has more than {MOST_JUDGED} summaries of SAEs that are measured no more"
+    if unread is not None:
+        what = f"claim '{fresh[0][0].id}' is new, and the evidence of old was not all looked at: {unread}"
+        found[CLAIMS] = TrustChange(CLAIMS, what)
+    return list(found.values())
+
+
+def _fresh(base: BranchContents, head: BranchContents) -> list[Claim]:
+    """Return the supported claims that were not supported before, or by other evidence."""
+    if head.registry is None:
+        return []
+    found = []
+    for claim in head.registry.claims:
+        was = base.registry.claim(claim.id) if base.registry is not None else None
+        if claim.status == "supported" and (
+            was is None or was.status != "supported" or was.evidence != claim.evidence or was.gates != claim.gates
+        ):
+            found.append(claim)
+    return found
+
+
+def _measured_no_more(
+    old: OldEvidence, base: BranchContents, head: BranchContents, shapes: Container[object]
+) -> list[Summary]:
+    """Return the evidence of these shapes about an SAE that is measured neither here nor there, newest first."""
+    measured = {
+        (shape(summary), one.sha256)
+        for side in (base, head)
+        for summary in side.summaries
+        if observed(summary)
+        for one in summary.subject.checkpoints
+    }
+    found = []
+    for path, data in old:
+        try:
+            summary = parse_summary(data, in_project(base.tree.root, path), base.kinds)
+        except GatekitError:
+            continue  # of an older schema: no gate of today could judge it
+        place = shape(summary)
+        if place not in shapes:
+            continue
+        saes = summary.subject.checkpoints
+        # A run that failed before it had an SAE names none.
+        if any((place, one.sha256) not in measured for one in saes) or (summary.status == "failed" and not saes):
+            found.append(summary)
+    return found
+
+
+def _failed(was: Summary, own: Sequence[Summary], claim: Claim, policy: Policy) -> str | None:
+    """Return what SAEs of old failed of what a claim needs, in words; None where they failed nothing.
+
+    Args:
+        was: what is judged, whatever other versions of it said.
+        own: all evidence of old about the same subject; a gate may read other kinds of it, each as it was last.
+        claim: that becomes supported.
+        policy: of the claim.
+    """
+    if was.status in ("diverged", "failed"):
+        return f"an earlier run of {was.path} {was.status}: {was.reason}"
+    others = {summary.kind: summary for summary in reversed(own) if summary.is_measured and summary.kind != was.kind}
+    outcomes = outcomes_on([policy], [was, *others.values()], was.kind)
+    failed = sorted(name for name, outcome in outcomes.items() if outcome is Outcome.FAIL and name in claim.gates)
+    return f"the SAEs of an earlier {was.path} failed {', '.join(failed)}" if failed else None
