@@ -44,6 +44,7 @@ from gatekit.pull_request.projects import moved, other_projects, refuse_no_proje
 from gatekit.pull_request.registered import BaseRegistrations, base_registrations, registration_changes
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, KEYS, POLICIES, BranchContents, Reader
 from gatekit.pull_request.signatures import Signers, change_signers
+from gatekit.pull_request.still_said import still_said
 from gatekit.pull_request.trust_root import FILES, FOLDERS, WORKFLOWS, TrustChange, trust_changes
 from gatekit.pull_request.verdict import NO_REGISTRY, ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.registration.model import FOLDER as REGISTRATIONS
@@ -213,6 +214,7 @@ def _judged(
         (advisory if known_before and finding.claim not in asserted else blocking).append(finding)
     new, old = _strays(base, head)
     blocking += [finding for finding in new if finding.code is not ExitCode.PASS]
+    blocking += still_said(base, head)
     blocking += _without_claims(head, judged)
     advisory += [finding for finding in old if finding.code is not ExitCode.PASS]
     codes = [error.exit_code for error in errors] + [finding.code for finding in blocking]
