@@ -6,14 +6,9 @@ from gatekit.claims.bindings import ClaimBlock, ValueBinding
 from gatekit.claims.checking import CheckResult, ClaimState, check
 from gatekit.claims.claim_change import ClaimChange
 from gatekit.claims.diff import claim_changes
-from gatekit.claims.documents import (
-    ClaimsDocument,
-    parse_document,
-    read_documents,
-    registered_documents,
-    unmatched_patterns,
-)
+from gatekit.claims.documents import ClaimsDocument, parse_document
 from gatekit.claims.finding import Finding
+from gatekit.claims.finding_documents import read_documents, registered_documents, unmatched_patterns
 from gatekit.claims.model import Claim, Registry, RegistryRules
 from gatekit.claims.registry import check_references, parse_registry, read_registry
 from gatekit.claims.rewriting import Rewriting, rewrite

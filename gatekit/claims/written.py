@@ -15,9 +15,10 @@ from typing import Protocol
 
 from gatekit.claims import tex_values, typst_values
 from gatekit.claims.bindings import ClaimBlock, NamedUse, StatusBadge, ValueBinding
-from gatekit.claims.documents import ClaimsDocument, DocumentSyntax, is_written
+from gatekit.claims.documents import ClaimsDocument, DocumentSyntax
 from gatekit.claims.entries import EntryKey, NamedEntry, badge_of, named_entries, placed, registered_words
 from gatekit.claims.finding import Finding, from_error
+from gatekit.claims.finding_documents import is_written
 from gatekit.claims.model import Registry
 from gatekit.claims.prose import SLOT
 from gatekit.claims.written_line import WrittenLine

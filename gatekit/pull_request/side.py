@@ -11,11 +11,10 @@ from typing import TypeVar
 from gatekit.candidates.finding_files import NAME as CANDIDATE
 from gatekit.candidates.finding_files import parse_candidates
 from gatekit.claims.document_formats import FormatLookup, suffix_of
-from gatekit.claims.documents import (
-    ClaimsDocument,
+from gatekit.claims.documents import ClaimsDocument, parse_document
+from gatekit.claims.finding_documents import (
     divided,
     misplaced_documents,
-    parse_document,
     registered_documents,
     unmatched_patterns,
     unread_formats,

@@ -13,7 +13,7 @@ from acceptance.console_script import gatekit
 from claims.registered import FILE, MORE, README, REGISTRY, evidence, value, write
 
 from gatekit.claims import parse_registry
-from gatekit.claims.documents import read_documents
+from gatekit.claims.finding_documents import read_documents
 from gatekit.claims.paths import find, matching
 
 STALE = README.replace("+0.2100", "+0.2500")
