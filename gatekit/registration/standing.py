@@ -162,7 +162,7 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
     # Where new seeds of one configuration were registered too, the registration is that of the seeds.
     found.sort(key=lambda pair: len(seeds & set(pair[0].registration.seeds)), reverse=True)
     if not found:
-        exploratory = _unannounced(summary, every)
+        exploratory = replace(_unannounced(summary, every), choices=_of_other_saes(summary, every))
     else:
         dated, measured = found[0]
         late = _too_early(summary, dated)
@@ -172,10 +172,26 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
             late = next(iter(sources), None) if all(sources) else None
         if late is None:
             return _as_registered(summary, dated.registration, measured, every)
-        exploratory = Standing("exploratory", late, dated.registration)
+        # Outside of the registration it is no less one of what is compared there.
+        choices = _choices(dated.registration, measured, every)
+        exploratory = Standing("exploratory", late, dated.registration, choices=choices)
     smallest = looked_at.get(_shape(summary), {})
     fewest = min((smallest[seed] for seed in seeds if seed in smallest), default=len(seeds))
     return replace(exploratory, extends=fewest if fewest < len(seeds) else None)
+
+
+def _of_other_saes(summary: Summary, every: _Everything) -> int:
+    """Return of how many it may be the best that was measured as registered, of SAEs that no registered run left."""
+    digest = every.without_saes.get(summary.sha256)
+    return max(
+        (
+            _choices(dated.registration, one, every)
+            for dated in every.registrations
+            for one in dated.registration.measurements
+            if one.saes_of is not None and _fits(summary, digest, one)
+        ),
+        default=1,
+    )
 
 
 def _unannounced(summary: Summary, every: _Everything) -> Standing:

@@ -253,3 +253,31 @@ def test_what_is_measured_of_saes_has_one_digest_whether_they_are_trained_or_giv
     other = {**given, "texts": {**texts, "held_out_tokens": 21}}
     assert config_without_saes_sha256(other) != config_without_saes_sha256(given)
     assert MEASURED > EARLY
+
+
+SHOWN = POLICY.replace("registered: required\n", "")
+OTHER_LEFT = LEFT.replace(config_without_saes_sha256(GIVEN), config_without_saes_sha256({**GIVEN, "threads": 2}))
+
+
+@pytest.mark.parametrize(("others", "confidence"), [("", 0.95), (OTHER_LEFT + "    candidate: b\n", 0.975)])
+def test_what_was_measured_by_hand_of_other_saes_pays_for_what_the_cycle_compares(
+    tmp_path: Path, others: str, confidence: float
+) -> None:
+    several = f"{SHOWN}{OUTSIDE}".replace("id: small", "id: small\none_subject: false")
+    left = LEFT + "    candidate: a\n" if others else LEFT
+    cycle = base(tmp_path, plan(TRAINED + left + others), several)
+    folder = with_evidence(cycle, a=trained(FIVE, GOOD[:5]), b=outside(FIVE, of="better"))
+    _, report = checked(folder)
+    assert results(report)[1]["measured"]["confidence"] == pytest.approx(confidence)
+
+
+@pytest.mark.parametrize(("candidates", "confidence"), [("", 0.95), ("candidates: [a, b, c, d]\n", 1 - 0.05 / 4)])
+def test_what_was_measured_before_the_registration_pays_for_what_it_compares(
+    tmp_path: Path, candidates: str, confidence: float
+) -> None:
+    registered = registration_file("[5]", FIVE, candidates)
+    folder = base(tmp_path, None, SHOWN)
+    commit(folder, {"registrations/agree.yaml": registered}, "2026-02-15T00:00:00Z")
+    with_evidence(folder, a=trained(FIVE, GOOD[:5], started=EARLY))
+    code, report = checked(folder)
+    assert (code, results(report)[0]["measured"]["confidence"]) == (0, pytest.approx(confidence))
