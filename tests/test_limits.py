@@ -15,7 +15,8 @@ import pytest
 from gatekit.claims import document_formats
 from gatekit.claims import documents as claims_documents
 from gatekit.claims import registry as claims_registry
-from gatekit.claims.documents import parse_document, read_documents
+from gatekit.claims.documents import parse_document
+from gatekit.claims.finding_documents import read_documents
 from gatekit.claims.paths import matching
 from gatekit.claims.registry import parse_registry
 from gatekit.errors import GatekitError, Location, did_you_mean, first_few

@@ -11,7 +11,7 @@ from gatekit.claims import predecessors
 from gatekit.evidence import source_digest
 from gatekit.evidence.folder_limits import ATTESTATION_FILES, SUMMARY_FILES
 from gatekit.evidence.reading import MOST_OBSERVATIONS
-from gatekit.pull_request import claim_history, codeowners, gate_sources, hidden_diffs, registered, side
+from gatekit.pull_request import claim_history, codeowners, evidence_history, gate_sources, hidden_diffs, side
 from gatekit.repo import paths, tree
 from gatekit.repo import repository as repositories
 from hostile_inputs.cases import CLAIMS, POLICY, case, filled, gates
@@ -90,15 +90,29 @@ def _(folder: Path) -> list[str]:
     first = BASE | {"registrations/r.yaml": registration(seeds(10)).encode()}
     each = 256 << 10
     parts = [commit("main", first)]
-    for i in range(registered.MOST_HISTORY // each - 2):
+    for i in range(evidence_history.MOST_HISTORY // each - 2):
         parts.append(commit("main", {"evidence/old.json": summary(f"model-{i}", each)}))
     parts += [commit("main", {"evidence/old.json": summary("model")}), commit("feature", {"y.md": b"x"}, "main")]
     return repository(folder, b"".join(parts))
 
 
-def summary(model: str, size: int = 0) -> bytes:
-    """A summary of a model, with settings that make it so large."""
-    document = builders.summary("random_model", {"r2": [0.8] * 5}, of=builders.subject(model=model))
+@case("history: a new claim, and as many SAEs of old as are judged for it")
+def _(folder: Path) -> list[str]:
+    each = evidence_history.MOST_HISTORY // evidence_history.MOST_JUDGED - 2000
+    supported = (CLAIMS % "x.md").replace("pending", "supported").encode()
+    parts = [commit("main", BASE)]
+    for i in range(evidence_history.MOST_JUDGED):
+        parts.append(commit("main", {"evidence/a.json": summary("pythia-70m", each, trained=f"again {i}")}))
+    parts += [commit("main", BASE), commit("feature", {"claims.yaml": supported}, "main")]
+    return repository(folder, b"".join(parts))
+
+
+def summary(model: str, size: int = 0, trained: str = "") -> bytes:
+    """A summary of a model, with settings that make it so large, of SAEs that were trained once or again."""
+    subject = builders.subject(model=model)
+    if trained:
+        subject["checkpoints"] = builders.subject(model=trained)["checkpoints"]
+    document = builders.summary("random_model", {"r2": [0.8] * 5}, of=subject)
     text = json.dumps(document)
     if size > len(text):
         count = (size - len(text)) // 1040
