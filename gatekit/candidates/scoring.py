@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gatekit.candidates.pool import value_key, values_of
@@ -46,59 +46,75 @@ class Value:
         return self.value if self.rule.measure.direction == "higher" else -self.value
 
 
-def read_values(policy: Policy, selection: Selection, summaries: Sequence[Summary], now: datetime) -> list[Value]:
+@dataclass(frozen=True)
+class ValueRead:
+    """One value that a selection reads of every candidate."""
+
+    rule: Threshold
+    roles: tuple[str, ...]
+    """As of a `Value`."""
+    scale: Score | None
+    """The score that it is placed on; None where it is not scored."""
+
+
+def what_is_read(selection: Selection) -> tuple[ValueRead, ...]:
+    """Return what a selection reads, each value once."""
+    scales = {value_key(score.value): score for score in selection.scores}
+    uses = {
+        "score": scales.keys(),
+        "pareto": set(map(value_key, selection.pareto)),
+        "tie": set(map(value_key, selection.ties)),
+    }
+    found = []
+    for rule in values_of(selection):
+        key = value_key(rule)
+        roles = tuple(role for role, keys in uses.items() if key in keys)
+        found.append(ValueRead(rule, roles, scales.get(key)))
+    return tuple(found)
+
+
+def read_values(
+    policy: Policy, reads: Sequence[ValueRead], summaries: Sequence[Summary], now: datetime
+) -> tuple[Value, ...]:
     """Return every value of one candidate, by the rules that gates read a measurement by.
 
     Args:
         policy: the policy that selects.
-        selection: its section.
+        reads: what its selection reads.
         summaries: the candidate's, with the observations that decide.
         now: aware UTC time for ages.
     """
     # How old evidence may be is a threshold's max_age; that files changed since is for `gatekit stale` to say.
     context = EvaluationContext(policy, summaries, (), (), 0, None, None, {}, now)
-    scales = {value_key(score.value): score for score in selection.scores}
-    return [_read(rule, selection, scales.get(value_key(rule)), context) for rule in values_of(selection)]
+    return tuple(_read(read, context) for read in reads)
 
 
-def _read(rule: Threshold, selection: Selection, scale: Score | None, context: EvaluationContext) -> Value:
+def _read(read: ValueRead, context: EvaluationContext) -> Value:
+    rule = read.rule
     result = judge(rule, context)[0]
     measured = result.measured
-    found = Value(
+    value = score = None
+    clamped = False
+    if measured is not None:
+        # The cautious bound: the lower one where higher is better.
+        bound = measured.lower if rule.measure.direction == "higher" else measured.upper
+        value = measured.estimate if rule.point else bound
+    if value is not None and read.scale is not None:
+        # Beyond an end of the scale nothing more is won or lost, and the report marks it.
+        place = on_scale(value, read.scale.worst, read.scale.best)
+        score, clamped = min(1.0, max(0.0, place)), not 0.0 <= place <= 1.0
+    return Value(
         rule=rule,
-        roles=_roles(rule, selection),
-        value=None,
-        estimate=None,
-        confidence=None,
-        n_seeds=None,
-        reason=result.reason,
+        roles=read.roles,
+        value=value,
+        estimate=None if measured is None else measured.estimate,
+        confidence=None if measured is None else measured.confidence,
+        n_seeds=None if measured is None else measured.n_seeds,
+        reason=result.reason if value is None else None,
         evidence=None if result.evidence is None else result.evidence.path,
-        score=None,
-        clamped=False,
+        score=score,
+        clamped=clamped,
     )
-    if measured is None:
-        return found
-    found = replace(found, estimate=measured.estimate, confidence=measured.confidence, n_seeds=measured.n_seeds)
-    # The cautious bound: the lower one where higher is better.
-    bound = measured.lower if rule.measure.direction == "higher" else measured.upper
-    value = measured.estimate if rule.point else bound
-    if value is None:
-        return found
-    found = replace(found, value=value, reason=None)
-    if scale is None:
-        return found
-    # Beyond an end of the scale nothing more is won or lost, and the report marks it.
-    place = on_scale(value, scale.worst, scale.best)
-    return replace(found, score=min(1.0, max(0.0, place)), clamped=not 0.0 <= place <= 1.0)
-
-
-def _roles(rule: Threshold, selection: Selection) -> tuple[str, ...]:
-    uses = {
-        "score": [score.value for score in selection.scores],
-        "pareto": selection.pareto,
-        "tie": selection.ties,
-    }
-    return tuple(role for role, rules in uses.items() if value_key(rule) in map(value_key, rules))
 
 
 def on_scale(value: float, worst: float, best: float) -> float:

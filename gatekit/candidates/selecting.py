@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from gatekit.candidates.pareto import dominators
 from gatekit.candidates.pool import Candidate, candidates_from, pool_errors, value_key
-from gatekit.candidates.scoring import Value, read_values, weighted_mean
+from gatekit.candidates.scoring import Value, ValueRead, read_values, weighted_mean, what_is_read
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
@@ -128,10 +128,10 @@ def select(
     # A scale without length, say, has no scores: nobody is judged by an unsound policy.
     pool = [] if unsound else candidates_from(policy, selection, summaries)
     found = [*errors, *unsound, *pool_errors(pool, selection)]
-    diverged = diverged_saes(summaries)
+    judge = _Judge.of(policy, selection, now, signers, diverged_saes(summaries))
     judged = []
     for candidate in pool:
-        compared, own_errors = _judge(candidate, policy, selection, now, signers, diverged)
+        compared, own_errors = judge.judged(candidate)
         if candidate.subject.digest in set_aside:
             compared = replace(compared, standing=CandidateStatus.SET_ASIDE, reasons=(SET_ASIDE_WORDS,))
         judged.append(compared)
@@ -160,44 +160,65 @@ def _read(pool: Sequence[Candidate], summaries: Sequence[Summary]) -> list[Summa
     return [*own, *showing_divergence(own, summaries)]
 
 
-def _judge(
-    candidate: Candidate,
-    policy: Policy,
-    selection: Selection,
-    now: datetime,
-    signers: Mapping[str, frozenset[Signer]] | None,
-    diverged: DivergedSaes,
-) -> tuple[ComparedCandidate, list[GatekitError]]:
-    summaries = candidate.on(selection.select_seeds)
-    # The eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible. To choose is
-    # to explore; whether the chosen one was registered is for the gates that judge it.
-    health = replace(
-        policy,
-        gates=tuple(g for g in policy.gates if g.name in selection.eligibility),
-        waivers=(),
-        selection=None,
-        registered="shown",
-        # Who is compared was given to the selection; a candidate's summaries may lie in any folder.
-        evidence=(),
-    )
-    verdict = evaluate([health], summaries, now, signers=signers, beside=list(diverged.values()))
-    gates = verdict.policies[0].gates
-    reasons = [_why(gate) for gate in gates if gate.outcome is not Outcome.PASS]
-    # A threshold that this width cannot reach is this candidate's failure; every other error is the evidence's.
-    infeasible = [error for error in verdict.errors if error.error_id == "policy.infeasible"]
-    reasons += [error.message for error in infeasible]
-    why = None if policy.legacy else why_diverged(candidate.subject, diverged)
-    if why is not None and not any(rule.why is Why.DIVERGED for gate in gates for rule in thresholds_in(gate.result)):
-        reasons.insert(0, why)
-    values = tuple(read_values(policy, selection, summaries, now))
-    standing = CandidateStatus.NOT_ELIGIBLE if reasons else CandidateStatus.NOT_RANKED
-    # A missing value matters for those only that could be ranked.
-    if not reasons:
-        reasons = [f"{effect_of(v.rule).name}: {v.reason}" for v in values if v.value is None]
-    compared = ComparedCandidate(
-        candidate.subject, standing, None, None, values, gates, tuple(reasons), False, (), bool(infeasible or why)
-    )
-    return compared, [error for error in verdict.errors if error not in infeasible]
+@dataclass(frozen=True)
+class _Judge:
+    """What every candidate is judged with."""
+
+    policy: Policy
+    selection: Selection
+    eligibility: Policy
+    """The eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible."""
+    reads: tuple[ValueRead, ...]
+    now: datetime
+    signers: Mapping[str, frozenset[Signer]] | None
+    diverged: DivergedSaes
+
+    @classmethod
+    def of(
+        cls,
+        policy: Policy,
+        selection: Selection,
+        now: datetime,
+        signers: Mapping[str, frozenset[Signer]] | None,
+        diverged: DivergedSaes,
+    ) -> _Judge:
+        """Work out once what is the same for all candidates; arguments as of `select`."""
+        eligibility = replace(
+            policy,
+            gates=tuple(g for g in policy.gates if g.name in selection.eligibility),
+            waivers=(),
+            selection=None,
+            # To choose is to explore; whether the chosen one was registered is for the gates that judge it.
+            registered="shown",
+            # Who is compared was given to the selection; a candidate's summaries may lie in any folder.
+            evidence=(),
+        )
+        return cls(policy, selection, eligibility, what_is_read(selection), now, signers, diverged)
+
+    def judged(self, candidate: Candidate) -> tuple[ComparedCandidate, list[GatekitError]]:
+        """Return a candidate with everything that decides about it, and the errors of its evidence."""
+        summaries = candidate.on(self.selection.select_seeds)
+        beside = list(self.diverged.values())
+        verdict = evaluate([self.eligibility], summaries, self.now, signers=self.signers, beside=beside)
+        gates = verdict.policies[0].gates
+        reasons = [_why(gate) for gate in gates if gate.outcome is not Outcome.PASS]
+        # A threshold that this width cannot reach is this candidate's failure; every other error is the evidence's.
+        infeasible = [error for error in verdict.errors if error.error_id == "policy.infeasible"]
+        reasons += [error.message for error in infeasible]
+        why = None if self.policy.legacy else why_diverged(candidate.subject, self.diverged)
+        if why is not None and not any(
+            rule.why is Why.DIVERGED for gate in gates for rule in thresholds_in(gate.result)
+        ):
+            reasons.insert(0, why)
+        values = read_values(self.policy, self.reads, summaries, self.now)
+        standing = CandidateStatus.NOT_ELIGIBLE if reasons else CandidateStatus.NOT_RANKED
+        # A missing value matters for those only that could be ranked.
+        if not reasons:
+            reasons = [f"{effect_of(v.rule).name}: {v.reason}" for v in values if v.value is None]
+        compared = ComparedCandidate(
+            candidate.subject, standing, None, None, values, gates, tuple(reasons), False, (), bool(infeasible or why)
+        )
+        return compared, [error for error in verdict.errors if error not in infeasible]
 
 
 def _why(gate: GateResult) -> str:

@@ -91,7 +91,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     used = _used(summary)
 
     def undecided(why: Why, reason: str) -> tuple[ThresholdResult, list[GatekitError]]:
-        return replace(_undecided(rule, why, reason), evidence=used, self_reported=is_reported), []
+        return _result(rule, Outcome.INCONCLUSIVE, why, reason, used=used, self_reported=is_reported), []
 
     is_reported = measurement.reported is not None
     base: Summary | None = None
@@ -149,7 +149,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         if worst is None:
             reason = f"{rule.measure.name} has no value of each seed: it is reported, or its control has other seeds"
             return undecided(Why.NO_BOUND, reason)
-        result = replace(_judged(rule, worst, _EVERY_SEED), evidence=used, base_evidence=_used(base))
+        result = _judged(rule, worst, _EVERY_SEED, used, _used(base), self_reported=False)
         result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
         excluded = excluded_failure_rate(worst.n_seeds or 1, rule.judged_confidence)
         note = f"{worst.n_seeds} seeds that all pass exclude only a rate of failing seeds above {excluded:.0%}"
@@ -169,7 +169,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
                 Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
             )
     alone = None if is_reported else _alone(rule, measurement, [] if base is None else [summary, base])
-    result = replace(_compared(rule, bounds), evidence=used, self_reported=is_reported, base_evidence=_used(base))
+    result = _compared(rule, bounds, used, _used(base), self_reported=is_reported)
     result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
     result = _unless_doubted(result, doubt)
     result = _unless_diverged(result, (summary, base), context)
@@ -209,6 +209,8 @@ def _unless_diverged(
     if result.outcome is not Outcome.PASS or context.policy.legacy:
         return result
     for summary in filter(None, used):
+        if not context.diverged and summary.status != "diverged":
+            continue
         reason = why_diverged(summary.subject, diverged_saes([summary]) or context.diverged)
         if reason is not None:
             return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.DIVERGED, reason=reason)
@@ -250,7 +252,7 @@ def _find(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measure
     found = context.chosen[asked]
     if isinstance(found[0], Summary):
         return found
-    return _undecided(rule, *found)
+    return _result(rule, Outcome.INCONCLUSIVE, *found)
 
 
 def _where(rule: Threshold, context: EvaluationContext) -> str:
@@ -302,22 +304,36 @@ def _choose(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measu
     return summary, summary.measurements[name]
 
 
-def _undecided(rule: Threshold, why: Why, reason: str) -> ThresholdResult:
+def _result(
+    rule: Threshold,
+    outcome: Outcome,
+    why: Why,
+    reason: str,
+    *,
+    measured: BoundedEstimate | None = None,
+    used: EvidenceUsed | None = None,
+    base: EvidenceUsed | None = None,
+    self_reported: bool = False,
+) -> ThresholdResult:
+    # Made once, and not changed field by field: a selection makes tens of thousands.
     return ThresholdResult(
-        outcome=Outcome.INCONCLUSIVE,
+        outcome=outcome,
         why=why,
         reason=reason,
         effect=effect_of(rule),
         bound="every_seed" if rule.every_seed else rule.bound,
-        self_reported=False,
-        measured=None,
-        evidence=None,
+        self_reported=self_reported,
+        measured=measured,
+        evidence=used,
         notes=(),
         location=rule.location,
+        base_evidence=base,
     )
 
 
-def _compared(rule: Threshold, bounds: Interval) -> ThresholdResult:
+def _compared(
+    rule: Threshold, bounds: Interval, used: EvidenceUsed | None, base: EvidenceUsed | None, *, self_reported: bool
+) -> ThresholdResult:
     distance = margin(rule.limits, *compared(rule.bound, bounds.lower, bounds.estimate, bounds.upper))
     confidence = None if rule.point else bounds.confidence
     # The power of a pass; an optimistic bound's pass shows nothing.
@@ -337,15 +353,24 @@ def _compared(rule: Threshold, bounds: Interval) -> ThresholdResult:
         margin=distance,
         detectable=detectable,
     )
-    return _judged(rule, measured, _sentence(rule, bounds, passes))
+    sentence = _sentence(rule, bounds, passes)
+    return _judged(rule, measured, (sentence, sentence), used, base, self_reported=self_reported)
 
 
-def _judged(rule: Threshold, measured: BoundedEstimate, reason: str | tuple[str, str]) -> ThresholdResult:
-    """Return a pass where the margin is not negative, else a failure; of two reasons the first is a pass's."""
-    passes = measured.margin >= 0.0
-    sentence = reason if isinstance(reason, str) else reason[0 if passes else 1]
-    undecided = _undecided(rule, Why.MEASURED, sentence)
-    return replace(undecided, outcome=Outcome.PASS if passes else Outcome.FAIL, measured=measured)
+def _judged(
+    rule: Threshold,
+    measured: BoundedEstimate,
+    reasons: tuple[str, str],
+    used: EvidenceUsed | None,
+    base: EvidenceUsed | None,
+    *,
+    self_reported: bool,
+) -> ThresholdResult:
+    """Return a pass where the margin is not negative, else a failure, each with its reason."""
+    outcome, reason = (Outcome.PASS, reasons[0]) if measured.margin >= 0.0 else (Outcome.FAIL, reasons[1])
+    return _result(
+        rule, outcome, Why.MEASURED, reason, measured=measured, used=used, base=base, self_reported=self_reported
+    )
 
 
 def _sentence(rule: Threshold, bounds: Interval, passes: bool) -> str:
@@ -395,7 +420,7 @@ def _with_notes(
         # A legacy policy reproduces rules as they were, those that nothing can meet included.
         notes += [error.message for error in errors]
         errors = []
-    return replace(result, notes=tuple(notes)), errors
+    return replace(result, notes=tuple(notes)) if notes else result, errors
 
 
 def baseline_mean(rule: Threshold, measurement: Measurement, summary: Summary) -> float | None:

@@ -26,6 +26,7 @@ _INVISIBLE = frozenset(
     | set(range(0xFE00, 0xFE10))
     | set(range(0xE0000, 0xE1000))
 )
+_PLAIN = re.compile("[ -~]*")
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 # A doubled mark, or one at the start: the text may be printed right behind another that ends in the same mark.
@@ -95,6 +96,8 @@ def _visible(text: str, limit: int | None, keep: str = "", marks: str = "") -> s
         keep: hidden characters that the caller handles.
         marks: characters to escape where they stand first or behind themselves.
     """
+    if (limit is None or len(text) <= limit) and _PLAIN.fullmatch(text) and not any(map(text.count, marks)):
+        return text
     pieces: list[str] = []
     room, fits, before = len(text) * 10 if limit is None else limit, 0, ""
     for character in text:
