@@ -103,9 +103,9 @@ def _file(path: str, kinds: Kinds) -> SignedFile:
     """Return what a file is: a summary with its subject, a verdict, or bytes that somebody may still have signed."""
     import hashlib
 
-    from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_plain_json, read_regular_file
+    from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_plain_json, read_as_committed
 
-    data = read_regular_file(path, "json", SUMMARY_LIMITS.size)
+    data = read_as_committed(path, "json", SUMMARY_LIMITS.size)
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         document = parse_plain_json(data, path, SUMMARY_LIMITS)

@@ -14,7 +14,7 @@ from typing import Any
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.kind_files import parse_kind
-from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_regular_file
+from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, read_as_committed, read_regular_file
 from gatekit.evidence.strict_yaml import YAML_LIMITS
 from gatekit.evidence.summary import Summary
 from gatekit.gates.diverged import showing_divergence
@@ -127,7 +127,7 @@ def _copied(summaries: Iterable[Summary], folder: str, files: dict[str, bytes]) 
 
 
 def _same_bytes(path: str, digest: str) -> bytes:
-    data = read_regular_file(path, "dossier", SUMMARY_LIMITS.size)
+    data = read_as_committed(path, "dossier", SUMMARY_LIMITS.size)
     if sha256(data).hexdigest() != digest:
         raise GatekitError("dossier.changed", "it changed while it was read", Location(path), "run it again")
     return data

@@ -29,7 +29,11 @@ def committed_bytes(path: Path) -> bytes:
     Raises:
         OSError: the file cannot be read, or has more than `LARGEST_TEXT` bytes.
     """
-    data = bounded_bytes(path)
+    return as_committed(path, bounded_bytes(path))
+
+
+def as_committed(path: Path, data: bytes) -> bytes:
+    """Return the content that was read from a file as `git add` would store it; see `committed_bytes`."""
     if _CRLF not in data:
         return data
     with_lf = data.replace(_CRLF, b"\n")

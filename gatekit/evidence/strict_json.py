@@ -72,7 +72,7 @@ class Document:
     value: Any
     """dict, list, str, int, float, bool or None; bool stays bool: callers refuse it where numbers belong."""
     sha256: str
-    """64 lower-case hex digits, of the raw bytes."""
+    """64 lower-case hex digits, of the raw bytes; of a file, as `read_as_committed` returns them."""
     size: int
     """Bytes."""
     nonfinite: int = 0
@@ -92,13 +92,29 @@ class _Fault:
 
 
 def read_json(path: str | os.PathLike[str], limits: JsonLimits = JSON_LIMITS) -> Document:
-    """Read and parse one regular file.
+    """Read and parse one regular file; its digest is that of what git would commit, whatever line ends lie on the disk.
 
     Raises:
         GatekitError: `json.missing`, `json.directory`, `json.symlink`, `json.not_regular`, `json.unreadable`,
             `json.size`, or whatever `parse_json` raises.
     """
-    return parse_json(read_regular_file(path, "json", limits.size), os.fspath(path), limits)
+    return parse_json(read_as_committed(path, "json", limits.size), os.fspath(path), limits)
+
+
+def read_as_committed(path: str | os.PathLike[str], family: str, limit: int) -> bytes:
+    """Return a regular file's content as git would commit it: what is signed or named by a digest is that.
+
+    Raises:
+        GatekitError: as of `read_regular_file`.
+    """
+    data = read_regular_file(path, family, limit)
+    if b"\r\n" not in data:
+        return data
+    from pathlib import Path
+
+    from gatekit.evidence.committed import as_committed
+
+    return as_committed(Path(path), data)
 
 
 def parse_json(data: bytes, name: str, limits: JsonLimits = JSON_LIMITS) -> Document:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.strict_json import MAX_INTEGER, read_regular_file
+from gatekit.evidence.strict_json import MAX_INTEGER, read_as_committed
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,13 @@ def _plain(node: Node) -> Any:
 
 
 def read_yaml(path: str | os.PathLike[str], limits: YamlLimits = YAML_LIMITS) -> YamlDocument:
-    """Read and parse one regular file.
+    """Read and parse one regular file; its digest is that of what git would commit, whatever line ends lie on the disk.
 
     Raises:
         GatekitError: `yaml.missing`, `yaml.directory`, `yaml.symlink`, `yaml.not_regular`, `yaml.unreadable`,
             `yaml.size`, or whatever `parse_yaml` raises.
     """
-    return parse_yaml(read_regular_file(path, "yaml", limits.size), os.fspath(path), limits)
+    return parse_yaml(read_as_committed(path, "yaml", limits.size), os.fspath(path), limits)
 
 
 def parse_yaml(data: bytes, name: str, limits: YamlLimits = YAML_LIMITS) -> YamlDocument:
