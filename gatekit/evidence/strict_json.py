@@ -51,8 +51,9 @@ MAX_INTEGER = 2**53 - 1
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Possessive, and the closing quote optional: an unclosed string is scanned once, not once per quote in it.
-_BRACKET_OR_STRING = re.compile(rb'[\[\]{}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+# Possessive, and the closing quote optional: an unclosed string is scanned once, not once per quote in it. Strings that
+# no bracket parts are one match.
+_BRACKET_OR_STRINGS = re.compile(rb'[\[\]{}]|(?:"(?:[^"\\]++|\\.)*+"?[^\[\]{}"]*+)++', re.DOTALL)
 _NOT_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
 # Every character of a number becomes 0 but an exponent's, so that long numbers are found without an expression.
@@ -287,7 +288,7 @@ def _check_structure(data: bytes, outside: bytes, name: str, limits: JsonLimits)
 
 def _check_depth(data: bytes, name: str, limit: int) -> None:
     depth = 0
-    for match in _BRACKET_OR_STRING.finditer(data):
+    for match in _BRACKET_OR_STRINGS.finditer(data):
         token = match[0]
         if token in b"[{":
             depth += 1
