@@ -34,11 +34,17 @@ def test_of_many_the_first_are_named() -> None:
     assert found[0] == () and found[1499] == tuple(range(MOST_DOMINATORS)) and found[3] == (0, 1, 2)
 
 
-def test_ten_thousand_candidates_take_no_longer_each_than_a_thousand_would() -> None:
+def test_ten_thousand_candidates_take_not_much_longer_each_than_a_thousand() -> None:
     draw = random.Random(1)
     points = sorted(((draw.random(), draw.random(), draw.random()) for _ in range(10_000)), reverse=True)
-    start = time.process_time()
+
+    def seconds(some: list[tuple[float, ...]]) -> float:
+        start = time.process_time()
+        dominators(some)
+        return time.process_time() - start
+
     found = dominators(points)
-    assert time.process_time() - start < 2.0
     front = [points[i] for i, better in enumerate(found) if not better]
     assert 10 < len(front) < 300
+    # Ten times as many: comparing all pairs would take a hundred times as long.
+    assert seconds(points) < 50 * min(seconds(points[::10]) for _ in range(3))

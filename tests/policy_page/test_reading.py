@@ -82,6 +82,7 @@ def test_a_slider_moved_by_keys_says_in_words_what_flips_and_which_line_to_chang
     tab.run("document.getElementById('range-0-0').focus()")
     tab.press("ArrowRight", 40)
     tab.wait("document.getElementById('said-0').textContent !== ''")
+    tab.wait("document.getElementById('range-0-0').getAttribute('aria-valuetext').endsWith(', pass')")
     at = tab.run("document.getElementById('number-0-0').value")
     assert 0.5 < float(at) < 0.83
     slider = next(node for node in of_role(tab.accessible(), "slider") if node.get("focused"))

@@ -281,11 +281,11 @@ def all_pass(tmp_path: Path, **rule: str) -> PullRequestVerdict:
     return judged(tmp_path, {"docs/notes.md": "More.\n"}, base=base)
 
 
-def test_the_terminal_folds_a_policy_that_passes_with_nothing_to_remark(tmp_path: Path) -> None:
+def test_the_terminal_folds_a_policy_that_passes_and_counts_its_remarks(tmp_path: Path) -> None:
     found = all_pass(tmp_path)
     text = render_terminal(found)
-    folded = "policy demo: of the base branch, 2 of 2 gates pass  policies/demo.yaml  exploratory\n  subject pythia-70m"
-    assert folded in text
+    head = "policy demo: of the base branch, 2 of 2 gates pass  policies/demo.yaml  exploratory, 1 remark"
+    assert f"{head}\n  subject pythia-70m" in text
     assert "gate / rule" not in text
     # Which gates must pass is said all the same.
     assert "No claim in this change needs these gates to pass" in text
