@@ -172,7 +172,7 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
             late = next(iter(sources), None) if all(sources) else None
         if late is None:
             return _as_registered(summary, dated.registration, measured, every)
-        # Outside of the registration it is no less one of what is compared there; a file without a date registers nothing.
+        # Outside of it, it is no less one of what is compared there; a file without a date registers nothing.
         choices = 1 if dated.since is None else _choices(dated.registration, measured, every)
         exploratory = Standing("exploratory", late, dated.registration, choices=choices)
     smallest = looked_at.get(_shape(summary), {})
