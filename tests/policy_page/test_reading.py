@@ -87,7 +87,9 @@ def test_a_slider_moved_by_keys_says_in_words_what_flips_and_which_line_to_chang
     assert 0.5 < float(at) < 0.83
     slider = next(node for node in of_role(tab.accessible(), "slider") if node.get("focused"))
     assert slider["name"] == "at least: slider"
-    assert slider["valuetext"] == f"{at}, pass"
+    assert tab.run("document.activeElement.getAttribute('aria-valuetext')") == f"{at}, pass"
+    # Chromium 156 tells of a native slider its number alone; those before told the attribute.
+    assert slider["valuetext"] in (at, f"{at}, pass")
     said = tab.run("document.getElementById('said-0').textContent")
     tab.press("ArrowRight", 400)
     # A slow machine lets the page speak between two keys; what counts is what it says where the slider stands.
