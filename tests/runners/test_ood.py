@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -101,6 +101,12 @@ def by_hand_twice(texts: ShiftedTexts, inside: np.ndarray, shifted: np.ndarray) 
     return auc["id"][0], auc["id"][1], auc["ood"][1]
 
 
+def two_pairs(labels: Sequence[int]) -> float:
+    """Return what an AUC moves by where two pairs of rows, equal but for the last bits of their scores, are swapped."""
+    positives = int(np.sum(labels))
+    return 2.0 / (positives * (len(labels) - positives))
+
+
 def artifacts(summary: dict[str, Any], folder: Path) -> Path:
     return folder / "cache" / "runs" / "ood" / str(summary["producer"]["config_sha256"])[:16]
 
@@ -111,9 +117,11 @@ def test_every_observation_is_that_of_scikit_learn_on_the_same_activations(done,
     for place, (name, (read, dataset)) in enumerate(zip(NAMES, readers, strict=True)):
         texts = read(sae_probes_folder(), dataset, 40, 0.4, 2)
         y = np.asarray(texts.inside.labels)[texts.split.train]
+        # The class of processor decides the last bits of two libraries' sums.
+        inside, shifted = two_pairs(np.asarray(texts.inside.labels)[texts.split.test]), two_pairs(texts.shifted.labels)
         dense = by_hand_twice(texts, *features(minilm, folder / "cache", texts, lambda rows: rows.astype(np.float32)))
-        assert column(done, "id_auc_delta", "baseline")[place] == pytest.approx(dense[1], abs=1e-9)
-        assert column(done, "ood_auc_delta", "baseline")[place] == pytest.approx(dense[2], abs=1e-9)
+        assert column(done, "id_auc_delta", "baseline")[place] == pytest.approx(dense[1], abs=inside)
+        assert column(done, "ood_auc_delta", "baseline")[place] == pytest.approx(dense[2], abs=shifted)
         weights = load_file(artifacts(done, folder) / "model" / "seed_3.safetensors")
         sides = features(minilm, folder / "cache", texts, partial(topk_latents, weights=weights, k=4))
         taken = table[name]["model:seed-3"]["latents"]
@@ -121,8 +129,8 @@ def test_every_observation_is_that_of_scikit_learn_on_the_same_activations(done,
         ranked = np.sort(differences)[::-1]
         assert differences[taken] == pytest.approx(ranked[: len(taken)], rel=1e-4)
         found = by_hand_twice(texts, *(side[:, taken] for side in sides))
-        assert column(done, "id_auc").reshape(5, 2)[3, place] == pytest.approx(found[1], abs=1e-9)
-        assert column(done, "ood_auc").reshape(5, 2)[3, place] == pytest.approx(found[2], abs=1e-9)
+        assert column(done, "id_auc").reshape(5, 2)[3, place] == pytest.approx(found[1], abs=inside)
+        assert column(done, "ood_auc").reshape(5, 2)[3, place] == pytest.approx(found[2], abs=shifted)
         # The other k validates no better.
         order = np.argsort(-differences, kind="stable")
         others = [by_hand_twice(texts, *(side[:, order[:k]] for side in sides))[0] for k in (1, 3)]
