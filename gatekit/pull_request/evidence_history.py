@@ -7,6 +7,7 @@ step: what failed before, and is measured no more, is looked for in all that the
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 
 from gatekit.claims.model import Claim
 from gatekit.errors import GatekitError
@@ -14,7 +15,7 @@ from gatekit.evidence import Summary
 from gatekit.evidence.reading import is_summary_name, parse_summary
 from gatekit.gates.verdict import Outcome
 from gatekit.policy import Policy
-from gatekit.policy.model import kinds_read
+from gatekit.policy.model import SubjectFilter, kinds_read
 from gatekit.pull_request.continuity import observed, shape
 from gatekit.pull_request.continuity_claims import Announced, outcomes_on
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, BranchContents
@@ -70,7 +71,8 @@ def failed_before(
 ) -> list[TrustChange]:
     """Return what SAEs of old failed that a claim needs which becomes supported, or stands on other evidence.
 
-    Of the shape that the claim stands on, and measured no more. What a registration announced needs no approval.
+    Of the shape that the claim stands on, and measured no more, wherever they lay: a folder is only a name. What a
+    registration announced needs no approval.
 
     Args:
         old: evidence that the base does not hold any more.
@@ -93,7 +95,7 @@ def failed_before(
     for was in before[:MOST_JUDGED]:
         own = [other for other in before if other.subject.digest == was.subject.digest]
         for claim, policy, summary in wanted[shape(was)]:
-            if summary.path in found or not claim.stands_on(was.path):
+            if summary.path in found:
                 continue
             said = _failed(was, own, claim, policy)
             if said is not None:
@@ -115,11 +117,13 @@ def _fresh(base: BranchContents, head: BranchContents) -> list[Claim]:
     found = []
     for claim in head.registry.claims:
         was = base.registry.claim(claim.id) if base.registry is not None else None
-        if claim.status == "supported" and (
-            was is None or was.status != "supported" or was.evidence != claim.evidence or was.gates != claim.gates
-        ):
+        if claim.status == "supported" and (was is None or was.status != "supported" or _bar(was) != _bar(claim)):
             found.append(claim)
     return found
+
+
+def _bar(claim: Claim) -> tuple[object, ...]:
+    return claim.evidence, claim.policy, claim.gates
 
 
 def _measured_no_more(
@@ -161,6 +165,8 @@ def _failed(was: Summary, own: Sequence[Summary], claim: Claim, policy: Policy) 
     if was.status in ("diverged", "failed"):
         return f"an earlier run of {was.path} {was.status}: {was.reason}"
     others = {summary.kind: summary for summary in reversed(own) if summary.is_measured and summary.kind != was.kind}
-    outcomes = outcomes_on([policy], [was, *others.values()], was.kind)
+    # They are of the shape that is judged now; where they lay, and which SAEs the policy names, says nothing of them.
+    everywhere = replace(policy, evidence=(), subject=SubjectFilter())
+    outcomes = outcomes_on([everywhere], [was, *others.values()], was.kind)
     failed = sorted(name for name, outcome in outcomes.items() if outcome is Outcome.FAIL and name in claim.gates)
     return f"the SAEs of an earlier {was.path} failed {', '.join(failed)}" if failed else None

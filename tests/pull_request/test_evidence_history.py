@@ -9,13 +9,14 @@ import builders
 import pytest
 import repositories
 
+from gatekit.evidence.reading import parse_summary
 from gatekit.exit_codes import ExitCode
 from gatekit.pull_request import evidence_history
 from gatekit.pull_request.approval import ApprovalSource
 from gatekit.pull_request.judging import judge_pull_request
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.repo import Repository, between
-from tests.pull_request.change import BASE, FILE, NOW, pending, random_model, with_status
+from tests.pull_request.change import BASE, CLAIMS, FILE, NOW, POLICY, pending, random_model, with_status
 
 Change = dict[str, repositories.Content]
 SUPPORTED: Change = {"claims.yaml": with_status("alive", "supported")}
@@ -63,11 +64,41 @@ def test_seeds_that_failed_and_were_trained_again_while_it_was_pending_need_appr
     assert judged(tmp_path / "b", before, approve=True).code is ExitCode.PASS
 
 
+OTHER = "evidence/elsewhere/random_model.json"
+
+
+def test_the_failed_ones_count_wherever_they_lay(tmp_path: Path) -> None:
+    before: list[Change] = [{OTHER: random_model(dead=0.9), FILE: None}, {OTHER: None}, {FILE: retrained()}]
+    (change,) = judged(tmp_path, before).trust
+    assert change.what.startswith(f"the SAEs of an earlier {OTHER} failed alive; claim 'alive' becomes")
+
+
+@pytest.mark.parametrize("places", ["evidence: evidence/minilm", "subject: {digest: DIGEST}"])
+def test_a_policy_that_names_the_new_ones_alone_does_not_hide_the_failed_ones(tmp_path: Path, places: str) -> None:
+    digest = parse_summary(retrained().encode(), FILE).subject.digest
+    policy = POLICY.replace("id: demo\n", f"id: demo\n{places.replace('DIGEST', digest)}\n")
+    before: list[Change] = [
+        {OTHER: random_model(dead=0.9), FILE: None},
+        {OTHER: None},
+        {FILE: retrained(), "policies/demo.yaml": policy},
+    ]
+    (change,) = judged(tmp_path, before).trust
+    assert change.what.startswith(f"the SAEs of an earlier {OTHER} failed alive; claim 'alive' becomes")
+
+
+def test_a_claim_moved_to_another_policy_is_compared_with_them_too(tmp_path: Path) -> None:
+    other = {"policies/other.yaml": POLICY.replace("id: demo", "id: other")}
+    moved = CLAIMS.replace("policy: demo\n    gates: [alive]", "policy: other\n    gates: [alive]")
+    before: list[Change] = [other, {FILE: random_model(dead=0.9)}, {FILE: retrained()}, SUPPORTED]
+    assert "failed alive" in " ".join(change.what for change in judged(tmp_path, before, {"claims.yaml": moved}).trust)
+
+
 @pytest.mark.parametrize(
     "before",
     [
         [{FILE: retrained()}],  # what is gone had passed
         [{FILE: random_model(dead=0.9)}, {FILE: random_model()}],  # the same SAEs, measured again
+        [{OTHER: random_model(dead=0.9)}, {OTHER: random_model()}],  # the same, in another folder
         [{FILE: of_another_width()}, {FILE: retrained()}],
     ],
 )
