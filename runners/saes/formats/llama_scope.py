@@ -6,7 +6,10 @@ A folder with `hyperparams.json` and `checkpoints/final.safetensors` (or `checkp
 * `norm_activation: dataset-wise` trained on x sqrt(d) / n, n the mean norm of the texts' activations. The factor is
   taken into biases and decoder, so that inputs, latents and outputs are in the model's units.
 * `sparsity_include_decoder_norm` chose latents by value times decoder norm. The norms are taken into the encoder.
-* The threshold of `jumprelu` is compared after both; a `topk` SAE with a threshold is a `jumprelu` one.
+* The threshold of `jumprelu`, which all published SAEs are, is compared after both.
+
+A `topk` SAE with a threshold is refused: the library of 2024 says on loading that it becomes a `jumprelu` one, and goes
+on choosing k latents a token, since its activation function was already made.
 
 `lm_config.json` beside it names the model, and so does the name of the published folders
 (`Llama3_1-8B-Base-L15R-8x`). What the library writes since 2025 is `runners.saes.formats.openmoss`.
@@ -134,7 +137,13 @@ def _architecture(
     threshold = config.get("jump_relu_threshold", 0.0)
     if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not math.isfinite(threshold):
         raise refused(config_path, f"'jump_relu_threshold' is {threshold!r} and no number")
-    if name == "jumprelu" or (name == "topk" and threshold > 0):
+    if name == "topk" and threshold > 0:
+        what = f"'act_fn' is {config['act_fn']!r} beside a 'jump_relu_threshold' of {threshold:g}"
+        ask = "write 'jumprelu' where latents are chosen by it, as the published SAEs say, or the threshold 0"
+        raise refused(config_path, f"{what}, and which of them chooses latents could not be told; {ask}")
+    if name == "jumprelu":
+        if "jump_relu_threshold" not in config:
+            raise refused(config_path, "'act_fn' is 'jumprelu' and no 'jump_relu_threshold' is said")
         if threshold < 0:
             raise refused(config_path, f"'jump_relu_threshold' is {threshold}: latents may be negative")
         parameters = {**parameters, "threshold": torch.full((d_sae,), float(threshold))}

@@ -78,6 +78,10 @@ REFUSED = {
         "test_sae_lens.py::test_a_threshold_that_training_never_set_is_refused",
         "../saes/test_dictionary_learning_format.py::test_what_does_not_agree_with_itself_is_refused",
     ],
+    "Llama Scope's `topk` beside": [
+        "test_llama_scope.py::test_what_is_not_read_is_one_line",
+        "test_llama_scope.py::test_a_jumprelu_sae_that_says_no_threshold_is_refused",
+    ],
     "negative thresholds": [
         "test_circuit_tracer.py::test_what_is_not_read_is_one_line",
         "test_llama_scope.py::test_what_is_not_read_is_one_line",

@@ -43,7 +43,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "jumprelu": {},
     "jumprelu, decoder norms": {"sparsity_include_decoder_norm": True},
     "jumprelu, b_dec in the input": {"apply_decoder_bias_to_pre_encoder": True},
-    "topk with a threshold": {"act_fn": "topk", "sparsity_include_decoder_norm": True},
     "topk": {"act_fn": "TopK", "jump_relu_threshold": 0.0, "sparsity_include_decoder_norm": True},
     "relu": {"act_fn": "relu"},
     "weights in the model's units": {"norm_activation": "inference"},
@@ -80,7 +79,7 @@ def by_the_library(config: dict[str, Any], tensors: Weights, x: torch.Tensor) ->
     pre = x @ t["encoder.weight"].T + t["encoder.bias"]
     if config["act_fn"] == "relu":
         latents = pre.clamp_min(0)
-    elif config["jump_relu_threshold"] > 0:
+    elif config["act_fn"] == "jumprelu":
         latents = pre * (pre > config["jump_relu_threshold"])
     else:
         rectified = pre.clamp_min(0)
@@ -102,6 +101,27 @@ def test_latents_and_reconstruction_are_those_of_the_library(
     assert 0 < int((latents > 0).sum()) < latents.numel()
     close(sae.encode(rows), latents)
     close(sae.reconstruct(rows)[0], reconstruction)
+
+
+def test_a_threshold_is_compared_in_the_model_s_units_as_the_published_files_say(tmp_path: Path):
+    """By hand: norms of 2 sqrt(2) in two dimensions are a factor of 1/2, so that biases of 0.1 are 0.2 of the model."""
+    tensors = {"encoder.weight": torch.eye(2), "encoder.bias": torch.tensor([0.1, 0.1])}
+    tensors |= {"decoder.weight": torch.eye(2), "decoder.bias": torch.tensor([0.0, 0.5])}
+    norms = {"in": 2 * math.sqrt(2), "out": 2 * math.sqrt(2)}
+    said = {"d_model": 2, "d_sae": 2, "dataset_average_activation_norm": norms, "jump_relu_threshold": 0.75, "top_k": 2}
+    sae = read_sae(saved(tmp_path, tensors, **said))
+    row = torch.tensor([[0.6, 0.5]])
+    # 0.6 + 0.2 is above 0.75 and 0.5 + 0.2 is not, though both are above 0 and k is 2; the second output is a bias.
+    close(sae.encode(row), torch.tensor([[0.8, 0.0]]))
+    close(sae.reconstruct(row)[0], torch.tensor([[0.8, 1.0]]))
+
+
+def test_a_jumprelu_sae_that_says_no_threshold_is_refused(weights: Draw, tmp_path: Path):
+    folder = saved(tmp_path, weights(**SHAPES))
+    config = {name: value for name, value in CONFIG.items() if name != "jump_relu_threshold"}
+    (folder / "hyperparams.json").write_text(json.dumps(config))
+    with pytest.raises(GatekitError, match="'act_fn' is 'jumprelu' and no 'jump_relu_threshold' is said"):
+        read_sae(folder)
 
 
 def test_sae_lens_computes_the_same_but_keeps_latents_in_scaled_units(
@@ -176,6 +196,11 @@ def test_an_sae_without_a_decoder_bias_has_none(weights: Draw, tmp_path: Path):
         ({"act_fn": "gelu"}, "'act_fn' is 'gelu'; known here: relu, topk, jumprelu"),
         ({"jump_relu_threshold": -1.0}, "latents may be negative"),
         ({"jump_relu_threshold": "1"}, "'jump_relu_threshold' is '1' and no number"),
+        (
+            {"act_fn": "topk"},
+            "'act_fn' is 'topk' beside a 'jump_relu_threshold' of 0.9, and which of them chooses latents could not be "
+            "told; write 'jumprelu' where latents are chosen by it, as the published SAEs say, or the threshold 0",
+        ),
         ({"norm_activation": "batch-wise"}, "'norm_activation' is 'batch-wise', which is not read"),
         ({"dataset_average_activation_norm": None}, "'norm_activation' is 'dataset-wise' without its norms"),
         ({"dataset_average_activation_norm": {"in": 5.0}}, "'dataset_average_activation_norm' has None as 'out'"),
