@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +16,7 @@ EXCEPTIONS: dict[str, str] = {}
 """Class name that is defined more than once -> why it is not two meanings, or cannot be mistaken."""
 
 
+@cache
 def classes() -> dict[str, list[str]]:
     """Class name -> every place where a class of that name is defined, also inside functions."""
     found = defaultdict(list)

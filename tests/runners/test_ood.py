@@ -117,11 +117,9 @@ def test_every_observation_is_that_of_scikit_learn_on_the_same_activations(done,
     for place, (name, (read, dataset)) in enumerate(zip(NAMES, readers, strict=True)):
         texts = read(sae_probes_folder(), dataset, 40, 0.4, 2)
         y = np.asarray(texts.inside.labels)[texts.split.train]
-        # The class of processor decides the last bits of two libraries' sums.
-        inside, shifted = two_pairs(np.asarray(texts.inside.labels)[texts.split.test]), two_pairs(texts.shifted.labels)
         dense = by_hand_twice(texts, *features(minilm, folder / "cache", texts, lambda rows: rows.astype(np.float32)))
-        assert column(done, "id_auc_delta", "baseline")[place] == pytest.approx(dense[1], abs=inside)
-        assert column(done, "ood_auc_delta", "baseline")[place] == pytest.approx(dense[2], abs=shifted)
+        assert column(done, "id_auc_delta", "baseline")[place] == pytest.approx(dense[1], abs=1e-9)
+        assert column(done, "ood_auc_delta", "baseline")[place] == pytest.approx(dense[2], abs=1e-9)
         weights = load_file(artifacts(done, folder) / "model" / "seed_3.safetensors")
         sides = features(minilm, folder / "cache", texts, partial(topk_latents, weights=weights, k=4))
         taken = table[name]["model:seed-3"]["latents"]
@@ -129,8 +127,10 @@ def test_every_observation_is_that_of_scikit_learn_on_the_same_activations(done,
         ranked = np.sort(differences)[::-1]
         assert differences[taken] == pytest.approx(ranked[: len(taken)], rel=1e-4)
         found = by_hand_twice(texts, *(side[:, taken] for side in sides))
-        assert column(done, "id_auc").reshape(5, 2)[3, place] == pytest.approx(found[1], abs=inside)
-        assert column(done, "ood_auc").reshape(5, 2)[3, place] == pytest.approx(found[2], abs=shifted)
+        assert column(done, "id_auc").reshape(5, 2)[3, place] == pytest.approx(found[1], abs=1e-9)
+        # On one class of processor the last bits of a sum put one pair of the shifted rows the other way round.
+        swapped = two_pairs(texts.shifted.labels)
+        assert column(done, "ood_auc").reshape(5, 2)[3, place] == pytest.approx(found[2], abs=swapped)
         # The other k validates no better.
         order = np.argsort(-differences, kind="stable")
         others = [by_hand_twice(texts, *(side[:, order[:k]] for side in sides))[0] for k in (1, 3)]
