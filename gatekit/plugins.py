@@ -9,10 +9,12 @@ A plug-in that cannot be used is one refused name, never a traceback; the others
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +65,23 @@ def registered(group: str, what: str) -> dict[str, tuple[Plugin, ...]]:
     Raises:
         GatekitError: `plugin.metadata`: the metadata of an installed package cannot be read.
     """
+    return dict(_registered(group, what, tuple((path, _changed(path)) for path in (*sys.path, str(_PROJECT)))))
+
+
+def _changed(path: str) -> int | None:
+    """Return when something was last installed into a folder of the path, or removed; None where there is none."""
+    try:
+        return os.stat(path or ".").st_mtime_ns
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=16)
+def _registered(
+    group: str,
+    what: str,
+    places: tuple[tuple[str, int | None], ...],  # noqa: ARG001 (the path as it is now: what is kept is of that one)
+) -> dict[str, tuple[Plugin, ...]]:
     found = {name: [Plugin(what, name, value, OWN_PACKAGE)] for name, value in built_in(group).items()}
     for point in sorted(_points(group), key=lambda point: (point.name, point.value)):
         package = point.dist.name if point.dist is not None else None

@@ -10,7 +10,9 @@ import math
 import re
 import types
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -42,6 +44,8 @@ class WrittenAs:
 
 LARGEST = 256 << 10
 """Bytes of one file; a request may bring one that nobody has looked at."""
+REMEMBERED = 16 << 10
+"""Characters of the longest text whose YAML is kept for the next reader of the same text."""
 MOST_BASES = 20
 BASE = "base"
 """Key of a configuration that names other files, beside it or in a folder beside its own, whose keys are read as if
@@ -218,13 +222,11 @@ def _load(path: Path, named_at: Location | None = None) -> tuple[_Reading, Any]:
 
 def _loaded(text: str, reading: _Reading) -> Any:
     """Return a text's YAML; its lines are those of `reading`."""
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    reader = YAML(typ="rt", pure=True)
-    reader.allow_duplicate_keys = False
     try:
-        return reader.load(text)
+        # Whoever reads a configuration may lay settings over it, so each reader has a copy.
+        return deepcopy(_remembered(text)) if len(text) <= REMEMBERED else _parsed(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = reading.at(mark.line, mark.column) if mark else reading.start
@@ -234,6 +236,20 @@ def _loaded(text: str, reading: _Reading) -> Any:
         raise GatekitError("config.syntax", str(error).split("\n")[0], reading.start) from None
     except RecursionError:
         raise GatekitError("config.syntax", "too many lists or mappings in each other", reading.start) from None
+
+
+def _parsed(text: str) -> Any:
+    from ruamel.yaml import YAML
+
+    reader = YAML(typ="rt", pure=True)
+    reader.allow_duplicate_keys = False
+    return reader.load(text)
+
+
+@lru_cache(maxsize=256)
+def _remembered(text: str) -> Any:
+    """Return a text's YAML, to be copied: the variants of a cycle are read from few files, many times each."""
+    return _parsed(text)
 
 
 ABSENT_WHERE_NONE = {"plain": "absent where none"}

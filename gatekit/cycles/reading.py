@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
+from functools import lru_cache
 
 from gatekit.cycles.branches import named, settings, varied
 from gatekit.cycles.plan import (
@@ -46,6 +47,8 @@ FEWEST_SEEDS = 2
 """Of a phase: one seed has no bound."""
 MOST_STAGES = 1000
 MOST_RETRIES = 10
+REMEMBERED = 64 << 10
+"""Bytes of the largest plan that is kept for whoever reads the same one again."""
 LIMITS = YamlLimits(size=1 << 20, nodes=50_000)
 
 
@@ -85,6 +88,16 @@ def read_cycle(path: str) -> Cycle:
 
 def parse_cycle(data: bytes, name: str) -> Cycle:
     """Read a plan from bytes, as `read_cycle` does from a file."""
+    # Whoever looks at several plans compares each with all.
+    return _remembered(data, name) if len(data) <= REMEMBERED else _parsed(data, name)
+
+
+@lru_cache(maxsize=64)
+def _remembered(data: bytes, name: str) -> Cycle:
+    return _parsed(data, name)
+
+
+def _parsed(data: bytes, name: str) -> Cycle:
     try:
         return _Reader(parse_yaml(data, name, LIMITS)).cycle()
     except GatekitError as error:

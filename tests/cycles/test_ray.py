@@ -43,13 +43,13 @@ def test_what_was_lost_with_a_machine_is_measured_on_another_one(tmp_path: Path,
     calm = workplace(tmp_path / "calm", PLAN, {"sleep": 0.1}, **FILES)
     assert cycle(calm, "run", "small").returncode == 0
     rough = workplace(tmp_path / "rough", PLAN, {"sleep": 0.1}, **FILES)
-    (rough / "config.json").write_text('{"sleep": 15}')
-    (calm / "config.json").write_text('{"sleep": 15}')
+    (rough / "config.json").write_text('{"until": "cut"}')
     driver = start(
         rough, "run", "small", "--cluster", cluster.address, "--slots", "2", "--cache", "cache", "--no-pieces"
     )
     _two_are_running(rough)
     _cut_power(cluster, nodes[0])
+    (rough / "cut").touch()
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
     assert any(one["event"] == "ended" and not one["ok"] for one in records(rough))
@@ -58,9 +58,10 @@ def test_what_was_lost_with_a_machine_is_measured_on_another_one(tmp_path: Path,
 
 def test_a_killed_worker_of_the_cluster_is_replaced(tmp_path: Path, cluster: Any) -> None:
     cluster.add_node(num_cpus=1)
-    folder = workplace(tmp_path, config={"sleep": 5})
+    folder = workplace(tmp_path, config={"until": "killed"})
     driver = start(folder, "run", "small", "--cluster", cluster.address, "--cache", "cache", "--no-pieces")
     os.kill(_runner(folder), signal.SIGKILL)
+    (folder / "killed").touch()
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
     assert [one["ok"] for one in records(folder) if one["event"] == "ended"] == [False, True, True]

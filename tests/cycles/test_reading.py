@@ -124,3 +124,10 @@ def test_the_published_schema_takes_the_plans_that_are_read() -> None:
         check("cycle", parse_yaml(plan.encode(), "plan.yaml").plain(), "plan.yaml")
     with pytest.raises(GatekitError):
         check("cycle", parse_yaml(PLAN.replace("run: consistency", "ran: x").encode(), "p").plain(), "plan.yaml")
+
+
+def test_other_bytes_of_the_same_file_are_another_plan() -> None:
+    first = parse_cycle(PLAN.encode(), "cycles/small.yaml")
+    other = parse_cycle(PLAN.replace("Two stages", "Both stages").encode(), "cycles/small.yaml")
+    assert (first.description, other.description) == ("Two stages", "Both stages")
+    assert parse_cycle(PLAN.encode(), "cycles/other.yaml").path == "cycles/other.yaml"

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+import runners.config
 from gatekit.errors import GatekitError
-from runners.config import plain, read_config
+from runners.config import parts_of, plain, read_config
+from runners.settings import read_settings
 from runners.stages.random_model.plan import RandomModelConfig
 from runners.stages.random_model.stage import STAGE
 
@@ -157,3 +159,23 @@ def test_a_base_that_does_not_fit_is_refused_where_it_stands(tmp_path, base, own
     with pytest.raises(GatekitError) as caught:
         read_config(two_files(tmp_path, base, own), RandomModelConfig)
     assert said in str(caught.value)
+
+
+def test_a_setting_of_one_reading_is_no_part_of_the_next_reading_of_the_same_file():
+    plain_reading = read_config(STAGE.smoke_config, RandomModelConfig)
+    set_once = read_config(STAGE.smoke_config, RandomModelConfig, settings=read_settings(["sae.k=3", "seeds=[8, 9]"]))
+    assert (set_once.sae.k, set_once.seeds) == (3, (8, 9))
+    assert read_config(STAGE.smoke_config, RandomModelConfig) == plain_reading
+
+
+def test_the_text_of_a_configuration_is_parsed_once_for_all_of_its_variants(monkeypatch, tmp_path):
+    parsed = []
+    real = runners.config._parsed
+    monkeypatch.setattr(runners.config, "_parsed", lambda text: parsed.append(text) or real(text))
+    path = tmp_path / "own.yaml"
+    path.write_text(f"# {tmp_path}\nseeds: [0, 1]\n")
+    for _ in range(3):
+        assert [part.document["seeds"] for part in parts_of(path)] == [[0, 1]]
+    assert parsed == [path.read_text()]
+    path.write_text(f"# {tmp_path}\nseeds: [0, 2]\n")
+    assert [part.document["seeds"] for part in parts_of(path)] == [[0, 2]]
