@@ -42,7 +42,8 @@ def dated_on_disk(registrations: Sequence[Registration], kinds: Kinds) -> tuple[
             folder = os.path.relpath(os.path.realpath("."), os.path.realpath(repository.root)).replace(os.sep, "/")
             return dated(registrations, repository, repository.commit("HEAD"), kinds, "" if folder == "." else folder)
     except GatekitError as error:
-        return tuple(DatedRegistration(one, None, error.message) for one in registrations)
+        outside = error.error_id == "repo.not_a_repository"
+        return tuple(DatedRegistration(one, None, error.message, outside) for one in registrations)
 
 
 def _dated(

@@ -28,6 +28,8 @@ class DatedRegistration:
     """Time of the commit that brought it to the branch that judges, as it says now; None where nothing tells."""
     undated: str | None = None
     """Why there is no time."""
+    outside_git: bool = False
+    """Whether there is no repository at all, so that no commit could have given it a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,8 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
             late = next(iter(sources), None) if all(sources) else None
         if late is None:
             return _as_registered(summary, dated.registration, measured, every)
-        # Outside of it, it is no less one of what is compared there; a file without a date registers nothing.
-        choices = 1 if dated.since is None else _choices(dated.registration, measured, every)
+        # Outside of it, it is no less one of what is compared there; that git does not date it makes nothing cheaper.
+        choices = 1 if dated.outside_git else _choices(dated.registration, measured, every)
         exploratory = Standing("exploratory", late, dated.registration, choices=choices)
     smallest = looked_at.get(_shape(summary), {})
     fewest = min((smallest[seed] for seed in seeds if seed in smallest), default=len(seeds))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from scipy.stats import norm
 
 # A run that failed has no checkpoints, and so is about another subject than the one that went well.
 SEVERAL = POLICY.replace("defaults:", "one_subject: false\ndefaults:")
+SHOWN = POLICY.replace("registered: required\n", "")
 FIVE, TEN = range(5), range(10)
 GOOD = [0.80, 0.81, 0.82, 0.79, 0.80, 0.81, 0.83, 0.80, 0.79, 0.81, 0.80, 0.82, 0.81, 0.80, 0.79]
 PATH = "registrations/demo.yaml"
@@ -127,9 +129,7 @@ def test_what_is_not_as_registered_is_inconclusive_and_named(tmp_path: Path, nam
 def test_evidence_that_was_announced_otherwise_is_exploratory_and_one_note_says_so(tmp_path: Path) -> None:
     both = text().replace("\nseeds:", '\n  - {kind: ood, protocol: "ood/1"}\nseeds:')
     measured = evidence(FIVE, GOOD[:5], sae={"k": 64})
-    code, report, said = checked(
-        lab(tmp_path, both, POLICY.replace("registered: required\n", "")), {"a.json": measured}
-    )
+    code, report, said = checked(lab(tmp_path, both, SHOWN), {"a.json": measured})
     assert code == 0
     announced = "exploratory: no registration announced this evidence before it was measured"
     (note,) = (one for one in report["policies"][0]["notes"] if one.startswith("exploratory"))
@@ -152,8 +152,7 @@ def test_a_failed_run_that_was_made_again_counts_no_more(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["other_settings", "before"])
 def test_where_registrations_are_only_shown_other_evidence_is_called_exploratory(tmp_path: Path, name: str) -> None:
     documents, _, words = UNSOUND[name]
-    shown = POLICY.replace("registered: required\n", "")
-    code, report, said = checked(lab(tmp_path, policy=shown), documents, "--output", "html=-", "--output", "markdown=-")
+    code, report, said = checked(lab(tmp_path, policy=SHOWN), documents, "--output", "html=-", "--output", "markdown=-")
     assert (code, rule(report)["measured"]["confidence"]) == (0, 0.95)
     assert any(note.startswith("exploratory: ") and words in note for note in report["policies"][0]["notes"])
     assert said.count("exploratory") >= 3
@@ -176,6 +175,40 @@ def test_without_a_commit_nothing_says_that_the_registration_came_first(tmp_path
     code, report, _ = checked(folder, {"a.json": evidence(FIVE, GOOD[:5])})
     assert (code, rule(report)["why"]) == (3, "exploratory")
     assert f"nothing says when {PATH} was made: it is in no commit" in rule(report)["reason"]
+
+
+def dated_by_a_commit(folder: Path, file: str) -> Path:
+    return repository(folder, {"policies/small.yaml": SHOWN, PATH: file})
+
+
+def in_no_commit(folder: Path, file: str) -> Path:
+    repository(folder, {"policies/small.yaml": SHOWN})
+    (folder / "registrations").mkdir()
+    (folder / PATH).write_text(file)
+    return folder
+
+
+def cut_off(folder: Path, file: str) -> Path:
+    whole = dated_by_a_commit(folder.parent / "whole", file)
+    git(folder.parent, "clone", "-q", "--depth", "1", whole.as_uri(), folder.name)
+    return folder
+
+
+def without_git(folder: Path, file: str) -> Path:
+    shutil.rmtree(dated_by_a_commit(folder, file) / ".git")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("where", "pays_for"), [(dated_by_a_commit, 4), (in_no_commit, 4), (cut_off, 4), (without_git, 1)]
+)
+def test_candidates_are_paid_for_wherever_git_could_date_their_registration_and_does_not(
+    tmp_path: Path, where: Callable[[Path, str], Path], pays_for: int
+) -> None:
+    folder = where(tmp_path / "lab", text("[5]", FIVE, "candidates: [a, b, c, d]\n"))
+    code, report, _ = checked(folder, {"a.json": evidence(FIVE, GOOD[:5])})
+    assert (code, rule(report)["measured"]["confidence"]) == (0, pytest.approx(1 - 0.05 / pays_for))
+    assert report["evidence"][0]["standing"] == ("registered" if where is dated_by_a_commit else "exploratory")
 
 
 def test_a_registration_that_was_changed_counts_from_its_change_on(tmp_path: Path) -> None:
@@ -222,8 +255,7 @@ def test_a_registration_that_cannot_be_read_refuses_the_verdict(tmp_path: Path) 
 
 
 def test_an_unregistered_extension_of_the_bases_evidence_pays_for_each_step(tmp_path: Path) -> None:
-    shown = POLICY.replace("registered: required\n", "")
-    folder = repository(tmp_path / "lab", {"policies/small.yaml": shown})
+    folder = repository(tmp_path / "lab", {"policies/small.yaml": SHOWN})
     write(folder, {"../base/a.json": evidence(FIVE, GOOD[:5])})
     _, report, said = checked(folder, {"a.json": evidence(range(8), GOOD[:8])}, "--base-evidence", "base")
     assert rule(report)["measured"]["confidence"] == pytest.approx(1 - 0.05 / 4)
