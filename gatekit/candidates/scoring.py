@@ -9,7 +9,8 @@ from datetime import datetime
 
 from gatekit.candidates.pool import value_key, values_of
 from gatekit.evidence.summary import Summary
-from gatekit.gates.threshold import EvaluationContext, judge
+from gatekit.gates.context import EvaluationContext
+from gatekit.gates.threshold import judge
 from gatekit.policy.model import Policy, Score, Selection, Threshold
 
 DIGITS = 12

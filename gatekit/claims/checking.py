@@ -25,7 +25,7 @@ from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.summary import Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.evaluate import Signer, evaluate
-from gatekit.gates.threshold import BEST_OF
+from gatekit.gates.notes import BEST_OF
 from gatekit.gates.verdict import (
     GateResult,
     Outcome,

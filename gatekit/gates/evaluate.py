@@ -14,11 +14,12 @@ from gatekit import __version__
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.summary import Checkpoints, Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
+from gatekit.gates.context import EvaluationContext
 from gatekit.gates.diverged import DivergedSaes, diverged_saes
 from gatekit.gates.every_seed import training_note
 from gatekit.gates.looks import exploratory_notes
 from gatekit.gates.model_names import two_names
-from gatekit.gates.threshold import EvaluationContext, judge
+from gatekit.gates.threshold import judge
 from gatekit.gates.verdict import (
     CombinedResult,
     EvidenceRead,

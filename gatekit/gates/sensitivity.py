@@ -15,9 +15,9 @@ from typing import assert_never
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.judging_inputs import JudgingInputs
+from gatekit.gates.notes import baseline_mean
 from gatekit.gates.regression import difference_to
 from gatekit.gates.spread import values_of_seeds
-from gatekit.gates.threshold import baseline_mean
 from gatekit.gates.verdict import EvidenceUsed, Outcome, PolicyResult, ThresholdResult, thresholds_in
 from gatekit.policy.limits import AtLeast, AtMost, Between, Limits, sides
 from gatekit.policy.lint import most_reachable

@@ -2,80 +2,44 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
-from gatekit.errors import GatekitError, first_few
+from gatekit.errors import GatekitError
 from gatekit.evidence.own_control import is_own_control
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.base_controls import another_control
 from gatekit.gates.bounds import (
-    counted_as_independent,
     counts_trials,
     effective_confidence,
     interval,
     level_generalised,
     random_factors,
 )
-from gatekit.gates.diverged import DivergedSaes, diverged_saes, why_diverged
+from gatekit.gates.choosing import chosen
+from gatekit.gates.context import EvaluationContext
+from gatekit.gates.diverged import diverged_saes, why_diverged
 from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks, why_not_judged
+from gatekit.gates.notes import with_notes
 from gatekit.gates.plausible import constant_control, implausible
-from gatekit.gates.random_models import one_draw_note, too_few_models
+from gatekit.gates.random_models import too_few_models
 from gatekit.gates.regression import base_notes, difference_to, find_base, why_no_base
-from gatekit.gates.skew import skew_note
 from gatekit.gates.spread import resolution, without_spread
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
-from gatekit.policy.evidence_folders import nearest
 from gatekit.policy.limits import compared, holds, margin, sides
-from gatekit.policy.lint import infeasible
-from gatekit.policy.model import Policy, Threshold
-from gatekit.registration.standing import NOT_REGISTERED, Standing
+from gatekit.policy.model import Threshold
+from gatekit.registration.standing import NOT_REGISTERED
 from gatekit.stats import Interval, minimum_detectable
 
 _EVERY_SEED = "every seed meets the threshold", "not every seed meets the threshold"
-BEST_OF = "best of "
-"""What a note starts with that says among how many a subject was chosen."""
 NO_SPREAD = "equal to rounding, so nothing says how far another draw would be off"
 """What a measure that is not structural says of draws that all agree."""
 BY_CONSTRUCTION = "equal by construction: the control is the subject itself"
 """What is said of a difference that is 0 because there are no two sides, and not because two were measured alike."""
-
-
-@dataclass(frozen=True)
-class EvaluationContext:
-    """What every threshold of one policy is judged with."""
-
-    policy: Policy
-    summaries: Sequence[Summary]
-    """Summaries of the policy's subject."""
-    others: Sequence[Summary]
-    """Summaries of subjects that the policy is not about."""
-    outside: Sequence[Summary]
-    """Summaries outside the folders that the policy names under `evidence:`."""
-    refused: int
-    """Evidence files that could not be read: one of them may be what a gate misses."""
-    several_subjects: str | None
-    """Why no one subject could be chosen, when that is so."""
-    base: Sequence[Summary] | None
-    """The base branch's summaries, for not_worse_than; None when there is no base to compare with."""
-    stale: Mapping[str, str]
-    """Path of a summary -> why it is no longer about the files that are judged."""
-    now: datetime
-    standings: Mapping[str, Standing] = field(default_factory=dict)
-    """sha256 of a summary -> what it is to the registrations; one that is not there is exploratory."""
-    two_names: str | None = None
-    """Why one model stands under the names of two, when that is so."""
-    diverged: DivergedSaes = field(default_factory=dict)
-    """The SAEs that any summary shows to have diverged."""
-    chosen: dict[tuple[str, str, str | None], tuple[Summary, Measurement] | tuple[Why, str]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-    """Per kind, measure and protocol, what was chosen or why nothing was: many gates ask the same of many summaries."""
 
 
 def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult, list[GatekitError]]:
@@ -83,9 +47,9 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
 
     Also returned is what the evaluation found wrong with the policy for evidence of this shape.
     """
-    found = _find(rule, context)
-    if isinstance(found, ThresholdResult):
-        return found, []
+    found = chosen(rule, context)
+    if not isinstance(found[0], Summary):
+        return _result(rule, Outcome.INCONCLUSIVE, *found), []
     summary, measurement = found
     measured = measurement
     used = _used(summary)
@@ -150,7 +114,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             reason = f"{rule.measure.name} has no value of each seed: it is reported, or its control has other seeds"
             return undecided(Why.NO_BOUND, reason)
         result = _judged(rule, worst, _EVERY_SEED, used, _used(base), self_reported=False)
-        result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
+        result, errors = with_notes(rule, result, summary, measurement, context, candidates, look_notes)
         excluded = excluded_failure_rate(worst.n_seeds or 1, rule.judged_confidence)
         note = f"{worst.n_seeds} seeds that all pass exclude only a rate of failing seeds above {excluded:.0%}"
         result = _unless_doubted(replace(result, notes=(*result.notes, note)), doubt)
@@ -170,7 +134,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
             )
     alone = None if is_reported else _alone(rule, measurement, [] if base is None else [summary, base])
     result = _compared(rule, bounds, used, _used(base), self_reported=is_reported)
-    result, errors = _with_notes(rule, result, summary, measurement, context, candidates, look_notes)
+    result, errors = with_notes(rule, result, summary, measurement, context, candidates, look_notes)
     result = _unless_doubted(result, doubt)
     result = _unless_diverged(result, (summary, base), context)
     if base is None and is_own_control(rule.measure, summary.protocol):
@@ -243,65 +207,6 @@ def _used(summary: Summary | None) -> EvidenceUsed | None:
     if summary is None:
         return None
     return EvidenceUsed(summary.path, summary.sha256, summary.subject.digest, summary.protocol.name)
-
-
-def _find(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measurement] | ThresholdResult:
-    asked = (rule.kind, rule.measure.name, rule.protocol)
-    if asked not in context.chosen:
-        context.chosen[asked] = _choose(rule, context)
-    found = context.chosen[asked]
-    if isinstance(found[0], Summary):
-        return found
-    return _result(rule, Outcome.INCONCLUSIVE, *found)
-
-
-def _where(rule: Threshold, context: EvaluationContext) -> str:
-    """Return where evidence was looked for, in words, and which folder was perhaps meant; nothing where everywhere."""
-    folders = context.policy.evidence
-    if not folders:
-        return ""
-    more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
-    meant = nearest(folders, [s.path for s in context.outside if s.kind == rule.kind])
-    return f" in {', '.join(folders[:3])}{more}, which is all that the policy reads" + (f"; {meant}" if meant else "")
-
-
-def _choose(rule: Threshold, context: EvaluationContext) -> tuple[Summary, Measurement] | tuple[Why, str]:
-    """Return what answers every threshold on this kind, measure and protocol, or why nothing does."""
-    name = rule.measure.name
-    of_kind = [s for s in context.summaries if s.kind == rule.kind]
-    if context.several_subjects is not None:
-        return Why.SEVERAL_SUBJECTS, context.several_subjects
-    if context.two_names is not None:
-        return Why.IMPLAUSIBLE, context.two_names
-    if not of_kind:
-        # Said before files that could not be read: evidence that is there explains more.
-        elsewhere = min((s for s in context.others if s.kind == rule.kind), key=lambda s: s.path, default=None)
-        if elsewhere is not None:
-            reason = f"{elsewhere.path} measured another subject than the policy names: {elsewhere.subject.words}"
-            return Why.ANOTHER_SUBJECT, reason
-        files = f"{context.refused} evidence file{'s' * (context.refused != 1)}"
-        refused = f" could be read; {files} refused, see the errors" if context.refused else ""
-        return Why.MISSING, f"no {rule.kind} summary{_where(rule, context)}{refused}"
-    usable = [s for s in of_kind if s.is_measured and name in s.measurements]
-    if not usable:
-        broken = min((s for s in of_kind if not s.is_measured), key=lambda s: s.path, default=None)
-        if broken is not None:
-            return Why.RUN_FAILED, f"the run of {broken.path} {broken.status}: {broken.reason}"
-        there = sorted({m for s in of_kind for m in s.measurements})
-        return Why.MISSING, f"{of_kind[0].path} holds no {name}; it holds {', '.join(there)}"
-    if rule.protocol is not None:
-        usable = [s for s in usable if s.protocol.name == rule.protocol]
-        if not usable:
-            return Why.MISSING, f"no {rule.kind} summary follows protocol {rule.protocol}"
-    # Two protocols or two subjects: choosing either would be choosing the result.
-    protocols = {(s.protocol.digest, s.subject.digest): s for s in sorted(usable, key=lambda s: s.path)}
-    if len(protocols) > 1:
-        named = first_few([s.path for s in protocols.values()])
-        why = Why.SEVERAL_PROTOCOLS if len({key[0] for key in protocols}) > 1 else Why.SEVERAL_SUBJECTS
-        return why, f"these are not comparable and none is named by the policy: {named}"
-    # Equal observations (contradictions were refused on reading): the newest run says how old they are.
-    summary = max(usable, key=lambda s: (s.finished, s.sha256))
-    return summary, summary.measurements[name]
 
 
 def _result(
@@ -385,51 +290,6 @@ def _sentence(rule: Threshold, bounds: Interval, passes: bool) -> str:
     if holds(rule.limits, bounds.estimate):
         return "the estimate meets the threshold, but the bound does not: the evidence is too weak for it"
     return "the estimate does not meet the threshold"
-
-
-def _with_notes(
-    rule: Threshold,
-    result: ThresholdResult,
-    summary: Summary,
-    measurement: Measurement,
-    context: EvaluationContext,
-    k: int,
-    look_notes: Sequence[str],
-) -> tuple[ThresholdResult, list[GatekitError]]:
-    notes = list(look_notes)
-    independent = counted_as_independent(measurement, rule.generalize_over)
-    if independent is not None and not rule.point:
-        notes.append(independent)
-    notes += filter(None, (skew_note(rule, measurement), one_draw_note(rule, measurement, summary)))
-    if summary.git_dirty:
-        notes.append("measured with uncommitted changes in the repository")
-    if rule.alternatives > 1 and rule.optimistic:
-        shared = f"one of {rule.alternatives} rules that stop alone: judged at {rule.judged_confidence:.4g}"
-        notes.append(shared)
-    elif rule.alternatives > 1 and rule.is_bounded:
-        notes.append(f"one of {rule.alternatives} alternatives: judged at {rule.judged_confidence:.4g}")
-    if rule.alternatives > 1 and not rule.is_bounded:
-        notes.append(f"one of {rule.alternatives} alternatives, and what has no bound does not pay for them")
-    if k > 1 and rule.is_bounded:
-        confidence = 1 - (1 - rule.judged_confidence) / k
-        notes.append(f"{BEST_OF}{k} candidates on the same observations: bounded at {confidence:.4g}")
-    if k > 1 and rule.point:
-        notes.append(f"{BEST_OF}{k} candidates on the same observations, and a point estimate does not pay for it")
-    errors = infeasible(rule, summary.subject.d_sae, baseline_mean(rule, measurement, summary))
-    if errors and context.policy.legacy:
-        # A legacy policy reproduces rules as they were, those that nothing can meet included.
-        notes += [error.message for error in errors]
-        errors = []
-    return replace(result, notes=tuple(notes)) if notes else result, errors
-
-
-def baseline_mean(rule: Threshold, measurement: Measurement, summary: Summary) -> float | None:
-    """Return the mean of what a measurement is compared with, as far as its summary tells; None where it does not."""
-    if measurement.baseline is not None:
-        return math.fsum(measurement.baseline) / len(measurement.baseline)
-    score = rule.measure.difference_of or rule.measure.name
-    stated = summary.protocol.settings.get(f"baseline_{score}") if rule.measure.ceiling == "z_score" else None
-    return stated if isinstance(stated, float | int) and not isinstance(stated, bool) else None
 
 
 def _days(span: timedelta) -> str:
