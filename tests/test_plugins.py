@@ -28,7 +28,6 @@ def test_what_is_installed_or_removed_meanwhile_is_seen(tmp_path: Path, monkeypa
 
 
 def test_the_metadata_of_packages_is_read_once_for_many_questions(monkeypatch: pytest.MonkeyPatch) -> None:
-    plugins._registered.cache_clear()
     asked = []
     real = plugins._points
     monkeypatch.setattr(plugins, "_points", lambda group: asked.append(group) or real(group))
