@@ -11,21 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gatekit.github.holes import Json, objects
+from gatekit.github.judging_scripts import judges, script_silences
 
 _FILTERS = {"paths", "paths-ignore", "branches", "branches-ignore"}
 _PULL_REQUEST_TYPES = ("opened", "synchronize", "reopened")
 """GitHub's own when none are named: a new pull request, a push to it, one that is opened again."""
 _RUNS_ALWAYS = re.compile(r"(\$\{\{)?\s*(always\(\)|!\s*cancelled\(\)|success\(\))\s*(\}\})?", re.ASCII)
-_GATE = re.compile(r"\bgatekit[ \t]+[a-z-]", re.ASCII)
-"""A command of it, and not its installation."""
-_FAILS = re.compile(r"\bexit\s+([1-9]|\"?\$)", re.ASCII)
-"""Ends a script with another code than 0, or with one that was kept."""
-_ENDS_WITH_KEPT = re.compile(r"\bexit\s+\"?\$", re.ASCII)
-_CONDITION = re.compile(r"^\s*(if|elif|while|until|!)\s", re.ASCII)
-_ONE_PIPE = re.compile(r"(?<!\|)\|(?!\|)", re.ASCII)
-_BACKGROUND = re.compile(r"(?<!&)&\s*$", re.ASCII)
-_PIPEFAIL = re.compile(r"\bset\s[^\n#]*pipefail", re.ASCII)
-_NO_ERREXIT = re.compile(r"\bset\s+\+(e|o\s+errexit)", re.ASCII)
+_ADVISORY = "GATEKIT_INPUT_ADVISORY"
 
 
 def silences(workflow: Json, triggers: Mapping[str, Any], job: Json) -> Iterator[str]:
@@ -43,8 +35,15 @@ def silences(workflow: Json, triggers: Mapping[str, Any], job: Json) -> Iterator
         yield "its job has `needs`: when a job before it fails it is skipped, and skipped is a success"
     if job.get("continue-on-error", False) is not False:
         yield "its job has continue-on-error"
-    if is_gate_call(job) and str(called_with(job).get("advisory", "false")).lower() != "false":
+    strategy = job.get("strategy")
+    if isinstance(strategy, Mapping) and "matrix" in strategy:
+        yield "its job has a matrix: its checks have the values behind their names, and none comes of an empty one"
+    if is_gate_call(job) and _asks(job, "with", "advisory"):
         yield "the workflow that it calls is advisory: it never fails"
+    if isinstance(job.get("uses"), str) and not is_gate_call(job):
+        yield "its job calls another workflow, whose checks have names of their own"
+    if any(_asks(holder, "env", _ADVISORY) for holder in (workflow, job)):
+        yield "the step that judges is advisory: it never fails"
     for step in _judging(objects(job.get("steps"))):
         yield from _step_silences(step, _shell(workflow, job, step))
 
@@ -80,14 +79,14 @@ def _trigger_silences(triggers: Mapping[str, Any]) -> Iterator[str]:
 
 def _judging(steps: list[Json]) -> list[Json]:
     """Return the steps that run gatekit or an action of that name; where there is none, all that may do so unseen."""
-    plain = [step for step in steps if _GATE.search(_script(step)) or "gatekit" in str(step.get("uses", ""))]
+    plain = [step for step in steps if judges(_script(step)) or "gatekit" in str(step.get("uses", ""))]
     return plain or [step for step in steps if not str(step.get("uses", "")).startswith("actions/")]
 
 
 def _script(step: Json) -> str:
-    """Return what a step runs, lines that go on in the next one joined; empty for an action."""
+    """Return what a step runs; empty for an action."""
     run = step.get("run")
-    return run.replace("\\\n", " ") if isinstance(run, str) else ""
+    return run if isinstance(run, str) else ""
 
 
 def _step_silences(step: Json, shell: str) -> Iterator[str]:
@@ -95,43 +94,20 @@ def _step_silences(step: Json, shell: str) -> Iterator[str]:
         yield "the step that judges has a condition"
     if step.get("continue-on-error", False) is not False:
         yield "the step that judges has continue-on-error"
-    for place, key in (("with", "advisory"), ("env", "GATEKIT_INPUT_ADVISORY")):
-        given = step.get(place)
-        if isinstance(given, Mapping) and str(given.get(key, "false")).lower() != "false":
-            yield "the step that judges is advisory: it never fails"
-    yield from _script_silences(_script(step), shell)
-
-
-def _script_silences(script: str, shell: str) -> Iterator[str]:
-    """Yield how a script may end in 0 although gatekit, which it runs, does not."""
-    lines = [line for line in script.split("\n") if not line.lstrip().startswith("#")]
-    places = [place for place, line in enumerate(lines) if _GATE.search(line)]
-    for place in places:
-        # What stands before gatekit decides nothing about what becomes of its exit code.
-        before, _, behind = lines[place].partition("gatekit")
-        later = "\n".join(lines[place + 1 :])
-        if "||" in behind and not _FAILS.search(behind) and not _ENDS_WITH_KEPT.search(later):
-            yield "the script that judges swallows its failure by ||"
-        if _CONDITION.match(lines[place]) and not _FAILS.search(f"{behind}\n{later}"):
-            yield "the script that judges takes its failure for a condition"
-        goes_on = _NO_ERREXIT.search("\n".join([*lines[:place], before])) or (
-            "{0}" in shell and not re.search(r"\s-\w*e", shell)
-        )
-        after_it = f"{behind.partition(';')[2]}\n{later}"
-        if goes_on and after_it.strip() and not _FAILS.search(after_it):
-            yield "the script that judges goes on after an error"
-    judging = [lines[place] for place in places]
-    if any("--advisory" in line for line in judging):
+    if _asks(step, "with", "advisory") or _asks(step, "env", _ADVISORY):
         yield "the step that judges is advisory: it never fails"
-    if any(_BACKGROUND.search(line) for line in judging):
-        yield "the script that judges does not wait for it"
-    piped = any(_ONE_PIPE.search(line.partition("gatekit")[2]) for line in judging)
-    if piped and shell != "bash" and "pipefail" not in shell and not any(_PIPEFAIL.search(line) for line in lines):
-        yield "the script that judges pipes it on without pipefail"
+    if script := _script(step):
+        yield from script_silences(script, shell)
+
+
+def _asks(holder: Json, place: str, key: str) -> bool:
+    """Whether a step, or what is around it, says anything but false."""
+    given = holder.get(place)
+    return isinstance(given, Mapping) and str(given.get(key, "false")).lower() != "false"
 
 
 def _shell(workflow: Json, job: Json, step: Json) -> str:
-    """Return a step's shell as it is written nearest to it; empty for the default, which has -e and no pipefail."""
+    """Return a step's shell as it is written nearest to it; empty for Linux's default, with -e and no pipefail."""
     if isinstance(step.get("shell"), str):
         return str(step["shell"])
     for holder in (job, workflow):
@@ -139,4 +115,4 @@ def _shell(workflow: Json, job: Json, step: Json) -> str:
         run = defaults.get("run") if isinstance(defaults, Mapping) else None
         if isinstance(run, Mapping) and isinstance(run.get("shell"), str):
             return str(run["shell"])
-    return ""
+    return "pwsh" if str(job.get("runs-on", "")).startswith("windows") else ""
