@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import assert_never
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.own_control import is_own_control
@@ -23,12 +21,12 @@ from gatekit.gates.context import EvaluationContext
 from gatekit.gates.diverged import diverged_saes, why_diverged
 from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
-from gatekit.gates.looks import paid_for_looks, why_not_judged
+from gatekit.gates.looks import paid_for_looks
 from gatekit.gates.notes import with_notes
-from gatekit.gates.plausible import constant_control, implausible
-from gatekit.gates.random_models import too_few_models
+from gatekit.gates.plausible import constant_control
 from gatekit.gates.regression import base_notes, difference_to, find_base, why_no_base
 from gatekit.gates.spread import resolution, without_spread
+from gatekit.gates.usable import why_unusable
 from gatekit.gates.verdict import BoundedEstimate, EvidenceUsed, Outcome, ThresholdResult, Why
 from gatekit.policy.limits import compared, holds, margin, sides
 from gatekit.policy.model import Threshold
@@ -50,107 +48,119 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     found = chosen(rule, context)
     if not isinstance(found[0], Summary):
         return _result(rule, Outcome.INCONCLUSIVE, *found), []
-    summary, measurement = found
-    measured = measurement
-    used = _used(summary)
-
-    def undecided(why: Why, reason: str) -> tuple[ThresholdResult, list[GatekitError]]:
-        return _result(rule, Outcome.INCONCLUSIVE, why, reason, used=used, self_reported=is_reported), []
-
-    is_reported = measurement.reported is not None
-    base: Summary | None = None
-    match rule.against:
-        case "nothing":
-            pass
-        case "base":
-            base = find_base(rule, summary, context.base)
-            of_base = None if base is None else base.measurements[rule.measure.name]
-            difference = None if of_base is None else difference_to(measurement, of_base, rule.common_seeds)
-            if difference is None or (base is not None and another_control(rule, summary, base) is not None):
-                return undecided(Why.NO_BASE, why_no_base(rule, summary, base, context.base))
-            measurement = difference
-        case _:
-            assert_never(rule.against)
-    # Reasons not to use the evidence at all come before any bound is computed from it.
-    if summary.path in context.stale:
-        return undecided(Why.STALE, f"{summary.path} {context.stale[summary.path]}")
-    age = context.now - summary.finished
-    if rule.max_age is not None and age > rule.max_age:
-        return undecided(Why.STALE, f"{summary.path} is {_days(age)} old; the policy allows {_days(rule.max_age)}")
-    if is_reported and not rule.allow_reported:
-        return undecided(
-            Why.SELF_REPORTED,
-            f"{rule.measure.name} in {summary.path} is another tool's own number without observations; "
-            "the policy does not allow reported evidence",
-        )
-    unlikely = None if is_reported or context.policy.legacy else implausible(rule.measure, summary)
-    if unlikely is not None:
-        return undecided(Why.IMPLAUSIBLE, unlikely)
+    summary, measured = found
+    base = find_base(rule, summary, context.base) if rule.against == "base" else None
+    measurement = measured
+    if rule.against == "base":
+        difference = _difference(rule, summary, measured, base)
+        if difference is None:
+            return _undecided(rule, summary, Why.NO_BASE, why_no_base(rule, summary, base, context.base)), []
+        measurement = difference
+    unusable = why_unusable(rule, summary, measured, measurement, base, context)
+    if unusable is not None:
+        return _undecided(rule, summary, *unusable), []
     standing = context.standings.get(summary.sha256, NOT_REGISTERED)
-    unregistered = why_not_judged(standing, context.policy)
-    if unregistered is not None:
-        return undecided(*unregistered)
-    n_seeds = _seed_count(measurement)
-    if base is not None and n_seeds is not None:
-        # A difference is known no better than its smaller side.
-        n_seeds = min(n_seeds, len(base.measurements[rule.measure.name].seeds))
-    if (n_seeds or 1) < rule.min_seeds:
-        stated = "an unstated number of seeds" if n_seeds is None else f"{n_seeds} seed{'s' * (n_seeds != 1)}"
-        return undecided(Why.TOO_FEW_SEEDS, f"{stated}; the policy needs {rule.min_seeds}")
-    few = too_few_models(rule, measured, summary)
-    if few is not None:
-        return undecided(Why.TOO_FEW_MODELS, few)
-    chosen_from = max(rule.selected_from, standing.choices)
-    over_levels = level_generalised(measurement, rule.generalize_over) is not None
     confidence, candidates = effective_confidence(
-        rule.judged_confidence, summary.protocol, chosen_from, over_levels=over_levels
+        rule.judged_confidence,
+        summary.protocol,
+        max(rule.selected_from, standing.choices),
+        over_levels=level_generalised(measurement, rule.generalize_over) is not None,
     )
     confidence, look_notes = paid_for_looks(rule, confidence, standing, len(summary.protocol.seeds))
     look_notes = [*([] if base is None else base_notes(rule, summary, base)), *look_notes]
-    doubt = None if context.policy.legacy else constant_control(rule.measure, measured, summary)
+    compare = _by_every_seed if rule.every_seed else _by_bound
+    compared_as = compare(rule, summary, measurement, base, confidence)
+    if not isinstance(compared_as, ThresholdResult):
+        return _undecided(rule, summary, *compared_as), []
+    result, errors = with_notes(rule, compared_as, summary, measurement, context, candidates, look_notes)
+    if not context.policy.legacy:
+        result = _unless_doubted(result, constant_control(rule.measure, measured, summary))
+        result = _unless_diverged(result, (summary, base), context)
     if rule.every_seed:
-        worst = of_every_seed(rule.limits, measurement)
-        if worst is None:
-            reason = f"{rule.measure.name} has no value of each seed: it is reported, or its control has other seeds"
-            return undecided(Why.NO_BOUND, reason)
-        result = _judged(rule, worst, _EVERY_SEED, used, _used(base), self_reported=False)
-        result, errors = with_notes(rule, result, summary, measurement, context, candidates, look_notes)
-        excluded = excluded_failure_rate(worst.n_seeds or 1, rule.judged_confidence)
-        note = f"{worst.n_seeds} seeds that all pass exclude only a rate of failing seeds above {excluded:.0%}"
-        result = _unless_doubted(replace(result, notes=(*result.notes, note)), doubt)
-        return _unless_diverged(result, (summary, base), context), errors
+        result = _with_failure_rate(rule, result)
+    elif base is None and is_own_control(rule.measure, summary.protocol):
+        # No bound is claimed of a new draw: whatever is drawn, the two sides are one.
+        result = replace(result, notes=(*result.notes, BY_CONSTRUCTION))
+    else:
+        result = _unless_without_spread(rule, result, summary, measurement, base, context)
+    return result, errors
+
+
+def _difference(rule: Threshold, summary: Summary, measured: Measurement, base: Summary | None) -> Measurement | None:
+    """Return a measurement minus the base's; None where there is no base that it can be compared with."""
+    if base is None or another_control(rule, summary, base) is not None:
+        return None
+    return difference_to(measured, base.measurements[rule.measure.name], rule.common_seeds)
+
+
+def _by_every_seed(
+    rule: Threshold,
+    summary: Summary,
+    measurement: Measurement,
+    base: Summary | None,
+    _confidence: float,
+) -> ThresholdResult | tuple[Why, str]:
+    """Return what the worst seed says, or why there is none: no bound is computed, so none has to pay."""
+    worst = of_every_seed(rule.limits, measurement)
+    if worst is None:
+        reason = f"{rule.measure.name} has no value of each seed: it is reported, or its control has other seeds"
+        return Why.NO_BOUND, reason
+    return _judged(rule, worst, _EVERY_SEED, _used(summary), _used(base), self_reported=False)
+
+
+def _by_bound(
+    rule: Threshold,
+    summary: Summary,
+    measurement: Measurement,
+    base: Summary | None,
+    confidence: float,
+) -> ThresholdResult | tuple[Why, str]:
+    """Return what the bound at a confidence says, or why there is no such bound."""
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)
     except GatekitError as error:
         # Numbers whose squares overflow or vanish: finite observations, and still no bound.
-        return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {error.message}")
+        return Why.NO_BOUND, f"{rule.measure.name} has no bound: {error.message}"
     if not rule.point:
         ends = compared(rule.bound, bounds.lower, bounds.estimate, bounds.upper)
         if any(side.bound(*ends) is None for side in sides(rule.limits)):
-            return undecided(Why.NO_BOUND, f"{rule.measure.name} has no bound: {bounds.method}")
+            return Why.NO_BOUND, f"{rule.measure.name} has no bound: {bounds.method}"
         if bounds.confidence < confidence:
-            return undecided(
-                Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
-            )
-    alone = None if is_reported else _alone(rule, measurement, [] if base is None else [summary, base])
-    result = _compared(rule, bounds, used, _used(base), self_reported=is_reported)
-    result, errors = with_notes(rule, result, summary, measurement, context, candidates, look_notes)
-    result = _unless_doubted(result, doubt)
-    result = _unless_diverged(result, (summary, base), context)
-    if base is None and is_own_control(rule.measure, summary.protocol):
-        # No bound is claimed of a new draw: whatever is drawn, the two sides are one.
-        result = replace(result, notes=(*result.notes, BY_CONSTRUCTION))
-    elif alone is not None:
-        may_be_alone = rule.point or rule.measure.structural or context.policy.legacy
-        withheld = not may_be_alone and not _is_base(measurement, summary, base)
-        result = replace(result, no_spread=withheld)
-        # What fails without spread fails: equal values beyond the threshold are no reason to think better of it. By an
-        # optimistic bound it would have to be shown, which equal values do not.
-        if withheld and (result.outcome is Outcome.PASS or rule.optimistic):
-            reason = f"{rule.measure.name} shows no spread over {alone}: {NO_SPREAD}"
-            result = replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.NO_SPREAD, reason=reason)
-        result = replace(result, notes=(*result.notes, f"no variation at all over {alone}"))
-    return result, errors
+            return Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
+    return _compared(rule, bounds, _used(summary), _used(base), self_reported=_is_reported(rule, summary))
+
+
+def _with_failure_rate(rule: Threshold, result: ThresholdResult) -> ThresholdResult:
+    """Return a result by every seed that says which rate of failing seeds so few exclude."""
+    seeds = (result.measured.n_seeds if result.measured is not None else None) or 1
+    excluded = excluded_failure_rate(seeds, rule.judged_confidence)
+    note = f"{seeds} seeds that all pass exclude only a rate of failing seeds above {excluded:.0%}"
+    return replace(result, notes=(*result.notes, note))
+
+
+def _unless_without_spread(
+    rule: Threshold,
+    result: ThresholdResult,
+    summary: Summary,
+    measurement: Measurement,
+    base: Summary | None,
+    context: EvaluationContext,
+) -> ThresholdResult:
+    """Return a result that is no pass where draws that are generalised over all agree, unless they may."""
+    if _is_reported(rule, summary):
+        return result
+    alone = _alone(rule, measurement, [] if base is None else [summary, base])
+    if alone is None:
+        return result
+    may_be_alone = rule.point or rule.measure.structural or context.policy.legacy
+    withheld = not may_be_alone and not _is_base(measurement, summary, base)
+    result = replace(result, no_spread=withheld, notes=(*result.notes, f"no variation at all over {alone}"))
+    # What fails without spread fails: equal values beyond the threshold are no reason to think better of it. By an
+    # optimistic bound it would have to be shown, which equal values do not.
+    if withheld and (result.outcome is Outcome.PASS or rule.optimistic):
+        reason = f"{rule.measure.name} shows no spread over {alone}: {NO_SPREAD}"
+        return replace(result, outcome=Outcome.INCONCLUSIVE, why=Why.NO_SPREAD, reason=reason)
+    return result
 
 
 def _unless_doubted(result: ThresholdResult, doubt: str | None) -> ThresholdResult:
@@ -170,7 +180,7 @@ def _unless_diverged(
 
     Nor is a comparison with SAEs of the base that have diverged.
     """
-    if result.outcome is not Outcome.PASS or context.policy.legacy:
+    if result.outcome is not Outcome.PASS:
         return result
     for summary in filter(None, used):
         if not context.diverged and summary.status != "diverged":
@@ -195,18 +205,19 @@ def _is_base(measurement: Measurement, summary: Summary, base: Summary | None) -
     return base is not None and base.subject.digest == summary.subject.digest and not any(measurement.effects)
 
 
-def _seed_count(measurement: Measurement) -> int | None:
-    """Return the seeds of the smaller group: a control of two seeds is no better known than a candidate of two."""
-    if measurement.reported is not None:
-        return measurement.reported.n_seeds
-    control = {seed for key in measurement.baseline_keys or () for seed in key}
-    return min(len(measurement.seeds), len(control) or len(measurement.seeds))
+def _is_reported(rule: Threshold, summary: Summary) -> bool:
+    return summary.measurements[rule.measure.name].reported is not None
 
 
 def _used(summary: Summary | None) -> EvidenceUsed | None:
     if summary is None:
         return None
     return EvidenceUsed(summary.path, summary.sha256, summary.subject.digest, summary.protocol.name)
+
+
+def _undecided(rule: Threshold, summary: Summary, why: Why, reason: str) -> ThresholdResult:
+    reported = _is_reported(rule, summary)
+    return _result(rule, Outcome.INCONCLUSIVE, why, reason, used=_used(summary), self_reported=reported)
 
 
 def _result(
@@ -290,8 +301,3 @@ def _sentence(rule: Threshold, bounds: Interval, passes: bool) -> str:
     if holds(rule.limits, bounds.estimate):
         return "the estimate meets the threshold, but the bound does not: the evidence is too weak for it"
     return "the estimate does not meet the threshold"
-
-
-def _days(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
-    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
