@@ -30,6 +30,7 @@ from runners.object_cache import cache_folder, share_if_possible
 from runners.provenance import GitState, run_times, shown_argument, utc_now, without_paths
 from runners.settings import read_settings
 from runners.stage.judging import check, select_and_check
+from runners.stage.padding_check import gives_token_ids, refuse_padding
 from runners.stage.run_environment import RunEnvironment
 from runners.stage.stage import Stage, one_cell, read_stage
 from runners.summary_writing import Json, RunResult, why_diverged
@@ -242,6 +243,8 @@ def _of_the_disk(error: BaseException) -> str | None:
 
 def _measured(stage: Stage, config: Any, environment: RunEnvironment, service: Service | None) -> RunResult:
     """Measure one cell, and name the run of a tracking service among its artifacts where there is one."""
+    if gives_token_ids(config):
+        refuse_padding(config, environment.device)
     if service is None:
         return stage.measure(config, environment)
     from runners.tracking import artifact_json, log_of, tracking
@@ -321,6 +324,11 @@ def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
     config = stage.resolved(config)
     if arguments.config and small is not None:
         config = stage.shrink(config, small)
+    if hasattr(config, "texts"):
+        from runners.subjects.unread_forms import refuse_unread_forms
+
+        # First, because it knows what to do about a form of file that `check` only finds to be none of its own.
+        refuse_unread_forms(config)
     stage.check(config)
     return config
 
