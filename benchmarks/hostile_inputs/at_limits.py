@@ -87,6 +87,7 @@ AT_LIMIT = {
     "claims.registry:MOST_PATTERNS": "claims: as many patterns as there may be, and stars, over 2,000 documents",
     "claims.registry:MOST_STARS": "claims: as many patterns as there may be, and stars, over 2,000 documents",
     "claims.checking:MOST_JUDGED": "claims: as many thresholds as they may ask for",
+    "claims.common_bar:MOST_COMPARISONS": "claims: as many pairs of rules as are compared with `at_least`",
     "claims.predecessors:MOST_PAIRS": "git: as many pairs of a withdrawn and a new claim as are compared",
     "pull_request.claim_bars:MOST_COMPARISONS": "git: as many pairs of rules as moves of claims are compared by",
     "pull_request.claim_history:MOST_REVISIONS": "history: as many versions of a registry as are read",

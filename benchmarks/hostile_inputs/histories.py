@@ -319,6 +319,21 @@ def _(folder: Path) -> list[str]:
     return repository(folder, commit("main", base) + commit("feature", head, "main"))
 
 
+@case("git: as many pairs of rules as claims are compared by that become supported")
+def _(folder: Path) -> list[str]:
+    names = ", ".join(f"g{i}" for i in range(220))
+    policies = {
+        "policies/p.yaml": gates(220).replace("at_least: 0.", "at_least: 0.9").encode(),
+        "policies/q.yaml": gates(220).replace("id: p\n", "id: q\n").encode(),
+    }
+    claim = f"  - {{id: c, sentence: It agrees., status: supported, policy: p, gates: [{names}]}}\n"
+    base = BASE | policies | {"claims.yaml": (START + claim).encode()}
+    more = f"  - {{id: d, sentence: Others do., status: supported, policy: q, gates: [{names}]}}\n"
+    return repository(
+        folder, commit("main", base) + commit("feature", {"claims.yaml": (START + claim + more).encode()}, "main")
+    )
+
+
 SLOW_GIT = "#!/bin/sh\ncase \"$*\" in *--version*) echo 'git version 2.45.0';; *) sleep 200;; esac\n"
 
 

@@ -122,6 +122,18 @@ def _(folder: Path) -> list[str]:
     return ["claims", "check"]
 
 
+@case("claims: as many pairs of rules as are compared with `at_least`")
+def _(folder: Path) -> list[str]:
+    claims(folder, "")
+    write(folder, "policies/p.yaml", gates(220))
+    write(folder, "policies/q.yaml", gates(220).replace("id: p\n", "id: q\n").replace("at_least: 0.", "at_least: 0.9"))
+    said = (
+        f"id: c, sentence: It agrees., status: supported, policy: p, gates: [{', '.join(f'g{i}' for i in range(220))}]"
+    )
+    write(folder, "claims.yaml", START.replace("rules: {", "rules: {at_least: q, ") + f"  - {{{said}}}\n")
+    return ["claims", "check"]
+
+
 @case("claims: 400 documents of 1 KB in one file of YAML")
 def _(folder: Path) -> list[str]:
     return registry(folder, ("---\n" + START + "".join(map(ENTRY.format, range(10)))) * 400)

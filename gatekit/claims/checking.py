@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gatekit.claims.bindings import ClaimBlock, ValueBinding
+from gatekit.claims.common_bar import below_common_bar
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.entries import registered_words
 from gatekit.claims.finding import Finding, from_error
@@ -119,6 +120,7 @@ def check(
     """
     findings = [from_error(error) for error in errors]
     findings += [from_error(error) for error in check_references(registry, policies)]
+    findings += below_common_bar(registry, policies)
     findings += compared(written) if written is not None else []
     # What a stop policy passes carries no claim; check_references says so where one needs it.
     by_id = {policy.id: policy for policy in policies if not policy.stops}

@@ -89,6 +89,8 @@ class RegistryRules:
     """Patterns relative to the registry's folder."""
     unregistered_numbers: Level
     claim_language: Level
+    at_least: str | None = None
+    """Id of the policy whose gates say the least that a supported claim needs, of each measure that its own judge."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ class Registry:
     """Of each pattern of the rules."""
     claims: tuple[Claim, ...]
     values: tuple[NamedValue, ...] = ()
+    at_least_location: Location | None = None
+    """Of the rules' `at_least`."""
 
     def claim(self, name: str) -> Claim | None:
         """Return the claim of an id, None where there is none."""

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from gatekit.claims.model import Claim, Level, NamedValue, Registry, RegistryRules, Slot, Status
 from gatekit.claims.paths import is_plain
 from gatekit.claims.statistic import StatisticError, parse_format, parse_statistic
-from gatekit.errors import GatekitError, did_you_mean, first_few
+from gatekit.errors import GatekitError, Location, did_you_mean, first_few
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.evidence.strict_yaml import Node, Scalar, YamlDocument, YamlLimits, parse_yaml
 from gatekit.policy import Policy, fields
 
 REGISTRY_KEYS = ("schema", "rules", "claims", "values")
-RULE_KEYS = ("documents", "unregistered_numbers", "claim_language")
+RULE_KEYS = ("documents", "unregistered_numbers", "claim_language", "at_least")
+POLICY_ID = r"[a-z][a-z0-9-]{0,63}"
 CLAIM_KEYS = ("id", "sentence", "status", "policy", "gates", "evidence", "slots")
 VALUE_KEYS = ("name", "file", "measure", "statistic", "format")
 SLOT_KEYS = ("file", "measure", "statistic", "format", "context")
@@ -62,18 +63,15 @@ def check_references(registry: Registry, policies: Iterable[Policy]) -> list[Gat
     """Return an error for every policy and gate that a claim names and that is not there."""
     known = {policy.id: policy for policy in policies}
     errors = []
+    least = registry.rules.at_least
+    if least is not None:
+        errors += _unfit_policy("every supported claim", least, known, registry.at_least_location)
     for claim in registry.claims:
-        policy = known.get(claim.policy)
-        if policy is None:
-            remedy = did_you_mean(claim.policy, known) or f"policies given: {first_few(sorted(known), 20) or 'none'}"
-            message = f"claim '{claim.id}' needs policy '{claim.policy}', which is not there"
-            errors.append(GatekitError("claims.unknown_policy", message, claim.policy_location, remedy))
+        unfit = _unfit_policy(f"claim '{claim.id}'", claim.policy, known, claim.policy_location)
+        errors += unfit
+        if unfit:
             continue
-        if policy.stops:
-            message = f"claim '{claim.id}' needs policy '{claim.policy}', a stop policy: its pass carries no claim"
-            remedy = "name a policy that judges releases"
-            errors.append(GatekitError("claims.stop_policy", message, claim.policy_location, remedy))
-            continue
+        policy = known[claim.policy]
         gates = {gate.name: None for gate in policy.gates}
         for gate, location in zip(claim.gates, claim.gate_locations, strict=True):
             if gate not in gates:
@@ -83,6 +81,18 @@ def check_references(registry: Registry, policies: Iterable[Policy]) -> list[Gat
     return errors
 
 
+def _unfit_policy(who: str, name: str, known: Mapping[str, Policy], place: Location | None) -> list[GatekitError]:
+    """Return why a policy cannot say what claims need."""
+    if name not in known:
+        remedy = did_you_mean(name, known) or f"policies given: {first_few(sorted(known), 20) or 'none'}"
+        message = f"{who} needs policy '{name}', which is not there"
+        return [GatekitError("claims.unknown_policy", message, place, remedy)]
+    if known[name].stops:
+        message = f"{who} needs policy '{name}', a stop policy: its pass carries no claim"
+        return [GatekitError("claims.stop_policy", message, place, "name a policy that judges releases")]
+    return []
+
+
 def _registry(document: YamlDocument) -> Registry:
     root = document.root
     top = fields.mapping(document, root, "the registry", REGISTRY_KEYS)
@@ -90,6 +100,7 @@ def _registry(document: YamlDocument) -> Registry:
     fields.choice(document, version, "schema", ["gatekit.claims/1"])
     rules_node = fields.required(document, root, top, "rules", "the registry")
     rules, document_nodes = _rules(document, rules_node)
+    least = fields.mapping(document, rules_node, "rules", RULE_KEYS).get("at_least")
     nodes = fields.sequence(document, fields.required(document, root, top, "claims", "the registry"), "claims")
     if len(nodes) > MOST_CLAIMS:
         message = f"the registry has more than {MOST_CLAIMS} claims"
@@ -111,6 +122,7 @@ def _registry(document: YamlDocument) -> Registry:
         document_locations=tuple(document.location(node) for node in document_nodes),
         claims=tuple(claims.values()),
         values=_values(document, top.get("values")),
+        at_least_location=document.location(least) if least is not None else None,
     )
 
 
@@ -152,6 +164,7 @@ def _rules(document: YamlDocument, node: Node) -> tuple[RegistryRules, tuple[Nod
         documents=tuple(_path(document, item, "document", is_pattern=True) for item in patterns),
         unregistered_numbers=level("unregistered_numbers"),
         claim_language=level("claim_language"),
+        at_least=fields.text(document, given["at_least"], "at_least", POLICY_ID) if "at_least" in given else None,
     )
     _refuse_doubles(document, patterns, rules.documents, "document")
     return rules, patterns
@@ -177,7 +190,7 @@ def _claim(document: YamlDocument, node: Node) -> Claim:
         id=fields.text(document, need("id"), "id", CLAIM_ID),
         sentence=sentence,
         status=next(word for word in STATUSES if word == status),
-        policy=fields.text(document, need("policy"), "policy", r"[a-z][a-z0-9-]{0,63}"),
+        policy=fields.text(document, need("policy"), "policy", POLICY_ID),
         gates=gates,
         evidence=evidence,
         slots=_slots(document, given.get("slots"), sentence),

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gatekit.policy.changes import Change, Detail
-from gatekit.policy.model import Gate, Policy, Rule
+from gatekit.policy.model import Gate, Policy, Rule, thresholds
 from gatekit.policy.rule_changes import demands, rule_changes, rule_name
 from gatekit.policy.setting_changes import setting_changes
 
+MOST_SAID = 5
+"""Shortfalls that are named; the others are counted."""
 STRICT_ENOUGH = frozenset({Change.UNCHANGED, Change.ADDED, Change.TIGHTENED})
 
 
@@ -43,6 +45,39 @@ def shortfalls(old: Bar, new: Bar) -> list[Detail]:
         for rule in demands(gate.rule):
             found += _shortfall(gate.name, rule, asked)
     return found
+
+
+def judged_measures(gates: Sequence[Gate]) -> frozenset[tuple[str, str]]:
+    """Return (kind, measure) of everything that gates judge."""
+    return frozenset((rule.kind, rule.measure.name) for gate in gates for rule in thresholds(gate.rule))
+
+
+def shortfalls_on_common_measures(old: Bar, new: Bar) -> list[Detail]:
+    """Return what `old` asks of measures that `new` judges as well, and `new` does not provably ask too.
+
+    The two are about different claims: what else `old` judges, which subject, folder or choice its policy is about, is
+    not compared. Who must sign and what must be registered is.
+    """
+    common = judged_measures(new.gates)
+    gates = tuple(gate for gate in old.gates if judged_measures([gate]) & common)
+    if not gates:
+        return []
+    elsewhere = replace(
+        new.policy, subject=old.policy.subject, evidence=old.policy.evidence, selection=old.policy.selection
+    )
+    rules = (
+        replace(gate, rule=rule)
+        for gate in gates
+        for rule in demands(gate.rule)
+        if any((one.kind, one.measure.name) in common for one in thresholds(rule))
+    )
+    return shortfalls(replace(old, gates=tuple(rules)), replace(new, policy=elsewhere))
+
+
+def in_words(details: Sequence[Detail]) -> str:
+    """Return shortfalls for people, the first few of many."""
+    more = len(details) - MOST_SAID
+    return "; ".join(detail.what for detail in details[:MOST_SAID]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _shortfall(gate: str, rule: Rule, asked: Sequence[tuple[str, Rule]]) -> list[Detail]:

@@ -23,7 +23,7 @@ MOST_COMPARISONS = 50_000
 
 
 @dataclass(frozen=True)
-class _Named:
+class NamedPolicy:
     """A policy and its gates by name."""
 
     policy: Policy
@@ -49,7 +49,7 @@ def lowered_bars(
         return []
     if base.registry is None:
         return [] if CLAIMS in base.unread else _first_registry(base, head, head.registry)
-    before, after = _named(base), _named(head, base)
+    before, after = named_policies(base), named_policies(head, base)
     found: list[TrustChange] = []
     judged: dict[tuple[str, tuple[str, ...], str, tuple[str, ...]], list[str]] = {}
     left = MOST_COMPARISONS
@@ -68,10 +68,10 @@ def lowered_bars(
             continue
         move = (old.policy, old.gates, new.policy, new.gates)
         if move not in judged:
-            was, becomes = _bar(old, before), _bar(new, after)
+            was, becomes = bar_of(old, before), bar_of(new, after)
             if was is not None and becomes is not None:
                 left -= comparisons(was, becomes)
-                _refuse_beyond(left, new)
+                refuse_beyond(left, new)
             judged[move] = _lost(old, was, new, becomes)
         lost = judged[move]
         if lost:
@@ -97,16 +97,16 @@ def _lost(old: Claim, was: Bar | None, new: Claim, becomes: Bar | None) -> list[
     return [detail.what for detail in shortfalls(was, becomes)]
 
 
-def _named(*sides: BranchContents) -> dict[str, _Named]:
+def named_policies(*sides: BranchContents) -> dict[str, NamedPolicy]:
     """Return policies and gates by name; a later side's policy, and each of its gates, is taken before an earlier's."""
-    found: dict[str, _Named] = {}
+    found: dict[str, NamedPolicy] = {}
     for policy in (policy for side in sides for policy in side.policies):
         known = found[policy.id].gates if policy.id in found else {}
-        found[policy.id] = _Named(policy, {**known, **{gate.name: gate for gate in policy.gates}})
+        found[policy.id] = NamedPolicy(policy, {**known, **{gate.name: gate for gate in policy.gates}})
     return found
 
 
-def _bar(claim: Claim, named: Mapping[str, _Named]) -> Bar | None:
+def bar_of(claim: Claim, named: Mapping[str, NamedPolicy]) -> Bar | None:
     """Return what a claim must clear; None where its policy is not there."""
     known = named.get(claim.policy)
     if known is None:
@@ -114,7 +114,12 @@ def _bar(claim: Claim, named: Mapping[str, _Named]) -> Bar | None:
     return Bar(known.policy, tuple(known.gates[name] for name in claim.gates if name in known.gates))
 
 
-def _refuse_beyond(left: int, claim: Claim) -> None:
+def refuse_beyond(left: int, claim: Claim) -> None:
+    """Refuse where no comparison is left.
+
+    Raises:
+        GatekitError: `claims.too_many_changes`.
+    """
     if left < 0:
         raise GatekitError(
             "claims.too_many_changes",
@@ -141,15 +146,15 @@ def _unclaimed(policy: Policy, base: BranchContents, head: BranchContents, regis
     read = kinds_read(policy)
     evidence = {summary.path for side in (base, head) for summary in side.summaries if summary.kind in read}
     claims = [c for c in registry.claims if c.status == "supported" and all(map(c.stands_on, evidence))]
-    after = _named(head, base)
+    after = named_policies(head, base)
     left = MOST_COMPARISONS
-    bars = {claim.id: bar for claim in claims if (bar := _bar(claim, after)) is not None}
+    bars = {claim.id: bar for claim in claims if (bar := bar_of(claim, after)) is not None}
     for gate in counting:
         if any(claim.policy == policy.id and gate.name in claim.gates for claim in claims):
             continue
         wanted = Bar(policy, (gate,))
         for claim in claims:
             left -= comparisons(wanted, bars[claim.id]) if claim.id in bars else 0
-            _refuse_beyond(left, claim)
+            refuse_beyond(left, claim)
         if all(shortfalls(wanted, bar) for bar in bars.values()):
             yield f"no supported claim needs gate '{gate.name}' of policy '{policy.id}' on all evidence"

@@ -9,6 +9,7 @@ from gatekit.claims.predecessors import ClaimHistory
 from gatekit.kinds import FOLDER as KINDS
 from gatekit.policy import PolicyDiff
 from gatekit.pull_request.claim_bars import lowered_bars
+from gatekit.pull_request.other_claims import weaker_than_others
 from gatekit.pull_request.projects import other_projects
 from gatekit.pull_request.side import CLAIMS, KEYS, POLICIES, BranchContents
 from gatekit.pull_request.trust_root import TrustChange, trust_changes
@@ -31,6 +32,8 @@ def needs_approval(
         history: read where a claim is new or reworded.
     """
     trust = [*trust_changes(base, head, diffs), *lowered_bars(base, head, history)]
+    told = {change.path for change in trust}
+    trust += [change for change in weaker_than_others(base, head) if change.path not in told]
     if begins(base, head, claims):
         # Nothing judges yet and nothing is asserted, so what is added loosens nothing; it binds the next change.
         trust = [change for change in trust if change.what != "added"]
