@@ -18,7 +18,8 @@ from typing import Any
 BATCHES_PER_SLOT = 4
 """So many turns each slot is to have at what can be made now: fewer load a model less often, and end less evenly."""
 
-
+MOST_TOGETHER = 1000
+"""Pieces of one process: their keys are its command line, which systems limit."""
 LARGEST_LISTING = 16 << 20
 """Bytes of the end of what a runner printed; of a longer listing no piece is taken, and the task is run whole."""
 MOST_STARTS = 100
@@ -80,7 +81,7 @@ class PieceQueue:
         if not free or free[0] in self._alone:
             return tuple(free[:1])
         together = [key for key in free if key not in self._alone]
-        return tuple(together[: max(1, len(together) // (slots * BATCHES_PER_SLOT))])
+        return tuple(together[: min(MOST_TOGETHER, max(1, len(together) // (slots * BATCHES_PER_SLOT)))])
 
     def _startable(self, task: str) -> Iterator[str]:
         """Yield the keys of pieces that wait for nothing and that nobody makes."""
