@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from inspect import getdoc
+from inspect import getdoc, signature
 from types import ModuleType
 from typing import Any
 
@@ -65,16 +65,19 @@ def call_runner(name: str, arguments: Sequence[str]) -> int:
         raise _broken(plugin, f"failed: {in_one_line(error)}") from error
 
 
-def configurations(name: str, path: str, settings: Sequence[str] = ()) -> list[tuple[str, str, Mapping[str, Any]]]:
+def configurations(
+    name: str, path: str, settings: Sequence[str] = (), left_by: Mapping[str, Any] | None = None
+) -> list[tuple[str, str, Mapping[str, Any]]]:
     """Return (name of the cell, kind, recorded configuration) of every summary that a runner would write; no torch.
 
     A runner's module says them by a function `configurations(path)`, or by the method of that name of its `STAGE`.
-    Where there are settings, they are its second argument.
+    Where there are settings, they are its second argument; `left_by` is its third.
 
     Args:
         name: of the runner.
         path: of the configuration.
         settings: `KEY=VALUE`, as `--set` takes it.
+        left_by: recorded configuration of the run whose SAEs will be measured; None where they are trained or there.
 
     Raises:
         UsageError: there is no such runner, or it does not say them.
@@ -89,10 +92,22 @@ def configurations(name: str, path: str, settings: Sequence[str] = ()) -> list[t
         remedy = "name its kind and protocol, or register what one of its summaries says"
         raise UsageError(f"{plugin.shown} does not say what it would record", remedy)
     try:
-        found = described(path, tuple(settings)) if settings else described(path)
+        given = (path, tuple(settings)) if settings or left_by is not None else (path,)
+        if left_by is not None and not _takes(described, 3):
+            remedy = "its `configurations` takes (path, settings, left_by)"
+            raise UsageError(f"{plugin.shown} does not say what it would record of SAEs that a run leaves", remedy)
+        found = described(*given) if left_by is None else described(*given, left_by)
         return [(str(cell), str(kind), dict(recorded)) for cell, kind, recorded in found]
     except ModuleNotFoundError as error:
         raise UsageError(f"{plugin.shown} needs {error.name} to read {path}", INSTALL) from None
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    try:
+        signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def listing() -> Iterator[str]:

@@ -6,6 +6,7 @@ part of the summary, and its digest says whether two runs were set up alike.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import types
@@ -116,6 +117,22 @@ def value_at(path: Path, *keys: str, settings: Sequence[Setting] = ()) -> object
         if value is not None:
             return value
     return None
+
+
+def from_plain(value: Mapping[str, Any], shape: type[T]) -> T:
+    """Return the dataclass whose plain form a summary records.
+
+    Args:
+        value: as `plain` returns it.
+        shape: of the dataclass.
+
+    Raises:
+        GatekitError: `config.*`: it is no plain form of that dataclass.
+    """
+    text = json.dumps(value)
+    reading = _Reading("a recorded configuration", [text])
+    found: T = _dataclass_of([(reading, _loaded(text, reading))], shape)
+    return found
 
 
 @dataclass(frozen=True)

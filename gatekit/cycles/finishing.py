@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatekit.cycles.graph import family, phase_for, root_of
+from gatekit.cycles.graph import base_stages, family, phase_for, root_of
 from gatekit.cycles.plan import Cycle, CycleStage, Phase
 from gatekit.cycles.state import CycleState
 from gatekit.exit_codes import ExitCode, worst
@@ -131,8 +131,11 @@ def _base(cycle: Cycle, folder: Path) -> list[str]:
     if base is None:
         return []
     stage = cycle.stages.get(base)
-    path = base if stage is None else str(folder / "evidence" / phase_for(stage, "full") / stage.name)
-    return ["--base-evidence", path]
+    paths = [base]
+    if stage is not None:
+        stages = base_stages(cycle, stage)
+        paths = [str(folder / "evidence" / phase_for(one, "full") / one.name) for one in stages]
+    return [part for path in paths for part in ("--base-evidence", path)]
 
 
 def carry_out(step: Step, log: Path) -> int:

@@ -112,6 +112,11 @@ def family(cycle: Cycle, root: str) -> list[CycleStage]:
     return [cycle.stages[root], *(stage for stage in cycle.stages.values() if stage.branches_of == root)]
 
 
+def base_stages(cycle: Cycle, stage: CycleStage) -> list[CycleStage]:
+    """Return the stages whose evidence a rule reads that names one as its base: also what is measured of its SAEs."""
+    return [stage, *(other for other in cycle.stages.values() if other.saes_of == stage.name)]
+
+
 def root_of(stage: CycleStage) -> str:
     """Return the name of the stage whose branches a stage has."""
     return stage.branches_of or stage.name
@@ -144,7 +149,8 @@ def _decisions(cycle: Cycle, root: CycleStage) -> Iterator[Decision]:
 def _bases(cycle: Cycle, rules: Sequence[tuple[str, StopRule]]) -> list[str]:
     """Return the tasks whose evidence rules compare with."""
     named = {getattr(rule, "base", None) for _, rule in rules}
-    return [name for base in cycle.stages.values() if base.name in named for name in _all_ids(base, "pilot")]
+    bases = [one for stage in cycle.stages.values() if stage.name in named for one in base_stages(cycle, stage)]
+    return [name for base in dict.fromkeys(one.name for one in bases) for name in _all_ids(cycle.stages[base], "pilot")]
 
 
 def _tasks(cycle: Cycle, stage: CycleStage, decisions: dict[str, Decision]) -> Iterator[Task]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as SetOf
 
 from gatekit.cycles.finishing import judges_nothing
-from gatekit.cycles.graph import Graph, family, phase_for, root_of
+from gatekit.cycles.graph import Graph, base_stages, family, phase_for, root_of
 from gatekit.cycles.plan import Cycle, CycleStage, FailedRuns, KeepBest, ParetoStop, Phase, PolicyStop, StopRule
-from gatekit.cycles.registering import kinds_of
+from gatekit.cycles.registering import kinds_of, trains
 from gatekit.errors import GatekitError
 from gatekit.kinds import Kinds
 from gatekit.policy import read_policies
@@ -85,7 +85,8 @@ def _why_never(
         seeds = len(cycle.seeds["pilot"])
         gates = [gate for gate in policy.gates if gate.required and gate.level == "enforce"]
         base = _kinds_of_base(cycle, rule.base, measured)
-        why = [_why_cannot_fail(gate.rule, known, rule.base, base, seeds) for gate in gates]
+        unlike = _measured_unlike(cycle, graph, members, rule.base, measured)
+        why = [_why_cannot_fail(gate.rule, known, rule.base, base, unlike, seeds) for gate in gates]
         return None if not why or None in why else why[0]
     if not isinstance(policy.selection, Selection):
         return None
@@ -102,11 +103,16 @@ def _why_never(
 
 
 def _why_cannot_fail(
-    rule: Rule, known: SetOf[str] | None, base: str | None, of_base: SetOf[str] | None, seeds: int
+    rule: Rule,
+    known: SetOf[str] | None,
+    base: str | None,
+    of_base: SetOf[str] | None,
+    unlike: SetOf[str],
+    seeds: int,
 ) -> str | None:
     """Return why a rule of a stop policy cannot fail on a pilot, so that it is left open; None where it can."""
     if isinstance(rule, Combined):
-        inner = [_why_cannot_fail(one, known, base, of_base, seeds) for one in rule.rules]
+        inner = [_why_cannot_fail(one, known, base, of_base, unlike, seeds) for one in rule.rules]
         reasons = [one for one in inner if one is not None]
         if rule.operator != "any_of":
             return reasons[0] if len(reasons) == len(inner) else None
@@ -121,6 +127,9 @@ def _why_cannot_fail(
             return f"{rule.effect} is compared with a base, and the rule names none"
         if of_base is not None and rule.kind not in of_base:
             return f"it compares {rule.kind} with '{base}', which does not measure it"
+        if rule.kind in unlike:
+            # How SAEs came about is part of a protocol, and nobody knows it of SAEs from files.
+            return f"it compares {rule.kind} of SAEs from files with those that '{base}' trains, by another protocol"
     return None
 
 
@@ -136,7 +145,29 @@ def _kinds_of_family(members: Sequence[CycleStage], measured: Measured) -> SetOf
 
 def _kinds_of_base(cycle: Cycle, base: str | None, measured: Measured) -> SetOf[str] | None:
     stage = None if base is None else cycle.stages.get(base)
-    return None if stage is None else measured[stage.name, phase_for(stage, "pilot")]
+    if stage is None:
+        return None
+    found = [measured[one.name, phase_for(one, "pilot")] for one in base_stages(cycle, stage)]
+    return None if None in found else frozenset().union(*(one or () for one in found))
+
+
+def _measured_unlike(
+    cycle: Cycle, graph: Graph, members: Sequence[CycleStage], base: str | None, measured: Measured
+) -> SetOf[str]:
+    """Return the kinds that the branches measure of SAEs from files only, and the base of SAEs that it trains only."""
+    stage = None if base is None else cycle.stages.get(base)
+    if stage is None:
+        return frozenset()
+
+    def kinds(stages: Sequence[CycleStage], given: bool) -> SetOf[str]:
+        there = [one for one in stages if (one.saes_of is not None) is given]
+        return frozenset().union(*(measured.get((one.name, phase_for(one, "pilot"))) or () for one in there))
+
+    own, others = [one for one in members if "pilot" in one.phases], base_stages(cycle, stage)
+    known = [t for t in graph.tasks.values() if t.stage == stage.name]
+    if not any(trains(task) for task in known):
+        return frozenset()
+    return (kinds(own, True) - kinds(own, False)) & (kinds(others, False) - kinds(others, True))
 
 
 def _unjudged(cycle: Cycle) -> Iterator[GatekitError]:
@@ -147,13 +178,15 @@ def _unjudged(cycle: Cycle) -> Iterator[GatekitError]:
         return
     if end.select is None and end.check is not None:
         return  # all of it is judged
-    judged = set(end.select.among if end.select is not None else ()) | {end.base or ""}
+    judged = set(end.select.among if end.select is not None else ())
+    if end.base is not None and end.base in cycle.stages:
+        judged |= {one.name for one in base_stages(cycle, cycle.stages[end.base])}
     for stage in cycle.stages.values():
         for rule in stage.stops:
             if not isinstance(rule, FailedRuns):
                 judged |= {one.name for one in family(cycle, root_of(stage)) if "pilot" in one.phases}
-            if isinstance(rule, PolicyStop | ParetoStop):
-                judged.add(rule.base or "")
+            if isinstance(rule, PolicyStop | ParetoStop) and rule.base is not None and rule.base in cycle.stages:
+                judged |= {one.name for one in base_stages(cycle, cycle.stages[rule.base])}
     judged |= {stage.saes_of for stage in cycle.stages.values() if stage.saes_of is not None and stage.name in judged}
     for stage in cycle.stages.values():
         if stage.name in judged and stage.record is not None:

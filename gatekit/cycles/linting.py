@@ -150,22 +150,23 @@ _REGISTER = "`gatekit cycle register {}` writes what its tasks would record now"
 
 
 def _configurations(cycle: Cycle, graph: Graph) -> Iterator[tuple[str, str, GatekitError]]:
-    from gatekit.cycles.registering import read_once
+    from gatekit.cycles.registering import recorded_by
 
     seen: set[tuple[object, ...]] = set()
+    broken: set[str] = set()
     for task in graph.tasks.values():
-        key = (task.runner, task.config, task.settings)
-        if key in seen or task.saes_of is not None:  # those SAEs are not there yet
+        key = (task.runner, task.config, task.settings, task.saes_of)
+        # What is wrong with the configuration that leaves the SAEs is said of that one.
+        if key in seen or task.saes_of in broken:
             continue
         seen.add(key)
         try:
-            read_once(task.runner, task.config, tuple(f"{key}={value}" for key, value in task.settings))
-        except UsageError as error:
-            # A runner of another package need not be able to say what it would do.
-            if "does not say what it would record" not in error.message:
-                yield task.stage, str(error), _at(error, cycle, task.stage, task.id)
+            list(recorded_by(task, graph))
         except GatekitError as error:
-            yield task.stage, str(error), _at(error, cycle, task.stage, task.id)
+            broken.add(task.out)
+            # A runner of another package need not be able to say what it would do.
+            if not isinstance(error, UsageError) or "does not say what it would record" not in error.message:
+                yield task.stage, str(error), _at(error, cycle, task.stage, task.id)
 
 
 def _at(error: GatekitError, cycle: Cycle, stage: str, task: str) -> GatekitError:

@@ -13,9 +13,8 @@ from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.plan import ONLY_BRANCH, Cycle
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.config_digest import (
-    SAYS_WHICH_SAES,
-    SAYS_WHICH_SEEDS,
     TEXTS,
+    TRAINING_TOKENS,
     config_without_saes_sha256,
     config_without_seeds_sha256,
 )
@@ -50,7 +49,7 @@ def announced(cycle: Cycle, graph: Graph) -> list[Announced]:
     found: dict[tuple[str, str, str | None], Announced] = {}
     for task in graph.tasks.values():
         if task.phase == "full":
-            for one in _of_task(task, graph):
+            for one in recorded_by(task, graph):
                 # Two tasks that measure the same are one measurement.
                 found.setdefault((one.kind, one.config or "", one.saes_of), one)
     kinds = Counter(one.kind for one in found.values())
@@ -106,21 +105,28 @@ def _only_measurements_differ(before: bytes, after: bytes, name: str) -> bool:
     return was == now and MEASUREMENTS in plans[1]
 
 
-def _of_task(task: Task, graph: Graph) -> Iterator[Announced]:
+def recorded_by(task: Task, graph: Graph) -> Iterator[Announced]:
+    """Yield what one task will record, a summary each.
+
+    Args:
+        task: of the graph.
+        graph: in which the task that leaves its SAEs stands, where it trains none.
+
+    Raises:
+        UsageError: a runner does not say it.
+        GatekitError: a configuration is refused.
+    """
     if task.saes_of is None:
-        for one in _recorded(task, ()):
+        for one in _recorded(task):
             digest = config_without_seeds_sha256(one.config)
             yield Announced(one.kind, digest, None, _candidate(task, one.cell), task.id)
         return
     for source in graph.tasks.values():
         if source.out != task.saes_of:
             continue
-        for left in _recorded(source, ()):
-            # What is measured of SAEs from files is what would be measured of them where they are trained.
-            kept = [key for key in left.config if key in (*_TOLD, *SAYS_WHICH_SAES, *SAYS_WHICH_SEEDS)]
-            told = [f"{key}={json.dumps(left.config[key])}" for key in kept if left.config[key] is not None]
+        for left in _recorded(source):
             source_digest = config_without_seeds_sha256(left.config)
-            for one in _recorded(task, told):
+            for one in _recorded(task, left.config):
                 digest = config_without_saes_sha256(one.config)
                 yield Announced(one.kind, digest, None, _candidate(source, left.cell), task.id, source_digest)
 
@@ -128,24 +134,40 @@ def _of_task(task: Task, graph: Graph) -> Iterator[Announced]:
 def kinds_of(task: Task, graph: Graph) -> frozenset[str] | None:
     """Return the kinds of the summaries that a task writes; None where its runner does not say."""
     try:
-        return frozenset(one.kind for one in _of_task(task, graph))
+        return frozenset(one.kind for one in recorded_by(task, graph))
     except GatekitError:
         return None
+
+
+def trains(task: Task) -> bool:
+    """Whether a task is known to train the SAEs that it measures."""
+    try:
+        return task.saes_of is None and any(one.config.get("training") is not None for one in _recorded(task))
+    except GatekitError:
+        return False
 
 
 _TOLD = ("threads", "subject", TEXTS)
 """With the SAEs and their seeds, what a `saes.yaml` says to the task that measures those SAEs."""
 
 
-def _recorded(task: Task, told: Sequence[str]) -> tuple[_Recorded, ...]:
-    settings = (*told, *(f"{key}={value}" for key, value in task.settings))
-    return read_once(task.runner, task.config, settings)
+def _recorded(task: Task, left_by: Mapping[str, Any] | None = None) -> tuple[_Recorded, ...]:
+    """Return what a task will record; `left_by` is the recorded configuration of what leaves its SAEs."""
+    settings = tuple(f"{key}={value}" for key, value in task.settings)
+    if left_by is None:
+        return read_once(task.runner, task.config, settings)
+    told = {key: left_by[key] for key in _TOLD if left_by.get(key) is not None}
+    if isinstance(told.get(TEXTS), Mapping):
+        told[TEXTS] = {**told[TEXTS], TRAINING_TOKENS: 0}  # nothing is trained of SAEs that are there
+    said = tuple(f"{key}={json.dumps(value)}" for key, value in told.items())
+    return read_once(task.runner, task.config, (*said, *settings), json.dumps(left_by))
 
 
 @cache
-def read_once(runner: str, config: str, settings: tuple[str, ...]) -> tuple[_Recorded, ...]:
+def read_once(runner: str, config: str, settings: tuple[str, ...], left_by: str | None = None) -> tuple[_Recorded, ...]:
     """Return what a runner would record; lint asks the same several times, and the files stay while it runs."""
-    return tuple(_Recorded(*one) for one in configurations(runner, config, settings))
+    left = None if left_by is None else json.loads(left_by)
+    return tuple(_Recorded(*one) for one in configurations(runner, config, settings, left))
 
 
 def _candidate(task: Task, cell: str) -> str:

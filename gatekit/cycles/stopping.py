@@ -15,7 +15,7 @@ from typing import Any
 
 from gatekit.candidates import CandidateStatus, ComparedCandidate, SelectionResult, select
 from gatekit.candidates.front import from_fewer_seeds
-from gatekit.cycles.graph import Decision, family, phase_for
+from gatekit.cycles.graph import Decision, base_stages, family, phase_for
 from gatekit.cycles.plan import Cycle, CycleStage, FailedRuns, KeepBest, ParetoStop, PolicyStop
 from gatekit.cycles.state import CycleState, Decided
 from gatekit.errors import GatekitError
@@ -161,8 +161,10 @@ class StopJudge:
 
     def _base(self, base: str) -> list[Summary]:
         stage: CycleStage | None = self.cycle.stages.get(base)
-        folder = base if stage is None else str(self.evidence / phase_for(stage, "pilot") / stage.name)
-        return self._summaries([folder])
+        if stage is None:
+            return self._summaries([base])
+        stages = base_stages(self.cycle, stage)
+        return self._summaries([str(self.evidence / phase_for(one, "pilot") / one.name) for one in stages])
 
     def _summaries(self, folders: Sequence[str]) -> list[Summary]:
         there = [folder for folder in folders if os.path.isdir(folder)]

@@ -22,6 +22,8 @@ from runners.summary_writing import Json
 
 _SAME_OPTIONS = {"topk": ("d_sae", "k"), "batch_topk": ("d_sae", "k"), "matryoshka": ("widths", "k")}
 """Architectures whose L0 is fixed -> the options that give a candidate's shape."""
+CANDIDATES = "the candidate's"
+"""What a protocol says of a control's shape that is copied from the candidate."""
 
 
 def random_model_saes(
@@ -61,10 +63,11 @@ def random_model_saes(
         twin = collect(reinitialised(source, seed), config, environment)
         with caused_by(config, key):
             trained.append(train(twin, shape, plan.training, config.seeds, environment, arm_name(seed, seeds)))
+    # A shape that is the candidate's own is no part of how it is measured: two candidates are compared all the same.
+    other = {} if copied == CANDIDATES else {"control_architecture": shape.label, "control_k": shape.active}
     made = {
         "recipe": "ours: the candidate's own is not known, and nothing says that this is like it",
-        "control_architecture": shape.label,
-        "control_k": shape.active,
+        **other,
         "control_shape": copied,
         "control_train_tokens": config.texts.train_tokens,
         **{f"control_{name}": value for name, value in plan.training.recipe().items()},
@@ -86,7 +89,7 @@ def control_shape(plan: RandomModelPlan, candidate: GivenSaes, device: str) -> t
     options = _SAME_OPTIONS.get(architecture.name)
     if options is not None:
         values = {name: getattr(architecture, name) for name in options}
-        return ArchitecturePlan(architecture.name, auxiliary_k=auxiliary, **values), "the candidate's"
+        return ArchitecturePlan(architecture.name, auxiliary_k=auxiliary, **values), CANDIDATES
     l0 = fmean(candidate.reconstruction(device).l0)
     k = max(1, min(width, round(l0)))
     return ArchitecturePlan("topk", d_sae=width, k=k, auxiliary_k=auxiliary), f"TopK at the candidate's L0 of {l0:.4g}"

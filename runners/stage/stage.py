@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runners.config import read_block, read_config, refuse_keys, value_at
+from runners.config import from_plain, read_block, read_config, refuse_keys, value_at
 from runners.determinism import prepare_environment
-from runners.saes.given_plan import GIVEN, GivenSaesPlan
+from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.given_plan import GIVEN, GivenSaesPlan, GivenShape
 from runners.settings import Setting, read_settings
 from runners.stage.planned_pieces import Planned, nothing_ahead
 from runners.stage.run_environment import RunEnvironment
@@ -56,7 +57,9 @@ class Stage:
     pieces: Callable[[Any], Sequence[Planned]] = nothing_ahead
     """configuration of a summary -> what other processes can make ahead of it in the cache."""
 
-    def configurations(self, path: str | Path, settings: Sequence[str] = ()) -> list[tuple[str, str, Json]]:
+    def configurations(
+        self, path: str | Path, settings: Sequence[str] = (), left_by: Mapping[str, Any] | None = None
+    ) -> list[tuple[str, str, Json]]:
         """Return (folder name, kind, recorded configuration) of every summary that a configuration file would give.
 
         It is what the summaries' producer will state, which a registration announces before anything is measured.
@@ -64,11 +67,14 @@ class Stage:
         Args:
             path: of the file.
             settings: `KEY=VALUE`, as `--set` takes it.
+            left_by: recorded configuration of the run that is to leave the SAEs that are measured; they are not there
+                yet, so their seeds and shape are its own. None where they are trained here, or lie there.
 
         Raises:
             GatekitError: the file or a setting is refused.
         """
-        config = read_stage(Path(path), self, read_settings(settings))
+        given = read_settings(settings)
+        config = read_stage(Path(path), self, given) if left_by is None else _to_be(Path(path), self, given, left_by)
         config = self.resolved(config)
         self.check(config)
         return [(name, part.kind, part.recorded(cell)) for name, part, cell in self.summaries(config)]
@@ -92,18 +98,43 @@ def read_stage(path: Path, stage: Stage, settings: Sequence[Setting] = ()) -> An
         GatekitError: as `runners.config.read_config` and `runners.arms.given_saes.said_by_files`.
     """
     said: Mapping[str, Any] = {}
-    if all(member.name != GIVEN for member in dataclasses.fields(stage.config)):
-        other = "is for runners that measure SAEs from files (docs/runners.md)"
-        refuse_keys(path, (GIVEN,), f"{other}; {stage.kind} measures SAEs that it trains", settings)
-    else:
+    if _takes_files(path, stage, settings):
         plan = read_block(path, GIVEN, GivenSaesPlan, settings)
         if plan is not None:
-            why = f"stands beside '{GIVEN}', whose files say it; leave it out"
-            refuse_keys(path, ("seeds", "sae", "training"), why, settings)
+            _refuse_what_files_say(path, settings)
             # Before torch is imported, which no other configuration needs to be read.
             fetched = plan.hub is not None or value_at(path, "subject", "model", "source", settings=settings) == "hub"
             prepare_environment(offline=not fetched)
             from runners.arms.given_saes import said_by_files
 
             said = said_by_files(plan)
+    return read_config(path, stage.config, said, settings)
+
+
+def _takes_files(path: Path, stage: Stage, settings: Sequence[Setting]) -> bool:
+    """Say whether a stage measures SAEs from files.
+
+    Raises:
+        GatekitError: it does not, and the configuration names some.
+    """
+    if any(member.name == GIVEN for member in dataclasses.fields(stage.config)):
+        return True
+    other = "is for runners that measure SAEs from files (docs/runners.md)"
+    refuse_keys(path, (GIVEN,), f"{other}; {stage.kind} measures SAEs that it trains", settings)
+    return False
+
+
+def _refuse_what_files_say(path: Path, settings: Sequence[Setting]) -> None:
+    why = f"stands beside '{GIVEN}', whose files say it; leave it out"
+    refuse_keys(path, ("seeds", "sae", "training"), why, settings)
+
+
+def _to_be(path: Path, stage: Stage, settings: Sequence[Setting], left_by: Mapping[str, Any]) -> Any:
+    """Return the configuration of a stage that will measure the SAEs that another run leaves."""
+    sae = from_plain(left_by["sae"], ArchitecturePlan)
+    named = ", ".join(f"{seed}: seed_{seed}" for seed in left_by["seeds"])
+    settings = (Setting(GIVEN, f"{{seeds: {{{named}}}}}"), *settings)
+    if _takes_files(path, stage, settings):
+        _refuse_what_files_say(path, settings)
+    said = {"seeds": tuple(left_by["seeds"]), "sae": GivenShape(sae.label, sae.width, sae.active), "training": None}
     return read_config(path, stage.config, said, settings)

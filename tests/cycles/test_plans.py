@@ -66,18 +66,48 @@ def test_a_plan_with_a_claim_announces_all_that_its_full_tasks_record(tmp_path: 
     assert "names a claim, and does not say what its tasks will record" in unsaid
     done = gatekit("cycle", "register", str(path), cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "announces 28 measurements with looks after 3 and 5 seeds" in done.stdout
+    assert "announces 30 measurements with looks after 3 and 5 seeds" in done.stdout
     announced = parse_plan(path.read_bytes(), str(path))
     assert announced is not None
     assert (announced.seeds, announced.looks) == ((0, 1, 2, 3, 4), (3, 5))
     # What the alignment leaves is measured outside: of its own candidate, and by the digest of what leaves it.
     trained = {one.candidate: one.config for one in announced.measurements if one.kind == "consistency"}
-    outside = {one.candidate: one.saes_of for one in announced.measurements if one.saes_of is not None}
-    assert outside == trained
-    assert len(outside) == 2
+    for kind in ("saebench", "cebench"):
+        left = [one for one in announced.measurements if one.saes_of is not None and one.kind == kind]
+        assert {one.candidate: one.saes_of for one in left} == trained
+    assert len(trained) == 2
     again = gatekit("cycle", "register", str(path), "--out", "-", cwd=ROOT)
     assert again.stdout == path.read_text(encoding="utf-8")
     assert gatekit("cycle", "lint", str(path), cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("name", [name for name in PLANS if name != "release.yaml"])
+def test_no_plan_compares_saes_from_files_with_those_that_its_base_trains(name: str, tmp_path: Path) -> None:
+    plan = (ROOT / "cycles" / name).read_text(encoding="utf-8")
+    other = tmp_path / name
+    renamed = plan.replace("\nid: cycle", "\nid: other")
+    other.write_text(renamed.replace("base: aligned}", "base: incumbent}"), encoding="utf-8")
+    done = gatekit("cycle", "lint", str(other), cwd=ROOT)
+    told = [line for line in done.stderr.splitlines() if "[cycle.never_stops]" in line]
+    assert len(told) == plan.count("base: aligned}")
+    for line in told:
+        assert "this rule can never stop anything: it compares" in line
+        assert "of SAEs from files with those that 'incumbent' trains, by another protocol" in line
+
+
+def test_a_configuration_of_saes_that_another_stage_leaves_is_read_before_there_are_any(tmp_path: Path) -> None:
+    plan = (ROOT / "cycles" / "cycle-4-small.yaml").read_text(encoding="utf-8").replace("id: cycle", "id: other")
+    path = tmp_path / "cycle.yaml"
+    for change, said in {
+        "set: {texts.train_tokens: 8192, sae.k: 3}": "'sae' stands beside 'saes', whose files say it; leave it out",
+        "set: {texts.train_tokens: 0}": "'texts' has no 'train_tokens' to train the control on",
+    }.items():
+        path.write_text(plan.replace("set: {texts.train_tokens: 8192}", change), encoding="utf-8")
+        done = gatekit("cycle", "lint", str(path), cwd=ROOT)
+        assert (done.returncode, said in done.stderr) == (4, True), done.stderr
+    path.write_text(plan.replace("run: cebench", "run: transcoder"), encoding="utf-8")
+    done = gatekit("cycle", "lint", str(path), cwd=ROOT)
+    assert done.returncode == 4
 
 
 def test_a_plan_that_announces_something_else_than_its_tasks_record_is_told(tmp_path: Path) -> None:

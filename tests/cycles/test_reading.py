@@ -131,3 +131,12 @@ def test_other_bytes_of_the_same_file_are_another_plan() -> None:
     other = parse_cycle(PLAN.replace("Two stages", "Both stages").encode(), "cycles/small.yaml")
     assert (first.description, other.description) == ("Two stages", "Both stages")
     assert parse_cycle(PLAN.encode(), "cycles/other.yaml").path == "cycles/other.yaml"
+
+
+def test_a_rule_waits_for_all_that_is_measured_of_its_base() -> None:
+    outside = "  of_one:\n    run: saebench\n    config: b.yaml\n    saes_of: one\n    phases: [pilot]\n"
+    text = PLAN.replace("  two:\n", f"{outside}  three: {{run: ood, config: b.yaml, phases: [pilot, full]}}\n  two:\n")
+    text = text.replace("    branches_of: one\n", "").replace("base: evidence/old", "base: one")
+    graph = graph_of(parse_cycle(text.encode(), "cycles/small.yaml"))
+    waits = graph.decisions["decide/two/all"].after
+    assert {name.split("/")[1] for name in waits} == {"one", "of_one", "two"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,3 +123,31 @@ def test_a_registration_announces_the_configuration_with_its_settings():
 def test_a_summary_shows_no_absolute_path_of_a_setting(argument, shown):
     assert shown_argument(argument) == shown
     assert str(Path.home()) not in shown
+
+
+def test_what_will_be_recorded_of_saes_that_a_run_leaves_is_said_before_there_are_any():
+    from gatekit.runner_command import configurations
+
+    folder = SMOKE.parents[1] / "cycle_4_small"
+    settings = ["seeds=[3, 5]", "references.seeds=[100, 101]", "search_seeds=[3]", "sae.k=8"]
+    ((_, _, left),) = configurations("consistency", str(folder / "objective.yaml"), settings)
+    told = [f"{key}={json.dumps(left[key])}" for key in ("threads", "subject", "texts")]
+    config = str(folder / "objective_cebench.yaml")
+    ((_, kind, recorded),) = configurations("cebench", config, told, left)
+    assert (kind, recorded["training"], sorted(recorded["saes"]["seeds"])) == ("cebench", None, ["3", "5"])
+    assert recorded["sae"] == {"label": "topk", "width": 256, "active": 8, "stated": {}}
+    assert recorded["seeds"] == [3, 5]
+    with pytest.raises(GatekitError, match="'saes' is for runners that measure SAEs from files"):
+        configurations("consistency", str(folder / "objective.yaml"), [], left)
+    with pytest.raises(GatekitError, match="'seeds' stands beside 'saes'"):
+        configurations("cebench", config, [*told, "seeds=[3, 5]"], left)
+
+
+def test_a_runner_that_does_not_know_saes_of_a_run_is_told_apart(monkeypatch):
+    import runners.stages.random_model
+    from gatekit.runner_command import configurations
+
+    monkeypatch.setattr(runners.stages.random_model, "STAGE", SimpleNamespace(configurations=lambda path, told=(): []))
+    assert configurations("random_model", "a.yaml", ["seeds=[1]"]) == []
+    with pytest.raises(UsageError, match="does not say what it would record of SAEs that a run leaves"):
+        configurations("random_model", "a.yaml", [], {"seeds": [1]})
