@@ -322,6 +322,7 @@ NO_INPUT = {
     "gates.sensitivity:OF_LIMITS",
     *("gates.base_differences:MOST_TOLD", "gates.base_differences:LONGEST_VALUE", "gates.plausible:LONGEST_RUN"),
     *("cycles.stopping:MOST_REASONS", "cycles.running:MOST_NAMED", "cycles.branches:LONGEST_LABEL"),
+    "cycles.pieces:MOST_TOGETHER",
     *("candidates.pareto:MOST_DOMINATORS", "repo.names:_MOST_OBJECTS", "claims.latex:_MOST_ERRORS"),
     *(
         "claims.typst:_MOST_ERRORS",
