@@ -66,6 +66,7 @@ LEFT_OUT = {
     "runners.stage.units": "names what is computed ahead; a run finds results by other names",
     "runners.stage.lifecycle": "parses the command line and decides what becomes of a run that fails",
     "runners.stage.run_environment": "names the folders and the device of a run; the device stands in every key",
+    "runners.stage.machine_faults": "says what the machine lacks",
     "runners.stage.padding_check": "refuses given token ids, or lets them be",
     "runners.stage.stage": "says what a runner consists of; each part is counted where it is written",
     "runners.sae_paths": "finds the SAEs that a user names; which were read stands in the summary by digest",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import errno
 import os
 import signal
 import sys
@@ -30,6 +29,7 @@ from runners.object_cache import cache_folder, share_if_possible
 from runners.provenance import GitState, run_times, shown_argument, utc_now, without_paths
 from runners.settings import read_settings
 from runners.stage.judging import check, select_and_check
+from runners.stage.machine_faults import machine_fault
 from runners.stage.padding_check import gives_token_ids, refuse_padding
 from runners.stage.run_environment import RunEnvironment
 from runners.stage.stage import Stage, one_cell, read_stage
@@ -208,7 +208,10 @@ def _run_cell(
         failed(_reason(error))
         return _complain(error)
     except Exception as error:
-        fault = _of_the_disk(error)
+        fault = machine_fault(error)
+        if isinstance(fault, GatekitError):
+            failed(_reason(fault))
+            return _complain(fault)
         if fault is not None:
             failed(fault)
             return int(ExitCode.INTERNAL)
@@ -220,25 +223,6 @@ def _run_cell(
     if diverged is not None:
         sys.stderr.write(f"{stage.kind}: the SAEs have diverged, and no gate passes on them: {diverged}\n")
     return int(ExitCode.PASS)
-
-
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-
-
-def _of_the_disk(error: BaseException) -> str | None:
-    """Return in one line what the disk did not take; None for an error of another sort.
-
-    Libraries that write in C raise errors of their own, with the system's words in them.
-    """
-    if isinstance(error, OSError) and error.errno in _DISK:
-        name = f" (writing {os.path.basename(os.fsdecode(error.filename))})" if error.filename else ""
-        words = os.strerror(error.errno)
-    else:
-        found = next((os.strerror(number) for number in sorted(_DISK) if os.strerror(number) in str(error)), None)
-        if found is None:
-            return None
-        name, words = "", found
-    return f"{words}{name}: make room, and run again; what was trained is in the cache"
 
 
 def _measured(stage: Stage, config: Any, environment: RunEnvironment, service: Service | None) -> RunResult:

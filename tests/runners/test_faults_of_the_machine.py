@@ -81,3 +81,29 @@ def test_python_s_own_1_is_never_the_exit_code(monkeypatch, capsys, error, code)
     monkeypatch.setattr(command, "_main", broken)
     assert command.main(["random_model"]) == code
     assert len(capsys.readouterr().err.splitlines()) <= 1
+
+
+def test_a_package_that_a_library_asks_for_is_one_line_and_no_traceback(tmp_path, capfd):
+    def quantised(*_: Any) -> RunResult:
+        raise ImportError("Using `bitsandbytes` 8-bit quantization requires bitsandbytes: `pip install -U it`\nmore")
+
+    code, summary = ran(tmp_path, quantised)
+    said = capfd.readouterr().err.splitlines()
+    assert code == 4 and summary["status"] == "failed"
+    assert "requires bitsandbytes" in summary["reason"]
+    assert not any("Traceback" in line for line in said)
+    assert any(
+        line.startswith("Using `bitsandbytes` 8-bit quantization requires bitsandbytes") and "install it beside" in line
+        for line in said
+    )
+
+
+def test_an_import_that_fails_in_our_own_code_is_a_fault_of_ours(tmp_path, capfd):
+    def broken(*_: Any) -> RunResult:
+        from runners.stages import no_such_stage
+
+        return no_such_stage
+
+    code, _ = ran(tmp_path, broken)
+    assert code == 70
+    assert "Traceback" in capfd.readouterr().err

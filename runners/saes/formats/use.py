@@ -55,6 +55,10 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     if place is not None:
         kind = "the hook " if place == repr(stated.hook) else ""
         found.append(Contradiction("hook", f"is an SAE of {kind}{place}; the hook here is {use.hook!r}"))
+    own = _block(stated.hook or stated.module)
+    if None not in (own, stated.layer) and own != stated.layer:
+        said = f"says the hook {stated.hook or stated.module!r} and the layer {stated.layer}, which are not one place"
+        found.append(Contradiction("hook", said))
     if stated.head is not None:
         found.append(Contradiction("hook", f"reads head {stated.head} alone; the hook here gives all of them"))
     goal = _other_place(stated.target_hook, stated.target_module, None, use.target_hook or use.hook)

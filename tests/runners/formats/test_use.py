@@ -35,6 +35,11 @@ def test_one_model_may_have_two_names(one: str, other: str):
         (StatedFacts(model="gemma-2-9b"), "model", ["'gemma-2-9b'", "'google/gemma-2-2b' or 'my-folder'"]),
         (StatedFacts(hook="blocks.0.hook_mlp_out"), "hook", ["'blocks.0.hook_mlp_out'", "'blocks.12.hook_resid_post'"]),
         (StatedFacts(head=3), "hook", ["head 3 alone"]),
+        (
+            StatedFacts(hook="blocks.12.hook_resid_post", layer=5),
+            "hook",
+            ["says the hook 'blocks.12.hook_resid_post' and the layer 5, which are not one place"],
+        ),
         (StatedFacts(target_hook="blocks.12.hook_mlp_out"), "hook", ["predicts 'blocks.12.hook_mlp_out'"]),
         (StatedFacts(context_size=64), "context", ["64 tokens", "up to 128"]),
         (StatedFacts(prepend_bos=False), "beginning", ["without a token for the beginning"]),

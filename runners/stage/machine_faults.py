@@ -1,0 +1,45 @@
+"""Faults of the machine that a run meets, each in one line: a disk that takes no more, a package that is not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from gatekit.errors import GatekitError
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+_OURS = ("runners", "gatekit")
+
+
+def machine_fault(error: BaseException) -> GatekitError | str | None:
+    """Return what is wrong with the machine; None for an error of another sort.
+
+    Returns:
+        An error for what was asked for and cannot be had here, a line for what broke while it was done.
+    """
+    return _of_a_package(error) or _of_the_disk(error)
+
+
+def _of_a_package(error: BaseException) -> GatekitError | None:
+    """Return the error that a library wants a package that is not installed, such as that of a quantised model."""
+    if not isinstance(error, ImportError) or str(error.name or "").partition(".")[0] in _OURS:
+        return None
+    said = str(error).strip().split("\n")[0]
+    remedy = "install it beside the runners, or measure what does not ask for it"
+    return GatekitError("runner.package_missing", said or "a package is not installed", remedy=remedy)
+
+
+def _of_the_disk(error: BaseException) -> str | None:
+    """Return in one line what the disk did not take; None for an error of another sort.
+
+    Libraries that write in C raise errors of their own, with the system's words in them.
+    """
+    if isinstance(error, OSError) and error.errno in _DISK:
+        name = f" (writing {os.path.basename(os.fsdecode(error.filename))})" if error.filename else ""
+        words = os.strerror(error.errno)
+    else:
+        found = next((os.strerror(number) for number in sorted(_DISK) if os.strerror(number) in str(error)), None)
+        if found is None:
+            return None
+        name, words = "", found
+    return f"{words}{name}: make room, and run again; what was trained is in the cache"
