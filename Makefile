@@ -47,8 +47,8 @@ demo: $(GATE) $(RUNNERS)  ## measure two SAE architectures on a small real model
 	rm -rf $(DEMO)
 	$(RUN) candidates --config runners/configs/candidates/demo.yaml --out $(DEMO)/evidence
 	@$(call released,$(DEMO))
-	@echo 'Next: edit policies/release.yaml, then ask again; nothing is measured anew:'
-	@echo '  $(GATEKIT) check --policy policies/release.yaml --evidence $(DEMO)/evidence --candidate $(DEMO)/selection/candidate.json'
+	@echo 'Next: edit policies/exploratory.yaml, then ask again; nothing is measured anew:'
+	@echo '  $(GATEKIT) check --policy policies/exploratory.yaml --evidence $(DEMO)/evidence --candidate $(DEMO)/selection/candidate.json'
 
 .PHONY: smoke
 smoke: $(GATE) $(RUNNERS)  ## the same path at the smallest size, in two minutes; its verdict means nothing
@@ -69,10 +69,11 @@ cycle-demo: $(GATE) $(RUNNERS) models/causal-small  ## a whole programme as one 
 
 # make itself reports 2 for every failed recipe, so the gate's own exit code is printed as well.
 .PHONY: release-gate-strict
-release-gate-strict: $(GATE)  ## policies/release.yaml against the best of the committed candidates; fails unless it passes
-	@$(GATEKIT) select $(EVIDENCE)/minilm --policy policies/release.yaml --out runs/release --replace; code=$$?; \
+release-gate-strict: $(GATE)  ## the best of the committed candidates against the release policy; fails unless it passes
+	@$(GATEKIT) select $(EVIDENCE)/minilm --policy policies/exploratory.yaml --out runs/release --replace; code=$$?; \
 	if [ $$code -eq 0 ]; then \
-	$(GATEKIT) check --policy policies/release.yaml --evidence $(EVIDENCE)/minilm --candidate runs/release/candidate.json; \
+	$(GATEKIT) check --policy policies/exploratory.yaml --policy policies/release.yaml --evidence $(EVIDENCE)/minilm \
+	--candidate runs/release/candidate.json; \
 	code=$$?; fi; echo "exit code $$code"; exit $$code
 
 .PHONY: evidence
@@ -172,18 +173,18 @@ clean:  ## remove build outputs, caches and runs/
 distclean: clean  ## clean, and remove the environments
 	rm -rf .venv .venv-runners .venv-docs
 
-# released FOLDER: choose a candidate by the release policy, judge it, and write its dossier beside its evidence; where no
-# candidate can be chosen, judge the first. A pass, a block or an open question is a result; only a run that decided
+# released FOLDER: choose a candidate by what the release policy asks, judge it, and write its dossier beside its evidence;
+# nobody announced it, so that it is exploratory. Where no candidate can be chosen, judge the first. A pass, a block or an open question is a result; only a run that decided
 # nothing is an error.
 define released
-$(GATEKIT) select $(1)/evidence --policy policies/release.yaml --out $(1)/selection; code=$$?; \
+$(GATEKIT) select $(1)/evidence --policy policies/exploratory.yaml --out $(1)/selection; code=$$?; \
 case $$code in \
-0) $(GATEKIT) dossier --policy policies/release.yaml --evidence $(1)/evidence \
+0) $(GATEKIT) dossier --policy policies/exploratory.yaml --evidence $(1)/evidence \
 --candidate $(1)/selection/candidate.json --out $(1)/dossier >/dev/null; \
-$(GATEKIT) check --policy policies/release.yaml --evidence $(1)/evidence \
+$(GATEKIT) check --policy policies/exploratory.yaml --evidence $(1)/evidence \
 --candidate $(1)/selection/candidate.json --verbose; code=$$?; echo "exit code $$code"; \
 echo 'dossier: $(1)/dossier/index.html';; \
-2|3) $(GATEKIT) check --policy policies/release.yaml --evidence $(1)/evidence/topk --verbose; code=$$?; echo "exit code $$code";; \
+2|3) $(GATEKIT) check --policy policies/exploratory.yaml --evidence $(1)/evidence/topk --verbose; code=$$?; echo "exit code $$code";; \
 *) echo "exit code $$code";; esac; \
 case $$code in 0|2|3|5) ;; *) exit $$code ;; esac
 endef

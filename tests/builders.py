@@ -3,7 +3,7 @@
     builders.summary("random_model", {"r2": [0.8, 0.81, 0.82, 0.83, 0.84]})
     builders.summary("transcoder", {"sae_minus_transcoder": (candidate, baseline)})     # one value per pair of seeds
     builders.summary("saebench", {"auc": builders.reported(0.71)})                      # another tool's number
-    builders.release_evidence()                                                         # passes policies/release.yaml
+    builders.release_evidence()                                                         # passes exploratory.yaml
     builders.write(folder, {"a.json": document})
 
 Values stand in the order of the design's keys: seeds; pairs (0, 1), (0, 2), ...; seed 0's datasets or rows, seed 1's.
@@ -213,7 +213,7 @@ def around(center: float, width: float, count: int) -> list[float]:
 
 
 def release_evidence(**kinds: Observations) -> dict[str, Json]:
-    """File name -> summary, one of each kind, which pass policies/release.yaml; a keyword replaces a kind's measures.
+    """File name -> summary, one of each kind, which pass exploratory.yaml; a keyword replaces a kind's measures.
 
     For instance `release_evidence(transcoder={"sae_minus_transcoder": (worse, better)})`.
     """

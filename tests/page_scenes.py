@@ -57,12 +57,12 @@ def checkout(folder: Path) -> None:
 def minilm(folder: Path) -> None:
     """The release policy, and the evidence about two candidates that is committed here."""
     shutil.copytree(ROOT / "evidence" / "minilm", folder / "evidence" / "minilm")
-    copy(ROOT / "policies" / "release.yaml", folder / "policies" / "release.yaml")
+    copy(ROOT / "policies" / "exploratory.yaml", folder / "policies" / "exploratory.yaml")
 
 
 def selected(folder: Path) -> None:
     """Two candidates after `gatekit select`: small ones, because a dossier draws everything that is judged."""
-    write(folder / "policies" / "release.yaml", SMALL_RELEASE)
+    write(folder / "policies" / "exploratory.yaml", SMALL_RELEASE)
     for name, r2 in (("topk", 0.8), ("batch_topk", 0.7)):
         checkpoints = [{"seed": seed, "sha256": builders.digest(f"{name} {seed}")} for seed in builders.SEEDS]
         values = {"r2": builders.around(r2, 0.01, 5), "l0": [32.0] * 5}
@@ -70,7 +70,7 @@ def selected(folder: Path) -> None:
         builders.write(
             folder / "evidence" / "minilm" / name, {"one.json": builders.summary("random_model", values, of=of)}
         )
-    arguments = ("--policy", "policies/release.yaml", "--out", "selection", "--now", "2026-11-28T12:00:00Z")
+    arguments = ("--policy", "policies/exploratory.yaml", "--out", "selection", "--now", "2026-11-28T12:00:00Z")
     assert gatekit("select", "evidence/minilm", *arguments, cwd=folder).returncode == 0
 
 

@@ -8,7 +8,7 @@ import builders
 import pytest
 from contributing import Checkout
 
-GATE = ("gatekit", "gatekit_husai", "release", "schemas", "policies/release.yaml", "pyproject.toml")
+GATE = ("gatekit", "gatekit_husai", "release", "schemas", "policies/exploratory.yaml", "pyproject.toml")
 
 
 @pytest.fixture

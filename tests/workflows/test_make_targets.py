@@ -49,7 +49,7 @@ def test_a_gate_that_decided_nothing_fails_the_target(target: str, code: int, tm
 
 
 def test_the_demo_says_which_policy_to_edit_next(tmp_path: Path) -> None:
-    assert "policies/release.yaml" in judged("demo", 2, tmp_path).stdout.split("exit code 2")[1]
+    assert "policies/exploratory.yaml" in judged("demo", 2, tmp_path).stdout.split("exit code 2")[1]
 
 
 def test_a_runner_that_fails_stops_the_demo_before_the_gate(tmp_path: Path) -> None:
