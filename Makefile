@@ -173,9 +173,9 @@ clean:  ## remove build outputs, caches and runs/
 distclean: clean  ## clean, and remove the environments
 	rm -rf .venv .venv-runners .venv-docs
 
-# released FOLDER: choose a candidate by what the release policy asks, judge it, and write its dossier beside its evidence;
-# nobody announced it, so that it is exploratory. Where no candidate can be chosen, judge the first. A pass, a block or an open question is a result; only a run that decided
-# nothing is an error.
+# released FOLDER: choose a candidate by what the release policy asks, judge it, and write its dossier beside its evidence.
+# Nobody announced it, so it is exploratory. Where no candidate can be chosen, judge the first. A pass, a block or an open
+# question is a result; only a run that decided nothing is an error.
 define released
 $(GATEKIT) select $(1)/evidence --policy policies/exploratory.yaml --out $(1)/selection; code=$$?; \
 case $$code in \
