@@ -340,6 +340,8 @@ NO_INPUT = {
     *("stats.planned_looks:MOST_SEEDS", "stats.student_t:_MAX_TERMS", "stats.planning:MOST_SEEDS"),
     # Of the name of a part, which a plug-in gives, and of an entry of a cache, which is computed again.
     *("claims.document_formats:LONGEST_NAME", "evidence.object_files:_LONGEST_TEXT"),
+    # Of digests that are remembered: what is larger, or one too many, is worked out again.
+    *("evidence.canonical:_MOST_KNOWN", "evidence.canonical:_LARGEST_KNOWN"),
     # Of git's own objects, whose refusal is `repo.object_kind`, `repo.corrupt` or `repo.ref`.
     *("repo.repository:_COMMIT_LIMIT", "repo.repository:_CACHE_LIMIT", "repo.repository:_REF_LIMIT"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 import os
 import re
 from typing import Any
@@ -42,6 +43,26 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys
 # Outside of strings: a fraction that is whole or has an exponent, and an integer that a double may not hold, are
 # written in another form by RFC 8785.
 _OTHER_FORM = re.compile(r"\.0(?![0-9])|[0-9]e|(?<![.0-9])[0-9]{16}")
+
+
+_MOST_KNOWN = 1024
+_LARGEST_KNOWN = 1 << 14
+"""Bytes of a value whose digest is remembered; protocols and configurations, which most files share, have fewer."""
+_known: dict[bytes, str] = {}
+"""Digests by the value as `marshal` writes it: two values of one form are equal in every type, order and digit."""
+
+
+def sha256_of_shared(value: Any) -> str:
+    """Return what `sha256_of_parsed` returns, at once where an equal value came before."""
+    form = marshal.dumps(value, 2)  # version 2: later ones write what happens to be one object once
+    known = _known.get(form)
+    if known is None:
+        known = sha256_of_parsed(value)
+        if len(form) <= _LARGEST_KNOWN:
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[form] = known
+    return known
 
 
 def sha256_of_parsed(value: Any) -> str:

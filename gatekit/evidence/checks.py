@@ -11,7 +11,7 @@ from itertools import combinations, pairwise, product
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.canonical import sha256_of_parsed
+from gatekit.evidence.canonical import sha256_of_shared
 from gatekit.evidence.control_models import check_control_models, check_named_models
 from gatekit.evidence.families import check_families
 from gatekit.evidence.lattices import is_off, lattice_size
@@ -136,7 +136,7 @@ def _check_producer(producer: Mapping[str, Any], refuse: Refuse) -> None:
         if source.get("by") == "syntax_tree" and rule_for(source["path"]) != "syntax_tree":
             message = f"'{source['path']}' is no Python file and is digested by its bytes"
             raise refuse("source_rule", message, f"/producer/sources/{index}/by")
-    digest = sha256_of_parsed(producer["config"])
+    digest = sha256_of_shared(producer["config"])
     if digest != producer["config_sha256"]:
         message = f"config_sha256 is not the digest of config (RFC 8785), which is {digest}"
         raise refuse("config_digest", message, "/producer/config_sha256")

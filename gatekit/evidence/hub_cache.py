@@ -19,7 +19,10 @@ def blob_of(path: str | os.PathLike[str]) -> str | None:
 
     The file lies in `blobs` of the snapshot's own repository, and is no link itself.
     """
-    place = Path(os.path.abspath(path))
+    whole = os.path.abspath(path)
+    if "/snapshots/" not in whole:  # of nearly every file, and a path's parents take long to name
+        return None
+    place = Path(whole)
     for above in place.parents:
         if above.name == "snapshots" and above.parent.name.startswith(_PREFIXES):
             found = os.path.realpath(place)

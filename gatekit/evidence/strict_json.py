@@ -62,6 +62,8 @@ _EXACT_LENGTH = 15
 """Characters of an integer that is surely exact."""
 _FINITE_LENGTH = 300
 """Characters of a fraction without an exponent that is surely finite, and not zero where a digit is not."""
+_GROWN = 1 << 16
+"""Bytes that are asked for beyond the size that a file had when it was opened."""
 _EMPTY_CONTAINER = re.compile(rb"\[[ \t\r\n]*\]|\{[ \t\r\n]*\}")
 
 
@@ -234,10 +236,12 @@ def _read_descriptor(descriptor: int, prefix: str, place: Location, limit: int) 
         raise GatekitError(f"{prefix}.not_regular", "the path is a pipe, a socket or a device, not a file", place)
     if status.st_size > limit:
         raise _too_large(prefix, place.path, limit)
-    chunks, left = [], limit + 1
-    while left and (chunk := os.read(descriptor, left)):
+    # What is asked for is reserved first, so as much as the file has, and one byte more, which shows that it grew.
+    chunks, left, step = [], limit + 1, min(limit, status.st_size) + 1
+    while left and (chunk := os.read(descriptor, min(left, step))):
         chunks.append(chunk)
         left -= len(chunk)
+        step = max(step - len(chunk), _GROWN)
     return b"".join(chunks)
 
 

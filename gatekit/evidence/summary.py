@@ -15,7 +15,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, Literal, get_args, overload
 
-from gatekit.evidence.canonical import sha256_of_parsed
+from gatekit.evidence.canonical import sha256_of_parsed, sha256_of_shared
 from gatekit.evidence.divergence import why_diverged
 from gatekit.evidence.families import families_of_column, others_than
 from gatekit.evidence.source_digest import By
@@ -311,7 +311,7 @@ def parse_time(text: str) -> datetime:
 
 
 def _protocol_from(document: Mapping[str, Any], kept: Kept) -> Protocol:
-    digest = sha256_of_parsed(document)
+    digest = sha256_of_shared(document)
     known: Protocol | None = kept.get(("protocol", digest))
     if known is not None:
         return known
@@ -367,9 +367,9 @@ def _measurement_from(
         parts = [columns[key] if key == "dataset" else map(int, columns[key]) for key in KEY_COLUMNS[design]]
         keys = tuple(zip(*parts, strict=True))
         keys = kept.setdefault(keys, keys)
-        candidate = tuple(map(float, columns["candidate"]))
+        candidate = _column(columns["candidate"])
         if "baseline" in columns:
-            baseline = tuple(map(float, columns["baseline"]))
+            baseline = _column(columns["baseline"])
     if group is not None:
         group_keys = tuple(zip(*(map(int, group[key]) for key in KEY_COLUMNS[design]), strict=True))
         group_values = tuple(map(float, group["value"]))
@@ -391,6 +391,13 @@ def _measurement_from(
         control_model_seeds=None if drawn is None else tuple(seed for seed, _ in drawn),
         trials=_trials(spec),
     )
+
+
+def _column(values: Sequence[float]) -> tuple[float, ...]:
+    column = tuple(map(float, values))
+    # What is the same for every seed, as the active latents of a TopK SAE, is held once; 0.0 also equals -0.0.
+    first = column[0] if column else 0.0
+    return (first,) * len(column) if first and column.count(first) == len(column) else column
 
 
 def _reported_from(document: Mapping[str, Any]) -> Reported:
@@ -487,7 +494,11 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         status = "ok" if reason is None else "diverged"
     sources: dict[str, SourceFile] | None = None
     if producer.get("sources") is not None:
-        sources = {one["path"]: SourceFile(one["sha256"], one.get("by")) for one in producer["sources"]}
+        listed = tuple([(one["path"], one["sha256"], one.get("by")) for one in producer["sources"]])
+        sources = kept.get(("sources", listed))
+        if sources is None:
+            sources = {path: SourceFile(sha256, by) for path, sha256, by in listed}
+            kept["sources", listed] = sources
     return Summary(
         path=path,
         sha256=sha256,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 from gatekit.evidence.summary import Measurement, Protocol
 from gatekit.stats import (
@@ -54,7 +55,8 @@ def chosen_from(protocol: Protocol, *, over_levels: bool) -> int:
     return chosen.candidates if again or (over_levels and not chosen.other_datasets) else 1
 
 
-def random_factors(design: str, generalize_over: Sequence[str]) -> tuple[str, ...]:
+@cache
+def random_factors(design: str, generalize_over: tuple[str, ...]) -> tuple[str, ...]:
     """Return what a bound of a design generalises over, of `seed`, `dataset` and `row`."""
     of_design = {"per_seed_dataset": ("seed", "dataset"), "per_seed_row": ("seed", "row")}.get(design, ("seed",))
     # A factor that the design does not have cannot be generalised over; the seeds always can.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
 from gatekit.errors import GatekitError
@@ -164,7 +165,8 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
     # Where new seeds of one configuration were registered too, the registration is that of the seeds.
     found.sort(key=lambda pair: len(seeds & set(pair[0].registration.seeds)), reverse=True)
     if not found:
-        exploratory = replace(_unannounced(summary, every), choices=_of_other_saes(summary, every))
+        exploratory, choices = _unannounced(summary, every), _of_other_saes(summary, every)
+        exploratory = exploratory if choices == 1 else replace(exploratory, choices=choices)
     else:
         dated, measured = found[0]
         late = _too_early(summary, dated)
@@ -179,7 +181,7 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
         exploratory = Standing("exploratory", late, dated.registration, choices=choices)
     smallest = looked_at.get(_shape(summary), {})
     fewest = min((smallest[seed] for seed in seeds if seed in smallest), default=len(seeds))
-    return replace(exploratory, extends=fewest if fewest < len(seeds) else None)
+    return replace(exploratory, extends=fewest) if fewest < len(seeds) else exploratory
 
 
 def _of_other_saes(summary: Summary, every: _Everything) -> int:
@@ -300,12 +302,23 @@ def _choices(registration: Registration, measured: RegisteredMeasurement, every:
 
 def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Shape, dict[int, int]]:
     """Return, for each shape, seed -> on how few seeds one look that had it was taken."""
-    measured = {(_shape(one), one.protocol.seeds): None for one in summaries if one.is_measured}
-    looks = [*measured, *((look.shape, tuple(look.seeds)) for look in history)]
+    measured = ((_shape(one), one.protocol.seeds) for one in summaries if one.is_measured)
+    looks = chain(measured, ((look.shape, tuple(look.seeds)) for look in history))
     found: dict[Shape, dict[int, int]] = {}
+    # Most things were looked at once, or always on the same seeds: these share one table.
+    shared: dict[tuple[int, ...], dict[int, int]] = {}
+    several: set[Shape] = set()
     for shape, seeds in looks:
-        smallest, count = found.setdefault(shape, {}), len(set(seeds))
-        for seed in seeds:
+        own = shared.get(seeds)
+        if own is None:
+            own = shared[seeds] = dict.fromkeys(seeds, len(set(seeds)))
+        smallest = found.setdefault(shape, own)
+        if smallest is own:
+            continue
+        if shape not in several:
+            several.add(shape)
+            smallest = found[shape] = dict(smallest)
+        for seed, count in own.items():
             smallest[seed] = min(count, smallest.get(seed, count))
     return found
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.canonical import canonical_bytes, sha256_file, sha256_of, sha256_of_parsed
+from gatekit.evidence.canonical import canonical_bytes, sha256_file, sha256_of, sha256_of_parsed, sha256_of_shared
 from gatekit.evidence.strict_json import parse_json
 
 # RFC 8785, appendix B: IEEE 754 bits and their text.
@@ -178,3 +178,22 @@ def test_numbers_that_python_writes_otherwise_take_the_slow_way() -> None:
 def test_the_digest_of_a_parsed_value_is_that_of_any_value(text: str) -> None:
     value = parse_json(text.encode(), "a.json").value
     assert sha256_of_parsed(value) == hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+
+
+def test_a_digest_that_is_remembered_is_that_of_the_value_and_not_of_one_that_equals_it() -> None:
+    # To Python these are equal one by one; RFC 8785 writes them apart, and true is no number.
+    for text in ('{"a":1}', '{"a":true}', '{"a":[1,0]}', '{"a":[true,false]}', '{"b":0,"a":1}', '{"a":1,"b":0}') * 2:
+        value = parse_json(text.encode(), "x").value
+        assert sha256_of_shared(value) == hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+    assert sha256_of_shared({"a": 1.0}) == sha256_of_shared({"a": 1})
+
+
+def test_a_value_that_was_changed_after_its_digest_was_taken_has_another() -> None:
+    value = {"seeds": [0, 1]}
+    before = sha256_of_shared(value)
+    value["seeds"].append(2)
+    assert sha256_of_shared(value) == sha256_of(value) != before
+
+
+def test_more_digests_than_are_remembered_are_right_too() -> None:
+    assert all(sha256_of_shared([number]) == sha256_of([number]) for number in (*range(3000), *range(3000)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import tracemalloc
 from pathlib import Path
 
 import builders
@@ -10,6 +12,7 @@ import pytest
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import find_summaries, read_summaries
+from gatekit.evidence.strict_json import read_regular_file
 
 
 @pytest.fixture
@@ -35,6 +38,48 @@ def test_files_folders_and_patterns_name_a_file_once(folder: Path) -> None:
     paths = [str(folder / "b" / "two.json"), str(folder), str(folder / "*" / "*.json")]
     assert names(find_summaries(paths)) == ["one.json", "two.json"]
     assert names(find_summaries([str(folder / "**" / "*.json")])) == ["one.json", "two.json"]
+
+
+@pytest.mark.parametrize(
+    "given", [".", "./", "./b", "b//", "b/.", "./b/./two.json", "b//two.json", "b/../b", "*/t*.json"]
+)
+def test_a_file_is_named_as_pathlib_names_it_however_its_folder_is(
+    folder: Path, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    found = find_summaries([given])
+    assert found == [Path(path).as_posix() for path in found]
+    assert names(found)[-1] == "two.json"
+
+
+def test_a_small_file_takes_no_memory_for_the_largest_that_is_read(folder: Path) -> None:
+    tracemalloc.start()
+    read_regular_file(folder / "b" / "two.json", "json", 1 << 30)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, more = folder / "b" / "two.json", b"x" * 200_000
+    whole, real = path.read_bytes() + more, os.fstat
+
+    def grown(descriptor: int) -> os.stat_result:
+        status = real(descriptor)
+        with path.open("ab") as file:
+            file.write(more)
+        return status
+
+    monkeypatch.setattr(os, "fstat", grown)
+    assert read_regular_file(path, "json", 1 << 20) == whole
+
+
+def test_minus_zero_stays_minus_zero_in_a_column_of_equal_numbers(tmp_path: Path) -> None:
+    document = builders.summary("random_model", {"pw_mcc": [0.0, -0.0] * 5, "r2": [0.8] * 5})
+    builders.write(tmp_path, {"one.json": document})
+    (summary,), _ = read_summaries(find_summaries([str(tmp_path)]))
+    signs = [math.copysign(1.0, value) for value in summary.measurements["pw_mcc"].candidate]
+    assert (signs, summary.measurements["r2"].candidate) == ([1.0, -1.0] * 5, (0.8,) * 5)
 
 
 def test_a_path_that_does_not_exist_is_a_usage_error(folder: Path) -> None:

@@ -43,6 +43,12 @@ def test_another_model_is_no_earlier_look() -> None:
     assert extends([summary(0, (1,)), summary(1, (1, 2))]) == [None, 1]
 
 
+def test_what_was_looked_at_once_more_says_nothing_of_another_model_with_the_same_seeds() -> None:
+    seeds = (1, 2, 3)
+    many = [summary(0, seeds), summary(1, seeds, "other"), summary(2, (1,), "other"), summary(3, seeds, "third")]
+    assert extends(many) == [None, 1, None, None]
+
+
 def test_ten_thousand_summaries_of_one_subject_take_no_time() -> None:
     many = [summary(number, (number, number + 1)) for number in range(10_000)]
     started = time.process_time()
