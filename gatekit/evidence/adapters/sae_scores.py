@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatekit.evidence.adapters.building import Json
 from gatekit.evidence.adapters.fields import Field
@@ -30,6 +30,8 @@ class RecordedSae:
     """Release and id, or what else tells this SAE from another."""
     trained_on: str | None = None
     """The model that the SAE was trained on, where the one that was evaluated is a tuned form of it."""
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    """What else the file says of how the SAE was trained and computes, which SAEs of several seeds have in common."""
 
 
 @dataclass(frozen=True)

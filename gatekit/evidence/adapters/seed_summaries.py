@@ -200,6 +200,7 @@ def _sae(one: EvalScores) -> Json:
         "d_sae": shape.d_sae,
         "k": shape.k,
         "architecture": shape.architecture,
+        **shape.recipe,
     }
 
 

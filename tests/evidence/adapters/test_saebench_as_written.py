@@ -241,7 +241,22 @@ def test_a_table_is_about_one_subject(subject: str) -> None:
         import_summaries("table", ["x.csv"], options)
 
 
-@pytest.mark.parametrize(("key", "value"), [("k", 16), ("architecture", "jumprelu")])
+def test_a_member_of_the_file_that_nobody_knows_is_recorded_and_must_agree(tmp_path: Path, subject: str) -> None:
+    values = [{**result("core", seed), "token_filter": "bos"} for seed in SEEDS]
+    assert imported(tmp_path, values, subject=subject)["protocol"]["settings"]["file_token_filter"] == "bos"
+    values[1]["token_filter"] = "none"
+    error = refusal(tmp_path, values, subject=subject)
+    assert error.error_id == "adapter.mixed"
+    assert "file_token_filter differ" in error.message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("k", 16), ("architecture", "jumprelu"), ("dtype", "bfloat16"), ("normalize_activations", "layer_norm")),
+        *(("context_size", 64), ("prepend_bos", False), ("dataset_path", "other/texts"), ("training_tokens", 5)),
+    ],
+)
 def test_seeds_of_two_kinds_of_sae_are_refused(tmp_path: Path, subject: str, key: str, value: Any) -> None:
     path = tmp_path / "any_k.json"
     path.write_text(json.dumps({**json.loads(Path(subject).read_text()), "k": None}))

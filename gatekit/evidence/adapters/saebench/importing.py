@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gatekit.errors import UsageError, did_you_mean
 from gatekit.evidence.adapters.building import stated_time
 from gatekit.evidence.adapters.contract import ImportedSummary, ImportOptions, refuse_kind
 from gatekit.evidence.adapters.fields import Field
+from gatekit.evidence.adapters.recorded_settings import recorded_settings
 from gatekit.evidence.adapters.sae_scores import EvalScores
 from gatekit.evidence.adapters.saebench.core import core_result
 from gatekit.evidence.adapters.saebench.probing import SAE_PROBES, SPARSE_PROBING, probing_result
@@ -17,6 +19,15 @@ from gatekit.evidence.adapters.saebench.removal import REMOVAL, removal_result
 from gatekit.evidence.adapters.saebench.sources import SeedFile, read_sources
 from gatekit.evidence.adapters.saebench.whole_sae import WHOLE, whole_result
 from gatekit.evidence.adapters.seed_summaries import seed_summaries
+
+MEMBERS = frozenset(
+    {
+        *("eval_type_id", "eval_config", "eval_id", "datetime_epoch_millis", "eval_result_metrics"),
+        *("eval_result_details", "eval_result_unstructured", "sae_bench_commit_hash", "sae_lens_id"),
+        *("sae_lens_release_id", "sae_lens_version", "sae_cfg_dict", "sae_metrics_by_k"),
+    }
+)
+"""What SAEBench writes at the top of a file; whatever else stands there may change a number, and is a setting."""
 
 EVALS = ("core", "sparse_probing", "sparse_probing_sae_probes", *REMOVAL, *WHOLE)
 
@@ -62,16 +73,21 @@ def _measured(sources: Sequence[SeedFile], options: ImportOptions) -> list[EvalS
             raise file["eval_type_id"].refuse("shape", f"results of '{eval_type[:40]}' are not imported", known)
         _has_category(file, eval_type)
         check_published(file, eval_type)
-        if eval_type == "core":
-            found.append(core_result(source))
-        elif eval_type in REMOVAL:
-            found.append(removal_result(source, REMOVAL[eval_type], options.k))
-        elif eval_type in WHOLE:
-            found.append(whole_result(source, WHOLE[eval_type]))
-        else:
-            dialect = SPARSE_PROBING if eval_type == "sparse_probing" else SAE_PROBES
-            found.append(probing_result(source, dialect, options.k, means_used=options.subject is None))
+        result = _result(source, eval_type, options)
+        settings = {**result.protocol["settings"], **recorded_settings(file, MEMBERS, "file_")}
+        found.append(replace(result, protocol={**result.protocol, "settings": settings}))
     return found + (raw_results(raw, options.k) if raw else [])
+
+
+def _result(source: SeedFile, eval_type: str, options: ImportOptions) -> EvalScores:
+    if eval_type == "core":
+        return core_result(source)
+    if eval_type in REMOVAL:
+        return removal_result(source, REMOVAL[eval_type], options.k)
+    if eval_type in WHOLE:
+        return whole_result(source, WHOLE[eval_type])
+    dialect = SPARSE_PROBING if eval_type == "sparse_probing" else SAE_PROBES
+    return probing_result(source, dialect, options.k, means_used=options.subject is None)
 
 
 def _has_category(file: Field, eval_type: str) -> None:

@@ -12,10 +12,18 @@ import re
 from typing import Any
 
 from gatekit.evidence.adapters.fields import Field
+from gatekit.evidence.adapters.recorded_settings import setting
 from gatekit.evidence.adapters.sae_scores import RecordedSae, plain_name, same_model
 
 _METADATA = re.compile(r"SAEMetadata\((\{.*\})\)", re.DOTALL)
 _BLOCK = re.compile(r"blocks\.([0-9]{1,4})\.", re.ASCII)
+
+RECIPE = (
+    *("dtype", "apply_b_dec_to_input", "normalize_activations", "rescale_acts_by_decoder_norm", "reshape_activations"),
+    *("activation_fn", "activation_fn_str", "activation_fn_kwargs", "finetuning_scaling_factor", "hook_head_index"),
+    *("context_size", "prepend_bos", "dataset_path", "training_tokens", "seqpos_slice", "exclude_special_tokens"),
+)
+"""Members that are the same of SAEs that differ in their seed alone; others may name a file, a run or a machine."""
 
 LONGEST = 1 << 16
 """Characters of SAELens's text of its metadata, which is parsed as Python."""
@@ -51,6 +59,11 @@ def recorded_sae(file: Field, member: str = "sae_cfg_dict", *, tuned: bool = Fal
         architecture=architecture.text() if architecture is not None and architecture.value else None,
         name=_released_as(file) or "unnamed",
         trained_on=trained_on,
+        recipe={
+            name: setting(place.value[name] if place.has(name) else config.value[name])
+            for name in RECIPE
+            if place.has(name) or config.has(name)
+        },
     )
 
 
