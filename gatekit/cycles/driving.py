@@ -22,10 +22,10 @@ from typing import Any
 from gatekit.cycles.engine import Ended, Engine, Job
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import Ledger, Record
-from gatekit.cycles.monitor import duration
 from gatekit.cycles.pieces import PieceQueue
 from gatekit.cycles.plan import Budget, Cycle, Needs
 from gatekit.cycles.resources import lacking, no_room, size_of
+from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
 from gatekit.errors import GatekitError, Location

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import Ledger
-from gatekit.cycles.monitor import duration
 from gatekit.cycles.plan import Cycle
+from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState
 
 LARGEST_TOGETHER = 64 << 20

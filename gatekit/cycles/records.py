@@ -14,9 +14,9 @@ from typing import Any
 
 from gatekit.cycles.finishing import stopped_branches
 from gatekit.cycles.graph import Graph
-from gatekit.cycles.monitor import duration
 from gatekit.cycles.plan import Cycle
 from gatekit.cycles.progress import CycleProgress, progress_of
+from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import JsonLimits, parse_plain_json, read_regular_file

@@ -67,7 +67,7 @@ def _variables(palette: Mapping[str, str]) -> str:
 STYLE = _RULES.replace("@light@", _variables(LIGHT)).replace("@dark@", _variables(DARK)).replace("@shapes@", SHAPES)
 
 
-def page(title: str, body: Iterable[str], images: bool = False, refresh: int | None = None) -> str:
+def page(title: str, body: Iterable[str], images: bool = False, refresh: int | None = None, style: str = "") -> str:
     """Return a whole page.
 
     Args:
@@ -75,8 +75,10 @@ def page(title: str, body: Iterable[str], images: bool = False, refresh: int | N
         body: finished HTML, block by block.
         images: whether it holds pictures, as data of its own.
         refresh: seconds after which a browser reads it again; None for a page that does not change.
+        style: rules of this page alone, after those of all.
     """
-    digest = b64encode(sha256(STYLE.encode()).digest()).decode()
+    style = STYLE + style
+    digest = b64encode(sha256(style.encode()).digest()).decode()
     pictures = "img-src data:; " if images else ""
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; {pictures}base-uri 'none'; form-action 'none'"
     lines = [
@@ -88,7 +90,7 @@ def page(title: str, body: Iterable[str], images: bool = False, refresh: int | N
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
         *(() if refresh is None else (f'<meta http-equiv="refresh" content="{refresh}"/>',)),
         f"<title>{text(title)}</title>",
-        f"<style>{STYLE}</style>",
+        f"<style>{style}</style>",
         "</head>",
         "<body>",
         *body,
