@@ -168,21 +168,24 @@ _SIGNS = "+\\-\u2212\u207a\u207b\u02d7\u2795\u2796\ufe62\ufe63\uff0b\uff0d"
 """Plus and minus, in every width and place."""
 _DASHES = (
     "\u00af\u02c9\u2010-\u2015\u203e\u2043\u23af\u2500\u2501\u2574\u2576\u2578\u257a\u2e3a\u2e3b\u3030"
-    "\ufe31\ufe32\ufe58\uffe3"
+    "\ufe31\ufe32\ufe58\uffe3\u058a\u05be\u1400\u1806\u2e17\u2e1a\u2e40\u30a0"
 )
 """What is drawn as a line and, where it starts a word, read as a minus sign."""
 _POINTS = ".,'\u2019\u066b\u066c\u2024\uff0c\uff0e"
 """What stands between the digits of one number."""
-_TIMES = "*/x\u00b7\u00d7\u00f7\u2219\u22c5"
+_TIMES = "*/x\u00b7\u00d7\u00f7\u2044\u2215\u2217\u2219\u22c5\u2715\u2716\u2a2f\uff0f"
+_PICTURE = "\ufffc"
+"""Stands for a picture: one that touches a number may show a sign or a digit."""
+_SCALES = r"per[ ]?cent(?:age points?)?\b|thousand\b|million\b|billion\b|trillion\b"
 _BEFORE = re.compile(
-    rf"[{SLOT}{_SIGNS}{_POINTS}^_\u221a]\Z|[{_SIGNS}][{_GROUPING}]+\Z"
+    rf"[{SLOT}{_SIGNS}{_POINTS}^_\u00ac\u221a{_PICTURE}]\Z|[0-9{SLOT}]\s*[{_SIGNS}]\s*\Z|[{_SIGNS}][{_GROUPING}]+\Z"
     rf"|(?:\A|[^\w{SLOT}])[{_DASHES}][{_GROUPING}]*\Z"
     rf"|[0-9{SLOT}](?:[{_GROUPING}]|\s*[{_TIMES}]\s*)\Z|[\w{SLOT}][*_~`]+\Z"
     r"|\S\$\Z|(?:[+\-\u2212]|\\times|\\cdot)\s*\$\s*\Z"  # the end of mathematics
 )
 _AFTER = re.compile(
-    rf"[{SLOT}^_\u207a\u207b\u208a\u208b$]|[{_POINTS}:][0-9{SLOT}]|[-\u2212][0-9]|[{_GROUPING}][0-9{SLOT}]"
-    rf"|[ {_GROUPING}]*[%\u2030\u2031]|\s*[{_TIMES}X]\s*[0-9]|\s*[eE][+\-\u2212]?[0-9]"
+    rf"[{SLOT}^_\u207a\u207b\u208a\u208b$\u00d7\u2032\u2033{_PICTURE}]|\s*(?:{_SCALES})|[{_POINTS}:][0-9{SLOT}]|[-\u2212][0-9]|[{_GROUPING}][0-9{SLOT}]"
+    rf"|[ {_GROUPING}]*[%\u066a\u2030\u2031\ufe6a\uff05]|\s*[{_TIMES}X]\s*[0-9]|\s*[eE][+\-\u2212]?[0-9]"
     rf"|[*_~`]+[\w{SLOT}]|\s*\$+\s*\\(?:times|cdot)"
 )
 
@@ -228,13 +231,17 @@ def _touching(left: str, right: str) -> str | None:
 
 
 def _is_letter(character: str) -> bool:
-    return character != SLOT and unicodedata.category(character)[0] in "LNM"
+    """Whether a character is a letter, a digit, a mark, or drawn like one of them: a picture of a nine is one."""
+    category = unicodedata.category(character)
+    return character not in (SLOT, _PICTURE) and (category[0] in "LNM" or category == "So")
 
 
 def _visible(piece: Piece) -> str:
     """Return what of a piece is seen: no marks, and no characters that take no room."""
     if piece.kind == "edge":
         return "\n"
+    if piece.kind == "mark" and piece.text in ("![", "]"):
+        return _PICTURE
     if piece.kind not in ("text", "code"):  # what is in doubt may be hidden
         return ""
     if piece.text.isascii():

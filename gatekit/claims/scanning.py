@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from gatekit.claims.bindings import ClaimBlock
 from gatekit.claims.documents import ClaimsDocument
-from gatekit.claims.prose import HEADING, Prose
+from gatekit.claims.plain_letters import plain
+from gatekit.claims.prose import EDGE, HEADING, Prose
 from gatekit.errors import Location
 
 
@@ -26,16 +27,19 @@ class Stray:
     location: Location
 
 
+_JOINT = rf"[-\u2012-\u2015\u2212\s{EDGE}]+"
+"""What stands between the words of one expression: spaces, dashes, the end of a line or cell."""
+
 CLAIM_LANGUAGE = (
-    r"state[-\s]of[-\s]the[-\s]art",
-    r"SOTA",
-    r"out-?perform(?:s|ed|ing)?",
+    rf"state{_JOINT}of{_JOINT}the{_JOINT}art",
+    r"S\.?O\.?T\.?A",
+    r"out-?\s?perform(?:s|ed|ing)?",
     r"surpass(?:es|ed|ing)?",
     r"beats?",
     r"significan(?:t|tly|ce)",
-    r"better\s+than",
-    r"worse\s+than",
-    r"best[-\s]performing",
+    rf"better{_JOINT}than",
+    rf"worse{_JOINT}than",
+    rf"best{_JOINT}performing",
     r"superior(?:ity)?",
     r"robust(?:ly|ness)?",
     r"reliabl[ey]",
@@ -48,7 +52,7 @@ CLAIM_LANGUAGE = (
 
 _LANGUAGE = re.compile(rf"(?<![\w-])(?:{'|'.join(CLAIM_LANGUAGE)})(?![\w-])", re.IGNORECASE)
 
-_PERCENT = r"(?:[ \t\u00a0\u2009\u202f~]|\\[,; ])?\\?%"
+_PERCENT = r"(?:[ \t\u00a0\u2009\u202f~]|\\[,; ])?(?:\\?[%\u2030\u2031]|per[ ]?cent(?:age[ ]points?)?)"
 _LEVEL = r"(?:[\s~]+(?:(?:one|two)[-\s]sided|lower|upper|simultaneous))*[\s~]+(?:confidence|CI)\b"
 """What makes the number before it a level of confidence: `95 % one-sided confidence`."""
 _NUMBER = re.compile(
@@ -56,6 +60,7 @@ _NUMBER = re.compile(
     (?<![\w.,:/@\#^-]) [+\-\u2212]? [0-9]+(?:,[0-9]{{3}})* (?:
         \.[0-9]+ (?:[eE][+-]?[0-9]+)? (?: {_PERCENT} | [x\u00d7] )?+  # a decimal, also in per cent or as a factor
       | {_PERCENT}
+      | (?<![0-9]0) (?<=0),[0-9]+ {_PERCENT}?+                       # a decimal comma, where it can be nothing else
     ) (?! [\w:/@] | [.,][0-9] | {_LEVEL} )                          # no version, date, unit, path or level
     """,
     re.VERBOSE,
@@ -105,12 +110,13 @@ def scan_numbers(document: ClaimsDocument) -> list[Stray]:
     if document.parts:
         return [stray for part in document.parts for stray in scan_numbers(part)]
     found = []
-    text = _masked(document, document.unbound)
+    seen = plain(_masked(document, document.unbound))
+    text = seen.text
     for number in _NUMBER.finditer(text):
         before = text[max(0, number.start() - _WINDOW) : number.start()][::-1]
         is_listed = number[0].replace(".", "").isdigit() and _LISTS_SOMETHING.match(before)
         if not is_listed and not _NAMES_SOMETHING.match(before):
-            place = document.source.location(document.unbound.offset(number.start()))
+            place = document.source.location(document.unbound.offset(seen.place(number.start())))
             found.append(Stray("number", number[0], place))
     return found
 
@@ -119,21 +125,22 @@ def scan_language(document: ClaimsDocument) -> list[Stray]:
     """Return the claim language outside registered claims, in the order of the text."""
     if document.parts:
         return [stray for part in document.parts for stray in scan_language(part)]
-    text = _masked(document, document.unclaimed)
+    seen = plain(_masked(document, document.unclaimed))
     return [
         Stray(
             "language",
-            " ".join(found[0].split()),
-            document.source.location(document.unclaimed.offset(found.start())),
+            " ".join(found[0].replace(EDGE, " ").split()),
+            document.source.location(document.unclaimed.offset(seen.place(found.start()))),
         )
-        for found in _LANGUAGE.finditer(text)
+        for found in _LANGUAGE.finditer(seen.text)
     ]
 
 
 def scan_sentence(block: ClaimBlock) -> list[Stray]:
     """Return the claim language of a registered sentence, all at the place of its block."""
     return [
-        Stray("sentence", " ".join(found[0].split()), block.location) for found in _LANGUAGE.finditer(block.sentence)
+        Stray("sentence", " ".join(found[0].split()), block.location)
+        for found in _LANGUAGE.finditer(plain(block.sentence).text)
     ]
 
 

@@ -115,3 +115,77 @@ def test_numbers_on_lines_of_their_own_are_found_in_no_time() -> None:
     started = time.process_time()
     assert len(scan_numbers(document)) == 30_000
     assert time.process_time() - started < 2.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\uff10.\uff19\uff19",  # full width
+        "\uff10\uff0e\uff19\uff19",
+        "\U0001d7ce.\U0001d7d7\U0001d7d7",  # mathematical bold
+        "\u0660\u066b\u0669\u0669",  # Arabic, with its decimal separator
+        "\u0966.\u096f\u096f",  # Devanagari
+        "\u24ea.\u2468\u2468",  # circled
+        "\u2070\u00b7\u2079\u2079",  # raised, with a raised point
+        "0\u202499",
+        "0\u3002" + "99",
+        "0.\u200b99",  # characters of no width
+        "0\u2060.9\u00ad9",
+        "0.9\u03329\u0332",  # underlined by combining marks
+        "0\ufe0f\u20e3.9\ufe0f\u20e39\ufe0f\u20e3",  # keycaps
+        "0.<b>9</b>9",
+        "0.9&#57;",
+    ],
+)
+def test_a_decimal_is_found_in_whatever_digits_it_is_written(text: str) -> None:
+    assert numbers(f"by {text} here") == ["0.99"]
+
+
+@pytest.mark.parametrize("sign", ["\uff05", "\ufe6a", "\u066a", " %", "\u00a0%"])
+def test_a_percentage_is_found_with_whatever_sign(sign: str) -> None:
+    assert [found.replace(" ", "").replace("\u00a0", "") for found in numbers(f"by 99{sign} here")] == ["99%"]
+
+
+@pytest.mark.parametrize("text", ["99\u2030", "99 percent", "99 per cent", "99 percentage points", "0,99", "0,5 %"])
+def test_other_ways_to_write_a_share_are_found(text: str) -> None:
+    assert numbers(f"by {text} here") == [text]
+
+
+@pytest.mark.parametrize("text", ["1,2 and 3", "10,000 rows", "[0, 1]", "x0,5", "95 percent confidence"])
+def test_a_comma_that_is_no_decimal_point_is_passed_over(text: str) -> None:
+    assert numbers(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u043eutperforms",  # a Cyrillic o
+        "\u03bfutperforms",  # a Greek one
+        "out\u200bperforms",
+        "out\u00adperforms",
+        "\uff4f\uff55\uff54performs",
+        "\U0001d428\U0001d42e\U0001d42d\U0001d429\U0001d41e\U0001d42b\U0001d41f\U0001d428\U0001d42b\U0001d426\U0001d42c",
+        "\u1d0f\u1d1c\u1d1b\u1d18\u1d07\u0280\ua730\u1d0f\u0280\u1d0d\ua731",  # small capitals
+        "\u24de\u24e4\u24e3performs",  # circled
+        "o\u0332u\u0332tperforms",
+        "out<b>perf</b>orms",
+    ],
+)
+def test_claim_language_is_found_in_letters_that_look_alike(text: str) -> None:
+    assert language(f"It {text} all.") == ["outperforms"]
+
+
+def test_claim_language_is_found_with_any_dash_or_line_end_in_it() -> None:
+    for joint in ("\u2010", "\u2011", "\u2013", "\u2212", "\u00a0", "<br>", "\n"):
+        (found,) = language(f"It is state{joint}of{joint}the{joint}art.")
+        assert found.startswith("state") and found.endswith("art")
+    assert language("S.O.T.A. results, out-\nperforms, signi\ufb01cantly") == [
+        "S.O.T.A",
+        "out- performs",
+        "significantly",
+    ]
+
+
+def test_the_place_of_what_is_found_is_that_of_its_own_letters() -> None:
+    (stray,) = scan_numbers(readme("\uff21\u200b\u200bbc \ufb03 and \uff10.\uff19\n"))
+    assert str(stray.location) == "README.md:1:13"

@@ -1,0 +1,82 @@
+"""Text as a reader takes it: letters and digits of every script and width that look like Latin ones, as those.
+
+A pattern that looks for `0.99` or `outperforms` must find them in full width, in mathematical bold, with characters of
+no width in them and in letters of other scripts. Unicode's compatibility forms say most of that; the letters that only
+look alike are listed here.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+_LOOK_ALIKE = {
+    **dict(zip("аеорсухіјѕԁԛԝһкмтвнгпӏ", "aeopcyxijsdqwhkmtbhrnl", strict=True)),  # Cyrillic
+    **dict(zip("АЕОРСУХІЈЅКМТВНԀԚԜӀ", "AEOPCYXIJSKMTBHDQWI", strict=True)),  # Cyrillic
+    **dict(zip("ονρτικυασεηω", "ovptikuaoenw", strict=True)),  # Greek
+    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),  # Greek
+    **dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True)),  # small capitals
+    **dict(zip("ıȷɑɡℓꞵօոսցա", "ijaglbonuqw", strict=True)),  # dotless, script, Armenian
+    "\u066a": "%",
+    "\u2010": "-",
+    "\u2011": "-",
+    "\u2024": ".",
+}
+"""A character, and the ASCII one that it looks like; beside those of which Unicode's compatibility forms say so."""
+_POINTS = frozenset("\u00b7\u066b\u2027\u2219\u22c5\u3002\uff61\u2022\u30fb")
+"""What is a decimal point where it stands between two digits."""
+_NOT_DRAWN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """A text in plain letters, and where each of its characters stands in the text that it was made of."""
+
+    text: str
+    places: tuple[int, ...] | None
+    """None where they are the same."""
+
+    def place(self, at: int) -> int:
+        """Return the place in the original of a place in the text."""
+        return at if self.places is None else self.places[at]
+
+
+def plain(text: str) -> PlainText:
+    """Return a text whose letters and digits are the ASCII ones that they look like, without what is not drawn."""
+    if text.isascii():
+        return PlainText(text, None)
+    parts: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        letters = _letters(character)
+        parts.append(letters)
+        places += [place] * len(letters)
+    joined = list("".join(parts))
+    for index, character in enumerate(joined):
+        if character in _POINTS and 0 < index < len(joined) - 1:
+            before, after = joined[index - 1], joined[index + 1]
+            if before in "0123456789" and after in "0123456789":
+                joined[index] = "."
+    return PlainText("".join(joined), tuple(places))
+
+
+@cache
+def _letters(character: str) -> str:
+    """Return what one character looks like; nothing where it is not drawn by itself."""
+    if character.isascii():
+        return character
+    if character in _LOOK_ALIKE:
+        return _LOOK_ALIKE[character]
+    if character in _NOT_DRAWN or unicodedata.category(character) in ("Cf", "Mn", "Me"):
+        return ""
+    digit = unicodedata.digit(character, None)
+    if digit is not None:
+        return str(digit)
+    if unicodedata.category(character)[0] not in "LNPS":
+        return character  # a space keeps its own width, which patterns know
+    forms = unicodedata.normalize("NFKD", character)
+    if forms == character:
+        return character
+    visible = [one for one in forms if unicodedata.category(one) not in ("Mn", "Me")]
+    return "".join(_LOOK_ALIKE.get(one, one) for one in visible)
