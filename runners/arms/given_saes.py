@@ -34,6 +34,11 @@ _TRAINING_FACTS = ("format", "dataset", "context_size", "prepend_bos", "normalis
 _TRANSCODERS = ("transcoder", "jump_relu_transcoder")
 _ONE_FOR_ALL = ("model", "hook", "target_hook", "module", "head", *_TRAINING_FACTS)
 """What the files of all seeds must say alike."""
+_FOLDED = (
+    *("dict_class", "apply_b_dec_to_input", "rescale_acts_by_decoder_norm"),
+    *("sparsity_include_decoder_norm", "apply_decoder_bias_to_pre_encoder", "norm_activation"),
+)
+"""Settings of the files that readers take into the weights, after which an SAE does not show them any more."""
 _BESIDE = {"model": "subject.model.name", "hook": "subject.hook", "context": "subject.max_tokens_per_text"}
 """The key of a configuration that a statement of a checkpoint is held against."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -331,6 +336,9 @@ def _read(path: str, format: str) -> Sae:
 def _check_alike(plan: GivenSaesPlan, first: int, other: int, one: Sae, two: Sae) -> None:
     ours: dict[str, object] = {**describe(one.architecture), **_stated(one.stated)}
     theirs: dict[str, object] = {**describe(two.architecture), **_stated(two.stated)}
+    folded, others = _folded(one), _folded(two)
+    for name in folded.keys() & others.keys():
+        ours[name], theirs[name] = folded[name], others[name]
     differing = next((name for name in (*ours, *theirs) if ours.get(name) != theirs.get(name)), None)
     if differing is not None:
         message = (
@@ -342,3 +350,14 @@ def _check_alike(plan: GivenSaesPlan, first: int, other: int, one: Sae, two: Sae
 
 def _stated(facts: StatedFacts) -> dict[str, object]:
     return {f"the stated {name}": getattr(facts, name) for name in _ONE_FOR_ALL}
+
+
+def _folded(sae: Sae) -> dict[str, object]:
+    """Return the settings among `_FOLDED` that the files of an SAE say; versions of a library leave out some."""
+    found: dict[str, object] = {}
+    for config in sae.facts.values():
+        trainer = config.get("trainer") if isinstance(config, Mapping) else None
+        for block in (config, trainer):
+            if isinstance(block, Mapping):
+                found |= {name: block[name] for name in _FOLDED if block.get(name) is not None}
+    return found
