@@ -129,6 +129,7 @@ class Driver:
             raise Halted(message, ExitCode.INCONCLUSIVE)
         self._decide()
         spent = self._over_budget()
+        ready = list(self.state.ready)
         lacks = None if spent else self._start()
         if self._devices:
             for ended in self.engine.wait(LOOK):
@@ -136,6 +137,8 @@ class Driver:
             return True
         if spent or lacks:
             raise Halted(spent or str(lacks), ExitCode.INCONCLUSIVE)
+        if self.in_pieces and ready and list(self.state.ready) == ready:
+            self.pieces.give_up()  # nothing runs, and nothing could be started
         return bool(self.state.ready or self.state.undecided or self.pieces.any_ready)
 
     def _decide(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 BATCHES_PER_SLOT = 4
 """So many turns each slot is to have at what can be made now: fewer load a model less often, and end less evenly."""
 
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""What a piece may be called: its log is named by it."""
 MOST_TOGETHER = 1000
 """Pieces of one process: their keys are its command line, which systems limit."""
 LARGEST_LISTING = 16 << 20
@@ -59,12 +62,18 @@ class PieceQueue:
         if code != 0:
             return
         units = _units(log)
-        self._of_task[task] = tuple(str(unit["key"]) for unit in units)
+        self._of_task[task] = tuple(dict.fromkeys(unit["key"] for unit in units))
         for unit in units:
-            key = str(unit["key"])
-            self._after.setdefault(key, tuple(str(other) for other in unit.get("after") or ()))
+            self._after.setdefault(unit["key"], tuple(unit["after"]))
             if unit.get("done") is True:
-                self._ended.add(key)
+                self._ended.add(unit["key"])
+
+    def give_up(self) -> None:
+        """Take all pieces as ended that wait for each other, or for what nobody makes: their tasks are run whole.
+
+        To be called where nothing runs and nothing can be started.
+        """
+        self._ended.update(key for keys in self._of_task.values() for key in keys)
 
     def are_left(self, task: str) -> bool:
         """Whether a task's pieces are unknown yet, or not all made."""
@@ -121,5 +130,19 @@ def _units(log: Path) -> list[dict[str, Any]]:
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict) and isinstance(value.get("units"), list):
-            return [unit for unit in value["units"] if isinstance(unit, dict) and "key" in unit]
+            # Of a listing with anything else in it no piece is taken, and the task is run whole.
+            return value["units"] if all(map(_is_unit, value["units"])) else []
     return []
+
+
+def _is_unit(unit: object) -> bool:
+    return (
+        isinstance(unit, dict)
+        and _is_key(unit.get("key"))
+        and isinstance(after := unit.setdefault("after", []), list)
+        and all(map(_is_key, after))
+    )
+
+
+def _is_key(key: object) -> bool:
+    return isinstance(key, str) and KEY.fullmatch(key) is not None

@@ -403,6 +403,29 @@ def test_the_pieces_of_a_batch_that_failed_are_made_one_by_one(tmp_path: Path) -
     assert len({keys[0] for keys in failed[1:]}) == 1
 
 
+UNSOUND = {
+    "a path": '{"key": "../../../beside/it", "after": []',
+    "a name that no file can have": '{"key": "x" * 300, "after": []',
+    "no text": '{"key": [1], "after": 3',
+    "what nobody makes": '{"key": key, "after": ["nowhere"]',
+    "itself": '{"key": key, "after": [key]',
+}
+
+
+@pytest.mark.parametrize("unit", UNSOUND.values(), ids=UNSOUND)
+def test_a_task_whose_pieces_cannot_be_made_ahead_is_run_whole(tmp_path: Path, unit: str) -> None:
+    folder = workplace(tmp_path / "in" / "it", config={"pieces": 2})
+    runner = folder / "lab/fakelab.py"
+    text = runner.read_text()
+    runner.write_text(text.replace('{"key": key, "after": []', unit))
+    assert runner.read_text() != text
+    done = cycle(folder, "run", "small", "--cache", "cache", "--pieces")
+    assert done.returncode == 0, done.stderr
+    assert not any(one["event"] == "piece_ended" for one in records(folder))
+    assert len((folder / "cache/made.log").read_text().split()) == 2
+    assert [path.name for path in tmp_path.rglob("*beside*")] == []
+
+
 def test_lint_lets_the_runner_read_every_variant(tmp_path: Path) -> None:
     varied = CYCLE.replace("    phases:", "    vary: {r2: [0.1, 0.2], r3: [1, 2]}\n    phases:")
     folder = workplace(tmp_path, varied.replace("{check: policies/gate.yaml}", "{}"))
