@@ -56,7 +56,7 @@ import json, pathlib, sys, time
 
 out, cache, count, burn, *told = sys.argv[1:]
 cache = pathlib.Path(cache)
-keys = [f"{pathlib.Path(out).parent.name}-{number}" for number in range(int(count))]
+keys = [f"{pathlib.Path(out).parent.name.replace('=', '-')}-{number}" for number in range(int(count))]
 if told[:1] == ["--units"]:
     print(json.dumps({"units": [{"key": key, "after": [], "done": (cache / key).exists()} for key in keys]}))
 elif told:
