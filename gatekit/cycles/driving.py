@@ -59,6 +59,10 @@ class Halted(Exception):
         self.reason, self.code = reason, code
 
 
+class Ousted(Halted):
+    """Another process has taken the cycle over: what runs here is ended, and nothing more is written."""
+
+
 @dataclass
 class Driver:
     """One process that drives one cycle."""
@@ -79,6 +83,8 @@ class Driver:
     on_change: Callable[[CycleState], None] = lambda _state: None
     """Called after every record, to show it."""
     say: Callable[[str], None] = lambda _line: None
+    is_held: Callable[[], bool] = lambda: True
+    """Whether the lease of the cycle is still this process's."""
     state: CycleState = field(init=False)
     pieces: PieceQueue = field(init=False)
     ledger: Ledger = field(init=False)
@@ -109,6 +115,9 @@ class Driver:
             try:
                 while self._step(received):
                     pass
+            except Ousted:
+                self.engine.stop()  # the ledger is the other's now
+                raise
             except BaseException as error:
                 self._interrupt()
                 if isinstance(error, Halted):
@@ -118,6 +127,8 @@ class Driver:
 
     def _step(self, received: Mapping[str, int]) -> bool:
         """Do what can be done now; return whether anything is left to do."""
+        if not self.is_held():
+            raise Ousted("another process drives the cycle now", ExitCode.INCONCLUSIVE)
         if "signal" in received:
             number = received["signal"]
             raise Halted(f"ended by {signal.Signals(number).name}", 128 + number)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatekit.cycles.driving import STOP_REQUEST, Driver, Halted
+from gatekit.cycles.driving import STOP_REQUEST, Driver, Halted, Ousted
 from gatekit.cycles.engine import Engine
 from gatekit.cycles.finishing import finish, judges_nothing, unexcused
 from gatekit.cycles.graph import Graph, graph_of
@@ -65,7 +65,7 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
     if (folder / STOP_REQUEST).exists():
         raise UsageError(f"'{cycle.id}' was stopped as asked", f"`gatekit cycle resume {cycle.id}` goes on")
     _wait_for_other(cycle, options, say)
-    with driving(folder, cycle.id):
+    with driving(folder, cycle.id) as is_held:
         ledger = Ledger(folder / "ledger.jsonl")
         if options.retry_failed:
             for name, one in state_of(graph, ledger.read(), cycle.retries).tasks.items():
@@ -84,11 +84,13 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
             slots=options.slots,
             on_change=shown.changed,
             say=say,
+            is_held=is_held,
         )
         try:
             state = driver.run()
         except Halted as halted:
-            shown.write(driver.state, driven=False)
+            if not isinstance(halted, Ousted):
+                shown.write(driver.state, driven=False)
             say(halted.reason)
             return halted.code
 
