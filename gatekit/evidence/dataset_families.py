@@ -118,6 +118,11 @@ def family_of(name: str) -> str:
     return KNOWN.get(_plain(base), base)
 
 
+def is_known(name: str) -> bool:
+    """Whether the table holds a dataset."""
+    return _plain(_base(name)) in KNOWN
+
+
 def dataset_families(names: Sequence[str], stated: Mapping[str, str] = MappingProxyType({})) -> Json:
     """Return what a protocol says of its datasets' families: `{families: {datasets: {family: [names]}}}`.
 
@@ -128,7 +133,7 @@ def dataset_families(names: Sequence[str], stated: Mapping[str, str] = MappingPr
         names: of all the protocol's datasets.
         stated: dataset -> its family, where somebody says it.
     """
-    known = any(name in stated or _plain(_base(name)) in KNOWN for name in names)
+    known = any(name in stated or is_known(name) for name in names)
     if not known and len({_base(name) for name in names}) == len(names):
         return {}
     return {"families": {"datasets": grouped((stated.get(name, family_of(name)), name) for name in names)}}

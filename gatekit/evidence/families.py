@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gatekit.errors import GatekitError, did_you_mean
-from gatekit.evidence.dataset_families import family_of
+from gatekit.evidence.dataset_families import family_of, is_known
 
 LEVELS: Mapping[str, str] = {"per_seed_dataset": "datasets", "per_seed_row": "rows"}
 """Design -> the part of a protocol's `families` that is about its levels."""
@@ -15,18 +15,48 @@ _COLUMN = {"datasets": "dataset", "rows": "row"}
 
 
 def families_of_column(protocol: Mapping[str, Any], design: str, levels: Sequence[Any]) -> tuple[str, ...] | None:
-    """Return the family of each observation; None where the protocol states none for this design.
+    """Return the family of each observation; None where the protocol states none for this design and none is known.
+
+    Families of datasets that a summary states are joined with those that are known: whoever measured near copies may
+    leave out that they are, or call each a family of its own.
 
     Args:
         protocol: of a summary that passed `check_families`.
         design: of the measurement.
         levels: (observations,) its datasets or rows.
     """
-    stated = protocol.get("families", {}).get(LEVELS.get(design, ""))
-    if stated is None:
-        return None
-    of_member = {member: family for family, members in stated.items() for member in members}
-    return tuple(of_member[level] for level in levels)
+    part = LEVELS.get(design, "")
+    stated = protocol.get("families", {}).get(part)
+    of_member: Mapping[Any, str] = {member: family for family, members in (stated or {}).items() for member in members}
+    if part == "datasets":
+        of_member = _joined(protocol["datasets"], of_member)
+    return tuple(of_member[level] for level in levels) if of_member else None
+
+
+def _joined(datasets: Sequence[Mapping[str, Any]], stated: Mapping[str, str]) -> Mapping[str, str]:
+    """Return dataset -> family: two are of one where it is stated, known by their names, or their bytes are the same.
+
+    Args:
+        datasets: `{name, sha256, rows}` of a protocol.
+        stated: dataset -> its family; of all of them, or empty.
+
+    Returns:
+        Nothing where no family is stated or known, and no two datasets are of one.
+    """
+    marks: dict[tuple[str, str], str] = {}
+    group = {dataset["name"]: dataset["name"] for dataset in datasets}
+    for dataset in datasets:
+        name = dataset["name"]
+        own = [("known", family_of(name)), ("bytes", dataset["sha256"])]
+        if name in stated:
+            own.append(("stated", stated[name]))
+        for mark in own:
+            other, this = group[marks.setdefault(mark, name)], group[name]
+            if other != this:
+                group = {member: other if of == this else of for member, of in group.items()}
+    if not stated and not any(map(is_known, group)) and len(set(group.values())) == len(group):
+        return {}
+    return {name: stated.get(first, family_of(first)) for name, first in group.items()}
 
 
 def others_than(chosen_on: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]]) -> bool:

@@ -34,17 +34,22 @@ def paid_for_looks(rule: Threshold, confidence: float, standing: Standing, seeds
         standing: of the summary that is judged.
         seeds: how many that has.
     """
-    if standing.state == "registered" and standing.registration is not None and standing.look is not None:
-        looks, spending = standing.registration.looks, standing.registration.spending
-        if len(looks) == 1:
-            return confidence, [standing.reason]
-        at = 1.0 - look_alphas(confidence, looks, spending)[standing.look - 1]
-        return at, [f"{standing.reason}: {_bounded(rule, at)}"]
+    paid = confidence
+    notes = [standing.reason] if standing.state == "registered" else []
+    registration, look = standing.registration, standing.look
+    if registration is not None and look is not None and len(registration.looks) > 1:
+        paid = 1.0 - look_alphas(confidence, registration.looks, registration.spending)[look - 1]
+        said = (
+            f"not registered in time, and judged as at look {look} of {len(registration.looks)} of {registration.path}"
+        )
+        notes = [f"{standing.reason if notes else said}: {_bounded(rule, paid)}"]
     if standing.extends is not None and standing.extends < seeds:
-        at = 1.0 - extension_alpha(confidence, standing.extends, seeds)
-        said = f"an unregistered extension from {standing.extends} to {seeds} seeds of the same subject"
-        return at, [f"{said}: {_bounded(rule, at)}"]
-    return confidence, []
+        extended = 1.0 - extension_alpha(confidence, standing.extends, seeds)
+        if extended > paid:
+            paid = extended
+            said = f"an unregistered extension from {standing.extends} to {seeds} seeds of the same subject"
+            notes = [f"{said}: {_bounded(rule, paid)}"]
+    return paid, notes
 
 
 def _bounded(rule: Threshold, confidence: float) -> str:

@@ -78,7 +78,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         result = _unless_diverged(result, (summary, base), context)
     if rule.every_seed:
         result = _with_failure_rate(rule, result)
-    elif base is None and is_own_control(rule.measure, summary.protocol):
+    if base is None and is_own_control(rule.measure, summary.protocol):
         # No bound is claimed of a new draw: whatever is drawn, the two sides are one.
         result = replace(result, notes=(*result.notes, BY_CONSTRUCTION))
     else:
@@ -146,7 +146,10 @@ def _unless_without_spread(
     base: Summary | None,
     context: EvaluationContext,
 ) -> ThresholdResult:
-    """Return a result that is no pass where draws that are generalised over all agree, unless they may."""
+    """Return a result that is no pass where draws that are generalised over all agree, unless they may.
+
+    Nor by every seed: five values that are one are no five seeds.
+    """
     if _is_reported(rule, summary):
         return result
     alone = _alone(rule, measurement, [] if base is None else [summary, base])

@@ -42,7 +42,7 @@ class Standing:
     """For people: why it is not registered, or which look it is."""
     registration: Registration | None = None
     look: int | None = None
-    """Number of the look, from 1."""
+    """Number of the look, from 1; of exploratory evidence of what a registration measures, the one that it pays for."""
     choices: int = 1
     """Of how many candidates, registered for the same claim, it may be the best."""
     extends: int | None = None
@@ -176,12 +176,23 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
             late = next(iter(sources), None) if all(sources) else None
         if late is None:
             return _as_registered(summary, dated.registration, measured, every)
-        # Outside of it, it is no less one of what is compared there; that git does not date it makes nothing cheaper.
-        choices = 1 if dated.outside_git else _choices(dated.registration, measured, every)
-        exploratory = Standing("exploratory", late, dated.registration, choices=choices)
+        exploratory = Standing("exploratory", late, dated.registration)
+        # Outside of it, it is no less one of what is compared there, at a look that is; that git does not date it makes
+        # nothing cheaper, and excuses nothing.
+        if not dated.outside_git:
+            held_to = _as_registered(summary, dated.registration, measured, every)
+            if dated.since is None and held_to.state == "not_as_registered":
+                return held_to
+            look = held_to.look or _look_from(len(seeds), dated.registration)
+            exploratory = replace(exploratory, look=look, choices=held_to.choices)
     smallest = looked_at.get(_shape(summary), {})
     fewest = min((smallest[seed] for seed in seeds if seed in smallest), default=len(seeds))
     return replace(exploratory, extends=fewest) if fewest < len(seeds) else exploratory
+
+
+def _look_from(seeds: int, registration: Registration) -> int:
+    """Return the number of the first look that has so many seeds, of the last where none has."""
+    return next((n for n, count in enumerate(registration.looks, 1) if count >= seeds), len(registration.looks))
 
 
 def _of_other_saes(summary: Summary, every: _Everything) -> int:
@@ -291,11 +302,18 @@ def _broken(
 
 
 def _choices(registration: Registration, measured: RegisteredMeasurement, every: _Everything) -> int:
-    """Count the candidates of all registrations of the same claim that measure the same kind."""
+    """Count the candidates of all registrations that are further tries: of the same claim, or of the same measurement.
+
+    Of one claim every registration of the same kind counts. What measures the very same on other seeds counts whatever
+    claim it names: an id costs nothing.
+    """
     same = {registration.id: registration}
     for dated in every.registrations:
         other = dated.registration
-        if other.claim == registration.claim and any(m.kind == measured.kind for m in other.measurements):
+        if any(
+            m.kind == measured.kind and (other.claim == registration.claim or m.evidence == measured.evidence)
+            for m in other.measurements
+        ):
             same[other.id] = other
     return sum(one.choices for one in same.values())
 

@@ -87,7 +87,8 @@ def evidence(draw: st.DrawFn) -> dict[str, Any]:
             document["protocol"]["seeds"] = seeds
             document["protocol"]["selection"] = {"candidates": candidates, "seeds": seeds[:1]}
             document["subject"]["checkpoints"] = [{"seed": s, "sha256": f"{s:064x}"} for s in seeds]
-            document["protocol"]["datasets"] = [{"name": f"d{i}", "sha256": "0" * 64, "rows": 10} for i in levels]
+            measured_on = [{"name": f"d{i}", "sha256": f"{i + 1:064x}", "rows": 10} for i in levels]
+            document["protocol"]["datasets"] = measured_on
         measurements = document["measurements"]
         if "done" not in document:
             measurements.clear()

@@ -155,6 +155,8 @@ def read_summary(path: Path, now: datetime) -> Json:
             need("columns" not in other or paired(other) == paired(measurement), "one quantity, two values")
     columns = [m["columns"] for m in observed if m["design"] == "per_seed_row"]
     there = {"datasets": sorted(datasets), "rows": sorted({row for each in columns for row in each["row"]})}
+    digests = [dataset["sha256"] for dataset in protocol["datasets"]]
+    need(len(set(digests)) == len(digests), "datasets that are one by their bytes are one family")
     for part, families in protocol.get("families", {}).items():
         need(sorted(member for members in families.values() for member in members) == there[part], "families")
     if "columns" in document["measurements"].get("l0", {}):

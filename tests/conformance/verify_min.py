@@ -175,12 +175,13 @@ def threshold(
         return "inconclusive"
     own = {checkpoint["sha256"] for checkpoint in summary["subject"]["checkpoints"]}
     gone = (diverged(summary) or own & lost) and not policy.get("legacy")
+    free = rule["measure"] in MAY_BE_CONSTANT or rule.get("bound") == "point" or policy.get("legacy")
     if "every_seed" in rule:
         need(measurement["design"] == "per_seed" and "baseline" not in measurement["columns"], "values of seeds")
         low, high = limits(rule)
         values = measurement["columns"]["candidate"]
         met = all((low is None or v >= low) and (high is None or v <= high) for v in values)
-        return "inconclusive" if met and gone else "pass" if met else "fail"
+        return "inconclusive" if met and (gone or (constant and not free)) else "pass" if met else "fail"
     if rule.get("bound") == "point":
         lower, upper, enough = estimate, estimate, True
     low, high = limits(rule)
@@ -192,7 +193,6 @@ def threshold(
     need(policy.get("legacy") or feasible(rule, summary["subject"]["d_sae"], baseline), "infeasible")
     slack = SLACK * max(1.0, abs(estimate))
     met = (low is None or lower >= low - slack) and (high is None or upper <= high + slack)
-    free = rule["measure"] in MAY_BE_CONSTANT or rule.get("bound") == "point" or policy.get("legacy")
     return "inconclusive" if met and (gone or (constant and not free)) else "pass" if met else "fail"
 
 

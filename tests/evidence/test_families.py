@@ -44,6 +44,49 @@ def test_evidence_without_families_has_none() -> None:
     assert read(builders.summary("saebench", {"auc": CELLS})).measurements["auc"].families is None
 
 
+BOROUGHS = ["114_nyc_borough_Manhattan", "115_nyc_borough_Brooklyn", "21_headline_istrump"]
+
+
+def renamed(names: list[str], families: object = None, digests: list[str] | None = None) -> builders.Json:
+    """The summary of three datasets, by other names or digests."""
+    document = builders.summary("saebench", {"auc": CELLS})
+    old = [dataset["name"] for dataset in document["protocol"]["datasets"]]
+    for index, dataset in enumerate(document["protocol"]["datasets"]):
+        dataset["name"] = names[index]
+        dataset["sha256"] = digests[index] if digests else dataset["sha256"]
+    columns = document["measurements"]["auc"]["columns"]
+    columns["dataset"] = [names[old.index(name)] for name in columns["dataset"]]
+    if families is not None:
+        document["protocol"]["families"] = {"datasets": families}
+    return document
+
+
+def test_known_near_copies_are_one_family_although_the_evidence_names_none() -> None:
+    found = read(renamed(BOROUGHS)).measurements["auc"].families
+    assert found is not None
+    assert (found[0] == found[1], found[0] == found[2]) == (True, False)
+
+
+def test_known_near_copies_are_one_family_whatever_the_evidence_calls_them() -> None:
+    apart = {f"own_{index}": [name] for index, name in enumerate(BOROUGHS)}
+    found = read(renamed(BOROUGHS, apart)).measurements["auc"].families
+    assert found == ("own_0", "own_0", "own_2") * 5
+
+
+def test_a_stated_family_of_what_is_known_as_two_stays_one() -> None:
+    found = read(renamed(BOROUGHS, {"all": BOROUGHS})).measurements["auc"].families
+    assert found == ("all",) * 15
+
+
+def test_one_dataset_under_two_names_is_one_family_by_its_bytes() -> None:
+    names, digests = ["a", "b", "c"], ["1" * 64, "2" * 64, "1" * 64]
+    found = read(renamed(names, digests=digests)).measurements["auc"].families
+    assert found is not None
+    assert (found[0] == found[2], found[0] == found[1]) == (True, False)
+    apart = read(renamed(names, {"x": ["a"], "y": ["b"], "z": ["c"]}, digests)).measurements["auc"].families
+    assert apart == ("x", "y", "x") * 5
+
+
 @pytest.mark.parametrize(
     ("document", "error", "pointer"),
     [

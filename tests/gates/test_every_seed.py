@@ -26,12 +26,24 @@ def test_one_seed_below_is_enough_to_fail_where_the_mean_would_pass() -> None:
     assert result.reason == "not every seed meets the threshold"
 
 
-def test_seeds_that_all_pass_pass_equal_or_not_and_say_what_they_exclude() -> None:
-    judged = verdict(GATE % ("r2", 0.5), random_model(r2=[0.5] * 5))
+def test_seeds_that_all_pass_pass_and_say_what_they_exclude() -> None:
+    judged = verdict(GATE % ("r2", 0.5), random_model(r2=[0.5, 0.51, 0.52, 0.53, 0.54]))
     result = judged.policies[0].gates[0].result
     assert outcomes(judged) == {"g": "pass"}
     assert "5 seeds that all pass exclude only a rate of failing seeds above 45%" in result.notes
     assert result.effect.asks == "every seed >= 0.5"
+
+
+@pytest.mark.parametrize("jitter", [0.0, 2.0**-24])
+def test_one_checkpoint_under_five_names_is_no_five_seeds(jitter: float) -> None:
+    judged = verdict(GATE % ("r2", 0.5), random_model(r2=[0.8, 0.8, 0.8, 0.8, 0.8 + jitter]))
+    assert (outcomes(judged), why(judged, "g")) == ({"g": "inconclusive"}, "no_spread")
+    assert outcomes(verdict(GATE % ("r2", 0.9), random_model(r2=[0.8] * 5))) == {"g": "fail"}
+
+
+def test_seeds_of_a_structural_measure_may_be_equal() -> None:
+    rule = "g: {from: random_model, measure: l0, every_seed: {at_most: 32}}"
+    assert outcomes(verdict(rule, random_model(l0=[32.0] * 5))) == {"g": "pass"}
 
 
 def test_of_pairs_each_seed_has_the_mean_of_its_own() -> None:

@@ -153,7 +153,9 @@ def test_a_failed_run_that_was_made_again_counts_no_more(tmp_path: Path) -> None
 def test_where_registrations_are_only_shown_other_evidence_is_called_exploratory(tmp_path: Path, name: str) -> None:
     documents, _, words = UNSOUND[name]
     code, report, said = checked(lab(tmp_path, policy=SHOWN), documents, "--output", "html=-", "--output", "markdown=-")
-    assert (code, rule(report)["measured"]["confidence"]) == (0, 0.95)
+    # What the registration measures pays for its look, registered in time or not.
+    paid = 1 - 2 * norm.sf(norm.isf(0.025) / (1 / 3) ** 0.5) if name == "before" else 0.95
+    assert (code, rule(report)["measured"]["confidence"]) == (0, pytest.approx(paid, abs=1e-12))
     assert any(note.startswith("exploratory: ") and words in note for note in report["policies"][0]["notes"])
     assert said.count("exploratory") >= 3
     assert report["evidence"][0]["standing"] == "exploratory"
@@ -209,6 +211,41 @@ def test_candidates_are_paid_for_wherever_git_could_date_their_registration_and_
     code, report, _ = checked(folder, {"a.json": evidence(FIVE, GOOD[:5])})
     assert (code, rule(report)["measured"]["confidence"]) == (0, pytest.approx(1 - 0.05 / pays_for))
     assert report["evidence"][0]["standing"] == ("registered" if where is dated_by_a_commit else "exploratory")
+
+
+@pytest.mark.parametrize(("where", "code"), [(dated_by_a_commit, 3), (in_no_commit, 3), (cut_off, 3), (without_git, 0)])
+def test_a_seed_of_a_registration_that_git_does_not_date_is_not_left_out_either(
+    tmp_path: Path, where: Callable[[Path, str], Path], code: int
+) -> None:
+    folder = where(tmp_path / "lab", text("[6]", range(6)))
+    assert checked(folder, {"a.json": evidence(FIVE, GOOD[:5])})[0] == code
+
+
+@pytest.mark.parametrize(("count", "look"), [(5, 1), (6, 2), (10, 2), (12, 3)])
+def test_what_was_measured_before_its_registration_pays_as_at_the_look_that_has_so_many_seeds(
+    tmp_path: Path, count: int, look: int
+) -> None:
+    early = evidence(range(count), GOOD[:count], started="2026-02-27T00:00:00Z")
+    _, report, said = checked(lab(tmp_path, text(more="spending: equal\n"), SHOWN), {"a.json": early})
+    assert rule(report)["measured"]["confidence"] == pytest.approx(1 - 0.05 / 3)
+    assert f"not registered in time, and judged as at look {look} of 3 of {PATH}" in " ".join(said.split())
+
+
+def test_the_same_measurement_under_another_claim_is_another_try(tmp_path: Path) -> None:
+    folder = lab(tmp_path, text("[5]", FIVE))
+    for number in (1, 2, 3):
+        again = text("[5]", range(5 * number, 5 * number + 5)).replace("id: demo", f"id: again-{number}")
+        commit(folder, {f"registrations/{number}.yaml": again.replace("claim: agree", f"claim: other-{number}")})
+    _, report, _ = checked(folder, {"a.json": evidence(FIVE, GOOD[:5])})
+    assert rule(report)["measured"]["confidence"] == pytest.approx(1 - 0.05 / 4)
+
+
+def test_another_measurement_under_another_claim_is_none(tmp_path: Path) -> None:
+    folder = lab(tmp_path, text("[5]", FIVE))
+    other = text("[5]", FIVE, digest="cd" * 32).replace("id: demo", "id: b").replace("claim: agree", "claim: other")
+    commit(folder, {"registrations/b.yaml": other})
+    _, report, _ = checked(folder, {"a.json": evidence(FIVE, GOOD[:5])})
+    assert rule(report)["measured"]["confidence"] == pytest.approx(0.95)
 
 
 def test_a_registration_that_was_changed_counts_from_its_change_on(tmp_path: Path) -> None:
