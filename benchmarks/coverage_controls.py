@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.coverage_designs import CONFIDENCE, Array, pair_columns
+from benchmarks.coverage_designs import CONFIDENCE, Array, drawn, pair_columns
 from gatekit.stats import Interval, crossed, per_seed, per_seed_pair, with_control_draws
 
 SEED = 20_264
@@ -42,11 +42,7 @@ class Models:
 
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Return effects of this shape around zero."""
-        if self.shape == "t3":
-            return rng.standard_t(3, size)
-        if self.shape == "exponential":
-            return rng.exponential(1.0, size) - 1.0
-        return rng.standard_normal(size)
+        return drawn(rng, size, self.shape)
 
 
 ALIKE = Models("models do not differ", 0.0)
@@ -156,9 +152,9 @@ def cell(design: Design, models: Models, count: int, n: int, repetitions: int) -
     differences, means = candidate - control.mean(axis=1), control.mean(axis=2)
     bound = design.bound(n)
     held = np.zeros((2, 2))
-    for values, drawn in zip(differences.tolist(), means.tolist(), strict=True):
+    for values, of_models in zip(differences.tolist(), means.tolist(), strict=True):
         alone = bound(values)
-        for place, found in enumerate((with_control_draws(alone, drawn, "model"), alone)):
+        for place, found in enumerate((with_control_draws(alone, of_models, "model"), alone)):
             assert found.lower is not None
             assert found.upper is not None
             held[place] += (found.lower <= 0.0, found.upper >= 0.0)

@@ -28,6 +28,15 @@ Array = NDArray[np.float64]
 CONFIDENCE = 0.95
 
 
+def drawn(rng: np.random.Generator, size: tuple[int, ...], shape: str) -> Array:
+    """Return draws around zero, in units of their scale: normal, of heavy tails (`t3`) or skewed (`exponential`)."""
+    if shape == "t3":
+        return rng.standard_t(3, size)
+    if shape == "exponential":
+        return rng.exponential(1.0, size) - 1.0
+    return rng.standard_normal(size)
+
+
 @dataclass(frozen=True)
 class Noise:
     """Standard deviations of the parts of an observation, and the shape of each part."""
@@ -44,11 +53,7 @@ class Noise:
 
     def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
         """Return noise of this shape around zero, in units of its scale."""
-        if self.shape == "t3":
-            return rng.standard_t(3, size)
-        if self.shape == "exponential":
-            return rng.exponential(1.0, size) - 1.0
-        return rng.standard_normal(size)
+        return drawn(rng, size, self.shape)
 
     def scales(self, n: int) -> Array:
         """Return the (n,) scale of each seed or dataset: 1 and sqrt(ratio) in turn."""
