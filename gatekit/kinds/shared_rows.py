@@ -18,6 +18,25 @@ AGREEMENT_CHANCE_CORRECTED = chance_corrected(
     "pw_mcc_chance_corrected", f"pw_mcc corrected for chance: {SHAPE_FLOOR}. The one to compare between shapes."
 )
 
+SIMILARITY_AT_INIT = row(
+    "similarity_at_init",
+    "PW-MCC of each seed pair before training: what agreement a shared initialisation would bring by itself.",
+    "cosine",
+    "lower",
+    (-1, 1),
+    "per_seed_pair",
+)
+MATCHING_SHORTFALL = row(
+    "matching_shortfall",
+    "The most that any score of this pair may lack of the best one-to-one matching's: 0 up to 16384 "
+    "latents, where matchings are the best ones.",
+    "cosine",
+    "lower",
+    (0, 2),
+    "per_seed_pair",
+    structural=True,
+)
+
 R2 = r2(
     "r2",
     "1 - SSE/SST about the per-dimension mean, float64, on held-out tokens. Rows of extreme norm are left out, by the "

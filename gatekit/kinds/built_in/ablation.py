@@ -9,7 +9,6 @@ from gatekit.kinds.rows import (
     PW_MCC,
     agreement,
     chance_corrected,
-    row,
 )
 from gatekit.kinds.shared_rows import (
     AGREEMENT,
@@ -17,6 +16,7 @@ from gatekit.kinds.shared_rows import (
     AGREEMENT_CHANCE_CORRECTED,
     AGREEMENT_OF_LIVE,
     RECONSTRUCTION,
+    SIMILARITY_AT_INIT,
 )
 
 KIND = Kind(
@@ -44,14 +44,7 @@ KIND = Kind(
             f"{MMCS} of each seed pair, minus the same for Gaussian dictionaries of the same shape.",
             difference_of="mmcs",
         ),
-        row(
-            "similarity_at_init",
-            "PW-MCC of each seed pair before training: what agreement a shared initialisation would bring by itself.",
-            "cosine",
-            "lower",
-            (-1, 1),
-            "per_seed_pair",
-        ),
+        SIMILARITY_AT_INIT,
         agreement(
             "untrained_above_gaussian",
             f"{PW_MCC} of each seed pair before training, minus the same for Gaussian dictionaries of the same "

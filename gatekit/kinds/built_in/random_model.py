@@ -16,7 +16,16 @@ from gatekit.kinds.rows import (
     row,
     with_random_model,
 )
-from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_ABOVE_GAUSSIAN, APART, DEAD_FRACTION, L0, R2
+from gatekit.kinds.shared_rows import (
+    AGREEMENT,
+    AGREEMENT_ABOVE_GAUSSIAN,
+    APART,
+    DEAD_FRACTION,
+    L0,
+    MATCHING_SHORTFALL,
+    R2,
+    SIMILARITY_AT_INIT,
+)
 
 FROZEN_DECODER = "SAEs whose decoder stays as it was drawn (frozen decoder, Korznikov et al. 2602.14111)"
 SOFT_FROZEN_DECODER = (
@@ -176,14 +185,7 @@ _MEASURES = (
         lattice="d_sae",
         structural=True,
     ),
-    row(
-        "similarity_at_init",
-        "PW-MCC of each seed pair before training: what agreement a shared initialisation would bring by itself.",
-        "cosine",
-        "lower",
-        (-1, 1),
-        "per_seed_pair",
-    ),
+    SIMILARITY_AT_INIT,
     row(
         "similarity_to_init",
         "Mean cosine of each decoder row with its own row before training: how much of the dictionary was learnt.",
@@ -200,16 +202,7 @@ _MEASURES = (
     ),
     L0,
     DEAD_FRACTION,
-    row(
-        "matching_shortfall",
-        "The most that any score of this pair may lack of the best one-to-one matching's: 0 up to 16384 "
-        "latents, where matchings are the best ones.",
-        "cosine",
-        "lower",
-        (0, 2),
-        "per_seed_pair",
-        structural=True,
-    ),
+    MATCHING_SHORTFALL,
     r2("r2_above_frozen_decoder", f"r2 minus the r2 of {FROZEN_DECODER}.", difference_of="r2"),
     r2("r2_above_soft_frozen_decoder", f"r2 minus the r2 of {SOFT_FROZEN_DECODER}.", difference_of="r2"),
     r2("r2_above_frozen_encoder", f"r2 minus the r2 of {FROZEN_ENCODER}.", difference_of="r2"),

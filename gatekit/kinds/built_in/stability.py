@@ -7,7 +7,13 @@ from typing import Unpack
 from gatekit.kinds.kind import Kind
 from gatekit.kinds.measure_spec import MeasureSpec
 from gatekit.kinds.rows import PW_MCC, More, agreement, latent_share_of_pair, row
-from gatekit.kinds.shared_rows import AGREEMENT, AGREEMENT_OF_LIVE, RECONSTRUCTION
+from gatekit.kinds.shared_rows import (
+    AGREEMENT,
+    AGREEMENT_OF_LIVE,
+    MATCHING_SHORTFALL,
+    RECONSTRUCTION,
+    SIMILARITY_AT_INIT,
+)
 
 
 def _functional(name: str, description: str, **more: Unpack[More]) -> MeasureSpec:
@@ -34,14 +40,7 @@ KIND = Kind(
             f"{PW_MCC} of each seed pair, minus the same for the same SAEs before training.",
             difference_of="pw_mcc",
         ),
-        row(
-            "similarity_at_init",
-            "PW-MCC of each seed pair before training: what agreement a shared initialisation would bring by itself.",
-            "cosine",
-            "lower",
-            (-1, 1),
-            "per_seed_pair",
-        ),
+        SIMILARITY_AT_INIT,
         agreement("pw_mcc_at_1_8", f"{PW_MCC} of each seed pair, after an eighth of the training."),
         agreement("pw_mcc_at_1_4", f"{PW_MCC} of each seed pair, after a quarter of the training."),
         agreement("pw_mcc_at_1_2", f"{PW_MCC} of each seed pair, after half of the training."),
@@ -101,16 +100,7 @@ KIND = Kind(
             difference_of="matchings_agree",
             lattice="live_latents",
         ),
-        row(
-            "matching_shortfall",
-            "The most that any score of this pair may lack of the best one-to-one matching's: 0 up to 16384 "
-            "latents, where matchings are the best ones.",
-            "cosine",
-            "lower",
-            (0, 2),
-            "per_seed_pair",
-            structural=True,
-        ),
+        MATCHING_SHORTFALL,
         _similarity_to_init(
             "similarity_to_init",
             "Mean cosine of each decoder row with its own row before training: how much of the dictionary was learnt.",
