@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from gatekit.cycles.plan import Needs
 GENTLE = 20.0
 """Seconds between being asked to end and being killed."""
 POLL = 0.02
-"""Seconds between looks at running processes, at first; up to twenty times as long while nothing ends."""
+"""Seconds between looks at running processes whose end is not told, at first; up to twenty times as long later."""
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 
 
@@ -29,6 +30,8 @@ class _Running:
     started: float
     gpus: tuple[str, ...]
     over_time: bool = False
+    ends: int | None = None
+    """A descriptor that can be read once the process has ended; None where the system gives none."""
 
 
 @dataclass
@@ -69,7 +72,7 @@ class Processes:
                 start_new_session=True,
                 preexec_fn=die_with_parent(),
             )
-        self._running[job.name] = _Running(job, process, time.monotonic(), gpus)
+        self._running[job.name] = _Running(job, process, time.monotonic(), gpus, ends=_end_of(process.pid))
 
     def wait(self, seconds: float) -> Sequence[Ended]:
         """Return what has ended, waiting for the first for at most so long."""
@@ -80,7 +83,7 @@ class Processes:
             left = deadline - time.monotonic()
             if ended or left <= 0:
                 return ended
-            time.sleep(min(pause, left))
+            self._sleep(min(pause, left))
             pause = min(pause * 1.5, POLL * 20)
 
     def stop(self) -> Sequence[Ended]:
@@ -96,6 +99,14 @@ class Processes:
             _signal(one.process, signal.SIGKILL)
             one.process.wait()
         return [*ended, *self._collect()]
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait so long, or until a process ends where the system tells of it."""
+        waited = select.poll()
+        for one in self._running.values():
+            if one.ends is not None:
+                waited.register(one.ends, select.POLLIN)
+        waited.poll(max(1, round(seconds * 1000)))
 
     def _end_late_ones(self) -> None:
         for one in self._running.values():
@@ -113,9 +124,19 @@ class Processes:
             # What it started itself goes with it.
             _signal(one.process, signal.SIGKILL)
             del self._running[name]
+            if one.ends is not None:
+                os.close(one.ends)
             words = f"it took longer than {one.job.needs.wall}" if one.over_time else ""
             found.append(Ended(name, 128 - code if code < 0 else code, time.monotonic() - one.started, words))
         return found
+
+
+def _end_of(pid: int) -> int | None:
+    """Return a descriptor of a child's end, of Linux since 5.3; None elsewhere, and where there are no more."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:

