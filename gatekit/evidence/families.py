@@ -14,26 +14,37 @@ LEVELS: Mapping[str, str] = {"per_seed_dataset": "datasets", "per_seed_row": "ro
 _COLUMN = {"datasets": "dataset", "rows": "row"}
 
 
-def families_of_column(protocol: Mapping[str, Any], design: str, levels: Sequence[Any]) -> tuple[str, ...] | None:
-    """Return the family of each observation; None where the protocol states none for this design and none is known.
+Families = Mapping[str, Mapping[Any, str]]
+"""`datasets` or `rows` -> dataset or row -> its family; without a part of which nothing is stated or known."""
+
+
+def families_of(protocol: Mapping[str, Any]) -> Families:
+    """Return the families of a protocol that passed `check_families`.
 
     Families of datasets that a summary states are joined with those that are known: whoever measured near copies may
     leave out that they are, or call each a family of its own.
+    """
+    found = {
+        part: {member: family for family, members in stated.items() for member in members}
+        for part, stated in protocol.get("families", {}).items()
+    }
+    joined = _joined(protocol["datasets"], found.get("datasets", {}))
+    return {**found, "datasets": joined} if joined else found
+
+
+def families_of_column(families: Families, design: str, levels: Sequence[Any]) -> tuple[str, ...] | None:
+    """Return the family of each observation; None where none is stated or known for this design.
 
     Args:
-        protocol: of a summary that passed `check_families`.
+        families: of the summary's protocol.
         design: of the measurement.
         levels: (observations,) its datasets or rows.
     """
-    part = LEVELS.get(design, "")
-    stated = protocol.get("families", {}).get(part)
-    of_member: Mapping[Any, str] = {member: family for family, members in (stated or {}).items() for member in members}
-    if part == "datasets":
-        of_member = _joined(protocol["datasets"], of_member)
-    return tuple(of_member[level] for level in levels) if of_member else None
+    of_member = families.get(LEVELS.get(design, ""))
+    return None if of_member is None else tuple(of_member[level] for level in levels)
 
 
-def _joined(datasets: Sequence[Mapping[str, Any]], stated: Mapping[str, str]) -> Mapping[str, str]:
+def _joined(datasets: Sequence[Mapping[str, Any]], stated: Mapping[str, str]) -> dict[str, str]:
     """Return dataset -> family: two are of one where it is stated, known by their names, or their bytes are the same.
 
     Args:
@@ -43,20 +54,25 @@ def _joined(datasets: Sequence[Mapping[str, Any]], stated: Mapping[str, str]) ->
     Returns:
         Nothing where no family is stated or known, and no two datasets are of one.
     """
-    marks: dict[tuple[str, str], str] = {}
-    group = {dataset["name"]: dataset["name"] for dataset in datasets}
+    names = [dataset["name"] for dataset in datasets]
+    above = {name: name for name in names}
+
+    def first_of(name: str) -> str:
+        while above[name] != name:
+            above[name] = name = above[above[name]]
+        return name
+
+    seen: dict[tuple[str, str], str] = {}
     for dataset in datasets:
         name = dataset["name"]
-        own = [("known", family_of(name)), ("bytes", dataset["sha256"])]
-        if name in stated:
-            own.append(("stated", stated[name]))
-        for mark in own:
-            other, this = group[marks.setdefault(mark, name)], group[name]
-            if other != this:
-                group = {member: other if of == this else of for member, of in group.items()}
-    if not stated and not any(map(is_known, group)) and len(set(group.values())) == len(group):
+        marks = [("known", family_of(name)), ("bytes", dataset["sha256"])]
+        marks += [("stated", stated[name])] if name in stated else []
+        for mark in marks:
+            above[first_of(name)] = first_of(seen.setdefault(mark, name))
+    firsts = {name: first_of(name) for name in names}
+    if not stated and not any(map(is_known, names)) and len(set(firsts.values())) == len(names):
         return {}
-    return {name: stated.get(first, family_of(first)) for name, first in group.items()}
+    return {name: stated.get(first, family_of(first)) for name, first in firsts.items()}
 
 
 def others_than(chosen_on: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]]) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, overload
 
 from gatekit.evidence.canonical import sha256_of_parsed, sha256_of_shared
 from gatekit.evidence.divergence import why_diverged
-from gatekit.evidence.families import families_of_column, others_than
+from gatekit.evidence.families import Families, families_of, families_of_column, others_than
 from gatekit.evidence.source_digest import By
 from gatekit.kinds import Kind, MeasureSpec
 
@@ -345,9 +345,7 @@ def _protocol_from(document: Mapping[str, Any], kept: Kept) -> Protocol:
     return protocol
 
 
-def _measurement_from(
-    spec: MeasureSpec, document: Mapping[str, Any], protocol: Mapping[str, Any], kept: Kept
-) -> Measurement:
+def _measurement_from(spec: MeasureSpec, document: Mapping[str, Any], families: Families, kept: Kept) -> Measurement:
     design = _DESIGNS[document["design"]]
     columns = document.get("columns")
     group = document.get("baseline_columns")
@@ -386,7 +384,7 @@ def _measurement_from(
         baseline_keys=group_keys,
         baseline_values=group_values,
         reported=None if reported is None else _reported_from(reported),
-        families=families_of_column(protocol, design, [key[-1] for key in keys]),
+        families=families_of_column(families, design, [key[-1] for key in keys]),
         control_models=None if drawn is None else tuple(math.fsum(own) / len(own) for _, own in drawn),
         control_model_seeds=None if drawn is None else tuple(seed for seed, _ in drawn),
         trials=_trials(spec),
@@ -486,6 +484,9 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
     """
     kept = {} if kept is None else kept
     protocol = _protocol_from(document["protocol"], kept)
+    families: Families | None = kept.get(("families", protocol.digest))
+    if families is None:
+        families = kept["families", protocol.digest] = families_of(document["protocol"])
     producer = document["producer"]
     commit = producer["git"]["commit"]
     status, reason = document["status"], document.get("reason")
@@ -511,7 +512,7 @@ def summary_from(document: Mapping[str, Any], path: str, sha256: str, kind: Kind
         measurements=with_ratios(
             kind,
             {
-                spec.name: _measurement_from(spec, measured, document["protocol"], kept)
+                spec.name: _measurement_from(spec, measured, families, kept)
                 for spec, measured in _by_name(kind, document["measurements"])
             },
         ),
