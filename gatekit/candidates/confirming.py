@@ -18,7 +18,8 @@ from gatekit.candidates.selecting import CandidateStatus, select
 from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.evidence.schemas import check
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
-from gatekit.evidence.summary import Summary, parse_time
+from gatekit.evidence.summary import Summary
+from gatekit.evidence.times import parse_time
 from gatekit.gates.evaluate import CLOCK_SKEW, Signer, matches
 from gatekit.policy.model import Combined, Policy, Rule, Selection, Threshold
 

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import Summary, find_summaries, read_summaries
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.kinds import FOLDER, INSTALLED, Kinds
 from gatekit.policy import Policy, find_policies, read_policies
 

@@ -10,7 +10,8 @@ from gatekit.candidates import Robustness, SelectionResult, judge_candidate, rob
 from gatekit.dossier.gathering import DossierInputs
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import Document
-from gatekit.evidence.summary import Summary, parse_time
+from gatekit.evidence.summary import Summary
+from gatekit.evidence.times import parse_time
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.evaluate import Signer, evaluate
 from gatekit.gates.verdict import Verdict

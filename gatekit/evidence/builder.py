@@ -27,12 +27,12 @@ from gatekit.evidence.atomic import write_whole
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.draft import SummaryDraft, incomplete
 from gatekit.evidence.kind_files import own_kinds
+from gatekit.evidence.parsed_summary import subject_from
 from gatekit.evidence.plain_values import plain_value
 from gatekit.evidence.reading import read_summary
 from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.sources import source_entries
 from gatekit.evidence.subject_file import SubjectFacts, protocol_facts, read_subject_file, subject_facts
-from gatekit.evidence.summary import subject_from
 from gatekit.evidence.writing import summary_bytes
 from gatekit.kinds import FOLDER, Kinds
 

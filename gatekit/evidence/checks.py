@@ -17,7 +17,8 @@ from gatekit.evidence.families import check_families
 from gatekit.evidence.lattices import is_off, lattice_size
 from gatekit.evidence.own_control import check_control, says_so
 from gatekit.evidence.source_digest import rule_for
-from gatekit.evidence.summary import KEY_COLUMNS, MEASURED, parse_time
+from gatekit.evidence.summary import KEY_COLUMNS, MEASURED
+from gatekit.evidence.times import parse_time
 from gatekit.kinds import Kind, MeasureSpec
 
 AGGREGATE_TOLERANCE = 1e-9

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.summary import MEASURED, Protocol, subject_from
+from gatekit.evidence.parsed_summary import subject_from
+from gatekit.evidence.summary import MEASURED, Protocol
 from gatekit.kinds import Kind, MeasureSpec
 
 SETTING = "equal_by_construction"

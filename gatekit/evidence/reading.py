@@ -12,9 +12,10 @@ from gatekit.evidence import patterns
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.folder_limits import LOCAL_SUMMARY_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
+from gatekit.evidence.parsed_summary import Kept, summary_from
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
-from gatekit.evidence.summary import Kept, Measurement, Summary, summary_from
+from gatekit.evidence.summary import Measurement, Summary
 from gatekit.kinds import INSTALLED, Kinds
 
 ATTESTATIONS = (".dsse.json", ".sigstore.json")

@@ -19,7 +19,7 @@ from functools import cached_property
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.evidence.strict_yaml import YAML_LIMITS, Node, YamlDocument, parse_yaml
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.policy import fields
 from gatekit.signing.ed25519 import is_sound, key_digest
 from gatekit.signing.statement import ROLES

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from gatekit.evidence.strict_json import JsonLimits
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.signing.dsse import fault, strict_json
 
 STATEMENT = "https://in-toto.io/Statement/v1"

@@ -19,7 +19,7 @@ from scipy import stats
 from gatekit.candidates import ComparedCandidate, SelectionResult, select
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.reading import parse_summary
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.policy import Policy, parse_policy
 from gatekit.policy.model import Selection
 

@@ -15,7 +15,7 @@ from candidates import pools
 from gatekit.candidates import ConfirmedEvidence, candidate_document, confirm, select
 from gatekit.errors import GatekitError
 from gatekit.evidence.strict_json import Document, parse_json
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import ThresholdResult, thresholds_in
 from gatekit.policy.model import Selection

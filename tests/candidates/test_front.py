@@ -12,7 +12,7 @@ from candidates import pools
 
 from gatekit.candidates import ParetoFront, pareto_front
 from gatekit.errors import GatekitError
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 
 NOW = parse_time(builders.NOW)
 BEST = {"auc": 0.90, "r2": 0.80}

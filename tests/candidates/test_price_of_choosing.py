@@ -12,7 +12,7 @@ from candidates import pools
 
 from gatekit.candidates import candidate_document, confirm, select
 from gatekit.evidence.strict_json import Document
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.evaluate import evaluate
 

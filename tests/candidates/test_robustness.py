@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gatekit.candidates import Robustness, StableRange, robustness, select
 from gatekit.candidates.rivals import weightings
 from gatekit.evidence import Summary
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.policy.limits import with_side
 from gatekit.policy.model import Combined, Policy, Rule, Selection, Threshold
 

@@ -17,7 +17,7 @@ from candidates.other_mode import OtherSettings
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.schemas import schema
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.policy import diff_policy, lint, parse_policy
 from gatekit.policy.diff import Change
 from gatekit.policy.mode_selection import ModeSelection

@@ -12,7 +12,8 @@ import builders
 
 from gatekit.claims import ClaimsDocument, Registry, parse_document, parse_registry
 from gatekit.evidence import Summary
-from gatekit.evidence.summary import parse_time, summary_from
+from gatekit.evidence.parsed_summary import summary_from
+from gatekit.evidence.times import parse_time
 from gatekit.kinds import INSTALLED
 from gatekit.policy import Policy, parse_policy
 

@@ -8,8 +8,9 @@ import pytest
 from gatekit.errors import GatekitError
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.dataset_families import dataset_families, family_of, row_families
+from gatekit.evidence.parsed_summary import summary_from
 from gatekit.evidence.schemas import check_summary
-from gatekit.evidence.summary import Summary, summary_from
+from gatekit.evidence.summary import Summary
 
 CELLS = builders.around(0.9, 0.01, 15)
 ROWS = builders.around(4.0, 0.2, 20)

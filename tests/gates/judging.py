@@ -12,9 +12,10 @@ import builders
 from gatekit.errors import GatekitError
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.checks import check_document
+from gatekit.evidence.parsed_summary import summary_from
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import parse_json
-from gatekit.evidence.summary import parse_time, summary_from
+from gatekit.evidence.times import parse_time
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Verdict
 from gatekit.policy import parse_policy

@@ -15,9 +15,11 @@ import pytest
 from gatekit.evidence import contradictions
 from gatekit.evidence.adapters import ImportOptions, import_summaries
 from gatekit.evidence.checks import check_document
+from gatekit.evidence.parsed_summary import summary_from
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import parse_json
-from gatekit.evidence.summary import Summary, parse_time, summary_from
+from gatekit.evidence.summary import Summary
+from gatekit.evidence.times import parse_time
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import BoundedEstimate, CombinedResult, Outcome, ThresholdResult, Verdict
 from gatekit.policy import read_policy

@@ -13,7 +13,7 @@ import pytest
 from judging import outcomes, verdict, why
 
 from gatekit.errors import GatekitError
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.policy import lint, parse_policy, read_policy, thresholds
 
 GATEKIT = str(Path(sysconfig.get_path("scripts")) / "gatekit")

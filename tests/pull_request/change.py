@@ -17,7 +17,7 @@ from typing import Any
 import builders
 import repositories
 
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.pull_request.approval import ApprovalSource
 from gatekit.pull_request.judging import judge_pull_request
 from gatekit.pull_request.verdict import PullRequestVerdict

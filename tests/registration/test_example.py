@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatekit.evidence.strict_yaml import parse_yaml, read_yaml
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.policy import read_policy
 from gatekit.policy.lint import lint
 from gatekit.policy.model import thresholds

@@ -15,7 +15,7 @@ from gatekit.evidence.adapters.fields import Field
 from gatekit.evidence.schemas import part_faults
 from gatekit.evidence.strict_json import Document, read_json, value_pointer
 from gatekit.evidence.subject_file import read_subject_file
-from gatekit.evidence.summary import parse_time
+from gatekit.evidence.times import parse_time
 from gatekit.kinds import INSTALLED
 
 Json = dict[str, Any]
