@@ -238,15 +238,15 @@ def test_pieces_are_taken_from_the_end_of_what_a_runner_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "log"
-    listed = b'{"units": [{"key": "a"}]}\n'
+    listed = b'{"units": [{"key": "a", "after": []}]}\n'
     log.write_bytes(b"{x\n" * 50 + listed + b"{y\n" * 3)
     monkeypatch.setattr(pieces, "MOST_STARTS", 4)
-    assert pieces._units(log) == [{"key": "a"}]
+    assert pieces._units(log) == [{"key": "a", "after": []}]
     monkeypatch.setattr(pieces, "MOST_STARTS", 3)
     assert pieces._units(log) == []
     monkeypatch.setattr(pieces, "MOST_STARTS", 100)
     monkeypatch.setattr(pieces, "LARGEST_LISTING", len(listed) + 9)
-    assert pieces._units(log) == [{"key": "a"}]
+    assert pieces._units(log) == [{"key": "a", "after": []}]
     monkeypatch.setattr(pieces, "LARGEST_LISTING", len(listed) + 8)
     assert pieces._units(log) == []
 
