@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import NAME, Record, moment
@@ -98,7 +98,8 @@ class CycleState:
         elif event == "finished":
             self.code, self.halted = int(record["code"]), None
         elif event == "decided" and record["decision"] in self.graph.decisions:
-            self.decided[record["decision"]] = Decided(dict(record["stopped"]), list(record.get("judged", ())))
+            judged = [_judged(one) for one in record.get("judged", ())]
+            self.decided[record["decision"]] = Decided(dict(record["stopped"]), judged)
             self.undecided.pop(record["decision"], None)
             self._follow(record["decision"])
         elif event == "stage_stopped":
@@ -212,6 +213,15 @@ def state_of(graph: Graph, records: Iterable[Record], retries: int) -> CycleStat
         remedy = "put the ledger back as it was, or begin the cycle anew under another id"
         raise GatekitError("ledger.record", message, Location(NAME), remedy) from None
     return state
+
+
+def _judged(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a rule found; raises KeyError or TypeError where it lacks what every snapshot shows of it."""
+    shown = [found["policy"], found["rule"]]
+    shown += [gate[key] for gate in found.get("gates", ()) for key in ("name", "outcome", "why")]
+    keys = ("branch", "rank", "on_front", "standing", "reasons")
+    shown += [one[key] for one in found.get("candidates", ()) for key in keys]
+    return found if shown else {}
 
 
 def _became(state: State) -> str:

@@ -14,6 +14,11 @@ from xml.etree import ElementTree
 import pytest
 from cycles.workplace import CYCLE, cycle, evidence, records, start, workplace
 
+from gatekit.cycles.graph import graph_of
+from gatekit.cycles.reading import parse_cycle
+from gatekit.cycles.state import state_of
+from gatekit.errors import GatekitError
+
 BRANCHED = """\
 schema: gatekit.cycle/1
 id: small
@@ -345,6 +350,21 @@ def test_a_torn_record_is_passed_over_and_swallows_nothing(tmp_path: Path) -> No
     done = cycle(folder, "run", "small")
     assert done.returncode == 0
     assert records_readable(ledger)[-1]["event"] == "finished"
+
+
+@pytest.mark.parametrize("lost", ['"name": ', '"outcome": ', '"policy": ', '"standing": '])
+def test_a_damaged_record_of_a_decision_is_one_line_and_not_a_page_that_breaks(lost: str) -> None:
+    plan = parse_cycle(BRANCHED.replace("RULE", "{policy: policies/stop.yaml}").encode(), "cycles/small.yaml")
+    found = {
+        **{"rule": "policy", "policy": "a.yaml", "gates": [{"name": "a", "outcome": "pass", "why": ""}]},
+        "candidates": [{"branch": "bad", "rank": 1, "on_front": True, "standing": "ranked", "reasons": []}],
+    }
+    record = {"event": "decided", "time": "2026-03-02T00:00:00.000Z", "decision": "decide/new/bad", "stopped": {}}
+    text = json.dumps({**record, "judged": [found]})
+    assert state_of(graph_of(plan), [json.loads(text)], 2).decided
+    with pytest.raises(GatekitError, match=r"record 1 \('decided'\) is none that a cycle writes") as refused:
+        state_of(graph_of(plan), [json.loads(text.replace(lost, lost.replace('"', '"x', 1)))], 2)
+    assert refused.value.error_id == "ledger.record"
 
 
 def records_readable(path: Path) -> list[dict[str, object]]:
