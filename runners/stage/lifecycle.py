@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,36 +26,17 @@ from runners.determinism import choose_device, describe_device, fix_arithmetic, 
 from runners.object_cache import cache_folder, share_if_possible
 from runners.provenance import GitState, run_times, shown_argument, utc_now, without_paths
 from runners.settings import read_settings
+from runners.stage.interruption import Interrupted, interruptible, keeping_handlers
 from runners.stage.judging import check, select_and_check
 from runners.stage.machine_faults import machine_fault
 from runners.stage.padding_check import gives_token_ids, refuse_padding
 from runners.stage.run_environment import RunEnvironment
 from runners.stage.stage import Stage, one_cell, read_stage
+from runners.stage.supervision import Testament, is_command, supervised
 from runners.summary_writing import Json, RunResult, why_diverged
 
 if TYPE_CHECKING:
     from runners.tracking import Service
-
-
-class _Interrupted(Exception):
-    def __init__(self, number: int) -> None:
-        super().__init__(f"interrupted by {signal.Signals(number).name}")
-        self.number = number
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into an exception while the block runs, and give the old handlers back after it."""
-
-    def stop(number: int, _frame: object) -> NoReturn:
-        raise _Interrupted(number)
-
-    kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)
@@ -88,11 +67,17 @@ def _cells(stage: Stage, config: Any, out: Path) -> list[_Cell]:
 def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     """Run one stage from its command line and return the exit code.
 
+    Where that is all that this process does, another one measures, so that nothing dies unheard: see `supervision`.
+
     0 done; 4 the configuration or an input is refused; 64 the command line is wrong; 70 the run failed; 130 and 143
     interrupted by SIGINT and SIGTERM. With `--policy`, a run that is done exits as `gatekit check` does on its
     summaries; where there are several, with the code that matters most. With `--select` too, it exits as
     `gatekit select` on all of them, or as `gatekit check` on the one selected.
     """
+    return supervised(stage.kind, lambda testament: _run(stage, argv, testament), _left_behind, is_command())
+
+
+def _run(stage: Stage, argv: Sequence[str], testament: Testament) -> int:
     try:
         arguments = _parse(stage, argv)
         config = _configuration(stage, arguments)
@@ -120,7 +105,9 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     # Artifacts need a folder of their own in the shared cache, and where there may be several cells.
     several = arguments.artifacts is None or len(cells) > 1 or stage.cells is not one_cell
     for cell in cells:
-        ended = _run_cell(cell, [stage.kind, *argv], arguments, git, digests, several)
+        with keeping_handlers():
+            ended = _run_cell(cell, [stage.kind, *argv], arguments, git, digests, several, testament)
+        testament.withdraw()
         if ended > 128:
             return ended
         code = worst([code, ExitCode(ended)])
@@ -143,11 +130,11 @@ def _ahead(stage: Stage, config: Any, arguments: argparse.Namespace) -> int:
         write_units(summaries, arguments.device, cache)
         return int(ExitCode.PASS)
     try:
-        with _interruptible():
+        with keeping_handlers(), interruptible():
             return make_units(arguments.only, summaries, arguments.device, cache)
-    except _Interrupted as interrupted:
+    except Interrupted as interrupted:
         sys.stderr.write(f"{stage.kind}: {interrupted}\n")
-        return 128 + interrupted.number
+        return interrupted.code
 
 
 def _run_cell(
@@ -157,6 +144,7 @@ def _run_cell(
     git: GitState,
     digests: Mapping[str, dict[str, str]],
     several: bool,
+    testament: Testament,
 ) -> int:
     """Measure one cell, write its summary and return its exit code."""
     stage, path, config = cell.stage, cell.path, cell.config
@@ -173,24 +161,28 @@ def _run_cell(
         "finished": started,
     }
 
-    def failed(said: str) -> None:
-        reason = without_paths(said)
+    def left() -> Json:
         subject, protocol = stage.planned(config)
         # That there is nothing to compare is a result too, and may change with the code.
-        ended = {**producer, **run_times(started, began), "sources": provenance.used_sources(digests)}
+        ended = {**producer, "sources": provenance.used_sources(digests)}
+        names = {"path": str(path), "kind": stage.kind, "started": started, "began": began}
+        return {**names, "producer": ended, "subject": subject, "protocol": protocol}
+
+    def failed(said: str) -> None:
+        reason = without_paths(said)
         try:
-            written = summary_writing.write_failed(path, stage.kind, ended, subject, protocol, reason)
-            outcome = "failed summary" if written else "older summary kept"
+            outcome = _left_behind(left(), reason)
         except GatekitError as error:
             # No summary is as blocking as a failed one; the first reason is the one to show.
-            outcome = f"no summary ({error})"
-        sys.stderr.write(f"{stage.kind}: {reason}; {outcome} at {path}\n")
+            outcome = f"no summary ({error}) at {path}"
+        sys.stderr.write(f"{stage.kind}: {reason}; {outcome}\n")
 
     try:
-        with _interruptible():
+        with interruptible():
             device = choose_device(arguments.device)
             producer["determinism"] = fix_arithmetic(config.threads)
             producer["device"] = describe_device(device)
+            testament.leave(left)
             cache = cache_folder(arguments.cache, default_cache())
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
             artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
@@ -201,9 +193,9 @@ def _run_cell(
         producer["sources"] = provenance.used_sources(digests)
         measured = dataclasses.replace(measured, inputs=[*measured.inputs, *provenance.code_input()])
         digest = summary_writing.write_measured(path, stage.kind, producer, measured)
-    except _Interrupted as interrupted:
+    except Interrupted as interrupted:
         failed(str(interrupted))
-        return 128 + interrupted.number
+        return interrupted.code
     except GatekitError as error:
         failed(_reason(error))
         return _complain(error)
@@ -223,6 +215,14 @@ def _run_cell(
     if diverged is not None:
         sys.stderr.write(f"{stage.kind}: the SAEs have diverged, and no gate passes on them: {diverged}\n")
     return int(ExitCode.PASS)
+
+
+def _left_behind(left: Mapping[str, Any], reason: str) -> str:
+    """Write the failed summary of a cell, unless an older one is worth more, and say in words where it is."""
+    ended = {**left["producer"], **run_times(left["started"], left["began"])}
+    subject, protocol = left["subject"], left["protocol"]
+    written = summary_writing.write_failed(Path(left["path"]), left["kind"], ended, subject, protocol, reason)
+    return f"{'failed summary' if written else 'older summary kept'} at {left['path']}"
 
 
 def _measured(stage: Stage, config: Any, environment: RunEnvironment, service: Service | None) -> RunResult:
