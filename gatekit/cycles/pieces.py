@@ -25,7 +25,7 @@ MOST_TOGETHER = 1000
 """Pieces of one process: their keys are its command line, which systems limit."""
 LARGEST_LISTING = 16 << 20
 """Bytes of the end of what a runner printed; of a longer listing no piece is taken, and the task is run whole."""
-MOST_STARTS = 100
+MOST_STARTS = 25
 """Lines that start as a document does, from the end, among which the listing is looked for."""
 
 

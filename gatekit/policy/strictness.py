@@ -15,7 +15,7 @@ from gatekit.policy.model import Gate, Policy, Rule, thresholds
 from gatekit.policy.rule_changes import demands, rule_changes, rule_name
 from gatekit.policy.setting_changes import setting_changes
 
-MOST_SAID = 5
+_FIRST_FEW = 5
 """Shortfalls that are named; the others are counted."""
 STRICT_ENOUGH = frozenset({Change.UNCHANGED, Change.ADDED, Change.TIGHTENED})
 
@@ -76,8 +76,8 @@ def shortfalls_on_common_measures(old: Bar, new: Bar) -> list[Detail]:
 
 def in_words(details: Sequence[Detail]) -> str:
     """Return shortfalls for people, the first few of many."""
-    more = len(details) - MOST_SAID
-    return "; ".join(detail.what for detail in details[:MOST_SAID]) + (f"; and {more} more" if more > 0 else "")
+    more = len(details) - _FIRST_FEW
+    return "; ".join(detail.what for detail in details[:_FIRST_FEW]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _shortfall(gate: str, rule: Rule, asked: Sequence[tuple[str, Rule]]) -> list[Detail]:

@@ -64,6 +64,10 @@ def lowered_bars(
             found.append(TrustChange(CLAIMS, what))
     for pair in (*pairs, *earlier):
         old, new = pair.old, pair.new
+        beside = _new_context(old, new)
+        if beside:
+            what = f"shows as context, which no gate judges, what it did not: {'; '.join(beside)}"
+            found.append(TrustChange(f"claim {new.id}", what))
         if old.policy == new.policy and set(old.gates) <= set(new.gates):
             continue
         move = (old.policy, old.gates, new.policy, new.gates)
@@ -86,6 +90,18 @@ def lowered_bars(
 def _is_fresh(claim: Claim, base: Registry) -> bool:
     old = base.claim(claim.id)
     return old is None or not registered_alike(old, claim)
+
+
+def _new_context(old: Claim, new: Claim) -> list[str]:
+    """Return the numbers that a supported claim shows as context and that the claim before it did not show so.
+
+    A number that no gate judges in place of one that a gate did is no longer what people agreed to.
+    """
+    if new.status != "supported":
+        return []
+    known = {(slot.file, slot.measure, slot.statistic) for slot in old.slots or () if slot.context}
+    context = [slot for slot in new.slots or () if slot.context]
+    return [slot.words for slot in context if (slot.file, slot.measure, slot.statistic) not in known]
 
 
 def _lost(old: Claim, was: Bar | None, new: Claim, becomes: Bar | None) -> list[str]:

@@ -78,10 +78,18 @@ def _lines(tree: Tree) -> list[tuple[str, list[str]]]:
 
 def _macros(lines: Sequence[tuple[str, list[str]]]) -> frozenset[str]:
     """Names that stand for something that hides; one may be made of another."""
-    hiding: set[str] = set()
     named = [words for _, words in lines if words[0].startswith(_MACRO)]
-    for _ in named:
-        hiding |= {words[0].removeprefix(_MACRO) for words in named if _hides(words, frozenset(hiding))}
+    made_of: dict[str, list[str]] = {}
+    for words in named:
+        for word in words[1:]:
+            made_of.setdefault(word, []).append(words[0].removeprefix(_MACRO))
+    waiting = [words[0].removeprefix(_MACRO) for words in named if any(map(_is_hiding, words[1:]))]
+    hiding: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in hiding:
+            hiding.add(name)
+            waiting += made_of.get(name, ())
     return frozenset(hiding)
 
 

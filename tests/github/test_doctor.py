@@ -599,3 +599,10 @@ def test_the_last_line_that_matches_decides_also_without_an_owner() -> None:
 
 def test_the_exit_code_of_no_holes_is_not_a_pass() -> None:
     assert exit_code([]) == 3
+
+
+def test_maps_that_merge_each_other_are_refused_before_they_are_merged(tmp_path: Path) -> None:
+    lines = ["jobs: {}", "a0: &a0 {x: 1, y: 2}", *(f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}" for i in range(1, 30))]
+    (tmp_path / "w.yml").write_text("\n".join(lines))
+    with pytest.raises(GatekitError, match="it merges maps"):
+        read_workflows(str(tmp_path))

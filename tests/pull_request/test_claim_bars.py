@@ -11,7 +11,7 @@ from gatekit.errors import GatekitError
 from gatekit.exit_codes import ExitCode
 from gatekit.pull_request import claim_bars
 from gatekit.pull_request.verdict import PullRequestVerdict
-from tests.pull_request.change import CLAIMS, POLICY, README, judged, withdrawn
+from tests.pull_request.change import CLAIMS, FILE, POLICY, README, judged, withdrawn
 
 TRIVIAL = "  trivial: {from: random_model, measure: pw_mcc_above_control, at_least: -1.99}\n"
 STRICT = "  strict: {from: random_model, measure: pw_mcc_above_control, at_least: 0.15}\n"
@@ -139,3 +139,30 @@ class TestFirstRegistry:
         base["policies/demo.yaml"] = base["policies/demo.yaml"].replace("30d, level: warn", "30d")
         verdict = judged(tmp_path, {"claims.yaml": CLAIMS, "README.md": README}, base=base)
         assert "has no gate that could pass" in verdict.trust[0].what
+
+
+def with_slot(statistic: str, context: bool = False) -> str:
+    """The registry with what the number of `agree` shows."""
+    slot = f"{{file: {FILE}, measure: pw_mcc_above_control, statistic: {statistic}, format: +.4f"
+    slot += ", context: true}" if context else "}"
+    return CLAIMS.replace("[evidence/minilm]\n", f"[evidence/minilm]\n    slots: [{slot}]\n", 1)
+
+
+RAW_MEAN = README.replace("estimate +.4f -->+0.2100", "candidate +.4f -->+0.6200")
+
+
+@pytest.mark.parametrize("base", [CLAIMS, with_slot("estimate")])
+def test_a_number_that_no_gate_judges_in_place_of_one_that_was_judged_needs_approval(tmp_path: Path, base: str) -> None:
+    change = {"claims.yaml": with_slot("candidate", context=True), "README.md": RAW_MEAN}
+    verdict = judged(tmp_path, change, base={"claims.yaml": base})
+    assert (verdict.code, lowered(verdict)) == (ExitCode.APPROVAL_NEEDED, ["claim agree"])
+    assert "candidate" in verdict.trust[0].what
+
+
+def test_context_that_the_claim_showed_before_needs_none(tmp_path: Path) -> None:
+    base = {"claims.yaml": with_slot("candidate", context=True), "README.md": RAW_MEAN}
+    reworded = {
+        "claims.yaml": base["claims.yaml"].replace("Five SAEs", "All five SAEs"),
+        "README.md": RAW_MEAN.replace("Five SAEs", "All five SAEs"),
+    }
+    assert lowered(judged(tmp_path, reworded, base=base)) == []

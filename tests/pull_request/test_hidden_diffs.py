@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from repositories import Content, Symlink
 
 from gatekit.exit_codes import ExitCode
+from gatekit.pull_request import hidden_diffs
 from gatekit.pull_request.hidden_diffs import may_match_what_judges
 from tests.pull_request.change import judged
 
@@ -124,3 +126,13 @@ def test_a_project_is_hidden_by_files_in_it_and_above_it_and_not_beside_it(
     folder: str, pattern: str, expected: bool
 ) -> None:
     assert may_match_what_judges(folder, pattern, "packages/sae") is expected
+
+
+def test_macros_that_name_each_other_are_followed_in_time_that_grows_with_them() -> None:
+    count = 20_000
+    chain = [("", [f"[attr]m{i}", f"m{i + 1}", f"m{i + 2}"]) for i in range(count)]
+    started = time.process_time()
+    assert hidden_diffs._macros(chain) == frozenset()
+    hiding = hidden_diffs._macros([*chain, ("", [f"[attr]m{count}", "-diff"])])
+    assert time.process_time() - started < 2.0  # 20,000 * 20,000 pairs would take a minute
+    assert hiding == {f"m{i}" for i in range(count + 1)}
