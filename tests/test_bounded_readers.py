@@ -127,6 +127,7 @@ OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
     "saes/snapshots.py": ({"glob": 1, "open": 1, "json.loads": 1}, OWN_WORK),
     "saes/weights.py": ({"json.loads": 1, "read_text": 1}, CHOSEN),
     "stage/judging.py": ({"subprocess.run": 1}, "gatekit itself, whose output goes to the terminal of the run"),
+    "stage/supervision.py": ({"json.loads": 1}, "LARGEST, of what the run has written itself into memory"),
     "stage/units.py": ({"json.loads": 1, "read_text": 1, "rglob": 1}, OWN_WORK),
     "subjects/documents.py": ({"open": 1, "rglob": 1}, f"{BY_PIECES}, and the names of its files"),
     "subjects/given_activations.py": ({"rglob": 1}, f"the names of the files of {CHOSEN}"),
