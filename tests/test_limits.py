@@ -321,7 +321,6 @@ NO_INPUT = {
     *("report.policy_page.html:MOST_FILES", "cli.report:MOST_COMMITS", "gates.sensitivity:MOST_SUBJECTS"),
     "gates.sensitivity:OF_LIMITS",
     *("gates.base_differences:MOST_TOLD", "gates.base_differences:LONGEST_VALUE", "gates.plausible:LONGEST_RUN"),
-    "policy.strictness:MOST_SAID",
     *("cycles.stopping:MOST_REASONS", "cycles.running:MOST_NAMED", "cycles.branches:LONGEST_LABEL"),
     "cycles.pieces:MOST_TOGETHER",
     *("candidates.pareto:MOST_DOMINATORS", "repo.names:_MOST_OBJECTS", "claims.latex:_MOST_ERRORS"),
