@@ -64,6 +64,15 @@ class GatekitError(Exception):
         return f"{place}{self.message}{remedy} [{self.error_id}]"
 
 
+def without_frames(error: GatekitError) -> GatekitError:
+    """Return an error that is kept while more is read, without the frames that it came through.
+
+    They hold all that was read when it was raised: of many refused files, all of them at once.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
+
+
 class UsageError(GatekitError):
     """The command line, not an input file, is wrong."""
 

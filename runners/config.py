@@ -47,6 +47,8 @@ LARGEST = 256 << 10
 """Bytes of one file; a request may bring one that nobody has looked at."""
 REMEMBERED = 16 << 10
 """Characters of the longest text whose YAML is kept for the next reader of the same text."""
+_FEW = 300
+"""Lines and commas of the largest such text: to copy a list of ruamel's takes time that grows with its square."""
 MOST_BASES = 20
 BASE = "base"
 """Key of a configuration that names other files, beside it or in a folder beside its own, whose keys are read as if
@@ -243,7 +245,7 @@ def _loaded(text: str, reading: _Reading) -> Any:
 
     try:
         # Whoever reads a configuration may lay settings over it, so each reader has a copy.
-        return deepcopy(_remembered(text)) if len(text) <= REMEMBERED else _parsed(text)
+        return deepcopy(_remembered(text)) if _is_small(text) else _parsed(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = reading.at(mark.line, mark.column) if mark else reading.start
@@ -253,6 +255,10 @@ def _loaded(text: str, reading: _Reading) -> Any:
         raise GatekitError("config.syntax", str(error).split("\n")[0], reading.start) from None
     except RecursionError:
         raise GatekitError("config.syntax", "too many lists or mappings in each other", reading.start) from None
+
+
+def _is_small(text: str) -> bool:
+    return len(text) <= REMEMBERED and text.count("\n") + text.count(",") <= _FEW
 
 
 def _parsed(text: str) -> Any:

@@ -15,7 +15,7 @@ from hostile_inputs.cases import CASES, MIB, PLAIN_JSON, POLICY, SUMMARY, Case, 
 from runners import config
 
 TABLE = ["import", "table", "--kind", "random_model", "--measure", "r2", "--subject", "s.json", "t.csv"]
-ONE_TABLE = "seed,candidate\n" + "".join(f"{seed},0.{seed}\n" for seed in range(5))
+ONE_TABLE = "seed,value\n" + "".join(f"{seed},0.{seed}\n" for seed in range(5))
 
 
 def subject(folder: Path, text: str) -> list[str]:
@@ -133,18 +133,22 @@ def _(folder: Path) -> list[str]:
     return ["check", "--policy", "policies", "--now", builders.NOW, "evidence/**/*/**/*.json"]
 
 
+WHOLE_SUBJECT = json.dumps({**builders.subject(), "protocol": {"rows": 100}, "finished": "2026-03-01T11:30:00Z"})
+"""All that a table lacks."""
+
+
 @case("output: a file is replaced that is as large as one may be", codes=(0,))
 def _(folder: Path) -> list[str]:
     write(folder, "t.csv", ONE_TABLE)
-    write(folder, "s.json", json.dumps(builders.subject()))
+    write(folder, "s.json", WHOLE_SUBJECT)
     write(folder, "evidence/random_model.json", b"x" * several_files.LARGEST_REPLACED)
-    return [*TABLE, "--out", "evidence", "--replace"]
+    return [*TABLE, "--out", "evidence"]
 
 
 @case("output: as many files as are looked through beside it", codes=(0,))
 def _(folder: Path) -> list[str]:
     write(folder, "t.csv", ONE_TABLE)
-    write(folder, "s.json", json.dumps(builders.subject()))
+    write(folder, "s.json", WHOLE_SUBJECT)
     (folder / "evidence").mkdir()
     for index in range(left_behind.MOST_ENTRIES):
         (folder / "evidence" / f"{TEMPORARY}{index:016x}.tmp").touch()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from gatekit.candidates.confirming import parse_candidate
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, without_frames
 from gatekit.evidence.strict_json import Document
 
 NAME = "candidate.json"
@@ -53,5 +53,5 @@ def parse_candidates(contents: Iterable[tuple[str, bytes]]) -> tuple[list[Docume
         try:
             found.append(parse_candidate(data, path))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     return found, errors

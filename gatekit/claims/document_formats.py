@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from gatekit import plugins
 from gatekit.claims.document_text import LINE_END
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, without_frames
 
 GROUP = "gatekit.document_formats"
 WHAT = "format"
@@ -164,7 +164,7 @@ class FormatLookup:
             try:
                 self._found[suffix] = _load(suffix)
             except GatekitError as error:
-                self._found[suffix] = error
+                self._found[suffix] = without_frames(error)
         found = self._found[suffix]
         if isinstance(found, GatekitError):
             raise GatekitError(found.error_id, found.message, found.location, found.remedy)

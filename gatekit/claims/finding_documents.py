@@ -11,7 +11,7 @@ from gatekit.claims.document_formats import MAX_FILE, FormatLookup, known_suffix
 from gatekit.claims.documents import MAX_SIZE, SUFFIXES, ClaimsDocument, parse_document
 from gatekit.claims.model import Registry
 from gatekit.claims.paths import find, folders_above, in_other_spelling, matching
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, without_frames
 from gatekit.evidence.folder_limits import DOCUMENT_FILES, NOTEBOOK_FILES, FolderLimits, beyond, sizes_of
 from gatekit.evidence.strict_json import read_regular_file
 
@@ -126,7 +126,7 @@ def read_documents(registry: Registry, root: str) -> tuple[list[ClaimsDocument],
             most = MAX_SIZE if suffix_of(path) in SUFFIXES else MAX_FILE
             documents.append(parse_document(read_regular_file(name, "document", most), name, formats))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     return documents, errors
 
 

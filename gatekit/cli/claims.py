@@ -28,7 +28,7 @@ from gatekit.claims.model import Claim
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, load_policies, the_time
 from gatekit.cli.registered import load_standings
 from gatekit.cli.signatures import load_signers
-from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.errors import GatekitError, Location, UsageError, without_frames
 from gatekit.evidence import Summary
 from gatekit.evidence.folder_limits import CANDIDATE_FILES, beyond
 from gatekit.evidence.strict_json import Document, read_regular_file
@@ -284,7 +284,7 @@ def _candidate_files(root: str) -> tuple[list[Document], list[GatekitError]]:
         try:
             contents.append((path, read_regular_file(os.path.join(root, path), "candidate", CANDIDATE_FILES.size)))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     found, broken = parse_candidates(contents)
     return found, [*errors, *broken]
 

@@ -10,7 +10,7 @@ import rich_click as click
 from gatekit.cli.delivery import deliver
 from gatekit.cli.evidence_folders import on_given_evidence
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_kinds, load_policies, the_time
-from gatekit.errors import GatekitError, UsageError
+from gatekit.errors import GatekitError, UsageError, without_frames
 from gatekit.evidence.several_files import check_apart
 from gatekit.exit_codes import ExitCode
 from gatekit.gates.verdict import Verdict
@@ -73,7 +73,7 @@ def command(
         except UsageError:
             raise
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
             summaries = []  # no evidence is judged in its name
     verdict, _ = judge(loaded, summaries, base, chosen, time, errors, signers, standings)
     if verdict.code not in WRITTEN or verdict.errors:

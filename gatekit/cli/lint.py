@@ -11,7 +11,7 @@ import rich_click as click
 
 from gatekit.cli.complaints import print_errors
 from gatekit.cli.inputs import POLICIES, load_policies, the_time
-from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.errors import GatekitError, Location, UsageError, without_frames
 from gatekit.evidence import Summary, find_summaries, read_summaries
 from gatekit.evidence.subject_file import is_subject_file, read_subject_file
 from gatekit.exit_codes import ExitCode, worst
@@ -64,7 +64,7 @@ def _subjects(paths: Sequence[str]) -> list[GatekitError]:
         try:
             facts = read_subject_file(path)
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
             continue
         if facts.missing:
             message = f"the subject is incomplete: missing {', '.join(facts.missing)}"

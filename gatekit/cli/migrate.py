@@ -9,7 +9,7 @@ from pathlib import Path
 import rich_click as click
 
 from gatekit.cli.inputs import load_kinds
-from gatekit.errors import GatekitError, UsageError
+from gatekit.errors import GatekitError, UsageError, without_frames
 from gatekit.evidence.listing import walk
 from gatekit.evidence.schema_steps import brought_up
 from gatekit.evidence.several_files import write_together
@@ -42,7 +42,7 @@ def command(paths: tuple[str, ...], write: bool) -> int:
         try:
             state = brought_up(read_regular_file(path, "migrate", SUMMARY_LIMITS.size), path, kinds)
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
             continue
         word = "left" if not state.schemas else "current" if state.data is None else "changed"
         counts[word] += 1

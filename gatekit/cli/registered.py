@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import rich_click as click
 
-from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean, without_frames
 from gatekit.evidence import Summary
 from gatekit.kinds import Kinds
 from gatekit.registration.model import FOLDER, PLANS, Registration
@@ -74,7 +74,7 @@ def lint_registrations(paths: Sequence[str], kinds: Kinds) -> list[GatekitError]
             try:
                 found.append(read_registration(path, kinds))
             except GatekitError as error:
-                errors.append(error)
+                errors.append(without_frames(error))
     if not errors:
         errors += conflicts(found)
     errors += _unknown_claims(found)

@@ -9,7 +9,7 @@ import rich_click as click
 
 from gatekit.cli.inputs import EVIDENCE, load_kinds, load_policies, the_time
 from gatekit.cli.signatures import KEYS, read_trusted_root
-from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.errors import GatekitError, Location, UsageError, without_frames
 from gatekit.evidence import find_summaries
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.kinds import Kinds
@@ -62,7 +62,7 @@ def command(
         try:
             files.append(_file(path, kinds))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     found, unreadable = read_attestations(find_attestations([*given, *attestation]))
     digests = []
     if policies:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.errors import GatekitError, Location, UsageError, without_frames
 from gatekit.evidence.folder_limits import KIND_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.schemas import document_faults
@@ -67,7 +67,7 @@ def read_kinds(folder: str = FOLDER) -> tuple[Kinds, list[GatekitError]]:
         try:
             found.append((path, read_kind(path)))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     kinds, more = together(found)
     return kinds, errors + more
 

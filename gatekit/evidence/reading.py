@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from glob import has_magic
 from pathlib import Path
 
-from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.errors import GatekitError, Location, UsageError, without_frames
 from gatekit.evidence import patterns
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.folder_limits import LOCAL_SUMMARY_FILES, beyond, sizes_of
@@ -106,7 +106,7 @@ def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list
         try:
             summaries.append(read_summary(path, kinds, kept))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
             continue
         left -= observations(summaries[-1])
         if left < 0:

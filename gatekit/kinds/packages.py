@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekit import plugins
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, without_frames
 from gatekit.kinds.checking import faults
 from gatekit.kinds.kind import Kind
 
@@ -40,7 +40,7 @@ def package_kinds(built_in: Sequence[str]) -> PackageKinds:
             try:
                 loaded = _load(plugin, built_in)
             except GatekitError as error:
-                broken[plugin] = error
+                broken[plugin] = without_frames(error)
                 continue
             for kind in loaded:
                 found[kind.name] = (*found.get(kind.name, ()), (plugin, kind))

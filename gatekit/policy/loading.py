@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
+from gatekit.errors import GatekitError, Location, UsageError, did_you_mean, without_frames
 from gatekit.evidence.folder_limits import POLICY_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
@@ -345,7 +345,7 @@ def read_policies(paths: list[str], kinds: Kinds = INSTALLED) -> tuple[list[Poli
         try:
             policies.append(read_policy(path, kinds))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     return policies, errors + duplicate_ids(policies) + too_many_rules(policies)
 
 

@@ -22,7 +22,7 @@ from gatekit.claims.finding_documents import (
 from gatekit.claims.model import Registry
 from gatekit.claims.registry import parse_registry
 from gatekit.claims.written import ValuesFiles, with_written
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, without_frames
 from gatekit.evidence import Summary, contradictions
 from gatekit.evidence.folder_limits import (
     ATTESTATION_FILES,
@@ -215,7 +215,7 @@ class Reader:
                 self._summaries[path, oids[path]] = summary = parse_summary(data, path, kinds)
                 left -= observations(summary)
             except GatekitError as error:
-                errors.append(error)
+                errors.append(without_frames(error))
         keys = [(path, oids[path]) for path in paths]
         return [self._summaries[key] for key in keys if key in self._summaries]
 
@@ -336,7 +336,7 @@ def _parse_all(
         try:
             found.append(parse(data, path))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     return found
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, without_frames
 from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.folder_limits import PLAN_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
@@ -72,7 +72,7 @@ def read_plans(folder: str = PLANS, kinds: Kinds = INSTALLED) -> tuple[tuple[Reg
         try:
             announced = parse_plan(read_regular_file(path, "yaml", LIMITS.size), path, kinds)
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
             continue
         found += [] if announced is None else [announced]
     return tuple(found), errors

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 
-from gatekit.errors import GatekitError, UsageError
+from gatekit.errors import GatekitError, UsageError, without_frames
 from gatekit.evidence.folder_limits import REGISTRATION_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
 from gatekit.evidence.strict_json import read_regular_file
@@ -81,7 +81,7 @@ def read_registrations(
         try:
             found.append(read_registration(path, kinds))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     return tuple(found), errors + conflicts(found)
 
 

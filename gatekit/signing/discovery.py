@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, without_frames
 from gatekit.evidence import patterns
 from gatekit.evidence.folder_limits import LOCAL_ATTESTATION_FILES, beyond, sizes_of
 from gatekit.evidence.listing import walk
@@ -47,7 +47,7 @@ def read_attestations(paths: Sequence[str]) -> tuple[list[tuple[str, bytes]], li
         try:
             found.append((path, read_regular_file(path, "signature", LIMITS.size)))
         except GatekitError as error:
-            errors.append(error)
+            errors.append(without_frames(error))
     return found, errors
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.errors import GatekitError, Location, UsageError, without_frames
 from gatekit.evidence.summary import Summary
 from gatekit.gates.evaluate import Signer
 from gatekit.signing.dsse import claimed_keys, fault
@@ -113,7 +113,7 @@ def judge(
             raise
         except GatekitError as error:
             concerns = not is_about(error, "unknown_key", "unrelated") and _names_somebody(name, data, keys, error)
-            (errors if concerns else notes).append(error)
+            (errors if concerns else notes).append(without_frames(error))
             continue
         about = _files(found, index)
         wrong = [*_mismatches(found, index), *(e for file in about for e in _misused(found, file, keys, policies))]

@@ -106,3 +106,11 @@ def test_one_bad_file_does_not_hide_the_others(folder: Path) -> None:
     (folder / "bad.json").write_text('{"a": NaN}')
     summaries, errors = read_summaries(find_summaries([str(folder)]))
     assert (len(summaries), [type(e) for e in errors]) == (2, [GatekitError])
+
+
+def test_what_was_refused_is_not_held_until_all_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"schema": "gatekit.summary/1"}')
+    (tmp_path / "b.json").write_text("{")
+    _, errors = read_summaries([str(tmp_path / "a.json"), str(tmp_path / "b.json")])
+    # The frames of a traceback hold the document that was read in them.
+    assert [(e.__traceback__, e.__context__, e.__cause__) for e in errors] == [(None, None, None)] * 2

@@ -53,7 +53,8 @@ def _together(archive: zipfile.ZipFile, path: str, limits: JsonLimits) -> tuple[
     samples = sorted(name for name in names if name.startswith("samples/") and name.endswith(".json"))
     if len(set(names)) != len(names):
         raise _refuse(path, "a member is there twice")
-    size = sum(member.file_size for member in members if member.filename in {"header.json", *samples})
+    wanted = {"header.json", *samples}
+    size = sum(member.file_size for member in members if member.filename in wanted)
     if len(samples) > MOST_SAMPLES or size > limits.size:
         message = f"{len(samples)} samples of {size} bytes; at most {MOST_SAMPLES} of {limits.size} are read"
         raise GatekitError("adapter.size", message, Location(path))

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from gatekit.errors import GatekitError, Location
 
-MAX_ROWS = 1_000_000
+MAX_ROWS = 900_000
 MAX_COLUMNS = 200
 MOST_CELLS = 4_000_000
 CELL = 1000
