@@ -135,7 +135,7 @@ def _(folder: Path) -> list[str]:
     import pyarrow
     from pyarrow import parquet as written
 
-    count = min(rows.MAX_ROWS, rows.MOST_CELLS // 3)
+    count = min(rows.MAX_ROWS, rows.MOST_CELLS // 3, parquet.UNPACKED // 52)
     columns = {"seed": list(range(count)), "candidate": [i * 1.1 for i in range(count)], "x": ["y" * 30] * count}
     written.write_table(pyarrow.table(columns), folder / "t.parquet", use_dictionary=False)
     assert (folder / "t.parquet").stat().st_size < parquet.UNPACKED

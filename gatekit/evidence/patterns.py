@@ -29,6 +29,7 @@ def matches(pattern: str) -> list[str]:
     for index, part in enumerate(parts):
         is_last = index == len(parts) - 1
         step: dict[str, None] = {}
+        search.looked_into = set()
         for place in found:
             step |= dict.fromkeys(search.below(place, part, folders_only=not is_last or pattern.endswith("/")))
         found = step
@@ -41,6 +42,8 @@ class _Search:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.left = listing.MOST_ENTRIES
+        self.looked_into: set[str] = set()
+        """Folders into which one `**` has looked, from whichever folder above them."""
 
     def below(self, place: str, part: str, folders_only: bool) -> Iterator[str]:
         """Yield what one part of the pattern matches in a folder."""
@@ -63,6 +66,9 @@ class _Search:
         yield place
         while waiting:
             folder = waiting.pop()
+            if folder in self.looked_into:
+                continue
+            self.looked_into.add(folder)
             for entry in self.entries(folder):
                 if entry.name.startswith("."):
                     continue

@@ -11,7 +11,7 @@ from typing import Any
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.adapters.table.rows import CELL, MAX_ROWS, MOST_CELLS, Table, check_columns, refuse
 
-UNPACKED = 32 << 20
+UNPACKED = 24 << 20
 """Bytes of all columns; a few kilobytes of parquet can unpack to gigabytes."""
 
 
