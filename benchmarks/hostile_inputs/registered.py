@@ -267,7 +267,9 @@ def _(folder: Path) -> list[str]:
     return []
 
 
-GIVEN = "from pathlib import Path; from gatekit.cycles.driving import given_saes; print(len(given_saes(Path('.'))))"
+GIVEN = (
+    "from pathlib import Path; from gatekit.cycles.left_by_tasks import given_saes; print(len(given_saes(Path('.'))))"
+)
 
 
 @case("saes.yaml: as many bytes as a task may leave", codes=(0,), program=GIVEN)

@@ -6,14 +6,9 @@ goes on where it was, and what was being measured then is found in the runners' 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,17 +17,17 @@ from typing import Any
 from gatekit.cycles.engine import Ended, Engine, Job
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import Ledger, Record
+from gatekit.cycles.left_by_tasks import given_saes, lost_tasks, outputs_of
+from gatekit.cycles.meaning import meaning
 from gatekit.cycles.pieces import PieceQueue
 from gatekit.cycles.plan import Budget, Cycle, Needs
 from gatekit.cycles.resources import lacking, no_room, size_of
+from gatekit.cycles.signals import coded, noted_signals
 from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
-from gatekit.errors import GatekitError, Location
-from gatekit.evidence.canonical import sha256_file
-from gatekit.evidence.listing import all_files
+from gatekit.errors import GatekitError
 from gatekit.evidence.object_store import is_url
-from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_plain_json, read_regular_file
 from gatekit.exit_codes import ExitCode
 
 STOP_REQUEST = "stop"
@@ -106,12 +101,12 @@ class Driver:
         self._refuse_other_plan(records)
         self.state = state_of(self.graph, records, self.cycle.retries)
         self.pieces = PieceQueue(self.cycle.retries)
-        for task in self._lost():
+        for task in lost_tasks(self.state, self.folder):
             records.append(self.ledger.write("undone", task=task, reason="its summaries are gone or changed"))
             self.say(f"{task}: its summaries are gone or changed; it is run again")
         self.state = state_of(self.graph, records, self.cycle.retries)
         self._record("cycle_run", cycle=self.cycle.id, plan=self.cycle.sha256, meaning=meaning(self.cycle, self.graph))
-        with _signals() as received:
+        with noted_signals() as received:
             try:
                 while self._step(received):
                     pass
@@ -289,12 +284,12 @@ class Driver:
             self._record("piece_ended", pieces=list(keys), code=ended.code, **spent)
             return
         task = self.graph.tasks[ended.name]
-        outputs, wrong = self._outputs(task)
+        outputs, wrong = outputs_of(task, self.folder)
         if ended.code == 0 and wrong is None:
             self._record("ended", task=task.id, config=task.config, ok=True, code=0, outputs=outputs, **spent)
             self.say(f"{task.id}: done in {duration(ended.seconds)} ({self.state.ended} of {len(self.graph.tasks)})")
         else:
-            said = ended.words or (wrong if ended.code == 0 else None) or f"it ended with {_coded(ended.code)}"
+            said = ended.words or (wrong if ended.code == 0 else None) or f"it ended with {coded(ended.code)}"
             reason = f"{said}; {self._log(task.id)} has what it wrote"
             again = ended.code not in NEVER_AGAIN and not ended.words and ended.code != 0
             self._record("ended", task=task.id, ok=False, code=ended.code, reason=reason, again=again, **spent)
@@ -305,41 +300,6 @@ class Driver:
         if why is not None and stage.name not in self.state.stopped_stages:
             self._record("stage_stopped", stage=stage.name, reason=why)
             self.say(f"{stage.name}: {why}")
-
-    def _outputs(self, task: Task) -> tuple[dict[str, str], str | None]:
-        """Return path -> sha256 of a task's summaries, and what is wrong with them."""
-        found: dict[str, str] = {}
-        for path in self._summaries(task):
-            try:
-                data = read_regular_file(path, "summary", SUMMARY_LIMITS.size)
-                status = parse_plain_json(data, path.name, SUMMARY_LIMITS)["status"]
-            except (GatekitError, KeyError, TypeError):
-                return found, f"{path.name} is no summary"
-            if status != "ok":
-                return found, f"its summary says that the run {status}"
-            found[path.relative_to(self.folder).as_posix()] = hashlib.sha256(data).hexdigest()
-        return found, None if found else "it wrote no summary"
-
-    def _summaries(self, task: Task) -> Iterator[Path]:
-        folder = self.folder / "evidence" / task.out / task.runner
-        found = [Path(path) for path in all_files(folder) if path.endswith(".json")]
-        yield from sorted(path for path in found if not path.name.startswith("."))
-
-    def _lost(self) -> list[str]:
-        """Return the tasks that were done, and whose summaries are not there any more as they were."""
-        lost = []
-        for name, one in self.state.tasks.items():
-            if one.state != "done":
-                continue
-            for path, sha256 in (one.outputs or {}).items():
-                try:
-                    same = sha256_file(self.folder / path) == sha256
-                except GatekitError:
-                    same = False
-                if not same:
-                    lost.append(name)
-                    break
-        return lost
 
     def _refuse_other_plan(self, records: list[Record]) -> None:
         now = meaning(self.cycle, self.graph)
@@ -359,75 +319,3 @@ class Driver:
     def _record(self, event: str, **facts: Any) -> None:
         self.state.take(self.ledger.write(event, **facts))
         self.on_change(self.state)
-
-
-LARGEST_LIST = 1 << 20
-"""Bytes of `saes.yaml`."""
-
-
-def given_saes(folder: Path) -> list[str]:
-    """Return what a configuration says of SAEs that a task left, as settings: the lines of its one `saes.yaml`.
-
-    Args:
-        folder: of the task's artifacts.
-    """
-    found = [Path(path) for path in all_files(folder) if os.path.basename(path) == "saes.yaml"]
-    if len(found) != 1:
-        return []  # the runner then says what it lacks, and its task fails
-    lines = read_regular_file(found[0], "saes", LARGEST_LIST).decode("utf-8").splitlines()
-    pairs = [line.partition(": ") for line in lines if line and not line.startswith(("#", " "))]
-    return [f"{key}={value}" for key, colon, value in pairs if colon]
-
-
-def meaning(cycle: Cycle, graph: Graph) -> str:
-    """Return the sha256 of all that a plan measures and decides, policies included; not of its words or its costs."""
-    tasks = [
-        [t.id, t.runner, t.config, _digest(t.config), t.settings, t.saes_of or "", sorted(t.after)]
-        for t in graph.tasks.values()
-    ]
-    rules = [[d.id, [[s, _rule(r)] for s, r in d.rules], sorted(d.after)] for d in graph.decisions.values()]
-    end = cycle.finish
-    chosen = None if end.select is None else [end.select.policy, sorted(end.select.among)]
-    finish = [end.check, chosen, end.base, end.dossier, end.claims]
-    named = sorted({path for path, _ in cycle.files if path.endswith((".yaml", ".yml"))})
-    text = json.dumps([sorted(tasks), sorted(rules), finish, [[path, _digest(path)] for path in named]], sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def _rule(rule: Any) -> list[Any]:
-    return [type(rule).__name__, *(v for k, v in sorted(vars(rule).items()) if not isinstance(v, Location))]
-
-
-def _digest(path: str) -> str | None:
-    try:
-        return sha256_file(path)
-    except GatekitError:
-        return None
-
-
-def _coded(code: int) -> str:
-    if code > 128:
-        try:
-            return f"signal {signal.Signals(code - 128).name}"
-        except ValueError:
-            pass
-    return f"exit code {code}"
-
-
-@contextmanager
-def _signals() -> Iterator[dict[str, int]]:
-    """Note SIGINT and SIGTERM while the block runs, instead of acting on them."""
-    received: dict[str, int] = {}
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-
-    def note(number: int, _frame: object) -> None:
-        received["signal"] = number
-
-    kept = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
