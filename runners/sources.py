@@ -65,6 +65,8 @@ LEFT_OUT = {
     "runners.stage.unit_making": "computes ahead by the functions of a run, which finds it by what determines it",
     "runners.stage.units": "names what is computed ahead; a run finds results by other names",
     "runners.stage.lifecycle": "parses the command line and decides what becomes of a run that fails",
+    "runners.stage.interruption": "ends a run that a signal asks to end, which then writes no observations",
+    "runners.stage.supervision": "waits for a run, and says when it died; one that died writes no observations",
     "runners.stage.run_environment": "names the folders and the device of a run; the device stands in every key",
     "runners.stage.machine_faults": "says what the machine lacks",
     "runners.stage.padding_check": "refuses given token ids, or lets them be",
