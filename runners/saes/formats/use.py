@@ -41,6 +41,10 @@ class Contradiction:
     """Names both."""
 
 
+_WHERE_LOADED = frozenset({"n_devices", "device", "device_map", "move_to_device", "cache_dir", "local_files_only", "token"})
+"""Settings of a model's loader that say where it was put and taken from, and change none of its numbers."""
+
+
 def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     """Return all in which a use differs from what the checkpoint says of itself.
 
@@ -75,7 +79,7 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
         message = "was trained with a token for the beginning; texts here have none"
         found.append(Contradiction("beginning", message))
     for name, value in stated.model_settings.items():
-        if value is not False and value is not None:
+        if name not in _WHERE_LOADED and value is not False and value is not None:
             message = f"needs the model loaded with {name} {value!r}; models here are loaded without processing"
             found.append(Contradiction("loading", message))
     return tuple(found)

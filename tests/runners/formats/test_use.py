@@ -18,6 +18,7 @@ HERE = Use(models=("google/gemma-2-2b", "my-folder"), hook="blocks.12.hook_resid
         StatedFacts(model="Google/Gemma-2-2B"),
         StatedFacts(model="my-folder", context_size=128, prepend_bos=True),
         StatedFacts(model_settings={"center_writing_weights": False, "fold_ln": False}),
+        StatedFacts(model_settings={"n_devices": 2, "device": "cuda", "cache_dir": "/models"}),
     ],
 )
 def test_a_use_that_the_checkpoint_does_not_contradict_is_let_through(stated: StatedFacts):
@@ -44,6 +45,7 @@ def test_one_model_may_have_two_names(one: str, other: str):
         (StatedFacts(context_size=64), "context", ["64 tokens", "up to 128"]),
         (StatedFacts(prepend_bos=False), "beginning", ["without a token for the beginning"]),
         (StatedFacts(model_settings={"center_writing_weights": True}), "loading", ["center_writing_weights True"]),
+        (StatedFacts(model_settings={"n_devices": 2, "revision": "v2"}), "loading", ["revision 'v2'"]),
     ],
 )
 def test_what_differs_is_told_with_both_named(stated: StatedFacts, about: str, words: list[str]):
