@@ -41,7 +41,9 @@ class Contradiction:
     """Names both."""
 
 
-_WHERE_LOADED = frozenset({"n_devices", "device", "device_map", "move_to_device", "cache_dir", "local_files_only", "token"})
+_WHERE_LOADED = frozenset(
+    {"n_devices", "device", "device_map", "move_to_device", "cache_dir", "local_files_only", "token"}
+)
 """Settings of a model's loader that say where it was put and taken from, and change none of its numbers."""
 
 
