@@ -15,7 +15,7 @@ from github.rest_server import State, serving
 from saebench_results import absorption
 
 from gatekit.cache import wholeness
-from gatekit.cycles import driving, estimates, graph, ledger, reading, records
+from gatekit.cycles import estimates, graph, ledger, left_by_tasks, reading, records
 from gatekit.cycles.graph import graph_of
 from gatekit.cycles.reading import parse_cycle
 from gatekit.cycles.state import state_of
@@ -111,10 +111,10 @@ def test_the_list_of_saes_that_a_task_left_has_so_many_bytes_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "saes.yaml").write_text("a: 1\n")
-    monkeypatch.setattr(driving, "LARGEST_LIST", 5)
-    assert driving.given_saes(tmp_path) == ["a=1"]
-    monkeypatch.setattr(driving, "LARGEST_LIST", 4)
-    assert error_of(lambda: driving.given_saes(tmp_path)) == "saes.size"
+    monkeypatch.setattr(left_by_tasks, "LARGEST_LIST", 5)
+    assert left_by_tasks.given_saes(tmp_path) == ["a=1"]
+    monkeypatch.setattr(left_by_tasks, "LARGEST_LIST", 4)
+    assert error_of(lambda: left_by_tasks.given_saes(tmp_path)) == "saes.size"
 
 
 VERDICT = b'{"policies": [0, 0]}'
