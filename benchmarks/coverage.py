@@ -9,7 +9,6 @@ come from the functions of gatekit.stats; numpy only draws the noise and plays t
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 import zlib
@@ -33,6 +32,7 @@ from benchmarks.coverage_designs import (
     pair_columns,
     second_size,
 )
+from benchmarks.simulated_page import write_page
 from gatekit.stats import lower_after_worsening, per_seed, t_quantile
 
 SEED = 20_261
@@ -321,18 +321,8 @@ above the threshold, that fail although lowering an observation would make them 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the report; exit 1 when a cell of the promise falls short."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=10_000)
-    parser.add_argument("--output", default=str(RESULTS), help="a path, or - for stdout")
-    options = parser.parse_args(arguments)
-    text, short = report(options.repetitions)
-    if options.output == "-":
-        print(text, end="")
-    else:
-        Path(options.output).parent.mkdir(parents=True, exist_ok=True)
-        Path(options.output).write_text(text, encoding="utf-8")
-    return 1 if short else 0
+    """Write the page; exit 1 when a cell of the promise falls short."""
+    return write_page(report, RESULTS, 10_000, __doc__, arguments)
 
 
 if __name__ == "__main__":

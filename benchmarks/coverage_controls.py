@@ -8,7 +8,6 @@ The bounds come from the functions of gatekit.stats, put together as `gatekit.ga
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 import zlib
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.coverage_designs import CONFIDENCE, Array, drawn, pair_columns
+from benchmarks.simulated_page import write_page
 from gatekit.stats import Interval, crossed, per_seed, per_seed_pair, with_control_draws
 
 SEED = 20_264
@@ -212,13 +212,9 @@ Where few re-initialised models are far better controls than the rest, two to fi
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the report; exit 1 when a cell of the promise falls short."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=4_000)
-    parser.add_argument("--output", default=str(RESULTS), help="a path, or - for stdout")
-    options = parser.parse_args(arguments)
-    lines, short = rows(options.repetitions)
+def report(repetitions: int) -> tuple[str, list[str]]:
+    """Return the page, and the cells of the promise that fall short."""
+    lines, short = rows(repetitions)
     verdict = (
         "with two and three models (over seeds and pairs also five) every bound covers at least 93.5% in the first"
         " table"
@@ -226,17 +222,18 @@ def main(arguments: list[str] | None = None) -> int:
     text = TEMPLATE.format(
         verdict=verdict if not short else "THESE CELLS FALL SHORT of 93.5%: " + "; ".join(short),
         worst=min(float(part) for line in lines[True] for part in line.split("|")[-2].split(",")),
-        repetitions=options.repetitions,
+        repetitions=repetitions,
         seed=SEED,
-        error=100 * math.sqrt(0.05 * 0.95 / options.repetitions),
+        error=100 * math.sqrt(0.05 * 0.95 / repetitions),
         promised="\n".join(lines[True]),
         skewed="\n".join(lines[False]),
     )
-    if options.output == "-":
-        print(text, end="")
-    else:
-        Path(options.output).write_text(text, encoding="utf-8")
-    return 1 if short else 0
+    return text, short
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page; exit 1 when a cell of the promise falls short."""
+    return write_page(report, RESULTS, 4_000, __doc__, arguments)
 
 
 if __name__ == "__main__":

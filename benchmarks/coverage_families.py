@@ -8,7 +8,6 @@ intraclass correlation that is named; the families are those of sae-probes, or o
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections import Counter
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.coverage_designs import CONFIDENCE, Array
+from benchmarks.simulated_page import write_page
 from gatekit.evidence.dataset_families import KNOWN
 from gatekit.stats import crossed, per_seed, selection_confidence, t_quantile
 
@@ -225,27 +225,24 @@ logit of the mean, and gets worse with more seeds: it is not offered.
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=4_000)
-    parser.add_argument("--output", default=str(RESULTS), help="a path, or - for stdout")
-    options = parser.parse_args(arguments)
+def report(repetitions: int) -> tuple[str, list[str]]:
+    """Return the page. None of its cells is checked here: each row says beside it what it is to be compared with."""
     text = TEMPLATE.format(
-        repetitions=options.repetitions,
+        repetitions=repetitions,
         seed=SEED,
-        error=100 * math.sqrt(0.05 * 0.95 / options.repetitions),
+        error=100 * math.sqrt(0.05 * 0.95 / repetitions),
         candidates=CANDIDATES,
-        families="\n".join(families_row(case, options.repetitions) for case in CASES),
-        choices="\n".join(choice_rows(options.repetitions)),
-        skewed="\n".join(skewed_rows(options.repetitions)),
-        ends="\n".join(end_rows(options.repetitions)),
+        families="\n".join(families_row(case, repetitions) for case in CASES),
+        choices="\n".join(choice_rows(repetitions)),
+        skewed="\n".join(skewed_rows(repetitions)),
+        ends="\n".join(end_rows(repetitions)),
     )
-    if options.output == "-":
-        print(text, end="")
-    else:
-        Path(options.output).write_text(text, encoding="utf-8")
-    return 0
+    return text, []
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page."""
+    return write_page(report, RESULTS, 4_000, __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ nominal minus 1.5 points makes the command fail. What is drawn is in `benchmarks
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 import zlib
@@ -20,6 +19,7 @@ import numpy as np
 
 from benchmarks.coverage_designs import CONFIDENCE, Array
 from benchmarks.coverage_rule_draws import DATASETS, FRACTIONS, RATIOS, STOPS, Fraction, Ratio, Stop
+from benchmarks.simulated_page import write_page
 from gatekit.stats import Interval, crossed, per_seed, ratio_of_means, selection_confidence, with_counting_error
 
 SEED = 20_265
@@ -198,16 +198,7 @@ def report(repetitions: int) -> tuple[str, list[str]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page; exit 1 when a cell of the promise falls short."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=4_000)
-    parser.add_argument("--output", default=str(RESULTS), help="a path, or - for stdout")
-    options = parser.parse_args(arguments)
-    text, short = report(options.repetitions)
-    if options.output == "-":
-        print(text, end="")
-    else:
-        Path(options.output).write_text(text, encoding="utf-8")
-    return 1 if short else 0
+    return write_page(report, RESULTS, 4_000, __doc__, arguments)
 
 
 if __name__ == "__main__":
