@@ -2,17 +2,20 @@
 
     SHA-256 over the lines `NAME SHA256`, in order of name, of
       the weights: model.safetensors, or model.safetensors.index.json and the files that it names,
-      config.json, and
-      the tokeniser's files: tokenizer*, vocab*, merges*, special_tokens*, added_tokens.json, *.model
+      config.json, and config.*.json, which newer versions of transformers read in its place,
+      the tokeniser's files, by `TOKENISER`: vocabularies, merges, special tokens, chat templates, and
+      *.py, the code that a loader runs which trusts the folder.
 
 Runners, importers, subject files and `gatekit digest` all use it, so that evidence of any origin on one model is about
-one model. Another activation function in config.json, or another vocabulary, is another model.
+one model. Another activation function in config.json, or another vocabulary, is another model. README.md and
+generation_config.json count for nothing: what a model computes on given tokens does not depend on them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
@@ -21,9 +24,15 @@ from gatekit.evidence.canonical import sha256_file
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-TOKENISER_PREFIXES = ("tokenizer", "vocab", "merges", "special_tokens")
-TOKENISER_NAMES = ("added_tokens.json",)
-TOKENISER_SUFFIX = ".model"
+VOCABULARIES = (
+    *("tokenizer.json", "*.model", "*.spm", "*.tiktoken", "tekken.json", "*vocab*", "*.tokenizer", "dict.txt"),
+    *("merges*", "bpe.codes", "emoji.json", "normalizer.json", "byte_maps.json", "word_*.json"),
+)
+"""Names of files that hold a tokeniser's vocabulary, or a part of it, in any of the classes of transformers."""
+TOKENISER = (*VOCABULARIES, "tokenizer*", "special_tokens*", "added_tokens.json", "chat_template*")
+"""Names of files that a tokeniser is made of."""
+OTHER_CONFIGS = "config.*.json"
+CODE = "*.py"
 
 
 def model_sha256(folder: str | os.PathLike[str]) -> str:
@@ -34,8 +43,8 @@ def model_sha256(folder: str | os.PathLike[str]) -> str:
             read; `json.*`: the index is not JSON.
     """
     place = Path(folder)
-    config = [place / CONFIG] if (place / CONFIG).is_file() else []
-    files = sorted({*weight_files(place), *config, *tokeniser_files(place)}, key=lambda path: path.name)
+    others = files_named(place, (CONFIG, OTHER_CONFIGS, *TOKENISER, CODE))
+    files = sorted({*weight_files(place), *others}, key=lambda path: path.name)
     lines = "".join(f"{path.name} {sha256_file(path)}\n" for path in files)
     return hashlib.sha256(lines.encode("utf-8")).hexdigest()
 
@@ -81,10 +90,15 @@ def shards(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names)]
 
 
-def tokeniser_files(folder: Path) -> list[Path]:
-    """Return the files of a model's tokeniser, in order of name."""
+def files_named(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    """Return the files of a folder that one of some patterns names, in order of name.
 
-    def is_tokeniser(name: str) -> bool:
-        return name.startswith(TOKENISER_PREFIXES) or name in TOKENISER_NAMES or name.endswith(TOKENISER_SUFFIX)
-
-    return sorted(path for path in folder.iterdir() if path.is_file() and is_tokeniser(path.name))
+    Args:
+        folder: searched; what lies in folders below it is not meant.
+        patterns: of names, as a shell has them; upper and lower case differ.
+    """
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if any(fnmatchcase(path.name, pattern) for pattern in patterns) and path.is_file()
+    )

@@ -16,17 +16,14 @@ from typing import Any
 import torch
 
 from gatekit.errors import GatekitError, Location, did_you_mean
-from gatekit.evidence.model_digest import CONFIG
+from gatekit.evidence.model_digest import CONFIG, VOCABULARIES, files_named
 from runners.digests import data_sha256, file_sha256, tensors_sha256
 from runners.seeding import derive_seed
 from runners.subjects.hook_names import holds_heads
-from runners.subjects.loaded_weights import RecordingClass, check_loaded
+from runners.subjects.loaded_weights import RecordingClass, check_code, check_loaded
 from runners.subjects.model_files import ModelFiles
 from runners.subjects.model_files import find_model as find_model  # part of this module's interface too
 from runners.subjects.module_network import instead_of_module, load_network, module_output
-
-_VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges*", "*.tiktoken")
-"""Files that hold the vocabulary of a tokeniser."""
 
 _OTHER_WAY = (
     "if TransformerLens does not know its architecture, name a module of it: hook: {module: model.layers.12, output: 0}"
@@ -78,7 +75,8 @@ def load(files: ModelFiles, device: str, *, modules: bool = False) -> LanguageMo
     Raises:
         GatekitError: `runner.model_unusable`: the libraries cannot read its files, or do not know its architecture;
             `runner.tokenizer_missing`: there is no tokeniser among them;
-            `runner.model_weights`: as `runners.subjects.loaded_weights.check_loaded`.
+            `runner.model_weights`: as `runners.subjects.loaded_weights.check_loaded`;
+            `runner.model_code`: as `runners.subjects.loaded_weights.check_code`.
     """
     from safetensors import SafetensorError
 
@@ -88,11 +86,12 @@ def load(files: ModelFiles, device: str, *, modules: bool = False) -> LanguageMo
             network, tokenizer, loaded = load_network(files.folder, device)
             model = _wrap(files, files.name, files.digest, network, tokenizer, device)
         else:
+            check_code(files)
             bridge = _boot(files.folder, device, model_class=recording)
             loaded = recording.loaded
             model = _wrap_bridge(files, files.name, files.digest, bridge, device)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        if not any(next(files.folder.glob(pattern), None) for pattern in _VOCABULARIES):
+        if not files_named(files.folder, VOCABULARIES):
             raise _no_tokenizer(files) from error
         # The libraries' messages go on for lines, and name folders of this machine.
         said = str(error).split("\n")[0].replace(str(files.folder), files.folder.name)

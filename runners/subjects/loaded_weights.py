@@ -42,8 +42,29 @@ class RecordingClass:
         return model
 
 
+def check_code(files: ModelFiles) -> None:
+    """Refuse a model whose classes are not transformers' own, for which TransformerLens would run its folder's code.
+
+    Args:
+        files: of the model.
+
+    Raises:
+        GatekitError: `runner.model_code`.
+        OSError, ValueError: transformers cannot read its configuration, or TransformerLens does not know it.
+    """
+    import transformers
+    from transformer_lens.model_bridge.sources.transformers import determine_architecture_from_hf_config
+
+    config = transformers.AutoConfig.from_pretrained(files.folder)
+    architecture = determine_architecture_from_hf_config(config)  # type: ignore[no-untyped-call]
+    if not hasattr(transformers, architecture):
+        message = f"'{files.name}' is of the class {architecture}, which is code of its own; a model's code is not run"
+        remedy = "is 'architectures' in config.json that of these weights?"
+        raise GatekitError("runner.model_code", message, Location(str(files.folder)), remedy)
+
+
 def check_loaded(files: ModelFiles, loaded: Mapping[str, Any], model: Any) -> None:
-    """Refuse a model of which a tensor was drawn instead of read, or a stored tensor was left out of its layers.
+    """Refuse a model of which a tensor was drawn instead of read, was left out of its layers, or is not finite.
 
     A head that a checkpoint of another task lacks is allowed to be missing, since nothing here reads it, but not that
     of a causal language model, by which its loss is measured. Stored heads, poolers and buffers may be left over.
@@ -76,6 +97,11 @@ def check_loaded(files: ModelFiles, loaded: Mapping[str, Any], model: Any) -> No
     if inside:
         message = f"the weights hold '{inside[0]}', which is in none of the architecture's layers{_and_more(inside)}"
         raise GatekitError("runner.model_weights", message, place, "is config.json that of these weights?")
+    broken = [name for name, value in model.named_parameters() if not bool(value.isfinite().all())]
+    if broken:
+        name = broken[0].replace("._original_component", "")
+        message = f"'{name}' holds values that are no finite numbers (NaN or infinity){_and_more(broken)}"
+        raise GatekitError("runner.model_weights", message, place, "take the weights of an earlier step")
 
 
 def _inside(names: list[str], lists: Set[str]) -> list[str]:

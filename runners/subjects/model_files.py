@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from gatekit.errors import GatekitError, Location
-from gatekit.evidence.model_digest import CONFIG, INDEX, WEIGHTS, model_sha256, tokeniser_files, weight_files
+from gatekit.evidence.model_digest import (
+    CODE,
+    CONFIG,
+    INDEX,
+    TOKENISER,
+    WEIGHTS,
+    files_named,
+    model_sha256,
+    weight_files,
+)
 from gatekit.evidence.strict_json import read_json
 from runners.digests import file_sha256, sequence_sha256
 
 _ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 _OTHER_LAYOUT = "consolidated"
 """Some publishers put the same weights under other names beside those that transformers reads."""
-_POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
-_OFFSET = ("roberta", "xlm-roberta", "camembert", "longformer", "xmod", "ibert", "data2vec-text")
+_POSITIONS = (
+    *("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length"),
+    *("context_length", "max_context_length", "max_target_positions", "model_max_length"),
+)
+_OFFSET = (
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer", "xmod", "ibert"),
+    *("data2vec-text", "mpnet", "esm", "luke", "lilt", "markuplm"),
+)
 
 SourceKind = Literal["package", "folder", "hub"]
 
@@ -66,7 +81,8 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
     else:
         from huggingface_hub import snapshot_download
 
-        wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
+        # All that the digest is over, so that it is that of a full clone; no code of a folder is ever run.
+        wanted = ["*.json", "*.safetensors", *TOKENISER, CODE]
         try:
             folder = Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
         except (OSError, ValueError) as error:
@@ -82,7 +98,7 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
         name=folder.resolve().name if source == "folder" else name,
         folder=folder,
         digest=model_sha256(folder),
-        tokenizer_digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in tokeniser_files(folder)),
+        tokenizer_digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in files_named(folder, TOKENISER)),
         positions=limit[1] if limit else None,
         positions_key=limit[0] if limit else "",
     )
@@ -93,8 +109,13 @@ def check_weights(folder: Path, place: Location) -> None:
 
     Raises:
         GatekitError: `runner.model_weights`: no safetensors weights under one of the names that transformers reads, a
-            shard that is missing, an adapter beside the weights, or a second set of weights.
+            shard that is missing, an adapter beside the weights, a second set of weights, or another file that
+            config.json names for them.
     """
+    named = _object(folder / CONFIG).get("transformers_weights")
+    if named is not None:
+        message = f"config.json takes the weights from '{named}' (transformers_weights), whatever {WEIGHTS} holds"
+        raise GatekitError("runner.model_weights", message, place, "leave transformers_weights out")
     adapter = next((name for name in _ADAPTERS if (folder / name).exists()), None)
     if adapter is not None:
         message = f"'{adapter}' is an adapter: what is measured would be neither this model nor that of the adapter"
@@ -115,9 +136,9 @@ def check_weights(folder: Path, place: Location) -> None:
 
 def positions_of(folder: Path) -> tuple[str, int] | None:
     """Return the key of config.json that limits the tokens of a text, and the limit; None where none does."""
-    config = read_json(str(folder / CONFIG)).value
-    inner = config.get("text_config") if isinstance(config.get("text_config"), dict) else {}
-    stated = {**inner, **config}
+    config = _object(folder / CONFIG)
+    inner = config.get("text_config")
+    stated = {**(inner if isinstance(inner, dict) else {}), **config}
     limits = [(name, stated[name]) for name in _POSITIONS if type(stated.get(name)) is int and stated[name] > 0]
     if not limits:
         return None
@@ -127,3 +148,9 @@ def positions_of(folder: Path) -> tuple[str, int] | None:
         padding = stated.get("pad_token_id")
         limit -= (padding if isinstance(padding, int) else 1) + 1
     return key, limit
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds; nothing where it is no object, which the loader refuses."""
+    found = read_json(str(path)).value
+    return found if isinstance(found, dict) else {}

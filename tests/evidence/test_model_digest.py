@@ -38,8 +38,9 @@ def by_shell(folder: Path, names: str) -> str:
 
 
 NAMES = (
-    "*.safetensors model.safetensors.index.json config.json tokenizer* vocab* merges* special_tokens* "
-    "added_tokens.json *.model"
+    "*.safetensors model.safetensors.index.json config.json config.*.json tokenizer* *vocab* merges* special_tokens* "
+    "added_tokens.json chat_template* *.model *.spm *.tiktoken *.tokenizer tekken.json bpe.codes dict.txt emoji.json "
+    "normalizer.json byte_maps.json word_*.json *.py"
 )
 
 
@@ -54,15 +55,31 @@ def test_each_file_that_decides_what_is_computed_changes_it(model: Path, name: s
     assert model_sha256(model) != before
 
 
-@pytest.mark.parametrize("name", ["README.md", "generation_config.json"])
+DECIDING_NOTHING = [
+    *("README.md", ".gitattributes", "LICENSE", "generation_config.json", "training_args.bin", "trainer_state.json"),
+    *("preprocessor_config.json", "sentence_bert_config.json", "model.onnx", "Tokenizer.md"),
+]
+
+
+@pytest.mark.parametrize("name", DECIDING_NOTHING)
 def test_a_file_that_decides_nothing_leaves_it(model: Path, name: str) -> None:
     before = model_sha256(model)
     (model / name).write_bytes(b"others")
     assert model_sha256(model) == before
 
 
-@pytest.mark.parametrize("name", ["added_tokens.json", "tokenizer.model", "vocab.txt", "merges.txt"])
-def test_a_tokeniser_s_file_that_is_added_changes_it(model: Path, name: str) -> None:
+# Every name in the tables VOCAB_FILES_NAMES of transformers 5.23, and what it reads beside them.
+TOKENISERS = [
+    *("vocab.json", "vocab.txt", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
+    *("tokenizer_config.json", "added_tokens.json", "entity_vocab.json", "target_vocab.json", "vocab-src.json"),
+    *("bpe.codes", "dict.txt", "source.spm", "target.spm", "spm_char.model", "prophetnet.tokenizer", "emoji.json"),
+    *("normalizer.json", "byte_maps.json", "word_shape.json", "word_pronunciation.json", "tekken.json"),
+    *("tiktoken.model", "qwen.tiktoken", "chat_template.jinja", "chat_template.json"),
+]
+
+
+@pytest.mark.parametrize("name", [*TOKENISERS, "config.4.30.0.json", "modeling_own.py"])
+def test_a_file_that_is_added_to_what_is_computed_changes_it(model: Path, name: str) -> None:
     before = model_sha256(model)
     (model / name).write_bytes(b"{}")
     assert model_sha256(model) != before

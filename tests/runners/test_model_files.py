@@ -16,7 +16,7 @@ from gatekit.errors import GatekitError
 from gatekit.evidence.model_digest import model_sha256
 from runners.stages.random_model import stage as random_model
 from runners.subjects.language_model import load, load_reinitialised
-from runners.subjects.model_files import find_model
+from runners.subjects.model_files import find_model, positions_of
 
 pytestmark = [
     pytest.mark.runners,
@@ -139,6 +139,83 @@ def test_a_folder_of_pickles_alone_is_refused(model):
     assert "no safetensors weights" in refused(model)
 
 
+def test_weights_that_the_configuration_takes_from_elsewhere_are_refused(model):
+    save(model, weights(model), "model.safetensors.other")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "transformers_weights": "model.safetensors.other"}))
+    assert "takes the weights from 'model.safetensors.other'" in refused(model)
+
+
+@pytest.mark.parametrize("modules", [False, True])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_no_finite_number_is_refused_by_the_name_of_its_tensor(model, modules, value):
+    tensors = weights(model)
+    tensors["model.layers.1.mlp.up_proj.weight"][3, 2] = value
+    save(model, tensors)
+    with pytest.raises(GatekitError, match=r"up_proj\.weight' holds values that are no finite numbers") as caught:
+        load(find_model("folder", str(model)), "cpu", modules=modules)
+    assert (caught.value.error_id, caught.value.exit_code) == ("runner.model_weights", 4)
+
+
+@pytest.mark.parametrize("architecture", ["InternLM2ForCausalLM", "BaichuanForCausalLM", "OuroForCausalLM"])
+def test_code_beside_the_weights_is_not_run(model, tmp_path, architecture):
+    # TransformerLens imports these from the folder, whether or not anybody trusts it.
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "architectures": [architecture]}))
+    for name in ("internlm2", "baichuan", "ouro"):
+        (model / f"modeling_{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    with pytest.raises(GatekitError, match=f"is of the class {architecture}, which is code of its own") as caught:
+        load(find_model("folder", str(model)), "cpu")
+    assert (caught.value.error_id, caught.value.exit_code) == ("runner.model_code", 4)
+    assert not (tmp_path / "ran").exists()
+
+
+# Rows of the table of positions less those before the first token's, as each class of transformers numbers them.
+LIMITS = [
+    ({"model_type": "mpnet", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+    ({"model_type": "esm", "max_position_embeddings": 1026, "pad_token_id": 1}, 1024),
+    ({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+    ({"model_type": "xlm-roberta-xl", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+    ({"model_type": "bert", "max_position_embeddings": 512, "pad_token_id": 0}, 512),
+    ({"model_type": "opt", "max_position_embeddings": 2048, "pad_token_id": 1}, 2048),
+    ({"model_type": "gpt2", "n_positions": 64, "n_ctx": 64}, 64),
+    ({"model_type": "mpt", "max_seq_len": 80}, 80),
+    ({"model_type": "rwkv", "context_length": 70}, 70),
+    ({"model_type": "speech_to_text", "max_target_positions": 60}, 60),
+    ({"model_type": "gemma3", "text_config": {"max_position_embeddings": 90}}, 90),
+    ({"model_type": "own"}, None),
+]
+
+
+@pytest.mark.parametrize(("config", "limit"), LIMITS)
+def test_the_most_tokens_of_a_text_are_those_that_the_model_has_positions_for(tmp_path, config, limit):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = positions_of(tmp_path)
+    assert (found and found[1]) == limit
+
+
+@pytest.mark.parametrize("family", ["MPNet", "Esm", "Roberta"])
+def test_positions_that_begin_late_leave_as_many_as_the_model_itself_takes(tmp_path, family):
+    import transformers
+
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=40,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=20,
+        pad_token_id=1,
+        mask_token_id=4,
+    )
+    network = getattr(transformers, f"{family}Model")(config).eval()
+    config.save_pretrained(tmp_path)
+    _, limit = positions_of(tmp_path)
+    network(input_ids=torch.full((1, limit), 7))
+    with pytest.raises((IndexError, RuntimeError)):
+        network(input_ids=torch.full((1, limit + 1), 7))
+
+
 def test_another_configuration_of_the_same_weights_is_another_model_and_another_twin(model):
     files = find_model("folder", str(model))
     before = files.digest, load_reinitialised(files, load(files, "cpu"), 0).digest
@@ -166,14 +243,29 @@ controls: {{random_model_seed: 0, gaussian_draws: 1, matched_cosine: 0.7}}
 """
 
 
-@pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_more_tokens_than_the_model_has_positions_are_refused_with_both_named(made, tmp_path, capsys, family):
+@pytest.mark.parametrize("hook", ["blocks.0.hook_resid_post", "{module: {module}.0, output: 0}"])
+@pytest.mark.parametrize(("family", "module"), [("gpt2", "transformer.h"), ("llama", "model.layers")])
+def test_more_tokens_than_the_model_has_positions_are_refused_with_both_named(
+    made, tmp_path, capsys, family, module, hook
+):
     text = TINY.format(model=made[family], tokens=POSITIONS + 1)
+    text = text.replace("blocks.0.hook_resid_post", hook.replace("{module}", module))
     assert random_model.main(arguments(tmp_path, text)) == 4
     said = capsys.readouterr().err
     assert "tiny.yaml:7:24" in said
     assert f"{POSITIONS + 1} tokens are more than the {POSITIONS} positions of {family}" in said
     assert not list((tmp_path / "cache").glob("activations/*"))
+
+
+def test_a_tokeniser_s_file_beside_the_weights_changes_identity_and_misses_the_cache(model, tmp_path):
+    text = TINY.format(model=model, tokens=32)
+    assert random_model.main(arguments(tmp_path, text, "before")) == 0
+    first = set((tmp_path / "cache").glob("activations/*"))
+    (model / "source.spm").write_bytes(b"pieces")
+    assert random_model.main(arguments(tmp_path, text, "after")) == 0
+    before, after = (json.loads((tmp_path / out / "random_model.json").read_text()) for out in ("before", "after"))
+    assert before["subject"]["model"]["digest"] != after["subject"]["model"]["digest"]
+    assert len(set((tmp_path / "cache").glob("activations/*"))) == 2 * len(first) > 0
 
 
 def test_a_changed_configuration_misses_the_cache(model, tmp_path):
