@@ -322,7 +322,7 @@ NO_INPUT = {
     "gates.sensitivity:OF_LIMITS",
     *("gates.base_differences:MOST_TOLD", "gates.base_differences:LONGEST_VALUE", "gates.plausible:LONGEST_RUN"),
     *("cycles.stopping:MOST_REASONS", "cycles.running:MOST_NAMED", "cycles.branches:LONGEST_LABEL"),
-    "cycles.pieces:MOST_TOGETHER",
+    *("cycles.pieces:MOST_TOGETHER", "registration.left_out:MOST_NAMED"),
     *("candidates.pareto:MOST_DOMINATORS", "repo.names:_MOST_OBJECTS", "claims.latex:_MOST_ERRORS"),
     *(
         "claims.typst:_MOST_ERRORS",
@@ -333,7 +333,7 @@ NO_INPUT = {
     *("github.summary:COMMENT_LIMIT", "github.project_names:_LONGEST", "github.api:LONGEST_WAIT"),
     *("pull_request.continuity_claims:MOST_JUDGED", "dossier.conclusion:LIMITS", "cli.history:MOST"),
     # Of numbers, and of what is computed.
-    "policy.settings:MOST_RANDOM_MODELS",
+    *("policy.settings:MOST_RANDOM_MODELS", "gates.looks:MOST_CHOICES"),
     *("kinds.checking:LARGEST", "policy.operators:LARGEST", "policy.selection:MAX_WEIGHT", "policy.selection:MAX_SEED"),
     *("registration.reading:LARGEST_SEED", "cycles.reading:LARGEST_SEED", "cycles.reading:MOST_RETRIES"),
     *("evidence.observations:LARGEST", "evidence.canonical:_LARGEST", "stats.binomial:MOST_TRIALS"),

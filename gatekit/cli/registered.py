@@ -24,7 +24,7 @@ def load_standings(
 
     Args:
         summaries: the evidence.
-        base: the base branch's, which it may extend without a registration.
+        base: the base branch's, which it may extend, or leave seeds of out, without a registration.
         kinds: those that hold here.
         root: the folder that holds `registrations/` and `cycles/`, "" for the current one.
     """
@@ -45,7 +45,7 @@ def load_standings(
         # Those among files of registrations/ alone, which come first, are among the errors already.
         errors += conflicts([*found, *planned])[len(conflicts(found)) :]
         dated = dated_on_disk([*found, *planned], kinds)
-    return standings(summaries, dated, base or ()), errors
+    return standings(summaries, dated, base or (), left_out_pays=True), errors
 
 
 def lint_registrations(paths: Sequence[str], kinds: Kinds) -> list[GatekitError]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from gatekit.evidence.summary import Summary
 from gatekit.gates.verdict import Why
 from gatekit.policy.model import Policy, Threshold
+from gatekit.registration.left_out import LeftOut
 from gatekit.registration.standing import Standing
 from gatekit.stats.spending import extension_alpha, look_alphas
 
@@ -23,6 +25,35 @@ def why_not_judged(standing: Standing, policy: Policy) -> tuple[Why, str] | None
     if standing.state == "exploratory" and policy.registered == "required":
         return Why.EXPLORATORY, f"exploratory: {standing.reason}; the policy asks for registered evidence"
     return None
+
+
+MOST_CHOICES = 10**9
+"""Sets of seeds for whose choice a bound pays; the share of more of them is an error that no few seeds speak of."""
+
+
+def why_left_out(rule: Threshold, standing: Standing, seeds: int) -> tuple[Why, str] | None:
+    """Return why evidence that leaves seeds out may not be judged by a rule; None where it may, or leaves none out.
+
+    Args:
+        rule: the threshold.
+        standing: of the summary that is judged.
+        seeds: how many that has.
+    """
+    left = _left_out(rule, standing)
+    if left is None:
+        return None
+    if rule.every_seed:
+        return Why.MISSING, f"every seed is asked for, and {left.words} of the base's evidence {left.are} left out"
+    # Computed only where it is no number of thousands of digits.
+    if min(seeds, left.seeds) > 30 or math.comb(seeds + left.seeds, seeds) > MOST_CHOICES:
+        reason = f"{left.words} of the base's evidence {left.are} left out: too many choices for any bound to pay for"
+        return Why.NO_BOUND, reason
+    return None
+
+
+def _left_out(rule: Threshold, standing: Standing) -> LeftOut | None:
+    """Return what the evidence leaves out that a rule is about; what is compared with the base chooses no base."""
+    return standing.left_out if rule.against == "nothing" else None
 
 
 def paid_for_looks(rule: Threshold, confidence: float, standing: Standing, seeds: int) -> tuple[float, list[str]]:
@@ -43,11 +74,19 @@ def paid_for_looks(rule: Threshold, confidence: float, standing: Standing, seeds
             f"not registered in time, and judged as at look {look} of {len(registration.looks)} of {registration.path}"
         )
         notes = [f"{standing.reason if notes else said}: {_bounded(rule, paid)}"]
-    if standing.extends is not None and standing.extends < seeds:
-        extended = 1.0 - extension_alpha(confidence, standing.extends, seeds)
+    left = _left_out(rule, standing)
+    before = seeds if standing.extends is None else min(standing.extends, seeds)
+    if before < seeds or left is not None:
+        extended = 1.0 - extension_alpha(confidence, before, seeds, 0 if left is None else left.seeds)
         if extended > paid:
             paid = extended
-            said = f"an unregistered extension from {standing.extends} to {seeds} seeds of the same subject"
+            said = f"an unregistered extension from {before} to {seeds} seeds of the same subject"
+            if left is not None:
+                total, grown = seeds + left.seeds, f"; {said}" if before < seeds else ""
+                said = (
+                    f"{left.words} of the base's evidence {left.are} left out, and {seeds} of {total} seeds can be "
+                    f"chosen in {math.comb(total, seeds)} ways{grown}"
+                )
             notes = [f"{said}: {_bounded(rule, paid)}"]
     return paid, notes
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.gates.context import EvaluationContext
-from gatekit.gates.looks import why_not_judged
+from gatekit.gates.looks import why_left_out, why_not_judged
 from gatekit.gates.plausible import implausible
 from gatekit.gates.random_models import too_few_models
 from gatekit.gates.verdict import Why
@@ -47,9 +47,10 @@ def why_unusable(
     unlikely = None if is_reported or context.policy.legacy else implausible(rule.measure, summary)
     if unlikely is not None:
         return Why.IMPLAUSIBLE, unlikely
-    unregistered = why_not_judged(context.standings.get(summary.sha256, NOT_REGISTERED), context.policy)
-    if unregistered is not None:
-        return unregistered
+    standing = context.standings.get(summary.sha256, NOT_REGISTERED)
+    not_judged = why_not_judged(standing, context.policy) or why_left_out(rule, standing, len(summary.protocol.seeds))
+    if not_judged is not None:
+        return not_judged
     n_seeds = _seed_count(measurement)
     if base is not None and n_seeds is not None:
         # A difference is known no better than its smaller side.

@@ -17,6 +17,7 @@ from gatekit.errors import GatekitError
 from gatekit.evidence.config_digest import GIVEN, config_without_saes_sha256, config_without_seeds_sha256
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_plain_json
 from gatekit.evidence.summary import MEASURED, Summary
+from gatekit.registration.left_out import LeftOut, seeds_left_out
 from gatekit.registration.model import RegisteredMeasurement, Registration
 
 
@@ -49,6 +50,8 @@ class Standing:
     """Of exploratory evidence: the fewest seeds at which the same subject was looked at before."""
     announced_otherwise: tuple[str, str] | None = None
     """(path, measurement in words) of a registration of the same kind, by another configuration or protocol."""
+    left_out: LeftOut | None = None
+    """Of exploratory evidence: seeds that were measured before in the same way, and that nothing shows any more."""
 
 
 Shape = tuple[object, ...]
@@ -72,6 +75,8 @@ def standings(
     registrations: Sequence[DatedRegistration],
     earlier: Sequence[Summary] = (),
     history: Iterable[Look] = (),
+    *,
+    left_out_pays: bool = False,
 ) -> dict[str, Standing]:
     """Return sha256 of a summary's bytes -> its standing.
 
@@ -81,6 +86,7 @@ def standings(
         earlier: evidence that was there before: who extends it without a registration may have looked at each step, and
             a registered run that failed counts also where it is there no more.
         history: looks at evidence that was there once.
+        left_out_pays: whether seeds of `earlier` that are shown no more are paid for, where no people are asked.
     """
     there = {s.sha256 for s in summaries}
     gone = [s for s in earlier if not s.is_measured and s.sha256 not in there]
@@ -94,7 +100,11 @@ def standings(
         without_saes = {s.sha256: config_without_saes_sha256(s.config) for s in runs if _is_given(s)}
     looked_at = _looked_at([*earlier, *summaries], history)
     every = _Everything(runs, digests, without_saes, registrations)
-    return {s.sha256: _standing(s, every, looked_at) for s in summaries}
+    found = {s.sha256: _standing(s, every, looked_at) for s in summaries}
+    for sha256, left_out in seeds_left_out(summaries, earlier).items() if left_out_pays else ():
+        if found[sha256].state == "exploratory":
+            found[sha256] = replace(found[sha256], left_out=left_out)
+    return found
 
 
 def begun(registration: Registration, summaries: Iterable[Summary]) -> Summary | None:

@@ -57,14 +57,22 @@ def look_alphas(confidence: float, looks: Sequence[int], rule: Rule = "obrien_fl
     return tuple(after - before for before, after in pairwise((0.0, *spent)))
 
 
-def extension_alpha(confidence: float, before: int, after: int) -> float:
+def extension_alpha(confidence: float, before: int, after: int, left_out: int = 0) -> float:
     """Return what evidence of `after` seeds may spend where `before` of them were looked at without a registration.
 
-    Whoever adds seeds until a gate passes may have looked after each: so many looks share the error equally.
+    Whoever adds seeds until a gate passes may have looked after each: so many looks share the error equally. Whoever
+    leaves seeds out may have chosen the others: the sets of `after` seeds among all of them share it again.
+
+    Args:
+        confidence: one-sided.
+        before: the fewest seeds that were looked at.
+        after: how many are shown.
+        left_out: how many more were measured, and are not shown.
 
     Raises:
         GatekitError: the numbers are not 1 <= before <= after.
     """
     if not 1 <= before <= after:
         raise GatekitError("stats.looks", f"an extension goes from fewer seeds to more, not from {before} to {after}")
-    return (1.0 - checked_confidence(confidence)) / (after - before + 1)
+    tries = (after - before + 1) * math.comb(after + left_out, after)
+    return (1.0 - checked_confidence(confidence)) / tries

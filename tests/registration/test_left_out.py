@@ -1,0 +1,99 @@
+"""Seeds of the base's evidence that nothing shows any more: in `gatekit check` those that are shown pay for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acceptance.console_script import gatekit
+from registration.histories import NOW, POLICY, evidence, write
+
+SHOWN = POLICY.replace("registered: required\n", "")
+EVERY_SEED = SHOWN.replace("at_least: 0.5", "every_seed: {at_least: 0.5}")
+VALUES = [0.80, 0.81, 0.82, 0.79, 0.80, 0.81, 0.83, 0.80, 0.79, 0.81]
+
+
+def of(seeds: Sequence[int], **config: Any) -> dict[str, Any]:
+    return evidence(seeds, [VALUES[seed % 10] for seed in seeds], **config)
+
+
+def checked(
+    tmp_path: Path, base: Mapping[str, Any], head: Mapping[str, Any], policy: str = SHOWN
+) -> tuple[dict[str, Any], str]:
+    """Return what became of the one rule, and all that the terminal showed."""
+    (tmp_path / "policies").mkdir(exist_ok=True)
+    (tmp_path / "policies" / "small.yaml").write_text(policy)
+    write(tmp_path, {f"../base/{name}": document for name, document in base.items()})
+    write(tmp_path, head)
+    arguments = ("--verbose", "--now", NOW, "--base-evidence", "base", "--output", "json=report.json")
+    done = gatekit("check", *arguments, cwd=tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text())
+    return report["policies"][0]["gates"][0]["result"], " ".join((done.stdout + done.stderr).split())
+
+
+def test_other_seeds_in_the_place_of_the_bases_pay_for_every_choice_among_all(tmp_path: Path) -> None:
+    rule, said = checked(tmp_path, {"a.json": of(range(5))}, {"a.json": of(range(5, 10))})
+    assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / 252)
+    assert "seeds 0, 1, 2, 3, 4 of the base's evidence are left out" in said
+    assert "5 of 10 seeds can be chosen in 252 ways: bounded at 0.999802" in said
+
+
+def test_the_best_five_of_the_bases_ten_pay_for_every_choice_of_five(tmp_path: Path) -> None:
+    rule, _ = checked(tmp_path, {"a.json": of(range(10))}, {"a.json": of([1, 2, 5, 6, 9])})
+    assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / 252)
+
+
+def test_seeds_that_are_added_while_one_is_left_out_pay_for_both(tmp_path: Path) -> None:
+    rule, said = checked(tmp_path, {"a.json": of(range(5))}, {"a.json": of(range(1, 7))})
+    assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / (2 * 7))
+    assert "seed 0 of the base's evidence is left out" in said
+    assert "an unregistered extension from 5 to 6 seeds" in said
+
+
+@pytest.mark.parametrize("seeds", [range(5), range(4, 9)])
+def test_what_is_still_shown_together_is_not_left_out(tmp_path: Path, seeds: Sequence[int]) -> None:
+    policy = SHOWN.replace("defaults:", "evidence: [evidence/b.json]\ndefaults:")
+    both = {"a.json": of(range(5)), "b.json": of(seeds, started="2026-03-02T07:00:00Z")}
+    rule, _ = checked(tmp_path, {"a.json": of(range(5))}, both, policy)
+    assert rule["measured"]["confidence"] == pytest.approx(0.95)
+
+
+def test_the_bases_ten_seeds_in_two_files_are_left_out_of_each(tmp_path: Path) -> None:
+    policy = SHOWN.replace("defaults:", "evidence: [evidence/b.json]\ndefaults:")
+    halves = {"a.json": of([0, 3, 4, 7, 8]), "b.json": of([1, 2, 5, 6, 9])}
+    rule, _ = checked(tmp_path, {"a.json": of(range(10))}, halves, policy)
+    assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / 252)
+
+
+def test_another_configuration_is_another_candidate(tmp_path: Path) -> None:
+    rule, _ = checked(tmp_path, {"a.json": of(range(5))}, {"a.json": of(range(5, 10), sae={"k": 31})})
+    assert rule["measured"]["confidence"] == pytest.approx(0.95)
+
+
+def test_saes_from_other_files_are_measured_in_the_same_way(tmp_path: Path) -> None:
+    base, head = (of(seeds, saes={"files": name}) for seeds, name in ((range(5), "a"), (range(5, 10), "b")))
+    rule, _ = checked(tmp_path, {"a.json": base}, {"a.json": head})
+    assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / 252)
+
+
+def test_every_seed_is_not_asked_of_those_that_are_left(tmp_path: Path) -> None:
+    rule, _ = checked(tmp_path, {"a.json": of(range(6))}, {"a.json": of(range(5))}, EVERY_SEED)
+    assert (rule["outcome"], rule["why"]) == ("inconclusive", "missing")
+    assert rule["reason"] == "every seed is asked for, and seed 5 of the base's evidence is left out"
+
+
+def test_no_bound_pays_for_more_choices_than_a_billion(tmp_path: Path) -> None:
+    many = [0.8 + seed / 1000 for seed in range(100)]
+    base, head = evidence(range(100), many), evidence(range(50), many[:50])
+    rule, _ = checked(tmp_path, {"a.json": base}, {"a.json": head})
+    assert (rule["outcome"], rule["why"]) == ("inconclusive", "no_bound")
+    assert "seeds 50, 51, 52, 53, 54, 55, 56, 57 and 42 more of the base's evidence are left out" in rule["reason"]
+
+
+def test_what_is_compared_with_the_base_may_have_other_seeds(tmp_path: Path) -> None:
+    policy = SHOWN.replace("at_least: 0.5", "not_worse_than: {base: 0.1}")
+    rule, _ = checked(tmp_path, {"a.json": of(range(5))}, {"a.json": of(range(5, 10))}, policy)
+    assert rule["measured"]["confidence"] == pytest.approx(0.95)
