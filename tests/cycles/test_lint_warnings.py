@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cycles.test_running import BRANCHED, CHOOSE, STOP
+from cycles.branched import BRANCHED, CHOOSE, STOP
 from cycles.workplace import CYCLE, cycle, workplace
 
 MISSING = "  outside: {from: saebench, measure: auc, at_least: 0.5}\n"

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cycles.test_running import BRANCHED, CHOOSE, STOP
+from cycles.branched import BRANCHED, FILES
 from cycles.workplace import cycle, evidence, records, start, workplace
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
-FILES = {"policies__stop.yaml": STOP, "policies__choose.yaml": CHOOSE}
 PLAN = BRANCHED.replace("RULE", "{policy: policies/stop.yaml}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cycles.test_running import BRANCHED
+from cycles.branched import BRANCHED
 from cycles.workplace import CYCLE
 
 from gatekit.cycles.graph import graph_of

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,21 @@ def records(folder: Path, name: str = "small") -> list[dict[str, Any]]:
     """Return the ledger."""
     text = (folder / "runs" / name / "ledger.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def first_worker(driver: int) -> int:
+    """Return the process of the first runner that a driver has started."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        children = Path(f"/proc/{driver}/task/{driver}/children")
+        for child in children.read_text().split() if children.exists() else ():
+            try:
+                if b"fakelab" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
+            except OSError:
+                continue
+        time.sleep(0.02)
+    raise AssertionError("the driver started no runner")
 
 
 PYTHON = sys.executable
