@@ -126,6 +126,7 @@ def register_command(name: str, out: str | None) -> int:
     """
     from gatekit.cli.inputs import load_kinds
     from gatekit.cycles.graph import graph_of
+    from gatekit.cycles.linting import announced_before
     from gatekit.cycles.reading import LIMITS, cycle_path, parse_cycle
     from gatekit.cycles.registering import announced, with_measurements
     from gatekit.evidence.atomic import write_whole
@@ -136,9 +137,12 @@ def register_command(name: str, out: str | None) -> int:
     data = read_regular_file(path, "yaml", LIMITS.size)
     cycle = parse_cycle(data, path)
     made = with_measurements(data, path, announced(cycle, graph_of(cycle)))
-    registration = parse_plan(made, path, load_kinds())
+    kinds = load_kinds()
+    registration = parse_plan(made, path, kinds)
     if registration is None:
         raise UsageError(f"{path} is no plan that could announce anything")
+    for error in announced_before(registration, kinds):
+        raise error
     if out == "-":
         click.echo(made.decode("utf-8"), nl=False)
         return ExitCode.PASS

@@ -123,6 +123,7 @@ def _take(path: Path, folder: Path, text: str, cycle: str) -> None:
                 os.link(mine, path)
                 return
             except FileExistsError:
+                seen = _text(path)
                 found = holder(folder)
                 if found is None and _is_touched(path):
                     continue
@@ -132,14 +133,28 @@ def _take(path: Path, folder: Path, text: str, cycle: str) -> None:
                     raise GatekitError(
                         "cycle.held", message, Location(str(path)), remedy, exit_code=ExitCode.INCONCLUSIVE
                     ) from None
-                # A dead one's: whoever of several takes it away, only one of them can link its own.
-                gone = path.with_name(f"{mine.name}.dead")
-                with contextlib.suppress(FileNotFoundError):
-                    os.rename(path, gone)
-                    gone.unlink()
+                _take_away(path, path.with_name(f"{mine.name}.dead"), seen)
         raise GatekitError("cycle.held", f"the lease of '{cycle}' could not be taken", Location(str(path)))
     finally:
         mine.unlink(missing_ok=True)
+
+
+def _take_away(path: Path, gone: Path, dead: str) -> None:
+    """Remove a dead one's lease; what another process has put there since it was looked at is put back."""
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, gone)
+        if _text(gone) != dead:
+            with contextlib.suppress(FileExistsError):
+                os.link(gone, path)
+        gone.unlink()
+
+
+def _text(path: Path) -> str:
+    """Return what stands in a lease; nothing where it is gone or cannot be read."""
+    try:
+        return read_regular_file(path, "lease", LIMITS.size).decode("utf-8", "replace")
+    except (OSError, GatekitError):
+        return ""
 
 
 def _is_touched(path: Path) -> bool:

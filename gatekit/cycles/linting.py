@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from gatekit.cycles.graph import Graph, graph_of
 from gatekit.cycles.plan import FOLDER, Cycle, KeepBest, ParetoStop, PolicyStop
-from gatekit.cycles.reading import LIMITS, read_cycle
+from gatekit.cycles.reading import LIMITS, cycle_path, read_cycle
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.folder_limits import PLAN_FILES, beyond, sizes_of
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.kinds import Kinds
 from gatekit.policy import read_policies
 from gatekit.policy.model import Selection
-from gatekit.registration.plans import is_plan_name, parse_plan
+from gatekit.registration.model import Registration
+from gatekit.registration.plans import is_plan_name, parse_plan, read_plans
+from gatekit.registration.reading import conflicts, read_registrations
 
 
 def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> list[GatekitError]:
@@ -29,7 +31,7 @@ def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> 
         graph = graph_of(cycle)
     except GatekitError as error:
         return [error]
-    errors = [*_files(cycle), *_runners(cycle), *_others(cycle)]
+    errors = [*_files(cycle), *_runners(cycle), *_others(cycle), *_follows(cycle)]
     if errors:
         return errors
     errors = [*_policies(cycle, kinds), *_announced(cycle, graph, kinds, with_configurations)]
@@ -77,6 +79,28 @@ def _others(cycle: Cycle) -> Iterator[GatekitError]:
         if other.id == cycle.id:
             message = f"id '{cycle.id}' is also that of {path}: both would write to one folder"
             yield GatekitError("cycle.duplicate_id", message, cycle.location)
+
+
+def _follows(cycle: Cycle) -> Iterator[GatekitError]:
+    """Yield an error where a plan starts after one that is not here, or that waits for this one in its turn."""
+    seen = [cycle.id]
+    before = cycle
+    while before.after_cycle is not None:
+        try:
+            before = read_cycle(cycle_path(before.after_cycle))
+        except UsageError as error:
+            if before is cycle:
+                message = f"'{cycle.id}' starts after '{cycle.after_cycle}': {error.message}"
+                yield GatekitError("cycle.missing", message, cycle.location, error.remedy)
+            return
+        except GatekitError:
+            return  # its own lint says so
+        if before.id in seen:
+            if before.id == cycle.id:
+                message = f"no cycle could be the first: {' after '.join([*seen, before.id])}"
+                yield GatekitError("cycle.order", message, cycle.location)
+            return
+        seen.append(before.id)
 
 
 def _same(one: str, other: str) -> bool:
@@ -129,7 +153,10 @@ def _announced(cycle: Cycle, graph: Graph, kinds: Kinds, with_configurations: bo
     except GatekitError as error:
         yield error
         return
-    if said is None or not with_configurations:
+    if said is None:
+        return
+    yield from announced_before(said, kinds)
+    if not with_configurations:
         return
     try:
         would = {(one.kind, one.config, one.saes_of, one.candidate) for one in announced(cycle, graph)}
@@ -144,6 +171,15 @@ def _announced(cycle: Cycle, graph: Graph, kinds: Kinds, with_configurations: bo
     if missing and would > there:
         message = f"{len(missing)} of {len(would)} measurements are not announced: {', '.join(dict.fromkeys(missing))}"
         yield GatekitError("cycle.announced", message, cycle.location, _REGISTER.format(cycle.id))
+
+
+def announced_before(said: Registration, kinds: Kinds) -> Iterator[GatekitError]:
+    """Yield an error for every other plan or registration here that announces what a plan does, of the same seeds."""
+    others, _ = read_registrations(kinds=kinds)
+    planned, _ = read_plans(FOLDER, kinds)
+    for other in (*others, *planned):
+        if not _same(other.path, said.path):
+            yield from conflicts([other, said])
 
 
 _REGISTER = "`gatekit cycle register {}` writes what its tasks would record now"

@@ -126,7 +126,7 @@ def _wait_for_other(cycle: Cycle, options: RunOptions, say: Callable[[str], None
     """
     if cycle.after_cycle is None:
         return
-    said = False
+    said = None
     while True:
         why = _unfinished(cycle.after_cycle, options.runs)
         if why is None:
@@ -136,9 +136,9 @@ def _wait_for_other(cycle: Cycle, options: RunOptions, say: Callable[[str], None
             raise GatekitError(
                 "cycle.after", message, cycle.location, "--wait waits for it", exit_code=ExitCode.INCONCLUSIVE
             )
-        if not said:
+        if said != why:
             say(f"waiting for '{cycle.after_cycle}', which {why}")
-            said = True
+            said = why
         time.sleep(WAIT)
 
 
@@ -151,7 +151,10 @@ def _unfinished(name: str, runs: Path) -> str | None:
     state = state_of(graph_of(other), records, other.retries)
     if state.begun is None:
         return "was not begun"
-    return None if state.code is not None else "has not finished"
+    if state.code is not None:
+        return None
+    driver = holder(runs / other.id)
+    return f"{driver.words} drives" if driver is not None else "has not finished, and nobody drives it"
 
 
 class _Shown:

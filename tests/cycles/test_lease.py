@@ -88,6 +88,28 @@ def test_a_dead_ones_lease_is_taken_over_once_it_was_watched(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_two_that_find_a_dead_ones_lease_the_second_leaves_it_to_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held(tmp_path, host=lease.socket.gethostname(), machine=lease._machine(), pid=2**22 + 1)  # no such process
+    real, living = lease.holder, dict(ELSEWHERE)
+
+    def looked_at_once(folder: Path) -> lease.Holder | None:
+        monkeypatch.setattr(lease, "holder", real)
+        assert real(folder) is None
+        (folder / lease.NAME).unlink()
+        held(folder)  # the first one has it now
+        return None
+
+    monkeypatch.setattr(lease, "holder", looked_at_once)
+    with (
+        pytest.raises(GatekitError, match="driven by process 12 on another-machine"),
+        lease.driving(tmp_path, "small"),
+    ):
+        raise AssertionError("taken from a living holder")
+    assert json.loads((tmp_path / lease.NAME).read_text()) == living
+
+
 def test_another_machine_of_our_name_is_not_asked_for_its_process_here(tmp_path: Path) -> None:
     # That number is nobody's here, and the holder may live all the same.
     held(tmp_path, host=lease.socket.gethostname(), pid=2**22 + 1)

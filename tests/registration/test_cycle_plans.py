@@ -215,6 +215,22 @@ def test_a_cycle_and_a_file_of_registrations_cannot_announce_the_same_seeds(tmp_
     assert (code, [error["id"] for error in report["errors"]]) == (4, ["registration.overlap"])
 
 
+@pytest.mark.parametrize("seeds", ["[0, 1, 2, 3, 4, 5, 6, 7]", "[0, 1, 2, 3, 4, 9]"], ids=["all seeds", "some"])
+def test_a_change_adds_no_second_cycle_that_announces_seeds_of_the_first(tmp_path: Path, seeds: str) -> None:
+    claimed = {"claims.yaml": CLAIMS, "README.md": README}
+    other = plan(seeds=seeds).replace("id: demo", "id: other")
+    code, report = judged(base(tmp_path, plan(), **claimed), {"cycles/other.yaml": other})
+    assert (code, [error["id"] for error in report["errors"]]) == (4, ["registration.overlap"])
+
+
+def test_a_second_cycle_on_new_seeds_announces_them(tmp_path: Path) -> None:
+    claimed = {"claims.yaml": CLAIMS, "README.md": README}
+    new = plan(seeds="[10, 11, 12, 13, 14, 15]").replace("id: demo", "id: other")
+    new = new.replace("pilot: [0, 1, 2, 3, 4]", "pilot: [10, 11, 12, 13, 14]")
+    code, report = judged(base(tmp_path, plan(), **claimed), {"cycles/other.yaml": new})
+    assert (code, report["errors"]) == (0, [])
+
+
 def test_what_was_measured_of_saes_that_a_registered_run_left_is_registered(tmp_path: Path) -> None:
     cycle = base(tmp_path, plan(TRAINED + LEFT), POLICY + OUTSIDE)
     folder = with_evidence(cycle, a=trained(FIVE, GOOD[:5]), b=outside(FIVE))
