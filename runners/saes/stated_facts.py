@@ -40,6 +40,8 @@ class StatedFacts:
     """Inputs are all heads' activations, (heads, d_head), laid out as one row of d_in numbers."""
     context_size: int | None = None
     """Tokens per text."""
+    positions: slice | None = None
+    """Positions of a text that it was trained on, the token for the beginning counted; None where they are all."""
     prepend_bos: bool | None = None
     """Whether texts began with the token for a beginning."""
     normalisation: str | None = None

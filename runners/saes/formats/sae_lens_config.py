@@ -103,8 +103,27 @@ def stated_facts(config_path: Path, stored: Mapping[str, Any], config: Mapping[s
         head=said_number(config_path, metadata, "hook_head_index", "hook_point_head_index"),
         flat_heads=reshape == "hook_z",
         context_size=said_number(config_path, metadata, "context_size"),
+        positions=_positions(config_path, metadata),
         prepend_bos=said_flag(config_path, metadata, "prepend_bos"),
         normalisation=said_text(config_path, config, "normalize_activations") or "none",
         dataset=said_text(config_path, metadata, "dataset_path"),
         model_settings=settings,
     )
+
+
+def _positions(config_path: Path, metadata: Mapping[str, Any]) -> slice | None:
+    """Return the positions of a text that the SAE was trained on, or None where they are all.
+
+    Raises:
+        GatekitError: `checkpoint.invalid`: `seqpos_slice` is no list of one to three whole numbers or nulls.
+    """
+    stated = metadata.get("seqpos_slice")
+    if stated is None:
+        return None
+    whole = isinstance(stated, list) and all(part is None or type(part) is int for part in stated)
+    if not whole or not 1 <= len(stated) <= 3 or stated[2:] == [0]:
+        raise refused(config_path, f"'seqpos_slice' is {stated!r} and no list of start, end and step")
+    found = slice(*stated)
+    tokens = said_number(config_path, metadata, "context_size")
+    everything = found in (slice(None), slice(0, None)) if tokens is None else range(tokens)[found] == range(tokens)
+    return None if everything else found

@@ -36,7 +36,7 @@ class Use:
 class Contradiction:
     """One thing in which the checkpoint and its use differ."""
 
-    about: Literal["model", "hook", "context", "beginning", "loading"]
+    about: Literal["model", "hook", "context", "positions", "beginning", "loading"]
     message: str
     """Names both."""
 
@@ -51,7 +51,8 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     """Return all in which a use differs from what the checkpoint says of itself.
 
     What it leaves unsaid differs in nothing. A shorter context than the SAE was trained on is no contradiction, a
-    longer one is. Models are loaded without any processing of their weights; an SAE that needs it cannot be used.
+    longer one is. Nor is it one that a token for the beginning was left out of training, since its row is not measured
+    either. Models are loaded without any processing of their weights; an SAE that needs it cannot be used.
     """
     found: list[Contradiction] = []
     if stated.model is not None and not {_name(stated.model)} & {_name(model) for model in use.models}:
@@ -74,6 +75,11 @@ def contradictions(stated: StatedFacts, use: Use) -> tuple[Contradiction, ...]:
     if stated.context_size is not None and use.max_tokens > stated.context_size:
         message = f"was trained on texts of {stated.context_size} tokens; texts here have up to {use.max_tokens}"
         found.append(Contradiction("context", message))
+    if stated.positions is not None and not (stated.positions == slice(1, None) and use.begins):
+        parts = (stated.positions.start, stated.positions.stop, stated.positions.step)
+        said = ":".join("" if part is None else str(part) for part in parts[: 2 if parts[2] is None else 3])
+        message = f"was trained on positions {said} of its texts alone (seqpos_slice); here all of them are measured"
+        found.append(Contradiction("positions", message))
     if stated.prepend_bos is False and use.begins is not False:
         message = "was trained without a token for the beginning; texts here begin with one"
         found.append(Contradiction("beginning", message))

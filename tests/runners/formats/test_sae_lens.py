@@ -242,6 +242,28 @@ def test_how_the_model_was_loaded_and_the_place_in_its_modules_are_kept(weights:
     assert (stated.prepend_bos, stated.module, stated.model_settings) == (False, "model.layers.3", {"a": 1})
 
 
+@pytest.mark.parametrize(
+    ("stated", "positions"),
+    [
+        (None, None),
+        ([None], None),
+        ([0, None], None),
+        ([0, 128], None),
+        ([None, None, 1], None),
+        ([1, None], slice(1, None)),
+        ([64], slice(64)),
+        ([0, 128, 2], slice(0, 128, 2)),
+        ([None, -1], slice(None, -1)),
+    ],
+)
+def test_the_positions_that_it_was_trained_on_are_kept_where_they_are_not_all(
+    stated: list[int | None] | None, positions: slice | None, weights: Draw, tmp_path: Path
+):
+    metadata = {**METADATA, "context_size": 128, "seqpos_slice": stated}
+    sae = read(written(tmp_path, {**SIX, "architecture": "standard", "metadata": metadata}, weights(**PLAIN)))
+    assert sae.stated.positions == positions
+
+
 def test_the_oldest_files_give_the_number_of_latents_by_expansion(weights: Draw, tmp_path: Path):
     config = {**THREE, "expansion_factor": 3}
     del config["d_sae"]
@@ -277,6 +299,9 @@ def test_a_normalised_token_leaves_the_architecture_with_its_k(name: str, weight
         ({"apply_b_dec_to_input": "no"}, PLAIN, "'apply_b_dec_to_input' is 'no' and neither true nor false"),
         ({"metadata": {**METADATA, "prepend_bos": 1}}, PLAIN, "'prepend_bos' is 1 and neither true nor false"),
         ({"metadata": {**METADATA, "context_size": "128"}}, PLAIN, "'context_size' is '128' and no whole number"),
+        ({"metadata": {**METADATA, "seqpos_slice": "1:"}}, PLAIN, "'seqpos_slice' is '1:' and no list of start"),
+        ({"metadata": {**METADATA, "seqpos_slice": [0, 9, 0]}}, PLAIN, "'seqpos_slice' is [0, 9, 0] and no list"),
+        ({"metadata": {**METADATA, "seqpos_slice": [True]}}, PLAIN, "'seqpos_slice' is [True] and no list of start"),
         ({"architecture": "batchtopk", "k": 3.5}, {**PLAIN, "topk_threshold": ()}, "'k' is 3.5"),
         ({"architecture": "batchtopk", "k": 3}, {**PLAIN, "topk_threshold": ()}, "no 'rescale_acts_by_decoder_norm'"),
         (

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from runners.saes.formats.use import Use, contradictions
@@ -43,6 +45,8 @@ def test_one_model_may_have_two_names(one: str, other: str):
         ),
         (StatedFacts(target_hook="blocks.12.hook_mlp_out"), "hook", ["predicts 'blocks.12.hook_mlp_out'"]),
         (StatedFacts(context_size=64), "context", ["64 tokens", "up to 128"]),
+        (StatedFacts(positions=slice(5, 10)), "positions", ["positions 5:10 of its texts alone", "all of them"]),
+        (StatedFacts(positions=slice(1, None, 2)), "positions", ["positions 1::2 of"]),
         (StatedFacts(prepend_bos=False), "beginning", ["without a token for the beginning"]),
         (StatedFacts(model_settings={"center_writing_weights": True}), "loading", ["center_writing_weights True"]),
         (StatedFacts(model_settings={"n_devices": 2, "revision": "v2"}), "loading", ["revision 'v2'"]),
@@ -100,3 +104,10 @@ def test_what_a_transcoder_predicts_may_be_named_as_hook_or_module(target: str):
     assert contradictions(stated, Use(("m",), reads, 8, target)) == ()
     (found,) = contradictions(stated, Use(("m",), reads, 8, target.replace("12", "11")))
     assert "predicts 'layers.12.mlp'" in found.message
+
+
+def test_a_beginning_that_was_left_out_of_training_is_not_measured_either():
+    stated = StatedFacts(positions=slice(1, None))
+    assert contradictions(stated, replace(HERE, begins=True)) == ()
+    (found,) = contradictions(stated, replace(HERE, begins=False))
+    assert found.about == "positions"
