@@ -41,6 +41,8 @@ LEFT_OUT = {
     "runners.costs.*": "says what a run would take; nothing runs",
     "runners.__main__": "finds a runner by its name",
     "runners.config": "reads configurations; what it read stands in the summary and in the key of every cache",
+    "runners.config_text": "reads the text of a configuration; the values stand in the summary",
+    "runners.config_values": "reads the values of a configuration, which stand in the summary",
     "runners.places": "tells where in its file a value of a configuration stands; the values stand in the summary",
     "runners.progress": "tells how far a run is",
     "runners.provenance": "tells who measured, when, and with what code",

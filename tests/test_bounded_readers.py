@@ -111,7 +111,7 @@ OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
     "benchmarks/saebench_core.py": ({"json.loads": 2, "read_text": 2}, f"{CHOSEN}; {OWN_WORK}"),
     "benchmarks/saebench_upstream.py": ({"glob": 1, "json.loads": 1, "read_text": 1}, OWN_WORK),
     "code_digest.py": ({"ast.parse": 1, "read_bytes": 1}, PACKAGE),
-    "config.py": ({"open": 1}, "LARGEST and MOST_BASES"),
+    "config_text.py": ({"open": 1}, "LARGEST; MOST_BASES of config.py"),
     "costs/model_size.py": ({"json.loads": 3, "read_text": 2, "open": 1}, f"_LONGEST_HEADER, and {CHOSEN}"),
     "determinism.py": ({"open": 1}, "/proc/cpuinfo"),
     "digests.py": ({"open": 1}, "a digest in pieces"),

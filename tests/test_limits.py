@@ -33,7 +33,11 @@ ROW = re.compile(r"^\| (?P<what>[^|]+) \| (?P<number>[0-9]+) \| (?P<error>[^|]+)
 ROWS = [found.groupdict() for found in ROW.finditer((ROOT / "docs" / "limits.md").read_text(encoding="utf-8"))]
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")
-    for path in (*sorted((ROOT / "gatekit").rglob("*.py")), ROOT / "runners" / "config.py")
+    for path in (
+        *sorted((ROOT / "gatekit").rglob("*.py")),
+        ROOT / "runners" / "config.py",
+        ROOT / "runners" / "config_text.py",
+    )
 )
 
 

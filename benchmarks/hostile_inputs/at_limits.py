@@ -74,7 +74,7 @@ AT_LIMIT = {
     "cycles.pieces:LARGEST_LISTING": "pieces: a runner printed as many bytes as are read",
     "cycles.pieces:MOST_STARTS": "pieces: as many starts as are tried, each to its end",
     "cycles.left_by_tasks:LARGEST_LIST": "saes.yaml: as many bytes as a task may leave",
-    "runners.config:LARGEST": "configuration: as many bytes as one may have",
+    "runners.config_text:LARGEST": "configuration: as many bytes as one may have",
     "runners.config:MOST_BASES": "configuration: as many bases as one may name",
     # Claims
     f"{_FOLDER}:CANDIDATE_FILES.files": "candidates: as many files and bytes as there may be",

@@ -12,7 +12,7 @@ from gatekit.evidence.atomic import TEMPORARY
 from gatekit.evidence.strict_json import JSON_LIMITS, MAX_INTEGER
 from gatekit.evidence.strict_yaml import YAML_LIMITS
 from hostile_inputs.cases import CASES, MIB, PLAIN_JSON, POLICY, SUMMARY, Case, case, check, write
-from runners import config
+from runners import config, config_text
 
 TABLE = ["import", "table", "--kind", "random_model", "--measure", "r2", "--subject", "s.json", "t.csv"]
 ONE_TABLE = "seed,value\n" + "".join(f"{seed},0.{seed}\n" for seed in range(5))
@@ -161,7 +161,7 @@ CONFIGURED = "from pathlib import Path; from runners.config import parts_of; pri
 
 @case("configuration: as many bytes as one may have", codes=(0, 1), program=CONFIGURED)
 def _(folder: Path) -> list[str]:
-    write(folder, "c.yaml", "a:\n" + "- a\n" * ((config.LARGEST - 4) // 4))
+    write(folder, "c.yaml", "a:\n" + "- a\n" * ((config_text.LARGEST - 4) // 4))
     return []
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import runners.config
+import runners.config_text
 from gatekit.errors import GatekitError
 from runners.config import parts_of, plain, read_config
 from runners.settings import read_settings
@@ -170,8 +170,8 @@ def test_a_setting_of_one_reading_is_no_part_of_the_next_reading_of_the_same_fil
 
 def test_the_text_of_a_configuration_is_parsed_once_for_all_of_its_variants(monkeypatch, tmp_path):
     parsed = []
-    real = runners.config._parsed
-    monkeypatch.setattr(runners.config, "_parsed", lambda text: parsed.append(text) or real(text))
+    real = runners.config_text._parsed
+    monkeypatch.setattr(runners.config_text, "_parsed", lambda text: parsed.append(text) or real(text))
     path = tmp_path / "own.yaml"
     path.write_text(f"# {tmp_path}\nseeds: [0, 1]\n")
     for _ in range(3):

@@ -11,7 +11,13 @@ pytestmark = pytest.mark.runners
 
 PARTS = (
     *("gatekit", "schemas", "runners", "pyproject.toml"),
-    *("tests/tiny_stage.py", "tests/builders.py", "tests/runners/conftest.py", "tests/runners/saes"),
+    *(
+        "tests/tiny_stage.py",
+        "tests/builders.py",
+        "examples/tiny_models.py",
+        "tests/runners/conftest.py",
+        "tests/runners/saes",
+    ),
 )
 
 
