@@ -129,7 +129,6 @@ OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
     "stage/judging.py": ({"subprocess.run": 1}, "gatekit itself, whose output goes to the terminal of the run"),
     "stage/supervision.py": ({"json.loads": 1}, "LARGEST, of what the run has written itself into memory"),
     "stage/units.py": ({"json.loads": 1, "read_text": 1, "rglob": 1}, OWN_WORK),
-    "subjects/documents.py": ({"open": 1, "rglob": 1}, f"{BY_PIECES}, and the names of its files"),
     "subjects/given_activations.py": ({"rglob": 1}, f"the names of the files of {CHOSEN}"),
     "subjects/language_model.py": ({"glob": 1}, ONE_FOLDER),
     "subjects/model_files.py": ({"glob": 1}, ONE_FOLDER),
@@ -140,10 +139,18 @@ OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
         f"{BY_PIECES}, and the names of its files",
     ),
     "subjects/text_corpus.py": ({"glob": 3}, ONE_FOLDER),
-    "subjects/text_rows.py": (
-        {"ParquetFile": 1, "open": 2, "readline": 1, "csv.reader": 1, "json.loads": 1},
-        f"LONGEST_ROW; {BY_PIECES}",
+    "subjects/text_forms/csv_table.py": ({"csv.reader": 1}, f"LONGEST_ROW; {BY_PIECES}"),
+    "subjects/text_forms/json_lines.py": ({"json.loads": 1, "readline": 1}, f"LONGEST_ROW; {BY_PIECES}"),
+    "subjects/text_forms/json_values.py": (
+        {"json.JSONDecoder": 1, "json.loads": 1},
+        f"LONGEST_ROW and LARGEST_OBJECT; {BY_PIECES}",
     ),
+    "subjects/text_forms/parquet_file.py": ({"ParquetFile": 1}, BY_PIECES),
+    "subjects/text_forms/saved_folder.py": (
+        {"json.loads": 1, "read_bytes": 1, "rglob": 1},
+        "_LARGEST_STATE, and the names of its files",
+    ),
+    "subjects/text_rows.py": ({"open": 1}, f"opens a file for a reader; {BY_PIECES}"),
     "tracking.py": ({"rglob": 1}, OWN_WORK),
     "whole_files.py": ({"iterdir": 1, "open": 1}, ONE_FOLDER),
 }

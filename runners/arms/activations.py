@@ -15,22 +15,22 @@ from runners.progress import Progress, showing
 from runners.saes.plan import TrainingPlan
 from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import SaeConfig
-from runners.subjects.activation_manifest import AbsentModel, agreed_model, read_manifest
 from runners.subjects.activation_store import ActivationStore, TokenSet, store_activations
-from runners.subjects.drawn_own_texts import DrawnOwnTexts, draw_own_texts
-from runners.subjects.given_activations import GivenActivations, GivenStore
 from runners.subjects.hook_names import is_module
 from runners.subjects.language_model import LanguageModel, load, load_reinitialised, with_beginning
 from runners.subjects.model_files import ModelFiles, find_model
-from runners.subjects.own_texts import OwnTexts
 from runners.subjects.plan import SubjectPlan, TextPlan
 from runners.subjects.sharded_store import ShardedStore, check_disk, store_shards
 from runners.subjects.text_corpus import Corpus, read_corpus, sae_probes_folder, shuffled
 from runners.subjects.token_sets import draw_token_sets
 from runners.summary_writing import Json
 
+# What only some configurations use is imported where it is used: it stands among the sources of those alone.
 if TYPE_CHECKING:
+    from runners.subjects.drawn_own_texts import DrawnOwnTexts
+    from runners.subjects.given_activations import GivenActivations, GivenStore
     from runners.subjects.layered_store import LayeredStore
+    from runners.subjects.own_texts import OwnTexts
 
 
 _TOKENS_PER_TEXT = (
@@ -59,6 +59,8 @@ class Source:
     held_out: TokenSet
     drawn: DrawnOwnTexts | None = None
     """What is known of one's own texts beside; None of sae-probes'."""
+    given: GivenActivations | None = None
+    """The corpus, where it is activations and no texts."""
 
     @property
     def trained_on(self) -> frozenset[str]:
@@ -166,6 +168,8 @@ def _opened(plan: SubjectPlan, texts: TextPlan, device: str, stamp: Stamp) -> So
     with caused_by(plan, "prepend_bos"):
         model = with_beginning(model, plan.prepend_bos)
     if texts.own:
+        from runners.subjects.drawn_own_texts import draw_own_texts
+
         drawn = draw_own_texts(model, texts, plan.max_tokens_per_text, sae_probes_folder())
         return Source(files, model, drawn.texts, drawn.tokens.training, drawn.tokens.held_out, drawn)
     corpus = read_corpus(sae_probes_folder())
@@ -182,6 +186,9 @@ def _opened(plan: SubjectPlan, texts: TextPlan, device: str, stamp: Stamp) -> So
 
 def _given(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
     """Return what there is of a model where its activations are given: its name and its digest."""
+    from runners.subjects.activation_manifest import AbsentModel, agreed_model, read_manifest
+    from runners.subjects.given_activations import GivenActivations
+
     path = Path(str(texts.manifest))
     with caused_by(texts, "manifest"):
         manifest = read_manifest(path)
@@ -200,7 +207,8 @@ def _given(plan: SubjectPlan, texts: TextPlan, device: str) -> Source:
     )
     rows = {"held_out": texts.held_out_tokens, "training": texts.train_tokens}
     sets = (TokenSet("training", (), rows["training"]), TokenSet("held-out", (), rows["held_out"]))
-    return Source(files, model, GivenActivations(manifest, path.parent, rows), *sets)
+    given = GivenActivations(manifest, path.parent, rows)
+    return Source(files, model, given, *sets, given=given)
 
 
 def reinitialised(source: Source, seed: int) -> Source:
@@ -231,7 +239,7 @@ def collect(
     """
     place = hook or config.subject.hook
     stores: list[ActivationStore | GivenStore | ShardedStore] = []
-    given = source.corpus if isinstance(source.corpus, GivenActivations) else None
+    given = source.given
     if given is not None:
         if place != given.manifest.hook:
             message = f"the given activations are of '{given.manifest.hook}', not of '{place}'"
@@ -290,8 +298,8 @@ def collect_layers(
 
 def datasets_json(source: Source, trains: bool = True) -> list[Json]:
     """Return the texts as a protocol's datasets; those to train on where SAEs are trained."""
-    if isinstance(source.corpus, GivenActivations):
-        return source.corpus.datasets(trains)
+    if source.given is not None:
+        return source.given.datasets(trains)
     return [
         {"name": f"{source.corpus.label}:{tokens.name}-texts", "sha256": tokens.texts_sha256, "rows": len(tokens.texts)}
         for tokens in ((source.training, source.held_out) if trains else (source.held_out,))
@@ -303,8 +311,8 @@ def inputs_json(arms: Sequence[Activations]) -> list[Json]:
     source = arms[0].source
     entries = [("tokenizer", source.files.tokenizer_digest, 0)] if source.files.tokenizer_digest else []
     entries += source.corpus.inputs
-    given = isinstance(source.corpus, GivenActivations)
     trains = any(arm.training_rows is not None for arm in arms)
+    given = source.given is not None
     for tokens in () if given else (source.training, source.held_out) if trains else (source.held_out,):
         entries.append((f"texts:{tokens.name}", tokens.texts_sha256, len(tokens.texts)))
     entries += [] if source.drawn is None else source.drawn.inputs

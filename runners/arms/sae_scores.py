@@ -15,7 +15,7 @@ from runners.metrics.chance import score_beside_chance
 from runners.progress import showing
 from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import SaeConfig
-from runners.subjects.own_labelled import own_set_inputs
+from runners.subjects.own_set_files import own_set_inputs
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, measurement
 

@@ -29,7 +29,6 @@ from runners.subjects.activation_store import Pooling
 from runners.subjects.labelled_texts import LabelledTexts, read_as_filed, read_labelled, registered_datasets, split
 from runners.subjects.language_model import LanguageModel
 from runners.subjects.layered_store import HOOKS_SEPARATOR, LayeredTextStore, side_by_side
-from runners.subjects.own_labelled import read_own_labelled
 from runners.subjects.text_store import TextStore, store_texts
 
 Texts = TextStore | LayeredTextStore
@@ -150,6 +149,8 @@ def _texts(bench: Bench, name: str) -> tuple[LabelledTexts, Texts]:
     plan = bench.plan
     own = plan.own_by_name.get(name)
     if own is not None:
+        from runners.subjects.own_labelled import read_own_labelled
+
         labelled = read_own_labelled(own, plan.rows, plan.seed)
     elif plan.split == "distinct":
         labelled = read_labelled(bench.folder, name, rows=plan.rows, seed=plan.seed)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from runners.config import Bounds
+from runners.config import ABSENT_WHERE_NONE, Bounds
+from runners.subjects.text_forms.registry import ROWS, has_columns
 
 Removal = Literal["scr", "tpp"]
-
-SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
-"""Ends of the names of files that are read."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +23,13 @@ class AttributedTextsPlan:
     """As the summary calls the dataset."""
     source: Literal["file", "hub", "sae-probes"]
     path: str | None = None
-    """Of a .csv, .jsonl or .parquet file, or `owner/name` on the hub; nothing for sae-probes."""
+    """Of a file with columns, or `owner/name` on the hub; nothing for sae-probes."""
     test_path: str | None = None
     """File of the texts to test on; without it `split` or `test_fraction` says which they are."""
     revision: str | None = None
     """Commit on the hub, in full: a branch would be another dataset tomorrow."""
+    configuration: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Of a dataset on the hub that has several."""
     text: str = "text"
     """Column of the texts."""
     attribute: str | None = None
@@ -59,7 +58,7 @@ def faults(key: str, plan: AttributedTextsPlan, kind: Removal) -> list[tuple[str
     """
     scr, file = kind == "scr", plan.source == "file"
     paths = {"path": plan.path, "test_path": plan.test_path}
-    wrong = [name for name, path in paths.items() if path is not None and Path(path).suffix.lower() not in SUFFIXES]
+    wrong = [name for name, path in paths.items() if path is not None and not has_columns(path)]
     ways = [plan.test_path, plan.split, plan.test_fraction]
     registered = plan.source == "sae-probes"
     pairs = plan.pairs or ()
@@ -69,12 +68,17 @@ def faults(key: str, plan: AttributedTextsPlan, kind: Removal) -> list[tuple[str
             f"'path' says where the texts of source '{plan.source}' are",
             (plan.path is None) != registered,
         ),
-        (f"{key}.{wrong[0] if wrong else 'path'}", f"a file ends with {', '.join(SUFFIXES)}", file and bool(wrong)),
+        (f"{key}.{wrong[0] if wrong else 'path'}", f"a file ends with {', '.join(ROWS)}", file and bool(wrong)),
         (f"{key}.test_path", "'test_path' is for files only", plan.test_path is not None and not file),
         (
             f"{key}.revision",
             "the hub needs 'revision', the commit in full; nothing else takes one",
             (plan.source == "hub") != (plan.revision is not None),
+        ),
+        (
+            f"{key}.configuration",
+            "'configuration' is for the hub",
+            plan.configuration is not None and plan.source != "hub",
         ),
         (
             key,

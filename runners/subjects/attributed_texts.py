@@ -15,9 +15,9 @@ from gatekit.errors import GatekitError, Location
 from runners.digests import sequence_sha256, text_sha256
 from runners.places import caused_by, config_error
 from runners.subjects.attributed_plan import AttributedTextsPlan
-from runners.subjects.documents import rows_of_hub
 from runners.subjects.labelled_texts import read_labelled
-from runners.subjects.text_rows import READERS, TextRow, as_written
+from runners.subjects.text_forms.registry import read_rows
+from runners.subjects.text_rows import TextRow, as_written
 
 _SIDES = ("train", "test")
 
@@ -85,15 +85,17 @@ def read_attributed(plan: AttributedTextsPlan, seed: int, sae_probes: Path) -> A
 def _rows(plan: AttributedTextsPlan) -> Iterator[tuple[TextRow, str]]:
     """Yield every row of a file or of the hub's dataset, and the side that it is on."""
     if plan.source == "hub":
+        from runners.subjects.text_forms.hub_dataset import rows_of_hub
+
         with caused_by(plan, "path"):
             for side in _SIDES:
-                for row in rows_of_hub(str(plan.path), plan.revision, side):
+                for row in rows_of_hub(str(plan.path), plan.revision, side, plan.configuration):
                     yield row, side
         return
     for side, path in (("train", plan.path), ("test", plan.test_path)):
         if path is not None:
             empty = True
-            for row in READERS[Path(path).suffix.lower()](Path(path)):
+            for row in read_rows(Path(path)):
                 empty = False
                 yield row, side if plan.split is None else as_written(row.value(plan.split))
             if empty:

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
-from runners.digests import file_sha256, sequence_sha256, text_sha256
+from runners.digests import sequence_sha256, text_sha256
 from runners.subjects.labelled_texts import LabelledTexts, distinct_texts
 from runners.subjects.plan import OwnLabelledPlan, OwnShiftedPlan
 from runners.subjects.shifted_texts import ShiftedTexts, checked_shift, subset
-from runners.subjects.text_rows import READERS, TextRow, as_written, read_parquet
-from runners.summary_writing import Json
+from runners.subjects.text_forms.registry import read_rows
+from runners.subjects.text_rows import TextRow, as_written
 
 _SIDES = ("train", "test")
 _SHIFTED = "shifted"
@@ -71,17 +71,6 @@ def read_own_shifted(plan: OwnShiftedPlan, rows: int, test_fraction: float, seed
     return checked_shift("own", inside, apart, test_fraction, seed, len(shifted.texts) - len(apart.texts))
 
 
-def own_set_inputs(sets: Sequence[OwnLabelledPlan | OwnShiftedPlan]) -> list[Json]:
-    """Return the files of one's own datasets as a summary's inputs."""
-    files = []
-    for each in sets:
-        shifted = each.shifted_path if isinstance(each, OwnShiftedPlan) else None
-        for part, path in (("file", each.path), ("shifted-file", shifted)):
-            if path is not None:
-                files.append({"name": f"labelled:{each.name}:{part}", "sha256": file_sha256(Path(path)), "rows": 0})
-    return files
-
-
 class _LabelledFile:
     """One file and its columns."""
 
@@ -91,13 +80,9 @@ class _LabelledFile:
 
     def rows(self) -> Iterator[TextRow]:
         """Yield the rows of the file."""
-        if self.path.suffix.lower() == ".parquet":
-            columns = [column for column in (self._text, self._label, self.split) if column is not None]
-            found = read_parquet(self.path, columns)
-        else:
-            found = READERS[self.path.suffix.lower()](self.path)
+        columns = [column for column in (self._text, self._label, self.split) if column is not None]
         empty = True
-        for row in found:
+        for row in read_rows(self.path, columns):
             empty = False
             yield row
         if empty:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from runners.places import first_repeat
 from runners.subjects.plan import OwnLabelledPlan, OwnShiftedPlan
-
-SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
-"""Ends of the names of files that labelled texts are read from."""
+from runners.subjects.text_forms.registry import ROWS, has_columns
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 
@@ -32,7 +29,7 @@ def own_set_faults(key: str, sets: Sequence[OwnLabelledPlan | OwnShiftedPlan]) -
         faults += [
             (f"{here}.name", "a name has letters, digits and _ . - only", not _NAME.fullmatch(each.name)),
             *(
-                (f"{here}.{name}", f"the file's form is told by its name: {', '.join(SUFFIXES)}", not _known(path))
+                (f"{here}.{name}", f"the file's form is told by its name: {', '.join(ROWS)}", not has_columns(path))
                 for name, path in paths.items()
             ),
             (
@@ -48,7 +45,3 @@ def own_set_faults(key: str, sets: Sequence[OwnLabelledPlan | OwnShiftedPlan]) -
             ),
         ]
     return faults
-
-
-def _known(path: str) -> bool:
-    return Path(path).suffix.lower() in SUFFIXES

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from gatekit.errors import GatekitError
 from runners.digests import sequence_sha256, text_sha256
 from runners.places import config_error
-from runners.subjects.documents import DocumentFile, TextDocument, document_files, read_documents
+from runners.subjects.documents import DocumentFile, document_files, read_documents
 from runners.subjects.plan import TextPlan
+from runners.subjects.text_document import TextDocument
 from runners.subjects.text_names import label_of, named
 from runners.subjects.text_rows import TextRow
 

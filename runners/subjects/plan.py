@@ -76,15 +76,18 @@ class TextPlan:
     """0 where nothing is trained."""
     held_out_tokens: Annotated[int, Bounds(2, 1_000_000_000_000)]
     paths: tuple[str, ...] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
-    """Of files (.jsonl, .parquet, .txt, .npy), in order, or of one folder."""
+    """Of files, in order, all of one form (`runners.subjects.text_forms.registry`), or of one folder."""
     name: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
     """`owner/name` of a dataset on the hub."""
     revision: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
     """Commit of it, in full: a branch would be another dataset tomorrow."""
+    configuration: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Of a dataset on the hub that has several, such as a language or a dump."""
     split: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
     """Of a dataset with several."""
     column: str | None = field(default=None, metadata=ABSENT_WHERE_NONE)
-    """That holds the texts, or the token ids; 'text' or 'input_ids' where none is named."""
+    """That holds the texts, or the token ids; 'text' or 'input_ids' where none is named. One within another is named
+    from the outer one inwards, 'meta.text'."""
     holds: Literal["text", "token_ids"] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
     """What the column holds; texts where nothing is said."""
     filter: tuple[TextFilter, ...] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
@@ -123,7 +126,7 @@ class OwnLabelledPlan:
     name: str
     """As the summary and the list of datasets call it."""
     path: str
-    """Of a .csv, .jsonl or .parquet file."""
+    """Of a file with columns."""
     text: str = "text"
     """Column of the texts."""
     label: str = "label"

@@ -28,6 +28,7 @@ def text_settings(plan: TextPlan) -> dict[str, str]:
     filters = " and ".join(f"{each.column} = {each.equals}" for each in plan.filter or ())
     return {
         "texts": label_of(plan),
+        **({"text_configuration": plan.configuration} if plan.configuration is not None else {}),
         "text_column": plan.text_column,
         "text_filter": filters if len(filters) <= 1000 else f"sha256 {text_sha256(filters)}",
         "text_packing": "texts one after another" if plan.packing == "context" else "one text a row",

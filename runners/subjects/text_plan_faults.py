@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from runners.subjects.plan import TextPlan
+from runners.subjects.text_forms.registry import IDS, PLAIN, SUFFIXES, suffix_of
 
-SUFFIXES = {
-    ".jsonl": "json_lines",
-    ".ndjson": "json_lines",
-    ".parquet": "parquet",
-    ".txt": "plain_text",
-    ".npy": "token_ids",
-}
-"""Form of a file by the end of its name."""
-
-_OWN = ("manifest", "paths", "name", "revision", "split", "column", "holds", "filter", "packing", "separator")
+_OF_HUB = ("name", "revision", "configuration")
+_OWN = ("manifest", "paths", *_OF_HUB, "split", "column", "holds", "filter", "packing", "separator")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -58,12 +50,12 @@ def _keys_of_source(plan: TextPlan) -> list[tuple[str, str, bool]]:
             "'revision' is the commit in full, 40 hexadecimal digits",
             from_hub and plan.revision is not None and not _COMMIT.fullmatch(plan.revision),
         ),
-        *((f"texts.{key}", f"'{key}' is for the hub", wants_paths and key in given) for key in ("name", "revision")),
+        *((f"texts.{key}", f"'{key}' is for the hub", wants_paths and key in given) for key in _OF_HUB),
         ("texts.split", "'split' is for a folder or the hub", plan.source == "files" and plan.split is not None),
         (
             "texts.separator",
             "'separator' stands between packed texts or cuts a plain text file; neither is asked for",
-            plan.separator is not None and plan.packing != "context" and "plain_text" not in _forms(plan),
+            plan.separator is not None and plan.packing != "context" and PLAIN not in _forms(plan),
         ),
         ("texts.separator", "'separator' is empty", plan.separator == ""),
     ]
@@ -81,12 +73,12 @@ def _forms_of_files(plan: TextPlan) -> list[tuple[str, str, bool]]:
         (
             f"texts.{named}",
             f"{named!r} is for files with columns",
-            bool({"plain_text", "token_ids"} & set(forms)) and (plan.column is not None or plan.filter is not None),
+            bool({PLAIN, IDS} & set(forms)) and (plan.column is not None or plan.filter is not None),
         ),
-        ("texts.holds", "a .npy file holds token ids", "token_ids" in forms and plan.holds == "text"),
-        ("texts.holds", "a .txt file holds text", "plain_text" in forms and plan.holds == "token_ids"),
+        ("texts.holds", "a .npy file holds token ids", IDS in forms and plan.holds == "text"),
+        ("texts.holds", "a .txt file holds text", PLAIN in forms and plan.holds == "token_ids"),
     ]
 
 
 def _forms(plan: TextPlan) -> list[str | None]:
-    return [SUFFIXES.get(Path(path).suffix.lower()) for path in plan.paths or ()] if plan.source == "files" else []
+    return [suffix_of(path) for path in plan.paths or ()] if plan.source == "files" else []

@@ -25,7 +25,7 @@ PLACED_BY_THE_CALLER = {
     ("subjects", "activation_store.py", "activations.empty"): "the key of the hook",
     ("subjects", "activation_store.py", "activations.range"): "the key of the hook",
     ("subjects", "sharded_store.py", "activations.disk"): "texts.train_tokens",
-    ("subjects", "documents.py", "table.hub"): "texts.source, or the entry that names the dataset",
+    ("subjects", "hub_dataset.py", "table.hub"): "texts.source, or the entry that names the dataset",
     ("subjects", "given_activations.py", "activations.too_few"): "texts.held_out_tokens or texts.train_tokens",
     ("subjects", "labelled_texts.py", "dataset.too_small"): "the entry that names the dataset",
     ("subjects", "labelled_texts.py", "dataset.unknown"): "the entry that names the dataset",

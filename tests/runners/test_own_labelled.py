@@ -207,7 +207,7 @@ def configured(folder: Path, text: str) -> SaebenchConfig:
 
 KEYS = {
     ("[113_movie_sent]", "a.csv", ""): "own[0]: the dataset is not named in 'datasets'",
-    ("[mine]", "a.doc", ""): "the file's form is told by its name: .csv",
+    ("[mine]", "a.doc", ""): "the file's form is told by its name: .jsonl",
     ("[mine]", "a.csv", ", split: body"): "text, label and split are columns of their own",
 }
 

@@ -80,7 +80,7 @@ def test_several_files_are_read_in_the_order_in_which_they_are_named(tmp_path):
 
 
 def test_a_plain_text_file_is_cut_at_the_separator_wherever_reading_stops(tmp_path, monkeypatch):
-    monkeypatch.setattr("runners.subjects.documents._CHARACTERS_PER_READ", 3)
+    monkeypatch.setattr("runners.subjects.text_forms.plain_text.CHARACTERS_PER_READ", 3)
     (tmp_path / "a.txt").write_text("one\nline<|end|>two<|end|> \n<|end|>three")
     assert contents(replace(SHORT, paths=(str(tmp_path / "a.txt"),), separator="<|end|>")) == [
         "one\nline",
@@ -112,14 +112,20 @@ def test_the_hub_is_asked_for_the_commit_and_streamed(monkeypatch):
 
     asked = {}
 
-    def load(name: str, **options: Any) -> Any:
-        asked.update(options, name=name)
+    def load(name: str, configuration: str | None, **options: Any) -> Any:
+        asked.update(options, name=name, configuration=configuration)
         return iter([{"body": "x"}, {"body": "y"}])
 
     monkeypatch.setattr(datasets, "load_dataset", load)
     plan = TextPlan("hub", 0, 10, 5, name="lab/texts", revision="a" * 40, column="body")
     assert contents(plan) == ["x", "y"]
-    assert asked == {"name": "lab/texts", "revision": "a" * 40, "split": "train", "streaming": True}
+    assert asked == {
+        "name": "lab/texts",
+        "configuration": None,
+        "revision": "a" * 40,
+        "split": "train",
+        "streaming": True,
+    }
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch):

@@ -25,7 +25,7 @@ from runners.stage.run_environment import RunEnvironment
 from runners.stages.ood.plan import ALL, KIND, OodConfig, ShiftPlan, protocol_of
 from runners.subjects.activation_store import Pooling
 from runners.subjects.labelled_texts import LabelledTexts
-from runners.subjects.own_labelled import own_set_inputs, read_own_shifted
+from runners.subjects.own_set_files import own_set_inputs
 from runners.subjects.shifted_texts import ShiftedTexts, datasets_with_shift, read_longer, read_shifted
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.subjects.text_store import TextStore, store_texts
@@ -119,7 +119,10 @@ def slices_of(config: OodConfig, inputs: Activations, environment: RunEnvironmen
         for i, name in enumerate(shifted)
     ]
     named += [(partial(read_longer, folder, name), f"longer[{i}]") for i, name in enumerate(plan.longer or ())]
-    named += [(partial(read_own_shifted, each), f"own[{i}]") for i, each in enumerate(plan.own or ())]
+    if plan.own:
+        from runners.subjects.own_labelled import read_own_shifted
+
+        named += [(partial(read_own_shifted, each), f"own[{i}]") for i, each in enumerate(plan.own)]
     trained_on = known_training_texts(config, inputs.source)
     read = []
     for read_texts, key in named:

@@ -32,7 +32,7 @@ from runners.saes.sae import Sae
 from runners.stage.run_environment import RunEnvironment
 from runners.stage.sae_subject import recipe
 from runners.stages.saebench.plan import KIND, SaebenchConfig, protocol_of
-from runners.subjects.own_labelled import own_set_inputs
+from runners.subjects.own_set_files import own_set_inputs
 from runners.subjects.text_corpus import sae_probes_folder
 from runners.summary_writing import Json, RunResult, measurement
 

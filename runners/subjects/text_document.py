@@ -1,0 +1,17 @@
+"""A document of one's own texts, as it stands in its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runners.subjects.text_rows import TextRow
+
+
+@dataclass(frozen=True)
+class TextDocument:
+    """One document."""
+
+    content: str | tuple[int, ...]
+    """Its text, or token ids of the measured model's tokeniser."""
+    row: TextRow | None
+    """Where it stands, for errors."""
