@@ -226,7 +226,7 @@ def test_two_datasets_of_sae_probes_give_texts_with_two_attributes(dataset):
     ("changes", "message"),
     [
         ({"path": None}, "'path' says where"),
-        ({"path": "bios.txt"}, "a file ends with .csv"),
+        ({"path": "bios.txt"}, "a file ends with .jsonl"),
         ({"test_path": None}, "say which texts are tested on"),
         ({"split": "side"}, "say which texts are tested on"),
         ({"revision": "abc"}, "the hub needs 'revision'"),
