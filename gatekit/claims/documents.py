@@ -121,13 +121,14 @@ def _of_parts(data: bytes, name: str, formats: FormatLookup) -> ClaimsDocument:
         source = DocumentText(name, part.text, part.name, part.lines)
         _refuse_hidden(source)
         read.append(_assembled(source, parts.read(source, part.kind), markdown.SYNTAX, "markdown"))
+    blocks = tuple(block for part in read for block in part.blocks)
     errors = [error for part in read for error in part.errors]
-    errors += [*parts.twice(read), *parts.not_in_parts(text, name, given)]
+    errors += [*parts.twice(blocks), *parts.not_in_parts(text, name, given)]
     return ClaimsDocument(
         path=name,
         text=text,
         syntax="markdown",
-        blocks=tuple(block for part in read for block in part.blocks),
+        blocks=blocks,
         values=tuple(value for part in read for value in part.values),
         unbound=prose((), ()),
         unclaimed=prose((), ()),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from gatekit.claims import markdown
-from gatekit.claims.bindings import Reading
+from gatekit.claims.bindings import ClaimBlock, Reading
 from gatekit.claims.document_formats import DocumentPart, PartKind
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.prose import Piece
 from gatekit.errors import GatekitError, Location
-
-if TYPE_CHECKING:
-    from gatekit.claims.documents import ClaimsDocument
 
 _WHAT = {
     "printed_markdown": "what a program printed",
@@ -45,10 +41,10 @@ def read(source: DocumentText, kind: PartKind) -> Reading:
     return replace(reading, markers=(), errors=(*errors, *others))
 
 
-def twice(parts: Sequence[ClaimsDocument]) -> Iterator[GatekitError]:
-    """Yield an error for each claim that has a block in two parts."""
+def twice(blocks: Iterable[ClaimBlock]) -> Iterator[GatekitError]:
+    """Yield an error for each claim that has two blocks in a document; these are of all its parts, in order."""
     seen: dict[str, Location] = {}
-    for block in (block for part in parts for block in part.blocks):
+    for block in blocks:
         first = seen.setdefault(block.claim, block.location)
         if first is not block.location:
             message = f"claim '{block.claim}' already has a block in this document, at {first}"
