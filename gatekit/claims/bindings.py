@@ -25,6 +25,10 @@ Between = tuple[int, int]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 CLAIM_ID = re.compile(r"[a-z][a-z0-9-]{0,63}", re.ASCII)
+_FILLED_IN = re.compile(r"\{[{%:#]|--8<--|^[ \t]*:::|\{!", re.MULTILINE)
+"""What templates, and extensions of Markdown, fill in, hide or style when a site is made."""
+_LINES_TO_SENTENCE = 2
+"""From a claim's status on: the sentence may be a paragraph of its own."""
 ARGUMENTS: dict[MarkerKind, tuple[str, ...]] = {
     "claim": ("ID",),
     "value": ("FILE", "MEASURE", "STATISTIC", "FORMAT"),
@@ -179,6 +183,9 @@ class _Assembly:
         location = self.source.location(marker.span[0])
         return f"{location.line}:{location.column}"
 
+    def line(self, offset: int) -> int:
+        return self.source.location(offset).line or 0
+
     def start(self, marker: Marker) -> None:
         wanted = ARGUMENTS[marker.kind]
         if len(marker.arguments) != len(wanted):
@@ -302,7 +309,11 @@ class _Assembly:
             self.refuse("id", f"'{name}' is not the id of a claim", start)
             return
         first, last = between
-        badge, first = self.badge(first)
+        filled_in = _FILLED_IN.search(self.source.text, *inside)
+        if filled_in is not None:
+            message = f"'{filled_in[0]}' in a claim: what a site makes of it is not in the document"
+            self.refuse("template", message, filled_in.start(), "take it out of the block")
+        badge, first = self.badge(first, last)
         low = bisect.bisect_left(self.bound, (first, 0))
         slots = [(left - first - 1, right - first - 1) for left, right in self.bound[low:] if right < last]
         sentence = self.syntax.words(self.pieces[first + 1 : last], slots)
@@ -316,8 +327,13 @@ class _Assembly:
             return
         self.blocks[name] = ClaimBlock(name, sentence, inside, self.source.location(start), badge)
 
-    def badge(self, first: int) -> tuple[StatusBadge | None, int]:
-        """Return the status that stands in the block which opens with this piece, and the piece before its sentence."""
+    def badge(self, first: int, last: int) -> tuple[StatusBadge | None, int]:
+        """Return the status that stands in a block, and the piece before its sentence.
+
+        Args:
+            first: the piece that opens the block.
+            last: the piece that closes it.
+        """
         badges = [badge for badge in self.badges if badge[0][0] > first]
         self.badges.clear()
         if not badges:
@@ -328,6 +344,9 @@ class _Assembly:
             self.refuse("status", "the claim says its status twice", other[2].span[0])
         if self.syntax.words(self.pieces[first + 1 : opening], ()):
             self.refuse("status", "the status stands behind words of the claim", start, "put it before the sentence")
+        behind = next((p for p in self.pieces[closing + 1 : last] if p.kind == "text" and p.text.strip()), None)
+        if behind is not None and self.line(behind.offset) - self.line(inside[1]) > _LINES_TO_SENTENCE:
+            self.refuse("status", "the status stands far above its sentence", start, "put it right before the sentence")
         shown = self.pieces[opening + 1 : closing]
         is_plain = {piece.kind for piece in shown} <= {"text", "edge"}
         printed = self.syntax.words(shown, ()) if is_plain else ""

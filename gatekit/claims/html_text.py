@@ -32,6 +32,13 @@ OPAQUE = frozenset(
 )
 """Elements in which renderers do not agree on what is a comment: GitHub shows their tags as text, a browser does not
 read markup in them."""
+DRAWN = frozenset(
+    {
+        *("applet", "audio", "button", "canvas", "embed", "img", "input", "keygen", "marquee", "math", "meter"),
+        *("object", "picture", "progress", "select", "svg", "video"),
+    }
+)
+"""Elements that are drawn: what they show may be a sign or a digit."""
 
 _UNCLOSED = re.compile(r"<[A-Za-z/!?]")
 _COMMENT_END = re.compile(r"--!?>")

@@ -25,6 +25,7 @@ from gatekit.claims.bindings import (
     Syntax,
     unknown_marker,
 )
+from gatekit.claims.covering_html import Cover
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.github_markdown import AFTER_DEFINITION, DEEPEST, FOOTNOTES, parser
 from gatekit.claims.printed_number import plain_number
@@ -60,6 +61,7 @@ _DELIMITER_ROW = re.compile(
 _BARE_LINK = re.compile(r"(?:www\.|(?:https?|ftp)://)\S*", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[^<>]*>")
 _MARKUP = re.compile(r"[*_~&\\`\[\]!]")
+_MARKS_IN_NUMBER = re.compile(r"[0-9.,][*_~]+[0-9.,]")
 _TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9-]*)")
 _WINDOW = 2000
 """Characters behind the last known place in which a piece is looked for in the source."""
@@ -112,6 +114,10 @@ class _Walk:
         """Whether renderers read the present paragraph differently."""
         self.opaque: list[str] = []
         """Open elements in which renderers do not agree on comments."""
+        self.cover = Cover()
+        """Open elements that could hide what stands in them, or turn it round."""
+        self.place_in_html: tuple[str, int] = ("", 0)
+        """Which run of HTML is read: what one begins, no other can be trusted to end."""
 
     def read(self) -> Reading:
         env: dict[str, Any] = {}
@@ -179,8 +185,10 @@ class _Walk:
             self.at = max(self.at, self.source.start_of_line(token.map[0]))
             self.limit = self.source.start_of_line(token.map[1])
         if token.type == "inline":
+            self.place_in_html = ("inline", self.at)
             self.running_text(token)
         elif token.type == "html_block":
+            self.place_in_html = ("block", token.level)
             self.edge()
             self.html(token.content)
             self.edge()
@@ -247,8 +255,11 @@ class _Walk:
         self.is_doubtful = eats_mark or {"code_inline", "text"} <= kinds or bool(_FOOTNOTE.search(token.content))
         self.inline(token.children or [])
         is_emphatic = any(child.type in ("em_open", "strong_open", "s_open") for child in token.children or ())
-        if self.is_doubtful or (links and is_emphatic):  # the marks of emphasis may belong to the link
+        # The marks of emphasis, and what an entity at its end stands for, may belong to the link.
+        if self.is_doubtful or (links and (is_emphatic or any("&" in link for link in links))):
             self.doubt(token.content, "extra")
+        for word in filter(_MARKS_IN_NUMBER.search, token.content.split()):  # as emphasis, or as they are written
+            self.doubt(word, "extra")
         for link in links:  # shown as it is written
             self.doubt(_ANY_TAG.sub("", link), "extra")
         self.is_doubtful = False
@@ -275,9 +286,9 @@ class _Walk:
 
     def picture(self, tokens: Sequence[Token]) -> None:
         """Read the text in place of a picture, which stands apart from the text around it."""
-        self.pieces += [Piece("mark", "![", self.at), Piece("text", " ", self.at)]
+        self.pieces += [Piece("picture", "![", self.at), Piece("text", " ", self.at)]
         self.inline(tokens, in_image=True)
-        self.pieces += [Piece("text", " ", self.at), Piece("mark", "]", self.at)]
+        self.pieces += [Piece("text", " ", self.at), Piece("picture", "]", self.at)]
 
     def markup(self, content: str, in_image: bool) -> None:
         """Read one tag or comment of running text."""
@@ -292,8 +303,11 @@ class _Walk:
     def doubt(self, content: str, kind: PieceKind = "doubt") -> None:
         """Read what renderers show differently: as it is written, without entities, and without tags."""
         text = self.seen(content, "text")
-        variants = dict.fromkeys([unescape(text), text, _ANY_TAG.sub("", text)])
-        self.pieces.append(Piece(kind, " ".join(variants), self.place(text)))
+        bare = unescape(_ANY_TAG.sub("", text))
+        variants = list(dict.fromkeys([bare, unescape(text), text]))
+        # What it is without tags stands at both ends, where it may touch what is around it.
+        shown = [*variants, bare] if len(variants) > 1 else variants
+        self.pieces.append(Piece(kind, " ".join(shown), self.place(text)))
 
     # HTML
 
@@ -318,7 +332,9 @@ class _Walk:
         if name.removeprefix("/") in html_text.EDGES:
             self.edge()
         is_opaque = name.removeprefix("/") in html_text.OPAQUE
-        self.pieces.append(Piece("doubt" if is_opaque else "mark", text, at))
+        drawn: PieceKind = "picture" if name.removeprefix("/") in html_text.DRAWN else "mark"
+        self.pieces.append(Piece("doubt" if is_opaque else drawn, text, at))
+        self.cover.note(content, name, self.place_in_html, at)
         if name in html_text.OPAQUE:
             self.opaque.append(name)
         elif name.startswith("/") and self.opaque and self.opaque[-1] == name[1:]:
@@ -340,6 +356,13 @@ class _Walk:
         if kind is None:
             self.errors.append(unknown_marker(self.source, start, found["name"], "gatekit:"))
             return
+        if self.cover.open and not found["slash"] and kind != "literal":
+            element, place = self.cover.open[0]
+            line = self.source.location(place).line
+            message = f"the {kind} stands in {element} of line {line}, which can hide what is in it or turn it round"
+            self.errors.append(
+                self.source.refusal("covered", message, start, "take the element away, or close it first")
+            )
         arguments = tuple(found["rest"].split())
         self.markers.append(Marker(kind, not found["slash"], arguments, (start, end), len(self.pieces)))
         self.pieces.append(Piece("marker", "", start))

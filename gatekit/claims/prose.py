@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-PieceKind = Literal["text", "code", "edge", "mark", "marker", "doubt", "extra"]
+PieceKind = Literal["text", "code", "edge", "mark", "picture", "marker", "doubt", "extra"]
 
 SLOT = "\ue000"
 """Stands for a bound number in a sentence: no document can hold it, so prose that says `{}` is not a bound number."""
@@ -31,8 +31,9 @@ class Piece:
     """One part of what is shown.
 
     `text` is text, also a line end; `code` is text in a code span or block; `edge` ends a block, a cell or a line;
-    `mark` is shown as nothing or strikes out, but may not stand in a sentence; `marker` is one of ours; `doubt` is text
-    that some renderers show and others hide; `extra` repeats text as other renderers show it.
+    `mark` is shown as nothing or strikes out, but may not stand in a sentence; nor may `picture`, an end of what is
+    drawn; `marker` is one of ours; `doubt` is text that some renderers show and others hide; `extra` repeats text as
+    other renderers show it.
     """
 
     kind: PieceKind
@@ -140,20 +141,24 @@ def _word(piece: Piece) -> str:
 
 
 def joined_by_doubt(pieces: Sequence[Piece]) -> list[int]:
-    """Return the places in the source where hiding what is in doubt makes one number or word of two."""
+    """Return the places in the source where hiding what is in doubt, or showing it, makes one number or word of two."""
     found: list[int] = []
     waiting: int | None = None
-    last = "\n"
+    last = shown = "\n"
     for piece in pieces:
-        if piece.kind == "doubt" and waiting is None and _joins(last):
-            waiting = piece.offset
+        if piece.kind == "doubt":
+            if waiting is None and _joins(last):
+                waiting = piece.offset
+            if piece.text and _joins(shown) and _joins(piece.text[0]):
+                found.append(piece.offset)
+            shown = piece.text[-1:] or shown
         text = _visible(piece)
         if not text:
             continue
-        if waiting is not None and _joins(text[0]):
-            found.append(waiting)
+        if (waiting is not None and _joins(text[0])) or (shown != last and _joins(shown) and _joins(text[0])):
+            found.append(piece.offset if waiting is None else waiting)
         waiting = None
-        last = text[-1]
+        last = shown = text[-1]
     return found
 
 
@@ -176,15 +181,17 @@ _POINTS = ".,'\u2019\u066b\u066c\u2024\uff0c\uff0e"
 _TIMES = "*/x\u00b7\u00d7\u00f7\u2044\u2215\u2217\u2219\u22c5\u2715\u2716\u2a2f\uff0f"
 _PICTURE = "\ufffc"
 """Stands for a picture: one that touches a number may show a sign or a digit."""
+_SHORT_CODE = r":[a-z0-9_+\-]{1,40}:"
+"""What GitHub draws as a picture: `:heavy_minus_sign:`, `:nine:`."""
 _SCALES = r"per[ ]?cent(?:age points?)?\b|thousand\b|million\b|billion\b|trillion\b"
 _BEFORE = re.compile(
-    rf"[{SLOT}{_SIGNS}{_POINTS}^_\u00ac\u221a{_PICTURE}]\Z|[0-9{SLOT}]\s*[{_SIGNS}]\s*\Z|[{_SIGNS}][{_GROUPING}]+\Z"
+    rf"[{SLOT}{_SIGNS}{_POINTS}^_\u00ac\u221a{_PICTURE}}}]\Z|{_SHORT_CODE}\Z|[0-9{SLOT}]\s*[{_SIGNS}]\s*\Z|[{_SIGNS}][{_GROUPING}]+\Z"
     rf"|(?:\A|[^\w{SLOT}])[{_DASHES}][{_GROUPING}]*\Z"
     rf"|[0-9{SLOT}](?:[{_GROUPING}]|\s*[{_TIMES}]\s*)\Z|[\w{SLOT}][*_~`]+\Z"
     r"|\S\$\Z|(?:[+\-\u2212]|\\times|\\cdot)\s*\$\s*\Z"  # the end of mathematics
 )
 _AFTER = re.compile(
-    rf"[{SLOT}^_\u207a\u207b\u208a\u208b$\u00d7\u2032\u2033{_PICTURE}]|\s*(?:{_SCALES})|[{_POINTS}:][0-9{SLOT}]|[-\u2212][0-9]|[{_GROUPING}][0-9{SLOT}]"
+    rf"[{SLOT}^_\u207a\u207b\u208a\u208b$\u00d7\u2032\u2033{_PICTURE}{{]|{_SHORT_CODE}|\s*(?:{_SCALES})|[{_POINTS}:][0-9{SLOT}]|[-\u2212][0-9]|[{_GROUPING}][0-9{SLOT}]"
     rf"|[ {_GROUPING}]*[%\u066a\u2030\u2031\ufe6a\uff05]|\s*[{_TIMES}X]\s*[0-9]|\s*[eE][+\-\u2212]?[0-9]"
     rf"|[*_~`]+[\w{SLOT}]|\s*\$+\s*\\(?:times|cdot)"
 )
@@ -240,7 +247,7 @@ def _visible(piece: Piece) -> str:
     """Return what of a piece is seen: no marks, and no characters that take no room."""
     if piece.kind == "edge":
         return "\n"
-    if piece.kind == "mark" and piece.text in ("![", "]"):
+    if piece.kind == "picture":
         return _PICTURE
     if piece.kind not in ("text", "code"):  # what is in doubt may be hidden
         return ""

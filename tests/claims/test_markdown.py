@@ -177,6 +177,16 @@ def test_a_fence_that_says_so_may_show_markers(fence: str) -> None:
         f"- 9{R2}",
         f"<b>9{R2}</b>",
         f"<div>9{R2}</div>",
+        f":heavy_minus_sign:{R2}",
+        f"{R2}:nine:",
+        f'<img src="minus.svg">{R2}',
+        f"<svg><path/></svg>{R2}",
+        f"<input value='-'>{R2}",
+        f"{R2}<progress value='9'></progress>",
+        f"{{{{ sign }}}}{R2}",
+        f"{R2}{{{{ digit }}}}",
+        f"{R2}{{sup}}`9`",
+        f"{R2}{{: .x}}",
     ],
 )
 def test_a_bound_number_that_is_shown_as_part_of_another_is_an_error(text: str) -> None:
@@ -205,10 +215,91 @@ def test_a_bound_number_that_is_shown_as_part_of_another_is_an_error(text: str) 
         f"{R2} percentiles, {R2} millions",
         f"a - {R2}",
         f"<!-- gatekit:literal -->9<!-- /gatekit:literal --> {R2}",
+        f"by: {R2} :tada:",
+        f"<img src='x.svg'> {R2}",
+        f"{{{R2}, {R2}}}",
+        f"a: {R2}: b",
     ],
 )
 def test_a_bound_number_that_stands_alone_is_none(text: str) -> None:
     assert readme(f"so {text}\n").errors == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<bdo dir='rtl'>{R2}</bdo>",
+        f"<p dir='rtl'>{R2}</p>",
+        f"<bdo dir='rtl'>\n\na {R2}\n\n</bdo>",
+        f"<bdo dir='rtl'><div></bdo>{R2}</div>",
+        f"<bdo dir='rtl'>\n\n> </bdo>\n\n{R2}",
+        f"<span hidden>{R2}</span>",
+        f"<span hidden/>{R2}",
+        f"<SPAN HIDDEN>{R2}</SPAN>",
+        f"<i title='&gt;' hidden=''>{R2}</i>",
+        f"<span style='display:none'>{R2}</span>",
+        f"<span style='d\\69splay:none'>{R2}</span>",
+        f"<span style='dis&#112;lay:none'>{R2}</span>",
+        f"<span style='margin-left: -9em'>{R2}</span>",
+        f"<span style='font-size:0'>{R2}</span>",
+        f"<font color='white'>{R2}</font>",
+        f"<ruby>a<rt>{R2}</rt></ruby>",
+        f"<dialog>{R2}</dialog>",
+        f"<b hidden>x <b>y</b> {R2}</b>",
+        f"<span hidden>{block('x')}</span>",
+    ],
+)
+def test_a_number_or_claim_that_html_could_hide_or_turn_round_is_refused(text: str) -> None:
+    assert "claims.covered" in [error.error_id for error in readme(f"so {text}\n").errors]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<bdo dir='rtl'>x</bdo> {R2}",
+        f"<span hidden>x</span> {R2}",
+        f"<span hidden><b>x</b></span> {R2}",
+        f"<span hidden>x<br></span> {R2}",
+        f"<p dir='ltr'>{R2}</p>",
+        f"<p align='center' dir='auto'>{R2}</p>",
+        f"<td style='text-align: right; padding-left: 2px'>{R2}</td>",
+        f"<details>{R2}</details>",
+        f"<sub>{R2}</sub>",
+        "<span hidden><!-- gatekit:literal -->9<!-- /gatekit:literal --></span>",
+    ],
+)
+def test_a_number_beside_hidden_text_or_in_plain_html_is_read(text: str) -> None:
+    assert readme(f"so {text}\n").errors == ()
+
+
+@pytest.mark.parametrize("shown", ["0.9*0.7*", "http://a.b/&#57;<!-- x -->0.83", "0.1*0.83 ~~~***&#57;'>b"])
+def test_a_number_is_read_as_it_is_written_where_renderers_differ_on_the_marks_in_it(shown: str) -> None:
+    numbers = [stray.text for stray in scan_numbers(readme(f"so {shown} is\n"))]
+    assert "0.83" in numbers or {"0.9", "0.7"} <= set(numbers)
+
+
+@pytest.mark.parametrize(
+    "text", ["0.<!-- x --! 9<!-- y -->9", "<!-- x --!>0.<!-- y -->99", "0.9<!-- x --!>9 <!-- y -->"]
+)
+def test_a_number_that_some_renderers_join_of_two_is_refused(text: str) -> None:
+    assert "claims.glued" in [error.error_id for error in readme(f"so {text}\n").errors]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a](<{% endcomment %}>) b",
+        "[a](x '{{ y }}') b",
+        "[a](<{::}>) b",
+        "[a](x '--8<--') b",
+    ],
+)
+def test_what_a_site_fills_in_is_refused_in_a_claim(text: str) -> None:
+    assert "claims.template" in [error.error_id for error in readme(block(text)).errors]
+
+
+def test_what_a_site_fills_in_may_stand_beside_a_claim() -> None:
+    assert readme(f"{{{{ title }}}}\n\n{block('a')}\n{{% include x %}}\n").errors == ()
 
 
 @pytest.mark.parametrize(
