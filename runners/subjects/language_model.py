@@ -78,8 +78,10 @@ def load(files: ModelFiles, device: str, *, modules: bool = False) -> LanguageMo
             `runner.model_weights`: as `runners.subjects.loaded_weights.check_loaded`;
             `runner.model_code`: as `runners.subjects.loaded_weights.check_code`.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
+    known = (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError)
     recording = RecordingClass()
     try:
         if modules:
@@ -90,11 +92,14 @@ def load(files: ModelFiles, device: str, *, modules: bool = False) -> LanguageMo
             bridge = _boot(files.folder, device, model_class=recording)
             loaded = recording.loaded
             model = _wrap_bridge(files, files.name, files.digest, bridge, device)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (*known, SafetensorError, StrictDataclassError) as error:
         if not files_named(files.folder, VOCABULARIES):
             raise _no_tokenizer(files) from error
         # The libraries' messages go on for lines, and name folders of this machine.
-        said = str(error).split("\n")[0].replace(str(files.folder), files.folder.name)
+        lines = [line.strip() for line in str(error).split("\n")]
+        # What is wrong with a value of config.json stands in the line below the value's name.
+        said = " ".join(lines[: 2 if lines[0].endswith(":") else 1])
+        said = said.replace(str(files.folder), files.folder.name)
         message = f"the model '{files.name}' cannot be loaded: {type(error).__name__}: {said}"
         remedy = None if modules else _OTHER_WAY
         raise GatekitError("runner.model_unusable", message, Location(str(files.folder)), remedy) from error

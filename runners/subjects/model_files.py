@@ -109,6 +109,7 @@ def check_weights(folder: Path, place: Location) -> None:
 
     Raises:
         GatekitError: `runner.model_weights`: no safetensors weights under one of the names that transformers reads, a
+            matrix of whole numbers, which are weights only together with scales that nothing here applies, a
             shard that is missing, an adapter beside the weights, a second set of weights, or another file that
             config.json names for them.
     """
@@ -132,22 +133,58 @@ def check_weights(folder: Path, place: Location) -> None:
     if stray is not None:
         message = f"beside the weights lies '{stray}', which the loader does not read"
         raise GatekitError("runner.model_weights", message, place, "move it away if it is no part of the model")
+    if "quantization_config" not in _object(folder / CONFIG):
+        for path in weight_files(folder):
+            _check_numbers(path)
+
+
+def _check_numbers(path: Path) -> None:
+    """Refuse weights that are whole numbers, which loaders read as such where nothing says that they were quantised."""
+    if path.suffix != ".safetensors":
+        return
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as stream:
+            kinds = {name: stream.get_slice(name).get_dtype() for name in stream.keys()}  # noqa: SIM118 (no mapping)
+    except (OSError, SafetensorError):
+        return  # The loader refuses it, in words for what is wrong.
+    whole = next((name for name, kind in kinds.items() if name.endswith(".weight") and kind[0] in "IU"), None)
+    if whole is not None:
+        message = f"'{whole}' is of whole numbers ({kinds[whole]}), and config.json has no quantization_config"
+        raise GatekitError("runner.model_weights", message, Location(str(path)), "store the weights as they are used")
 
 
 def positions_of(folder: Path) -> tuple[str, int] | None:
-    """Return the key of config.json that limits the tokens of a text, and the limit; None where none does."""
+    """Return the key of config.json that limits the tokens of a text, and the limit; None where none does.
+
+    A configuration that leaves it out has what transformers gives its class.
+    """
     config = _object(folder / CONFIG)
     inner = config.get("text_config")
     stated = {**(inner if isinstance(inner, dict) else {}), **config}
     limits = [(name, stated[name]) for name in _POSITIONS if type(stated.get(name)) is int and stated[name] > 0]
-    if not limits:
+    found = min(limits, key=lambda entry: entry[1]) if limits else _usual_positions(folder)
+    if found is None:
         return None
-    key, limit = min(limits, key=lambda entry: entry[1])
+    key, limit = found
     if stated.get("model_type") in _OFFSET:
         # These models count positions from the number after their padding token's.
         padding = stated.get("pad_token_id")
         limit -= (padding if isinstance(padding, int) else 1) + 1
     return key, limit
+
+
+def _usual_positions(folder: Path) -> tuple[str, int] | None:
+    """Return the limit that transformers sets where config.json names none, and its key; None where there is none."""
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder).get_text_config()
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # The loader refuses it, in words for what is wrong.
+    limit = getattr(config, "max_position_embeddings", None)
+    return ("no max_position_embeddings, which is then its class's", limit) if isinstance(limit, int) else None
 
 
 def _object(path: Path) -> dict[str, Any]:

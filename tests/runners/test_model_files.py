@@ -157,6 +157,31 @@ def test_a_weight_that_is_no_finite_number_is_refused_by_the_name_of_its_tensor(
     assert (caught.value.error_id, caught.value.exit_code) == ("runner.model_weights", 4)
 
 
+def test_quantised_weights_without_their_scales_are_refused(model):
+    tensors = weights(model)
+    tensors["model.layers.0.mlp.up_proj.weight"] = tensors["model.layers.0.mlp.up_proj.weight"].to(torch.int8)
+    save(model, tensors)
+    assert "up_proj.weight' is of whole numbers (I8)" in refused(model)
+
+
+@pytest.mark.parametrize("modules", [False, True])
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"num_attention_heads": 5}, "hidden size (32) is not a multiple of"),
+        ({"num_hidden_layers": "2"}, "expected int, got str (value: '2')"),
+        ({"architectures": ["GPT2LMHeadModel"]}, "transformer"),
+    ],
+)
+def test_a_configuration_that_no_model_can_be_made_of_is_one_line_with_the_reason(model, changed, said, modules):
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, **changed}))
+    with pytest.raises(GatekitError) as caught:
+        load(find_model("folder", str(model)), "cpu", modules=modules)
+    assert said in caught.value.message
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("architecture", ["InternLM2ForCausalLM", "BaichuanForCausalLM", "OuroForCausalLM"])
 def test_code_beside_the_weights_is_not_run(model, tmp_path, architecture):
     # TransformerLens imports these from the folder, whether or not anybody trusts it.
@@ -183,6 +208,9 @@ LIMITS = [
     ({"model_type": "rwkv", "context_length": 70}, 70),
     ({"model_type": "speech_to_text", "max_target_positions": 60}, 60),
     ({"model_type": "gemma3", "text_config": {"max_position_embeddings": 90}}, 90),
+    ({"model_type": "gpt2"}, 1024),
+    ({"model_type": "roberta"}, 510),
+    ({"model_type": "t5"}, None),
     ({"model_type": "own"}, None),
 ]
 
