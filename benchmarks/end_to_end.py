@@ -1,11 +1,12 @@
-"""False passes of labs that look, choose, drop and copy, through the installed `gatekit check`.
+"""False passes of labs that look, choose, drop and copy, through the installed `gatekit check` and `gatekit pr`.
 
     nice -n 19 python -m benchmarks.end_to_end --repetitions 4000      # writes benchmarks/results/end_to_end.md
 
 Each repetition is one lab: it writes summaries and policies into a folder, and registrations into a git repository,
 runs the installed command, and passes falsely where the verdict of one of its looks is a pass. What is true is exactly
 the threshold, so every pass is false. Labs are many to a call of the command, each with a policy and a model of its
-own. What a lab of a scenario draws and shows is in `benchmarks/end_to_end_labs.py`.
+own. What a lab of a scenario draws and shows is in `benchmarks/end_to_end_labs.py`, and what it does over several pull
+requests in `benchmarks/end_to_end_changes.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import builders  # noqa: E402  (the tests' own documents: valid, complete, one subject)
 
+from benchmarks.end_to_end_changes import COURSES, Course, supported_falsely  # noqa: E402
 from benchmarks.end_to_end_labs import SCENARIOS, Look, Scenario  # noqa: E402
 
 GATEKIT = Path(sysconfig.get_path("scripts")) / "gatekit"
@@ -37,6 +40,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "end_to_end.md"
 SEED = 20_263
 PER_CALL = 200
 """Policies that one call reads at most."""
+PER_REPOSITORY = 30
+"""Labs whose pull requests are judged together: of more, not all evidence of old would be judged."""
 PROMISED, TOLERATED = 0.05, 0.015
 REGISTERED_AT = "2026-03-01T00:00:00Z"
 """Before the run of every summary of `builders` starts, at noon of that day at the earliest."""
@@ -95,7 +100,8 @@ def passes(folder: Path, shown: Sequence[Look]) -> list[bool]:
         arguments += ["--base-evidence", "base"]
     found = subprocess.run([str(GATEKIT), *arguments], cwd=folder, capture_output=True, text=True, check=False)
     verdict = json.loads(found.stdout)
-    if verdict["errors"]:
+    refused = {error["location"]["path"] for error in verdict["errors"] if error["location"] is not None}
+    if len(refused) not in (0, len(shown)):
         raise SystemExit(f"refused: {verdict['errors'][0]}")
     of_lab = {one["id"]: one["code"] == 0 for one in verdict["policies"]}
     return [of_lab[f"lab-{lab:04}"] for lab in range(len(shown))]
@@ -123,36 +129,75 @@ def false_passes(scenario: Scenario, repetitions: int) -> float:
     return passed / repetitions
 
 
+def false_claims(row: Course, repetitions: int) -> float:
+    """Return the share of labs of a row of pull requests in one of which a claim is supported without approval."""
+    rng = np.random.default_rng([SEED, 1, COURSES.index(row)])
+    found = 0
+    for start in range(0, repetitions, PER_REPOSITORY):
+        labs = [row.draw(rng) for _ in range(min(PER_REPOSITORY, repetitions - start))]
+        found += supported_falsely(labs, row, GATEKIT, document)
+    return found / repetitions
+
+
 TEMPLATE = """# False passes end to end
 
-Made by `nice -n 19 python -m benchmarks.end_to_end --repetitions {repetitions}`: {repetitions} labs a row, generator
-seed {seed}, standard error {error:.2f} points near 5 %. Every lab's truth is exactly its threshold, at confidence 0.95,
-so each pass is a false one. Each lab writes summaries, policies and registrations into a folder and runs the installed
-`gatekit check`, at each of its looks; it passes where one of them does. Rows that gatekit does not promise to hold are
-what nobody can see in the numbers that are shown.
+Made by `nice -n 19 python -m benchmarks.end_to_end --repetitions {repetitions} --changes {changes}`:
+{repetitions} labs a row, generator seed {seed}, standard error {error:.2f} points near 5 %. Every lab's truth is
+exactly its threshold, at confidence 0.95, so each pass is a false one. Each lab writes summaries, policies and
+registrations into a folder and runs the installed `gatekit check`, at each of its looks; it passes where one of them
+does. Rows that gatekit does not promise to hold are what nobody can see in the numbers that are shown.
 
 | what the lab does | false passes, % | promised |
 |---|---|---|
 {rows}
+
+## Over several pull requests
+
+{changes} labs a row, standard error {changes_error:.2f} points near 5 %. A claim is pending while its evidence changes
+on the base branch, one pull request after the other, and is asked for in each. It is supported falsely where the
+installed `gatekit pr` would let one of them be merged without approval; nothing is registered.
+
+| what the lab does | false claims, % | promised |
+|---|---|---|
+{courses}
 """
+
+
+def _error(repetitions: int) -> float:
+    """Return the standard error of a share near 5 %, in points."""
+    return 100 * math.sqrt(PROMISED * (1 - PROMISED) / repetitions)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page; exit 1 where a promised level is not held."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=4_000)
+    parser.add_argument("--changes", type=int, default=1_000, help="labs a row of pull requests")
     parser.add_argument("--output", default=str(RESULTS), help="a path, or - for stdout")
     options = parser.parse_args(arguments)
-    lines, wrong = [], []
-    for scenario in SCENARIOS:
+    wrong: list[str] = []
+
+    def measured(name: str, promised: bool, simulate: Callable[[], float]) -> str:
         began = time.monotonic()
-        rate = false_passes(scenario, options.repetitions)
-        lines.append(f"| {scenario.name} | {100 * rate:.1f} | {'yes' if scenario.promised else 'no'} |")
-        if scenario.promised and rate > PROMISED + TOLERATED:
-            wrong.append(scenario.name)
-        print(lines[-1], f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    error = 100 * math.sqrt(PROMISED * (1 - PROMISED) / options.repetitions)
-    text = TEMPLATE.format(repetitions=options.repetitions, seed=SEED, error=error, rows="\n".join(lines))
+        rate = simulate()
+        if promised and rate > PROMISED + TOLERATED:
+            wrong.append(name)
+        line = f"| {name} | {100 * rate:.1f} | {'yes' if promised else 'no'} |"
+        print(line, f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        return line
+
+    labs, changes = options.repetitions, options.changes
+    rows = [measured(one.name, one.promised, partial(false_passes, one, labs)) for one in SCENARIOS]
+    courses = [measured(one.name, one.promised, partial(false_claims, one, changes)) for one in COURSES]
+    text = TEMPLATE.format(
+        repetitions=labs,
+        seed=SEED,
+        error=_error(labs),
+        rows="\n".join(rows),
+        changes=changes,
+        changes_error=_error(changes),
+        courses="\n".join(courses),
+    )
     if options.output == "-":
         print(text, end="")
     else:

@@ -26,6 +26,8 @@ THREE = (
 )
 EVERY = "  g: {from: saebench, measure: cossim, every_seed: {at_least: 0.46}}\n"
 """Four standard deviations below what a good seed gives, six above what a collapsed one does."""
+DEAD_SHARE = 60 / 4096
+DEAD = f"  g: {{from: saebench, measure: dead_fraction, at_most: {DEAD_SHARE}}}\n"
 TRUTH, SD = 0.5, 0.01
 FAMILY_SIZES = (6, 5, 4, 3, 3, 2, 1)
 ICC = 0.84
@@ -101,6 +103,36 @@ def extended(rng: Rng) -> list[Look]:
     return [Look(one(range(count), values[:count]), base) for count in (10, 15)]
 
 
+def one_more(first: int, last: int) -> Callable[[Rng], list[Look]]:
+    """A seed is added at each look; what was shown before is the base."""
+
+    def lab(rng: Rng) -> list[Look]:
+        values = drawn(rng, last)
+        shown = [one(range(count), values[:count]) for count in range(first, last + 1)]
+        return [Look(now, base) for now, base in zip(shown, [None, *shown], strict=False)]
+
+    return lab
+
+
+def swapped(rng: Rng) -> list[Look]:
+    """Five seeds, then five others in their place, then five more; what was shown before is the base."""
+    values = drawn(rng, 15)
+    shown = [one(range(start, start + 5), values[start : start + 5]) for start in (0, 5, 10)]
+    return [Look(now, base) for now, base in zip(shown, [None, *shown], strict=False)]
+
+
+def best_kept(measured: int, kept: int) -> Callable[[Rng], list[Look]]:
+    """All seeds are shown, and then the best of them, with all as the base."""
+
+    def lab(rng: Rng) -> list[Look]:
+        values = drawn(rng, measured)
+        everything = one(range(measured), values)
+        best = sorted(sorted(range(measured), key=lambda seed: -values[seed])[:kept])
+        return [Look(everything), Look(one(best, [values[seed] for seed in best]), everything)]
+
+    return lab
+
+
 def best_of(candidates: int, said: str) -> Callable[[Rng], list[Look]]:
     """The best of some candidates is shown, the others' evidence is deleted."""
 
@@ -172,6 +204,22 @@ def collapse_of_some_seed(rng: Rng) -> list[Look]:
     return [Look(one(range(5), values.tolist()))]
 
 
+def failed_seeds_left_out(rng: Rng) -> list[Look]:
+    """Some of ten seeds fail; the base has them all, and those that did not fail are shown."""
+    failed = rng.random(10) < 0.1
+    failed[0] = True
+    values = np.array(drawn(rng, 10)) - 10 * SD * failed
+    good = [seed for seed in range(10) if not failed[seed]]
+    return [Look(one(good, [float(values[seed]) for seed in good]), one(range(10), values.tolist()))]
+
+
+def jittered(rng: Rng) -> list[Look]:
+    """One checkpoint's dead latents under five names, told apart by a tenth of a latent."""
+    dead = rng.binomial(4096, DEAD_SHARE)
+    values = [float(dead + 0.1 * seed) / 4096 for seed in range(5)]
+    return [Look({"kind": "saebench", "seeds": range(5), "observations": {"dead_fraction": values}, "protocol": "p"})]
+
+
 def copies(rng: Rng) -> list[Look]:
     """One checkpoint under five names."""
     return [Look(one(range(5), drawn(rng, 1) * 5))]
@@ -206,6 +254,10 @@ SCENARIOS = (
         registrations=registration(15, [5, 10, 15], "spending: equal\n"),
     ),
     Scenario("5 seeds on the base, extended to 10 and then 15; nothing registered", True, extended),
+    Scenario("5 seeds, then one more at each of ten looks, the base is what was shown before", False, one_more(5, 15)),
+    Scenario("5 seeds, 5 others in their place, 5 more; the base is what was shown before", True, swapped),
+    Scenario("6 seeds, then the best five of them; the base has six", True, best_kept(6, 5)),
+    Scenario("10 seeds, then the best five of them; the base has ten", True, best_kept(10, 5)),
     Scenario("best of 4 candidates, losers deleted; nothing said", False, best_of(4, "")),
     Scenario("the same, the summary says so", True, best_of(4, "said")),
     Scenario(
@@ -225,6 +277,10 @@ SCENARIOS = (
         DATASETS,
     ),
     Scenario("one checkpoint under five names", True, copies),
+    Scenario("the same, its dead latents told apart by less than one", True, jittered, DEAD),
     Scenario("1 training in 10 fails by 10 sd, bound of the mean", False, collapse),
     Scenario("the same, every_seed: no seed of five failed", False, collapse_of_some_seed, EVERY),
+    Scenario(
+        "every_seed, and the seeds that failed are left out of the base's ten", True, failed_seeds_left_out, EVERY
+    ),
 )

@@ -75,17 +75,17 @@ def paid_for_looks(rule: Threshold, confidence: float, standing: Standing, seeds
         )
         notes = [f"{standing.reason if notes else said}: {_bounded(rule, paid)}"]
     left = _left_out(rule, standing)
-    before = seeds if standing.extends is None else min(standing.extends, seeds)
+    before = min(seeds, standing.extends or seeds, seeds if left is None else left.fewest)
     if before < seeds or left is not None:
         extended = 1.0 - extension_alpha(confidence, before, seeds, 0 if left is None else left.seeds)
         if extended > paid:
             paid = extended
             said = f"an unregistered extension from {before} to {seeds} seeds of the same subject"
             if left is not None:
-                total, grown = seeds + left.seeds, f"; {said}" if before < seeds else ""
+                total = seeds + left.seeds
                 said = (
-                    f"{left.words} of the base's evidence {left.are} left out, and {seeds} of {total} seeds can be "
-                    f"chosen in {math.comb(total, seeds)} ways{grown}"
+                    f"{left.words} of the base's evidence {left.are} left out; {seeds} of {total} seeds can be chosen "
+                    f"in {math.comb(total, seeds)} ways, at any of {total - before + 1} looks"
                 )
             notes = [f"{said}: {_bounded(rule, paid)}"]
     return paid, notes

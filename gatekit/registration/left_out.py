@@ -27,6 +27,8 @@ class LeftOut:
     """How many they are."""
     words: str
     """Which, for people."""
+    fewest: int
+    """With how few seeds together they were looked at."""
 
     @property
     def are(self) -> str:
@@ -48,7 +50,8 @@ def seeds_left_out(summaries: Sequence[Summary], earlier: Sequence[Summary]) -> 
     before, after = _by_way(earlier, shapes), _by_way(summaries, shapes)
     found: dict[str, LeftOut] = {}
     for way, shown in after.items():
-        gone = _not_together(before.get(way, ()), shown)
+        looks = _not_together(before.get(way, ()), shown)
+        gone = frozenset().union(*looks)
         in_order = sorted(gone)
         for summary in shown if gone else ():
             own = set(summary.protocol.seeds)
@@ -56,7 +59,8 @@ def seeds_left_out(summaries: Sequence[Summary], earlier: Sequence[Summary]) -> 
             if count:
                 named = list(islice((seed for seed in in_order if seed not in own), MOST_NAMED))
                 more = f" and {count - len(named)} more" if count > len(named) else ""
-                found[summary.sha256] = LeftOut(count, f"seed{'s' * (count != 1)} {', '.join(map(str, named))}{more}")
+                words = f"seed{'s' * (count != 1)} {', '.join(map(str, named))}{more}"
+                found[summary.sha256] = LeftOut(count, words, min(map(len, looks)))
     return found
 
 
@@ -76,17 +80,17 @@ def _shape(summary: Summary) -> Way:
     return (summary.kind, *summary.subject.shape)
 
 
-def _not_together(before: Iterable[Summary], shown: Iterable[Summary]) -> frozenset[int]:
-    """Return the seeds of all that was measured before and stands together in no evidence that is shown."""
+def _not_together(before: Iterable[Summary], shown: Iterable[Summary]) -> set[frozenset[int]]:
+    """Return the seeds of each that was measured before, where they stand together in nothing that is shown."""
     there = {frozenset(summary.protocol.seeds) for summary in shown}
     with_seed: dict[int, list[frozenset[int]]] = {}
     for seeds in there:
         for seed in seeds:
             with_seed.setdefault(seed, []).append(seeds)
-    gone: set[int] = set()
+    gone = set()
     for seeds in {frozenset(summary.protocol.seeds) for summary in before} - there:
         # Only evidence that has the rarest of the seeds can have them all.
         fewest = min((with_seed.get(seed, []) for seed in seeds), key=len, default=[])
-        if not any(seeds <= other for other in fewest):
-            gone |= seeds
-    return frozenset(gone)
+        if seeds and not any(seeds <= other for other in fewest):
+            gone.add(seeds)
+    return gone

@@ -60,8 +60,8 @@ def look_alphas(confidence: float, looks: Sequence[int], rule: Rule = "obrien_fl
 def extension_alpha(confidence: float, before: int, after: int, left_out: int = 0) -> float:
     """Return what evidence of `after` seeds may spend where `before` of them were looked at without a registration.
 
-    Whoever adds seeds until a gate passes may have looked after each: so many looks share the error equally. Whoever
-    leaves seeds out may have chosen the others: the sets of `after` seeds among all of them share it again.
+    Whoever measures seeds until a gate passes may have looked after each: so many looks share the error equally.
+    Whoever leaves seeds out may have chosen the others: all sets of `after` seeds share it again.
 
     Args:
         confidence: one-sided.
@@ -74,5 +74,6 @@ def extension_alpha(confidence: float, before: int, after: int, left_out: int = 
     """
     if not 1 <= before <= after:
         raise GatekitError("stats.looks", f"an extension goes from fewer seeds to more, not from {before} to {after}")
-    tries = (after - before + 1) * math.comb(after + left_out, after)
+    measured = after + left_out
+    tries = (measured - before + 1) * math.comb(measured, after)
     return (1.0 - checked_confidence(confidence)) / tries

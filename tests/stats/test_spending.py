@@ -67,9 +67,9 @@ def test_an_extension_to_fewer_seeds_is_none(before: int, after: int) -> None:
         extension_alpha(0.95, before, after)
 
 
-def test_five_seeds_that_stand_in_the_place_of_five_others_pay_for_each_way_to_choose_five_of_ten() -> None:
-    assert extension_alpha(0.95, 5, 5, left_out=5) == pytest.approx(0.05 / 252)
-    assert extension_alpha(0.95, 5, 9, left_out=1) == pytest.approx(0.05 / (5 * 10))
+def test_five_seeds_in_the_place_of_five_others_pay_for_each_way_to_choose_five_of_ten_and_six_looks() -> None:
+    assert extension_alpha(0.95, 5, 5, left_out=5) == pytest.approx(0.05 / (6 * 252))
+    assert extension_alpha(0.95, 5, 9, left_out=1) == pytest.approx(0.05 / (6 * 10))
 
 
 def test_seeds_of_which_none_is_left_out_pay_for_the_extension_alone() -> None:
