@@ -29,7 +29,6 @@ from runners.settings import read_settings
 from runners.stage.interruption import Interrupted, interruptible, keeping_handlers
 from runners.stage.judging import check, select_and_check
 from runners.stage.machine_faults import machine_fault
-from runners.stage.padding_check import gives_token_ids, refuse_padding
 from runners.stage.run_environment import RunEnvironment
 from runners.stage.stage import Stage, one_cell, read_stage
 from runners.stage.supervision import Testament, is_command, supervised
@@ -227,8 +226,6 @@ def _left_behind(left: Mapping[str, Any], reason: str) -> str:
 
 def _measured(stage: Stage, config: Any, environment: RunEnvironment, service: Service | None) -> RunResult:
     """Measure one cell, and name the run of a tracking service among its artifacts where there is one."""
-    if gives_token_ids(config):
-        refuse_padding(config, environment.device)
     if service is None:
         return stage.measure(config, environment)
     from runners.tracking import artifact_json, log_of, tracking

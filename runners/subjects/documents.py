@@ -88,7 +88,8 @@ def _of_file(path: Path, plan: TextPlan) -> Iterator[TextDocument]:
         yield from _not_empty(read_id_array(path), path)
     else:
         wanted = [plan.text_column, *(each.column for each in plan.filter or ())]
-        yield from _of_rows(_not_empty(read_rows(path, wanted), path), plan)
+        also = [_mask_column(plan)] if plan.of_token_ids else []
+        yield from _of_rows(_not_empty(read_rows(path, wanted, also), path), plan)
 
 
 def _not_empty(rows: Iterator[T], path: Path) -> Iterator[T]:
@@ -103,8 +104,11 @@ def _not_empty(rows: Iterator[T], path: Path) -> Iterator[T]:
 def _of_rows(rows: Iterator[TextRow], plan: TextPlan) -> Iterator[TextDocument]:
     for row in rows:
         if all(_passes(row, each) for each in plan.filter or ()):
-            content = _token_ids(row, plan.text_column) if plan.of_token_ids else row.text(plan.text_column)
-            yield TextDocument(content, row)
+            if not plan.of_token_ids:
+                yield TextDocument(row.text(plan.text_column), row)
+                continue
+            ids = _token_ids(row, plan.text_column)
+            yield TextDocument(ids, row, _mask(row, _mask_column(plan), len(ids)))
 
 
 def _passes(row: TextRow, each: TextFilter) -> bool:
@@ -116,3 +120,18 @@ def _token_ids(row: TextRow, column: str) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(isinstance(one, int) and not isinstance(one, bool) for one in value):
         raise row.error("table.token_ids", f"column '{column}' holds no list of whole numbers")
     return tuple(value)
+
+
+def _mask_column(plan: TextPlan) -> str:
+    """Return the column that says which token ids are padding: beside that of the ids, within the same one."""
+    outer, dot, _ = plan.text_column.rpartition(".")
+    return f"{outer}{dot}attention_mask"
+
+
+def _mask(row: TextRow, column: str, length: int) -> tuple[int, ...] | None:
+    if not row.has(column) or row.value(column) is None:
+        return None
+    value = row.value(column)
+    if not isinstance(value, list) or len(value) != length or not all(one in (0, 1) for one in value):
+        raise row.error("table.token_ids", f"column '{column}' holds no list of {length} numbers 0 and 1")
+    return tuple(int(one) for one in value)

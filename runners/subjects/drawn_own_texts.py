@@ -9,6 +9,7 @@ from pathlib import Path
 from gatekit.errors import GatekitError
 from runners.digests import sequence_sha256, text_sha256
 from runners.places import caused_by
+from runners.subjects.given_ids_padding import padding_of
 from runners.subjects.language_model import LanguageModel
 from runners.subjects.ngram_overlap import WORDS, texts_that_overlap
 from runners.subjects.own_texts import CHARACTERS_PER_TOKEN, OwnTexts, read_own_texts
@@ -66,7 +67,7 @@ def _enough(model: LanguageModel, plan: TextPlan, max_tokens: int, forbidden: Se
     each = CHARACTERS_PER_TOKEN
     while True:
         with caused_by(plan, "source"):
-            texts = read_own_texts(plan, max_tokens, forbidden, decoder_of(model), each)
+            texts = read_own_texts(plan, max_tokens, forbidden, decoder_of(model), each, padding_of(model.tokenizer))
         try:
             return texts, draw_own_tokens(model, texts.texts, max_tokens, plan)
         except GatekitError as error:

@@ -15,6 +15,7 @@ from gatekit.errors import GatekitError
 from runners.digests import sequence_sha256, text_sha256
 from runners.places import config_error
 from runners.subjects.documents import DocumentFile, document_files, read_documents
+from runners.subjects.given_ids_padding import Padding, without_padding
 from runners.subjects.plan import TextPlan
 from runners.subjects.text_document import TextDocument
 from runners.subjects.text_names import label_of, named
@@ -40,6 +41,14 @@ class OwnText:
 
 
 @dataclass(frozen=True)
+class Padded:
+    """Digests of the texts of rows that padding was cut off, by where it stood."""
+
+    in_front: tuple[str, ...]
+    behind: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class OwnTexts:
     """What was read of one's own texts, each once, in the order to take them in."""
 
@@ -53,15 +62,20 @@ class OwnTexts:
     """Whether everything was read that there is."""
     repeated: tuple[str, ...]
     """Digests of the texts that were left out because they were already taken."""
+    padded: Padded | None = None
+    """Rows of token ids that padding was cut off; None of texts."""
 
     @property
     def inputs(self) -> list[tuple[str, str, int]]:
         """Name, digest and rows of what a summary lists them by."""
         parts = {
-            "read-and-in-no-evaluation-dataset": [text.sha256 for text in self.texts],
+            "read-and-in-no-evaluation-dataset": tuple(text.sha256 for text in self.texts),
             "left-out-as-in-an-evaluation-dataset": self.in_evaluation,
             "left-out-as-repeated": self.repeated,
         }
+        if self.padded is not None:
+            parts["padding-cut-off-in-front"] = self.padded.in_front
+            parts["padding-cut-off-behind"] = self.padded.behind
         return [
             *((f"texts:file:{named(file.name)}", file.sha256, 0) for file in self.files),
             *((f"texts:{name}", sequence_sha256(digests), len(digests)) for name, digests in parts.items()),
@@ -74,6 +88,7 @@ def read_own_texts(
     forbidden: Set[str],
     decode: Decode,
     characters_per_token: int | None = None,
+    padding: Padding | None = None,
 ) -> OwnTexts:
     """Read texts until they are enough, and put them in order.
 
@@ -83,9 +98,10 @@ def read_own_texts(
         forbidden: digests of the texts that evaluations contain.
         decode: of the measured model's tokeniser, for token ids.
         characters_per_token: how much is read; `CHARACTERS_PER_TOKEN` where None.
+        padding: of the same tokeniser, that is cut off token ids; None where there is none.
 
     Raises:
-        GatekitError: as `read_documents`; `texts.filter`, `texts.none`: nothing is left.
+        GatekitError: as `read_documents` and `without_padding`; `texts.filter`, `texts.none`: nothing is left.
     """
     files = document_files(plan)
     kept: dict[str, OwnText] = {}
@@ -95,10 +111,14 @@ def read_own_texts(
     passed = found = 0
     in_evaluation: list[str] = []
     repeated: list[str] = []
-    for document in _cut(read_documents(plan), plan, max_tokens):
+    in_front: list[str] = []
+    behind: list[str] = []
+    for document, cut in _cut(read_documents(plan), plan, max_tokens, padding):
         passed += 1
         text = document.content if isinstance(document.content, str) else decode(document.content, document.row)
         digest = text_sha256(text)
+        in_front += [digest] if cut[0] else []
+        behind += [digest] if cut[1] else []
         if not text.strip():
             continue
         if digest in forbidden:
@@ -120,17 +140,36 @@ def read_own_texts(
         )
         raise config_error(plan, "source", message, error_id="texts.none")
     ordered = sorted(kept.values(), key=lambda text: hashlib.sha256(f"{plan.seed}|{text.sha256}".encode()).digest())
-    return OwnTexts(label_of(plan), files, tuple(ordered), tuple(in_evaluation), found < wanted, tuple(repeated))
+    return OwnTexts(
+        label=label_of(plan),
+        files=files,
+        texts=tuple(ordered),
+        in_evaluation=tuple(in_evaluation),
+        whole=found < wanted,
+        repeated=tuple(repeated),
+        padded=Padded(tuple(in_front), tuple(behind)) if plan.of_token_ids else None,
+    )
 
 
-def _cut(documents: Iterator[TextDocument], plan: TextPlan, max_tokens: int) -> Iterator[TextDocument]:
-    """Cut what is longer than a row where rows hold no more: a stream of token ids becomes documents of one row."""
+def _cut(
+    documents: Iterator[TextDocument], plan: TextPlan, max_tokens: int, padding: Padding | None
+) -> Iterator[tuple[TextDocument, tuple[int, int]]]:
+    """Cut padding off token ids, and what is longer than a row where rows hold no more.
+
+    A stream of token ids becomes documents of one row. Beside each stands how much padding was cut off in front of the
+    whole document, and behind it: with its first part.
+    """
     for document in documents:
-        if isinstance(document.content, str) or plan.packing == "context":
-            yield document
+        if isinstance(document.content, str):
+            yield document, (0, 0)
             continue
-        for start in range(0, len(document.content), max_tokens):
-            yield TextDocument(document.content[start : start + max_tokens], document.row)
+        ids, cut = document.content, (0, 0)
+        if padding is not None:
+            own = without_padding(ids, padding, document.mask, document.row)
+            ids, cut = own.ids, (own.in_front, own.behind)
+        step = max(len(ids), 1) if plan.packing == "context" else max_tokens
+        for start in range(0, max(len(ids), 1), step):
+            yield TextDocument(ids[start : start + step], document.row), cut if start == 0 else (0, 0)
 
 
 def refuse_foreign_ids(ids: tuple[int, ...], row: TextRow | None, size: int) -> None:

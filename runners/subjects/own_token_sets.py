@@ -84,7 +84,7 @@ def _single(model: LanguageModel, texts: Iterator[OwnText], max_tokens: int) -> 
         if isinstance(text.content, str):
             yield from tokenize(model, [text.content], [text.sha256], max_tokens)
         else:
-            ids = begun(model, _without_padding(model, text.content))[:max_tokens]
+            ids = begun(model, text.content)[:max_tokens]
             yield TokenizedText(text.sha256, ids, tuple(at for at, one in enumerate(ids) if one not in special))
 
 
@@ -133,17 +133,9 @@ def _ids_of(model: LanguageModel, text: OwnText, before: Sequence[int]) -> list[
     if isinstance(text.content, str):
         (found,) = tokenize(model, [text.content], [text.sha256], _UNCUT)
         return [found.ids[at] for at in found.kept]
-    ids = list(begun(model, _without_padding(model, text.content)))
+    ids = list(begun(model, text.content))
     starts = before and ids[: len(before)] == list(before)
     return ids[len(before) :] if starts else ids
-
-
-def _without_padding(model: LanguageModel, ids: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the ids without those that only fill up a row at its end; one of them stays where it ends texts too."""
-    padding, end = model.tokenizer.pad_token_id, len(ids)
-    while padding is not None and end and ids[end - 1] == padding:
-        end -= 1
-    return ids[: end + (padding == model.tokenizer.eos_token_id and end < len(ids))]
 
 
 def _added(model: LanguageModel) -> tuple[tuple[int, ...], tuple[int, ...]]:

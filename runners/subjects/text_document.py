@@ -15,3 +15,5 @@ class TextDocument:
     """Its text, or token ids of the measured model's tokeniser."""
     row: TextRow | None
     """Where it stands, for errors."""
+    mask: tuple[int, ...] | None = None
+    """Of token ids, 1 for each of the text's own and 0 for padding, where the row says so."""

@@ -42,9 +42,7 @@ class TextRow:
         Raises:
             GatekitError: `table.column`: the row has no such column.
         """
-        found: object = self.values
-        for name in [column] if column in self.values else column.split("."):
-            found = found.get(name, _ABSENT) if isinstance(found, Mapping) else _ABSENT
+        found = self._find(column)
         if found is _ABSENT:
             known = [str(name) for name in self.values]
             raise self.error(
@@ -52,6 +50,16 @@ class TextRow:
                 f"no column '{column}'",
                 did_you_mean(column, known) or f"its columns: {', '.join(known[:20])}",
             )
+        return found
+
+    def has(self, column: str) -> bool:
+        """Say whether the row has a column, as `value` finds it."""
+        return self._find(column) is not _ABSENT
+
+    def _find(self, column: str) -> object:
+        found: object = self.values
+        for name in [column] if column in self.values else column.split("."):
+            found = found.get(name, _ABSENT) if isinstance(found, Mapping) else _ABSENT
         return found
 
     def text(self, column: str) -> str:

@@ -35,6 +35,7 @@ PLACED_BY_THE_CALLER = {
     ("subjects", "language_model.py", "runner.prepend_bos"): "subject.prepend_bos",
     ("subjects", "modular_addition.py", "runner.hook"): "transformer.hook",
     ("subjects", "module_network.py", "runner.hook"): "the key of the hook",
+    ("subjects", "given_ids_padding.py", "texts.padding"): "texts.source",
     ("subjects", "own_texts.py", "table.token_ids"): "texts.source",
     ("subjects", "own_token_sets.py", "texts.tokenizer"): "texts.held_out_tokens or texts.train_tokens",
     ("subjects", "shifted_texts.py", "benchmark.leak"): "shift.shifted[i] or shift.longer[i]",
