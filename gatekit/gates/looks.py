@@ -18,12 +18,12 @@ _UNANNOUNCED = "no registration announced"
 """How the reason of a standing begins that says no more than that."""
 
 
-def why_not_judged(standing: Standing, policy: Policy) -> tuple[Why, str] | None:
-    """Return why evidence may not be judged as what it is to the registrations; None where it may."""
+def why_not_judged(path: str, standing: Standing, policy: Policy) -> tuple[Why, str] | None:
+    """Return why the summary at a path may not be judged as what it is to the registrations; None where it may."""
     if standing.state == "not_as_registered":
-        return Why.NOT_AS_REGISTERED, standing.reason
+        return Why.NOT_AS_REGISTERED, standing.reason(path)
     if standing.state == "exploratory" and policy.registered == "required":
-        return Why.EXPLORATORY, f"exploratory: {standing.reason}; the policy asks for registered evidence"
+        return Why.EXPLORATORY, f"exploratory: {standing.reason(path)}; the policy asks for registered evidence"
     return None
 
 
@@ -56,24 +56,25 @@ def _left_out(rule: Threshold, standing: Standing) -> LeftOut | None:
     return standing.left_out if rule.against == "nothing" else None
 
 
-def paid_for_looks(rule: Threshold, confidence: float, standing: Standing, seeds: int) -> tuple[float, list[str]]:
+def paid_for_looks(rule: Threshold, confidence: float, summary: Summary, standing: Standing) -> tuple[float, list[str]]:
     """Return the confidence that a bound must have, and what it pays for in words.
 
     Args:
         rule: the threshold.
         confidence: what it would be at one look, candidates paid for.
-        standing: of the summary that is judged.
-        seeds: how many that has.
+        summary: what is judged.
+        standing: of that.
     """
-    paid = confidence
-    notes = [standing.reason] if standing.state == "registered" else []
+    paid, seeds = confidence, len(summary.protocol.seeds)
+    reason = standing.reason(summary.path)
+    notes = [reason] if standing.state == "registered" else []
     registration, look = standing.registration, standing.look
     if registration is not None and look is not None and len(registration.looks) > 1:
         paid = 1.0 - look_alphas(confidence, registration.looks, registration.spending)[look - 1]
         said = (
             f"not registered in time, and judged as at look {look} of {len(registration.looks)} of {registration.path}"
         )
-        notes = [f"{standing.reason if notes else said}: {_bounded(rule, paid)}"]
+        notes = [f"{reason if notes else said}: {_bounded(rule, paid)}"]
     left = _left_out(rule, standing)
     before = min(seeds, standing.extends or seeds, seeds if left is None else left.fewest)
     if before < seeds or left is not None:
@@ -100,16 +101,20 @@ def exploratory_notes(found: Sequence[tuple[Summary, Standing]]) -> list[str]:
     exploratory = [(summary, standing) for summary, standing in found if standing.state == "exploratory"]
     if not exploratory:
         return []
-    plain = [summary for summary, standing in exploratory if standing.reason.startswith(_UNANNOUNCED)]
+    plain = [summary for summary, standing in exploratory if _is_plain(standing)]
     otherwise = [summary for summary, standing in exploratory if standing.announced_otherwise is not None]
     if len(plain) + len(otherwise) == len(found):
         return [UNANNOUNCED + "".join(_announced_otherwise(exploratory))]
-    reasons = sorted({standing.reason for _, standing in exploratory if not standing.reason.startswith(_UNANNOUNCED)})
+    reasons = sorted({standing.reason(summary.path) for summary, standing in exploratory if not _is_plain(standing)})
     notes = [f"exploratory: {reason}" for reason in reasons]
     if plain:
         files = ", ".join(sorted(summary.path for summary in plain))
         notes.append(f"exploratory: {_UNANNOUNCED} {files}")
     return notes
+
+
+def _is_plain(standing: Standing) -> bool:
+    return standing.words.startswith(_UNANNOUNCED)
 
 
 def is_unannounced(note: str) -> bool:

@@ -66,7 +66,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
         max(rule.selected_from, standing.choices),
         over_levels=level_generalised(measurement, rule.generalize_over) is not None,
     )
-    confidence, look_notes = paid_for_looks(rule, confidence, standing, len(summary.protocol.seeds))
+    confidence, look_notes = paid_for_looks(rule, confidence, summary, standing)
     look_notes = [*([] if base is None else base_notes(rule, summary, base)), *look_notes]
     compare = _by_every_seed if rule.every_seed else _by_bound
     compared_as = compare(rule, summary, measurement, base, confidence)

@@ -48,7 +48,8 @@ def why_unusable(
     if unlikely is not None:
         return Why.IMPLAUSIBLE, unlikely
     standing = context.standings.get(summary.sha256, NOT_REGISTERED)
-    not_judged = why_not_judged(standing, context.policy) or why_left_out(rule, standing, len(summary.protocol.seeds))
+    seeds = len(summary.protocol.seeds)
+    not_judged = why_not_judged(summary.path, standing, context.policy) or why_left_out(rule, standing, seeds)
     if not_judged is not None:
         return not_judged
     n_seeds = _seed_count(measurement)

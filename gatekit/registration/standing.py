@@ -7,11 +7,11 @@ may have looked before, chosen seeds, or tried other settings, and nothing in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.config_digest import GIVEN, config_without_saes_sha256, config_without_seeds_sha256
@@ -34,13 +34,18 @@ class DatedRegistration:
     """Whether there is no repository at all, so that no commit could have given it a time."""
 
 
+_PATH = "\0"
+"""Stands for the summary's path in what is said of it, so that all of which no more is known share one Standing; no
+path holds it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What one summary is to the registrations."""
+    """What a summary is to the registrations."""
 
     state: Literal["registered", "not_as_registered", "exploratory"]
-    reason: str
-    """For people: why it is not registered, or which look it is."""
+    words: str
+    """See `reason`, with `_PATH` where the summary's own path stands."""
     registration: Registration | None = None
     look: int | None = None
     """Number of the look, from 1; of exploratory evidence of what a registration measures, the one that it pays for."""
@@ -52,6 +57,10 @@ class Standing:
     """(path, measurement in words) of a registration of the same kind, by another configuration or protocol."""
     left_out: LeftOut | None = None
     """Of exploratory evidence: seeds that were measured before in the same way, and that nothing shows any more."""
+
+    def reason(self, path: str) -> str:
+        """Return, for people, why the summary at a path is not registered, or which look it is."""
+        return self.words.replace(_PATH, path)
 
 
 Shape = tuple[object, ...]
@@ -66,8 +75,8 @@ class Look:
     seeds: frozenset[int]
 
 
-NOT_REGISTERED = Standing("exploratory", "no registration announced it")
-"""Of evidence where there are no registrations."""
+NOT_REGISTERED = Standing("exploratory", f"no registration announced {_PATH}")
+"""Of evidence where there are no registrations, or that none of them is about."""
 
 
 def standings(
@@ -95,9 +104,9 @@ def standings(
     without_saes: dict[str, str] = {}
     announced = [m for dated in registrations for m in dated.registration.measurements]
     if any(m.config is not None for m in announced):
-        digests = {s.sha256: config_without_seeds_sha256(s.config) for s in runs}
+        digests = _digests(config_without_seeds_sha256, runs)
     if any(m.saes_of is not None for m in announced):
-        without_saes = {s.sha256: config_without_saes_sha256(s.config) for s in runs if _is_given(s)}
+        without_saes = _digests(config_without_saes_sha256, filter(_is_given, runs))
     looked_at = _looked_at([*earlier, *summaries], history)
     every = _Everything(runs, digests, without_saes, registrations)
     found = {s.sha256: _standing(s, every, looked_at) for s in summaries}
@@ -105,6 +114,14 @@ def standings(
         if found[sha256].state == "exploratory":
             found[sha256] = replace(found[sha256], left_out=left_out)
     return found
+
+
+def _digests(digest: Callable[[Mapping[str, Any]], str], summaries: Iterable[Summary]) -> dict[str, str]:
+    """Return sha256 of a summary's bytes -> digest of its configuration; those that share one are digested once."""
+    kept = list(summaries)
+    configs = {id(summary.config): summary.config for summary in kept}
+    known = {place: digest(config) for place, config in configs.items()}
+    return {summary.sha256: known[id(summary.config)] for summary in kept}
 
 
 def begun(registration: Registration, summaries: Iterable[Summary]) -> Summary | None:
@@ -126,6 +143,11 @@ class _Everything:
     digests: Mapping[str, str]
     without_saes: Mapping[str, str]
     registrations: Sequence[DatedRegistration]
+    _known: dict[Standing, Standing] = field(default_factory=dict)
+
+    def shared(self, standing: Standing) -> Standing:
+        """Return the first of all equal standings that were asked for, so that a hundred thousand are one."""
+        return self._known.setdefault(standing, standing)
 
     def of(self, measurement: RegisteredMeasurement) -> list[Summary]:
         return [s for s in self.summaries if self.is_of(s, measurement)]
@@ -175,7 +197,7 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
     # Where new seeds of one configuration were registered too, the registration is that of the seeds.
     found.sort(key=lambda pair: len(seeds & set(pair[0].registration.seeds)), reverse=True)
     if not found:
-        exploratory, choices = _unannounced(summary, every), _of_other_saes(summary, every)
+        exploratory, choices = every.shared(_unannounced(summary, every)), _of_other_saes(summary, every)
         exploratory = exploratory if choices == 1 else replace(exploratory, choices=choices)
     else:
         dated, measured = found[0]
@@ -227,15 +249,13 @@ def _unannounced(summary: Summary, every: _Everything) -> Standing:
         fitting = [m for m in dated.registration.measurements if m.saes_of is not None]
         if any(_fits(summary, every.without_saes.get(summary.sha256), m) for m in fitting):
             path = dated.registration.path
-            return Standing(
-                "exploratory", f"the SAEs of {summary.path} are none that evidence registered by {path} left"
-            )
+            return Standing("exploratory", f"the SAEs of {_PATH} are none that evidence registered by {path} left")
         own = f"protocol {summary.protocol.name}" if same.config is None else "configuration "
         if same.config is not None:
             own += every.digests[summary.sha256][:12]
-        reason = f"{summary.path} was measured by {own}; {dated.registration.path} registers {same.words}"
-        return Standing("exploratory", reason, announced_otherwise=(dated.registration.path, same.words))
-    return Standing("exploratory", f"no registration announced {summary.path}")
+        said = f"{_PATH} was measured by {own}; {dated.registration.path} registers {same.words}"
+        return Standing("exploratory", said, announced_otherwise=(dated.registration.path, same.words))
+    return NOT_REGISTERED
 
 
 def _too_early(summary: Summary, dated: DatedRegistration) -> str | None:
