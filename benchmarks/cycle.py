@@ -29,7 +29,7 @@ from typing import Any
 
 from gatekit.cycles.driving import Driver
 from gatekit.cycles.graph import graph_of
-from gatekit.cycles.ledger import Ledger
+from gatekit.cycles.ledger import Ledger, line_of
 from gatekit.cycles.plan import Needs
 from gatekit.cycles.processes import Processes
 from gatekit.cycles.reading import parse_cycle
@@ -112,12 +112,12 @@ def schedule(tasks: int) -> dict[str, float]:
         path = Path(folder) / "ledger.jsonl"
         lines = []
         for name in graph.tasks:
-            lines.append(json.dumps({"event": "started", "time": "2026-01-01T00:00:00.000Z", "task": name}))
+            lines.append(line_of({"event": "started", "time": "2026-01-01T00:00:00.000Z", "task": name}))
             ended = {"event": "ended", "time": "2026-01-01T00:00:00.000Z", "task": name, "ok": True, "code": 0}
-            lines.append(json.dumps({**ended, "seconds": 1.0, "device_seconds": 1.0, "outputs": {}}))
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            lines.append(line_of({**ended, "seconds": 1.0, "device_seconds": 1.0, "outputs": {}}))
+        path.write_bytes(b"".join(lines))
         start = time.perf_counter()
-        json.loads("[" + ",".join(lines) + "]")
+        json.loads(b"[" + b",".join(lines) + b"]")
         parsed = time.perf_counter() - start
         start = time.perf_counter()
         state = state_of(graph, Ledger(path).read(), 2)

@@ -1,10 +1,11 @@
 """A cycle that is killed at random, in its driver and in its workers, beside an undisturbed run of it: equal evidence?
 
     python -m benchmarks.killed_cycle [PLAN] [--kills 10] [--slots 1] [--seed 7] [--calm RUNS] [--folder FOLDER]
+        [--over SECONDS]
 
 The undisturbed run and the killed one have caches of their own, so that nothing is found that was not made there. The
-moments of the kills are drawn over the whole time that the undisturbed run took. What must be equal, to the last byte,
-is all of every summary but who measured it and when, the branches that rules stopped with their reasons, and the
+moments of the kills are drawn over the time that the undisturbed run took, or over `--over` seconds. Equal must be, to
+the last byte, is all of every summary but who measured it and when, the branches that rules stopped and why, and the
 cycle's exit code. `--calm` names the `runs` folder of an undisturbed run that is there already.
 """
 
@@ -196,6 +197,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--calm", type=Path)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--over", type=float)
     options = parser.parse_args()
     plan = options.plan.resolve()
     folder = (options.folder or Path(tempfile.mkdtemp(prefix="killed-cycle-"))).resolve()
@@ -207,7 +209,7 @@ def main() -> None:
     rough, cache = folder / "rough", folder / "rough-cache"
     started = time.monotonic()
     chance = random.Random(options.seed)
-    for line in kill_at_random(plan, rough, cache, options.slots, options.kills, 0.9 * seconds, chance):
+    for line in kill_at_random(plan, rough, cache, options.slots, options.kills, options.over or 0.9 * seconds, chance):
         sys.stdout.write(f"killed {line}\n")
     run_to_the_end(plan, rough, cache, options.slots)
     ours, theirs = left_by(calm / plan.stem), left_by(rough / plan.stem)

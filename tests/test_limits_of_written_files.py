@@ -157,7 +157,7 @@ def test_a_header_of_safetensors_has_so_many_bytes_and_no_more(tmp_path: Path, m
 def ended(seconds: float) -> bytes:
     name = "full/first/all/fakelab"
     record = {"event": "ended", "time": "t", "ok": True, "task": name, "config": "c", "seconds": seconds}
-    return json.dumps(record).encode() + b"\n"
+    return ledger.line_of(record)
 
 
 def test_estimates_are_taken_from_the_newest_ledgers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +173,9 @@ def test_estimates_are_taken_from_the_newest_ledgers(tmp_path: Path, monkeypatch
         assert estimates.durations(tmp_path) == {key: mean}
     monkeypatch.setattr(estimates, "LARGEST_TOGETHER", size - 1)
     assert estimates.durations(tmp_path) == {}
+    monkeypatch.setattr(estimates, "LARGEST_TOGETHER", 3 * size)
+    (tmp_path / "c1" / "ledger.jsonl").write_bytes(ended(2.0).replace(b"2.0", b"9.0"))  # damaged
+    assert estimates.durations(tmp_path) == {key: 3.5}
     assert ledger.LARGEST <= 64 << 20
 
 

@@ -197,7 +197,7 @@ def test_signatures_are_read_up_to_their_number_and_size(tmp_path: Path, monkeyp
 
 
 def record(event: str) -> bytes:
-    return f'{{"event": "{event}", "time": "t"}}\n'.encode()
+    return ledger.line_of({"event": event, "time": "t"})
 
 
 def test_a_ledger_has_so_many_bytes_and_records_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,9 +207,9 @@ def test_a_ledger_has_so_many_bytes_and_records_and_no_more(tmp_path: Path, monk
     monkeypatch.setattr(ledger, "MOST_RECORDS", 2)
     monkeypatch.setattr(ledger, "LARGEST", path.stat().st_size)
     assert [one["event"] for one in read()] == ["a", "b"]
-    monkeypatch.setattr(ledger, "MOST_VALUES", 4)
+    monkeypatch.setattr(ledger, "MOST_VALUES", 6)
     assert len(read()) == 2
-    monkeypatch.setattr(ledger, "MOST_VALUES", 3)
+    monkeypatch.setattr(ledger, "MOST_VALUES", 5)
     assert error_of(read) == "ledger.too_many_values"
     monkeypatch.setattr(ledger, "MOST_RECORDS", 1)
     assert error_of(read) == "ledger.too_many_records"
@@ -220,8 +220,8 @@ def test_a_ledger_has_so_many_bytes_and_records_and_no_more(tmp_path: Path, monk
 def test_a_record_of_too_many_values_or_too_deep_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     most = ledger.LONGEST_RECORD.values
-    for values, kept in ((most - 3, 1), (most - 2, 0)):
-        path.write_bytes(b'{"event": "a", "time": "t", "x": [' + b",".join([b"0"] * (values - 1)) + b"]}\n")
+    for values, kept in ((most - 4, 1), (most - 3, 0)):
+        path.write_bytes(ledger.line_of({"event": "a", "time": "t", "x": [0] * (values - 1)}))
         assert len(ledger.Ledger(path).read()) == kept
     path.write_bytes(b'{"event": "a", "time": "t", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n")
     assert ledger.Ledger(path).read() == []

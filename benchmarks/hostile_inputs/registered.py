@@ -177,16 +177,19 @@ def record(index: int, size: int = 0) -> bytes:
         "seconds": 1,
         "task": name,
     }
-    record = json.dumps({**facts, "time": "2026-03-01T12:00:00.000Z"}).encode()
-    return record[:-1] + (b', "x": "%s"}' % (b"x" * max(0, size - len(record) - 10))) + b"\n"
+    return filled({**facts, "time": "2026-03-01T12:00:00.000Z"}, size)
+
+
+def filled(facts: dict[str, object], size: int) -> bytes:
+    """A record of so many bytes with its newline, or of as few as it takes."""
+    return ledger.line_of({**facts, "x": "x" * max(0, size - len(ledger.line_of({**facts, "x": ""})))})
 
 
 @case("ledger: as many records as there may be", codes=(0, 2, 3, 4, 64))
 def _(folder: Path) -> list[str]:
     plan(folder, HEAD + stages(2))
     each = ledger.LARGEST // ledger.MOST_RECORDS
-    line = json.dumps({"event": "a", "time": "2026-03-01T12:00:00.000Z"}).encode()
-    line = line[:-1] + b', "x": "' + b"x" * (each - len(line) - 10) + b'"}\n'
+    line = filled({"event": "a", "time": "2026-03-01T12:00:00.000Z"}, each)
     write(folder, "runs/c/ledger.jsonl", line * ledger.MOST_RECORDS)
     return ["cycle", "status", "c"]
 
@@ -194,15 +197,15 @@ def _(folder: Path) -> list[str]:
 @case("ledger: as many bytes as there may be, in records of tasks", codes=(0, 2, 3, 4, 64))
 def _(folder: Path) -> list[str]:
     plan(folder, HEAD + stages(2))
-    write(folder, "runs/c/ledger.jsonl", record(0, 250) * (ledger.LARGEST // 251))
+    write(folder, "runs/c/ledger.jsonl", record(0, 250) * (ledger.LARGEST // len(record(0, 250))))
     return PLANNED
 
 
 @case("ledger: records of as many values as one may have", codes=(0, 2, 3, 4, 64))
 def _(folder: Path) -> list[str]:
     plan(folder, HEAD + stages(2))
-    values = ",".join(["{}"] * (ledger.LONGEST_RECORD.values - 4))
-    line = b'{"event": "a", "time": "2026-03-01T12:00:00.000Z", "x": [%s]}\n' % values.encode()
+    values: list[object] = [{}] * (ledger.LONGEST_RECORD.values - 5)
+    line = ledger.line_of({"event": "a", "time": "2026-03-01T12:00:00.000Z", "x": values})
     write(folder, "runs/c/ledger.jsonl", line * (ledger.MOST_VALUES // ledger.LONGEST_RECORD.values // 2))
     return ["cycle", "status", "c"]
 
@@ -210,7 +213,7 @@ def _(folder: Path) -> list[str]:
 @case("ledgers: 30 of other cycles, as large as all may be", codes=(0, 2, 3, 4, 64))
 def _(folder: Path) -> list[str]:
     plan(folder, HEAD + stages(2))
-    data = record(0, 250) * (estimates.LARGEST_TOGETHER // 30 // 251)
+    data = record(0, 250) * (estimates.LARGEST_TOGETHER // 30 // len(record(0, 250)))
     for i in range(30):
         write(folder, f"runs/c{i}/ledger.jsonl", data)
     return PLANNED

@@ -26,7 +26,7 @@ from gatekit.cycles.signals import coded, noted_signals
 from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, Location
 from gatekit.evidence.object_store import is_url
 from gatekit.exit_codes import ExitCode
 
@@ -303,6 +303,10 @@ class Driver:
 
     def _refuse_other_plan(self, records: list[Record]) -> None:
         now = meaning(self.cycle, self.graph)
+        if records and records[0]["event"] != "cycle_run":
+            message = f"the ledger does not begin with the plan that was run, but with '{records[0]['event']}'"
+            remedy = "put the ledger back as it was, or begin the cycle anew under another id"
+            raise GatekitError("ledger.damaged", message, Location(str(self.ledger.path)), remedy)
         before = next((record["meaning"] for record in records if record["event"] == "cycle_run"), now)
         if before != now:
             what = f"the plan of '{self.cycle.id}', or a file that it names"

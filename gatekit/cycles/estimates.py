@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from gatekit.cycles.graph import Graph, Task
-from gatekit.cycles.ledger import Ledger
+from gatekit.cycles.ledger import Ledger, Record
 from gatekit.cycles.plan import Cycle
 from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState
+from gatekit.errors import GatekitError
 
 LARGEST_TOGETHER = 64 << 20
 """Bytes of the ledgers of all cycles that durations are taken from."""
@@ -51,13 +52,21 @@ def durations(runs: Path) -> dict[tuple[str, str, str], float]:
     """Return how long tasks took in the cycles of a folder, by runner, configuration and phase."""
     found: dict[tuple[str, str, str], list[float]] = {}
     for path in _newest_ledgers(runs):
-        for record in Ledger(path).read():
+        for record in _records(path):
             seconds = record.get("seconds")
             if record["event"] == "ended" and record.get("ok") is True and isinstance(seconds, int | float):
                 parts = str(record.get("task")).split("/")
                 key = (parts[-1], str(record.get("config", "")), parts[0])
                 found.setdefault(key, []).append(float(seconds))
     return {key: sum(several) / len(several) for key, several in found.items()}
+
+
+def _records(path: Path) -> list[Record]:
+    """Return what a ledger of any cycle says; nothing of one that is damaged, of which its own cycle tells."""
+    try:
+        return Ledger(path).read()
+    except GatekitError:
+        return []
 
 
 def _newest_ledgers(runs: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gatekit.cycles.monitor_page import as_html
 from gatekit.cycles.progress import ORDER, CycleProgress
-from gatekit.cycles.snapshot_words import STATES, duration, found_by_rules, standing_words, written_time
+from gatekit.cycles.snapshot_words import STATES, duration, ended_as, found_by_rules, standing_words, written_time
 from gatekit.report import inert
 
 REFRESH = 10
@@ -41,6 +41,7 @@ def as_json(progress: CycleProgress) -> dict[str, Any]:
         "standing": progress.standing,
         "at": written_time(progress.at),
         "begun": None if progress.begun is None else written_time(progress.begun),
+        "rested": None if progress.rested is None else written_time(progress.rested),
         "tasks": dict(progress.counts),
         "stages": {name: dict(found) for name, found in progress.stages},
         "tasks_an_hour": _rounded(progress.tasks_an_hour),
@@ -73,7 +74,7 @@ def facts(progress: CycleProgress) -> list[tuple[str, str]]:
     budget = "" if progress.device_hours_budget is None else f" of {progress.device_hours_budget:g}"
     found.append(("device hours", f"{progress.device_hours:.3g}{budget}"))
     if progress.steps:
-        found.append(("finish", ", ".join(f"{name} {code}" for name, code in progress.steps.items())))
+        found.append(("finish", ", ".join(f"{name} {ended_as(code)}" for name, code in progress.steps.items())))
     return found
 
 

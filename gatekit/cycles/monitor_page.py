@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from gatekit.cycles.progress import ORDER, CycleProgress
-from gatekit.cycles.snapshot_words import OUTCOMES, STATES, duration, found_by_rules, standing_words, written_time
+from gatekit.cycles.snapshot_words import (
+    OUTCOMES,
+    STATES,
+    duration,
+    ended_as,
+    found_by_rules,
+    standing_words,
+    written_time,
+)
 from gatekit.cycles.state import State
 from gatekit.exit_codes import ExitCode
 from gatekit.report import html_page as p
@@ -92,13 +100,17 @@ def _tiles(progress: CycleProgress, ended: int, total: int) -> str:
     if progress.seconds_left is not None and progress.standing == "running":
         tiles.append(("time left, about", duration(progress.seconds_left)))
     if progress.begun is not None:
-        tiles.append(("since it was begun", duration((progress.at - progress.begun).total_seconds())))
+        since = "since it was begun" if progress.rested is None else "from beginning to end"
+        until = progress.rested or progress.at
+        tiles.append((since, duration((until - progress.begun).total_seconds())))
     if progress.tasks_an_hour is not None:
         tiles.append(("rate", f"{progress.tasks_an_hour:.3g} <span>tasks an hour</span>"))
     budget = progress.device_hours_budget
     of = "" if budget is None else f" <span>of {budget:g}</span>"
     tiles.append(("device hours", f"{progress.device_hours:.3g}{of}"))
-    tiles += [(f"exit code of {p.text(name)}", f"{code}") for name, code in progress.steps.items()]
+    tiles += [
+        (p.text(name), f"{ended_as(code)} <span>exit code {code}</span>") for name, code in progress.steps.items()
+    ]
     return '<dl class="tiles">\n' + "\n".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in tiles) + "\n</dl>"
 
 
@@ -153,7 +165,7 @@ def _named(several: Sequence[tuple[str, str]]) -> str:
 def _gates(progress: CycleProgress) -> str:
     rows = []
     for branch, policy, gate, outcome, why in found_by_rules(progress.judged):
-        word = f'<span class="{outcome}">{outcome}</span>' if outcome in OUTCOMES else p.text(outcome.replace("_", " "))
+        word = f'<span class="{outcome}">{outcome}</span>' if outcome in OUTCOMES else p.text(outcome)
         reason = p.cell("why", p.sentence(why), "reason") if why else p.cell("why", "", "nothing")
         cells = [
             p.cell("outcome", word),

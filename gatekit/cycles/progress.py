@@ -26,6 +26,8 @@ class CycleProgress:
     standing: Standing
     at: datetime
     begun: datetime | None
+    rested: datetime | None
+    """When it finished, or was halted; None while it goes on."""
     counts: Mapping[State, int]
     stages: Sequence[tuple[str, Mapping[State, int]]]
     tasks_an_hour: float | None
@@ -75,9 +77,10 @@ def progress_of(
         standing=_standing(state, holder),
         at=at,
         begun=state.begun,
+        rested=state.rested,
         counts={word: counts[word] for word in ORDER},
         stages=[(name, {word: found[word] for word in ORDER if found[word]}) for name, found in by_stage.items()],
-        tasks_an_hour=_rate(state, at),
+        tasks_an_hour=_rate(state, state.rested or at),
         seconds_left=_left(graph, state),
         device_hours=state.device_seconds / 3600,
         device_hours_budget=cycle.budget.device_hours,
@@ -104,11 +107,11 @@ def _standing(state: CycleState, holder: str | None) -> Standing:
     return "halted" if state.halted is not None else "left behind"
 
 
-def _rate(state: CycleState, at: datetime) -> float | None:
+def _rate(state: CycleState, until: datetime) -> float | None:
     done = sum(one.state == "done" for one in state.tasks.values())
     if not done or state.begun is None:
         return None
-    hours = (at - state.begun).total_seconds() / 3600
+    hours = (until - state.begun).total_seconds() / 3600
     return done / hours if hours > 0 else None
 
 

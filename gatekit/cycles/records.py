@@ -16,20 +16,14 @@ from gatekit.cycles.finishing import stopped_branches
 from gatekit.cycles.graph import Graph
 from gatekit.cycles.plan import Cycle
 from gatekit.cycles.progress import CycleProgress, progress_of
+from gatekit.cycles.record_words import audited, chosen, counted, exploratory, meaning, outcome
 from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import JsonLimits, parse_plain_json, read_regular_file
-from gatekit.exit_codes import ExitCode
 from gatekit.report import inert
 
 NAMES = ("EXPERIMENT_LOG.md", "EXECUTIVE_SUMMARY.md", "ADVISOR_BRIEF.md")
-OUTCOMES = {
-    ExitCode.PASS: "pass",
-    ExitCode.BLOCKED: "blocked",
-    ExitCode.INCONCLUSIVE: "inconclusive",
-    ExitCode.REFUSED: "refused",
-}
 FORMAT = "+.4f"
 VERDICT_LIMITS = JsonLimits(size=16 << 20, values=1_000_000)
 
@@ -41,11 +35,11 @@ class Row:
     """One threshold of the final policy."""
 
     gate: str
-    effect: str
     asks: str
+    """What of: measure, operator and threshold."""
     outcome: str
     estimate: str
-    """With its marker."""
+    """With its marker; "-" where there is none."""
     bound: str
     reason: str
 
@@ -66,10 +60,11 @@ def write_records(cycle: Cycle, graph: Graph, state: CycleState, folder: Path, o
     progress = progress_of(cycle, graph, state, None)
     verdict = _verdict(folder / "verdict.json") if "check" in state.steps else None
     rows = list(_rows(verdict)) if verdict is not None else []
+    found = chosen(cycle, state, None if verdict is None else _subject(verdict))
     texts = (
-        _log_entry(cycle, graph, state, progress, rows, folder),
-        _summary(cycle, state, progress, rows),
-        _brief(cycle, state, rows),
+        _log_entry(cycle, graph, state, progress, rows, folder, found),
+        _summary(cycle, state, progress, rows, found),
+        _brief(cycle, state, rows, found),
     )
     out.mkdir(parents=True, exist_ok=True)
     written = []
@@ -91,6 +86,11 @@ def _verdict(path: Path) -> Mapping[str, Any]:
     if not isinstance(value, dict) or not isinstance(value.get("policies"), list):
         raise GatekitError("cycle.verdict", "this is no verdict", Location(str(path)))
     return value
+
+
+def _subject(verdict: Mapping[str, Any]) -> str | None:
+    """Return what was judged, in the verdict's words."""
+    return next((str(one["subject"]) for one in verdict["policies"] if one.get("subject")), None)
 
 
 def _rows(verdict: Mapping[str, Any]) -> Iterator[Row]:
@@ -120,7 +120,18 @@ def _row(gate: str, one: Mapping[str, Any]) -> Row:
             file = f"{evidence['path']} {one['measure']}"
             estimate = f"<!-- gatekit:value {file} estimate {FORMAT} -->{estimate}<!-- /gatekit:value -->"
         bound = f"{side} {bound} at {100 * measured['confidence']:.4g} %" if measured[side] is not None else "-"
-    return Row(gate, one["effect"], one["asks"], one["outcome"], estimate, bound, one["reason"])
+    reason = _missed(one) if one["outcome"] == "fail" and measured is not None else one["reason"]
+    return Row(gate, f"{one['effect']} {one['asks']}", one["outcome"], estimate, bound, reason)
+
+
+def _missed(one: Mapping[str, Any]) -> str:
+    """Return why a threshold is not met, and whether the bounds show the opposite or leave it open."""
+    lower, upper = one["measured"]["lower"], one["measured"]["upper"]
+    if one["low"] is not None and upper is not None and upper < one["low"]:
+        return f"the opposite is shown: at most {_number(upper)}"
+    if one["high"] is not None and lower is not None and lower > one["high"]:
+        return f"the opposite is shown: at least {_number(lower)}"
+    return f"{one['reason']}; the bounds leave open whether it holds"
 
 
 def _number(value: float | None) -> str:
@@ -128,17 +139,27 @@ def _number(value: float | None) -> str:
 
 
 def _log_entry(
-    cycle: Cycle, graph: Graph, state: CycleState, progress: CycleProgress, rows: Sequence[Row], folder: Path
+    cycle: Cycle,
+    graph: Graph,
+    state: CycleState,
+    progress: CycleProgress,
+    rows: Sequence[Row],
+    folder: Path,
+    found: Sequence[str],
 ) -> str:
     # Of small letters, digits and hyphens, so there is nothing in it to escape.
     lines = [f"## {cycle.id}", "", text(cycle.description, 1000), ""]
     lines += [
         f"* plan: {code(cycle.path)}, sha256 {code(cycle.sha256)}",
         *(f"* {phase} seeds: {', '.join(map(str, seeds))}" for phase, seeds in cycle.seeds.items()),
-        f"* begun: {_time(progress.begun)}; recorded: {_time(progress.at)}",
+        f"* begun: {_time(progress.begun)}; ended: {_time(progress.rested)}; recorded: {_time(progress.at)}",
         f"* device hours: {progress.device_hours:.3g}",
-        f"* outcome: {_outcome(state)}",
+        f"* outcome: {text(outcome(state), 1000)}",
         f"* evidence: {code(str(folder / 'evidence'))}; ledger: {code(str(folder / 'ledger.jsonl'))}",
+        *([f"* dossier: {code(str(folder / 'dossier'))}"] if "dossier" in state.steps else []),
+        *found,
+        *exploratory(cycle),
+        *audited(state),
         "",
         "| stage | branch | phase | runner | state | time | attempts |",
         "|---|---|---|---|---|---|---|",
@@ -151,49 +172,46 @@ def _log_entry(
     return "\n".join([*lines, *_ended(progress), *_gates(rows)]) + "\n"
 
 
-def _summary(cycle: Cycle, state: CycleState, progress: CycleProgress, rows: Sequence[Row]) -> str:
+def _summary(
+    cycle: Cycle, state: CycleState, progress: CycleProgress, rows: Sequence[Row], found: Sequence[str]
+) -> str:
     lines = [f"# {cycle.id}: executive summary", "", text(cycle.description, 1000), ""]
-    lines += [f"**Outcome: {_outcome(state)}.** {_meaning(state)}", ""]
-    counts = progress.counts
-    lines += [
-        f"{counts['done']} of {sum(counts.values())} runs were done, {counts['failed']} failed, "
-        f"{counts['stopped']} were stopped by a rule of the plan, {counts['not_run']} were not run for one of these.",
-    ]
-    return "\n".join([*lines, *_gates(rows), *_ended(progress), *_claims(state)]) + "\n"
+    lines += [f"**Outcome: {text(outcome(state), 1000)}.** {meaning(state)}", *found, *exploratory(cycle)]
+    lines += ["", counted(progress.counts)]
+    return "\n".join([*lines, *_gates(rows), *_ended(progress), *audited(state)]) + "\n"
 
 
-def _brief(cycle: Cycle, state: CycleState, rows: Sequence[Row]) -> str:
+def _brief(cycle: Cycle, state: CycleState, rows: Sequence[Row], found: Sequence[str]) -> str:
     passed = [row for row in rows if row.outcome == "pass"]
     failed = [row for row in rows if row.outcome == "fail"]
     open_ones = [row for row in rows if row.outcome == "inconclusive"]
     lines = [f"# {cycle.id}: brief for an advisor", "", f"Question: {text(cycle.description, 1000)}", ""]
-    lines += [f"Verdict: {_outcome(state)}. {_meaning(state)}"]
+    lines += [f"Verdict: {text(outcome(state), 1000)}. {meaning(state)}", *found, *exploratory(cycle)]
     for title, several in (
-        ("What the evidence shows", passed),
-        ("What it shows not to hold", failed),
-        ("What it leaves open", open_ones),
+        ("Thresholds that are met", passed),
+        ("Thresholds that are not met", failed),
+        ("Thresholds that could not be decided", open_ones),
     ):
         lines += ["", f"## {title}", ""]
         lines += [_sentence(row) for row in several] or ["Nothing."]
     lines += ["", "## What was tried and stopped", ""]
-    found = [
+    stopped = [
         f"* {code(f'{stage.name}/{branch}')}: {text(reason, 1000)}"
         for stage in cycle.stages.values()
         if stage.branches_of is None
         for branch, reason in stopped_branches(cycle, state, stage).items()
     ]
-    lines += found or ["Nothing was stopped."]
-    lines += ["", "Every branch was compared, also those that were stopped; a bound of the selected one pays for them."]
+    lines += stopped or ["Nothing was stopped."]
     kept = [stage for stage in cycle.stages.values() if stage.record is not None]
     if kept:
         lines += ["", "## What was measured and not judged", ""]
         lines += [f"* {code(stage.name)}: {text(stage.record or '')}" for stage in kept]
-    return "\n".join([*lines, *_claims(state)]) + "\n"
+    return "\n".join([*lines, *audited(state)]) + "\n"
 
 
 def _sentence(row: Row) -> str:
-    about = f"{code(row.gate)}: {code(row.effect)} {text(row.asks)}"
-    return f"* {about}: {row.estimate} ({row.bound}); {text(row.reason, 500)}"
+    measured = "" if row.estimate == "-" else f"{row.estimate} ({row.bound}); "
+    return f"* {code(row.gate)}: {code(row.asks)}: {measured}{text(row.reason, 500)}"
 
 
 def _gates(rows: Sequence[Row]) -> list[str]:
@@ -202,10 +220,7 @@ def _gates(rows: Sequence[Row]) -> list[str]:
     lines = ["", "| gate | asks | outcome | estimate | bound |", "|---|---|---|---|---|"]
     return [
         *lines,
-        *(
-            f"| {code(row.gate)} | {code(row.effect)} {text(row.asks)} | {row.outcome} | {row.estimate} | {row.bound} |"
-            for row in rows
-        ),
+        *(f"| {code(row.gate)} | {code(row.asks)} | {row.outcome} | {row.estimate} | {row.bound} |" for row in rows),
     ]
 
 
@@ -215,33 +230,6 @@ def _ended(progress: CycleProgress) -> list[str]:
         if several:
             lines += ["", f"### {title}", "", *(f"* {code(name)}: {text(why, 1000)}" for name, why in several)]
     return lines
-
-
-def _claims(state: CycleState) -> list[str]:
-    if "claims" not in state.steps:
-        return []
-    said = OUTCOMES.get(ExitCode(state.steps["claims"]), f"exit code {state.steps['claims']}")
-    return ["", f"Audit of the repository's claims: {said}."]
-
-
-def _outcome(state: CycleState) -> str:
-    if state.code is None:
-        return f"not finished: {state.halted or 'it is not at its end'}"
-    return OUTCOMES.get(ExitCode(state.code), f"exit code {state.code}")
-
-
-def _meaning(state: CycleState) -> str:
-    if state.code is None:
-        return "Nothing may be claimed yet."
-    if "check" not in state.steps:
-        if state.steps.get("select"):
-            return "No candidate could be selected, so none was judged; nothing may be claimed."
-        return "The plan names no policy that judges, so nothing may be claimed from it."
-    if state.code == ExitCode.PASS:
-        return "Every gate of the final policy passed."
-    if state.code == ExitCode.BLOCKED:
-        return "At least one gate is shown not to hold; no claim may be upgraded."
-    return "At least one gate could not be decided; no claim may be upgraded."
 
 
 def _time(moment: Any) -> str:

@@ -7,9 +7,23 @@ from datetime import datetime
 from typing import Any
 
 from gatekit.cycles.progress import ORDER, CycleProgress
+from gatekit.exit_codes import ExitCode
 
 STATES: Mapping[str, str] = {word: word.replace("_", " ") for word in ORDER}
 OUTCOMES = ("pass", "fail", "inconclusive")
+
+
+ENDS = {
+    ExitCode.PASS: "pass",
+    ExitCode.BLOCKED: "blocked",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.REFUSED: "refused",
+}
+
+
+def ended_as(code: int) -> str:
+    """Return what an exit code of the finish says."""
+    return ENDS.get(ExitCode(code), f"exit code {code}")
 
 
 def found_by_rules(judged: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str, str]]:
@@ -22,7 +36,8 @@ def found_by_rules(judged: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, s
             said = f"rank {found['rank']}" if found["rank"] is not None else "; ".join(found["reasons"])
             front = ", on the front" if found["on_front"] else ""
             root = branch.split("/")[0]
-            yield f"{root}/{found['branch']}", str(one["policy"]), str(one["rule"]), found["standing"], said + front
+            standing = str(found["standing"]).replace("_", " ")
+            yield f"{root}/{found['branch']}", str(one["policy"]), str(one["rule"]), standing, said + front
 
 
 def standing_words(progress: CycleProgress) -> tuple[str, str]:
@@ -33,7 +48,9 @@ def standing_words(progress: CycleProgress) -> tuple[str, str]:
         return "halted", str(progress.halted)
     if progress.standing == "left behind":
         return "left behind by a driver that is dead", f"`gatekit cycle run {progress.cycle}` goes on"
-    return f"finished with exit code {progress.code}" if progress.standing == "finished" else progress.standing, ""
+    if progress.code is not None:
+        return f"finished with exit code {progress.code}", ended_as(progress.code)
+    return progress.standing, ""
 
 
 def duration(seconds: float) -> str:

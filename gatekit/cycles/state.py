@@ -58,6 +58,8 @@ class CycleState:
         self.begun: datetime | None = None
         self.halted: str | None = None
         """Why it does not go on by itself; None where it does, or has finished."""
+        self.rested: datetime | None = None
+        """When it finished, or was halted; None while it goes on."""
         self.code: int | None = None
         """Exit code of a cycle that has finished."""
         self.piece_seconds = 0.0
@@ -94,9 +96,9 @@ class CycleState:
         if event == "cycle_run":
             self._run_again(record)
         elif event == "halted":
-            self.halted = str(record["reason"])
+            self.halted, self.rested = str(record["reason"]), moment(record["time"])
         elif event == "finished":
-            self.code, self.halted = int(record["code"]), None
+            self.code, self.halted, self.rested = int(record["code"]), None, moment(record["time"])
         elif event == "decided" and record["decision"] in self.graph.decisions:
             judged = [_judged(one) for one in record.get("judged", ())]
             self.decided[record["decision"]] = Decided(dict(record["stopped"]), judged)
@@ -113,7 +115,7 @@ class CycleState:
 
     def _run_again(self, record: Record) -> None:
         self.begun = self.begun or moment(record["time"])
-        self.halted = self.code = None
+        self.halted = self.code = self.rested = None
         # Whoever drove before is dead: what it had started is to be done again.
         for key, one in self.tasks.items():
             if one.state == "running":

@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cycles.branched import BRANCHED
-from cycles.workplace import CYCLE, cycle, evidence, workplace
+from cycles.branched import BRANCHED, FEWER, branched
+from cycles.workplace import CYCLE, cycle, evidence, records, workplace
 
 from gatekit.cycles.graph import graph_of
+from gatekit.cycles.ledger import Ledger
 from gatekit.cycles.reading import parse_cycle
 from gatekit.cycles.state import state_of
 from gatekit.errors import GatekitError
@@ -51,7 +52,7 @@ def test_a_torn_record_is_passed_over_and_swallows_nothing(tmp_path: Path) -> No
     ledger.write_bytes(ledger.read_bytes()[:-30] + b'{"event": "st')
     done = cycle(folder, "run", "small")
     assert done.returncode == 0
-    assert whole_records(ledger)[-1]["event"] == "finished"
+    assert Ledger(ledger).read()[-1]["event"] == "finished"
 
 
 @pytest.mark.parametrize("lost", ['"name": ', '"outcome": ', '"policy": ', '"standing": '])
@@ -69,11 +70,52 @@ def test_a_damaged_record_of_a_decision_is_one_line_and_not_a_page_that_breaks(l
     assert refused.value.error_id == "ledger.record"
 
 
-def whole_records(path: Path) -> list[dict[str, object]]:
-    found = []
-    for line in path.read_text().splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+def test_no_byte_of_a_ledger_changes_what_a_record_says_unnoticed(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.write("cycle_run", cycle="small", plan="ab", meaning="cd")
+    ledger.write("decided", decision="decide/new", stopped={"bad": "above: 0.1 >= 0.5"}, judged=[])
+    ledger.write("ended", task="full/new/good/fakelab", ok=True, code=0, device_seconds=1.5, outputs={"a": "01"})
+    whole, told = ledger.path.read_bytes(), ledger.read()
+    assert len(told) == 3
+    torn = [told[:number] + told[number + 1 :] for number in range(3)]
+    # A quote or a brace of the digest itself, or the newline, may be lost as in a death in the middle of a write.
+    ends = [at for at, byte in enumerate(whole) if byte == ord("\n")]
+    digests = {at - back for at in ends for back in range(len(', "sum": "0123456789abcdef"}') + 1)}
+    for place in range(len(whole)):
+        for flipped in (0x01, 0x20, 0x80):
+            ledger.path.write_bytes(whole[:place] + bytes([whole[place] ^ flipped]) + whole[place + 1 :])
+            try:
+                assert ledger.read() in torn
+                assert place in digests
+            except GatekitError as error:
+                assert error.error_id == "ledger.damaged"
+                assert error.exit_code == 4
+
+
+def test_a_record_that_was_changed_is_named_with_its_line_and_nothing_goes_on(tmp_path: Path) -> None:
+    folder = branched(tmp_path, "{policy: policies/stop.yaml}", FEWER)
+    assert cycle(folder, "run", "small").returncode == 0
+    path = folder / "runs/small/ledger.jsonl"
+    whole = path.read_text()
+    path.write_text(whole.replace('"stopped": {"bad":', '"stopped": {"bat":'))
+    line = next(number for number, one in enumerate(path.read_text().splitlines(), 1) if '"bat"' in one)
+    for command in ("run", "status", "plan", "report"):
+        done = cycle(folder, command, "small")
+        assert done.returncode == 4
+        assert f"runs/small/ledger.jsonl:{line}:1: this record is not as it was written" in done.stderr
+    # Without it the decision is taken again, and nothing is measured twice.
+    path.write_text("".join(one for one in whole.splitlines(keepends=True) if '"stopped"' not in one))
+    assert cycle(folder, "run", "small").returncode == 0
+    started = [one["task"] for one in records(folder) if one["event"] == "started"]
+    assert len(started) == len(set(started))
+    assert [set(one["stopped"]) for one in records(folder) if one.get("stopped")] == [{"bad"}]
+
+
+def test_a_ledger_without_its_beginning_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = workplace(tmp_path)
+    assert cycle(folder, "run", "small").returncode == 0
+    path = folder / "runs/small/ledger.jsonl"
+    path.write_bytes(path.read_bytes().partition(b"\n")[2])
+    done = cycle(folder, "run", "small")
+    assert done.returncode == 4
+    assert "the ledger does not begin with the plan that was run, but with 'started'" in done.stderr

@@ -30,6 +30,7 @@ RUNNING = CycleProgress(
     standing="running",
     at=AT,
     begun=AT - timedelta(hours=31),
+    rested=None,
     counts={word: COUNTS[word] for word in ORDER},
     stages=STAGES,
     tasks_an_hour=0.42,
