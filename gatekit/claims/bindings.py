@@ -29,6 +29,8 @@ _FILLED_IN = re.compile(r"\{[{%:#]|--8<--|^[ \t]*:::|\{!", re.MULTILINE)
 """What templates, and extensions of Markdown, fill in, hide or style when a site is made."""
 _LINES_TO_SENTENCE = 2
 """From a claim's status on: the sentence may be a paragraph of its own."""
+_PIECES_OF_A_LINE = 100
+_LIST_NUMBER = re.compile(r"[0-9]{1,9}[.)] ")
 ARGUMENTS: dict[MarkerKind, tuple[str, ...]] = {
     "claim": ("ID",),
     "value": ("FILE", "MEASURE", "STATISTIC", "FORMAT"),
@@ -182,6 +184,16 @@ class _Assembly:
     def place(self, marker: Marker) -> str:
         location = self.source.location(marker.span[0])
         return f"{location.line}:{location.column}"
+
+    def begun_before(self, index: int) -> bool:
+        """Whether text stands before a piece in its line."""
+        start = max(0, index - _PIECES_OF_A_LINE)
+        for piece in reversed(self.pieces[start:index]):
+            if piece.kind == "edge" or piece.text == "\n":
+                return False
+            if piece.kind != "marker" and piece.text.strip() and not _LIST_NUMBER.fullmatch(piece.text):
+                return True
+        return start > 0
 
     def line(self, offset: int) -> int:
         return self.source.location(offset).line or 0
@@ -345,8 +357,13 @@ class _Assembly:
         if self.syntax.words(self.pieces[first + 1 : opening], ()):
             self.refuse("status", "the status stands behind words of the claim", start, "put it before the sentence")
         behind = next((p for p in self.pieces[closing + 1 : last] if p.kind == "text" and p.text.strip()), None)
-        if behind is not None and self.line(behind.offset) - self.line(inside[1]) > _LINES_TO_SENTENCE:
+        apart = 0 if behind is None else self.line(behind.offset) - self.line(inside[1])
+        if apart > _LINES_TO_SENTENCE:
             self.refuse("status", "the status stands far above its sentence", start, "put it right before the sentence")
+        elif apart and self.begun_before(first):
+            # Renderers hide lines that begin with a sign of theirs: `% `, `+++ `, `*[x]: `, `key: `.
+            message = "the status stands in a line with other text, and its sentence in another line"
+            self.refuse("status", message, start, "put both in one line, or nothing before the claim")
         shown = self.pieces[opening + 1 : closing]
         is_plain = {piece.kind for piece in shown} <= {"text", "edge"}
         printed = self.syntax.words(shown, ()) if is_plain else ""

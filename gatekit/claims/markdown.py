@@ -16,9 +16,10 @@ from functools import cache
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
-from gatekit.claims import html_text
+from gatekit.claims import front_matter, html_text
 from gatekit.claims.bindings import (
     ARGUMENTS,
+    Brought,
     Marker,
     MarkerKind,
     Reading,
@@ -26,7 +27,7 @@ from gatekit.claims.bindings import (
     unknown_marker,
 )
 from gatekit.claims.covering_html import Cover
-from gatekit.claims.document_text import DocumentText
+from gatekit.claims.document_text import LINE_END, DocumentText
 from gatekit.claims.github_markdown import AFTER_DEFINITION, DEEPEST, FOOTNOTES, parser
 from gatekit.claims.printed_number import plain_number
 from gatekit.claims.prose import CLOSING, EDGE, HEADING, OPENING, Piece, PieceKind, joined_by_doubt, words
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 EXAMPLE = "gatekit-example"
 """A word in the first line of a fence that shows markers."""
 BLANK_LINE = "leave a blank line between them"
-DRAWN = ("math", "mermaid")
+DRAWN = ("math", "mermaid", "geojson", "topojson")
 """Fences that GitHub draws: what stands in them is shown as text, not as code."""
 
 _CANDIDATE = re.compile(r"<!--\s*+/?\s*+gatekit\s*:", re.IGNORECASE)
@@ -63,6 +64,17 @@ _ANY_TAG = re.compile(r"<[^<>]*>")
 _MARKUP = re.compile(r"[*_~&\\`\[\]!]")
 _MARKS_IN_NUMBER = re.compile(r"[0-9.,][*_~]+[0-9.,]")
 _TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9-]*)")
+_HOLDS_BLOCKS = re.compile(r"^[ \t]*(?:(?:!!!|\?\?\?\+?|===[+!]?)[ \t]|:[ \t])", re.MULTILINE)
+"""Begins, in MkDocs, a note, tab or definition; what is indented below it is text there."""
+_DIRECTIVE = re.compile(
+    r"\s*\{(?!code|literalinclude|(?:r|python|julia|bash|sh|sql|ojs|node)\b)[a-z][\w:+-]*\}", re.IGNORECASE
+)
+"""What MyST makes of a fence: a note, a figure, a table; what stands in it is text there."""
+_BRINGS = re.compile(
+    r"(?:\{%-?\s{0,9}(?:include\w*|render|import|extends)\s{1,9}|--8<--\s{1,9}|\{!\s{0,9}|\{(?:include|literalinclude)\}\s{1,9})"
+    r"[\"']?(?P<name>[^\s\"'%!]{1,200})"
+)
+_MOST_BROUGHT = 500
 _WINDOW = 2000
 """Characters behind the last known place in which a piece is looked for in the source."""
 
@@ -114,6 +126,8 @@ class _Walk:
         """Whether renderers read the present paragraph differently."""
         self.opaque: list[str] = []
         """Open elements in which renderers do not agree on comments."""
+        self.brought: list[tuple[str, int]] = []
+        """What templates and extensions of Markdown bring from other files, and where they say so."""
         self.cover = Cover()
         """Open elements that could hide what stands in them, or turn it round."""
         self.place_in_html: tuple[str, int] = ("", 0)
@@ -121,7 +135,7 @@ class _Walk:
 
     def read(self) -> Reading:
         env: dict[str, Any] = {}
-        tokens = parser().parse(self.numbered(), env)
+        tokens = parser().parse(self.without_front_matter(self.numbered()), env)
         for token in tokens:
             if token.level >= DEEPEST - 2:
                 line = self.source.start_of_line(token.map[0]) if token.map else 0
@@ -134,19 +148,44 @@ class _Walk:
                 "definition", "text right behind a link definition is read differently by renderers", BLANK_LINE
             )
         self.at = 0
-        before = ""
+        before, holds_blocks = "", False
         # Also one that stands right below a line of text, which this parser does not tell apart.
         in_text = (token.content for token in tokens if token.type == "inline")
         has_footnotes = FOOTNOTES in env or any(map(_FOOTNOTE.search, in_text))
         for token in tokens:
             # What is indented under a footnote or an empty list item belongs to it on GitHub, and is no code.
-            self.block(token, has_footnotes or before in ("bullet_list_close", "ordered_list_close"))
+            is_of_list = before in ("bullet_list_close", "ordered_list_close")
+            self.block(token, has_footnotes or is_of_list or (before == "paragraph_close" and holds_blocks))
             before = token.type
+            if token.type == "inline":
+                holds_blocks = _HOLDS_BLOCKS.search(token.content) is not None
         self.refuse_waiting()
         for at in joined_by_doubt(self.pieces):
             message = "some renderers show this and others hide it, which makes one number or word of what is around it"
             self.errors.append(self.source.refusal("glued", message, at, "leave a space"))
-        return Reading(tuple(self.pieces), tuple(self.markers), tuple(self.errors))
+        brought = tuple(Brought(name, self.source.location(at)) for name, at in self.brought)
+        return Reading(tuple(self.pieces), tuple(self.markers), tuple(self.errors), brought=brought)
+
+    def without_front_matter(self, numbered: str) -> str:
+        """Read what some renderers hide at the top, and return the text with blank lines in its place."""
+        if self.source.is_part:
+            return numbered
+        count = front_matter.marked_lines(numbered)
+        lines = LINE_END.split(numbered)
+        front, behind = "\n".join(lines[:count]) + "\n", "\n".join(lines[count:])
+        if count and not front_matter.is_apart(front, behind):
+            self.refuse("front_matter", "renderers do not agree on where this front matter ends", BLANK_LINE)
+        for number in range(count):
+            self.at, self.limit = self.source.start_of_line(number), self.source.start_of_line(number + 1)
+            self.doubt(lines[number] + "\n")
+        if not count:
+            hidden = "\n".join(lines[: front_matter.key_lines(numbered)])
+            found = _NUMBERED.search(hidden)
+            if found is not None:
+                message = "the marker stands in lines of 'key: value' at the top, which some renderers do not show"
+                remedy = "put a heading above them"
+                self.errors.append(self.source.refusal("marker", message, self.starts[int(found[1])], remedy))
+        return "\n" * count + behind if count else numbered
 
     def numbered(self) -> str:
         """Return the source with a number in each marker, which changes nothing about how it is parsed."""
@@ -223,10 +262,11 @@ class _Walk:
     def code_block(self, token: Token, is_shown: bool) -> None:
         info = token.info.split()
         self.seen(token.info, "code")
+        self.note_brought(token.info)
         if EXAMPLE in info:
             for number in map(int, _NUMBERED.findall(token.content)):
                 self.waiting.pop(number, None)
-        is_shown = is_shown or (bool(info) and info[0].lower() in DRAWN)
+        is_shown = is_shown or (bool(info) and (info[0].lower() in DRAWN or _DIRECTIVE.match(token.info) is not None))
         if token.type == "code_block" and token.map and token.map[0]:
             # What is indented right below a table is a row of it on GitHub.
             is_shown = is_shown or bool(self.source.line(token.map[0] - 1).strip(" \t>"))
@@ -236,6 +276,10 @@ class _Walk:
                 self.doubt(text)
             else:
                 self.pieces.append(Piece("code", text, self.place(text.strip())))
+
+    def note_brought(self, text: str) -> None:
+        if len(self.brought) < _MOST_BROUGHT:
+            self.brought += [(found["name"], self.at) for found in _BRINGS.finditer(_NUMBERED.sub("", text))]
 
     # Running text
 
@@ -253,6 +297,7 @@ class _Walk:
         eats_mark = any(mark in link for link in links for mark in "`[]")
         kinds = {child.type for child in token.children or () if child.type == "code_inline" or "`" in child.content}
         self.is_doubtful = eats_mark or {"code_inline", "text"} <= kinds or bool(_FOOTNOTE.search(token.content))
+        self.note_brought(token.content)
         self.inline(token.children or [])
         is_emphatic = any(child.type in ("em_open", "strong_open", "s_open") for child in token.children or ())
         # The marks of emphasis, and what an entity at its end stands for, may belong to the link.
@@ -265,7 +310,7 @@ class _Walk:
         self.is_doubtful = False
 
     def inline(self, tokens: Sequence[Token], in_image: bool = False) -> None:
-        for token in tokens:
+        for index, token in enumerate(tokens):
             if token.type == "text":
                 text = self.seen(token.content, "text")
                 self.pieces.append(Piece("text", text, self.place(text)))
@@ -276,6 +321,11 @@ class _Walk:
                 self.at = min(self.source.next_line(self.at), self.limit)
             elif token.type == "code_inline":
                 text = self.seen(token.content, "code")
+                # GitHub draws $`0.9`$ as a formula; MyST shows {sub}`0.9` as text.
+                ahead = tokens[index - 1].content[-1:] if index else ""
+                behind = tokens[index + 1].content[:1] if index + 1 < len(tokens) else ""
+                if ahead == "}" or (ahead == behind == "$"):
+                    self.pieces.append(Piece("extra", text, self.at))
                 self.pieces.append(Piece("code", text, self.place(text)))
             elif token.type == "html_inline":
                 self.markup(token.content, in_image)

@@ -7,6 +7,7 @@ look alike are listed here.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,12 @@ _LOOK_ALIKE = {
 """A character, and the ASCII one that it looks like; beside those of which Unicode's compatibility forms say so."""
 _POINTS = frozenset("\u00b7\u066b\u2027\u2219\u22c5\u3002\uff61\u2022\u30fb")
 """What is a decimal point where it stands between two digits."""
+_DRAWN = {
+    name: str(value)
+    for value, name in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
+} | {"keycap_ten": "10", "100": "100", "heavy_minus_sign": "-", "heavy_plus_sign": "+"}
+"""Short codes of pictures that GitHub draws for a digit or sign, without their colons."""
+_DRAWN_DIGIT = re.compile(f":({'|'.join(_DRAWN)}):")
 _NOT_DRAWN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
@@ -44,12 +51,19 @@ class PlainText:
 
 def plain(text: str) -> PlainText:
     """Return a text whose letters and digits are the ASCII ones that they look like, without what is not drawn."""
-    if text.isascii():
+    drawn = {found.start(): found for found in _DRAWN_DIGIT.finditer(text)}
+    if text.isascii() and not drawn:
         return PlainText(text, None)
     parts: list[str] = []
     places: list[int] = []
+    behind = 0
     for place, character in enumerate(text):
+        if place < behind:
+            continue
         letters = _letters(character)
+        if place in drawn:
+            letters = _DRAWN[drawn[place][1]]
+            behind = drawn[place].end()
         parts.append(letters)
         places += [place] * len(letters)
     joined = list("".join(parts))

@@ -20,12 +20,16 @@ _BROUGHT = re.compile(
     r"|(?P<inline>(?<!`)`{1,2}(?!`)\{?(?:r|python|julia|ojs)\}?[ \t\r\n])"
     r"|(?P<raw>(?:```|~~~)[`~]*[ \t]*\{=)"
     r"|(?P<div>:::[^\r\n]*(?:hidden|when-|unless-|visible))"
+    r"|(?P<metadata>(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)---[ \t]*(?:\r\n|\n|\r)(?=[ \t]*[^\s]))"
+    r"|(?P<span>\][ \t]*\{[^{}\r\n]*(?:style|hidden|\.content)|`[ \t]*\{=)"
 )
 _NAMES = {
     "shortcode": "a shortcode brings text from elsewhere",
     "inline": "code in a line prints text that is not here",
     "raw": "a raw block is typeset as it stands",
     "div": "text that is shown under a condition",
+    "metadata": "a block of metadata within the document is not shown",
+    "span": "text with a style, a condition or in another language",
 }
 
 

@@ -286,6 +286,130 @@ def test_a_number_that_some_renderers_join_of_two_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "front",
+    [
+        "---\nx: |\n  ```gatekit-example\n---\n\n",
+        "---\n<!--\n---\n\n",
+        "---\nx: |\n  <pre>\n---\n\n",
+        "---\nx:\n<div>\n---\n",
+        "---\n[a]: b\n---\n\n",
+        "---\n[^1]: b\n---\n\n",
+        "---\n- a\n...\n\n",
+        "+++\na = 1\n+++\n",
+        "+++\n- a\n+++\n\n  ",
+    ],
+)
+def test_front_matter_that_reaches_into_the_document_for_some_renderers_is_refused(front: str) -> None:
+    assert "document.front_matter" in [error.error_id for error in readme(f"{front}so {R2} is\n").errors]
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "---\ntitle: Seeds\n---\n",
+        "---\ntitle: Seeds\ntags: [a, b]\n---\n\n",
+        "---\r\nx: |\r\n  a\r\n\r\n  b\r\n---\r\n",
+        "---\nx:\n  - a\n---\n",
+        "---\nx: a\n...\n\n",
+        "+++\na = 1\n+++\n\n",
+        "---\n---\n",
+        "---\n\n",
+    ],
+)
+def test_front_matter_is_read_apart_from_the_document(front: str) -> None:
+    document = readme(f"{front}so {R2} is\n")
+    assert document.errors == ()
+    assert str(document.values[0].marker_location) == f"README.md:{len(front.splitlines()) + 1}:4"
+
+
+def test_numbers_of_front_matter_are_seen_by_the_scan() -> None:
+    assert [stray.text for stray in scan_numbers(readme("---\ntitle: It is 0.83\n---\n\nso\n"))] == ["0.83"]
+
+
+@pytest.mark.parametrize("text", [f"---\n# {R2}\n---\n", f"---\nx: '{R2}'\n---\n", f"note: {R2}\n\nx\n"])
+def test_a_marker_in_what_some_renderers_hide_at_the_top_is_an_error(text: str) -> None:
+    assert "claims.marker" in [error.error_id for error in readme(text).errors]
+
+
+@pytest.mark.parametrize("text", [f"# x\n\nnote: {R2}\n", f"a note: {R2}\n", f"note: a\n\n{R2}\n"])
+def test_a_marker_below_such_lines_is_read(text: str) -> None:
+    assert (readme(text).errors, len(readme(text).values)) == ((), 1)
+
+
+STATUS = "<!-- gatekit:status -->Supported by the evidence:<!-- /gatekit:status -->"
+LINE_AND_STATUS = f"<!-- gatekit:claim agree -->{STATUS}"
+
+
+@pytest.mark.parametrize("start", ["% ", "+++ ", "*[x]: ", "a: ", "a <b></b>", "9. a "])
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_a_status_in_a_line_with_other_text_has_its_sentence_there(start: str, gap: str) -> None:
+    text = f"x\n\n{start}{LINE_AND_STATUS}{gap}Five.\n<!-- /gatekit:claim -->\n"
+    assert "claims.status" in [error.error_id for error in readme(text).errors]
+    assert readme(text.replace(f"-->{gap}Five", "--> Five")).errors == ()
+
+
+@pytest.mark.parametrize("start", ["> ", "- ", "9. ", "**a**\n", "# "])
+def test_a_status_that_begins_its_line_may_have_its_sentence_in_the_next(start: str) -> None:
+    text = f"x\n\n{start}{LINE_AND_STATUS}\n\n{' ' * 3}Five.\n<!-- /gatekit:claim -->\n"
+    assert readme(text).errors == ()
+
+
+def test_a_status_stands_at_most_two_lines_above_its_sentence() -> None:
+    near = f"{LINE_AND_STATUS}\n\nFive.\n<!-- /gatekit:claim -->\n"
+    far = f"{LINE_AND_STATUS}\n\n***\nFive.\n<!-- /gatekit:claim -->\n"
+    assert readme(near).errors == ()
+    assert [error.error_id for error in readme(far).errors] == ["claims.status"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$`0.83`$",
+        "{sub}`0.83`",
+        "!!! note\n\n    0.83",
+        "??? note\n\n    0.83",
+        '=== "Tab"\n\n    0.83',
+        "a\n:   b\n\n    0.83",
+        "```{note}\n0.83\n```",
+        "```{figure} x.png\n0.83\n```",
+        "```geojson\n0.83\n```",
+        "0.:eight::three:",
+        ":zero:.83",
+        "0.8:three:",
+    ],
+)
+def test_a_number_that_some_renderers_show_as_text_is_seen_by_the_scan(text: str) -> None:
+    assert "0.83" in [stray.text for stray in scan_numbers(readme(f"so\n\n{text}\n"))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`0.83`",
+        "$ `0.83` $",
+        "a note\n\n    0.83",
+        "a == b\n\n    0.83",
+        "```{code-cell}\n0.83\n```",
+        "```{r}\n0.83\n```",
+        "```{python}\n0.83\n```",
+        "0.:nines:",
+    ],
+)
+def test_code_is_none_of_them(text: str) -> None:
+    assert scan_numbers(readme(f"so\n\n{text}\n")) == []
+
+
+def test_files_that_a_site_brings_are_named() -> None:
+    text = 'x {% include "a.md" %}\n\n--8<-- "b.md"\n\n```{include} c.md\n```\n\n{!d.md!} {{ e }} `{% raw %}`\n'
+    assert [(one.name, one.location.line) for one in readme(text).brought] == [
+        ("a.md", 1),
+        ("b.md", 3),
+        ("c.md", 5),
+        ("d.md", 8),
+    ]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "[a](<{% endcomment %}>) b",

@@ -32,6 +32,10 @@ def test_a_quarto_document_binds_what_markdown_binds() -> None:
         "It is `{python} best`.\n",
         "```{=html}\n<b>0.9</b>\n```\n",
         "::: {.content-hidden}\n0.83\n:::\n",
+        "a\n\n---\nx: 1\n---\n\nb\n",
+        "[a]{style='display:none'} b\n",
+        "[a]{.content-hidden} b\n",
+        "`-`{=html} b\n",
         '::: {.content-visible when-format="html"}\n0.9\n:::\n',
     ],
 )
@@ -39,6 +43,9 @@ def test_what_is_not_in_the_document_is_refused(text: str) -> None:
     assert "claims.quarto" in [error.error_id for error in quarto(f"{text}\n{R2}\n").errors]
 
 
-@pytest.mark.parametrize("text", ["::: {.callout-note}\n0.83\n:::\n", "`rate` and `python_x`\n", "{{x}}\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["::: {.callout-note}\n0.83\n:::\n", "a\n\n---\n\nb\n", "[a]{.smallcaps}\n", "`rate` and `python_x`\n", "{{x}}\n"],
+)
 def test_their_near_twins_are_read(text: str) -> None:
     assert quarto(f"{text}\n\n{R2}\n").errors == ()
