@@ -10,7 +10,8 @@ from datetime import datetime
 from gatekit.candidates.pool import value_key, values_of
 from gatekit.evidence.summary import Summary
 from gatekit.gates.context import EvaluationContext
-from gatekit.gates.threshold import judge
+from gatekit.gates.threshold import Numbers, judge, numbers_of
+from gatekit.gates.verdict import ThresholdResult
 from gatekit.policy.model import Policy, Score, Selection, Threshold
 
 DIGITS = 12
@@ -92,8 +93,9 @@ def read_values(
 
 def _read(read: ValueRead, context: EvaluationContext) -> Value:
     rule = read.rule
-    result = judge(rule, context)[0]
-    measured = result.measured
+    # What gates say beside a number, and what keeps them from passing on it, changes no value.
+    found = numbers_of(rule, context)
+    measured = None if isinstance(found, ThresholdResult) else found.bounds
     value = score = None
     clamped = False
     if measured is not None:
@@ -109,13 +111,20 @@ def _read(read: ValueRead, context: EvaluationContext) -> Value:
         roles=read.roles,
         value=value,
         estimate=None if measured is None else measured.estimate,
-        confidence=None if measured is None else measured.confidence,
+        confidence=None if isinstance(found, ThresholdResult) else found.confidence,
         n_seeds=None if measured is None else measured.n_seeds,
-        reason=result.reason if value is None else None,
-        evidence=None if result.evidence is None else result.evidence.path,
+        reason=judge(rule, context)[0].reason if value is None else None,
+        evidence=_path(found),
         score=score,
         clamped=clamped,
     )
+
+
+def _path(found: Numbers | ThresholdResult) -> str | None:
+    """Return the path of the summary that answered, or that could not."""
+    if isinstance(found, Numbers):
+        return found.summary.path
+    return None if found.evidence is None else found.evidence.path
 
 
 def on_scale(value: float, worst: float, best: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.own_control import is_own_control
@@ -45,35 +45,13 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
 
     Also returned is what the evaluation found wrong with the policy for evidence of this shape.
     """
-    found = chosen(rule, context)
-    if not isinstance(found[0], Summary):
-        return _result(rule, Outcome.INCONCLUSIVE, *found), []
-    summary, measured = found
-    base = find_base(rule, summary, context.base) if rule.against == "base" else None
-    measurement = measured
-    if rule.against == "base":
-        difference = _difference(rule, summary, measured, base)
-        if difference is None:
-            return _undecided(rule, summary, Why.NO_BASE, why_no_base(rule, summary, base, context.base)), []
-        measurement = difference
-    unusable = why_unusable(rule, summary, measured, measurement, base, context)
-    if unusable is not None:
-        return _undecided(rule, summary, *unusable), []
-    standing = context.standings.get(summary.sha256, NOT_REGISTERED)
-    confidence, candidates = effective_confidence(
-        rule.judged_confidence,
-        summary.protocol,
-        max(rule.selected_from, standing.choices),
-        over_levels=level_generalised(measurement, rule.generalize_over) is not None,
-    )
-    confidence, look_notes = paid_for_looks(rule, confidence, summary, standing)
-    look_notes = [*([] if base is None else base_notes(rule, summary, base)), *look_notes]
-    compare = _by_every_seed if rule.every_seed else _by_bound
-    compared_as = compare(rule, summary, measurement, base, confidence)
-    if not isinstance(compared_as, ThresholdResult):
-        return _undecided(rule, summary, *compared_as), []
-    result, errors = with_notes(rule, compared_as, summary, measurement, context, candidates, look_notes)
+    found = numbers_of(rule, context)
+    if isinstance(found, ThresholdResult):
+        return found, []
+    summary, measurement, base = found.summary, found.measurement, found.base
+    result, errors = with_notes(rule, found.result(), summary, measurement, context, found.candidates, found.look_notes)
     if not context.policy.legacy:
+        measured = summary.measurements[rule.measure.name]
         result = _unless_doubted(result, constant_control(rule.measure, measured, summary))
         result = _unless_diverged(result, (summary, base), context)
     if rule.every_seed:
@@ -86,6 +64,66 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     return result, errors
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What answers a threshold, before it is compared with the limits and before anything is said of it."""
+
+    rule: Threshold
+    summary: Summary
+    measurement: Measurement
+    """Of the summary, or its difference to the base."""
+    base: Summary | None
+    bounds: Interval | BoundedEstimate
+    """At the confidence that the rule asks for, with all that it pays for; of every seed the worst one's value."""
+    candidates: int
+    """Among how many the subject was chosen."""
+    look_notes: Sequence[str]
+
+    @property
+    def confidence(self) -> float | None:
+        """One-sided, of the bounds; None where a point is compared."""
+        return None if self.rule.point else self.bounds.confidence
+
+    def result(self) -> ThresholdResult:
+        """Return a pass where the bounds meet the limits, else a failure; nothing is said beside it yet."""
+        used, beside = _used(self.summary), _used(self.base)
+        if isinstance(self.bounds, BoundedEstimate):
+            return _judged(self.rule, self.bounds, _EVERY_SEED, used, beside, self_reported=False)
+        reported = _is_reported(self.rule, self.summary)
+        return _compared(self.rule, self.bounds, used, beside, self_reported=reported)
+
+
+def numbers_of(rule: Threshold, context: EvaluationContext) -> Numbers | ThresholdResult:
+    """Return what a threshold would be compared with, or the inconclusive result of one that nothing answers."""
+    found = chosen(rule, context)
+    if not isinstance(found[0], Summary):
+        return _result(rule, Outcome.INCONCLUSIVE, *found)
+    summary, measured = found
+    base = find_base(rule, summary, context.base) if rule.against == "base" else None
+    measurement = measured
+    if rule.against == "base":
+        difference = _difference(rule, summary, measured, base)
+        if difference is None:
+            return _undecided(rule, summary, Why.NO_BASE, why_no_base(rule, summary, base, context.base))
+        measurement = difference
+    unusable = why_unusable(rule, summary, measured, measurement, base, context)
+    if unusable is not None:
+        return _undecided(rule, summary, *unusable)
+    standing = context.standings.get(summary.sha256, NOT_REGISTERED)
+    confidence, candidates = effective_confidence(
+        rule.judged_confidence,
+        summary.protocol,
+        max(rule.selected_from, standing.choices),
+        over_levels=level_generalised(measurement, rule.generalize_over) is not None,
+    )
+    confidence, look_notes = paid_for_looks(rule, confidence, summary, standing)
+    look_notes = [*([] if base is None else base_notes(rule, summary, base)), *look_notes]
+    bounds = _of_every_seed(rule, measurement) if rule.every_seed else _bounds(rule, measurement, confidence)
+    if isinstance(bounds, tuple):
+        return _undecided(rule, summary, *bounds)
+    return Numbers(rule, summary, measurement, base, bounds, candidates, look_notes)
+
+
 def _difference(rule: Threshold, summary: Summary, measured: Measurement, base: Summary | None) -> Measurement | None:
     """Return a measurement minus the base's; None where there is no base that it can be compared with."""
     if base is None or another_control(rule, summary, base) is not None:
@@ -93,29 +131,17 @@ def _difference(rule: Threshold, summary: Summary, measured: Measurement, base: 
     return difference_to(measured, base.measurements[rule.measure.name], rule.common_seeds)
 
 
-def _by_every_seed(
-    rule: Threshold,
-    summary: Summary,
-    measurement: Measurement,
-    base: Summary | None,
-    _confidence: float,
-) -> ThresholdResult | tuple[Why, str]:
-    """Return what the worst seed says, or why there is none: no bound is computed, so none has to pay."""
+def _of_every_seed(rule: Threshold, measurement: Measurement) -> BoundedEstimate | tuple[Why, str]:
+    """Return the worst seed's value, or why there is none: no bound is computed, so none has to pay."""
     worst = of_every_seed(rule.limits, measurement)
     if worst is None:
         reason = f"{rule.measure.name} has no value of each seed: it is reported, or its control has other seeds"
         return Why.NO_BOUND, reason
-    return _judged(rule, worst, _EVERY_SEED, _used(summary), _used(base), self_reported=False)
+    return worst
 
 
-def _by_bound(
-    rule: Threshold,
-    summary: Summary,
-    measurement: Measurement,
-    base: Summary | None,
-    confidence: float,
-) -> ThresholdResult | tuple[Why, str]:
-    """Return what the bound at a confidence says, or why there is no such bound."""
+def _bounds(rule: Threshold, measurement: Measurement, confidence: float) -> Interval | tuple[Why, str]:
+    """Return the bounds at a confidence, or why those that the rule compares are not there."""
     try:
         bounds = interval(measurement, confidence, rule.generalize_over)
     except GatekitError as error:
@@ -127,7 +153,7 @@ def _by_bound(
             return Why.NO_BOUND, f"{rule.measure.name} has no bound: {bounds.method}"
         if bounds.confidence < confidence:
             return Why.NO_BOUND, f"its bound holds at {bounds.confidence:g}, the policy asks for {confidence:g}"
-    return _compared(rule, bounds, _used(summary), _used(base), self_reported=_is_reported(rule, summary))
+    return bounds
 
 
 def _with_failure_rate(rule: Threshold, result: ThresholdResult) -> ThresholdResult:
