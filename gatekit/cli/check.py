@@ -114,6 +114,7 @@ def _again(options: JudgingOptions) -> str:
         ("--evidence", options.evidence),
         ("--base-evidence", options.base_evidence),
         ("--base-ref", [options.base_ref] if options.base_ref else []),
+        ("--keys", [options.keys] if options.keys else []),
         ("--now", [options.now] if options.now else []),
     ]
     return "".join(f" {name} {shlex.quote(value)}" for name, values in given for value in values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 
 import rich_click as click
@@ -18,6 +19,9 @@ GROUPS = {
     4: "4. the GPU runner",
     5: "5. the GPU machine",
 }
+WORKFLOWS = ".github/workflows"
+CODEOWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+"""In the order in which GitHub looks for one."""
 WORDS = {HoleState.OPEN: "OPEN", HoleState.CLOSED: "closed", HoleState.UNKNOWN: "unknown"}
 
 
@@ -84,4 +88,17 @@ def command(
         f"\n{counts[HoleState.OPEN]} open, {counts[HoleState.CLOSED]} closed, {counts[HoleState.UNKNOWN]} unknown"
         + (": nothing could be checked" if not counts[HoleState.OPEN] + counts[HoleState.CLOSED] else "")
     )
+    here = _readable_here(workflows, codeowners)
+    if here:
+        click.echo(f"next: `gatekit doctor {here}` reads what is here; `--help` says which exports tell the rest")
     return exit_code(holes)
+
+
+def _readable_here(workflows: str | None, codeowners: str | None) -> str:
+    """Return the options for files of this folder that were not given; they need no administrator."""
+    options = []
+    if workflows is None and os.path.isdir(WORKFLOWS):
+        options.append(f"--workflows {WORKFLOWS}")
+    if codeowners is None:
+        options += [f"--codeowners {path}" for path in CODEOWNERS if os.path.isfile(path)][:1]
+    return " ".join(options)

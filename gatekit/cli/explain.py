@@ -42,6 +42,7 @@ def _gates(_context: click.Context, _parameter: click.Parameter, incomplete: str
 )
 @click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
 @click.option("--base-ref", metavar="REF", help="Compare with evidence/ of this tag or commit instead.")
+@click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
 @click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time, e.g. 2026-02-16T01:48:20Z.")
 def command(
     gate: str,
@@ -49,6 +50,7 @@ def command(
     evidence: tuple[str, ...],
     base_evidence: tuple[str, ...],
     base_ref: str | None,
+    keys: str | None,
     now: str | None,
 ) -> int:
     """Say why a gate has its outcome, on which numbers, and what would change it.
@@ -66,7 +68,7 @@ def command(
     if evidence:
         policy = on_given_evidence([policy])[0][0]
     base, base_errors = load_base(base_evidence, base_ref, kinds)
-    signers, signature_errors = load_signers(evidence, summaries, [policy], None, time)
+    signers, signature_errors = load_signers(evidence, summaries, [policy], keys, time)
     standings, registration_errors = load_standings(summaries, base, kinds)
     found_wrong = [*errors, *base_errors, *signature_errors, *registration_errors]
     verdict = evaluate([policy], summaries, time, found_wrong, base=base, signers=signers, standings=standings)

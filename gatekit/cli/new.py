@@ -98,7 +98,11 @@ def _options(
 
     for path in (*tables, *filter(None, (subject,))):
         if not os.path.lexists(path):
-            raise UsageError(f"no file at '{path}'")
+            named = "".join(f" --csv {table}" for table in tables)
+            remedy = (
+                f"`gatekit new subject {kind}{named} --out {path}` writes one to fill in" if path == subject else None
+            )
+            raise UsageError(f"no file at '{path}'", remedy)
     return ImportOptions(
         subject=subject, finished=finished, sources=sources, kind=kind, measure=measure, kinds=load_kinds()
     )

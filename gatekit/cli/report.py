@@ -9,6 +9,7 @@ import rich_click as click
 from gatekit.cli.inputs import split_paths
 from gatekit.cli.judging_options import JudgingOptions
 from gatekit.errors import UsageError
+from gatekit.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from gatekit.cli.report_page import ReportPage
@@ -73,8 +74,11 @@ def command(
     page = ReportPage(options, commits)
     if file is not None:
         from gatekit.evidence.atomic import write_whole
+        from gatekit.gates.verdict import WORDS
+        from gatekit.report import inert
 
         write_whole(file, page.render(None).encode("utf-8"))
+        click.echo(f"gatekit: wrote {inert.terminal(file)}; the verdict is {WORDS[ExitCode(page.code)]}", err=True)
         return page.code
     return _served(page, options, port)
 

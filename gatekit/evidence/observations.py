@@ -84,7 +84,8 @@ class Observations:
             word = "this one has none" if control is None else "those before have none"
             raise ObservationError("baseline", f"every observation of {name} needs a baseline: {word}", "baseline")
         if control is None and self.measure.compares and self.measure.design not in PAIRED:
-            raise ObservationError("baseline", f"{name} needs a baseline for every observation", "baseline")
+            remedy = "give the control's value for the same key as `baseline`"
+            raise ObservationError("baseline", f"{name} needs a baseline for every observation", "baseline", remedy)
         if key in self._values:
             raise ObservationError("duplicate", f"{name} of {self._words(key)} is there twice", self.key_columns[0])
         self._values[key] = (candidate, control)

@@ -13,19 +13,19 @@ Json = Mapping[str, Any]
 
 GATE_WORKFLOW = ".github/workflows/gate.yml"
 GPU_WORKFLOWS = (".github/workflows/gpu-evidence.yml",)
-TRUST_ROOT = (
-    ".github/workflows/gate.yml",
-    ".github/CODEOWNERS",
-    "action.yml",
-    "kinds/steering.yaml",
-    "policies/release.yaml",
-    "schemas/policy.schema.json",
-    "trust/keys.yaml",
-    "claims.yaml",
-    "requirements/gate.lock",
-    "requirements/install-gate.sh",
-)
-"""One file for each part of what judges pull requests."""
+TRUST_ROOT = {
+    ".github/": (".github/workflows/any-name.yml", ".github/CODEOWNERS"),
+    "action.yml": ("action.yml",),
+    "comment/": ("comment/any-name.yml",),
+    "requirements/": ("requirements/any-name.lock", "requirements/any-name.sh"),
+    "kinds/": ("kinds/any-name.yaml",),
+    "policies/": ("policies/any-name.yaml",),
+    "schemas/": ("schemas/any-name.schema.json",),
+    "trust/": ("trust/any-name.yaml",),
+    "claims.yaml": ("claims.yaml",),
+}
+"""The parts of what judges pull requests, each with files that it may hold: a folder has an owner only where a file has
+one whose name nobody foresaw."""
 
 
 class HoleState(StrEnum):

@@ -179,7 +179,7 @@ def _owned(text: str | None) -> Hole:
     if text is None:
         return Hole(2, name, HoleState.UNKNOWN, "no CODEOWNERS was given", remedy)
     rules = codeowners.parse(text)
-    without = [path for path in TRUST_ROOT if not codeowners.owners(rules, path)]
+    without = [part for part, paths in TRUST_ROOT.items() if not all(codeowners.owners(rules, path) for path in paths)]
     if without:
         return Hole(2, name, HoleState.OPEN, f"nobody owns {', '.join(without)}", remedy)
     return Hole(2, name, HoleState.CLOSED, "every part has an owner", remedy)

@@ -11,22 +11,29 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gatekit.github.holes import Json, objects
-from gatekit.github.judging_scripts import judges, script_silences
+from gatekit.github.judging_scripts import commands, judges, script_silences
 
 _FILTERS = {"paths", "paths-ignore", "branches", "branches-ignore"}
 _PULL_REQUEST_TYPES = ("opened", "synchronize", "reopened")
 """GitHub's own when none are named: a new pull request, a push to it, one that is opened again."""
 _RUNS_ALWAYS = re.compile(r"(\$\{\{)?\s*(always\(\)|!\s*cancelled\(\)|success\(\))\s*(\}\})?", re.ASCII)
-_ADVISORY = "GATEKIT_INPUT_ADVISORY"
+_ADVISORY, _MODE, _BASE = "GATEKIT_INPUT_ADVISORY", "GATEKIT_INPUT_MODE", "GATEKIT_INPUT_BASE_REF"
+_DECIDES_WHAT_RUNS = ("PATH", "BASH_ENV", "ENV", "LD_PRELOAD", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
+_JUDGES = {"action", "pr"}
+"""Commands that judge a change by the policies of its base."""
+_OWN_POLICIES = "the step that judges does so by the policies of the change itself (mode check)"
+_WRITTEN = re.compile(rf"\b({_ADVISORY}=[\"']?(?!false\b)\w|{_MODE}=[\"']?check\b)", re.ASCII)
+"""In a script, for a later step or for itself."""
 
 
-def silences(workflow: Json, triggers: Mapping[str, Any], job: Json) -> Iterator[str]:
+def silences(workflow: Json, triggers: Mapping[str, Any], job: Json, branch: str) -> Iterator[str]:
     """Yield each way in which a gate's job may say nothing, or success, without having judged.
 
     Args:
         workflow: the file's content.
         triggers: event -> its options, of the same file.
         job: the gate's.
+        branch: that it guards.
     """
     yield from _trigger_silences(triggers)
     if "if" in job:
@@ -44,8 +51,51 @@ def silences(workflow: Json, triggers: Mapping[str, Any], job: Json) -> Iterator
         yield "its job calls another workflow, whose checks have names of their own"
     if any(_asks(holder, "env", _ADVISORY) for holder in (workflow, job)):
         yield "the step that judges is advisory: it never fails"
-    for step in _judging(objects(job.get("steps"))):
+    if is_gate_call(job):
+        return
+    steps = objects(job.get("steps"))
+    yield from _otherwise(workflow, job, steps, branch)
+    for step in _judging(steps):
         yield from _step_silences(step, _shell(workflow, job, step))
+
+
+def _otherwise(workflow: Json, job: Json, steps: list[Json], branch: str) -> Iterator[str]:
+    """Yield how something else is run or judged than a change by the policies of its base."""
+    plain = [step for step in steps if _is_plain(step)]
+    if not plain and "uses" not in job:
+        yield "no step of its job is known to run gatekit"
+    run = {command for step in plain for command in commands(_script(step))}
+    if run and not run & _JUDGES and not any("gatekit" in str(step.get("uses", "")) for step in plain):
+        yield _OWN_POLICIES if "check" in run else f"its job runs gatekit {min(run)} alone, which judges no change"
+    for holder in (workflow, job, *plain):
+        given = [_given(holder, "env", _MODE), _given(holder, "with", "mode")]
+        if any(mode is not None and mode != "pr" for mode in given):
+            yield _OWN_POLICIES
+        for base in (_given(holder, "env", _BASE), _given(holder, "with", "base-ref")):
+            if base and not _is_base(base, branch):
+                yield f"the step that judges takes {base!r} for the base"
+        deciding = [name for name in _DECIDES_WHAT_RUNS if _given(holder, "env", name) is not None]
+        if deciding:
+            yield f"its environment decides what is run: {', '.join(deciding)}"
+    if any(_WRITTEN.search(_script(step)) for step in steps):
+        yield "a script of its job makes the step that judges advisory, or lets it judge by the change's own policies"
+
+
+def _is_plain(step: Json) -> bool:
+    """Whether a step runs gatekit or an action of that name."""
+    return judges(_script(step)) or "gatekit" in str(step.get("uses", ""))
+
+
+def _is_base(text: str, branch: str) -> bool:
+    """Whether a name or an expression is plainly the base's."""
+    plain = {branch, f"origin/{branch}", f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"}
+    return text in plain or ("${{" in text and "base" in text and "head" not in text.replace("refs/heads/", ""))
+
+
+def _given(holder: Json, place: str, key: str) -> str | None:
+    """Return what a step, or what is around it, gives under a name, in words; None where it gives nothing."""
+    given = holder.get(place)
+    return str(given[key]) if isinstance(given, Mapping) and key in given else None
 
 
 def is_gate_call(job: Json) -> bool:
@@ -79,8 +129,9 @@ def _trigger_silences(triggers: Mapping[str, Any]) -> Iterator[str]:
 
 def _judging(steps: list[Json]) -> list[Json]:
     """Return the steps that run gatekit or an action of that name; where there is none, all that may do so unseen."""
-    plain = [step for step in steps if judges(_script(step)) or "gatekit" in str(step.get("uses", ""))]
-    return plain or [step for step in steps if not str(step.get("uses", "")).startswith("actions/")]
+    return [step for step in steps if _is_plain(step)] or [
+        step for step in steps if not str(step.get("uses", "")).startswith("actions/")
+    ]
 
 
 def _script(step: Json) -> str:

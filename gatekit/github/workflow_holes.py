@@ -22,7 +22,8 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     remedies = {
         "one check of that name": f"exactly one job named '{names.check}'; of several, any one that passes would do",
         "a gate that may not report": "runs on pull_request, with every push, and on merge_group, unfiltered; neither "
-        "its job nor the step that judges has if, needs or continue-on-error, or swallows a failure",
+        "its job nor the step that judges has if, needs or continue-on-error, or swallows a failure; `gatekit action` "
+        "or `gatekit pr` judges, by the base that the event names",
         "privileged triggers": "no pull_request_target; workflow_run only without a checkout",
         "self-hosted machines": "self-hosted runners only where people start the workflow (workflow_dispatch)",
         "actions that can change": "every `uses:` pinned to a full commit",
@@ -33,7 +34,7 @@ def workflow_holes(workflows: Mapping[str, Json] | None, names: Names) -> list[H
     silent = [
         f"{name}: {silence}"
         for name, job in gates
-        for silence in silences(workflows[name], _triggers(workflows[name]), job)
+        for silence in silences(workflows[name], _triggers(workflows[name]), job, names.branch)
     ]
     self_hosted = [
         f"{name}, job {key}"

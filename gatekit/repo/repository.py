@@ -395,6 +395,8 @@ def _oid(text: str) -> str:
 
 
 def _missing_ref(ref: str) -> GatekitError:
+    if ref == "HEAD":  # a clone always has one; a repository without a commit has none
+        return inconclusive("repo.missing_ref", "nothing is committed here yet", "commit first")
     return inconclusive("repo.missing_ref", f"there is no commit {ref} in this clone", FETCH_ALL)
 
 

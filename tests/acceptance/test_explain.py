@@ -6,7 +6,7 @@ from pathlib import Path
 
 import builders
 import pytest
-from acceptance.console_script import BLOCKED, POLICY, gatekit, random_model, workspace
+from acceptance.console_script import BLOCKED, POLICY, check, gatekit, random_model, workspace
 
 
 def explain(*arguments: str, cwd: Path) -> tuple[int, str, str]:
@@ -134,3 +134,11 @@ def test_names_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
     assert not [line for line in done.stdout.splitlines() if line.strip().startswith("::")]
+
+
+def test_keys_that_check_was_given_are_those_that_explain_is_given(tmp_path: Path) -> None:
+    folder = workspace(tmp_path, evidence=BLOCKED)
+    (folder / "keys.yaml").write_text("schema: gatekit.keys/1\nkeys: {}\n")
+    advised = check("--keys", "keys.yaml", cwd=folder).stdout
+    assert "--keys keys.yaml" in advised
+    assert gatekit("explain", "random_model", "--keys", "nowhere.yaml", cwd=folder).returncode == 4

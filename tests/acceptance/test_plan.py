@@ -103,12 +103,15 @@ def test_a_pilot_of_a_measure_that_should_be_low_is_read_the_right_way_round(tmp
         ("--from missing.json --measure r2 --threshold 0.1", "no evidence at 'missing.json'"),
         ("--from . --measure r2 --threshold 0.1", "holds 2"),
         ("--from one.json --measure r2 --threshold 0.1", "has no spread"),
+        ("--from equal.json --measure r2 --threshold 0.1", "r2 in equal.json shows no spread over 5 seeds"),
     ],
 )
 def test_a_plan_that_cannot_be_made_exits_64_and_says_why(tmp_path: Path, arguments: str, said: str) -> None:
     pilot = random_model()
     one = builders.summary("random_model", {"r2": [0.8]}, seeds=(0,))
     builders.write(tmp_path, {"pilot.json": pilot, "one.json": one})
+    if "equal.json" in arguments:
+        builders.write(tmp_path, {"equal.json": builders.summary("random_model", {"r2": [0.8] * 5})})
     done = gatekit("plan", *arguments.split(), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (64, "")
     assert said in done.stderr

@@ -173,6 +173,18 @@ def test_without_any_file_nothing_is_closed_and_the_exit_code_is_3(tmp_path: Pat
     assert "nothing could be checked" in done.stdout
 
 
+def test_files_that_are_here_and_were_not_given_are_named_as_the_next_step(tmp_path: Path) -> None:
+    (tmp_path / ".github" / "workflows").mkdir(parents=True)
+    (tmp_path / "CODEOWNERS").write_text("* @o/m\n")
+    said = "next: `gatekit doctor {}` reads what is here"
+    both = gatekit("doctor", cwd=tmp_path).stdout
+    assert said.format("--workflows .github/workflows --codeowners CODEOWNERS") in both
+    assert (
+        said.format("--workflows .github/workflows")
+        in gatekit("doctor", "--codeowners", "CODEOWNERS", cwd=tmp_path).stdout
+    )
+
+
 @pytest.mark.parametrize("name", CLOSED)
 def test_a_file_that_is_left_out_closes_nothing_and_opens_nothing_by_itself(tmp_path: Path, name: str) -> None:
     files = all_closed()
@@ -223,6 +235,14 @@ OPENED = [
     ("owners of the trust root", lambda files: files.update(CODEOWNERS="docs/ @o/m\n")),
     ("owners of the trust root", lambda files: files.update(CODEOWNERS="* @o/m\npolicies/*.yaml\n")),
     ("owners of the trust root", lambda files: files.update(CODEOWNERS="* @o/m\nkinds/\n")),
+    (
+        "owners of the trust root",
+        lambda files: files.update(CODEOWNERS="* @o/m\n.github/\n.github/workflows/gate.yml @o/m\n"),
+    ),
+    (
+        "owners of the trust root",
+        lambda files: files.update(CODEOWNERS="* @o/m\npolicies/\npolicies/release.yaml @o/m\n"),
+    ),
     ("approval of an older state", put(*REVIEW, "dismiss_stale_reviews_on_push", False)),
     ("approval of one's own push", put(*REVIEW, "require_last_push_approval", ...)),
     ("actions by tag", put("permissions.json", "sha_pinning_required", False)),
@@ -360,7 +380,7 @@ def test_a_file_that_is_not_the_whole_export_is_refused(tmp_path: Path, file: st
 
 GATE = {
     "on": {"pull_request": None, "merge_group": None},
-    "jobs": {"gate": {"name": "gatekit / gate", "runs-on": "ubuntu-24.04", "steps": []}},
+    "jobs": {"gate": {"name": "gatekit / gate", "runs-on": "ubuntu-24.04", "steps": [{"run": "gatekit action"}]}},
 }
 
 
@@ -518,6 +538,36 @@ def test_a_required_check_names_the_branch_that_it_guards_or_none(context: str, 
         ({**gate(), "env": {"GATEKIT_INPUT_ADVISORY": "true"}}, "it never fails"),
         (gate(strategy={"matrix": {"python": [3.11, 3.12]}}), "its job has a matrix"),
         (gate(steps=None, uses="./.github/workflows/inner.yml"), "calls another workflow"),
+        (gate(steps=[]), "no step of its job is known to run gatekit"),
+        (gate(run="make gate"), "no step of its job is known to run gatekit"),
+        (gate(run="gatekit lint"), "runs gatekit lint alone"),
+        (gate(run="gatekit check"), "by the policies of the change itself"),
+        (gate(step={"run": None, "uses": "o/gatekit@" + "a" * 40, "with": {"mode": "check"}}), "of the change itself"),
+        (gate(step={"env": {"GATEKIT_INPUT_MODE": "check"}}), "by the policies of the change itself"),
+        (gate(env={"GATEKIT_INPUT_BASE_REF": "${{ github.head_ref }}"}), "'${{ github.head_ref }}' for the base"),
+        (gate(step={"run": None, "uses": "o/gatekit@" + "a" * 40, "with": {"base-ref": "lenient"}}), "for the base"),
+        (gate(env={"PATH": "${{ github.workspace }}/tools:/usr/bin"}), "decides what is run: PATH"),
+        ({**gate(), "env": {"BASH_ENV": "ci/env.sh"}}, "decides what is run: BASH_ENV"),
+        (gate(step={"env": {"PYTHONPATH": "."}}), "decides what is run: PYTHONPATH"),
+        (
+            gate(steps=[{"run": "echo GATEKIT_INPUT_ADVISORY=true >> $GITHUB_ENV"}, {"run": "gatekit action"}]),
+            "a script of its job makes the step that judges advisory",
+        ),
+        (gate(run="export GATEKIT_INPUT_MODE='check'\ngatekit action"), "by the change's own policies"),
+        (gate(run="gatekit() { :; }\ngatekit action"), "says itself what `gatekit` is"),
+        (gate(run="alias gatekit=true\ngatekit action"), "says itself what `gatekit` is"),
+        (gate(run="gatekit action --help"), "asks for help or a version"),
+        (gate(run='[ "$ACTOR" = bot ] && exit 0\ngatekit action'), "may end in success before it judges"),
+        (gate(run="if [ ! -d policies ]; then\n  exit\nfi\ngatekit action"), "may end in success before it judges"),
+        (gate(run="if [ -d policies ]; then\n  gatekit action\nfi"), "judges only on a condition"),
+        (gate(run="if [ -d policies ]; then gatekit action; fi"), "judges only on a condition"),
+        (gate(run="case $X in\n  a) gatekit action ;;\nesac"), "judges only on a condition"),
+        (gate(run="[ ! -d policies ] || gatekit action"), "only where what stands before || fails"),
+        (gate(run="cd project && gatekit action\necho done"), "goes on where what stands before && fails"),
+        (gate(run="{\n  gatekit action\n} || true"), "swallows the failure of a block"),
+        (gate(run="for p in a b; do\n  gatekit action\ndone || :"), "swallows the failure of a block"),
+        (gate(run="gatekit action", step={"shell": "bash -n {0}"}), "does not run the script"),
+        (gate(run="gatekit action", step={"shell": "sh -c true {0}"}), "does not run the script"),
     ],
 )
 def test_a_gate_that_is_green_or_absent_without_judging_is_found(workflow: dict[str, Any], finding: str) -> None:
@@ -548,6 +598,15 @@ def test_a_gate_that_is_green_or_absent_without_judging_is_found(workflow: dict[
         gate(run="gatekit action &> log"),
         gate(run='gatekit action & pid=$!\nwait "$pid"'),
         gate(run="cd project && gatekit action"),
+        gate(run="gatekit pr --base origin/main"),
+        gate(run="gatekit lint\ngatekit action"),
+        gate(run='if [ -z "$X" ]; then\n  exit 64\nfi\ngatekit action'),
+        gate(run='if [ -n "$X" ]; then\n  gatekit action\nelse\n  exit 64\nfi'),
+        gate(run="command -v uv || pip install uv; gatekit action"),
+        gate(run="{\n  gatekit action\n} || exit 2"),
+        gate(step={"env": {"GATEKIT_INPUT_BASE_REF": "${{ github.base_ref }}"}}),
+        gate(step={"env": {"GATEKIT_INPUT_BASE_REF": "refs/heads/main", "GATEKIT_INPUT_MODE": "pr"}}),
+        gate(run="exec bin/python -I bin/gatekit action", step={"shell": "bash --noprofile -eo pipefail {0}"}),
         gate(run="gatekit action && echo passed"),
         gate(run="verdict=$(gatekit action)\necho $verdict"),
         gate(run="trap 'rm -rf cache' EXIT\ngatekit action"),

@@ -28,6 +28,8 @@ def test_its_exit_code_is_that_of_check(tmp_path: Path) -> None:
         done = report(folder, "--history", "0")
         assert (done.returncode, done.stdout) == (wanted, ""), done.stderr
         assert check(cwd=folder).returncode == wanted
+        word = {0: "pass", 2: "blocked", 3: "inconclusive"}[wanted]
+        assert done.stderr.endswith(f"gatekit: wrote page.html; the verdict is {word}\n")
         read((folder / "page.html").read_text(encoding="utf-8"))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from gatekit.errors import UsageError, did_you_mean
 from gatekit.evidence import find_summaries, read_summary
-from gatekit.gates.bounds import effective_confidence, interval
+from gatekit.gates.bounds import counts_trials, effective_confidence, interval, random_factors
+from gatekit.gates.spread import resolution, without_spread
 from gatekit.kinds import Kinds
 from gatekit.policy.limits import exact
 from gatekit.report.explanation.outlook import LEVELS, spread
@@ -61,9 +62,18 @@ def plan_from_pilot(
         near = did_you_mean(name or "", known) or f"known: {', '.join(known) or 'none, the run failed'}"
         raise UsageError(f"{path} holds no '{name}'" if name else "--from needs --measure", near)
     measurement = summary.measurements[name]
-    bounds = interval(measurement, confidence, ("seed", LEVELS.get(measurement.design, "dataset")))
+    generalized = ("seed", LEVELS.get(measurement.design, "dataset"))
+    bounds = interval(measurement, confidence, generalized)
     if measurement.reported is not None or bounds.standard_error is None:
         raise UsageError(f"{name} in {path} has no spread to plan with: {bounds.method}", "give --effect and --sd")
+    alone = (
+        None
+        if counts_trials(measurement)
+        else without_spread(measurement, random_factors(measurement.design, generalized), resolution(measurement))
+    )
+    if alone is not None and not summary.table.by_name[name].structural:
+        message = f"{name} in {path} shows no spread over {alone}, so nothing says how far another draw would be off"
+        raise UsageError(message, "measure draws that differ, or give --effect and --sd")
     if (threshold is None) == (effect is None):
         raise UsageError("--from needs either --threshold or --effect")
     if threshold is not None:
@@ -77,7 +87,7 @@ def plan_from_pilot(
     assert effect is not None
     over_levels = measurement.design in LEVELS
     _, candidates = effective_confidence(confidence, summary.protocol, 1, over_levels=over_levels)
-    found = spread(measurement, bounds, ("seed", LEVELS.get(measurement.design, "dataset")))
+    found = spread(measurement, bounds, generalized)
     origin = [f"{name} of {summary.path}: estimate {number(bounds.estimate)}, {bounds.method}"]
     if bounds.n_seeds < 5:
         origin.append(f"a spread from {bounds.n_seeds} seeds is itself uncertain by a factor of two or more")
