@@ -21,11 +21,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gatekit.cycles.ledger import Ledger, moment
+from gatekit.cycles.reading import read_cycle
 
 ROOT = Path(__file__).parents[1]
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "WANDB_MODE": "disabled"}
@@ -122,11 +124,13 @@ def kill_at_random(
         slots: tasks at a time.
         kills: how many; each is one of a process, with SIGKILL.
         seconds: the moments are drawn over so many, counted while something works.
-        chance: draws them, and whom they hit.
+        chance: draws them, and whom they hit; no task more often than the plan's retries make good.
 
     Raises:
         RuntimeError: the cycle ended before all kills were done.
     """
+    spared = read_cycle(str(plan)).retries
+    hits: Counter[str] = Counter()
     moments = sorted(chance.uniform(0, seconds) for _ in range(kills))
     killed: list[str] = []
     driver = start(plan, runs, cache, slots)
@@ -147,10 +151,13 @@ def kill_at_random(
         else:
             worker = chance.choice(workers)
             said = _words_of(worker)
+            if hits[said] >= spared:
+                continue
             try:
                 os.kill(worker, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+            hits[said] += 1
             killed.append(f"{said} after {worked:.0f} s")
     driver.kill()  # the next one goes on
     driver.wait()
@@ -174,12 +181,17 @@ def _descendants(pid: int) -> list[int]:
 
 def _words_of(pid: int) -> str:
     """Return what a process works at."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return "a worker"
-    out = [after.partition("evidence/")[2] for before, after in itertools.pairwise(words) if before == "--out"]
-    return f"a worker of {out[0]}" if out else "a worker"
+    while pid > 1:
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+            parent = int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+        except OSError:
+            break
+        out = [after.partition("evidence/")[2] for before, after in itertools.pairwise(words) if before == "--out"]
+        if out:
+            return f"a worker of {out[0]}"
+        pid = parent  # what a runner starts itself says it of its parent
+    return "a worker"
 
 
 def took(folder: Path) -> float:
