@@ -8,6 +8,7 @@ Numbers depend on the class of processor, so --check compares all but digits.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import subprocess
@@ -165,5 +166,8 @@ def without_digits(text: str) -> str:
 if __name__ == "__main__":
     written = page()
     if "--check" in sys.argv[1:]:
-        sys.exit(0 if without_digits(PAGE.read_text()) == without_digits(written) else 1)
+        if without_digits(PAGE.read_text()) == without_digits(written):
+            sys.exit(0)
+        told, found = (text.splitlines() for text in (PAGE.read_text(), written))
+        sys.exit("\n".join(difflib.unified_diff(told, found, PAGE.name, "what is printed now", lineterm="", n=0)))
     PAGE.write_text(written)

@@ -94,11 +94,14 @@ def files_named(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
     """Return the files of a folder that one of some patterns names, in order of name.
 
     Args:
-        folder: searched; what lies in folders below it is not meant.
+        folder: searched; what lies in folders below it is not meant, nor are hidden files (`._tokenizer.model`, which
+            some systems leave beside a copy).
         patterns: of names, as a shell has them; upper and lower case differ.
     """
     return sorted(
         path
         for path in folder.iterdir()
-        if any(fnmatchcase(path.name, pattern) for pattern in patterns) and path.is_file()
+        if not path.name.startswith(".")
+        and any(fnmatchcase(path.name, pattern) for pattern in patterns)
+        and path.is_file()
     )

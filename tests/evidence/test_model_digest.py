@@ -58,6 +58,7 @@ def test_each_file_that_decides_what_is_computed_changes_it(model: Path, name: s
 DECIDING_NOTHING = [
     *("README.md", ".gitattributes", "LICENSE", "generation_config.json", "training_args.bin", "trainer_state.json"),
     *("preprocessor_config.json", "sentence_bert_config.json", "model.onnx", "Tokenizer.md"),
+    *("._tokenizer.model", ".config.json.swp", "._vocab.txt"),
 ]
 
 
