@@ -135,7 +135,7 @@ def false_claims(row: Course, repetitions: int) -> float:
     found = 0
     for start in range(0, repetitions, PER_REPOSITORY):
         labs = [row.draw(rng) for _ in range(min(PER_REPOSITORY, repetitions - start))]
-        found += supported_falsely(labs, row, GATEKIT, document)
+        found += supported_falsely(labs, row, document)
     return found / repetitions
 
 
@@ -154,8 +154,8 @@ does. Rows that gatekit does not promise to hold are what nobody can see in the 
 ## Over several pull requests
 
 {changes} labs a row, standard error {changes_error:.2f} points near 5 %. A claim is pending while its evidence changes
-on the base branch, one pull request after the other, and is asked for in each. It is supported falsely where the
-installed `gatekit pr` would let one of them be merged without approval; nothing is registered.
+on the base branch, one pull request after the other, and is asked for in each. It is supported falsely where
+`gatekit pr` would let one of them be merged without approval; nothing is registered.
 
 | what the lab does | false claims, % | promised |
 |---|---|---|

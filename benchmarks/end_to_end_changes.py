@@ -7,20 +7,25 @@ claim is supported, without anybody's approval. Labs are many to a repository, e
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import builders
 import numpy as np
 import repositories
 
 from benchmarks.end_to_end_labs import Rng, Shown, drawn, one
+from gatekit.cli.process import run
 
+OTHER = "  - {id: other, sentence: Another tool agrees., status: pending, policy: demo, gates: [other]}\n"
+"""A claim that nobody asks for, so that there always is one."""
+OTHER_GATE = "  other: {from: ood, measure: auc_drop, at_most: 0.1}\n"
 MEASURED_BY, CODE = "measure.txt", "What the runs depend on.\n"
 
 
@@ -31,8 +36,8 @@ class Change:
     shown: Shown | None
     asks: bool = True
     """Whether the lab asks for its claim there."""
-    gates: str = "[g]"
-    """Those of the policy that the claim needs."""
+    gates: str | None = "[g]"
+    """Those of the policy that the claim needs; None where there is no such claim yet."""
     trained_again: int = 0
     """How often the SAEs were trained again under the same seeds' numbers."""
 
@@ -49,36 +54,40 @@ class Course:
 
 
 def supported_falsely(
-    courses: Sequence[Sequence[Change]], row: Course, gatekit: Path, document: Callable[[Shown, int], dict[str, Any]]
+    courses: Sequence[Sequence[Change]], row: Course, document: Callable[[Shown, int], dict[str, Any]]
 ) -> int:
     """Return how many labs have a pull request in which their claim is supported, and for which nobody was asked.
 
     Args:
         courses: per lab its changes.
         row: of the table.
-        gatekit: the installed command.
         document: a lab's summary.
     """
-    labs = range(len(courses))
     passed: set[int] = set()
     with tempfile.TemporaryDirectory() as name:
         repo = repositories.Builder(Path(name) / "repo")
         rules = "rules: {documents: [README.md], unregistered_numbers: warn, claim_language: 'off'}"
-        blocks = "\n\n".join(f"<!-- gatekit:claim c{lab:04} -->It is so.<!-- /gatekit:claim -->" for lab in labs)
 
         def claims(changes: Sequence[Change], status: str) -> str:
             found = [
                 f"  - {{id: c{lab:04}, sentence: It is so., status: {status if change.asks else 'pending'}, "
                 f"policy: demo, gates: {change.gates}, evidence: [evidence/{lab:04}]}}"
                 for lab, change in enumerate(changes)
+                if change.gates is not None
             ]
-            return f"schema: gatekit.claims/1\n{rules}\nclaims:\n" + "\n".join(found) + "\n"
+            return f"schema: gatekit.claims/1\n{rules}\nclaims:\n{OTHER}" + "\n".join(found) + "\n"
+
+        def page(changes: Sequence[Change]) -> str:
+            said = {"other": "Another tool agrees."}
+            said |= {f"c{lab:04}": "It is so." for lab, change in enumerate(changes) if change.gates is not None}
+            blocks = [f"<!-- gatekit:claim {name} -->{text}<!-- /gatekit:claim -->" for name, text in said.items()]
+            return "\n\n".join(blocks) + "\n"
 
         first = [changes[0] for changes in courses]
         head = "schema: gatekit.policy/1\nid: demo\ndefaults: {min_seeds: 5}\n"
         files: dict[str, repositories.Content] = {
-            "policies/demo.yaml": f"{head}gates:\n{row.policy}",
-            "README.md": f"# Results\n\n{blocks}\n",
+            "policies/demo.yaml": f"{head}gates:\n{OTHER_GATE}{row.policy}",
+            "README.md": page(first),
             "claims.yaml": claims(first, "pending"),
             MEASURED_BY: CODE,
         }
@@ -91,15 +100,18 @@ def supported_falsely(
                 else _text(document(change.shown, lab), change)
                 for lab, change in enumerate(changes)
             }
+            shown["README.md"] = page(changes)
             ask = repo.commit(f"ask-{step}", {**shown, "claims.yaml": claims(changes, "supported")}, parents=[base])
             asked.append((base, ask))
             base = repo.commit("main", {**shown, "claims.yaml": claims(changes, "pending")})
         folder = repo.save()
         for before, after in asked:
-            command = [str(gatekit), "pr", "--repo", str(folder), "--base", before, "--head", after]
-            command += ["--now", builders.NOW, "--output", "json=-"]
-            found = subprocess.run(command, cwd=name, capture_output=True, text=True, check=False)
-            passed |= _supported(json.loads(found.stdout))
+            written = Path(name) / "verdict.json"
+            command = ["pr", "--repo", str(folder), "--base", before, "--head", after]
+            # The command line as it is installed, without a new interpreter for each of some thousand calls.
+            with contextlib.redirect_stdout(io.StringIO()):
+                run([*command, "--now", builders.NOW, "--output", f"json={written}"])
+            passed |= _supported(json.loads(written.read_text(encoding="utf-8")))
     return len(passed)
 
 
@@ -179,13 +191,27 @@ def taken_away(rng: Rng) -> list[Change]:
 _MEASURES = ("cossim", "ce_loss_score", "kl_div_score")
 
 
-def best_gate(rng: Rng) -> list[Change]:
-    """Three independent measures at their thresholds; the claim names the gate of the best one."""
-    measures = {name: drawn(rng, 5) for name in _MEASURES}
-    scores = [np.mean(values) / np.std(values, ddof=1) - 0.5 / np.std(values, ddof=1) for values in measures.values()]
-    shown = {"kind": "saebench", "seeds": range(5), "observations": measures, "protocol": "p"}
-    return [Change(shown, gates=f"[{_MEASURES[int(np.argmax(scores))]}]")]
+def best_gate(told: Literal["first", "with", "after"]) -> Callable[[Rng], list[Change]]:
+    """Three independent measures at their thresholds; a claim names the gate of the best one, or of the first.
 
+    Args:
+        told: the claim of the first measure is there before anything is measured; or that of the best is pending in the
+            pull request that brings the evidence; or it is written afterwards.
+    """
+
+    def lab(rng: Rng) -> list[Change]:
+        measures = {name: drawn(rng, 5) for name in _MEASURES}
+        away = [(float(np.mean(values)) - 0.5) / float(np.std(values, ddof=1)) for values in measures.values()]
+        best = f"[{_MEASURES[0 if told == 'first' else int(np.argmax(away))]}]"
+        shown = {"kind": "saebench", "seeds": range(5), "observations": measures, "protocol": "p"}
+        if told == "first":
+            return [Change(shown, gates=best)]
+        return [Change(shown, asks=False, gates=best if told == "with" else None), Change(shown, gates=best)]
+
+    return lab
+
+
+_THREE = "".join(f"  {name}: {{from: saebench, measure: {name}, at_least: 0.5}}\n" for name in _MEASURES)
 
 COURSES = (
     Course("5 seeds, asked for once", True, grown(5)),
@@ -196,10 +222,7 @@ COURSES = (
     Course("5 seeds; five times one more, of which the best five are shown", True, worst_dropped),
     Course("10 seeds, then the best five of them", True, best_of_ten),
     Course("5 seeds, trained again twice under the same numbers", True, trained_again),
-    Course(
-        "the best of three gates, named by a claim that is written after they were measured",
-        False,
-        best_gate,
-        "".join(f"  {name}: {{from: saebench, measure: {name}, at_least: 0.5}}\n" for name in _MEASURES),
-    ),
+    Course("three gates, of which a claim named one before they were measured", True, best_gate("first"), _THREE),
+    Course("the best of three gates, named by a claim that comes with their evidence", True, best_gate("with"), _THREE),
+    Course("the best of three gates, named by a claim that is written afterwards", True, best_gate("after"), _THREE),
 )

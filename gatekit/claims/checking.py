@@ -17,6 +17,8 @@ from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.entries import registered_words
 from gatekit.claims.finding import Finding, from_error
 from gatekit.claims.model import BADGE, Claim, Registry
+from gatekit.claims.named_gates import as_alternatives, chosen_among
+from gatekit.claims.named_gates import words as words_of_choice
 from gatekit.claims.prose import SLOT
 from gatekit.claims.registry import check_references
 from gatekit.claims.slots import ContextNumber, Judges, is_foreign, shown_in_sentence
@@ -50,6 +52,9 @@ class Choices(Protocol):
 
     def paid(self, price: Hashable, policy: Policy, judged: Sequence[Summary]) -> tuple[Policy, Sequence[Summary]]:
         """Return the policy that pays, and what it may judge."""
+
+    def named_late(self, claim: Claim, policy: Policy, judged: Sequence[Summary]) -> bool:
+        """Whether a claim may have named its gates after what these read was measured."""
 
 
 @dataclass(frozen=True)
@@ -130,24 +135,14 @@ def check(
     verdicts: dict[Hashable, Verdict] = {}
     stood_on: dict[tuple[str, ...], Sequence[Summary]] = {}
 
-    def judge(claim: Claim) -> Verdict | None:
+    def evaluated(policy: Policy, chosen: Sequence[Summary], key: Hashable, claim: Claim) -> Verdict:
         nonlocal left
-        policy = by_id.get(claim.policy)
-        if policy is None:
-            return None
-        if claim.evidence not in stood_on:
-            stood_on[claim.evidence] = [summary for path, summary in summaries.items() if claim.stands_on(path)]
-        chosen: Sequence[Summary] = stood_on[claim.evidence]
-        price = None if choices is None else choices.price(claim, policy, chosen)
-        key = (claim.policy, claim.evidence, price)
         if key in verdicts:
             return verdicts[key]
         left -= sum(1 for gate in policy.gates for _ in thresholds(gate.rule))
         if left < 0:
             message = f"the claims ask for more than {MOST_JUDGED} thresholds, counted once per policy and evidence"
             raise GatekitError("claims.too_many_thresholds", message, claim.location, "let claims share evidence")
-        if choices is not None:
-            policy, chosen = choices.paid(price, policy, chosen)
         verdicts[key] = evaluate(
             [policy],
             chosen,
@@ -159,6 +154,24 @@ def check(
             beside=list(summaries.values()),
         )
         return verdicts[key]
+
+    def judge(claim: Claim) -> tuple[Verdict, int] | None:
+        policy = by_id.get(claim.policy)
+        if policy is None:
+            return None
+        if claim.evidence not in stood_on:
+            stood_on[claim.evidence] = [summary for path, summary in summaries.items() if claim.stands_on(path)]
+        chosen: Sequence[Summary] = stood_on[claim.evidence]
+        price = None if choices is None else choices.price(claim, policy, chosen)
+        late = claim.status == "supported" and choices is not None and choices.named_late(claim, policy, chosen)
+        if choices is not None:
+            policy, chosen = choices.paid(price, policy, chosen)
+        verdict = evaluated(policy, chosen, (claim.policy, claim.evidence, price), claim)
+        number = chosen_among(claim, verdict.policies[0].gates) if late else 1
+        if number > 1:
+            key = (claim.policy, claim.evidence, price, number)
+            verdict = evaluated(as_alternatives(policy, number), chosen, key, claim)
+        return verdict, number
 
     states, gate_findings = _judged(registry, documents, summaries, judge, stale or {})
     findings += gate_findings
@@ -204,10 +217,13 @@ def _judged(
     registry: Registry,
     documents: Sequence[ClaimsDocument],
     summaries: Mapping[str, Summary],
-    judge: Callable[[Claim], Verdict | None],
+    judge: Callable[[Claim], tuple[Verdict, int] | None],
     stale: Mapping[str, str],
 ) -> tuple[list[ClaimState], list[Finding]]:
-    """Return what each claim's gates say; `judge` evaluates a policy once per set of evidence and price."""
+    """Return what each claim's gates say; `judge` evaluates a policy once per set of evidence and price.
+
+    It also returns among how many gates the claim may have chosen those that it names.
+    """
     states: list[ClaimState] = []
     findings: dict[str, Finding] = {}
     places: dict[str, list[Location]] = {}
@@ -215,13 +231,13 @@ def _judged(
         for block in document.blocks:
             places.setdefault(block.claim, []).append(block.location)
     for claim in registry.claims:
-        verdict = judge(claim)
+        verdict, number = judge(claim) or (None, 1)
         gates = {gate.name: gate for gate in verdict.policies[0].gates} if verdict is not None else {}
         # Several claims may need one policy: what is wrong with it is said once.
         findings.update({str(error): from_error(error) for error in (verdict.errors if verdict is not None else ())})
         outcomes = tuple((name, gates[name].outcome if name in gates else None) for name in claim.gates)
         states.append(ClaimState(claim, outcomes, tuple(places.get(claim.id, ())), gates))
-        for finding in [*_evidence(claim, summaries), *_gates(claim, gates, stale)]:
+        for finding in [*_evidence(claim, summaries), *_gates(claim, gates, number, stale)]:
             findings[str(finding)] = finding
     return states, list(findings.values())
 
@@ -236,7 +252,7 @@ def _evidence(claim: Claim, summaries: Mapping[str, Summary]) -> list[Finding]:
     return found
 
 
-def _gates(claim: Claim, gates: Mapping[str, GateResult], stale: Mapping[str, str]) -> list[Finding]:
+def _gates(claim: Claim, gates: Mapping[str, GateResult], number: int, stale: Mapping[str, str]) -> list[Finding]:
     if claim.status != "supported":
         return []
     found = []
@@ -252,7 +268,8 @@ def _gates(claim: Claim, gates: Mapping[str, GateResult], stale: Mapping[str, st
             Finding(
                 error_id,
                 f"claim '{claim.id}' is registered as supported, but gate '{name}' of policy '{claim.policy}' "
-                f"{verb}: {why_not(gate.result)}{_chosen(gate)}",
+                f"{verb}: {why_not(gate.result)}{_chosen(gate)}"
+                + (f" ({words_of_choice(number)})" if number > 1 else ""),
                 claim.status_location,
                 f"{_where_to_look(gate, stale)}; until it passes, the status is pending or not_supported",
                 code,

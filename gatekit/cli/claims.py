@@ -273,6 +273,10 @@ class _Choices:
     def paid(self, price: Hashable, policy: Policy, judged: Sequence[Summary]) -> tuple[Policy, Sequence[Summary]]:
         return paid(price, policy, judged) if isinstance(price, ChoicePrice) else (policy, judged)
 
+    def named_late(self, claim: Claim, policy: Policy, judged: Sequence[Summary]) -> bool:  # noqa: ARG002
+        # What came first is for `gatekit pr` to say.
+        return False
+
 
 def _candidate_files(root: str) -> tuple[list[Document], list[GatekitError]]:
     """Read the candidate files beside the registry, at any depth."""

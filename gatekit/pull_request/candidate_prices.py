@@ -1,4 +1,4 @@
-"""What claims of a pull request pay for a choice: among what the merge result holds, and what the base held.
+"""What claims of a pull request pay for a choice: among what the merge result holds and the base held, and of gates.
 
 A claim that stood on its subject already was not chosen among what came later, and pays for what the base compares. One
 that is added, strengthened or moved may have been chosen among all that is there, and among what this change deletes.
@@ -14,8 +14,8 @@ from gatekit.claims.model import Claim
 from gatekit.evidence.summary import Summary
 from gatekit.gates.evaluate import judged_by
 from gatekit.policy import Policy
-from gatekit.policy.model import kinds_read
-from gatekit.pull_request.continuity import SubjectFate
+from gatekit.policy.model import kinds_read, thresholds
+from gatekit.pull_request.continuity import SubjectFate, observed, shape
 from gatekit.pull_request.continuity_claims import Announced
 from gatekit.pull_request.side import BranchContents
 
@@ -66,6 +66,39 @@ class PullRequestChoices:
     def paid(self, price: Hashable, policy: Policy, judged: Sequence[Summary]) -> tuple[Policy, Sequence[Summary]]:
         """Return the policy that pays, and what it may judge."""
         return paid(price, policy, judged) if isinstance(price, ChoicePrice) else (policy, judged)
+
+    def named_late(self, claim: Claim, policy: Policy, judged: Sequence[Summary]) -> bool:
+        """Whether a claim may have named its gates after what these read was measured.
+
+        It has not where a supported claim of the base on the same evidence names no others, nor where any other claim
+        there does and the evidence came since, or a registration announced it.
+        """
+        registry = self._base.registry
+        if self._side is self._base or registry is None:
+            return False
+        kinds = {rule.kind for gate in policy.gates if gate.name in claim.gates for rule in thresholds(gate.rule)}
+        read = [summary for summary in judged if summary.kind in kinds]
+        for before in registry.claims:
+            if before.policy == claim.policy and set(before.gates) <= set(claim.gates):
+                there = all(before.stands_on(summary.path) for summary in read)
+                if there and (before.status == "supported" or self._since(read) or all(map(self._announced, read))):
+                    return False
+        return True
+
+    def _since(self, judged: Sequence[Summary]) -> bool:
+        """Whether the base's evidence measured none of the SAEs, and has none of these files."""
+        saes = ((shape(summary), one.sha256) for summary in judged for one in summary.subject.checkpoints)
+        return not any(summary.sha256 in self._files for summary in judged) and not any(
+            sae in self._saes for sae in saes
+        )
+
+    @cached_property
+    def _files(self) -> set[str]:
+        return {summary.sha256 for summary in self._base.summaries}
+
+    @cached_property
+    def _saes(self) -> set[tuple[object, str]]:
+        return {(shape(s), one.sha256) for s in self._base.summaries if observed(s) for one in s.subject.checkpoints}
 
     def _price(self, policy: Policy, judged: Sequence[Summary], stood: Sequence[Summary]) -> ChoicePrice:
         own, before = _about(policy, judged), _about(policy, stood)
