@@ -331,6 +331,7 @@ NO_INPUT = {
     *("candidates.pareto:MOST_DOMINATORS", "repo.names:_MOST_OBJECTS", "claims.latex:_MOST_ERRORS"),
     *(
         "claims.typst:_MOST_ERRORS",
+        "claims.markdown:_MOST_BROUGHT",
         "github.check_run:SUMMARY_LIMIT",
         "github.check_run:MOST",
         "github.annotations:LIMIT",

@@ -39,7 +39,13 @@ _UNSAFE = re.compile(
     r"|lowercase|uppercase|active|every[a-z]+|newif|if(?!f(?![A-Za-z@]))[A-Za-z@]*|else|fi|unless"
     r"|expandafter|aftergroup|afterassignment|noexpand|unexpanded|@name[a-z]+|cs[gex]?def|cs[gex]?let|cslet|letcs|csuse|csundef"
     r"|ExplSyntaxOn|DeclareUnicodeCharacter|newunicodechar|(?:define|declare@|use)shorthands?|directlua|latelua|luaexec|luadirect|write(?:18)?|immediate|openout|newwrite|ShellEscape|special"
-    r"|(?:Make|Define|lstMake)Short(?:Verb|Inline)|filecontents|input@path|@@input|@input)(?![A-Za-z@])"
+    r"|(?:Make|Define|lstMake)Short(?:Verb|Inline)|filecontents|input@path|@@input|@input"
+    r"|(?:x|regexp?)?patchcmd|x?(?:pre|app)tocmd|[egx]?(?:pre|app)to|(?:Global)?LetLtxMacro|DeclareMath(?:Symbol|Delimiter|Accent)"
+    r"|(?:New|Renew|Provide|Declare)(?:Command|Environment)Copy|(?:Declare|Provide|Undeclare)Text(?!FontCommand)[A-Za-z]+"
+    r"|(?:exclude|special|process)comment|(?:New|Renew)Environ|collect@body|setbox|savebox|sbox)(?![A-Za-z@])"
+    r"|\\(?:scale|resize)box\*?+\s*+\{\s*+-"
+    r"|\\AddToHook(?:Next)?(?:WithArguments)?(?!\s*+\{(?!\s*cmd/)[A-Za-z0-9/*?. -]+\})"
+    r"|\\(?:New|Renew|Provide|Declare)DocumentEnvironment\s*+\{[^{}]{0,60}\}\s*+\{[^{}]{0,60}b"
     r"|\\cs_[a-z]+|\^\^|\{(?:filecontents(?:def)?\*?|VerbatimOut|writeverbatim)\}"
 )
 """What changes how TeX reads on, builds names, hides text, or writes files."""
@@ -74,11 +80,26 @@ _ENVIRONMENT = re.compile(
 """What takes or defines a name that does not stand there as it is."""
 
 # A digit or point that only braces, dollars or thin space part from a bound number, and the like behind one.
-_NUMBER_BEFORE = re.compile(r"[0-9.,](?:\{\}|[{}$]|\\[!/,]){0,20}\Z|-(?:\{\}|[{}$]){0,20}\Z")
-_NUMBER_BEHIND = re.compile(
-    r"(?:\{\}|[{}$]|\\[!/,]){0,20}(?:[.,]?[0-9])"
-    r"|(?:[\s{}$~]|\\[,;:! ]){0,20}(?:\\%|\\times|\\cdot|\^|[eE][-+]?[0-9])"
+_DASH = "\\-\u00ac\u2010-\u2015\u2212\u207b\u02d7\u2796\ufe62\ufe63\uff0d"
+_NUMBER_BEFORE = re.compile(
+    rf"(?:[\d.,{_DASH}+]|\\(?:text(?:minus|endash|emdash)|minus|neg|lnot))(?:\{{\}}|[{{}}$]|\\[!/,]){{0,20}}\Z"
+    rf"|[\d$}}]\s{{0,5}}[{_DASH}+]\s{{0,5}}\Z|[\d](?:~|\\thinspace\s?)\Z|(?<![\\A-Za-z])[A-Za-z]{{1,40}}\Z"
 )
+_NUMBER_BEHIND = re.compile(
+    r"(?:\{\}|[{}$]|\\[!/,]){0,20}(?:[.,]?\d|[^\W\d_]|\\(?:gatekitvalue|number|char|symbol|the|numexpr|romannumeral)"
+    r"|\\text(?:super|sub)script|\\[lrc]lap)"
+    r"|(?:[\s{}$~]|\\[,;:! ]){0,20}(?:\\%|\\times|\\cdot|\^|[eE][-+]?\d|/\s?\d|per\s?cent|thousand|million|billion)"
+)
+_ARGUMENT = re.compile(
+    r"\\(?P<macro>[A-Za-z@]+)\*?|\\.|%[^\r\n]*|(?P<brace>[{}])|(?P<option>\[[^\[\]{}]{0,100}\])|(?P<text>[^\s\\%{}\[])",
+    re.DOTALL,
+)
+_HIDES = re.compile(
+    r"[hv]?phantom|reflectbox|rotatebox|[lrc]lap|smash|sout|xout|uwave"
+    r"|num|qty|SI|si|unit|numprint|np|tablenum|MakeUppercase|MakeLowercase|detokenize|string|meaning|pdfliteral"
+    r"|marginnote|todo|tikz|transparent|texttransparent|sbox|[A-Za-z]*@[A-Za-z@]*"
+)
+"""Commands that do not show what stands in their braces, or show it otherwise."""
 _WINDOW = 60
 _MOST_ERRORS = 500
 """Of one document; more say nothing more."""
@@ -103,9 +124,12 @@ class _LatexReader:
     follows: dict[int, str] = field(default_factory=dict)
     """Where a macro of ours starts -> the command right before it, with at most space and comments between."""
     first_input: int | None = None
+    hiders: dict[int, str] = field(default_factory=dict)
+    """Where a macro of ours starts -> a command around it that may not show it."""
 
     def read(self) -> Reading:
         self.tokens()
+        self.around()
         self.names()
         self.refused()
         brought = tuple(
@@ -149,6 +173,25 @@ class _LatexReader:
                 return
             if at != end:
                 behind, last = at, ""
+
+    def around(self) -> None:
+        """Find the commands in whose braces our names stand."""
+        opened: list[tuple[str, str]] = []
+        """Of each brace that is open: the command that takes it, and what hides around it, if anything."""
+        last = ""
+        for found in _ARGUMENT.finditer(self.source.text):
+            if found["macro"] is not None:
+                last = found["macro"]
+                if last.startswith("gatekit") and opened and opened[-1][1]:
+                    self.hiders[found.start()] = opened[-1][1]
+            elif found["brace"] == "{":
+                hides = last if _HIDES.fullmatch(last) else opened[-1][1] if opened else ""
+                opened.append((last, hides))
+                last = ""
+            elif found["brace"] == "}":
+                last = opened.pop()[0] if opened else ""  # which may take more than one
+            elif found["option"] is None and not found[0].startswith("%"):
+                last = ""
 
     def verb(self, end: int, unclosed: set[tuple[str, int]]) -> int:
         r"""Hide what a `\verb` shows as it stands, if it is closed in its line."""
@@ -221,6 +264,9 @@ class _LatexReader:
         elif before and not re.fullmatch(_BEFORE_A_NAME, before):
             message = f"\\{before} stands right before a macro of gatekit, and could define it or take it as argument"
             self.refuse("macro", message, at, "put braces around the macro")
+        elif (around := self.hiders.get(at)) is not None:
+            message = f"\\{around} holds a macro of gatekit, and may not show it, or show it otherwise"
+            self.refuse("hidden", message, at, "take the macro out of its braces")
         elif literal is not None:
             self.literals.append(((at, literal.start("text")), (literal.end() - 1, literal.end())))
         else:

@@ -85,8 +85,11 @@ _MARKDOWN_MASKS = (
     re.compile(r"\b(?:https?|ftp|mailto)://?[^\s<>)\]]+"),
     re.compile(rf"{HEADING}[1-9][0-9]*(?:\.[0-9]+)*\.?(?=[ \t])"),  # numbers of headings
 )
+_NO_DEFINITION = re.compile(
+    r"^(?![^\r\n]*\\(?:(?:re)?newcommand|providecommand|[egx]?def)(?![A-Za-z@]))[^\r\n]+", re.MULTILINE
+)
+"""A line of a preamble that defines no macro."""
 _LATEX_MASKS = (
-    re.compile(r"\A.*?\\begin\{document\}", re.DOTALL),  # the preamble
     re.compile(r"(?<![0-9.])[0-9.]++[ \t]*+(?=\\(?:text|line|column|page)(?:width|height)\b)"),
     re.compile(
         r"\\(?:documentclass|usepackage|includegraphics|input|include|label|ref|eqref|autoref|cref|Cref|pageref"
@@ -147,6 +150,9 @@ def scan_sentence(block: ClaimBlock) -> list[Stray]:
 def _masked(document: ClaimsDocument, prose: Prose) -> str:
     """Return the prose with what cannot be a result as spaces; every place in it stays."""
     text = prose.text
+    if document.syntax == "latex":  # of the preamble, only what it defines can be shown
+        start = max(0, text.find("\\begin{document}"))
+        text = _NO_DEFINITION.sub(lambda found: " " * len(found[0]), text[:start]) + text[start:]
     for mask in _MASKS[document.syntax]:
         text = mask.sub(lambda found: re.sub(r"[^\r\n]", " ", found[0]), text)
     return text

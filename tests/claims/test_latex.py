@@ -264,3 +264,127 @@ def test_any_one_piece_costs_each_time_the_same_however_often_it_stands_there(pi
         scan_language(read)
 
     assert grows_evenly(scanned, 12_500)
+
+
+@pytest.mark.parametrize(
+    "preamble",
+    [
+        r"\pretocmd{\ensuremath}{9}{}{}",
+        r"\apptocmd{\ensuremath}{9}{}{}",
+        r"\xpatchcmd{\ensuremath}{a}{b}{}{}",
+        r"\appto\ensuremath{9}",
+        r"\LetLtxMacro{\ensuremath}{\mbox}",
+        r"\RenewCommandCopy{\ensuremath}{\mbox}",
+        r"\DeclareEnvironmentCopy{document}{x}",
+        r"\AddToHook{cmd/ensuremath/before}{9}",
+        r"\AddToHookNext{ cmd/ensuremath/before}{9}",
+        r"\AddToHook{\x}{9}",
+        r"\AddToHook{cmd}{9}".replace("cmd", "#1"),
+        r"\DeclareMathSymbol{+}{\mathbin}{symbols}{0}",
+        r"\DeclareTextCommandDefault{\textless}{9}",
+        r"\DeclareTextSymbol{\textless}{OT1}{45}",
+        r"\excludecomment{x}",
+        r"\NewEnviron{x}{9}",
+        r"\NewDocumentEnvironment{x}{+b}{9}{}",
+        r"\newenvironment{x}{\setbox0=\vbox\bgroup}{\egroup}",
+        r"\scalebox{-1}[1]{x}",
+    ],
+)
+def test_what_changes_a_command_by_its_name_or_swallows_text_is_refused(preamble: str) -> None:
+    assert "unsafe" in ids(document(preamble))
+
+
+@pytest.mark.parametrize(
+    "preamble",
+    [
+        r"\AddToHook{begindocument}{x}",
+        r"\AddToHook{shipout/background}{x}",
+        r"\DeclareTextFontCommand{\best}{\bfseries}",
+        r"\NewDocumentEnvironment{x}{m}{9}{}",
+        r"\scalebox{0.9}{x}",
+        r"\apptocmds",
+    ],
+)
+def test_their_near_twins_are_not(preamble: str) -> None:
+    assert ids(document(preamble)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rf"\phantom{{{USE}}}",
+        rf"\phantom{{a {{\bf {USE}}}}}",
+        rf"\reflectbox{{{USE}}}",
+        rf"\rotatebox[origin=c]{{180}}{{{USE}}}",
+        rf"\llap{{{USE}}}",
+        rf"\num{{{USE}}}",
+        rf"\sout{{a {USE}}}",
+        rf"\@gobble{{{USE}}}",
+        r"\phantom{\gatekitclaim{agree}}",
+    ],
+)
+def test_a_name_within_a_command_that_does_not_show_what_it_holds_is_refused(body: str) -> None:
+    assert "hidden" in ids(document(body=body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rf"\textbf{{{USE}}}",
+        rf"\phantom{{x}} {USE}",
+        rf"\resizebox{{\textwidth}}{{!}}{{\begin{{tabular}}{{l}} {USE} \end{{tabular}}}}",
+        rf"\caption{{The bound is {USE}.}}",
+        rf"\href{{http://a.b}}{{{USE}}}",
+    ],
+)
+def test_a_name_within_or_beside_any_other_command_is_not(body: str) -> None:
+    assert ids(document(body=body)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rf"{USE}\textsuperscript{{9}}",
+        rf"{USE}\number9",
+        rf"{USE}\char57",
+        rf"{USE}\symbol{{57}}",
+        rf"{USE}\llap{{9}}",
+        f"{USE}\uff19",
+        f"{USE}x",
+        f"x{USE}",
+        f"{USE}{USE}",
+        f"{USE} percent",
+        f"{USE}/100",
+        f"\u2212{USE}",
+        f"\u2013{USE}",
+        rf"\textminus{{}}{USE}",
+        rf"\textendash {USE}",
+        f"9~{USE}",
+        f"1 - {USE}",
+        f"$- {USE}$",
+    ],
+)
+def test_a_value_that_is_shown_together_with_a_sign_a_digit_or_a_letter_is_refused(body: str) -> None:
+    assert {"glued", "macro"} & set(ids(document(body=body)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"by~{USE}",
+        f"a - {USE} b",
+        f"({USE}), {USE}; {USE}.",
+        f"{USE}-fold",
+        rf"{USE}\footnote{{a}} and {USE}\cite{{b}}",
+        rf"$r = {USE} \pm {USE}$",
+        f"{USE} million-fold".replace("million", "many"),
+        f"9 & {USE} & 9",
+    ],
+)
+def test_a_value_that_stands_alone_is_not(body: str) -> None:
+    assert ids(document(body=body)) == []
+
+
+def test_a_number_in_a_macro_of_the_preamble_is_seen_by_the_scan() -> None:
+    text = document("\\newcommand{\\gain}{0.99}\n\\def\\x{0.88}\n\\setlength{\\a}{0.77em}", "x")
+    assert [stray.text for stray in scan_numbers(paper(text))] == ["0.99", "0.88"]
