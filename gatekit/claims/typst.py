@@ -34,6 +34,7 @@ _ELEMENT = (
 _UNSAFE = re.compile(
     rf"(?:[#{{;/(\[]|^)[ \t]*show\b(?!\s*+:|\s++(?:<|{_ELEMENT}))(?=\s*+[\"\w(/])(?=[^:]{{0,300}}:)"
     rf"|(?<![\w-])(?:eval|plugin)\s*\(|(?<![\w-])let\s+{_ELEMENT}"
+    r"|\bdir\s*+:\s*+rtl\b"
     r"|(?<![\w-])import\b[^\r\n:]{0,200}:(?:\s|/\*[^*]{0,100}\*/|//[^\r\n]{0,100}){0,20}\*",
     re.MULTILINE,
 )
@@ -41,8 +42,16 @@ _UNSAFE = re.compile(
 _BRINGS = re.compile(
     r"(?<![\w-])(?:(?:include|import)\s*+|(?:read|csv|json|yaml|toml|xml|cbor)\s*+\(\s*+)\"(?P<name>[^\"\r\n]{0,200})\""
 )
-_BEFORE = re.compile(r"[\w.,+\-\u2212]\Z")
-_BEHIND = re.compile(r"[.,]?[0-9]|\w|[ \u00a0]*%|\^|_")
+_BEFORE = re.compile(r"[\w.,+\-\u2010-\u2015\u2212$)\]}]\Z")
+_BEHIND = re.compile(
+    r"[.,]?[0-9]|\w|[ \u00a0]*%|\^|_|\$|\\u|\s*/\s*[0-9]|\s*(?:per\s?cent|thousand|million|billion)\b"
+    r"|#(?!(?:footnote|cite|ref|linebreak|parbreak|pagebreak|colbreak|label)\b)"
+)
+_BRACKET = re.compile(r"(?:(?<![\w.-])(?P<name>[A-Za-z][\w.-]*+))?(?P<open>[(\[{])|(?P<close>[)\]}])|\\.", re.DOTALL)
+_HIDES = frozenset(
+    {"hide", "scale", "rotate", "skew", "metadata", "repr", "type", "lower", "upper", "state", "counter", "query"}
+)
+"""Functions that do not show what they are given, or show it turned or otherwise."""
 _MOST_ERRORS = 500
 
 
@@ -59,6 +68,7 @@ class _TypstReader:
         self.hidden = _hidden(source.text)
         self.errors: list[GatekitError] = []
         self.uses: list[NamedUse] = []
+        self.hiders = _hiders(source.text)
         self.literals: list[tuple[Span, Span]] = []
 
     def read(self) -> Reading:
@@ -112,6 +122,9 @@ class _TypstReader:
         elif self.is_hidden(start):
             message = "a name of gatekit in a comment or in raw text"
             self.refuse("hidden", message, at, "take it out: whether it is shown cannot be told")
+        elif (around := self.hiders.get(start)) is not None:
+            message = f"{around} holds a name of gatekit, and may not show it, or show it otherwise"
+            self.refuse("hidden", message, at, "take the name out of it")
         elif literal is not None:
             self.literals.append(((start, start + len("#gatekit-literal[")), (literal.end() - 1, literal.end())))
         else:
@@ -120,6 +133,24 @@ class _TypstReader:
             if kind == "value" and (_BEFORE.search(text[start - 1 : start]) or _BEHIND.match(text, found.end())):
                 message = "the bound number is shown together with what stands next to it"
                 self.refuse("glued", message, start, "leave a space")
+
+
+def _hiders(text: str) -> dict[int, str]:
+    """Return where our names start within a function that may not show them -> that function."""
+    found: dict[int, str] = {}
+    opened: list[tuple[str, str]] = []
+    """Of each bracket that is open: the function whose it is, and what hides around it, if anything."""
+    last, end = "", -1
+    for bracket in _BRACKET.finditer(text):
+        if bracket["open"] is not None:
+            name = bracket["name"] or (last if bracket.start() == end else "")
+            around = opened[-1][1] if opened else ""
+            if around and name.startswith("gatekit-"):
+                found[bracket.start() - 1] = around  # with its #
+            opened.append((name, name if name in _HIDES else around))
+        elif bracket["close"] is not None:
+            last, end = opened.pop()[0] if opened else "", bracket.end()
+    return found
 
 
 def _hidden(text: str) -> list[Span]:

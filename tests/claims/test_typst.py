@@ -123,3 +123,54 @@ def test_any_one_piece_costs_each_time_the_same_however_often_it_stands_there(pi
         scan_numbers(document(f"{IMPORT}\n" + piece * (characters // len(piece))))
 
     assert grows_evenly(scanned, 12_500)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"#hide[{USE}]",
+        f"#hide[a *b* {USE}]",
+        f"#scale(x: -100%)[{USE}]",
+        f"#rotate(180deg, [{USE}])",
+        f"#metadata[{USE}]",
+        f"#block[#hide[#block[{USE}]]]",
+        '#hide[#gatekit-claim("agree")]',
+    ],
+)
+def test_a_name_within_a_function_that_does_not_show_it_is_refused(body: str) -> None:
+    assert ids(body) == ["hidden"]
+
+
+@pytest.mark.parametrize("body", [f"#hide[a] {USE}", f"#block(width: 9pt)[{USE}]", f"#strong[{USE}]", f"#f(x)[{USE}]"])
+def test_a_name_within_or_beside_any_other_is_not(body: str) -> None:
+    assert ids(body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"{USE}#super[9]",
+        f'{USE}#"9"',
+        f"{USE}#9",
+        f'{USE}#image("9.svg")',
+        f"{USE}{USE}",
+        f"\u2013{USE}",
+        f"$-${USE}",
+        f"\\u{{2212}}{USE}",
+        f"{USE}\\u{{39}}",
+        f"{USE}/100",
+        f"{USE} percent",
+    ],
+)
+def test_a_value_that_is_shown_together_with_what_is_made_beside_it_is_refused(body: str) -> None:
+    assert "glued" in ids(body)
+
+
+@pytest.mark.parametrize("body", [f"{USE}#footnote[a]", f"{USE} #super[9]", f"{USE}, {USE}", f"- {USE}", f"{USE}@a"])
+def test_their_near_twins_are_read(body: str) -> None:
+    assert ids(body) == []
+
+
+def test_text_from_right_to_left_is_refused() -> None:
+    assert ids(f"#text(dir: rtl)[{USE}]") == ["unsafe"]
+    assert ids(f"#text(dir: ltr)[{USE}]") == []
