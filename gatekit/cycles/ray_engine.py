@@ -22,6 +22,9 @@ from gatekit.exit_codes import ExitCode
 
 INSTALL = "pip install 'gatekit-sae[cluster]'"
 LOST = "it could not be run to its end there"
+STARTS = 3
+"""Attempts to start a cluster here: Ray 2.60 gives each half a minute, and at a load of 30 on two cores that was too
+short."""
 
 
 @dataclass
@@ -50,7 +53,7 @@ class RayCluster:
         self._ray = ray
         try:
             _ask(self.address)
-            ray.init(address=self.address, log_to_driver=False, logging_level="ERROR")
+            _connect(ray, self.address)
         except Exception as error:  # Ray raises no narrower class where one of its processes does not start in time
             what = "Ray did not start here" if self.address is None else f"no Ray cluster at '{self.address}'"
             message = f"{what}: {' '.join(str(error).split())[:200]}"
@@ -86,20 +89,21 @@ class RayCluster:
             return ()
         references = {reference: name for name, (_, reference, _) in self._running.items()}
         ready, _ = self._ray.wait(list(references), num_returns=1, timeout=seconds)
-        return [self._ended(references[reference]) for reference in ready]
+        # What is ready is there or lost: with a limit, a command that ended well would count as lost on a busy machine.
+        return [self._ended(references[reference], None) for reference in ready]
 
     def stop(self) -> Sequence[Ended]:
         """End all commands, and leave the cluster."""
         for _, reference, _ in self._running.values():
             self._ray.cancel(reference, force=True)
-        ended = [self._ended(name) for name in list(self._running)]
+        ended = [self._ended(name, 30) for name in list(self._running)]
         self._ray.shutdown()
         return ended
 
-    def _ended(self, name: str) -> Ended:
+    def _ended(self, name: str, patience: float | None) -> Ended:
         job, reference, since = self._running.pop(name)
         try:
-            code, seconds, late = self._ray.get(reference, timeout=30)
+            code, seconds, late = self._ray.get(reference, timeout=patience)
         except (self._ray.exceptions.RayError, TimeoutError) as error:
             with open(job.log, "a", encoding="utf-8") as log:
                 log.write(f"gatekit: {LOST}: {type(error).__name__}: {' '.join(str(error).split())[:1000]}\n")
@@ -138,6 +142,20 @@ def run_command(
             process.kill()
             code, late = process.wait(), True
     return (128 - code if code < 0 else code), time.monotonic() - started, late
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    """Connect to a cluster, or start one here; one that did not start in Ray's own time is started again."""
+    # A cluster that lives as long as its driver needs no page; `gatekit cycle status` shows the cycle.
+    here = {"include_dashboard": False} if address is None else {}
+    for left in reversed(range(STARTS if address is None else 1)):
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", **here)
+            return
+        except Exception:
+            ray.shutdown()
+            if not left:
+                raise
 
 
 def _ask(address: str | None) -> None:
