@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +14,8 @@ from conformance.cases import NOW, Files, change, fixture, lay_out
 from conformance.process import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from gatekit.cli import process
 
 SUMMARY = "evidence/a.json"
 SEALED = "evidence/a.gpu.dsse.json"
@@ -51,25 +55,39 @@ def code(folder: Path, files: Files) -> int:
     return run(["check", "--now", NOW], folder).code
 
 
+def code_in_this_process(folder: Path, files: Files) -> int:
+    """As `code`, without the start of an interpreter; every flip is judged by what the installed command runs."""
+    lay_out(files, folder)
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return process.run(["check", "--now", NOW])
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_without_a_flip_it_passes(tmp_path: Path, signed: bool) -> None:
-    assert code(tmp_path, SIGNED if signed else UNSIGNED) == 0
+    files = SIGNED if signed else UNSIGNED
+    assert code(tmp_path / "a", files) == code_in_this_process(tmp_path / "b", files) == 0
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("path", [SUMMARY, SEALED])
+def test_a_flip_is_refused_by_the_installed_command(tmp_path: Path, path: str) -> None:
+    data = content(SIGNED, path)
+    assert code(tmp_path, SIGNED | {path: flipped(data, 8 * (len(data) // 2))}) == 4
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from([SUMMARY, SEALED]), place=st.floats(0, 1, exclude_max=True))
 def test_any_flip_in_signed_evidence_or_its_attestation_is_refused(tmp_path: Path, path: str, place: float) -> None:
     data = content(SIGNED, path)
     bit = int(place * len(data) * 8)
-    assert code(tmp_path, SIGNED | {path: flipped(data, bit)}) == 4
+    assert code_in_this_process(tmp_path, SIGNED | {path: flipped(data, bit)}) == 4
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True))
 def test_a_flip_in_unsigned_evidence_passes_only_where_the_verifier_passes_it(tmp_path: Path, place: float) -> None:
     data = content(UNSIGNED, SUMMARY)
     files = UNSIGNED | {SUMMARY: flipped(data, int(place * len(data) * 8))}
-    passed = code(tmp_path, files) == 0
+    passed = code_in_this_process(tmp_path, files) == 0
     now = verify_min.time(NOW)
     assert verify_min.passes([tmp_path / "policies/p.yaml"], [tmp_path / SUMMARY], now) is passed
 

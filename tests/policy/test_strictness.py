@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from judging import HEAD, NOW
 from gatekit.evidence import Summary
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.verdict import Outcome
-from gatekit.policy import parse_policy
+from gatekit.policy import Gate, parse_policy
 from gatekit.policy.strictness import Bar, shortfalls
 from tests.policy.test_diff import READ, some_rule
 
@@ -109,22 +110,40 @@ def passes(bar: Bar, summaries: Sequence[Summary]) -> bool:
 
 def test_whatever_gates_as_strict_let_through_the_others_would_have_let_through_too() -> None:
     random = Random(20261127)
+    # Each rule is read once, beside rules like it, and then stands in many policies.
+    rules = [some_rule(random) for _ in range(400)]
+    read = [gates_of([rule, *(tweaked(random, rule) for _ in range(3))]) for rule in rules]
     strict = let_through = 0
     for _ in range(1500):
-        old = {f"a{index}": some_rule(random) for index in range(random.randint(1, 2))}
-        rules = [*old.values(), some_rule(random)]
-        new = {f"b{index}": tweaked(random, random.choice(rules)) for index in range(random.randint(1, 3))}
-        before, after = bar(old), bar(new)
+        chosen = [random.choice(read) for _ in range(random.randint(1, 2))]
+        old = [gates[0] for gates in chosen]
+        alike = [*chosen, random.choice(read)]
+        new = [random.choice(random.choice(alike)[1:]) for _ in range(random.randint(1, 3))]
+        before, after = of_gates("a", old), of_gates("b", new)
         if shortfalls(before, after):
             continue
         strict += 1
         for summaries in READ:
             if passes(after, summaries):
                 let_through += 1
-                assert passes(before, summaries), (old, new)
+                assert passes(before, summaries), (before.policy, after.policy)
     # The search has seen what it is about.
     assert strict > 100
     assert let_through > 100
+
+
+EMPTY = bar({"a": R2}).policy
+
+
+def gates_of(rules: Sequence[str]) -> tuple[Gate, ...]:
+    """The gates of a policy with these rules."""
+    return bar({f"g{number}": rule for number, rule in enumerate(rules)}).gates
+
+
+def of_gates(letter: str, gates: Sequence[Gate]) -> Bar:
+    """A bar of gates that were read before, under names of its own."""
+    named = tuple(replace(gate, name=f"{letter}{number}") for number, gate in enumerate(gates))
+    return Bar(replace(EMPTY, gates=named), named)
 
 
 def tweaked(random: Random, rule: str) -> str:
