@@ -140,6 +140,7 @@ OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
     ),
     "subjects/text_corpus.py": ({"glob": 3}, ONE_FOLDER),
     "subjects/text_forms/csv_table.py": ({"csv.reader": 1}, f"LONGEST_ROW; {BY_PIECES}"),
+    "subjects/text_forms/encoding_fault.py": ({"readline": 1}, f"LONGEST_ROW; {BY_PIECES}"),
     "subjects/text_forms/json_lines.py": ({"json.loads": 1, "readline": 1}, f"LONGEST_ROW; {BY_PIECES}"),
     "subjects/text_forms/json_values.py": (
         {"json.JSONDecoder": 1, "json.loads": 1},

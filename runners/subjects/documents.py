@@ -20,6 +20,9 @@ from runners.subjects.text_rows import TextRow, as_written
 
 T = TypeVar("T")
 
+_MOST_SHOWN, _LONGEST_SHOWN = 5, 40
+"""Values of rows that a filter leaves out, and characters of one, for the message where it leaves out all."""
+
 
 @dataclass(frozen=True)
 class DocumentFile:
@@ -51,32 +54,37 @@ def document_files(plan: TextPlan) -> tuple[DocumentFile, ...]:
             files.append(DocumentFile(path.name, file_sha256(path)))
         except OSError as error:
             message = f"the file cannot be read: {error.strerror}"
-            raise GatekitError("table.file", message, Location(str(path))) from None
+            remedy = "name each file: a pattern is not looked up" if set("*?[") & set(path.name) else None
+            raise GatekitError("table.file", message, Location(str(path)), remedy) from None
     return tuple(files)
 
 
-def read_documents(plan: TextPlan) -> Iterator[TextDocument]:
+def read_documents(plan: TextPlan, refused: dict[str, str] | None = None) -> Iterator[TextDocument]:
     """Yield every document that passes the filter.
+
+    Args:
+        plan: of the configuration.
+        refused: takes the first values for which rows were left out, value -> column.
 
     Raises:
         GatekitError: a file is not there, is empty or is not of its form, or a row has no such column; at its line.
     """
     if plan.source == "files":
         for path in map(Path, plan.paths or ()):
-            yield from _of_file(path, plan)
+            yield from _of_file(path, plan, refused)
     elif plan.source == "folder":
         from runners.subjects.text_forms.saved_folder import rows_of_folder
 
         folder = Path((plan.paths or ("",))[0])
-        yield from _of_rows(_not_empty(rows_of_folder(folder, plan.split), folder), plan)
+        yield from _of_rows(_not_empty(rows_of_folder(folder, plan.split), folder), plan, refused)
     else:
         from runners.subjects.text_forms.hub_dataset import rows_of_hub
 
         rows = rows_of_hub(str(plan.name), plan.revision, plan.split or "train", plan.configuration)
-        yield from _of_rows(rows, plan)
+        yield from _of_rows(rows, plan, refused)
 
 
-def _of_file(path: Path, plan: TextPlan) -> Iterator[TextDocument]:
+def _of_file(path: Path, plan: TextPlan, refused: dict[str, str] | None) -> Iterator[TextDocument]:
     suffix = suffix_of(path)
     if suffix == PLAIN:
         from runners.subjects.text_forms.plain_text import read_plain_text
@@ -89,7 +97,7 @@ def _of_file(path: Path, plan: TextPlan) -> Iterator[TextDocument]:
     else:
         wanted = [plan.text_column, *(each.column for each in plan.filter or ())]
         also = [_mask_column(plan)] if plan.of_token_ids else []
-        yield from _of_rows(_not_empty(read_rows(path, wanted, also), path), plan)
+        yield from _of_rows(_not_empty(read_rows(path, wanted, also), path), plan, refused)
 
 
 def _not_empty(rows: Iterator[T], path: Path) -> Iterator[T]:
@@ -101,14 +109,18 @@ def _not_empty(rows: Iterator[T], path: Path) -> Iterator[T]:
         raise GatekitError("table.empty", "the file is empty", Location(str(path)))
 
 
-def _of_rows(rows: Iterator[TextRow], plan: TextPlan) -> Iterator[TextDocument]:
+def _of_rows(rows: Iterator[TextRow], plan: TextPlan, refused: dict[str, str] | None) -> Iterator[TextDocument]:
     for row in rows:
-        if all(_passes(row, each) for each in plan.filter or ()):
-            if not plan.of_token_ids:
-                yield TextDocument(row.text(plan.text_column), row)
-                continue
-            ids = _token_ids(row, plan.text_column)
-            yield TextDocument(ids, row, _mask(row, _mask_column(plan), len(ids)))
+        other = next((each for each in plan.filter or () if not _passes(row, each)), None)
+        if other is not None:
+            if refused is not None and len(refused) < _MOST_SHOWN:
+                refused.setdefault(as_written(row.value(other.column))[:_LONGEST_SHOWN], other.column)
+            continue
+        if not plan.of_token_ids:
+            yield TextDocument(row.text(plan.text_column), row)
+            continue
+        ids = _token_ids(row, plan.text_column)
+        yield TextDocument(ids, row, _mask(row, _mask_column(plan), len(ids)))
 
 
 def _passes(row: TextRow, each: TextFilter) -> bool:

@@ -10,7 +10,7 @@ from gatekit.errors import GatekitError
 from runners.digests import sequence_sha256, text_sha256
 from runners.places import caused_by
 from runners.subjects.given_ids_padding import padding_of
-from runners.subjects.language_model import LanguageModel
+from runners.subjects.language_model import LanguageModel, begins_with_bos
 from runners.subjects.ngram_overlap import WORDS, texts_that_overlap
 from runners.subjects.own_texts import CHARACTERS_PER_TOKEN, OwnTexts, read_own_texts
 from runners.subjects.own_token_sets import DrawnTokens, decoder_of, draw_own_tokens
@@ -65,9 +65,10 @@ def draw_own_texts(model: LanguageModel, plan: TextPlan, max_tokens: int, evalua
 def _enough(model: LanguageModel, plan: TextPlan, max_tokens: int, forbidden: Set[str]) -> tuple[OwnTexts, DrawnTokens]:
     """Read more texts until the tokens suffice or there is no more."""
     each = CHARACTERS_PER_TOKEN
+    padding = padding_of(model.tokenizer, with_bos=begins_with_bos(model))
     while True:
         with caused_by(plan, "source"):
-            texts = read_own_texts(plan, max_tokens, forbidden, decoder_of(model), each, padding_of(model.tokenizer))
+            texts = read_own_texts(plan, max_tokens, forbidden, decoder_of(model), each, padding)
         try:
             return texts, draw_own_tokens(model, texts.texts, max_tokens, plan)
         except GatekitError as error:

@@ -37,11 +37,17 @@ class OwnIds:
     behind: int
 
 
-def padding_of(tokenizer: Any) -> Padding:
-    """Return what a tokeniser of transformers pads with."""
+def padding_of(tokenizer: Any, *, with_bos: bool) -> Padding:
+    """Return what a tokeniser of transformers pads with.
+
+    Args:
+        tokenizer: whose token for a beginning TransformerLens may have set, where it had none.
+        with_bos: whether texts begin with that token.
+    """
     token = tokenizer.pad_token_id
     bos, eos, unknown = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id
-    return Padding(token, begins=token == bos, ends=token == eos, alone=token not in (bos, eos, unknown))
+    begins, alone = with_bos and token == bos, token not in (bos, eos, unknown)
+    return Padding(token, begins=begins, ends=token == eos, alone=alone)
 
 
 def without_padding(

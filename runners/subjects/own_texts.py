@@ -25,6 +25,9 @@ CHARACTERS_PER_TOKEN = 16
 """Texts are read until they have so many characters for each token that is asked for; English has four. Where that
 turns out to be too few, four times as many are read."""
 
+_ROWS_OF_STREAM = 16
+"""Of a long row without texts that is packed: the rows that stay together, on one side."""
+
 Decode = Callable[[tuple[int, ...], TextRow | None], str]
 """Token ids -> their text without special tokens."""
 
@@ -113,7 +116,8 @@ def read_own_texts(
     repeated: list[str] = []
     in_front: list[str] = []
     behind: list[str] = []
-    for document, cut in _cut(read_documents(plan), plan, max_tokens, padding):
+    refused: dict[str, str] = {}
+    for document, cut in _cut(read_documents(plan, refused), plan, max_tokens, padding):
         passed += 1
         text = document.content if isinstance(document.content, str) else decode(document.content, document.row)
         digest = text_sha256(text)
@@ -133,7 +137,8 @@ def read_own_texts(
                 break
     if not passed and plan.filter is not None:
         said = " and ".join(f"{each.column} = {each.equals}" for each in plan.filter)
-        raise config_error(plan, "filter", f"no row has {said}", error_id="texts.filter")
+        values = ", ".join(f"{column} = {value}" for value, column in refused.items())
+        raise config_error(plan, "filter", f"no row has {said}", f"rows have {values}", error_id="texts.filter")
     if not kept:
         message = (
             f"no text is left: {len(in_evaluation)} of {passed} stand in evaluation datasets, the others are empty"
@@ -167,7 +172,9 @@ def _cut(
         if padding is not None:
             own = without_padding(ids, padding, document.mask, document.row)
             ids, cut = own.ids, (own.in_front, own.behind)
-        step = max(len(ids), 1) if plan.packing == "context" else max_tokens
+        step = max_tokens
+        if plan.packing == "context":
+            step = _ROWS_OF_STREAM * max_tokens if document.stream else max(len(ids), 1)
         for start in range(0, max(len(ids), 1), step):
             yield TextDocument(ids[start : start + step], document.row), cut if start == 0 else (0, 0)
 

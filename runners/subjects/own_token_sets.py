@@ -5,6 +5,7 @@ Held-out rows are filled first and no text is in both, as with the texts of sae-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from runners.subjects.text_rows import TextRow
 from runners.subjects.token_sets import take_rows
 
 _UNCUT = 1 << 30
+_AS_A_TOKEN = re.compile(r"<\|[^|<>]+\|>|</?[a-z_]{1,20}>|\[[A-Z]{2,10}\]")
+"""How tokenisers write tokens that are no text."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def _packed(model: LanguageModel, texts: Iterator[OwnText], max_tokens: int, pla
         raise config_error(plan, "packing", message, error_id="texts.context")
     between: list[int] = []
     if plan.separator is not None:
-        between = list(model.tokenizer(plan.separator, add_special_tokens=False)["input_ids"])
+        between = _separator(model, plan, plan.separator)
     special = set(model.tokenizer.all_special_ids)
     ids: list[int] = []
     kept: list[bool] = []
@@ -126,6 +129,26 @@ def _packed(model: LanguageModel, texts: Iterator[OwnText], max_tokens: int, pla
             held = []
     if ids:
         yield row(0)
+
+
+def _separator(model: LanguageModel, plan: TextPlan, separator: str) -> list[int]:
+    """Return the tokens that stand between documents.
+
+    Raises:
+        GatekitError: `texts.separator`: it is written as a token is that the tokeniser does not have.
+    """
+
+    def ids_of(text: str) -> list[int]:
+        return list(model.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    found = ids_of(separator)
+    if len(found) > 1 and _AS_A_TOKEN.fullmatch(separator):
+        # TransformerLens names tokens for a beginning and an end that a tokeniser may not have.
+        known = ", ".join(each for each in model.tokenizer.all_special_tokens if len(ids_of(each)) == 1)
+        message = f"'{separator}' is no token of the model's tokeniser, which makes {len(found)} of it"
+        remedy = f"its own: {known}; of a text file that is cut at it, make JSON lines"
+        raise config_error(plan, "separator", message, remedy, error_id="texts.separator")
+    return found
 
 
 def _ids_of(model: LanguageModel, text: OwnText, before: Sequence[int]) -> list[int]:

@@ -17,3 +17,5 @@ class TextDocument:
     """Where it stands, for errors."""
     mask: tuple[int, ...] | None = None
     """Of token ids, 1 for each of the text's own and 0 for padding, where the row says so."""
+    stream: bool = False
+    """Whether it is a part of one long row, which has no beginnings and ends of texts."""

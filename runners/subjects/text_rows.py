@@ -144,5 +144,6 @@ def kind_of(value: object) -> str:
         bool: "true or false",
         int: "a number",
         float: "a number",
+        bytes: "bytes",
     }
     return "nothing" if value is None else names.get(type(value), f"a {type(value).__name__}")

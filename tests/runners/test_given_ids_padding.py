@@ -29,9 +29,9 @@ def decode(ids: tuple[int, ...], _: Any) -> str:
     return " ".join(map(str, ids))
 
 
-def of(pad: int | None, eos: int | None, bos: int | None, unk: int | None = None) -> Padding:
+def of(pad: int | None, eos: int | None, bos: int | None, unk: int | None = None, with_bos: bool = True) -> Padding:
     tokenizer = SimpleNamespace(pad_token_id=pad, eos_token_id=eos, bos_token_id=bos, unk_token_id=unk)
-    return padding_of(tokenizer)
+    return padding_of(tokenizer, with_bos=with_bos)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,8 @@ def of(pad: int | None, eos: int | None, bos: int | None, unk: int | None = None
         # As GPT-2, whose texts begin and end with one token.
         (of(2, 2, 2), (2, 2, 2, 5, 6), (2, 5, 6)),
         (of(2, 2, 2), (2, 5, 6), (2, 5, 6)),
+        # As Qwen2, whose texts begin with nothing; TransformerLens takes the same token for a beginning.
+        (of(2, 2, 2, with_bos=False), (2, 2, 2, 5, 6, 2), (5, 6, 2)),
         (of(2, 2, 2), (5, 6, 2, 2), (5, 6, 2)),
         # As Llama's first tokenisers are often set up, where one may be an unknown word.
         (of(3, 2, 1, unk=3), (3, 3, 1, 5, 3, 6), (1, 5, 3, 6)),

@@ -226,10 +226,23 @@ def test_no_more_is_read_than_is_needed(tmp_path, monkeypatch):
 
 def test_a_filter_that_no_row_passes_and_texts_that_are_all_left_out_are_refused(tmp_path):
     plan = replace(SHORT, paths=(json_lines(tmp_path, [{"text": "a", "lang": "en"}]),))
-    with pytest.raises(GatekitError, match="no row has lang = fr"):
+    with pytest.raises(GatekitError, match="no row has lang = fr; rows have lang = en"):
         read_own_texts(replace(plan, filter=(TextFilter("lang", "fr"),)), 8, set(), decode)
     with pytest.raises(GatekitError, match="no text is left: 1 of 1 stand in evaluation datasets"):
         read_own_texts(plan, 8, {digest("a")}, decode)
+
+
+@pytest.mark.parametrize(("packing", "sizes"), [("text", {8, 4}), ("context", {128, 20})])
+def test_a_long_row_of_ids_is_cut_so_that_both_sides_have_parts_of_it(packing, sizes, tmp_path):
+    np.save(tmp_path / "ids.npy", np.arange(2708) % 990)
+    plan = replace(SHORT, paths=(str(tmp_path / "ids.npy"),), packing=packing, train_tokens=2000)
+    found = read_own_texts(plan, 8, set(), decode)
+    assert {len(text.content) for text in found.texts} == sizes
+
+
+def test_a_pattern_of_names_is_no_name(tmp_path):
+    with pytest.raises(GatekitError, match="name each file: a pattern is not looked up"):
+        document_files(replace(SHORT, paths=(str(tmp_path / "*.jsonl"),)))
 
 
 def test_a_file_is_named_by_its_name_and_digest(tmp_path):

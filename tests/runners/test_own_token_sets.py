@@ -77,6 +77,14 @@ def test_the_separator_stands_between_documents_and_is_no_row(minilm):
     assert not any(row.ids[place] == sep for place in row.kept)
 
 
+def test_a_separator_that_is_written_as_a_token_is_one_of_the_tokenisers(minilm):
+    with pytest.raises(GatekitError, match=r"'<\|endoftext\|>' is no token of the model's tokeniser") as said:
+        draw_own_tokens(minilm, given(TEXTS), 24, replace(PACKED, separator="<|endoftext|>"))
+    assert "its own: [UNK], [SEP], [PAD], [CLS], [MASK];" in str(said.value)
+    drawn = draw_own_tokens(minilm, given(["one", "two", *TEXTS]), 24, replace(PACKED, separator="\n * \n"))
+    assert minilm.tokenizer.convert_ids_to_tokens(drawn.held_out.texts[0].ids)[:4] == ["[CLS]", "one", "*", "two"]
+
+
 def test_no_text_is_both_trained_on_and_held_out_though_rows_are_packed(minilm):
     drawn = draw_own_tokens(minilm, given(TEXTS), 16, PACKED)
     assert drawn.held_out_texts and drawn.trained_on

@@ -157,7 +157,13 @@ FAULTS: dict[str, tuple[str, bytes, str]] = {
     "empty": ("a.json", b" \n", r"a\.json: the file is empty"),
     "deep": ("a.json", b'[{"a": ' + b"[" * 200_000, r"a\.json:1:1: not JSON"),
     "no JSON after lines": ("a.json", b'{"text": "a"}\n{"text": \n', r"a\.json:2:\d+: not JSON"),
-    "other characters": ("a.json", b'[{"text": "\xff"}]', r"a\.json: the file is not UTF-8"),
+    "other characters": (
+        "a.json",
+        b'[{"text": "a"},\n{"text": "\xff"}]',
+        r"a\.json:2:11: the file is not UTF-8: byte 0xff",
+    ),
+    "other characters, CSV": ("a.csv", b"text\na\ncaf\xe9\n", r"a\.csv:3:4: the file is not UTF-8: byte 0xe9"),
+    "other characters, packed": ("a.txt.gz", gzip.compress(b"a\ncaf\xe9"), r"a\.txt\.gz:2:4: the file is not UTF-8"),
     "not packed": (
         "a.jsonl.gz",
         b'{"text": "a"}\n',

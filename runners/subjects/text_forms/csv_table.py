@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
+from runners.subjects.text_forms.encoding_fault import not_utf8
 from runners.subjects.text_forms.unpacking import unpacked
 from runners.subjects.text_rows import LONGEST_ROW, TextRow
 
@@ -58,4 +59,4 @@ def _read(path: Path, delimiter: str, form: str) -> Iterator[TextRow]:
                         raise GatekitError("table.csv", message, place)
                     yield TextRow(place, "", dict(zip(header, record, strict=True)))
     except UnicodeDecodeError:
-        raise GatekitError("table.encoding", "the file is not UTF-8", Location(str(path))) from None
+        raise not_utf8(path) from None

@@ -23,9 +23,10 @@ def read_id_array(path: Path) -> Iterator[TextDocument]:
     array = map_array(path, "table.npy")
     if array.dtype.kind not in "iu" or array.ndim not in (1, 2):
         raise GatekitError("table.npy", "token ids are whole numbers, in one row or in rows", place)
-    if array.ndim == 1:
+    stream = array.ndim == 1
+    if stream:
         array = array[None, :]
     for number, ids in enumerate(array, 1):
         for start in range(0, len(ids), _TOKENS_PER_PIECE):
             part = ids[start : start + _TOKENS_PER_PIECE].tolist()
-            yield TextDocument(tuple(part), TextRow(place, f"row {number}: ", {}))
+            yield TextDocument(tuple(part), TextRow(place, f"row {number}: ", {}), stream=stream)

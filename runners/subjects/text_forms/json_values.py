@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from gatekit.errors import GatekitError, Location
+from runners.subjects.text_forms.encoding_fault import not_utf8
 from runners.subjects.text_forms.json_lines import read_json_lines
 from runners.subjects.text_forms.unpacking import unpacked
 from runners.subjects.text_rows import LONGEST_ROW, TextRow, kind_of
@@ -44,7 +45,7 @@ def read_json_values(path: Path) -> Iterator[TextRow]:
                 yield from _records_of_object(window)
                 return
     except UnicodeDecodeError:
-        raise GatekitError("table.encoding", "the file is not UTF-8", Location(str(path))) from None
+        raise not_utf8(path) from None
     yield from read_json_lines(path)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
 from runners.subjects.text_document import TextDocument
+from runners.subjects.text_forms.encoding_fault import not_utf8
 from runners.subjects.text_forms.unpacking import unpacked
 from runners.subjects.text_rows import LONGEST_ROW, TextRow
 
@@ -20,7 +21,6 @@ def read_plain_text(path: Path, separator: str) -> Iterator[TextDocument]:
     Raises:
         GatekitError: `table.encoding`, `table.long`, at the line; or as `unpacked`.
     """
-    place = Location(str(path))
     left, line = "", 1
     try:
         with unpacked(path) as stream:
@@ -38,4 +38,4 @@ def read_plain_text(path: Path, separator: str) -> Iterator[TextDocument]:
                     message = f"no separator in {LONGEST_ROW:,} characters"
                     raise GatekitError("table.long", message, Location(str(path), line))
     except UnicodeDecodeError:
-        raise GatekitError("table.encoding", "the file is not UTF-8", place) from None
+        raise not_utf8(path) from None
