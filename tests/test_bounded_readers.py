@@ -142,10 +142,7 @@ OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
     "subjects/text_forms/csv_table.py": ({"csv.reader": 1}, f"LONGEST_ROW; {BY_PIECES}"),
     "subjects/text_forms/encoding_fault.py": ({"readline": 1}, f"LONGEST_ROW; {BY_PIECES}"),
     "subjects/text_forms/json_lines.py": ({"json.loads": 1, "readline": 1}, f"LONGEST_ROW; {BY_PIECES}"),
-    "subjects/text_forms/json_values.py": (
-        {"json.JSONDecoder": 1, "json.loads": 1},
-        f"LONGEST_ROW and LARGEST_OBJECT; {BY_PIECES}",
-    ),
+    "subjects/text_forms/json_values.py": ({"json.JSONDecoder": 1, "json.loads": 1}, f"LONGEST_ROW; {BY_PIECES}"),
     "subjects/text_forms/parquet_file.py": ({"ParquetFile": 1}, BY_PIECES),
     "subjects/text_forms/saved_folder.py": (
         {"json.loads": 1, "read_bytes": 1, "rglob": 1},

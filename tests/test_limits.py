@@ -37,7 +37,7 @@ SOURCE = "\n".join(
         *sorted((ROOT / "gatekit").rglob("*.py")),
         ROOT / "runners" / "config.py",
         ROOT / "runners" / "config_text.py",
-        *sorted((ROOT / "runners" / "subjects" / "text_forms").glob("*.py")),
+        ROOT / "runners" / "subjects" / "text_forms" / "unpacking.py",
     )
 )
 

@@ -76,6 +76,8 @@ AT_LIMIT = {
     "cycles.left_by_tasks:LARGEST_LIST": "saes.yaml: as many bytes as a task may leave",
     "runners.config_text:LARGEST": "configuration: as many bytes as one may have",
     "runners.config:MOST_BASES": "configuration: as many bases as one may name",
+    "runners.subjects.text_forms.unpacking:ALWAYS": "texts: as many blank lines as any packed file may hold",
+    "runners.subjects.text_forms.unpacking:MOST_TIMES": "texts: blank lines, as many times its size as a file may hold",
     # Claims
     f"{_FOLDER}:CANDIDATE_FILES.files": "candidates: as many files and bytes as there may be",
     f"{_FOLDER}:CANDIDATE_FILES.size": "candidates: as many files and bytes as there may be",

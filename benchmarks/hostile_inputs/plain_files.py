@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 from pathlib import Path
 
 import builders
@@ -13,6 +15,7 @@ from gatekit.evidence.strict_json import JSON_LIMITS, MAX_INTEGER
 from gatekit.evidence.strict_yaml import YAML_LIMITS
 from hostile_inputs.cases import CASES, MIB, PLAIN_JSON, POLICY, SUMMARY, Case, case, check, write
 from runners import config, config_text
+from runners.subjects.text_forms import unpacking
 
 TABLE = ["import", "table", "--kind", "random_model", "--measure", "r2", "--subject", "s.json", "t.csv"]
 ONE_TABLE = "seed,value\n" + "".join(f"{seed},0.{seed}\n" for seed in range(5))
@@ -184,6 +187,29 @@ def _(folder: Path) -> list[str]:
 @case("configuration: lists in each other", codes=(1,), program=CONFIGURED)
 def _(folder: Path) -> list[str]:
     write(folder, "c.yaml", "a: " + "[" * 200_000)
+    return []
+
+
+UNPACKED = """
+from pathlib import Path
+from runners.subjects.text_forms.json_lines import read_json_lines
+print(sum(1 for _ in read_json_lines(Path('t.jsonl.gz'))))
+"""
+"""A runner reads its texts line by line."""
+
+
+@case("texts: as many blank lines as any packed file may hold", codes=(0, 1), program=UNPACKED)
+def _(folder: Path) -> list[str]:
+    write(folder, "t.jsonl.gz", gzip.compress(b"\n" * unpacking.ALWAYS))
+    return []
+
+
+@case("texts: blank lines, as many times its size as a file may hold", codes=(0, 1), program=UNPACKED)
+def _(folder: Path) -> list[str]:
+    # The first part packs to nothing; the second, which is not read any more, to its own size.
+    lines = gzip.compress(b"\n" * (3 * unpacking.ALWAYS))
+    size = 3 * unpacking.ALWAYS // unpacking.MOST_TIMES
+    write(folder, "t.jsonl.gz", lines + gzip.compress(random.Random(0).randbytes(size - len(lines) - 200)))
     return []
 
 

@@ -50,6 +50,9 @@ def document_files(plan: TextPlan) -> tuple[DocumentFile, ...]:
         return (DocumentFile(folder.resolve().name, folder_sha256(folder)),)
     files = []
     for path in paths:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            # A pipe would be read once for its digest, and never again.
+            raise GatekitError("table.file", "no ordinary file", Location(str(path)), "write what it gives into a file")
         try:
             files.append(DocumentFile(path.name, file_sha256(path)))
         except OSError as error:

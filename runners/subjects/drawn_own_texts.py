@@ -72,6 +72,10 @@ def _enough(model: LanguageModel, plan: TextPlan, max_tokens: int, forbidden: Se
         try:
             return texts, draw_own_tokens(model, texts.texts, max_tokens, plan)
         except GatekitError as error:
-            if texts.whole or error.error_id != "corpus.too_small":
+            if error.error_id != "corpus.too_small":
+                raise
+            if texts.whole:
+                cut = "" if plan.packing == "context" else f", and what is longer than {max_tokens} tokens is cut"
+                error.remedy = f"there are {len(texts.texts)} texts; none stands on both sides{cut}"
                 raise
         each *= 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -238,6 +239,12 @@ def test_a_long_row_of_ids_is_cut_so_that_both_sides_have_parts_of_it(packing, s
     plan = replace(SHORT, paths=(str(tmp_path / "ids.npy"),), packing=packing, train_tokens=2000)
     found = read_own_texts(plan, 8, set(), decode)
     assert {len(text.content) for text in found.texts} == sizes
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(GatekitError, match=r"a\.jsonl: no ordinary file"):
+        document_files(replace(SHORT, paths=(str(tmp_path / "a.jsonl"),)))
 
 
 def test_a_pattern_of_names_is_no_name(tmp_path):

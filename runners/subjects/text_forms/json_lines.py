@@ -21,11 +21,11 @@ def read_json_lines(path: Path) -> Iterator[TextRow]:
         number = 0
         while line := stream.readline(LONGEST_ROW + 1):
             number += 1
+            if line.isspace() and len(line) <= LONGEST_ROW:
+                continue
             place = Location(str(path), number)
             if len(line) > LONGEST_ROW:
                 raise GatekitError("table.long", f"the line is longer than {LONGEST_ROW:,} bytes", place)
-            if not line.strip():
-                continue
             try:
                 values = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
             except UnicodeDecodeError:

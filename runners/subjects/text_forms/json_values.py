@@ -1,7 +1,7 @@
 """A .json file: an array of records, one object that holds such an array, or JSON lines under that name.
 
-An array is read record by record, so that it may be as long as JSON lines. Which of the three a file is shows in its
-first line; an object with several arrays of records is none of them, since any could be meant.
+Records are read one by one, so that a file may be as long as one of JSON lines. Which of the three it is shows in its
+first line; an object with several arrays of records is none of them, since any could be meant: it is read twice.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -17,9 +19,6 @@ from runners.subjects.text_forms.encoding_fault import not_utf8
 from runners.subjects.text_forms.json_lines import read_json_lines
 from runners.subjects.text_forms.unpacking import unpacked
 from runners.subjects.text_rows import LONGEST_ROW, TextRow, kind_of
-
-LARGEST_OBJECT = 1 << 27
-"""Characters of one object that holds all records, which is read whole."""
 
 _CHARACTERS_PER_READ = 1 << 20
 _WHITE = " \t\n\r"
@@ -32,21 +31,34 @@ def read_json_values(path: Path) -> Iterator[TextRow]:
         GatekitError: `table.json`, `table.encoding`, at the line of the record; or as `unpacked`.
     """
     try:
-        with unpacked(path) as stream:
-            text = io.TextIOWrapper(stream, encoding="utf-8-sig")
-            window = _Window(text, path)
+        with _window(path) as window:
             first = window.next_sign()
             if first == "[":
                 yield from _records_of_array(window)
+                window.end("the array of records")
                 return
             if first and first != "{":
                 raise window.error("neither an array of objects nor an object")
-            if first and not window.first_line_is_object():
-                yield from _records_of_object(window)
-                return
+            in_lines = not first or window.first_line_is_object()
+        if in_lines:
+            yield from read_json_lines(path)
+            return
+        with _window(path) as window:
+            found = list(dict.fromkeys(row.words for row in _records_of_object(window)))
+            if len(found) > 1:
+                message = f"an object with several arrays of records: {', '.join(found[:8])}"
+                raise GatekitError("table.json", message, window.place(1), f"jq '.{found[0]}' writes one of them alone")
+        with _window(path) as window:
+            for row in _records_of_object(window):
+                yield replace(row, words=f"{row.words}: ")
     except UnicodeDecodeError:
         raise not_utf8(path) from None
-    yield from read_json_lines(path)
+
+
+@contextmanager
+def _window(path: Path) -> Iterator[_Window]:
+    with unpacked(path) as stream:
+        yield _Window(io.TextIOWrapper(stream, encoding="utf-8-sig"), path)
 
 
 class _Window:
@@ -57,9 +69,9 @@ class _Window:
         self._held, self._at, self._ended = "", 0, False
         self.line = 1
 
-    def error(self, message: str, line: int | None = None) -> GatekitError:
+    def error(self, message: str, line: int | None = None, remedy: str | None = None) -> GatekitError:
         """Return `table.json` at a line, by default that which comes next."""
-        return GatekitError("table.json", message, self.place(line or self.line))
+        return GatekitError("table.json", message, self.place(line or self.line), remedy)
 
     def place(self, line: int) -> Location:
         """Return the place of a line."""
@@ -72,6 +84,17 @@ class _Window:
                 self.pass_by(1)
             if self._at < len(self._held) or self._ended:
                 return self._held[self._at : self._at + 1]
+            self._read()
+
+    def sign_within(self) -> str:
+        """Return the sign behind the next one and white space, and leave neither behind."""
+        at = self._at + 1
+        while True:
+            while at < len(self._held) and self._held[at] in _WHITE:
+                at += 1
+            if at < len(self._held) or self._ended:
+                return self._held[at : at + 1]
+            at -= self._at
             self._read()
 
     def pass_by(self, count: int) -> None:
@@ -91,12 +114,13 @@ class _Window:
             self._read()
         return alone and end >= 0 and bool(self._held[end:].strip(_WHITE))
 
-    def value(self, longest: int) -> object:
-        """Return the JSON value that comes next.
+    def end(self, what: str) -> None:
+        """Refuse anything but white space behind what was read."""
+        if self.next_sign():
+            raise self.error(f"something stands behind {what}")
 
-        Args:
-            longest: characters that it may have.
-        """
+    def value(self) -> object:
+        """Return the JSON value that comes next, of at most `LONGEST_ROW` characters or a little more."""
         decoder = json.JSONDecoder()
         while True:
             try:
@@ -105,8 +129,8 @@ class _Window:
                 if self._ended:
                     line = self.line + self._held.count("\n", self._at, error.pos)
                     raise self.error(f"not JSON: {error.msg}", line) from None
-                if self._ahead() > longest:
-                    raise self.error(f"no JSON value ends within {longest:,} characters") from None
+                if self._ahead() > LONGEST_ROW:
+                    raise self.error(f"no JSON value ends within {LONGEST_ROW:,} characters") from None
                 self._read()
             except (ValueError, RecursionError) as error:
                 raise self.error(f"not JSON that can be read: {error}") from None
@@ -124,42 +148,49 @@ class _Window:
 
 
 def _records_of_array(window: _Window) -> Iterator[TextRow]:
+    """Yield the records of the array that comes next, and leave it behind."""
     window.pass_by(1)
-    if window.next_sign() == "]":
-        window.pass_by(1)
-    else:
-        while True:
-            sign, line = window.next_sign(), window.line
-            record = window.value(LONGEST_ROW) if sign else None
-            if not isinstance(record, dict):
-                raise window.error(f"a record is an object, this one is {kind_of(record)}", line)
-            yield TextRow(window.place(line), "", record)
-            sign = window.next_sign()
-            if sign not in (",", "]"):
-                raise window.error("the array of records does not end" if not sign else "no comma between two records")
-            window.pass_by(1)
-            if sign == "]":
-                break
-    if window.next_sign():
-        raise window.error("something stands behind the array of records")
+    sign = "," if window.next_sign() != "]" else ""
+    while sign == ",":
+        line = window.line if window.next_sign() else None
+        record = window.value() if line is not None else None
+        if not isinstance(record, dict):
+            remedy = "jq -c '.[] | {text: .}' writes objects" if isinstance(record, str) else None
+            raise window.error(f"a record is an object, this one is {kind_of(record)}", line, remedy)
+        yield TextRow(window.place(line or 1), "", record)
+        sign = window.next_sign()
+        if sign not in (",", "]"):
+            raise window.error("the array of records does not end" if not sign else "no comma between two records")
+        window.pass_by(sign == ",")
+    window.pass_by(1)
 
 
 def _records_of_object(window: _Window) -> Iterator[TextRow]:
-    line = window.line
-    whole = window.value(LARGEST_OBJECT)
-    assert isinstance(whole, dict)
-    if window.next_sign():
-        raise window.error("something stands behind the object")
-    lists = [name for name, value in whole.items() if _are_records(value)]
-    if len(lists) > 1:
-        message = f"an object with several arrays of records: {', '.join(lists[:8])}"
-        raise GatekitError("table.json", message, window.place(line), f"jq '.{lists[0]}' writes one of them alone")
-    if not lists:
-        yield TextRow(window.place(line), "", whole)
-        return
-    for number, record in enumerate(whole[lists[0]]):
-        yield TextRow(window.place(line), f"{lists[0]}[{number}]: ", record)
+    """Yield the records of every array of objects among an object's values, with its name as their `words`.
 
-
-def _are_records(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+    An object without one is itself a record.
+    """
+    window.next_sign()
+    held: dict[str, object] = {}
+    line, found = window.line, False
+    window.pass_by(1)
+    sign = "," if window.next_sign() != "}" else ""
+    while sign == ",":
+        name = window.value() if window.next_sign() == '"' else None
+        if name is None or window.next_sign() != ":":
+            raise window.error("not JSON: no name and colon in an object")
+        window.pass_by(1)
+        if window.next_sign() == "[" and window.sign_within() == "{":
+            for row in _records_of_array(window):
+                found = True
+                yield replace(row, words=str(name))
+        else:
+            held[str(name)] = window.value()
+        sign = window.next_sign()
+        if sign not in (",", "}"):
+            raise window.error("the object does not end" if not sign else "no comma between two values of an object")
+        window.pass_by(sign == ",")
+    window.pass_by(1)
+    window.end("the object")
+    if not found:
+        yield TextRow(window.place(line), "the only object", held)

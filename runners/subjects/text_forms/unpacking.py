@@ -16,10 +16,10 @@ from gatekit.errors import GatekitError, Location
 from runners.subjects.text_forms.registry import PACKED
 from runners.subjects.text_rows import opened
 
-MOST_TIMES = 200
+MOST_TIMES = 100
 """How many times its own size a packed file may hold."""
 
-ALWAYS = 1 << 26
+ALWAYS = 1 << 24
 """Bytes that any packed file may hold."""
 
 
