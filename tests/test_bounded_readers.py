@@ -130,7 +130,6 @@ OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
     "stage/supervision.py": ({"json.loads": 1}, "LARGEST, of what the run has written itself into memory"),
     "stage/units.py": ({"json.loads": 1, "read_text": 1, "rglob": 1}, OWN_WORK),
     "subjects/given_activations.py": ({"rglob": 1}, f"the names of the files of {CHOSEN}"),
-    "subjects/language_model.py": ({"glob": 1}, ONE_FOLDER),
     "subjects/model_files.py": ({"glob": 1}, ONE_FOLDER),
     "subjects/sharded_store.py": ({"glob": 1}, OWN_WORK),
     "subjects/stored_array.py": ({"json.loads": 1, "read_text": 1}, OWN_WORK),
