@@ -149,7 +149,7 @@ def test_more_is_read_where_tokens_are_longer_than_expected(minilm, tmp_path, ev
     assert (found.tokens.training.rows, found.tokens.held_out.rows) == (400, 100)
     assert expected.training.rows == 400
     with pytest.raises(
-        GatekitError, match="9999 are asked for; there are 120 texts; none stands on both sides, and what is"
+        GatekitError, match="9999 are asked for; there are 119 texts; none stands on both sides, and what is"
     ):
         draw_own_texts(minilm, replace(plan, train_tokens=9999), 16, evaluations)
 
