@@ -161,6 +161,17 @@ def test_a_log_without_samples_has_the_scores_alone(lab: Path) -> None:
     assert set(imported(written(logs)).measurements) == WITHOUT_SAMPLES
 
 
+@pytest.mark.parametrize("changed", [{"samples": 101}, {"shuffled": True}, {"sample_ids": [4, 5, 6, 7]}])
+def test_logs_without_samples_that_asked_others_are_not_mixed(lab: Path, changed: dict[str, Any]) -> None:
+    logs = all_logs()
+    for value in logs.values():
+        del value["samples"]
+    logs[2]["eval"]["dataset"].update(changed)
+    error = refusal(written(logs))
+    assert error.error_id == "adapter.mixed"
+    assert f"dataset_{next(iter(changed))} of 'popularity' differ" in error.message
+
+
 def test_several_tasks_of_a_seed_are_put_together(lab: Path) -> None:
     others = {key: log(ORIGINAL if key is None else ANSWERS[key], 20 + (key or 0)) for key in (None, *SEEDS)}
     for value in others.values():

@@ -353,3 +353,14 @@ def test_results_name_no_sae_so_the_user_does(lab: Path) -> None:
 def test_a_file_of_another_shape_is_refused(lab: Path, value: Any) -> None:
     Path("x.json").write_text(json.dumps(value))
     assert refusal(["0=x.json"]).error_id.startswith("adapter.")
+
+
+def test_the_sae_s_runs_are_of_one_backend_and_the_bare_model_s_may_be_of_another(lab: Path) -> None:
+    results = all_results()
+    for seed in SEEDS:
+        results[seed]["config"]["model"] = "steered"
+    assert imported(written(results)).protocol.seeds == SEEDS
+    results[2]["config"]["model"] = "vllm"
+    error = refusal(written(results))
+    assert error.error_id == "adapter.mixed"
+    assert "run by 'vllm' here, by 'steered' in" in error.message

@@ -265,3 +265,13 @@ def test_seeds_of_two_kinds_of_sae_are_refused(tmp_path: Path, subject: str, key
     error = refusal(tmp_path, values, subject=str(path))
     assert error.error_id == "adapter.mixed"
     assert f"another SAE than in {tmp_path}/seed11.json: {key} differ" in error.message
+
+
+def test_the_positions_that_an_sae_was_trained_on_are_read_of_the_text_too(subject: str, tmp_path: Path) -> None:
+    values = [as_saelens_6(result("core", seed)) for seed in SEEDS]
+    values[2] = as_saelens_6(result("core", 13), METADATA.replace("(None,)", "(-5, None)"))
+    for value in values:
+        value["sae_cfg_dict"].pop("seqpos_slice", None)
+    error = refusal(tmp_path, values, subject=subject)
+    assert error.error_id == "adapter.mixed"
+    assert "seqpos_slice differ" in error.message

@@ -103,7 +103,7 @@ def _run(file: Field, seed: int | None, wanted: str | None) -> Run:
         rows=total,
         sha256=digest,
         samples=samples,
-        how=_how(file, about, chosen),
+        how={**_how(file, about, chosen), **({} if digest is not None else _which_samples(about))},
     )
     return Run(
         file=file,
@@ -244,6 +244,13 @@ def _how(file: Field, about: Field, chosen: ChosenScore) -> Json:
         "metric": chosen.metric,
         "reducer": chosen.reducer,
     }
+
+
+def _which_samples(about: Field) -> Json:
+    """Return what a log without samples tells of those that were asked: the dataset's size, order, and their ids."""
+    dataset = about.get("dataset")
+    found = {} if dataset is None else {name: _value(dataset, name) for name in ("samples", "shuffled", "sample_ids")}
+    return {f"dataset_{name}": setting(value) for name, value in found.items() if value is not None}
 
 
 def _generation(file: Field, about: Field) -> Json:

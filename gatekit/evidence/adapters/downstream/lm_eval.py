@@ -106,7 +106,14 @@ def _run(file: Field, seed: int | None, wanted: str | None, samples: Sequence[st
         packages=_packages(file),
         model=None if model is None or not model.value else model.text(),
         millis=int(file["date"].number(0, 1e11) * 1000),
+        backend=_backend(config),
     )
+
+
+def _backend(config: Field) -> str | None:
+    """Return the name of lm-evaluation-harness's class for the model, such as `hf`, `vllm` or `steered`."""
+    found = config.get("model")
+    return found.value if found is not None and isinstance(found.value, str) else None
 
 
 def _chosen(file: Field, names: Sequence[str], wanted: str | None) -> tuple[str, dict[str, str]]:

@@ -68,6 +68,8 @@ class Run:
     packages: Mapping[str, str]
     model: str | None
     millis: int
+    backend: str | None = None
+    """What ran the model, where the tool can choose: the SAE's may be another than the bare model's."""
 
 
 def run_summaries(runs: Sequence[Run], options: ImportOptions, adapter: str) -> list[ImportedSummary]:
@@ -98,6 +100,9 @@ def run_summaries(runs: Sequence[Run], options: ImportOptions, adapter: str) -> 
     first = by_seed[min(by_seed)]
     for run in (*by_seed.values(), *([] if baseline is None else [baseline])):
         _same_run(first, run)
+        if run.seed is not None and run.backend != first.backend:
+            message = f"run by '{run.backend}' here, by '{first.backend}' in {first.file.document.path}"
+            raise run.file.refuse("mixed", message)
     return seed_summaries([_scores(run, baseline) for run in by_seed.values()], options, adapter)
 
 

@@ -101,7 +101,7 @@ def _metadata(config: Field) -> Field:
 
 
 def _literal(found: Field, text: str) -> dict[str, Any]:
-    """Return the members of a Python dictionary that are literals; a value of another type is left out."""
+    """Return the members of a Python dictionary that are plain values or rows of them; others are left out."""
     if len(text) > LONGEST:
         raise found.refuse("metadata_length", f"SAELens's text of its metadata has more than {LONGEST} characters")
     try:
@@ -116,9 +116,18 @@ def _literal(found: Field, text: str) -> dict[str, Any]:
             raise found.refuse("metadata", "SAELens's text of its metadata has a key that is no string")
         if key.value in members:
             raise found.refuse("metadata", f"SAELens's text of its metadata has {key.value[:40]!r} twice")
-        if isinstance(value, ast.Constant) and isinstance(value.value, str | int | float | None):
-            members[key.value] = value.value
+        if _is_plain(value):
+            members[key.value] = ast.literal_eval(value)
+        elif isinstance(value, ast.Tuple | ast.List) and all(map(_is_plain, value.elts)):
+            members[key.value] = [ast.literal_eval(part) for part in value.elts]
     return members
+
+
+def _is_plain(value: ast.expr) -> bool:
+    """Say whether an expression is a text, a number of either sign, a truth value or None."""
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        return isinstance(value.operand, ast.Constant) and type(value.operand.value) in (int, float)
+    return isinstance(value, ast.Constant) and isinstance(value.value, str | int | float | None)
 
 
 def _name_in(place: Field, key: str) -> str | None:
