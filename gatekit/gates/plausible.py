@@ -36,15 +36,22 @@ def implausible(measure: MeasureSpec, summary: Summary) -> str | None:
     return None
 
 
-def constant_control(measure: MeasureSpec, measurement: Measurement, summary: Summary) -> str | None:
-    """Return why a control is no measurement of several draws: all of its values are one to rounding; else None."""
-    kind = summary.protocol.baseline_kind
+def constant_side(measure: MeasureSpec, measurement: Measurement, summary: Summary) -> str | None:
+    """Return why a comparison is of no several draws: all values of one side are one to rounding; else None.
+
+    A difference takes its spread from either side, so that one value copied under all pairs of seeds, beside a control
+    that was measured, shows some. Per seed a candidate may be one, as one transformer is for every seed of its control.
+    """
     control = measurement.baseline if measurement.baseline is not None else measurement.baseline_values
-    if control is None or len(control) < 2 or measurement.design not in ("per_seed", "per_seed_pair"):
+    if control is None or measurement.design not in ("per_seed", "per_seed_pair"):
         return None
-    spread = max(control) - min(control)
-    if kind in TRAINED_CONTROLS and spread <= resolution(measurement) and not _may_be_equal(measure, control[0]):
-        return f"the {len(control)} values of the control of {measure.name} in {summary.path} are all {control[0]:g}"
+    sides = {"control": control} if summary.protocol.baseline_kind in TRAINED_CONTROLS else {}
+    if measurement.design == "per_seed_pair":
+        sides["candidate"] = measurement.candidate
+    for name, values in sides.items():
+        is_one = len(values) > 1 and max(values) - min(values) <= resolution(measurement)
+        if is_one and not _may_be_equal(measure, values[0]):
+            return f"the {len(values)} values of the {name} of {measure.name} in {summary.path} are all {values[0]:g}"
     return None
 
 

@@ -23,7 +23,7 @@ from gatekit.gates.effect import effect_of
 from gatekit.gates.every_seed import excluded_failure_rate, of_every_seed
 from gatekit.gates.looks import paid_for_looks
 from gatekit.gates.notes import with_notes
-from gatekit.gates.plausible import constant_control
+from gatekit.gates.plausible import constant_side
 from gatekit.gates.regression import base_notes, difference_to, find_base, why_no_base
 from gatekit.gates.spread import resolution, without_spread
 from gatekit.gates.usable import why_unusable
@@ -52,7 +52,7 @@ def judge(rule: Threshold, context: EvaluationContext) -> tuple[ThresholdResult,
     result, errors = with_notes(rule, found.result(), summary, measurement, context, found.candidates, found.look_notes)
     if not context.policy.legacy:
         measured = summary.measurements[rule.measure.name]
-        result = _unless_doubted(result, constant_control(rule.measure, measured, summary))
+        result = _unless_doubted(result, constant_side(rule.measure, measured, summary))
         result = _unless_diverged(result, (summary, base), context)
     if rule.every_seed:
         result = _with_failure_rate(rule, result)

@@ -36,6 +36,21 @@ def test_a_control_of_one_constant_carries_no_pass(value: float) -> None:
     )
 
 
+@pytest.mark.parametrize("jitter", [0.0, 1e-9])
+def test_a_candidate_of_one_constant_carries_no_pass_beside_a_measured_control(jitter: float) -> None:
+    candidate = [0.62 + jitter * (index % 2) for index in range(10)]
+    constant = {"pw_mcc_above_control": (candidate, GOOD["pw_mcc_above_control"][1])}
+    assert judged(builders.summary("random_model", constant)) == (
+        "inconclusive",
+        "the 10 values of the candidate of pw_mcc_above_control in a.json are all 0.62",
+    )
+
+
+def test_a_candidate_that_differs_by_more_than_rounding_does() -> None:
+    near = {"pw_mcc_above_control": (builders.around(0.62, 1e-5, 10), GOOD["pw_mcc_above_control"][1])}
+    assert judged(builders.summary("random_model", near))[0] == "pass"
+
+
 def test_what_fails_against_a_constant_fails() -> None:
     constant = {"pw_mcc_above_control": (GOOD["pw_mcc_above_control"][0], [0.9] * 10)}
     assert judged(builders.summary("random_model", constant))[0] == "fail"
