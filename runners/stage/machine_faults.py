@@ -8,6 +8,11 @@ import os
 from gatekit.errors import GatekitError
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+_REMEDIES = {
+    errno.EROFS: "give folders that can be written (--cache, --out, --artifacts)",
+    errno.EIO: "the disk failed; see to it, and run again",
+}
+_MAKE_ROOM = "make room, and run again"
 _OURS = ("runners", "gatekit")
 
 
@@ -36,10 +41,10 @@ def _of_the_disk(error: BaseException) -> str | None:
     """
     if isinstance(error, OSError) and error.errno in _DISK:
         name = f" (writing {os.path.basename(os.fsdecode(error.filename))})" if error.filename else ""
-        words = os.strerror(error.errno)
+        number = error.errno
     else:
-        found = next((os.strerror(number) for number in sorted(_DISK) if os.strerror(number) in str(error)), None)
+        found = next((one for one in sorted(_DISK) if os.strerror(one) in str(error)), None)
         if found is None:
             return None
-        name, words = "", found
-    return f"{words}{name}: make room, and run again; what was trained is in the cache"
+        name, number = "", found
+    return f"{os.strerror(number)}{name}: {_REMEDIES.get(number, _MAKE_ROOM)}; what was trained is in the cache"

@@ -62,6 +62,19 @@ def test_a_full_disk_is_one_line_and_no_traceback(tmp_path, capfd, error):
     assert "/mnt" not in json.dumps(summary)
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.EROFS, "give folders that can be written (--cache,"), (errno.EIO, "the disk failed;")]
+)
+def test_room_is_asked_for_only_where_it_helps(tmp_path, capfd, number, remedy):
+    def broken(*_: Any) -> RunResult:
+        raise OSError(number, os.strerror(number), "/mnt/cache/activations")
+
+    assert ran(tmp_path, broken)[0] == 70
+    (said,) = capfd.readouterr().err.splitlines()
+    assert f"{os.strerror(number)} (writing activations): {remedy}" in said
+    assert "make room" not in said
+
+
 def test_no_reason_names_a_folder_of_the_machine(tmp_path):
     def broken(*_: Any) -> RunResult:
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/home/ada/models/config.json")
