@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gatekit.errors import GatekitError, Location
-from runners.config_text import Reading, load, loaded
+from runners.config_text import ConfigText, load, loaded
 from runners.config_values import Bounds as Bounds  # part of this module's interface too
 from runners.config_values import WrittenAs as WrittenAs
 from runners.config_values import dataclass_of
@@ -105,7 +105,7 @@ def from_plain(value: Mapping[str, Any], shape: type[T]) -> T:
         GatekitError: `config.*`: it is no plain form of that dataclass.
     """
     text = json.dumps(value)
-    reading = Reading("a recorded configuration", [text])
+    reading = ConfigText("a recorded configuration", [text])
     found: T = dataclass_of([(reading, loaded(text, reading))], shape)
     return found
 
@@ -114,7 +114,7 @@ def from_plain(value: Mapping[str, Any], shape: type[T]) -> T:
 class Part:
     """What one file of a configuration says, before it is read into a dataclass."""
 
-    reading: Reading
+    reading: ConfigText
     document: Any
 
     def places(self, node: Any) -> list[tuple[Any, Location]]:
@@ -133,7 +133,7 @@ def parts_of(path: Path) -> list[Part]:
     return [Part(reading, document) for reading, document in _parts(path)]
 
 
-def _parts(path: Path, settings: Sequence[Setting] = ()) -> list[tuple[Reading, Any]]:
+def _parts(path: Path, settings: Sequence[Setting] = ()) -> list[tuple[ConfigText, Any]]:
     """Return the mapping of a file and those of its bases, without the key that names these, and with settings.
 
     Raises:
@@ -182,7 +182,7 @@ def bases_of(path: Path) -> tuple[Path, ...]:
     return tuple(path.parent / name for name in names)
 
 
-def _places_of_bases(reading: Reading, document: Any) -> list[Location]:
+def _places_of_bases(reading: ConfigText, document: Any) -> list[Location]:
     """Return where each base is named, in the order of `bases_of`."""
     if not hasattr(document, "keys") or BASE not in document:
         return []

@@ -21,7 +21,7 @@ _FEW = 300
 """Lines and commas of the largest such text: to copy a list of ruamel's takes time that grows with its square."""
 
 
-class Reading:
+class ConfigText:
     """The file being read, for locations."""
 
     def __init__(self, path: str, lines: list[str]) -> None:
@@ -59,7 +59,7 @@ class Reading:
         return {key: self.at(*node.lc.value(key)) for key in keys}
 
 
-def load(path: Path, named_at: Location | None = None) -> tuple[Reading, Any]:
+def load(path: Path, named_at: Location | None = None) -> tuple[ConfigText, Any]:
     """Return a file's YAML, with the positions that ruamel keeps on every node.
 
     Args:
@@ -78,11 +78,11 @@ def load(path: Path, named_at: Location | None = None) -> tuple[Reading, Any]:
     if len(data) > LARGEST:
         message = f"the configuration has more than {LARGEST} bytes"
         raise GatekitError("config.size", message, named_at or Location(str(path)))
-    reading = Reading(str(path), text.splitlines())
+    reading = ConfigText(str(path), text.splitlines())
     return reading, loaded(text, reading)
 
 
-def loaded(text: str, reading: Reading) -> Any:
+def loaded(text: str, reading: ConfigText) -> Any:
     """Return a text's YAML; its lines are those of `reading`."""
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 

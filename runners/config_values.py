@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from gatekit.errors import GatekitError, Location, did_you_mean
-from runners.config_text import Reading
+from runners.config_text import ConfigText
 from runners.places import ITSELF, note
 
 
@@ -36,7 +36,7 @@ class WrittenAs:
 
 
 def dataclass_of(
-    parts: Sequence[tuple[Reading, Any]],
+    parts: Sequence[tuple[ConfigText, Any]],
     shape: Any,
     place: Location | None = None,
     name: str = "the file",
@@ -87,7 +87,7 @@ def dataclass_of(
 
 
 def _value_from(
-    reading: Reading,
+    reading: ConfigText,
     node: Any,
     hint: Any,
     bounds: Bounds,
