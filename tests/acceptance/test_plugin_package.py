@@ -98,7 +98,7 @@ def test_from_its_runner_to_a_verdict(lab: Run, start: list[str]) -> None:
     arguments = ["--words", "words.json", "--subject", "subject.yaml", "--out", "evidence"]
     done = lab(*start, "absorption", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
-    judged = lab("gatekit", "check", *NOW)
+    judged = lab("gatekit", "check", "--verbose", *NOW)
     assert judged.returncode == 0, judged.stdout + judged.stderr
     # Rates 0.2, 0.3, 0.2, 0.3, 0.2.
     assert "absorption.absorption_rate    0.2400" in judged.stdout
