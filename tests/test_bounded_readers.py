@@ -80,7 +80,10 @@ BOUNDED: dict[str, tuple[dict[str, int], str]] = {
     ),
     "evidence/adapters/table/csv_table.py": ({"csv.reader": 1}, "of bytes that are read already; MAX_ROWS and others"),
     "evidence/adapters/table/parquet.py": ({"ParquetFile": 1}, "UNPACKED, MAX_ROWS and others"),
-    "evidence/adapters/saebench/recorded_sae.py": ({"ast.parse": 1}, "LONGEST"),
+    "evidence/adapters/saebench/recorded_sae.py": (
+        {"ast.parse": 1, "ast.literal_eval": 2},
+        "LONGEST, of a text that is parsed already",
+    ),
     "evidence/atomic.py": ({"os.open": 2, "open": 1}, WRITES),
     "evidence/committed.py": ({"open": 1, "subprocess.run": 1}, "LARGEST_TEXT; 60 seconds"),
     "evidence/left_behind.py": ({"os.walk": 1, "scandir": 1}, "MOST_ENTRIES"),
