@@ -90,3 +90,16 @@ def whole(stage: Stage) -> str:
     paths = [*bases_of(stage.smoke_config), stage.smoke_config]
     lines = "".join(path.read_text() for path in paths).splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith(("#", "base:")))
+
+
+def small_register(folder: Path, texts: Sequence[str]) -> Path:
+    """Write a register of one probing dataset with these texts, as sae-probes has one of 113, which take a while."""
+    import pandas as pd
+
+    for part in ("cleaned_data", "OOD data"):
+        (folder / part).mkdir(parents=True)
+    frame = pd.DataFrame({"prompt": texts, "target": 0})
+    frame.to_csv(folder / "cleaned_data" / "1_known.csv.zst", index=False, compression="zstd")
+    register = pd.DataFrame({"Data type": ["Binary Classification"], "Dataset save name": ["cleaned_data/1_known.csv"]})
+    register.to_csv(folder / "probing_datasets_MASTER.csv.zst", index=False, compression="zstd")
+    return folder

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_stage import SAES, arguments, stage_of
+from tiny_stage import SAES, arguments, small_register, stage_of
 
 from gatekit.errors import GatekitError
+from runners.arms import activations
 from runners.stage.lifecycle import run_stage
 from runners.subjects.given_ids_padding import Padding, padding_of, without_padding
 from runners.subjects.own_texts import read_own_texts
@@ -23,6 +24,12 @@ pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 TEXTS = [f"The cat number {i} sat on the mat and looked at the {i} dogs." for i in range(120)]
 PROBES = "texts: {source: sae-probes, seed: 0, train_tokens: 600, held_out_tokens: 200}"
 PLAN = TextPlan("files", 0, 60, 30)
+
+
+@pytest.fixture(autouse=True)
+def _few_evaluations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = small_register(tmp_path / "data", ["a text that no other is"])
+    monkeypatch.setattr(activations, "sae_probes_folder", lambda: folder)
 
 
 def decode(ids: tuple[int, ...], _: Any) -> str:
@@ -113,7 +120,6 @@ def _run_on(rows: Any, folder: Path, packing: str, out: str) -> dict[str, Any]:
     return {**found, "exit": code}
 
 
-@pytest.mark.usefixtures("corpus_read_once")
 @pytest.mark.parametrize("packing", ["text", "context"])
 def test_a_run_on_ids_that_are_padded_at_the_left_measures_what_one_padded_at_the_right_does(
     packing: str, minilm: Any, tmp_path: Path
@@ -133,7 +139,6 @@ def test_a_run_on_ids_that_are_padded_at_the_left_measures_what_one_padded_at_th
     assert counted == [dict(zip(names, each, strict=True)) for each in ((read, 0), (0, read))]
 
 
-@pytest.mark.usefixtures("corpus_read_once")
 def test_a_run_on_ids_with_padding_inside_is_refused_at_the_row(
     minilm: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from tiny_stage import SAES, arguments, stage_of
+from tiny_stage import SAES, arguments, small_register, stage_of
 
 from gatekit.errors import GatekitError
 from gatekit.evidence.reading import read_summary
@@ -159,14 +158,8 @@ COPIED = "a long sentence of more than thirteen words which stands word for word
 
 @pytest.fixture
 def evaluations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small register of one dataset, in the place of sae-probes'."""
-    folder = tmp_path / "data"
-    for part in ("cleaned_data", "OOD data"):
-        (folder / part).mkdir(parents=True)
-    frame = pd.DataFrame({"prompt": [TEXTS[0], f"before: {COPIED}"], "target": 0})
-    frame.to_csv(folder / "cleaned_data" / "1_known.csv.zst", index=False, compression="zstd")
-    register = pd.DataFrame({"Data type": ["Binary Classification"], "Dataset save name": ["cleaned_data/1_known.csv"]})
-    register.to_csv(folder / "probing_datasets_MASTER.csv.zst", index=False, compression="zstd")
+    """A register of one dataset, in the place of sae-probes'."""
+    folder = small_register(tmp_path / "data", [TEXTS[0], f"before: {COPIED}"])
     monkeypatch.setattr(activations, "sae_probes_folder", lambda: folder)
     return folder
 
