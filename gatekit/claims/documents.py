@@ -28,6 +28,7 @@ MOST_MARKERS = 8000
 MOST_PROBLEMS = 1000
 """Problems of one document that are kept; how many more there are is said."""
 _MARKER = re.compile(r"gatekit:|\\gate")
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
 # Controls that are no part of text, and the directional ones that show another number than the one that is read.
 # The last range is what the readers mark their own findings with.
@@ -71,8 +72,8 @@ def parse_document(data: bytes, name: str, formats: FormatLookup | None = None) 
 
     Raises:
         GatekitError: `document.size`, `document.too_many_lines`, `document.brackets`, `document.markers`,
-            `document.bom`, `document.encoding` or `document.control_character`; `format.*` and what a format refuses.
-            Malformed markers are no such error: the document holds them in `errors`.
+            `document.bom`, `document.pointer`, `document.encoding` or `document.control_character`; `format.*` and what
+            a format refuses. Malformed markers are no such error: the document holds them in `errors`.
     """
     suffix = suffix_of(name)
     formats = formats or FormatLookup()
@@ -156,6 +157,9 @@ def _decoded(data: bytes, name: str, most: int) -> str:
         raise GatekitError(
             "document.bom", "the document starts with a byte order mark", place, "save it as UTF-8 without one"
         )
+    if data.startswith(_POINTER):
+        message = "git holds a pointer of LFS here: what is shown lies elsewhere and is not read"
+        raise GatekitError("document.pointer", message, place, "commit the document itself")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

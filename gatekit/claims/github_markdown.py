@@ -22,6 +22,8 @@ FOOTNOTES = "footnotes"
 """Set in the environment of a document that defines footnotes."""
 AFTER_DEFINITION = "after_definition"
 """In the environment, the lines (from 0) of text right behind a link definition."""
+DEEP_QUOTES = "deep_quotes"
+"""In the environment, the lines (from 0) of quotes whose > stands four columns in or more: text to GitHub."""
 
 _SMALL_DECLARATION = re.compile(r"<![a-z]")
 _DASHES = re.compile(r"[ \t>]*-+[ \t]*")
@@ -33,7 +35,7 @@ def parser() -> MarkdownIt:
     """Return CommonMark with tables and strikethrough; GitHub's automatic links and task lists show the same text."""
     from markdown_it import MarkdownIt
     from markdown_it.common.html_re import HTML_OPEN_CLOSE_TAG_STR
-    from markdown_it.rules_block import html_block, reference, table
+    from markdown_it.rules_block import blockquote, html_block, reference, table
     from markdown_it.rules_inline import html_inline
 
     lone_tag = re.compile(HTML_OPEN_CLOSE_TAG_STR + r"\s*\Z")
@@ -63,6 +65,14 @@ def parser() -> MarkdownIt:
         is_lazy = state.parentType == "blockquote" or state.sCount[start] < state.blkIndent
         return silent and is_lazy and lone_tag.match(state.src[at : state.eMarks[start]]) is not None
 
+    def quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        found = blockquote(state, start, end, silent)
+        for line in range(start + 1, state.line) if found and not silent else ():
+            at = state.bMarks[line] + state.tShift[line]
+            if state.sCount[line] - state.blkIndent >= 4 and state.src[at : at + 1] == ">":
+                state.env.setdefault(DEEP_QUOTES, {})[line] = True
+        return found
+
     def last_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         # A row of dashes without | or : is the line under a heading first of all.
         is_row = start + 1 < end and not _DASHES.fullmatch(state.src[state.bMarks[start + 1] : state.eMarks[start + 1]])
@@ -76,6 +86,7 @@ def parser() -> MarkdownIt:
     made.disable("text_join")  # keeps what is written as an entity or escape apart from other text
     made.block.ruler.at("reference", definition, {"alt": []})
     made.inline.ruler.at("html_inline", tag)
+    made.block.ruler.at("blockquote", quote, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     made.block.ruler.at("html_block", html, {"alt": ["paragraph", "reference", "blockquote"]})
     # As cmark-gfm does: what starts a block of any other kind is no header of a table.
     made.block.ruler.before("lheading", "last_table", last_table, {"alt": ["paragraph", "reference"]})

@@ -28,7 +28,7 @@ from gatekit.claims.bindings import (
 )
 from gatekit.claims.covering_html import Cover
 from gatekit.claims.document_text import LINE_END, DocumentText
-from gatekit.claims.github_markdown import AFTER_DEFINITION, DEEPEST, FOOTNOTES, parser
+from gatekit.claims.github_markdown import AFTER_DEFINITION, DEEP_QUOTES, DEEPEST, FOOTNOTES, parser
 from gatekit.claims.printed_number import plain_number
 from gatekit.claims.prose import CLOSING, EDGE, HEADING, OPENING, Piece, PieceKind, joined_by_doubt, words
 from gatekit.errors import GatekitError
@@ -142,6 +142,11 @@ class _Walk:
                 message = f"lists and quotes are more than {DEEPEST - 2} deep"
                 self.errors.append(GatekitError("document.depth", message, self.source.location(line)))
                 break
+        for line in env.get(DEEP_QUOTES, {}):
+            self.at = self.source.start_of_line(line)
+            self.refuse(
+                "quote", "a > that is indented by four or more begins no line of a quote on GitHub", "indent it less"
+            )
         for line in env.get(AFTER_DEFINITION, {}):
             self.at = self.source.start_of_line(line)
             self.refuse(
@@ -297,6 +302,8 @@ class _Walk:
         eats_mark = any(mark in link for link in links for mark in "`[]")
         kinds = {child.type for child in token.children or () if child.type == "code_inline" or "`" in child.content}
         self.is_doubtful = eats_mark or {"code_inline", "text"} <= kinds or bool(_FOOTNOTE.search(token.content))
+        # Behind a comment that is none, GitHub takes nothing more of the paragraph for a comment.
+        self.is_doubtful |= any(child.type == "text" and "<!--" in child.content for child in token.children or ())
         self.note_brought(token.content)
         self.inline(token.children or [])
         is_emphatic = any(child.type in ("em_open", "strong_open", "s_open") for child in token.children or ())
@@ -307,6 +314,8 @@ class _Walk:
             self.doubt(word, "extra")
         for link in links:  # shown as it is written
             self.doubt(_ANY_TAG.sub("", link), "extra")
+            if "<" in link:  # the backslash before it is a part of the link, and what follows a link of its own
+                self.doubt(re.sub(r"[<>\\]", "", link), "extra")
         self.is_doubtful = False
 
     def inline(self, tokens: Sequence[Token], in_image: bool = False) -> None:

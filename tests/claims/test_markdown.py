@@ -453,6 +453,10 @@ def test_a_literal_is_no_part_of_a_longer_number(before: str, inside: str, behin
         ("<div>\n<!-- a\n\nb -->\n", "document.html"),
         ("<div>\n<a title='\n\nb\n", "document.html"),
         ("0.9<? x ?>9\n", "claims.glued"),
+        ("> a\n    > ```\n> 0.62\n", "document.quote"),
+        ("   > a\n\t> <!-- 0.62 --!> b\n", "document.quote"),
+        (f"- > a\n      > ```gatekit-example\n  > {R2}\n", "document.quote"),
+        (f"a <!-- b -- c {R2}\n", "claims.marker"),
     ],
 )
 def test_what_renderers_read_differently_is_refused(text: str, error_id: str) -> None:
@@ -469,6 +473,10 @@ def test_what_renderers_read_differently_is_refused(text: str, error_id: str) ->
         "<div>\n<!-- a -->\n\nb\n</div>\n",
         "<!-- a\n\nb -->\n",
         "0.9 <? x ?> 9\n",
+        "> a\n   > b\n",
+        "1. > a\n    > b\n",
+        "> a\n>     > b\n",
+        f"a \\<!-- b -- c {R2}\n",
         "a <!-- x -- y --> b\n",
     ],
 )
@@ -635,3 +643,11 @@ def test_what_stands_behind_a_footnote_right_below_text_is_read_or_refused(text:
 @pytest.mark.parametrize("text", ["x[^1]\n[^1]: a note\nthat goes on\n", "x\n\n[^1]: a\n[^2]: b\n    more\n"])
 def test_plain_footnotes_are_read(text: str) -> None:
     assert parse_document(text.encode(), "a.md").errors == ()
+
+
+def test_a_pointer_of_lfs_is_no_document() -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 9\n"
+    with pytest.raises(GatekitError) as raised:
+        parse_document(pointer.encode(), "README.md")
+    assert raised.value.error_id == "document.pointer"
+    assert readme(f"# LFS\n\n{pointer}").errors == ()
