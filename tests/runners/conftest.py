@@ -122,3 +122,23 @@ def run(
         return code, json.loads((tmp_path / "out" / f"{stage.kind}.json").read_text())
 
     return go
+
+
+@pytest.fixture
+def stacked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """Train as on a GPU, three seeds a stack, whose size changes bits on a CPU; return the groups that were trained."""
+    from runners.arms import trained_saes
+    from runners.saes import training
+    from runners.saes.seed_groups import seed_groups
+
+    groups: list[tuple[int, ...]] = []
+    original = trained_saes.train_stack
+
+    def recording(architecture: Any, rows: Any, seeds: Any, *others: Any, **more: Any) -> Any:
+        groups.append(tuple(seeds))
+        return original(architecture, rows, seeds, *others, **more)
+
+    for module in (trained_saes, training):
+        monkeypatch.setattr(module, "seed_groups", lambda seeds, _, per=None: seed_groups(seeds, "cuda", per))
+    monkeypatch.setattr(trained_saes, "train_stack", recording)
+    return groups

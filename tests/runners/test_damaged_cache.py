@@ -20,8 +20,6 @@ from tiny_stage import PROBING, arguments
 from gatekit.cache.entries import KINDS, RUNS, entries_of
 from gatekit.cache.wholeness import fault_of
 from runners.arms import activations, trained_saes
-from runners.saes import training
-from runners.saes.seed_groups import seed_groups
 
 pytestmark = [
     pytest.mark.runners,
@@ -144,22 +142,6 @@ def test_a_damaged_file_is_told_of_and_made_again(name: str, how: str, filled: P
     assert "Traceback" not in said
     assert observed(tmp_path / "out" / f"{stage}.json") == observed(filled / stage / "out" / f"{stage}.json")
     assert {path: path.read_bytes() for path in paths} == before
-
-
-@pytest.fixture
-def stacked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """Train as on a GPU, three seeds a stack; return the groups that were trained."""
-    groups: list[tuple[int, ...]] = []
-    original = trained_saes.train_stack
-
-    def recording(architecture, rows, seeds, *others, **more):
-        groups.append(tuple(seeds))
-        return original(architecture, rows, seeds, *others, **more)
-
-    for module in (trained_saes, training):
-        monkeypatch.setattr(module, "seed_groups", lambda seeds, _, per=None: seed_groups(seeds, "cuda", per))
-    monkeypatch.setattr(trained_saes, "train_stack", recording)
-    return groups
 
 
 @pytest.mark.parametrize("how", DAMAGES)

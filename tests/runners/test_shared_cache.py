@@ -16,11 +16,9 @@ from pathlib import Path
 import pytest
 from tiny_stage import PROBING, SAES, arguments
 
-from runners.arms import activations, trained_saes
+from runners.arms import activations
 from runners.benchmarks.saebench_cache import remembered
 from runners.claims import claimed
-from runners.saes import training
-from runners.saes.seed_groups import seed_groups
 from runners.stages.random_model import stage as random_model
 from runners.whole_files import building_folder, make_folder, own_token, rename_folder, write_text
 
@@ -172,22 +170,6 @@ def test_a_damaged_sae_of_the_cache_is_told_of_and_trained_again(fault, done, ca
     assert told[0] == f"stored SAE of seed 2 in {path.parent.name[:12]} is not the one trained: made again"
     assert path.read_bytes() == whole
     assert observed(done / f"again {fault}" / "random_model.json") == observed(done / "out" / "random_model.json")
-
-
-@pytest.fixture
-def stacked(monkeypatch) -> list[tuple[int, ...]]:
-    """Train as on a GPU, three seeds a stack, whose size changes bits on a CPU; return the groups that were trained."""
-    groups: list[tuple[int, ...]] = []
-    original = trained_saes.train_stack
-
-    def recording(architecture, rows, seeds, *others, **more):
-        groups.append(tuple(seeds))
-        return original(architecture, rows, seeds, *others, **more)
-
-    for module in (trained_saes, training):
-        monkeypatch.setattr(module, "seed_groups", lambda seeds, _, per=None: seed_groups(seeds, "cuda", per))
-    monkeypatch.setattr(trained_saes, "train_stack", recording)
-    return groups
 
 
 @pytest.mark.usefixtures("corpus_read_once")
