@@ -13,7 +13,7 @@ MOST_DOMINATORS = 100
 """Of one candidate so many are named, the first in order: a table of all pairs would grow with the square."""
 
 _AT_ONCE = 512
-"""Points that one comparison looks at; most candidates are dominated by one of the first."""
+"""Points that as many others are compared with in one step; most are dominated by enough of the first."""
 
 
 def dominators(points: Sequence[Sequence[float]]) -> list[tuple[int, ...]]:
@@ -26,18 +26,35 @@ def dominators(points: Sequence[Sequence[float]]) -> list[tuple[int, ...]]:
 
     if not points or not points[0]:
         return [()] * len(points)
-    table = np.array(points, dtype=np.float64)
-    return [_dominators(table, point) for point in table]
+    axes = np.array(points, dtype=np.float64).T.copy()
+    return [
+        tuple(places)
+        for start in range(0, len(points), _AT_ONCE)
+        for places in _dominators(axes, axes[:, start : start + _AT_ONCE])
+    ]
 
 
-def _dominators(table: NDArray[np.float64], point: NDArray[np.float64]) -> tuple[int, ...]:
+def _dominators(axes: NDArray[np.float64], asked: NDArray[np.float64]) -> list[list[int]]:
+    """Return the first dominators of some of the points.
+
+    Args:
+        axes: (axes, points) float64, of all points.
+        asked: (axes, some) float64, of those that are asked about.
+    """
     import numpy as np
 
-    found: list[int] = []
-    for start in range(0, len(table), _AT_ONCE):
-        some = table[start : start + _AT_ONCE]
-        better = np.logical_and((some >= point).all(axis=1), (some > point).any(axis=1))
-        found += (np.flatnonzero(better) + start).tolist()
-        if len(found) >= MOST_DOMINATORS:
+    found: list[list[int]] = [[] for _ in asked[0]]
+    still = np.arange(len(found))
+    for start in range(0, axes.shape[1], _AT_ONCE):
+        others = axes[:, start : start + _AT_ONCE]
+        at_least = np.ones((len(still), others.shape[1]), dtype=bool)
+        better = np.zeros_like(at_least)
+        for own, other in zip(asked[:, still, np.newaxis], others, strict=True):
+            at_least &= other >= own
+            better |= other > own
+        for place, dominates in zip(still.tolist(), at_least & better, strict=True):
+            found[place] += (np.flatnonzero(dominates) + start).tolist()
+        still = still[[len(found[place]) < MOST_DOMINATORS for place in still]]
+        if not len(still):
             break
-    return tuple(found[:MOST_DOMINATORS])
+    return [places[:MOST_DOMINATORS] for places in found]

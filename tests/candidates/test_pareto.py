@@ -6,6 +6,7 @@ import math
 import random
 import time
 
+from gatekit.candidates import pareto
 from gatekit.candidates.pareto import MOST_DOMINATORS, dominators
 
 
@@ -21,6 +22,14 @@ def test_every_dominator_is_named_in_order() -> None:
     draw = random.Random(0)
     points = [tuple(draw.choice([0.0, 0.5, 1.0, -math.inf]) for _ in range(3)) for _ in range(90)]
     assert dominators(points) == by_hand(points)
+
+
+def test_it_does_not_matter_how_many_are_compared_in_one_step(monkeypatch) -> None:
+    draw = random.Random(1)
+    points = [tuple(draw.choice([0.0, 0.25, 0.5, 1.0]) for _ in range(3)) for _ in range(250)]
+    assert max(map(len, by_hand(points))) > MOST_DOMINATORS
+    monkeypatch.setattr(pareto, "_AT_ONCE", 16)
+    assert dominators(points) == [places[:MOST_DOMINATORS] for places in by_hand(points)]
 
 
 def test_equal_points_do_not_dominate_each_other_and_nobody_is_dominated_alone() -> None:
