@@ -7,6 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from gatekit.cli.base_evidence import base_originals, load_base
 from gatekit.cli.delivery import deliver
 from gatekit.cli.evidence_folders import on_given_evidence
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_kinds, load_policies, the_time
@@ -21,10 +22,16 @@ WRITTEN = (ExitCode.PASS, ExitCode.BLOCKED, ExitCode.INCONCLUSIVE, ExitCode.APPR
 
 
 @click.command("dossier")
-@click.option("--policy", "policies", multiple=True, required=True, metavar="FILE", help="Policy that judges.")
+@click.option("--policy", "policies", multiple=True, required=True, metavar="FILE", help="Policy that judges (repeatable).")
 @click.option("--candidate", metavar="FILE", help="The candidate.json of `gatekit select`; its policy must judge too.")
-@click.option("--evidence", multiple=True, metavar="DIR", help="Summaries (repeatable); default evidence/.")
+@click.option(
+    "--evidence",
+    multiple=True,
+    metavar="DIR",
+    help="Folder, file or pattern of summaries (repeatable), in place of what policies name; default evidence/.",
+)
 @click.option("--base-evidence", multiple=True, metavar="DIR", help="What not_worse_than compares with.")
+@click.option("--base-ref", metavar="REF", help="Compare with evidence/ of this tag or commit instead.")
 @click.option("--out", required=True, metavar="DIR", help="Folder to write: free, or an earlier dossier.")
 @click.option("--keys", metavar="FILE", help="Whose signatures count; default trust/keys.yaml where there is one.")
 @click.option("--now", metavar="TIME", help="Judge ages and waivers at this UTC time, e.g. 2026-02-16T01:48:20Z.")
@@ -33,6 +40,7 @@ def command(
     candidate: str | None,
     evidence: tuple[str, ...],
     base_evidence: tuple[str, ...],
+    base_ref: str | None,
     out: str,
     keys: str | None,
     now: str | None,
@@ -62,7 +70,7 @@ def command(
     summaries, evidence_errors = load_evidence(evidence, kinds)
     if evidence or candidate is not None:
         loaded, _ = on_given_evidence(loaded)
-    base, base_errors = load_evidence(base_evidence, kinds) if base_evidence else (None, [])
+    base, base_errors = load_base(base_evidence, base_ref, kinds)
     signers, signature_errors = load_signers(evidence, summaries, loaded, keys, time)
     standings, registration_errors = load_standings(summaries, base, kinds)
     errors = [*policy_errors, *evidence_errors, *base_errors, *signature_errors, *registration_errors]
@@ -81,7 +89,9 @@ def command(
         earlier = f"; {inert.terminal(out)} is still the earlier one" if (target / MANIFEST).exists() else ""
         click.echo(f"gatekit: no dossier was written{earlier}", err=True)
         return verdict.exit_code
-    judged = judge_gathered(gather(loaded, summaries, base, chosen, kinds), verdict, time, signers, standings)
+    with base_originals(base_ref) as base_original:
+        gathered = gather(loaded, summaries, base, chosen, kinds, base_original)
+    judged = judge_gathered(gathered, verdict, time, signers, standings)
     files = contents(judged)
     write_folder(target, files)
     _show(judged.verdict)

@@ -30,7 +30,9 @@ DESIGNS = ("per_seed", "per_seed_pair", "per_seed_dataset")
 @click.option("--threshold", type=float, help="With --from: the gate's threshold; the pilot's estimate is the truth.")
 @click.option("--looks", metavar="LIST", help="Look after so many seeds, as a registration would: 5,10,15.")
 @click.option(
-    "--spending", type=click.Choice(("obrien_fleming", "equal")), help="With --looks; default obrien_fleming."
+    "--spending",
+    type=click.Choice(("obrien_fleming", "equal")),
+    help="With --looks: how they share the error, as a registration says it; default obrien_fleming.",
 )
 @click.option("--policy", "policy_path", metavar="FILE", help="Plan for all rules of a policy together.")
 @click.option("--evidence", multiple=True, metavar="DIR", help="With --policy: a pilot's summaries (repeatable).")

@@ -35,7 +35,13 @@ MOST_SEEDS = 10_000
 )
 @click.option("--seeds", required=True, metavar="LIST", help="Which seeds, in order: 0-14, or 0,1,2,7.")
 @click.option("--looks", metavar="LIST", help="After how many seeds it may be judged: 5,10,15. Default: after all.")
-@click.option("--spending", type=click.Choice(SPENDINGS), default=DEFAULT_SPENDING, show_default=True)
+@click.option(
+    "--spending",
+    type=click.Choice(SPENDINGS),
+    default=DEFAULT_SPENDING,
+    show_default=True,
+    help="How the looks share the error: obrien_fleming keeps nearly all for the last, equal gives each the same.",
+)
 @click.option("--candidate", "candidates", multiple=True, metavar="NAME", help="What is compared (repeatable).")
 @click.option("--id", "identifier", metavar="ID", help="Default: the claim's.")
 @click.option("--out", metavar="FILE", help="Default registrations/ID.yaml; - is stdout.")

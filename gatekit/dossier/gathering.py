@@ -7,7 +7,7 @@ the machine that made it is in it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -29,6 +29,9 @@ EVIDENCE = "evidence"
 BASE = "base-evidence"
 CANDIDATE = "selection/candidate.json"
 
+ReadOriginal = Callable[[str], tuple[bytes, list[tuple[str, bytes]]]]
+"""From a summary's path to the bytes of its file, and (path, bytes) of each attestation beside it."""
+
 
 @dataclass(frozen=True)
 class DossierInputs:
@@ -42,14 +45,21 @@ class DossierInputs:
     """Content by path in the dossier; every summary, policy and candidate is byte-identical to what was read."""
 
 
+def from_folders(path: str) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Read a summary's file and what lies beside it where it stands, as `ReadOriginal`."""
+    beside, _ = read_attestations(find_attestations([path]))
+    return read_as_committed(path, "dossier", SUMMARY_LIMITS.size), beside
+
+
 def gather(
     policies: Sequence[Policy],
     summaries: Sequence[Summary],
     base: Sequence[Summary] | None,
     candidate: Document | None,
     kinds: Kinds,
+    base_original: ReadOriginal = from_folders,
 ) -> DossierInputs:
-    """Read again what was judged and give it the dossier's names.
+    """Read again what was judged and give it the dossier's names; `base_original` reads what lies on the base's side.
 
     Of the evidence and of the repository's own kinds, what the policies' gates read is taken, and with a candidate what
     its selection read.
@@ -76,7 +86,7 @@ def gather(
     named_policies = [_of_copies(policy, used, named) for policy in named_policies]
     of_base = [s for s in base or () if s.kind in read]
     of_base += showing_divergence([*used, *of_base], base or ())
-    named_base = None if base is None else tuple(_copied(of_base, BASE, files))
+    named_base = None if base is None else tuple(_copied(of_base, BASE, files, base_original))
     if candidate is not None:
         files[CANDIDATE] = _same_bytes(candidate.path, candidate.sha256)
         candidate = replace(candidate, path=CANDIDATE)
@@ -109,7 +119,9 @@ def _of_candidate(stated: Any, used: Sequence[Summary], summaries: Sequence[Summ
     return [s for s in summaries if s.sha256 in compared | mine]
 
 
-def _copied(summaries: Iterable[Summary], folder: str, files: dict[str, bytes]) -> list[Summary]:
+def _copied(
+    summaries: Iterable[Summary], folder: str, files: dict[str, bytes], original: ReadOriginal = from_folders
+) -> list[Summary]:
     """Add each summary and its attestations to `files`, equal ones once; return the summaries by their new names."""
     once = {summary.sha256: summary for summary in sorted(summaries, key=lambda s: s.path, reverse=True)}
     count = Counter(summary.kind for summary in once.values())
@@ -117,17 +129,20 @@ def _copied(summaries: Iterable[Summary], folder: str, files: dict[str, bytes]) 
     for digest, summary in sorted(once.items(), key=lambda item: (item[1].kind, item[0])):
         stem = summary.kind if count[summary.kind] == 1 else f"{summary.kind}-{digest[:12]}"
         name = f"{folder}/{stem}.json"
-        files[name] = _same_bytes(summary.path, digest)
+        content, beside = original(summary.path)
+        files[name] = _unchanged(content, summary.path, digest)
         named.append(replace(summary, path=name))
-        found, _ = read_attestations(find_attestations([summary.path]))
-        for path, data in found:
+        for path, data in beside:
             ending = "dsse" if path.endswith(".dsse.json") else "sigstore"
             files[f"{folder}/{stem}.{sha256(data).hexdigest()[:12]}.{ending}.json"] = data
     return named
 
 
 def _same_bytes(path: str, digest: str) -> bytes:
-    data = read_as_committed(path, "dossier", SUMMARY_LIMITS.size)
+    return _unchanged(read_as_committed(path, "dossier", SUMMARY_LIMITS.size), path, digest)
+
+
+def _unchanged(data: bytes, path: str, digest: str) -> bytes:
     if sha256(data).hexdigest() != digest:
         raise GatekitError("dossier.changed", "it changed while it was read", Location(path), "run it again")
     return data

@@ -79,3 +79,39 @@ def test_evidence_of_the_tag_that_is_malformed_is_refused(tmp_path: Path) -> Non
     folder = Path(builder.save())
     subprocess.run(["git", "checkout", "-q", "-f", "main"], cwd=folder, check=True, env=repositories.ENVIRONMENT)
     assert check(folder, "--base-ref", "main~1").returncode == 4
+
+
+def signed_at_its_tag(folder: Path) -> Path:
+    builder = repositories.Builder(folder / "repo")
+    files: dict[str, repositories.Content] = {
+        "policies/p.yaml": POLICY,
+        "evidence/a.json": measured(0.80),
+        "evidence/a.measure-ann.dsse.json": "{}",
+        "evidence/ab.measure-ann.dsse.json": "{}",
+    }
+    first = builder.commit("main", files)
+    builder.commit("refs/tags/v1", {}, parents=[first])
+    builder.commit("main", {"evidence/a.json": measured(0.79)}, parents=[first])
+    place = Path(builder.save())
+    subprocess.run(["git", "checkout", "-q", "-f", "main"], cwd=place, check=True, env=repositories.ENVIRONMENT)
+    return place
+
+
+def test_a_dossier_holds_the_evidence_of_the_tag_and_its_signature_byte_for_byte(tmp_path: Path) -> None:
+    folder = signed_at_its_tag(tmp_path)
+    arguments = ("--policy", "policies/p.yaml", "--out", "d", "--now", builders.NOW, "--base-ref", "v1")
+    done = gatekit("dossier", *arguments, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    held = folder / "d" / "base-evidence"
+    assert (held / "random_model.json").read_text() == measured(0.80)
+    signatures = [path for path in held.iterdir() if ".dsse." in path.name]
+    assert [path.read_text() for path in signatures] == ["{}"]
+    rerun = ("--policy", "policies", "--evidence", "evidence", "--base-evidence", "base-evidence")
+    assert gatekit("check", *rerun, "--now", builders.NOW, cwd=folder / "d").returncode == 0
+
+
+def test_a_dossier_takes_one_base_like_check(tmp_path: Path) -> None:
+    arguments = ("--policy", "policies/p.yaml", "--out", "d", "--base-ref", "v1", "--base-evidence", "evidence")
+    done = gatekit("dossier", *arguments, cwd=drifted(tmp_path))
+    assert done.returncode == 64
+    assert "both say what is compared with" in done.stderr
