@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from gatekit.cli.commands import group
+from gatekit.cli.examples import EXAMPLES
 from gatekit.cli.root import HELP as ROOT_HELP
 from gatekit.evidence.schemas import schema_names, schema_text
 from gatekit.exit_codes import ExitCode
@@ -74,6 +75,9 @@ def _command_blocks(command: click.Command, context: click.Context) -> list[str]
     ]
     if options:
         blocks.append(_table(("option", "meaning"), options))
+    examples = EXAMPLES.get(context.command_path.partition(" ")[2])
+    if examples is not None:
+        blocks += ["For example:", "```sh\n" + "\n".join(examples) + "\n```"]
     return blocks
 
 

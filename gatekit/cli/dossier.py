@@ -22,7 +22,7 @@ WRITTEN = (ExitCode.PASS, ExitCode.BLOCKED, ExitCode.INCONCLUSIVE, ExitCode.APPR
 
 
 @click.command("dossier")
-@click.option("--policy", "policies", multiple=True, required=True, metavar="FILE", help="Policy that judges (repeatable).")
+@click.option("--policy", "policies", multiple=True, required=True, metavar="FILE", help="What judges (repeatable).")
 @click.option("--candidate", metavar="FILE", help="The candidate.json of `gatekit select`; its policy must judge too.")
 @click.option(
     "--evidence",
