@@ -14,6 +14,7 @@ from hostile_inputs import (
     registries,
     signed,
     summaries,
+    unread,
 )
 from hostile_inputs.at_limits import AT_LIMIT
 from hostile_inputs.cases import CASES, Case
@@ -35,4 +36,5 @@ __all__ = [
     "registries",
     "signed",
     "summaries",
+    "unread",
 ]

@@ -92,6 +92,12 @@ AT_LIMIT = {
     "claims.common_bar:MOST_COMPARISONS": "claims: as many pairs of rules as are compared with `at_least`",
     "claims.predecessors:MOST_PAIRS": "git: as many pairs of a withdrawn and a new claim as are compared",
     "pull_request.claim_bars:MOST_COMPARISONS": "git: as many pairs of rules as moves of claims are compared by",
+    "pull_request.said_unread:LARGEST": "unread: pages that are as large as one may be",
+    "pull_request.said_unread:LARGEST_TOGETHER": "unread: as many bytes of other scripts as are looked through",
+    "pull_request.said_unread:MOST_PAIRS": (
+        "unread: as many pairs of a document that is gone and a file as are compared"
+    ),
+    "claims.said:MOST_TRIED": "unread: as many places that begin like a sentence as are tried",
     "pull_request.claim_history:MOST_REVISIONS": "history: as many versions of a registry as are read",
     "pull_request.claim_history:MOST_HISTORY": "history: versions of a registry of as many bytes as are read",
     "pull_request.claim_history:MOST_PARSED": (

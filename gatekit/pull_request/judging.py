@@ -42,6 +42,7 @@ from gatekit.pull_request.moves import moves
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.projects import moved, refuse_no_project
 from gatekit.pull_request.registered import base_registrations, registration_changes
+from gatekit.pull_request.said_unread import said_unread
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, POLICIES, BranchContents, Reader
 from gatekit.pull_request.signatures import change_signers
 from gatekit.pull_request.still_said import still_said
@@ -121,6 +122,8 @@ def _judged(
         trust += forgotten_divergences(base.summaries, head.summaries)
         earlier = OldEvidence(repository, sides.base, base)
         trust += failed_before(earlier, base, head, policies, terms.announced(head))
+    unread = said_unread(base, head)
+    trust += unread.moved
     approved = _approved(base, head, trust, approvals)
     judged = terms.verdict(policies, head)
     preview = terms.verdict(head.policies, head) if diffs else None
@@ -133,7 +136,7 @@ def _judged(
     blocking, advisory = _weighed(findings, terms.checked(base.policies, base), asserted)
     new, old = strays(base, head)
     blocking += [finding for finding in new if finding.code is not ExitCode.PASS]
-    blocking += still_said(base, head)
+    blocking += [*still_said(base, head), *unread.blocking]
     blocking += without_claims(head, judged)
     advisory += [finding for finding in old if finding.code is not ExitCode.PASS]
     codes = [error.exit_code for error in errors] + [finding.code for finding in blocking]

@@ -1,0 +1,102 @@
+"""A registered sentence is found in text of any markup, with the numbers that stand in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatekit.claims import said
+from gatekit.claims.registry import parse_registry
+from gatekit.claims.said import Saying, SentenceSearch
+from tests.pull_request.change import CLAIMS
+
+PRINTED = ("+0.2100",)
+
+
+def sayings(text: str, claims: str = CLAIMS) -> list[Saying]:
+    return SentenceSearch(parse_registry(claims.encode(), "claims.yaml").claims).sayings(text)
+
+
+SAID = "Five SAEs agree more than their control, by {} on average."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SAID.format("+0.9900"),
+        SAID.format("+0.9900").upper(),
+        "*Five SAEs* agree **more** than\n   their control,\n   by ``+0.9900`` on average.",
+        "<p>Five <b>SA</b>Es agree more than<br>their control, by &#43;0.<i>99</i>00 on average.</p>",
+        "Five SAEs agree more than <!-- a\n comment --> their control, by +0.9900 on average",
+        '{"source": ["Five SAEs agree more\\n", "than their control, by +0.9900 on average."]}',
+        '{"text": "\\u0046ive SAEs agree more than their control, by +0.9900 on average."}',
+        "\\textbf{Five SAEs} agree more than their control, by $+0.9900$ on average.",
+        "Ｆｉｖｅ SAEs agree more than their control, by ＋0.9900 on average.",
+        "Fi\u200bve SАEs agree more than their control, by +0.9900 on average.",
+        "= Seeds\n\nFive SAEs agree more than their control, by {plus}0.9900 on average.",
+    ],
+)
+def test_a_sentence_is_found_whatever_its_markup(text: str) -> None:
+    [found] = sayings(text)
+    assert found.claim.id == "agree"
+    assert not found.shows(PRINTED)
+
+
+@pytest.mark.parametrize("number", ["+0.2100", "0.21", "+0.2", "\u2009+0.2100", "**+0.2100**", "&#x2b;0.2100"])
+def test_the_number_of_the_evidence_is_the_same_however_it_is_rounded_and_marked(number: str) -> None:
+    [found] = sayings(SAID.format(number))
+    assert found.shows(PRINTED)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+0.2200", "-0.2100", "0.3", "+0.2100 %", "21%", "+0.2100 to +0.9900", "not +0.2100", "|value|"],
+)
+def test_another_number_sign_unit_or_word_is_not_the_same(number: str) -> None:
+    [found] = sayings(SAID.format(number))
+    assert not found.shows(PRINTED)
+
+
+def test_a_sentence_whose_end_is_left_out_is_said_with_its_number() -> None:
+    [found] = sayings("Five SAEs agree more than their control, by +0.9900. In 2026 they did.")
+    assert (found.numbers, found.is_exact) == (("+0.9900",), True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Five SAEs were compared with their control.",
+        "Five SAEs agree, and their control does more, by 0.99.",
+        "By +0.9900 on average.",
+        "",
+    ],
+)
+def test_other_words_are_not_the_sentence(text: str) -> None:
+    assert sayings(text) == []
+
+
+def test_a_number_before_the_words_is_found() -> None:
+    claims = CLAIMS.replace("Few of their latents are dead.", "'{} of the latents of all SAEs are dead.'")
+    [found] = sayings("In 2025 we saw more. Today 0.3 of the latents of all SAEs are dead.", claims)
+    assert (found.claim.id, found.numbers) == ("alive", ("0.3",))
+
+
+def test_a_status_before_the_sentence_is_seen() -> None:
+    claims = CLAIMS.replace("status: supported", "status: not_supported", 1)
+    said_so = "Not supported by the evidence: " + SAID.format("0.21")
+    assert [found.shows_status for found in sayings(said_so, claims)] == [True]
+    assert [found.shows_status for found in sayings(SAID.format("0.21"), claims)] == [False]
+
+
+def test_the_place_is_that_of_the_first_letter() -> None:
+    text = "<h1>Results</h1>\n\n&nbsp;<b>Few</b> of their latents are dead."
+    [found] = sayings(text)
+    assert text[found.offset :].startswith("Few</b>")
+
+
+def test_a_text_that_holds_nothing_else_is_not_looked_through_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(said, "MOST_TRIED", 1000)
+    search = SentenceSearch(parse_registry(CLAIMS.encode(), "claims.yaml").claims)
+    assert len(search.sayings("Few of their latents are dead. " * 3)) == 3
+    assert not search.has_stopped
+    search.sayings("Few of their latents are dead. " * 100)
+    assert search.has_stopped
