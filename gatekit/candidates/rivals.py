@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import ge
 
 from gatekit.candidates.pool import value_key
 from gatekit.candidates.scoring import weighted_mean
@@ -23,11 +24,8 @@ class LeadOverRival:
     other_values: tuple[float, ...]
     ahead_on_ties: bool
     """Whether the winner comes first where the weighted means are equal."""
-
-    @property
-    def gaps(self) -> tuple[float, ...]:
-        """The winner's scores less the rival's."""
-        return tuple(a - b for a, b in zip(self.own, self.other, strict=True))
+    gaps: tuple[float, ...]
+    """The winner's scores less the rival's."""
 
 
 class Rivals:
@@ -36,28 +34,27 @@ class Rivals:
     def __init__(self, selected: SelectionResult, winner: ComparedCandidate) -> None:
         self.winner = winner
         self._selected = selected
+        self._own = self._numbers(winner)
         self.leads = [self._lead(c) for c in selected.candidates if c.rank is not None and c is not winner]
+        self._foremost = _foremost(self.leads)
 
     def wins(self, weights: Sequence[float]) -> bool:
-        """Whether the winner would be chosen among those ranked, with these weights of the scores."""
-        for lead in self.leads:
-            own, other = weighted_mean(lead.own, weights), weighted_mean(lead.other, weights)
-            if own < other or (own == other and not lead.ahead_on_ties):
-                return False
-        return True
+        """Whether the winner would be chosen among those ranked, with these weights of the scores, none negative."""
+        own = weighted_mean(self._own[0], weights)
+        return not any(_is_lost(own, lead, weights) for lead in self._foremost)
 
     def would_yield_to(self, candidate: ComparedCandidate) -> bool:
         """Whether a candidate, were it eligible, would keep the winner from being chosen, be it by a tie."""
-        if candidate is self.winner or any(value.value is None for value in candidate.values):
+        # Whoever is ranked was eligible, and stayed behind.
+        if candidate.rank is not None or any(value.value is None for value in candidate.values):
             return False
-        lead = self._lead(candidate)
         weights = [score.weight for score in self._selected.selection.scores]
-        own, other = weighted_mean(lead.own, weights), weighted_mean(lead.other, weights)
-        return other > own or (other == own and not lead.ahead_on_ties)
+        return _is_lost(weighted_mean(self._own[0], weights), self._lead(candidate), weights)
 
     def _lead(self, rival: ComparedCandidate) -> LeadOverRival:
-        own, other = self._numbers(self.winner), self._numbers(rival)
-        return LeadOverRival(own[0], other[0], own[1], other[1], own[2] > other[2])
+        own, other = self._own, self._numbers(rival)
+        gaps = tuple(a - b for a, b in zip(own[0], other[0], strict=True))
+        return LeadOverRival(own[0], other[0], own[1], other[1], own[2] > other[2], gaps)
 
     def _numbers(self, candidate: ComparedCandidate) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
         """Return scores, what they are of, and the values that break ties, turned so that more is better."""
@@ -67,6 +64,28 @@ class Rivals:
         numbers = tuple(v.value for v in scored if v.value is not None)
         ties = tuple(values[value_key(tie)].goodness for tie in self._selected.selection.ties)
         return scores, numbers, ties
+
+
+def _is_lost(own: float, lead: LeadOverRival, weights: Sequence[float]) -> bool:
+    """Whether a rival would keep the winner, whose weighted mean is `own`, from being chosen."""
+    other = weighted_mean(lead.other, weights)
+    return own < other or (own == other and not lead.ahead_on_ties)
+
+
+def _foremost(leads: Sequence[LeadOverRival]) -> list[LeadOverRival]:
+    """Return the leads over rivals that no other rival is at least as good as in every score and on ties.
+
+    Where the winner stays ahead of these, it does of all: no weighted mean of the others is better, rounding included.
+    """
+    points = [((*lead.other, not lead.ahead_on_ties), lead) for lead in leads]
+    found: list[tuple[float, ...]] = []
+    kept = []
+    # In falling order whoever is at least as good comes first.
+    for point, lead in sorted(points, key=lambda pair: pair[0], reverse=True):
+        if not any(all(map(ge, better, point)) for better in found):
+            found.append(point)
+            kept.append(lead)
+    return kept
 
 
 def weightings(parts: int, steps: int) -> Iterator[tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -13,7 +14,7 @@ from candidates import pools
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gatekit.candidates import Robustness, StableRange, robustness, select
+from gatekit.candidates import ComparedCandidate, Robustness, StableRange, robustness, select
 from gatekit.candidates.rivals import weightings
 from gatekit.evidence import Summary
 from gatekit.evidence.times import parse_time
@@ -90,6 +91,35 @@ def test_the_share_of_weightings_is_counted_one_by_one() -> None:
         means = {name: first * a + (20 - first) * b for name, (a, b) in scores.items()}
         wins += max(means, key=lambda name: means[name]) == "topk"
     assert (found.grid_steps, found.grid_points, found.grid_selected) == (20, 21, wins)
+
+
+def test_rivals_that_another_outdoes_in_every_score_change_nothing() -> None:
+    text = POINTS + "  weight_grid: 20\n"
+    alone = robust(pools.evidence(**THREE), text)
+    worse = {"gated": {"auc": 0.87, "r2": 0.89}, "relu": {"auc": 0.905, "r2": 0.69}}
+    assert replace(robust(pools.evidence(**THREE, **worse), text), thresholds=()) == replace(alone, thresholds=())
+
+
+def test_of_many_rivals_the_share_of_weightings_is_that_of_asking_each_one() -> None:
+    draw = random.Random(3)
+    several = {
+        f"topk-{name}": {"auc": draw.choice([0.86, 0.88, 0.90, 0.92]), "r2": draw.choice([0.6, 0.7, 0.8]), "l0": name}
+        for name in range(16, 40)
+    }
+    text = POINTS + "  weight_grid: 20\n  ties:\n    - {from: random_model, measure: l0}\n"
+    selected = pools.choose(pools.evidence(**several), text)
+    found, winner = robustness(selected), selected.winner
+    assert found is not None and winner is not None
+
+    def order(candidate: ComparedCandidate, weights: tuple[int, ...]) -> tuple[float, float]:
+        auc, r2, l0 = candidate.values
+        return round(weights[0] / 20 * auc.score + weights[1] / 20 * r2.score, 12), l0.goodness
+
+    wins = [
+        max(selected.candidates, key=lambda candidate: order(candidate, weights)) is winner
+        for weights in weightings(2, 20)
+    ]
+    assert found.grid_selected == sum(wins) and 0 < sum(wins) < 21
 
 
 def test_nothing_selected_has_no_range() -> None:
