@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from gatekit.cli.inputs import load_evidence, load_kinds
+from gatekit.cli.inputs import EVIDENCE, load_evidence, load_kinds
 from gatekit.evidence import Summary
 from gatekit.evidence.staleness import changed_sources, why_stale, work_tree_digest
 from gatekit.exit_codes import ExitCode, worst
@@ -44,7 +44,8 @@ def command(paths: tuple[str, ...], why: bool) -> int:
     codes = [error.exit_code for error in errors]
     codes.append(ExitCode.PASS if counts["fresh"] and not counts["stale"] else ExitCode.INCONCLUSIVE)
     code = worst(codes)
-    told = ", ".join(f"{number} {state}" for state, number in counts.items() if number) or "no evidence"
+    told = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+    told = told or f"no evidence in {inert.terminal(', '.join(paths) or EVIDENCE, LINE)}"
     click.echo(f"stale: {WORDS[code]} (exit {int(code)}): {told}")
     return code
 

@@ -182,6 +182,7 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
 )
 _DIRECTIVE = re.compile(r"%YAML[ \t]+1\.2[ \t]*(#.*)?")
+_KEY_WITHOUT_BLANK = re.compile(r"\s*(?:- )?[\w-]+:[^\s:]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -253,7 +254,7 @@ class _Builder:
             elif isinstance(event, kinds.CollectionEndEvent):
                 self.add(self.open.pop().close())
         if self.root is None:
-            raise GatekitError("yaml.empty", "the file has no content", Location(self.name))
+            raise _empty(self.name)
         return self.root
 
     def events(self, text: str) -> Iterator[Any]:
@@ -268,6 +269,11 @@ class _Builder:
             except MarkedYAMLError as error:
                 place = error.problem_mark or error.context_mark or mark
                 problem = " ".join(str(error.problem or error.context).split())
+                if problem.endswith("found unexpected end of stream") and error.context_mark is not None:
+                    place, problem = error.context_mark, "this quote is not closed"
+                elif problem.endswith("'<stream end>'") and self.open:
+                    place = Node(self.open[-1].line, self.open[-1].column)
+                    self.refuse("syntax", "not YAML: this bracket is not closed", place)
                 self.refuse("syntax", f"not YAML: {problem}", place, self.remedy(problem, place))
             except Exception as error:
                 # The parser fails on some malformed input with AttributeError, ValueError and the like; whatever it
@@ -282,7 +288,14 @@ class _Builder:
         line = self.lines[mark.line] if mark.line < len(self.lines) else ""
         if "\t" in line[: len(line) - len(line.lstrip())]:
             return "indent with spaces, not tabs"
-        return "quote text that contains ': '" if problem.startswith("mapping values") else None
+        if not problem.startswith("mapping values"):
+            return None
+        before = next((earlier for earlier in reversed(self.lines[: mark.line]) if earlier.strip()), "")
+        if _KEY_WITHOUT_BLANK.match(line):
+            return "write a blank behind the ':' of a key"
+        if before and len(before) - len(before.lstrip()) != len(line) - len(line.lstrip()):
+            return "indent it as the lines that it belongs to, or quote text that contains ': '"
+        return "quote text that contains ': '"
 
     def start_node(self, event: Any, is_scalar: bool) -> None:
         mark = event.start_mark
@@ -327,7 +340,8 @@ class _Builder:
             self.refuse("duplicate_key", f"the key {_shown(text)} occurs twice in one mapping", mark)
         parent.names.add(text)
         if is_plain and _is_ambiguous(text):
-            self.refuse("key_not_string", f"the key {_shown(text)} is not text to every YAML reader", mark, "quote it")
+            remedy = "quote it" + (", or write a number with a point, not a comma" if text.isdigit() else "")
+            self.refuse("key_not_string", f"the key {_shown(text)} is not text to every YAML reader", mark, remedy)
         self.check_characters(event)
         return Scalar(mark.line + 1, mark.column + 1, text, text, not is_plain)
 
@@ -351,7 +365,7 @@ class _Builder:
         if text == "":
             parent = self.open[-1] if self.open else None
             if parent is None:
-                raise GatekitError("yaml.empty", "the file has no content", Location(self.name))
+                raise _empty(self.name)
             if parent.key is None:
                 self.refuse("missing_value", "the list item is empty", mark)
             message = f"the key {_shown(parent.key.raw)} has no value"
@@ -384,6 +398,10 @@ class _Builder:
 def _is_ambiguous(text: str) -> bool:
     """Whether some YAML reader takes the unquoted text for anything else: also true, false and every number."""
     return text.lower() in (*_WORDS, *_NULL) or _AMBIGUOUS.fullmatch(text) is not None
+
+
+def _empty(name: str) -> GatekitError:
+    return GatekitError("yaml.empty", "the file has no content", Location(name), "write it, or remove the file")
 
 
 def _shown(text: str) -> str:

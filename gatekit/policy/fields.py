@@ -12,6 +12,7 @@ from gatekit.errors import GatekitError, did_you_mean
 from gatekit.evidence.strict_yaml import Mapping, Node, Scalar, Sequence, YamlDocument
 
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([hdw])", re.ASCII)
+_MEANT_AS_NUMBER = re.compile(r"\s*(-?[0-9]{1,15}(?:[.,][0-9]{1,15})?)\s*(%?)\s*", re.ASCII)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -36,7 +37,8 @@ def mapping(document: YamlDocument, node: Node, what: str, known: Iterable[str])
 def entries(document: YamlDocument, node: Node, what: str) -> tuple[tuple[Scalar, Node], ...]:
     """Return a mapping's keys and values as nodes, in the order of the file."""
     if not isinstance(node, Mapping):
-        raise refusal(document, node, "type", f"{what} must be a mapping")
+        remedy = "write `key: value` in it" + (", not a list" if isinstance(node, Sequence) else "")
+        raise refusal(document, node, "type", f"{what} must be a mapping", remedy)
     return tuple(node.items)
 
 
@@ -56,7 +58,9 @@ def text(document: YamlDocument, node: Node, what: str, pattern: str | None = No
     if not node.value.strip() or len(node.value) > limit:
         raise refusal(document, node, "value", f"{what} must have 1 to {limit} characters")
     if pattern is not None and not re.fullmatch(pattern, node.value, re.ASCII):
-        raise refusal(document, node, "value", f"{what} '{node.value}' must match {pattern}")
+        raise refusal(
+            document, node, "value", f"{what} '{node.value}' must match {pattern}", _like(node.value, pattern)
+        )
     return node.value
 
 
@@ -80,14 +84,14 @@ def flag(document: YamlDocument, node: Node, what: str) -> bool:
 def number(document: YamlDocument, node: Node, what: str) -> float:
     """Return a finite number; a boolean is not one."""
     if not isinstance(node, Scalar) or isinstance(node.value, bool | str) or not math.isfinite(node.value):
-        raise refusal(document, node, "type", f"{what} must be a number")
+        raise refusal(document, node, "type", f"{what} must be a number", _as_number(node))
     return float(node.value)
 
 
 def integer(document: YamlDocument, node: Node, what: str, low: int, high: int) -> int:
     """Return an integer in [low, high]."""
     if not isinstance(node, Scalar) or isinstance(node.value, bool) or not isinstance(node.value, int):
-        raise refusal(document, node, "type", f"{what} must be an integer")
+        raise refusal(document, node, "type", f"{what} must be an integer", _as_number(node))
     if not low <= node.value <= high:
         raise refusal(document, node, "value", f"{what} {node.value} is outside {low} to {high}")
     return node.value
@@ -114,15 +118,40 @@ def duration(document: YamlDocument, node: Node, what: str) -> timedelta:
 
 def day(document: YamlDocument, node: Node, what: str) -> date:
     """Return a date written as a quoted "2026-12-31"."""
-    value = text(document, node, what, r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
+    value = text(document, node, what)
+    if not re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
+        raise refusal(document, node, "value", f"{what} '{value}' is no day", 'write it as "2026-12-31"')
     try:
         return date.fromisoformat(value)
     except ValueError:
         raise refusal(document, node, "value", f"{what} {value} is not a day that exists") from None
 
 
-def required(document: YamlDocument, node: Node, given: MappingOf[str, Node], key: str, what: str) -> Node:
-    """Return the value of a key that must be there."""
+def required(
+    document: YamlDocument, node: Node, given: MappingOf[str, Node], key: str, what: str, example: str | None = None
+) -> Node:
+    """Return the value of a key that must be there; `example` is a value that it could have."""
     if key not in given:
-        raise refusal(document, node, "missing_key", f"{what} has no '{key}'")
+        remedy = None if example is None else f"add `{key}: {example}`"
+        raise refusal(document, node, "missing_key", f"{what} has no '{key}'", remedy)
     return given[key]
+
+
+def _as_number(node: Node) -> str | None:
+    """Return how to write text that was meant as a number: "0.5", 50% or 0,5."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return None
+    match = _MEANT_AS_NUMBER.fullmatch(node.value)
+    if match is None:
+        return None
+    meant = float(match[1].replace(",", ".")) / (100 if match[2] else 1)
+    only_quoted = node.quoted and not match[2] and "," not in match[1]
+    return f"write {meant:.15g}" + (", without quotes" if only_quoted else "")
+
+
+def _like(value: str, pattern: str) -> str | None:
+    """Return the name that a text is close to: My SAEs -> my-saes, or my_saes."""
+    words = re.findall(r"[a-z0-9]+", value.lower(), re.ASCII)
+    names = (joint.join(words) for joint in "-_")
+    found = next((name for name in names if re.fullmatch(pattern, name, re.ASCII)), None)
+    return None if found is None else f"such as {found}"

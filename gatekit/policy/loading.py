@@ -50,7 +50,9 @@ COMBINATIONS: tuple[Combination, ...] = ("all_of", "any_of", "first_of")
 GATE_KEYS = ("required", "level", "description")
 THRESHOLD_KEYS = ("from", "measure", *OPERATORS, "bound", "protocol", "min_random_models", *SETTING_KEYS)
 SUBJECT_KEYS = ("model", "model_digest", "hook", "architecture", "d_sae", "k", "digest")
-WAIVER_KEYS = ("gate", "owner", "reason", "expires")
+WAIVER_KEYS = {"gate": "health", "owner": "ann", "reason": '"retraining until May"', "expires": '"2027-05-31"'}
+"""Each with a value that it could have."""
+GATES_EXAMPLE = "{health: {from: random_model, measure: r2, at_least: 0.5}}"
 NAME = r"[a-z][a-z0-9_]{0,63}"
 MAX_DEPTH = 8
 """Combinations nested deeper than this are not read by people either."""
@@ -102,7 +104,7 @@ def parse_policy(data: bytes, name: str, kinds: Kinds = INSTALLED) -> Policy:
 def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
     root = document.root
     top = fields.mapping(document, root, "a policy", POLICY_KEYS)
-    version = fields.required(document, root, top, "schema", "the policy")
+    version = fields.required(document, root, top, "schema", "the policy", "gatekit.policy/1")
     fields.choice(document, version, "schema", ["gatekit.policy/1"])
     legacy = "legacy" in top and fields.flag(document, top["legacy"], "legacy")
     purpose = _purpose(document, top, legacy)
@@ -110,10 +112,12 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
     if "defaults" in top:
         given = fields.mapping(document, top["defaults"], "defaults", SETTING_KEYS)
         defaults = settings_from(document, given, defaults)
-    gates_node = fields.required(document, root, top, "gates", "the policy")
+    gates_node = fields.required(document, root, top, "gates", "the policy", GATES_EXAMPLE)
     named = fields.entries(document, gates_node, "gates")
     if not named:
-        raise fields.refusal(document, gates_node, "no_gates", "a policy without gates would pass anything")
+        raise fields.refusal(
+            document, gates_node, "no_gates", "a policy without gates would pass anything", f"such as {GATES_EXAMPLE}"
+        )
     terms = _RuleTerms(defaults, legacy, purpose, kinds)
     # Each gate of a stop policy stops alone.
     gates = tuple(_gate(document, key, node, terms, _Shares(to_fail=len(named))) for key, node in named)
@@ -126,7 +130,7 @@ def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
     selection = None
     if "selection" in top:
         selection = selection_from(document, top["selection"], defaults, names, legacy, kinds)
-    policy_id = fields.required(document, root, top, "id", "the policy")
+    policy_id = fields.required(document, root, top, "id", "the policy", "my-policy")
     return Policy(
         path=document.path,
         sha256=document.sha256,
@@ -322,7 +326,7 @@ def _waiver(document: YamlDocument, node: Node, gates: list[str]) -> Waiver:
     given = fields.mapping(document, node, "a waiver", WAIVER_KEYS)
 
     def need(key: str) -> Node:
-        return fields.required(document, node, given, key, "a waiver")
+        return fields.required(document, node, given, key, "a waiver", WAIVER_KEYS[key])
 
     gate = fields.text(document, need("gate"), "gate")
     if gate not in gates:

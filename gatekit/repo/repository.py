@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, first_few
 from gatekit.repo import git
 from gatekit.repo.faults import FETCH_ALL, inconclusive, usage
 from gatekit.repo.names import resolve
@@ -120,7 +120,7 @@ class Repository:
         """
         oid = self.find(ref)
         if oid is None:
-            raise _missing_ref(ref)
+            raise _missing_ref(ref, self._some_branches())
         return oid
 
     def find(self, ref: str) -> str | None:
@@ -248,6 +248,12 @@ class Repository:
                 oid = words[1] if words[0] == "commit" else words[3]
                 found.setdefault(oid, []).append(words[4].removeprefix("refs/tags/"))
         return found
+
+    def _some_branches(self) -> list[str]:
+        """Return the names of the first branches of this clone itself: none where a job has checked a commit out."""
+        form = "--format=%(refname:lstrip=2)"
+        done = git.run(self._git_dir, ["for-each-ref", "--count=6", form, "refs/heads"])
+        return [] if done.code else done.out.decode("utf-8", "replace").split()
 
     def _up_to_where_it_is_cut(self) -> list[str]:
         """Return the arguments that let git stop where a shallow clone ends, instead of failing there."""
@@ -394,10 +400,13 @@ def _oid(text: str) -> str:
     return text
 
 
-def _missing_ref(ref: str) -> GatekitError:
+def _missing_ref(ref: str, branches: Sequence[str]) -> GatekitError:
     if ref == "HEAD":  # a clone always has one; a repository without a commit has none
         return inconclusive("repo.missing_ref", "nothing is committed here yet", "commit first")
-    return inconclusive("repo.missing_ref", f"there is no commit {ref} in this clone", FETCH_ALL)
+    message, remedy = f"there is no commit {ref} in this clone", FETCH_ALL
+    if branches and not re.fullmatch("[0-9a-f]{40,64}", ref):
+        message, remedy = f"{message}; its branches: {first_few(branches)}", f"name one of them, or {FETCH_ALL}"
+    return inconclusive("repo.missing_ref", message, remedy)
 
 
 def _broken_tree(oid: str, reason: str) -> GatekitError:

@@ -106,3 +106,13 @@ def test_the_command_that_explains_judges_the_same(tmp_path: Path) -> None:
     done = check("--policy", "my rules", "--evidence", "runs", cwd=folder)
     step = next(line for line in done.stdout.splitlines() if line.startswith("next: "))
     assert step.startswith("next: `gatekit explain random_model --policy 'my rules' --evidence runs --now 2026-03-02")
+
+
+def test_where_evidence_was_refused_nothing_is_to_be_measured_before_that_is_mended(tmp_path: Path) -> None:
+    work = workspace(tmp_path)
+    for path in (work / "evidence").iterdir():
+        path.write_text(path.read_text()[:200])
+    done = check(cwd=work)
+    assert done.returncode == 4
+    assert "mend what the errors name" in done.stdout
+    assert "measure what is missing" not in done.stdout

@@ -140,7 +140,7 @@ def test_files_are_looked_for_below_the_root(tmp_path: Path) -> None:
 
 def test_no_evidence_is_inconclusive(tmp_path: Path) -> None:
     done = gatekit("stale", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (3, "stale: inconclusive (exit 3): no evidence\n")
+    assert (done.returncode, done.stdout) == (3, "stale: inconclusive (exit 3): no evidence in evidence\n")
 
 
 def test_malformed_evidence_is_refused(tmp_path: Path) -> None:

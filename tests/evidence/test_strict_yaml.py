@@ -100,8 +100,8 @@ def refusal(data: bytes | str, limits: YamlLimits | None = None) -> GatekitError
         ("long: \0", "control_character", "1:7"),
         ("a: 1\n\tb: 2", "syntax", "2:1"),
         ("a: b: c", "syntax", "1:5"),
-        ("a: [1,", "syntax", "1:7"),
-        ("a: 'x", "syntax", "1:6"),
+        ("a: [1,", "syntax", "1:4"),
+        ("a: 'x", "syntax", "1:4"),
         ("a: @x", "syntax", "1:4"),
         ('a: "\\q"', "syntax", "1:6"),
         ("é: ]", "syntax", "1:4"),
@@ -154,6 +154,23 @@ def test_bytes_that_are_not_plain_utf8_of_modest_size_are_refused(data: bytes, e
 def test_a_tab_in_the_indentation_and_a_colon_in_a_text_come_with_advice() -> None:
     assert refusal("a:\n\tb: 1").remedy == "indent with spaces, not tabs"
     assert refusal("a: see: this").remedy == "quote text that contains ': '"
+
+
+def test_a_key_without_a_blank_and_a_line_that_is_indented_otherwise_come_with_advice() -> None:
+    assert refusal("a: 1\nb:{c: 1, d: 2}").remedy == "write a blank behind the ':' of a key"
+    assert (
+        refusal("a: 1\n b: 1").remedy == "indent it as the lines that it belongs to, or quote text that contains ': '"
+    )
+
+
+def test_what_is_left_open_is_named_where_it_begins_and_not_where_the_file_ends() -> None:
+    for text in ("a: 1\nb: {c: 1,\n", "a: 1\nb: {c: 1\n", "a: 1\nb: [", "a: 1\nb: {\n  c: [1]\n"):
+        assert str(refusal(text)).startswith("p.yaml:2:4: not YAML: this bracket is not closed")
+    assert str(refusal('a: 1\nb: "c\n\nd: 1\n')).startswith("p.yaml:2:4: not YAML: this quote is not closed")
+
+
+def test_a_decimal_comma_between_braces_is_told_apart_from_a_key() -> None:
+    assert refusal("a: {b: 0,5}").remedy == "quote it, or write a number with a point, not a comma"
 
 
 def test_no_tag_is_ever_executed(tmp_path: Path) -> None:

@@ -122,6 +122,39 @@ def test_what_cannot_be_a_policy_is_refused(text: str, error_id: str) -> None:
     assert error.exit_code == 4
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "remedy"),
+    [
+        (ONE.replace("0.5}", '"0.5"}'), "4:50", "write 0.5, without quotes"),
+        (ONE.replace("0.5}", "50%}"), "4:50", "write 0.5"),
+        (ONE.replace("0.5}", "'0,5'}"), "4:50", "write 0.5"),
+        (ONE.replace("0.5}", "high}"), "4:50", None),
+        (ONE.replace("0.5}", "0.5, min_seeds: '7'}"), "4:66", "write 7, without quotes"),
+        (
+            "gates:\n  - g: {from: random_model, measure: r2, at_least: 0.5}\n",
+            "4:3",
+            "write `key: value` in it, not a list",
+        ),
+        ("gates: many\n", "3:8", "write `key: value` in it"),
+        (ONE.replace("g:", "My-Gate:"), "4:3", "such as my_gate"),
+        (ONE + "waivers:\n  - {gate: g, owner: a, reason: b}\n", "6:5", 'add `expires: "2027-05-31"`'),
+        (ONE + "waivers:\n  - {gate: g, owner: a, reason: b, expires: soon}\n", "6:45", 'write it as "2026-12-31"'),
+    ],
+)
+def test_what_was_meant_is_said_where_it_can_be_told(text: str, place: str, remedy: str | None) -> None:
+    error = refusal(text)
+    assert (str(error.location), error.remedy) == (f"policies/p.yaml:{place}", remedy)
+
+
+@pytest.mark.parametrize("key", ["schema", "id", "gates"])
+def test_a_missing_key_comes_with_a_line_that_would_do(key: str) -> None:
+    lines = {"schema": "schema: gatekit.policy/1", "id": "id: p", "gates": ONE.strip()}
+    rest = "".join(f"{line}\n" for name, line in lines.items() if name != key)
+    remedy = refusal(rest, whole=True).remedy
+    assert remedy is not None and remedy.startswith(f"add `{key}: ")
+    parse_policy(f"{remedy.removeprefix('add `').removesuffix('`')}\n{rest}".encode(), "policies/p.yaml")
+
+
 def test_a_fallback_is_refused_outside_a_legacy_policy() -> None:
     text = "gates:\n  g:\n    first_of:\n      - {from: random_model, measure: r2, at_least: 0.5}\n"
     assert refusal(text).error_id == "policy.fallback"

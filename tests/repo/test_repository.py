@@ -139,6 +139,13 @@ def test_a_name_of_no_commit_is_inconclusive(repo: Builder, opened: Open, name: 
     assert "fetch-depth: 0" in str(error)
 
 
+def test_a_name_of_no_commit_comes_with_the_branches_that_are_here(repo: Builder, opened: Open) -> None:
+    repo.branch("master", repo.commit("topic", {"a": "1"}))
+    error = refused("repo.missing_ref", 3, opened(repo.save()).commit, "trunk")
+    assert "there is no commit trunk in this clone; its branches: " in str(error)
+    assert "master" in str(error) and "topic" in str(error)
+
+
 def test_a_branch_that_was_deleted_is_inconclusive(repo: Builder, opened: Open) -> None:
     root = repo.save()
     git(root, "update-ref", "-d", "refs/heads/topic")

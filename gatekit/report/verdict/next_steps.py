@@ -58,7 +58,8 @@ def _for_inconclusive(verdict: Verdict) -> list[str]:
                     if rule.outcome is Outcome.INCONCLUSIVE:
                         found.setdefault(rule.why, []).append((policy, rule))
     steps = []
-    if Why.MISSING in found:
+    # What was refused may be what is missing.
+    if Why.MISSING in found and not verdict.errors:
         kinds = _some([rule.effect.kind for _, rule in found[Why.MISSING]])
         run = "`gatekit run KIND --config FILE --out evidence`, or `gatekit import`"
         if not {rule.effect.kind for _, rule in found[Why.MISSING]} <= set(BUILT_IN):
