@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from gatekit.evidence.summary import Measurement, Summary
@@ -39,20 +40,34 @@ def implausible(measure: MeasureSpec, summary: Summary) -> str | None:
 def constant_side(measure: MeasureSpec, measurement: Measurement, summary: Summary) -> str | None:
     """Return why a comparison is of no several draws: all values of one side are one to rounding; else None.
 
-    A difference takes its spread from either side, so that one value copied under all pairs of seeds, beside a control
-    that was measured, shows some. Per seed a candidate may be one, as one transformer is for every seed of its control.
+    A difference takes its spread from either side, so that one value copied under all seeds, or pairs of them, beside a
+    control that was measured, shows some. Where the candidate is one for every seed of its control, as one transformer
+    is, the measure says so.
     """
-    control = measurement.baseline if measurement.baseline is not None else measurement.baseline_values
-    if control is None or measurement.design not in ("per_seed", "per_seed_pair"):
+    control, control_keys = measurement.baseline, measurement.keys
+    if control is None:
+        control, control_keys = measurement.baseline_values, measurement.baseline_keys or ()
+    if control is None or measurement.design == "reported":
         return None
-    sides = {"control": control} if summary.protocol.baseline_kind in TRAINED_CONTROLS else {}
-    if measurement.design == "per_seed_pair":
-        sides["candidate"] = measurement.candidate
-    for name, values in sides.items():
-        is_one = len(values) > 1 and max(values) - min(values) <= resolution(measurement)
-        if is_one and not _may_be_equal(measure, values[0]):
-            return f"the {len(values)} values of the {name} of {measure.name} in {summary.path} are all {values[0]:g}"
+    sides = {"control": (control_keys, control)} if summary.protocol.baseline_kind in TRAINED_CONTROLS else {}
+    if not measure.one_candidate:
+        sides["candidate"] = (measurement.keys, measurement.candidate)
+    floor = resolution(measurement)
+    for name, (keys, values) in sides.items():
+        drawn = _by_level(measurement.design, keys, values)
+        is_one = any(len(own) > 1 for own in drawn) and all(max(own) - min(own) <= floor for own in drawn)
+        if is_one and not all(_may_be_equal(measure, own[0]) for own in drawn):
+            said = f"{values[0]:g}" if len(drawn) == 1 else "the same for every seed"
+            return f"the {len(values)} values of the {name} of {measure.name} in {summary.path} are all {said}"
     return None
+
+
+def _by_level(design: str, keys: Sequence[tuple[int | str, ...]], values: Sequence[float]) -> Sequence[Sequence[float]]:
+    """Return the values of all seeds, or pairs of them, of each dataset or row; of other designs they are together."""
+    found: dict[int | str | None, list[float]] = {}
+    for key, value in zip(keys, values, strict=True):
+        found.setdefault(key[1] if design in ("per_seed_dataset", "per_seed_row") else None, []).append(value)
+    return list(found.values())
 
 
 def _may_be_equal(measure: MeasureSpec, value: float) -> bool:

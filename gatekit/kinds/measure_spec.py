@@ -59,6 +59,8 @@ class MeasureSpec:
     on_random_model: bool = False
     """Its control is SAEs on a re-initialised model where the protocol's baseline is one; the other measures of such a
     kind have controls of their own, or none."""
+    one_candidate: bool = False
+    """What is compared with the control is one thing for every seed, as one transformer is, and no SAE of its own."""
     lattice: Lattice | None = None
     """What one observation is a share of, so that it can take few values; None where it may be any number."""
     ceiling: Ceiling | None = None

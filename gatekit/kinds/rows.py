@@ -21,6 +21,7 @@ class More(TypedDict, total=False):
     difference_of: str | None
     structural: bool
     may_be_its_control: bool
+    one_candidate: bool
     lattice: Lattice | None
     ceiling: Ceiling | None
     ratio_of: RatioOf

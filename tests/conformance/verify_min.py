@@ -49,6 +49,8 @@ MAY_BE_CONSTANT |= {"matched_fraction_above_control"}
 """Of the measures in the cases those that may be equal for every seed."""
 TRAINED = {"random_model", "random_sae", "untrained", "matched_sae", "transcoder"}
 """Kinds of baseline of which every seed has its own."""
+ONE_CANDIDATE = {"embedding_r2_above_control", "embedding_r2_above_shuffled"}
+"""Of one transformer, whatever the seed."""
 SKEWED = 10
 """Draws from which on their skewness counts."""
 DEFAULTS = {"confidence": 0.95, "min_seeds": 5, "max_age": None, "allow_reported": False, "selected_from": 1}
@@ -167,7 +169,10 @@ def threshold(
         seeds = min(len({seed for n in names for seed in group[n]}) for group in (measurement["columns"], control))
         families = protocol.get("families", {}).get(f"{level}s")
         estimate, lower, upper = ends(measurement, divisor, confidence, over, families)
-        enough, constant = True, no_spread(measurement, divisor, over) or one_control(measurement, protocol)
+        enough, constant = (
+            True,
+            no_spread(measurement, divisor, over) or one_value(measurement | {"name": rule["measure"]}, protocol),
+        )
         constant = constant and not says_same(summary)
         if not policy.get("legacy") and impossible(summary, measurement):
             return "inconclusive"
@@ -274,14 +279,26 @@ def diverged(summary: Json) -> bool:
     )
 
 
-def one_control(measurement: Json, protocol: Json) -> bool:
-    """Whether controls that were trained are all one number, which is no end of the range."""
-    control = measurement["columns"].get("baseline") or measurement.get("baseline_columns", {}).get("value", [])
-    trained = protocol["baseline"]["kind"] in TRAINED and measurement["design"] in ("per_seed", "per_seed_pair")
-    if not trained or len(control) < 2 or control[0] in measurement["range"]:
+def one_value(measurement: Json, protocol: Json) -> bool:
+    """Whether a compared candidate, or controls that were trained, are one number under all seeds of each level.
+
+    No end of the range, which all of them may reach.
+    """
+    columns, design = measurement["columns"], measurement["design"]
+    other = measurement.get("baseline_columns", {})
+    control = columns.get("baseline") or other.get("value", [])
+    if not control or measurement["name"] in ONE_CANDIDATE:
         return False
-    largest = max(map(abs, [*control, *measurement["columns"]["candidate"]]))
-    return max(control) - min(control) <= 4 * float(np.finfo(np.float32).eps) * largest
+    largest = max(map(abs, [*control, *columns["candidate"]]))
+    sides = [(columns, columns["candidate"])]
+    sides += [(other or columns, control)] if protocol["baseline"]["kind"] in TRAINED else []
+    for keys, values in sides:
+        levels = keys.get(LEVELS.get(design), ["all"] * len(values))
+        groups = [[v for v, of in zip(values, levels, strict=True) if of == one] for one in sorted(set(levels))]
+        equal = all(max(own) - min(own) <= 4 * float(np.finfo(np.float32).eps) * largest for own in groups)
+        if equal and len(values) > len(groups) and any(own[0] not in measurement["range"] for own in groups):
+            return True
+    return False
 
 
 def spread(means: Any) -> float:

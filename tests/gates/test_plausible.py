@@ -46,6 +46,46 @@ def test_a_candidate_of_one_constant_carries_no_pass_beside_a_measured_control(j
     )
 
 
+R2 = HEAD + "gates:\n  g: {from: random_model, measure: r2_above_control, at_least: 0.0}\n"
+AUC = HEAD + "gates:\n  g: {from: saebench, measure: auc_delta, at_least: 0.0}\n"
+
+
+def judged_by(policy: str, document: dict[str, Any]) -> tuple[str, str]:
+    verdict = evaluate([parse_policy(policy.encode(), "p.yaml")], read({"a.json": document})[0], NOW)
+    (result,) = thresholds_in(verdict.policies[0].gates[0].result)
+    return str(result.outcome), result.reason
+
+
+def test_one_candidate_under_five_seeds_carries_no_pass_beside_a_control_that_was_measured() -> None:
+    copied = {"r2_above_control": ([0.9] * 5, builders.around(0.5, 0.02, 5))}
+    assert judged_by(R2, builders.summary("random_model", copied)) == (
+        "inconclusive",
+        "the 5 values of the candidate of r2_above_control in a.json are all 0.9",
+    )
+    measured = {"r2_above_control": (builders.around(0.9, 0.01, 5), builders.around(0.5, 0.02, 5))}
+    assert judged_by(R2, builders.summary("random_model", measured))[0] == "pass"
+
+
+def test_one_candidate_under_five_seeds_carries_no_pass_on_any_number_of_datasets() -> None:
+    control = builders.around(0.70, 0.02, 25)
+    copied_values = [0.81, 0.84, 0.87, 0.9, 0.93]
+    copied = {"auc_delta": (copied_values * 5, control)}
+    document = builders.summary("saebench", copied)
+    outcome, reason = judged_by(AUC, document)
+    assert (outcome, reason) == (
+        "inconclusive",
+        "the 25 values of the candidate of auc_delta in a.json are all the same for every seed",
+    )
+    measured = {"auc_delta": ([value + 0.01 * seed for seed in (-2, 1, 0, -1, 2) for value in copied_values], control)}
+    assert judged_by(AUC, builders.summary("saebench", measured))[0] == "pass"
+
+
+def test_one_transformer_is_compared_with_many() -> None:
+    policy = HEAD + "gates:\n  g: {from: known_circuit, measure: embedding_r2_above_control, at_least: 0.0}\n"
+    values = {"embedding_r2_above_control": ([0.87] * 5, builders.around(0.2, 0.02, 5))}
+    assert judged_by(policy, builders.summary("known_circuit", values))[0] == "pass"
+
+
 def test_a_candidate_that_differs_by_more_than_rounding_does() -> None:
     near = {"pw_mcc_above_control": (builders.around(0.62, 1e-5, 10), GOOD["pw_mcc_above_control"][1])}
     assert judged(builders.summary("random_model", near))[0] == "pass"

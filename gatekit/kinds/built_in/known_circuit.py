@@ -70,11 +70,13 @@ KIND = Kind(
             f"{EMBEDDING_R2} a re-initialised transformer per seed. The candidate is one transformer's and the same "
             "for every seed: the bound speaks of this transformer against random ones, not of other trained ones.",
             compares=True,
+            one_candidate=True,
         ),
         variance_share(
             "embedding_r2_above_shuffled",
             f"{EMBEDDING_R2} this embedding with the numbers relabelled at random, one permutation per seed.",
             compares=True,
+            one_candidate=True,
         ),
         *_with_controls(
             variance_share,
