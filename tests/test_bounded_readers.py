@@ -72,7 +72,8 @@ BOUNDED: dict[str, tuple[dict[str, int], str]] = {
     ),
     "cycles/ray_engine.py": ({"open": 2, "subprocess.Popen": 1}, "as cycles/processes.py"),
     "cycles/reading.py": ({"listdir": 1}, ONE_FOLDER),
-    "cycles/resources.py": ({"open": 1}, "/proc/meminfo"),
+    "cycles/endings.py": ({"open": 1}, "LONGEST_END, from the end"),
+    "cycles/resources.py": ({"open": 2}, "/proc/meminfo and /proc/vmstat"),
     "dossier/folder.py": ({"iterdir": 1}, "asks only whether there is a first name"),
     "evidence/adapters/downstream/inspect_archive.py": (
         {"open": 1, "ZipFile": 1},

@@ -328,6 +328,7 @@ NO_INPUT = {
     *("gates.base_differences:MOST_TOLD", "gates.base_differences:LONGEST_VALUE", "gates.plausible:LONGEST_RUN"),
     *("cycles.stopping:MOST_REASONS", "cycles.running:MOST_NAMED", "cycles.branches:LONGEST_LABEL"),
     *("cycles.pieces:MOST_TOGETHER", "registration.left_out:MOST_NAMED"),
+    *("cycles.endings:MOST_LOSSES", "cycles.endings:LONGEST_END", "cycles.endings:LONGEST_WORDS"),
     *("candidates.pareto:MOST_DOMINATORS", "repo.names:_MOST_OBJECTS", "claims.latex:_MOST_ERRORS"),
     *(
         "claims.typst:_MOST_ERRORS",

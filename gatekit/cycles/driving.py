@@ -14,15 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gatekit.cycles.endings import NEVER_AGAIN, is_hopeless, why_ended
 from gatekit.cycles.engine import Ended, Engine, Job
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import Ledger, Record
-from gatekit.cycles.left_by_tasks import given_saes, lost_tasks, outputs_of
+from gatekit.cycles.left_by_tasks import given_saes, outputs_of, to_run_again
 from gatekit.cycles.meaning import meaning
 from gatekit.cycles.pieces import PieceQueue
 from gatekit.cycles.plan import Budget, Cycle, Needs
 from gatekit.cycles.resources import lacking, no_room, size_of
-from gatekit.cycles.signals import coded, noted_signals
+from gatekit.cycles.signals import noted_signals
 from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
@@ -37,8 +38,6 @@ LOOK = 1.0
 DISK_LOOK = 30.0
 """Seconds between measurements of the cycle's own size, where the budget limits it."""
 NO_NEEDS = Needs()
-NEVER_AGAIN = (ExitCode.REFUSED, ExitCode.USAGE)
-"""Codes of what would be refused each time."""
 
 
 class Halted(Exception):
@@ -84,6 +83,8 @@ class Driver:
     pieces: PieceQueue = field(init=False)
     ledger: Ledger = field(init=False)
     _devices: dict[str, int] = field(default_factory=dict)
+    _written: dict[str, int] = field(default_factory=dict)
+    """Bytes of the log of what runs, before it was started."""
     _batches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """First key -> all keys of the pieces that one process makes."""
     _own_size: tuple[datetime, int] | None = None
@@ -101,9 +102,9 @@ class Driver:
         self._refuse_other_plan(records)
         self.state = state_of(self.graph, records, self.cycle.retries)
         self.pieces = PieceQueue(self.cycle.retries)
-        for task in lost_tasks(self.state, self.folder):
-            records.append(self.ledger.write("undone", task=task, reason="its summaries are gone or changed"))
-            self.say(f"{task}: its summaries are gone or changed; it is run again")
+        for task, reason in to_run_again(self.state, self.folder).items():
+            records.append(self.ledger.write("undone", task=task, reason=reason))
+            self.say(f"{task}: {reason}; it is run again")
         self.state = state_of(self.graph, records, self.cycle.retries)
         self._record("cycle_run", cycle=self.cycle.id, plan=self.cycle.sha256, meaning=meaning(self.cycle, self.graph))
         with noted_signals() as received:
@@ -235,7 +236,9 @@ class Driver:
         return (self.folder, *(() if self.cache is None or is_url(self.cache) else (Path(self.cache),)))
 
     def _launch(self, name: str, task: Task, argv: tuple[str, ...]) -> None:
-        self.engine.start(Job(name, argv, task.needs, self._log(name), self._labels(task)))
+        log = self._log(name)
+        self._written[name] = log.stat().st_size if log.exists() else 0
+        self.engine.start(Job(name, argv, task.needs, log, self._labels(task)))
         self._devices[name] = max(1, task.needs.gpus)
 
     def _labels(self, task: Task) -> dict[str, str]:
@@ -266,7 +269,8 @@ class Driver:
         )
 
     def _ended(self, ended: Ended) -> None:
-        devices = self._devices.pop(ended.name)
+        devices, log = self._devices.pop(ended.name), self._log(ended.name)
+        before = self._written.pop(ended.name)
         spent = {"seconds": round(ended.seconds, 3), "device_seconds": round(ended.seconds * devices, 3)}
         kind, _, rest = ended.name.partition("/")
         if ended.code != 0 and ended.code not in NEVER_AGAIN and (full := no_room(self._places())) is not None:
@@ -276,11 +280,11 @@ class Driver:
                 self._record("interrupted", task=ended.name, device_seconds=spent["device_seconds"])
             return
         if kind == "units":
-            self.pieces.learn(rest, ended.code, self._log(ended.name))
+            self.pieces.learn(rest, ended.code, log)
             return
         if kind == "piece":
             keys = self._batches.pop(rest)
-            self.pieces.ended(keys, ended.code)
+            self.pieces.ended(keys, ended)
             self._record("piece_ended", pieces=list(keys), code=ended.code, **spent)
             return
         task = self.graph.tasks[ended.name]
@@ -289,10 +293,9 @@ class Driver:
             self._record("ended", task=task.id, config=task.config, ok=True, code=0, outputs=outputs, **spent)
             self.say(f"{task.id}: done in {duration(ended.seconds)} ({self.state.ended} of {len(self.graph.tasks)})")
         else:
-            said = ended.words or (wrong if ended.code == 0 else None) or f"it ended with {coded(ended.code)}"
-            reason = f"{said}; {self._log(task.id)} has what it wrote"
-            again = ended.code not in NEVER_AGAIN and not ended.words and ended.code != 0
-            self._record("ended", task=task.id, ok=False, code=ended.code, reason=reason, again=again, **spent)
+            reason = why_ended(ended, log, before, wrong)
+            told = {"again": not is_hopeless(ended) and ended.code != 0, "lost": ended.lost and ended.code != 0}
+            self._record("ended", task=task.id, ok=False, code=ended.code, reason=reason, **told, **spent)
             self.say(f"{task.id}: {reason}")
         stage = self.cycle.stages[task.stage]
         names = [name for name, one in self.graph.tasks.items() if one.stage == task.stage] if stage.stops else []

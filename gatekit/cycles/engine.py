@@ -33,7 +33,11 @@ class Ended:
     seconds: float
     """Wall time."""
     words: str = ""
-    """What the engine knows beside the code: a lost machine, a limit of time."""
+    """What the engine knows beside the code: a limit of time, a machine without memory."""
+    late: bool = False
+    """Whether it was ended because it took longer than it may."""
+    lost: bool = False
+    """Whether somebody else ended it: its process was killed or asked to end, or its machine was lost."""
 
 
 class Engine(Protocol):

@@ -58,9 +58,12 @@ def _summaries(task: Task, folder: Path) -> Iterator[Path]:
     yield from sorted(path for path in found if not path.name.startswith("."))
 
 
-def lost_tasks(state: CycleState, folder: Path) -> list[str]:
-    """Return the tasks that were done, and whose summaries are not there any more as they were."""
-    lost = []
+def to_run_again(state: CycleState, folder: Path) -> dict[str, str]:
+    """Return task -> reason of what has to be done again, though the ledger says that it has ended.
+
+    What was done and whose summaries are not there any more as they were, and what failed for its workers alone.
+    """
+    again = {name: "its workers were lost" for name, one in state.tasks.items() if one.lost}
     for name, one in state.tasks.items():
         if one.state != "done":
             continue
@@ -70,6 +73,6 @@ def lost_tasks(state: CycleState, folder: Path) -> list[str]:
             except GatekitError:
                 same = False
             if not same:
-                lost.append(name)
+                again[name] = "its summaries are gone or changed"
                 break
-    return lost
+    return again

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatekit.cycles.endings import MOST_LOSSES, NEVER_AGAIN
+from gatekit.cycles.engine import Ended
+
 BATCHES_PER_SLOT = 4
 """So many turns each slot is to have at what can be made now: fewer load a model less often, and end less evenly."""
 
@@ -40,6 +43,7 @@ class PieceQueue:
     _ended: set[str] = field(default_factory=set)
     _running: set[str] = field(default_factory=set)
     _failures: dict[str, int] = field(default_factory=dict)
+    _losses: dict[str, int] = field(default_factory=dict)
     _alone: set[str] = field(default_factory=set)
     """Of a batch that failed: each is made by itself, so that only the one that cannot be made is given up."""
 
@@ -103,18 +107,22 @@ class PieceQueue:
         """Note that a process makes these pieces."""
         self._running.update(keys)
 
-    def ended(self, keys: Sequence[str], code: int) -> None:
+    def ended(self, keys: Sequence[str], how: Ended) -> None:
         """Note that a process made its pieces, or that it failed; a piece counts as ended after its own retries."""
         self._running.difference_update(keys)
-        if code == 0:
+        if how.code == 0:
             self._ended.update(keys)
+            return
+        if how.lost:
+            self._losses.update((key, self._losses.get(key, 0) + 1) for key in keys)
+            self._ended.update(key for key in keys if self._losses[key] > MOST_LOSSES)
             return
         if len(keys) > 1:
             self._alone.update(keys)
             return
         (key,) = keys
         self._failures[key] = self._failures.get(key, 0) + 1
-        if self._failures[key] > self.retries or code in (4, 64):
+        if self._failures[key] > self.retries or how.code in NEVER_AGAIN:
             self._ended.add(key)
 
 

@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from gatekit.cycles.endings import how_ended
 from gatekit.cycles.engine import Ended, Job
 from gatekit.cycles.plan import Needs
+from gatekit.cycles.resources import killed_for_memory
 
 GENTLE = 20.0
 """Seconds between being asked to end and being killed."""
@@ -29,6 +31,8 @@ class _Running:
     process: subprocess.Popen[bytes]
     started: float
     gpus: tuple[str, ...]
+    starved: int | None
+    """What the kernel had killed for want of memory before it was started."""
     over_time: bool = False
     ends: int | None = None
     """A descriptor that can be read once the process has ended; None where the system gives none."""
@@ -62,6 +66,7 @@ class Processes:
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         job.log.parent.mkdir(parents=True, exist_ok=True)
+        starved = killed_for_memory()
         with open(job.log, "ab") as log:
             process = subprocess.Popen(
                 job.argv,
@@ -72,7 +77,7 @@ class Processes:
                 start_new_session=True,
                 preexec_fn=die_with_parent(),
             )
-        self._running[job.name] = _Running(job, process, time.monotonic(), gpus, ends=_end_of(process.pid))
+        self._running[job.name] = _Running(job, process, time.monotonic(), gpus, starved, ends=_end_of(process.pid))
 
     def wait(self, seconds: float) -> Sequence[Ended]:
         """Return what has ended, waiting for the first for at most so long."""
@@ -126,8 +131,8 @@ class Processes:
             del self._running[name]
             if one.ends is not None:
                 os.close(one.ends)
-            words = f"it took longer than {one.job.needs.wall}" if one.over_time else ""
-            found.append(Ended(name, 128 - code if code < 0 else code, time.monotonic() - one.started, words))
+            seconds, starved = time.monotonic() - one.started, killed_for_memory() != one.starved
+            found.append(how_ended(one.job, 128 - code if code < 0 else code, seconds, one.over_time, starved))
         return found
 
 

@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gatekit.cycles.endings import how_ended
 from gatekit.cycles.engine import Ended, Job
 from gatekit.cycles.plan import Needs
 from gatekit.cycles.processes import die_with_parent
+from gatekit.cycles.resources import killed_for_memory
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 
@@ -103,18 +105,23 @@ class RayCluster:
     def _ended(self, name: str, patience: float | None) -> Ended:
         job, reference, since = self._running.pop(name)
         try:
-            code, seconds, late = self._ray.get(reference, timeout=patience)
+            code, seconds, late, starved = self._ray.get(reference, timeout=patience)
         except (self._ray.exceptions.RayError, TimeoutError) as error:
             with open(job.log, "a", encoding="utf-8") as log:
                 log.write(f"gatekit: {LOST}: {type(error).__name__}: {' '.join(str(error).split())[:1000]}\n")
-            return Ended(name, ExitCode.INTERNAL, time.monotonic() - since)
-        return Ended(name, code, seconds, f"it took longer than {job.needs.wall}" if late else "")
+            # A worker that Ray itself ended for want of memory would end so again.
+            lost = not isinstance(error, self._ray.exceptions.OutOfMemoryError)
+            return Ended(name, ExitCode.INTERNAL, time.monotonic() - since, LOST, lost=lost)
+        return how_ended(job, code, seconds, late, starved)
 
 
 def run_command(
     argv: Sequence[str], log: str, folder: str, environment: dict[str, str], limit: float | None
-) -> tuple[int, float, bool]:
-    """Run a command on the machine that Ray chose; return its exit code, its seconds, and whether it took too long.
+) -> tuple[int, float, bool, bool]:
+    """Run a command on the machine that Ray chose.
+
+    Returns its exit code, its seconds, whether it took too long, and whether the kernel killed anything there for want
+    of memory meanwhile.
 
     Args:
         argv: the command.
@@ -125,7 +132,7 @@ def run_command(
     """
     started = time.monotonic()
     before: Callable[[], None] | None = die_with_parent()
-    late = False
+    late, killed = False, killed_for_memory()
     with open(log, "ab") as file:
         process = subprocess.Popen(
             argv,
@@ -141,7 +148,7 @@ def run_command(
         except subprocess.TimeoutExpired:
             process.kill()
             code, late = process.wait(), True
-    return (128 - code if code < 0 else code), time.monotonic() - started, late
+    return (128 - code if code < 0 else code), time.monotonic() - started, late, killed_for_memory() != killed
 
 
 def _connect(ray: Any, address: str | None) -> None:

@@ -52,6 +52,21 @@ def memory_available() -> int | None:
     return None
 
 
+def killed_for_memory() -> int | None:
+    """Return how many processes the kernel has killed on this machine for want of memory; None where it does not say.
+
+    Linux counts those of a control group, such as a container or a job of Slurm, among them.
+    """
+    try:
+        with open("/proc/vmstat", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
 def size_of(folder: Path) -> int:
     """Return the bytes of all files below a folder."""
     total = 0

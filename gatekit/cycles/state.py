@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from gatekit.cycles.endings import MOST_LOSSES
 from gatekit.cycles.graph import Graph, Task
 from gatekit.cycles.ledger import NAME, Record, moment
+from gatekit.cycles.undone import void_records
 from gatekit.errors import GatekitError, Location
 
 State = Literal["waiting", "running", "done", "failed", "stopped", "not_run"]
@@ -23,7 +25,11 @@ class TaskState:
     reason: str = ""
     """Why it failed, was stopped or was not run."""
     attempts: int = 0
-    """That ended by themselves."""
+    """That ended by themselves; a worker that was killed, or lost with its machine, is none."""
+    losses: int = 0
+    """Workers that were lost since the cycle was last gone on with."""
+    lost: bool = False
+    """Whether it failed for its workers alone, so that whoever goes on tries it again."""
     device_seconds: float = 0.0
     """Of all attempts together, also of those that were cut off: wall time times devices held."""
     started: datetime | None = None
@@ -119,8 +125,10 @@ class CycleState:
         # Whoever drove before is dead: what it had started is to be done again.
         for key, one in self.tasks.items():
             if one.state == "running":
-                self.tasks[key] = replace(one, state="waiting", reason="")
+                self.tasks[key] = replace(one, state="waiting", reason="", losses=0)
                 self.ready[key] = None
+            elif one.state == "waiting" and one.losses:
+                self.tasks[key] = replace(one, losses=0)
 
     def _task(self, name: str, record: Record) -> None:
         before = self.tasks[name]
@@ -135,16 +143,19 @@ class CycleState:
             self.tasks[name] = replace(before, state="waiting", device_seconds=spent)
             self.ready[name] = None
         elif event == "ended":
-            attempts, seconds = before.attempts + 1, float(record["seconds"])
+            lost = record.get("lost") is True
+            attempts, seconds = before.attempts + (not lost), float(record["seconds"])
             spent = before.device_seconds + float(record["device_seconds"])
             one = replace(before, state="done", attempts=attempts, device_seconds=spent, seconds=seconds, reason="")
             if record["ok"]:
                 self._end(name, replace(one, outputs=dict(record["outputs"])))
-            elif record["again"] and attempts <= self.retries:
-                self.tasks[name] = replace(one, state="waiting", reason=str(record["reason"]))
-                self.ready[name] = None
             else:
-                self._end(name, replace(one, state="failed", reason=str(record["reason"])))
+                one = replace(one, state="waiting", reason=str(record["reason"]), losses=before.losses + lost)
+                if one.losses <= MOST_LOSSES if lost else record["again"] and attempts <= self.retries:
+                    self.tasks[name] = one
+                    self.ready[name] = None
+                else:
+                    self._end(name, replace(one, state="failed", lost=lost))
 
     def _end(self, name: str, one: TaskState) -> None:
         self.tasks[name] = one
@@ -206,9 +217,9 @@ def state_of(graph: Graph, records: Iterable[Record], retries: int) -> CycleStat
     kept = list(records)
     place, record = 0, kept[0] if kept else {}
     try:
-        undone = {one["task"]: at for at, one in enumerate(kept) if one["event"] == "undone"}
+        void = void_records(graph, kept)
         for place, record in enumerate(kept):
-            if record.get("task") not in undone or place > undone[record["task"]]:
+            if place not in void:
                 state.take(record)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         message = f"record {place + 1} ('{str(record.get('event'))[:40]}') is none that a cycle writes: {error!r:.80}"

@@ -69,8 +69,8 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     Where that is all that this process does, another one measures, so that nothing dies unheard: see `supervision`.
 
     0 done; 4 the configuration or an input is refused; 64 the command line is wrong; 70 the run failed; 130 and 143
-    interrupted by SIGINT and SIGTERM. With `--policy`, a run that is done exits as `gatekit check` does on its
-    summaries; where there are several, with the code that matters most. With `--select` too, it exits as
+    interrupted by SIGINT and SIGTERM; 137 killed. With `--policy`, a run that is done exits as `gatekit check` does
+    on its summaries; where there are several, with the code that matters most. With `--select` too, it exits as
     `gatekit select` on all of them, or as `gatekit check` on the one selected.
     """
     return supervised(stage.kind, lambda testament: _run(stage, argv, testament), _left_behind, is_command())

@@ -72,7 +72,8 @@ def supervised(
     """Return the exit code of some work, done in another process where this one has nothing else to do.
 
     Whoever calls goes on twice: with the work's own code in the process that did it, and with the same code in the one
-    that waited. A death by a signal is 70, with a line that says why; one by SIGINT or SIGTERM is 130 or 143.
+    that waited. A death by a signal is 70, with a line that says why; one by SIGINT, SIGTERM or SIGKILL is 130, 143 or
+    137, since it was somebody else that ended it.
 
     Args:
         name: of the runner.
@@ -135,7 +136,7 @@ def _died(name: str, number: int, testament: Testament, written: Callable[[Mappi
     except GatekitError as error:
         outcome = f"no summary ({error})"
     sys.stderr.write(f"{name}: {reason}; {outcome}{'' if asked else f'; {AGAIN}'}\n")
-    return 128 + number if asked else int(ExitCode.INTERNAL)
+    return 128 + number if asked or number == signal.SIGKILL else int(ExitCode.INTERNAL)
 
 
 def _signal(number: int) -> str:

@@ -40,9 +40,9 @@ class FakeRay(ModuleType):
     def wait(self, references: list[object], **_options: object) -> tuple[list[object], list[object]]:
         return references[:1], references[1:]
 
-    def get(self, _reference: object, timeout: float | None) -> tuple[int, float, bool]:
+    def get(self, _reference: object, timeout: float | None) -> tuple[int, float, bool, bool]:
         self.patience.append(timeout)
-        return 0, 1.0, False
+        return 0, 1.0, False, False
 
 
 class Remote:

@@ -16,7 +16,6 @@ schema: gatekit.cycle/1
 id: real
 description: Two widths by two runners on one cache
 seeds: {pilot: [0, 1], full: [0, 1, 2]}
-retries: 10
 stages:
   agreement:
     run: random_model

@@ -93,3 +93,17 @@ def test_a_run_whose_waiting_process_is_killed_does_not_go_on_alone(tmp_path: Pa
     else:
         pytest.fail("the run goes on")
     assert not (tmp_path / "out" / "ood.json").exists()
+
+
+def test_a_run_that_somebody_kills_ends_as_killed_and_not_as_one_that_failed(tmp_path: Path) -> None:
+    given = [sys.executable, "-m", "runners", "ood", *arguments(tmp_path, OOD)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    process = subprocess.Popen(given, env=environment, stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path / "cache").glob("**/*")) and process.poll() is None:
+        time.sleep(0.01)
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 137
+    assert said.splitlines()[-1].startswith("ood: the run died of SIGKILL: somebody, or the system for want of memory")
+    assert json.loads((tmp_path / "out" / "ood.json").read_text())["status"] == "failed"
