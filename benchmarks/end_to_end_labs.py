@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,27 @@ THREE = (
     "      - {from: saebench, measure: ce_loss_score, at_least: 0.5}\n"
     "      - {from: saebench, measure: kl_div_score, at_least: 0.5}\n"
 )
+NESTED = (
+    "  g:\n    any_of:\n"
+    "      - {from: saebench, measure: cossim, at_least: 0.5}\n"
+    "      - any_of:\n"
+    "          - {from: saebench, measure: ce_loss_score, at_least: 0.5}\n"
+    "          - {from: saebench, measure: kl_div_score, at_least: 0.5}\n"
+)
+WITHIN = (
+    "  g:\n    any_of:\n"
+    "      - {from: saebench, measure: cossim, at_least: 0.5}\n"
+    "      - all_of:\n"
+    "          - {from: saebench, measure: cossim, at_least: 0.1}\n"
+    "          - any_of:\n"
+    "              - {from: saebench, measure: ce_loss_score, at_least: 0.5}\n"
+    "              - {from: saebench, measure: kl_div_score, at_least: 0.5}\n"
+)
+MARGIN = 0.03
+NOT_WORSE = f"  g: {{from: saebench, measure: cossim, not_worse_than: {{base: {MARGIN}}}}}\n"
+RARE = 0.1
+"""Dead latents that a seed has on average."""
+RARELY_DEAD = f"  g: {{from: saebench, measure: dead_fraction, at_most: {RARE / 4096}}}\n"
 EVERY = "  g: {from: saebench, measure: cossim, every_seed: {at_least: 0.46}}\n"
 """Four standard deviations below what a good seed gives, six above what a collapsed one does."""
 DEAD_SHARE = 60 / 4096
@@ -53,6 +75,8 @@ class Scenario:
     gates: str = ALONE
     registered: str = "shown"
     registrations: Mapping[str, str] = field(default_factory=dict)
+    every_look: bool = False
+    """Whether the lab passes falsely only where all of its looks do."""
 
 
 def registration(seeds: int, looks: Sequence[int], more: str = "", candidates: Sequence[str] = ()) -> dict[str, str]:
@@ -112,6 +136,55 @@ def one_more(first: int, last: int) -> Callable[[Rng], list[Look]]:
         return [Look(now, base) for now, base in zip(shown, [None, *shown], strict=False)]
 
     return lab
+
+
+def extended_until_it_passes(rng: Rng) -> list[Look]:
+    """Five seeds are judged, and are the base from then on; what is added one by one is shown where it passes."""
+    values = drawn(rng, 15)
+    shown = [one(range(count), values[:count]) for count in range(5, 16)]
+    return [Look(shown[0]), *(Look(now, shown[0]) for now in shown[1:])]
+
+
+def best_five_of_six_again(rng: Rng) -> list[Look]:
+    """Ten times one seed more, of which the worst of six is left out; what was shown before is the base."""
+    values = drawn(rng, 15)
+    kept = list(range(5))
+    shown = [one(kept, [values[seed] for seed in kept])]
+    for added in range(5, 15):
+        kept = sorted(sorted([*kept, added], key=lambda seed: -values[seed])[:5])
+        shown.append(one(kept, [values[seed] for seed in kept]))
+    return [Look(now, base) for now, base in zip(shown, [None, *shown], strict=False)]
+
+
+def trained_again(rng: Rng) -> list[Look]:
+    """The SAEs of the same five seeds, trained three times; what was shown before is the base."""
+    shown = [one(range(5), drawn(rng, 5), trained_again=times) for times in range(3)]
+    return [Look(now, base) for now, base in zip(shown, [None, *shown], strict=False)]
+
+
+def worse(steps: int, loss: float, against: str) -> Callable[[Rng], list[Look]]:
+    """Each change loses so much of what the one before it had.
+
+    Args:
+        steps: how many changes.
+        loss: of each, in the unit of the measure.
+        against: `before` compares each with the one before it; `tag` the last one with what was there first.
+    """
+
+    def lab(rng: Rng) -> list[Look]:
+        values = [[value - loss * step for value in drawn(rng, 5)] for step in range(steps + 1)]
+        shown = [one(range(5), found, trained_again=step) for step, found in enumerate(values)]
+        if against == "tag":
+            return [Look(shown[-1], shown[0])]
+        return [Look(now, base) for base, now in pairwise(shown)]
+
+    return lab
+
+
+def rare_counts(rng: Rng) -> list[Look]:
+    """Dead latents of five seeds, so rare that most have none."""
+    values = [int(dead) / 4096 for dead in rng.poisson(RARE, 5)]
+    return [Look({"kind": "saebench", "seeds": range(5), "observations": {"dead_fraction": values}, "protocol": "p"})]
 
 
 def swapped(rng: Rng) -> list[Look]:
@@ -254,7 +327,7 @@ SCENARIOS = (
         registrations=registration(15, [5, 10, 15], "spending: equal\n"),
     ),
     Scenario("5 seeds on the base, extended to 10 and then 15; nothing registered", True, extended),
-    Scenario("5 seeds, then one more at each of ten looks, the base is what was shown before", False, one_more(5, 15)),
+    Scenario("5 seeds, then one more at each of ten looks, the base is what was shown before", True, one_more(5, 15)),
     Scenario("5 seeds, 5 others in their place, 5 more; the base is what was shown before", True, swapped),
     Scenario("6 seeds, then the best five of them; the base has six", True, best_kept(6, 5)),
     Scenario("10 seeds, then the best five of them; the base has ten", True, best_kept(10, 5)),
@@ -283,4 +356,33 @@ SCENARIOS = (
     Scenario(
         "every_seed, and the seeds that failed are left out of the base's ten", True, failed_seeds_left_out, EVERY
     ),
+    Scenario("5 seeds are the base, and one more is added until it passes", False, extended_until_it_passes),
+    Scenario("ten times the best five of six, the base is what was shown before", False, best_five_of_six_again),
+    Scenario(
+        "5 seeds, trained again twice under the same numbers, the base is what was shown before", True, trained_again
+    ),
+    Scenario(
+        "the same, the five registered",
+        True,
+        trained_again,
+        registered="required",
+        registrations=registration(5, [5]),
+    ),
+    Scenario("any_of one measure and any_of two more", True, alternatives, NESTED),
+    Scenario("any_of one measure and all_of one that holds and any_of two more", True, alternatives, WITHIN),
+    Scenario("a change that loses the whole margin of not_worse_than", True, worse(1, MARGIN, "before"), NOT_WORSE),
+    Scenario(
+        "ten changes that each lose a fifth of the margin, compared with the one before: all ten pass",
+        False,
+        worse(10, MARGIN / 5, "before"),
+        NOT_WORSE,
+        every_look=True,
+    ),
+    Scenario(
+        "five changes that each lose a fifth of the margin, the last compared with a tag before the first",
+        True,
+        worse(5, MARGIN / 5, "tag"),
+        NOT_WORSE,
+    ),
+    Scenario("no dead latent in five seeds, where a seed has 0.1 on average", False, rare_counts, RARELY_DEAD),
 )

@@ -58,6 +58,7 @@ def rows(repetitions: int) -> list[tuple[str, float, bool]]:
     rules: tuple[Rule, ...] = ("obrien_fleming", "equal")
     paid = [[1.0 - alpha for alpha in look_alphas(CONFIDENCE, three, rule)] for rule in rules]
     ten = drawn[:, :10]
+    long = rng.standard_normal((repetitions, 100))
     worst_dropped = best_of(drawn[:, :6], 5)
     return [
         ("5 seeds, looked at once", any_look(drawn, (5,), [CONFIDENCE]), True),
@@ -71,12 +72,12 @@ def rows(repetitions: int) -> list[tuple[str, float, bool]]:
             True,
         ),
         ("registered looks at 5, 10 and 15 seeds, equal shares", any_look(drawn, three, paid[1]), True),
-        (
-            "5 to 15 seeds, one at a time, each extension paid, the first look not",
-            _extension(drawn),
-            False,
+        *(
+            (f"5 to {last} seeds, one at a time, each {how}, the first look free", _extension(long, last, shown), shown)
+            for how, shown in (("shown and paid as the next extension", True), ("paid as the only extension", False))
+            for last in (15, 30, 100)
         ),
-        ("the same, judged at 15 seeds only", any_look(drawn, (15,), extended[-1:]), True),
+        ("5 seeds extended once to 15 and judged there only", any_look(drawn, (15,), extended[-1:]), True),
         ("best of 4 registered candidates, unpaid", float(np.any(unpaid, axis=0).mean()), False),
         ("best of 4 registered candidates, paid, losers deleted", float(np.any(fours, axis=0).mean()), True),
         ("the worst of six seeds dropped, unregistered", any_look(worst_dropped, (5,), [CONFIDENCE]), False),
@@ -84,10 +85,17 @@ def rows(repetitions: int) -> list[tuple[str, float, bool]]:
     ]
 
 
-def _extension(drawn: Array) -> float:
-    """Five seeds at the gate's own level, and then each extension at what it pays."""
-    looks = tuple(range(5, 16))
-    paid = [CONFIDENCE, *(1.0 - extension_alpha(CONFIDENCE, 5, seeds) for seeds in looks[1:])]
+def _extension(drawn: Array, last: int, shown: bool) -> float:
+    """Five seeds at the gate's own level, and then each extension at what it pays.
+
+    Args:
+        drawn: (repetitions, seeds).
+        last: seeds of the last look.
+        shown: whether each stays as evidence, so that the next one is told from the first.
+    """
+    looks = tuple(range(5, last + 1))
+    steps = [(seeds, seeds - 5 if shown else 1) for seeds in looks[1:]]
+    paid = [CONFIDENCE, *(1.0 - extension_alpha(CONFIDENCE, 5, seeds, step=step) for seeds, step in steps)]
     return any_look(drawn, looks, paid)
 
 

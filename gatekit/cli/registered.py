@@ -45,7 +45,7 @@ def load_standings(
         # Those among files of registrations/ alone, which come first, are among the errors already.
         errors += conflicts([*found, *planned])[len(conflicts(found)) :]
         dated = dated_on_disk([*found, *planned], kinds)
-    return standings(summaries, dated, base or (), left_out_pays=True), errors
+    return standings(summaries, dated, base or (), past_known=base is None, left_out_pays=True), errors
 
 
 def lint_registrations(paths: Sequence[str], kinds: Kinds) -> list[GatekitError]:

@@ -76,12 +76,19 @@ def paid_for_looks(rule: Threshold, confidence: float, summary: Summary, standin
         )
         notes = [f"{reason if notes else said}: {_bounded(rule, paid)}"]
     left = _left_out(rule, standing)
-    before = min(seeds, standing.extends or seeds, seeds if left is None else left.fewest)
-    if before < seeds or left is not None:
-        extended = 1.0 - extension_alpha(confidence, before, seeds, 0 if left is None else left.seeds)
+    shown = min(seeds, standing.extends or seeds, seeds if left is None else left.fewest)
+    if shown < seeds or left is not None:
+        # A base whose past nobody tells may itself have been extended, seed by seed since a gate judged it first.
+        before = shown if standing.past_known else min(shown, rule.min_seeds)
+        step = 1 if left is not None else _step(standing, before)
+        extended = 1.0 - extension_alpha(confidence, before, seeds, 0 if left is None else left.seeds, step)
         if extended > paid:
             paid = extended
-            said = f"an unregistered extension from {before} to {seeds} seeds of the same subject"
+            said = f"an unregistered extension from {shown} to {seeds} seeds of the same subject"
+            if before < shown:
+                said += f", of which {before} may have been looked at first: nothing tells what the base held before"
+            elif step > 1:
+                said += f", after one to {' and to '.join(map(str, standing.earlier_looks[1:]))}"
             if left is not None:
                 total = seeds + left.seeds
                 said = (
@@ -90,6 +97,13 @@ def paid_for_looks(rule: Threshold, confidence: float, summary: Summary, standin
                 )
             notes = [f"{said}: {_bounded(rule, paid)}"]
     return paid, notes
+
+
+def _step(standing: Standing, before: int) -> int:
+    """Return which extension of the first look it is: the next one, or where the past is not known, at most."""
+    if standing.past_known:
+        return max(1, len(standing.earlier_looks))
+    return max(1, standing.earlier_looks[-1] - before + 1)
 
 
 def _bounded(rule: Threshold, confidence: float) -> str:

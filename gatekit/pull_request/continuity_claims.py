@@ -24,6 +24,8 @@ MOST_JUDGED = 200
 
 Announced = Callable[[Summary], bool]
 """Whether a registration of the base announced a summary before it was measured."""
+SameLook = Callable[[Summary, Summary], bool]
+"""Whether two summaries are runs of one look of a registration of the base."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,11 @@ class SubjectChange:
 
 
 def subject_changes(
-    base: BranchContents, head: BranchContents, fates: Sequence[SubjectFate], announced: Announced
+    base: BranchContents,
+    head: BranchContents,
+    fates: Sequence[SubjectFate],
+    announced: Announced,
+    same_look: SameLook,
 ) -> list[SubjectChange]:
     """Return every change of a subject with what the base's gates say of it before and after.
 
@@ -49,11 +55,13 @@ def subject_changes(
         head: what is judged.
         fates: as `subject_fates` returns them for these two.
         announced: of a summary of the head.
+        same_look: of the base's registrations.
     """
     found = []
     for number, fate in enumerate(fates):
         standing = _standing(base, head, fate)
-        needed = fate.fate != "extended" and bool(standing) and not (fate.new is not None and announced(fate.new))
+        agreed = fate.new is not None and announced(fate.new) and not same_look(fate.old, fate.new)
+        needed = fate.fate != "extended" and bool(standing) and not agreed
         if fate.fate in ("gone", "unmeasured"):
             # Nothing may stand on what is gone; but for what it was compared with, it is one rival less.
             needed = bool(standing) or _rival_remains(fate, base.judging, head.summaries)
@@ -182,8 +190,10 @@ def outcomes_on(policies: Sequence[Policy], summaries: Sequence[Summary], kind: 
         read = {name for gate in gates for name in kinds[gate.name]}
         judged = [summary for summary in summaries if summary.kind in read]
         # Kinds are measured one after the other, some of them long before: none is too old beside the last.
-        ageless = replace(policy, gates=tuple(replace(gate, rule=_ageless(gate.rule)) for gate in gates))
-        verdict = evaluate([ageless], judged, max(summary.finished for summary in judged))
+        # Whether it was announced is another question: numbers that fail do so wherever they come from.
+        gates_of = tuple(replace(gate, rule=_ageless(gate.rule)) for gate in gates)
+        asked = replace(policy, gates=gates_of, registered="shown")
+        verdict = evaluate([asked], judged, max(summary.finished for summary in judged))
         wanted = {gate.name for gate in gates}
         for gate in verdict.policies[0].gates:
             if gate.name in wanted:

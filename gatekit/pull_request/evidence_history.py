@@ -17,7 +17,7 @@ from gatekit.gates.verdict import Outcome
 from gatekit.policy import Policy
 from gatekit.policy.model import SubjectFilter, kinds_read
 from gatekit.pull_request.continuity import observed, shape
-from gatekit.pull_request.continuity_claims import Announced, outcomes_on
+from gatekit.pull_request.continuity_claims import Announced, SameLook, outcomes_on
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, BranchContents
 from gatekit.pull_request.trust_root import TrustChange
 from gatekit.repo import Repository, in_project, in_repository
@@ -67,12 +67,17 @@ class OldEvidence:
 
 
 def failed_before(
-    old: OldEvidence, base: BranchContents, head: BranchContents, policies: Sequence[Policy], announced: Announced
+    old: OldEvidence,
+    base: BranchContents,
+    head: BranchContents,
+    policies: Sequence[Policy],
+    announced: Announced,
+    same_look: SameLook,
 ) -> list[TrustChange]:
     """Return what SAEs of old failed that a claim needs which becomes supported, or stands on other evidence.
 
     Of the shape that the claim stands on, and measured no more, wherever they lay: a folder is only a name. What a
-    registration announced needs no approval.
+    registration announced needs no approval, where it did not take the same look before.
 
     Args:
         old: evidence that the base does not hold any more.
@@ -80,13 +85,14 @@ def failed_before(
         head: what is judged.
         policies: that judge.
         announced: of a summary of the head.
+        same_look: of the base's registrations.
     """
     by_id = {policy.id: policy for policy in policies}
     fresh = [(claim, by_id[claim.policy]) for claim in _fresh(base, head) if claim.policy in by_id]
     wanted: dict[tuple[object, ...], list[tuple[Claim, Policy, Summary]]] = {}
     for claim, policy in fresh:
         for summary in head.summaries:
-            if summary.kind in kinds_read(policy) and claim.stands_on(summary.path) and not announced(summary):
+            if summary.kind in kinds_read(policy) and claim.stands_on(summary.path):
                 wanted.setdefault(shape(summary), []).append((claim, policy, summary))
     if not wanted:
         return []
@@ -95,7 +101,7 @@ def failed_before(
     for was in before[:MOST_JUDGED]:
         own = [other for other in before if other.subject.digest == was.subject.digest]
         for claim, policy, summary in wanted[shape(was)]:
-            if summary.path in found:
+            if summary.path in found or (announced(summary) and not same_look(was, summary)):
                 continue
             said = _failed(was, own, claim, policy)
             if said is not None:

@@ -116,12 +116,12 @@ def _judged(
     announced = registration_changes(base, head)
     trust += [TrustChange(change.path, change.what) for change in announced if change.judges]
     told = [f"{change.path} {change.what}" for change in announced if not change.judges]
-    subjects = subject_changes(base, head, fates, terms.announced(head))
+    subjects = subject_changes(base, head, fates, terms.announced(head), terms.registered.same_look)
     if not begins(base, head, claims):
         trust += [TrustChange(s.path, s.what, of_evidence=True) for s in subjects if s.needs_approval]
         trust += forgotten_divergences(base.summaries, head.summaries)
         earlier = OldEvidence(repository, sides.base, base)
-        trust += failed_before(earlier, base, head, policies, terms.announced(head))
+        trust += failed_before(earlier, base, head, policies, terms.announced(head), terms.registered.same_look)
     unread = said_unread(base, head)
     trust += unread.moved
     approved = _approved(base, head, trust, approvals)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from gatekit.evidence.summary import Summary
 from gatekit.pull_request.evidence_history import OldEvidence
 from gatekit.pull_request.side import BranchContents
 from gatekit.registration.dating import dated
+from gatekit.registration.left_out import way_of
 from gatekit.registration.standing import DatedRegistration, Look, Standing, begun, look_in, standings
 from gatekit.repo import Repository
 
@@ -20,10 +22,20 @@ class BaseRegistrations:
     base: BranchContents
     looks: tuple[Look, ...]
     """At evidence that stood on the base branch once."""
+    past_known: bool
+    """Whether these are all such looks."""
 
     def standings(self, side: BranchContents) -> Mapping[str, Standing]:
         """Return sha256 of a summary's bytes -> what it is to the base's registrations."""
-        return standings(side.summaries, self.dated, self.base.summaries, self.looks)
+        return standings(side.summaries, self.dated, self.base.summaries, self.looks, past_known=self.past_known)
+
+    def same_look(self, old: Summary, new: Summary) -> bool:
+        """Whether two summaries are runs of one registered look: announced once, it was taken twice."""
+        if set(old.protocol.seeds) != set(new.protocol.seeds) or old.protocol.name != new.protocol.name:
+            return False
+        if way_of(old) != way_of(new):
+            return False
+        return all(standings([one], self.dated)[one.sha256].state != "exploratory" for one in (old, new))
 
 
 def base_registrations(repository: Repository, commit: str, base: BranchContents) -> BaseRegistrations:
@@ -35,7 +47,9 @@ def base_registrations(repository: Repository, commit: str, base: BranchContents
         base: its tree.
     """
     found = dated(base.registrations, repository, commit, base.kinds, base.tree.root)
-    return BaseRegistrations(found, base, tuple(_looks(OldEvidence(repository, commit, base))))
+    old = OldEvidence(repository, commit, base)
+    looks = tuple(_looks(old))
+    return BaseRegistrations(found, base, looks, old.unread is None)
 
 
 def _looks(old: OldEvidence) -> Iterator[Look]:

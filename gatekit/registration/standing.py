@@ -7,7 +7,7 @@ may have looked before, chosen seeds, or tried other settings, and nothing in th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
@@ -51,12 +51,21 @@ class Standing:
     """Number of the look, from 1; of exploratory evidence of what a registration measures, the one that it pays for."""
     choices: int = 1
     """Of how many candidates, registered for the same claim, it may be the best."""
-    extends: int | None = None
-    """Of exploratory evidence: the fewest seeds at which the same subject was looked at before."""
+    earlier_looks: tuple[int, ...] = ()
+    """Of exploratory evidence: at how many seeds, fewer than its own, the same subject was looked at before; in
+    increasing order."""
+    past_known: bool = True
+    """Whether these are all the looks that evidence ever showed, or those of a base whose own past nobody tells."""
     announced_otherwise: tuple[str, str] | None = None
     """(path, measurement in words) of a registration of the same kind, by another configuration or protocol."""
     left_out: LeftOut | None = None
-    """Of exploratory evidence: seeds that were measured before in the same way, and that nothing shows any more."""
+    """Seeds and SAEs that were measured before in the same way, and that nothing shows any more; of registered evidence
+    only where they are other SAEs of the same look."""
+
+    @property
+    def extends(self) -> int | None:
+        """The fewest seeds at which the same subject is known to have been looked at before; None where it was not."""
+        return self.earlier_looks[0] if self.earlier_looks else None
 
     def reason(self, path: str) -> str:
         """Return, for people, why the summary at a path is not registered, or which look it is."""
@@ -85,6 +94,7 @@ def standings(
     earlier: Sequence[Summary] = (),
     history: Iterable[Look] = (),
     *,
+    past_known: bool = True,
     left_out_pays: bool = False,
 ) -> dict[str, Standing]:
     """Return sha256 of a summary's bytes -> its standing.
@@ -95,7 +105,9 @@ def standings(
         earlier: evidence that was there before: who extends it without a registration may have looked at each step, and
             a registered run that failed counts also where it is there no more.
         history: looks at evidence that was there once.
-        left_out_pays: whether seeds of `earlier` that are shown no more are paid for, where no people are asked.
+        past_known: whether `history` is all that was there before `earlier`.
+        left_out_pays: whether seeds and SAEs of `earlier` that are shown no more are paid for, where no people are
+            asked.
     """
     there = {s.sha256 for s in summaries}
     gone = [s for s in earlier if not s.is_measured and s.sha256 not in there]
@@ -109,9 +121,14 @@ def standings(
         without_saes = _digests(config_without_saes_sha256, filter(_is_given, runs))
     looked_at = _looked_at([*earlier, *summaries], history)
     every = _Everything(runs, digests, without_saes, registrations)
-    found = {s.sha256: _standing(s, every, looked_at) for s in summaries}
+    found = {s.sha256: _standing(s, every, looked_at, past_known) for s in summaries}
     for sha256, left_out in seeds_left_out(summaries, earlier).items() if left_out_pays else ():
         if found[sha256].state == "exploratory":
+            found[sha256] = replace(found[sha256], left_out=left_out)
+    registered = [s for s in summaries if left_out_pays and found[s.sha256].state == "registered"]
+    # A look is announced once: whoever takes it again on other SAEs has looked twice, whatever code trained them.
+    for sha256, left_out in seeds_left_out(registered, earlier, any_code=True).items() if registered else ():
+        if left_out.same_look:
             found[sha256] = replace(found[sha256], left_out=left_out)
     return found
 
@@ -189,7 +206,9 @@ def planned_seeds(summary: Summary) -> set[int]:
     return set(summary.protocol.seeds) | {one.seed for one in summary.subject.checkpoints}
 
 
-def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Mapping[int, int]]) -> Standing:
+def _standing(
+    summary: Summary, every: _Everything, looked_at: Mapping[Shape, Mapping[int, int]], past_known: bool
+) -> Standing:
     seeds = set(summary.protocol.seeds)
     found: list[tuple[DatedRegistration, RegisteredMeasurement]] = [
         (dated, m) for dated in every.registrations for m in dated.registration.measurements if every.is_of(summary, m)
@@ -217,9 +236,27 @@ def _standing(summary: Summary, every: _Everything, looked_at: Mapping[Shape, Ma
                 return held_to
             look = held_to.look or _look_from(len(seeds), dated.registration)
             exploratory = replace(exploratory, look=look, choices=held_to.choices)
-    smallest = looked_at.get(_shape(summary), {})
-    fewest = min((smallest[seed] for seed in seeds if seed in smallest), default=len(seeds))
-    return replace(exploratory, extends=fewest) if fewest < len(seeds) else exploratory
+    earlier = _fewer(looked_at.get(_shape(summary), {}), seeds)
+    return replace(exploratory, earlier_looks=earlier, past_known=past_known) if earlier else exploratory
+
+
+def _fewer(looks: Mapping[int, int], seeds: Set[int]) -> tuple[int, ...]:
+    """Return the sizes of the looks at any of these seeds that had fewer than they are.
+
+    Args:
+        looks: seed -> sizes of the looks that had it, one bit each.
+        seeds: of one summary.
+    """
+    sizes = 0
+    for seed in seeds:
+        sizes |= looks.get(seed, 0)
+    sizes &= (1 << len(seeds)) - 1
+    found = []
+    while sizes:
+        last = sizes & -sizes
+        found.append(last.bit_length() - 1)
+        sizes ^= last
+    return tuple(found)
 
 
 def _look_from(seeds: int, registration: Registration) -> int:
@@ -284,6 +321,10 @@ def _as_registered(
         return not_as(f"the run of {summary.path}, which {registration.path} registers, {_became(summary)}")
     if look is None:
         return not_as(_no_look(summary, registration))
+    again = next((run for run in every.of(measured) if _took_the_look_before(run, summary)), None)
+    if again is not None:
+        own = f"{summary.path} takes look {look} of {registration.path} again"
+        return not_as(f"{own}: {again.path} measured other SAEs of the same seeds before")
     wanted = registration.seeds_of_look(look)
     # What was registered for the candidate is one whole: a run that failed or is missing may not be left out.
     for other in registration.measurements:
@@ -295,6 +336,15 @@ def _as_registered(
     count = f"{len(wanted)} of {len(registration.seeds)} seeds"
     said = f"look {look} of {len(registration.looks)} of {registration.path}, {count}"
     return Standing("registered", said, registration, look, choices)
+
+
+def _took_the_look_before(run: Summary, summary: Summary) -> bool:
+    """Whether a run of the same measurement is an earlier one of exactly the same seeds, on other SAEs."""
+    if not run.is_measured or set(run.protocol.seeds) != set(summary.protocol.seeds):
+        return False
+    own = {one.seed: one.sha256 for one in summary.subject.checkpoints}
+    others = any(own.get(one.seed, one.sha256) != one.sha256 for one in run.subject.checkpoints)
+    return others and (run.started, run.path) < (summary.started, summary.path)
 
 
 def _no_look(summary: Summary, registration: Registration) -> str:
@@ -349,7 +399,7 @@ def _choices(registration: Registration, measured: RegisteredMeasurement, every:
 
 
 def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Shape, dict[int, int]]:
-    """Return, for each shape, seed -> on how few seeds one look that had it was taken."""
+    """Return, for each shape, seed -> on how many seeds the looks that had it were taken: bit n of one on n seeds."""
     measured = ((_shape(one), one.protocol.seeds) for one in summaries if one.is_measured)
     looks = chain(measured, ((look.shape, tuple(look.seeds)) for look in history))
     found: dict[Shape, dict[int, int]] = {}
@@ -359,15 +409,15 @@ def _looked_at(summaries: Iterable[Summary], history: Iterable[Look]) -> dict[Sh
     for shape, seeds in looks:
         own = shared.get(seeds)
         if own is None:
-            own = shared[seeds] = dict.fromkeys(seeds, len(set(seeds)))
-        smallest = found.setdefault(shape, own)
-        if smallest is own:
+            own = shared[seeds] = dict.fromkeys(seeds, 1 << len(set(seeds)))
+        sizes = found.setdefault(shape, own)
+        if sizes is own:
             continue
         if shape not in several:
             several.add(shape)
-            smallest = found[shape] = dict(smallest)
-        for seed, count in own.items():
-            smallest[seed] = min(count, smallest.get(seed, count))
+            sizes = found[shape] = dict(sizes)
+        for seed, size in own.items():
+            sizes[seed] = size | sizes.get(seed, 0)
     return found
 
 

@@ -57,10 +57,12 @@ def look_alphas(confidence: float, looks: Sequence[int], rule: Rule = "obrien_fl
     return tuple(after - before for before, after in pairwise((0.0, *spent)))
 
 
-def extension_alpha(confidence: float, before: int, after: int, left_out: int = 0) -> float:
+def extension_alpha(confidence: float, before: int, after: int, left_out: int = 0, step: int = 1) -> float:
     """Return what evidence of `after` seeds may spend where `before` of them were looked at without a registration.
 
     Whoever measures seeds until a gate passes may have looked after each: so many looks share the error equally.
+    Whoever extends step by step pays at each: the j-th step, which adds j seeds or more to those of the first look, has
+    1 / (j (j + 1)) of the error at most, and all steps together no more than the whole.
     Whoever leaves seeds out may have chosen the others: all sets of `after` seeds share it again.
 
     Args:
@@ -68,12 +70,15 @@ def extension_alpha(confidence: float, before: int, after: int, left_out: int = 
         before: the fewest seeds that were looked at.
         after: how many are shown.
         left_out: how many more were measured, and are not shown.
+        step: which extension it is of the evidence that was looked at first, from 1.
 
     Raises:
-        GatekitError: the numbers are not 1 <= before <= after.
+        GatekitError: the numbers are not 1 <= before <= after, or the step is none.
     """
     if not 1 <= before <= after:
         raise GatekitError("stats.looks", f"an extension goes from fewer seeds to more, not from {before} to {after}")
+    if step < 1:
+        raise GatekitError("stats.looks", f"the first extension is step 1, and none is step {step}")
     measured = after + left_out
-    tries = (measured - before + 1) * math.comb(measured, after)
+    tries = step * (measured - before + 1) * math.comb(measured, after)
     return (1.0 - checked_confidence(confidence)) / tries

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
 from acceptance.console_script import gatekit
 from registration.histories import NOW, POLICY, evidence, write
@@ -76,6 +77,59 @@ def test_saes_from_other_files_are_measured_in_the_same_way(tmp_path: Path) -> N
     base, head = (of(seeds, saes={"files": name}) for seeds, name in ((range(5), "a"), (range(5, 10), "b")))
     rule, _ = checked(tmp_path, {"a.json": base}, {"a.json": head})
     assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / (6 * 252))
+
+
+def again(document: dict[str, Any], *seeds: int, code: str | None = None) -> dict[str, Any]:
+    """The same seeds' numbers, some of them of other SAEs, and of other code where that is said."""
+    for one in document["subject"]["checkpoints"]:
+        if one["seed"] in seeds:
+            one["sha256"] = builders.digest(f"again {one['seed']}")
+    if code is not None:
+        document["producer"]["sources"] = [{"path": "measure.txt", "sha256": builders.digest(code), "by": "bytes"}]
+    document["producer"]["started"] = "2026-03-02T07:00:00Z"
+    return document
+
+
+def test_saes_that_were_trained_again_under_the_same_numbers_pay_as_other_seeds_do(tmp_path: Path) -> None:
+    rule, said = checked(tmp_path, {"a.json": of(range(5))}, {"a.json": again(of(range(5)), *range(5))})
+    assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / (6 * 252))
+    assert "5 other SAEs of seeds 0, 1, 2, 3, 4 of the base's evidence are left out" in said
+
+
+def test_one_that_was_trained_again_pays_for_six_choices(tmp_path: Path) -> None:
+    rule, said = checked(tmp_path, {"a.json": of(range(5))}, {"a.json": again(of(range(5)), 3)})
+    assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / (2 * 6))
+    assert "1 other SAE of seed 3 of the base's evidence is left out" in said
+
+
+def test_a_seed_that_is_left_out_and_one_that_was_trained_again_are_two(tmp_path: Path) -> None:
+    rule, said = checked(tmp_path, {"a.json": of(range(6))}, {"a.json": again(of(range(5)), 3)})
+    assert rule["measured"]["confidence"] == pytest.approx(1 - 0.05 / (3 * 21))
+    assert "seed 5 and 1 other SAE of seed 3 of the base's evidence are left out" in said
+
+
+def test_saes_of_other_code_are_another_candidate(tmp_path: Path) -> None:
+    base = again(of(range(5)), code="another")
+    rule, _ = checked(tmp_path, {"a.json": base}, {"a.json": again(of(range(5)), *range(5))})
+    assert rule["measured"]["confidence"] == pytest.approx(0.95)
+
+
+def test_saes_of_old_that_are_shown_beside_the_new_ones_are_not_left_out(tmp_path: Path) -> None:
+    policy = SHOWN.replace("defaults:", "evidence: [evidence/b.json]\ndefaults:")
+    both = {"a.json": of(range(5)), "b.json": again(of(range(5)), *range(5))}
+    rule, _ = checked(tmp_path, {"a.json": of(range(5))}, both, policy)
+    assert rule["measured"]["confidence"] == pytest.approx(0.95)
+
+
+def test_what_is_compared_with_the_base_may_have_been_trained_again(tmp_path: Path) -> None:
+    policy = SHOWN.replace("at_least: 0.5", "not_worse_than: {base: 0.1}")
+    rule, _ = checked(tmp_path, {"a.json": of(range(5))}, {"a.json": again(of(range(5)), *range(5))}, policy)
+    assert rule["measured"]["confidence"] == pytest.approx(0.95)
+
+
+def test_every_seed_is_not_asked_where_one_was_trained_again(tmp_path: Path) -> None:
+    rule, _ = checked(tmp_path, {"a.json": of(range(5))}, {"a.json": again(of(range(5)), 4)}, EVERY_SEED)
+    assert (rule["outcome"], rule["why"]) == ("inconclusive", "missing")
 
 
 def test_every_seed_is_not_asked_of_those_that_are_left(tmp_path: Path) -> None:

@@ -24,6 +24,14 @@ def extends(summaries: list[Any], history: tuple[Look, ...] = ()) -> list[int | 
     return [standing.extends for standing in standings(summaries, (), (), history).values()]
 
 
+def test_every_look_with_fewer_seeds_that_shares_one_is_told_once() -> None:
+    sets = [(1, 2), (1, 2, 3), (2, 4), (1, 2, 3, 4), (7, 8, 9)]
+    found = standings([summary(number, seeds) for number, seeds in enumerate(sets)], (), ())
+    assert found["3"].earlier_looks == (2, 3)
+    assert found["1"].earlier_looks == (2,)
+    assert {found[number].earlier_looks for number in "024"} == {()}
+
+
 def fewest(looks: list[Any]) -> int | None:
     return min(map(len, looks), default=None)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
 from acceptance.console_script import gatekit
 from registration.histories import (
@@ -289,6 +290,42 @@ def test_a_commit_that_is_backdated_below_its_parent_counts_from_the_parent(tmp_
 def test_a_registration_that_cannot_be_read_refuses_the_verdict(tmp_path: Path) -> None:
     code, _, said = checked(lab(tmp_path, text("[15, 5]")), {"a.json": evidence(FIVE, GOOD[:5])})
     assert (code, f"{PATH}:7:13: looks must increase" in " ".join(said.split())) == (4, True)
+
+
+def again(seeds: range, values: list[float]) -> dict[str, Any]:
+    """The same seeds' numbers, measured an hour later on other SAEs."""
+    document = evidence(seeds, values, "2026-03-02T07:00:00Z")
+    for one in document["subject"]["checkpoints"]:
+        one["sha256"] = builders.digest(f"again {one['seed']}")
+    return document
+
+
+def test_a_registered_look_that_is_taken_again_beside_the_first_is_inconclusive(tmp_path: Path) -> None:
+    several = POLICY.replace("defaults:", "evidence: [evidence/b.json]\ndefaults:")
+    folder = repository(tmp_path / "lab", {"policies/small.yaml": several, PATH: text()})
+    both = {"a.json": evidence(FIVE, GOOD[:5]), "b.json": again(FIVE, GOOD[5:10])}
+    code, report, _ = checked(folder, both)
+    assert (code, rule(report)["why"]) == (3, "not_as_registered")
+    expected = (
+        f"evidence/b.json takes look 1 of {PATH} again: evidence/a.json measured other SAEs of the same seeds before"
+    )
+    assert rule(report)["reason"] == expected
+
+
+def test_the_next_look_beside_it_may_have_other_saes(tmp_path: Path) -> None:
+    several = POLICY.replace("defaults:", "evidence: [evidence/b.json]\ndefaults:")
+    folder = repository(tmp_path / "lab", {"policies/small.yaml": several, PATH: text()})
+    both = {"a.json": evidence(FIVE, GOOD[:5]), "b.json": again(range(10), GOOD[:10])}
+    assert checked(folder, both)[0] == 0
+
+
+def test_a_registered_look_that_the_base_took_on_other_saes_pays_for_the_choice(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "lab", {"policies/small.yaml": POLICY, PATH: text()})
+    write(folder, {"../base/a.json": evidence(FIVE, GOOD[:5])})
+    _, report, _ = checked(folder, {"a.json": again(FIVE, GOOD[5:10])}, "--base-evidence", "base")
+    assert rule(report)["measured"]["confidence"] == pytest.approx(1 - 0.05 / (6 * 252))
+    _, report, _ = checked(folder, {"a.json": again(range(10), GOOD[:10])}, "--base-evidence", "base")
+    assert rule(report)["measured"]["confidence"] == pytest.approx(0.98431, abs=1e-5)
 
 
 def test_an_unregistered_extension_of_the_bases_evidence_pays_for_each_step(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
 from acceptance.console_script import gatekit
-from registration.histories import MEASURE, NOW, POLICY, commit, evidence, failed, git, repository, text
+from registration.histories import CONFIG, MEASURE, NOW, POLICY, commit, evidence, failed, git, repository, text
+
+from gatekit.evidence.config_digest import config_without_seeds_sha256
 
 FIVE, TEN = range(5), range(10)
 GOOD = [0.80, 0.81, 0.82, 0.79, 0.80, 0.81, 0.83, 0.80, 0.79, 0.81, 0.80, 0.82, 0.81, 0.80, 0.79]
@@ -160,7 +163,49 @@ def test_an_extension_that_is_merged_step_by_step_pays_for_all_of_them(tmp_path:
     for count in (6, 7, 8):
         commit(folder, _files({"a": evidence(range(count), GOOD[:count])}), "2026-03-03T01:00:00Z")
     _, report = judged(folder, SUPPORTED)
-    assert rule(report)["measured"]["confidence"] == pytest.approx(1 - 0.05 / 4)
+    assert rule(report)["measured"]["confidence"] == pytest.approx(1 - 0.05 / (3 * 4))
+
+
+def again(seeds: range, values: Sequence[float], **config: Any) -> dict[str, Any]:
+    """The same seeds' numbers, measured a day later on other SAEs."""
+    document = evidence(seeds, values, "2026-03-03T06:00:00Z", **config)
+    for one in document["subject"]["checkpoints"]:
+        one["sha256"] = builders.digest(f"again {one['seed']}")
+    return document
+
+
+BAD = [value - 0.5 for value in GOOD]
+
+
+@pytest.mark.parametrize("supported", [False, True])
+def test_a_registered_look_that_is_taken_again_on_other_saes_needs_approval(tmp_path: Path, supported: bool) -> None:
+    folder = base(tmp_path, registration=text(), a=evidence(FIVE, BAD[:5]))
+    if supported:
+        commit(folder, SUPPORTED, "2026-03-03T01:00:00Z")
+    code, report = judged(folder, {**SUPPORTED, **_files({"a": again(FIVE, GOOD[:5])})})
+    assert (code, [one["path"] for one in report["trust"]]) == (5, ["evidence/a.json"])
+    assert "5 seeds retrained; the old ones failed reconstruction" in report["trust"][0]["what"]
+
+
+def test_so_does_one_that_was_taken_twice_while_the_claim_was_pending(tmp_path: Path) -> None:
+    folder = base(tmp_path, registration=text(), a=evidence(FIVE, BAD[:5]))
+    commit(folder, _files({"a": again(FIVE, GOOD[:5])}), "2026-03-03T12:00:00Z")
+    code, report = judged(folder, SUPPORTED)
+    assert code == 5
+    assert "the SAEs of an earlier evidence/a.json failed reconstruction" in report["trust"][0]["what"]
+
+
+def test_the_next_registered_look_may_be_taken_on_saes_that_were_trained_again(tmp_path: Path) -> None:
+    folder = base(tmp_path, registration=text(), a=evidence(FIVE, BAD[:5]))
+    assert judged(folder, {**SUPPORTED, **_files({"a": again(TEN, GOOD[:10])})})[0] == 0
+
+
+def test_another_registered_candidate_in_its_place_takes_a_look_of_its_own(tmp_path: Path) -> None:
+    both = text("[5]", FIVE, "candidates: [a, b]\n").replace("}\nseeds", ", candidate: a}\n  - OTHER\nseeds")
+    digest = config_without_seeds_sha256({**CONFIG, "steps": 2})
+    other = f"{{kind: random_model, config_without_seeds: {digest}, candidate: b}}"
+    folder = base(tmp_path, registration=both.replace("OTHER", other), a=evidence(FIVE, BAD[:5]))
+    assert judged(folder, {**SUPPORTED, **_files({"a": again(FIVE, GOOD[:5], steps=2)})})[0] == 0
 
 
 def test_new_seeds_extend_nothing(tmp_path: Path) -> None:

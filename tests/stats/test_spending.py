@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,31 @@ def test_the_shares_sum_to_the_error_that_is_allowed_and_none_is_negative(
 
 def test_an_extension_of_five_seeds_to_seven_pays_a_third() -> None:
     assert extension_alpha(0.95, 5, 7) == pytest.approx(0.05 / 3)
+
+
+def test_the_second_extension_of_the_first_look_pays_twice_what_the_first_would() -> None:
+    assert extension_alpha(0.95, 5, 8, step=2) == pytest.approx(0.05 / (2 * 4))
+
+
+@given(st.integers(1, 20), st.lists(st.integers(1, 40), min_size=1, max_size=60))
+def test_all_extensions_of_one_look_together_spend_no_more_than_the_error_that_is_allowed(
+    first: int, added: list[int]
+) -> None:
+    seeds = [first + sum(added[: step + 1]) for step in range(len(added))]
+    spent = [extension_alpha(0.95, first, now, step=step) for step, now in enumerate(seeds, 1)]
+    assert math.fsum(spent) <= 0.05
+
+
+@given(st.integers(1, 20), st.lists(st.integers(1, 40), min_size=1, max_size=60))
+def test_nor_where_each_extension_takes_the_base_for_one_that_grew_seed_by_seed(first: int, added: list[int]) -> None:
+    seeds = [first, *(first + sum(added[: step + 1]) for step in range(len(added)))]
+    spent = [extension_alpha(0.95, first, now, step=base - first + 1) for base, now in pairwise(seeds)]
+    assert math.fsum(spent) <= 0.05
+
+
+def test_no_extension_comes_before_the_first() -> None:
+    with pytest.raises(GatekitError):
+        extension_alpha(0.95, 5, 7, step=0)
 
 
 @pytest.mark.parametrize("looks", [[], [5, 5], [10, 5], [0, 5]])
