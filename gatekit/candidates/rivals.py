@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import ge
 
-from gatekit.candidates.pool import value_key
-from gatekit.candidates.scoring import weighted_mean
+from gatekit.candidates.scoring import read_places, weighted_mean
 from gatekit.candidates.selecting import ComparedCandidate, SelectionResult
 
 
@@ -33,7 +32,8 @@ class Rivals:
 
     def __init__(self, selected: SelectionResult, winner: ComparedCandidate) -> None:
         self.winner = winner
-        self._selected = selected
+        self._weights = [score.weight for score in selected.selection.scores]
+        self._places = read_places(selected.selection)
         self._own = self._numbers(winner)
         self.leads = [self._lead(c) for c in selected.candidates if c.rank is not None and c is not winner]
         self._foremost = _foremost(self.leads)
@@ -48,8 +48,7 @@ class Rivals:
         # Whoever is ranked was eligible, and stayed behind.
         if candidate.rank is not None or any(value.value is None for value in candidate.values):
             return False
-        weights = [score.weight for score in self._selected.selection.scores]
-        return _is_lost(weighted_mean(self._own[0], weights), self._lead(candidate), weights)
+        return _is_lost(weighted_mean(self._own[0], self._weights), self._lead(candidate), self._weights)
 
     def _lead(self, rival: ComparedCandidate) -> LeadOverRival:
         own, other = self._own, self._numbers(rival)
@@ -58,11 +57,11 @@ class Rivals:
 
     def _numbers(self, candidate: ComparedCandidate) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
         """Return scores, what they are of, and the values that break ties, turned so that more is better."""
-        values = {value_key(value.rule): value for value in candidate.values}
-        scored = [values[value_key(score.value)] for score in self._selected.selection.scores]
+        values = candidate.values
+        scored = [values[place] for place in self._places.scores]
         scores = tuple(v.score for v in scored if v.score is not None)
         numbers = tuple(v.value for v in scored if v.value is not None)
-        ties = tuple(values[value_key(tie)].goodness for tie in self._selected.selection.ties)
+        ties = tuple(values[place].goodness for place in self._places.ties)
         return scores, numbers, ties
 
 

@@ -75,6 +75,25 @@ def what_is_read(selection: Selection) -> tuple[ValueRead, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class ReadPlaces:
+    """Where scores, Pareto axes and ties stand among the values that a selection reads of every candidate."""
+
+    scores: tuple[int, ...]
+    pareto: tuple[int, ...]
+    ties: tuple[int, ...]
+
+
+def read_places(selection: Selection) -> ReadPlaces:
+    """Return the places of a selection's values, in the order of the policy."""
+    place = {value_key(rule): index for index, rule in enumerate(values_of(selection))}
+    return ReadPlaces(
+        tuple(place[value_key(score.value)] for score in selection.scores),
+        tuple(place[value_key(axis)] for axis in selection.pareto),
+        tuple(place[value_key(tie)] for tie in selection.ties),
+    )
+
+
 def read_values(
     policy: Policy, reads: Sequence[ValueRead], summaries: Sequence[Summary], now: datetime
 ) -> tuple[Value, ...]:

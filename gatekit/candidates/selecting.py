@@ -12,14 +12,22 @@ from datetime import datetime
 from enum import StrEnum
 
 from gatekit.candidates.pareto import dominators
-from gatekit.candidates.pool import Candidate, candidates_from, pool_errors, value_key
-from gatekit.candidates.scoring import Value, ValueRead, read_values, weighted_mean, what_is_read
+from gatekit.candidates.pool import Candidate, candidates_from, pool_errors
+from gatekit.candidates.scoring import (
+    ReadPlaces,
+    Value,
+    ValueRead,
+    read_places,
+    read_values,
+    weighted_mean,
+    what_is_read,
+)
 from gatekit.errors import GatekitError
 from gatekit.evidence.summary import Subject, Summary
 from gatekit.exit_codes import ExitCode, worst
 from gatekit.gates.diverged import DivergedSaes, diverged_saes, showing_divergence, why_diverged
 from gatekit.gates.effect import effect_of
-from gatekit.gates.evaluate import Signer, evaluate
+from gatekit.gates.evaluate import GatesJudge, Signer, in_the_future
 from gatekit.gates.verdict import GateResult, Outcome, ThresholdResult, Why, thresholds_in
 from gatekit.policy.limits import sides
 from gatekit.policy.lint import lint
@@ -62,11 +70,6 @@ class ComparedCandidate:
     the best ranked (see `pareto.MOST_DOMINATORS`)."""
     cannot_reach: bool
     """A gate's threshold lies beyond what a subject of this shape could reach, or its SAEs have diverged."""
-
-    def pareto_point(self, selection: Selection) -> tuple[float, ...]:
-        """Return its values on the axes of the Pareto table, turned so that more is better."""
-        by_key = {value_key(value.rule): value.goodness for value in self.values}
-        return tuple(by_key[value_key(axis)] for axis in selection.pareto)
 
 
 @dataclass(frozen=True)
@@ -139,14 +142,13 @@ def select(
     # Candidates judged by one policy repeat its errors; each is told once.
     found = list({(error.error_id, str(error)): error for error in found}.values())
     ranked = [] if found else _ranked([c for c in judged if not c.reasons], selection)
-    front = _with_front(ranked, selection)
     rest = [c for c in judged if c.reasons]
     seeds = {seed for c in pool for s in c.on(selection.select_seeds) for seed in s.protocol.seeds}
     return SelectionResult(
         policy=policy,
         selection=selection,
         now=now,
-        candidates=(*front, *sorted(rest, key=lambda c: (c.standing.value, c.subject.digest))),
+        candidates=(*ranked, *sorted(rest, key=lambda c: (c.standing.value, c.subject.digest))),
         compared=sum(candidate.compared(selection.select_seeds) for candidate in pool),
         seeds=tuple(sorted(seeds)),
         evidence=tuple(sorted(_read(pool, summaries), key=lambda s: (s.path, s.sha256))),
@@ -166,11 +168,10 @@ class _Judge:
 
     policy: Policy
     selection: Selection
-    eligibility: Policy
-    """The eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible."""
+    eligibility: GatesJudge
+    """Of the eligibility gates alone, and without waivers: a waived gate still makes a candidate ineligible."""
     reads: tuple[ValueRead, ...]
     now: datetime
-    signers: Mapping[str, frozenset[Signer]] | None
     diverged: DivergedSaes
 
     @classmethod
@@ -193,17 +194,17 @@ class _Judge:
             # Who is compared was given to the selection; a candidate's summaries may lie in any folder.
             evidence=(),
         )
-        return cls(policy, selection, eligibility, what_is_read(selection), now, signers, diverged)
+        gates = GatesJudge(eligibility, now, None, signers or {}, {}, 0, {}, diverged)
+        return cls(policy, selection, gates, what_is_read(selection), now, diverged)
 
     def judged(self, candidate: Candidate) -> tuple[ComparedCandidate, list[GatekitError]]:
         """Return a candidate with everything that decides about it, and the errors of its evidence."""
         summaries = candidate.on(self.selection.select_seeds)
-        beside = list(self.diverged.values())
-        verdict = evaluate([self.eligibility], summaries, self.now, signers=self.signers, beside=beside)
-        gates = verdict.policies[0].gates
+        judged = self.eligibility.judged(summaries)
+        gates = judged.gates
         reasons = [_why(gate) for gate in gates if gate.outcome is not Outcome.PASS]
         # A threshold that this width cannot reach is this candidate's failure; every other error is the evidence's.
-        infeasible = [error for error in verdict.errors if error.error_id == "policy.infeasible"]
+        infeasible = [error for error in judged.errors if error.error_id == "policy.infeasible"]
         reasons += [error.message for error in infeasible]
         why = None if self.policy.legacy else why_diverged(candidate.subject, self.diverged)
         if why is not None and not any(
@@ -218,7 +219,8 @@ class _Judge:
         compared = ComparedCandidate(
             candidate.subject, standing, None, None, values, gates, tuple(reasons), False, (), bool(infeasible or why)
         )
-        return compared, [error for error in verdict.errors if error not in infeasible]
+        errors = [error for error in judged.errors if error not in infeasible]
+        return compared, [*in_the_future(summaries, self.now), *errors]
 
 
 def _why(gate: GateResult) -> str:
@@ -244,32 +246,37 @@ def _told(rule: ThresholdResult) -> str:
 
 def _ranked(candidates: Sequence[ComparedCandidate], selection: Selection) -> list[ComparedCandidate]:
     """Return the candidates best first; each has a key of its own, so that who else is compared cannot reorder them."""
-    keyed = sorted(((_key(c, selection), c) for c in candidates), key=lambda pair: (*pair[0], pair[1].subject.digest))
+    places = read_places(selection)
+    weights = [score.weight for score in selection.scores]
+    keyed = sorted(
+        ((_key(candidate, places, weights), candidate) for candidate in candidates),
+        key=lambda pair: (*pair[0], pair[1].subject.digest),
+    )
     # Everybody with the best key: more than one is a tie, and nothing is selected.
     first = [c for key, c in keyed if key == keyed[0][0]]
+    digests = [candidate.subject.digest for _, candidate in keyed]
+    better = dominators([tuple(c.values[place].goodness for place in places.pareto) for _, c in keyed])
     ranked = []
     rank_of: dict[tuple[float, ...], int] = {}
-    for position, (key, candidate) in enumerate(keyed):
-        rank = rank_of.setdefault(key, position + 1)
+    for position, ((key, candidate), above) in enumerate(zip(keyed, better, strict=True)):
         standing = CandidateStatus.RANKED
         if position < len(first):
             standing = CandidateStatus.SELECTED if len(first) == 1 else CandidateStatus.TIED
-        ranked.append(replace(candidate, standing=standing, rank=rank, score=-key[0]))
+        ranked.append(
+            replace(
+                candidate,
+                standing=standing,
+                rank=rank_of.setdefault(key, position + 1),
+                score=-key[0],
+                on_front=not above,
+                dominated_by=tuple(digests[place] for place in above),
+            )
+        )
     return ranked
 
 
-def _key(candidate: ComparedCandidate, selection: Selection) -> tuple[float, ...]:
-    values = {value_key(value.rule): value for value in candidate.values}
-    scores = [values[value_key(score.value)].score for score in selection.scores]
-    mean = weighted_mean([s for s in scores if s is not None], [score.weight for score in selection.scores])
+def _key(candidate: ComparedCandidate, places: ReadPlaces, weights: Sequence[float]) -> tuple[float, ...]:
+    scores = [candidate.values[place].score for place in places.scores]
+    mean = weighted_mean([score for score in scores if score is not None], weights)
     # Negated, so that the smallest key is the best.
-    return (-mean, *(-values[value_key(tie)].goodness for tie in selection.ties))
-
-
-def _with_front(ranked: Sequence[ComparedCandidate], selection: Selection) -> list[ComparedCandidate]:
-    digests = [candidate.subject.digest for candidate in ranked]
-    better = dominators([candidate.pareto_point(selection) for candidate in ranked])
-    return [
-        replace(candidate, on_front=not places, dominated_by=tuple(digests[place] for place in places))
-        for candidate, places in zip(ranked, better, strict=True)
-    ]
+    return (-mean, *(-candidate.values[place].goodness for place in places.ties))

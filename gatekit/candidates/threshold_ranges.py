@@ -14,7 +14,7 @@ from typing import Literal
 
 from gatekit.candidates.rivals import Rivals
 from gatekit.candidates.selecting import ComparedCandidate, SelectionResult
-from gatekit.gates.evaluate import combine
+from gatekit.gates.rules import combine
 from gatekit.gates.verdict import CombinedResult, GateResult, Outcome, RuleResult, ThresholdResult, thresholds_in
 from gatekit.policy.limits import margin, sides, with_side
 

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Literal, overload
 
 from gatekit.evidence.source_digest import By
@@ -66,8 +68,13 @@ class Checkpoints(Sequence[Checkpoint]):
         return tuple(self)[index]
 
     def __iter__(self) -> Iterator[Checkpoint]:
+        return map(Checkpoint, self._seeds, self.digests)
+
+    @property
+    def digests(self) -> list[str]:
+        """The sha256 of each, in order of seed."""
         text = self._digests.hex()
-        return (Checkpoint(seed, text[64 * place : 64 * place + 64]) for place, seed in enumerate(self._seeds))
+        return [text[place : place + 64] for place in range(0, len(text), 64)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Checkpoints) and (self._seeds, self._digests) == (other._seeds, other._digests)
@@ -225,8 +232,8 @@ class Measurement:
     @property
     def seeds(self) -> tuple[int, ...]:
         """Distinct seeds of the candidate, in increasing order; empty when reported."""
-        columns = 2 if self.design == "per_seed_pair" else 1
-        return tuple(sorted({int(part) for key in self.keys for part in key[:columns]}))
+        parts = chain.from_iterable(self.keys) if self.design == "per_seed_pair" else map(itemgetter(0), self.keys)
+        return tuple(sorted(set(map(int, parts))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def why_diverged(subject: Subject, diverged: DivergedSaes) -> str | None:
 
 def identities(subject: Subject) -> list[str]:
     """Return what names the SAEs of a subject in a DivergedSaes."""
-    return [one.sha256 for one in subject.checkpoints] or [subject.digest]
+    return subject.checkpoints.digests or [subject.digest]
 
 
 def showing_divergence(used: Iterable[Summary], read: Iterable[Summary]) -> list[Summary]:

@@ -19,9 +19,8 @@ from gatekit.gates.diverged import DivergedSaes, diverged_saes
 from gatekit.gates.every_seed import training_note
 from gatekit.gates.looks import exploratory_notes
 from gatekit.gates.model_names import two_names
-from gatekit.gates.threshold import judge
+from gatekit.gates.rules import judge_rule
 from gatekit.gates.verdict import (
-    CombinedResult,
     EvidenceRead,
     GateResult,
     Outcome,
@@ -30,12 +29,11 @@ from gatekit.gates.verdict import (
     ThresholdResult,
     Verdict,
     WaiverUsed,
-    Why,
     thresholds_in,
 )
 from gatekit.policy.evidence_folders import reads
 from gatekit.policy.lint import lint
-from gatekit.policy.model import Gate, Policy, Rule, SubjectFilter, Threshold, thresholds
+from gatekit.policy.model import Gate, Policy, SubjectFilter, Threshold, thresholds
 from gatekit.registration.standing import NOT_REGISTERED, Standing
 
 
@@ -87,23 +85,13 @@ def evaluate(
     """
     standings = standings or {}
     diverged = diverged_saes([*summaries, *(base or ()), *beside])
-    found = list(errors)
-    for summary in summaries:
-        if summary.finished - now > CLOCK_SKEW:
-            found.append(
-                GatekitError(
-                    "summary.future",
-                    f"finished at {summary.finished:%Y-%m-%dT%H:%M:%SZ}, which is in the future",
-                    Location(summary.path, pointer="/producer/finished"),
-                )
-            )
+    found = [*errors, *in_the_future(summaries, now)]
     # Files of evidence are the ones whose errors point into JSON; each counts once, however many errors it has.
     refused = len({e.location.path for e in errors if e.location is not None and e.location.pointer is not None})
     results = []
     for policy in policies:
-        result, policy_errors = _policy(
-            policy, summaries, now, base, signers or {}, stale or {}, refused, standings, diverged
-        )
+        judge = GatesJudge(policy, now, base, signers or {}, stale or {}, refused, standings, diverged)
+        result, policy_errors = _policy(judge, summaries)
         results.append(result)
         found += policy_errors
     codes = [error.exit_code for error in found] + [result.code for result in results]
@@ -139,43 +127,94 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
     )
 
 
-def _policy(
-    policy: Policy,
-    summaries: Sequence[Summary],
-    now: datetime,
-    base: Sequence[Summary] | None,
-    signers: Mapping[str, frozenset[Signer]],
-    stale: Mapping[str, str],
-    refused: int,
-    standings: Mapping[str, Standing],
-    diverged: DivergedSaes,
-) -> tuple[PolicyResult, list[GatekitError]]:
-    errors = lint(policy, now)
-    kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
-    relevant = [s for s in summaries if s.kind in kinds]
-    mine = [s for s in relevant if judged_by(policy, s)]
-    # Only evidence that this policy judges must be signed as this policy asks.
-    errors += unsigned(policy, mine, signers)
-    # Kept, so that a gate without evidence can say that another subject was measured.
-    others = [s for s in relevant if reads(policy.evidence, s.path) and not matches(policy.subject, s)]
-    outside = [s for s in relevant if not reads(policy.evidence, s.path)]
-    # In the order of paths, so that messages do not depend on the order of arguments.
-    subjects = {s.subject.digest: s.subject for s in sorted(mine, key=lambda s: s.path)}
-    several = None
-    if policy.one_subject and len(subjects) > 1:
-        some = [subject.words for subject in subjects.values()]
-        listed = "; ".join(some[:10]) + (f"; and {len(some) - 10} more" if len(some) > 10 else "")
-        remedy = _two_digests(list(subjects.values())) or _NAME_ONE
-        several = f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
-    named = None if policy.legacy else two_names(mine)
-    context = EvaluationContext(
-        policy, mine, others, outside, refused, several, base, stale, now, standings, named, diverged
-    )
-    gates = []
-    for gate in policy.gates:
-        result, gate_errors = _rule(gate.rule, context)
-        errors += gate_errors
-        gates.append(_gate(gate, result, policy))
+def in_the_future(summaries: Sequence[Summary], now: datetime) -> list[GatekitError]:
+    """Return an error for every summary that was finished later than now, beyond what clocks differ by."""
+    return [
+        GatekitError(
+            "summary.future",
+            f"finished at {summary.finished:%Y-%m-%dT%H:%M:%SZ}, which is in the future",
+            Location(summary.path, pointer="/producer/finished"),
+        )
+        for summary in summaries
+        if summary.finished - now > CLOCK_SKEW
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedGates:
+    """What became of the gates of one policy."""
+
+    gates: tuple[GateResult, ...]
+    errors: list[GatekitError]
+    """Of signatures, and of rules that evidence of this shape cannot meet."""
+    evidence: list[Summary]
+    """What the policy judged."""
+    subjects: list[Subject]
+    """Whom that is about, in the order of paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatesJudge:
+    """A policy and all that is the same whatever evidence its gates are judged on; fields as of `evaluate`."""
+
+    policy: Policy
+    """One that `lint` has nothing against, or whose errors are told beside what becomes of its gates."""
+    now: datetime
+    base: Sequence[Summary] | None
+    signers: Mapping[str, frozenset[Signer]]
+    stale: Mapping[str, str]
+    refused: int
+    """Files of evidence with errors."""
+    standings: Mapping[str, Standing]
+    diverged: DivergedSaes
+
+    def judged(self, summaries: Sequence[Summary]) -> JudgedGates:
+        """Judge every gate on the summaries that are the policy's."""
+        policy = self.policy
+        kinds = {rule.kind for gate in policy.gates for rule in thresholds(gate.rule)}
+        relevant = [s for s in summaries if s.kind in kinds]
+        mine = [s for s in relevant if judged_by(policy, s)]
+        # Only evidence that this policy judges must be signed as this policy asks.
+        errors = unsigned(policy, mine, self.signers)
+        # Kept, so that a gate without evidence can say that another subject was measured.
+        others = [s for s in relevant if reads(policy.evidence, s.path) and not matches(policy.subject, s)]
+        outside = [s for s in relevant if not reads(policy.evidence, s.path)]
+        # In the order of paths, so that messages do not depend on the order of arguments.
+        subjects = list({s.subject.digest: s.subject for s in sorted(mine, key=lambda s: s.path)}.values())
+        context = EvaluationContext(
+            policy,
+            mine,
+            others,
+            outside,
+            self.refused,
+            _several(subjects) if policy.one_subject and len(subjects) > 1 else None,
+            self.base,
+            self.stale,
+            self.now,
+            self.standings,
+            None if policy.legacy else two_names(mine),
+            self.diverged,
+        )
+        gates = []
+        for gate in policy.gates:
+            result, gate_errors = judge_rule(gate.rule, context)
+            errors += gate_errors
+            gates.append(_gate(gate, result, policy))
+        return JudgedGates(tuple(gates), errors, mine, subjects)
+
+
+def _several(subjects: Sequence[Subject]) -> str:
+    """Return why no one subject of several could be chosen."""
+    some = [subject.words for subject in subjects]
+    listed = "; ".join(some[:10]) + (f"; and {len(some) - 10} more" if len(some) > 10 else "")
+    remedy = _two_digests(subjects) or _NAME_ONE
+    return f"the evidence is about {len(subjects)} subjects ({listed}); {remedy}"
+
+
+def _policy(judge: GatesJudge, summaries: Sequence[Summary]) -> tuple[PolicyResult, list[GatekitError]]:
+    policy = judge.policy
+    judged = judge.judged(summaries)
+    errors = lint(policy, judge.now) + judged.errors
     notes = []
     if policy.legacy:
         notes.append("legacy policy: reproduces another system's rules, fallbacks included; not for a release")
@@ -183,8 +222,8 @@ def _policy(
         notes.append(STOP_POLICY)
     if not policy.one_subject:
         notes.append("one_subject is off: its gates may be about different models")
-    notes += exploratory_notes([(s, _standing(s, standings)) for s in mine if s.is_measured])
-    training = None if policy.legacy else training_note(_judged(policy, gates))
+    notes += exploratory_notes([(s, _standing(s, judge.standings)) for s in judged.evidence if s.is_measured])
+    training = None if policy.legacy else training_note(_judged(policy, judged.gates))
     notes += [] if training is None else [training]
     return (
         PolicyResult(
@@ -192,9 +231,9 @@ def _policy(
             id=policy.id,
             sha256=policy.sha256,
             legacy=policy.legacy,
-            subject=_subject_words(list(subjects.values())),
-            gates=tuple(gates),
-            code=worst([_code(gates), *(error.exit_code for error in errors)]),
+            subject=_subject_words(judged.subjects),
+            gates=judged.gates,
+            code=worst([_code(judged.gates), *(error.exit_code for error in errors)]),
             notes=tuple(notes),
             purpose=policy.purpose,
             evidence=policy.evidence,
@@ -316,45 +355,3 @@ def _code(gates: Sequence[GateResult]) -> ExitCode:
     if not outcomes or Outcome.INCONCLUSIVE in outcomes:
         return ExitCode.INCONCLUSIVE
     return ExitCode.PASS
-
-
-def _rule(rule: Rule, context: EvaluationContext) -> tuple[RuleResult, list[GatekitError]]:
-    if isinstance(rule, Threshold):
-        return judge(rule, context)
-    children: list[RuleResult] = []
-    errors: list[GatekitError] = []
-    for part in rule.rules:
-        result, part_errors = _rule(part, context)
-        children.append(result)
-        errors += part_errors
-    if rule.operator == "first_of":
-        outcome, reason = _first_of(children)
-    else:
-        outcome, reason = combine(rule.operator == "all_of", [child.outcome for child in children])
-    return CombinedResult(outcome, Why.COMBINED, reason, rule.operator, tuple(children), rule.location), errors
-
-
-def combine(need_all: bool, outcomes: Sequence[Outcome]) -> tuple[Outcome, str]:
-    """Return the three-valued and/or, with counts in words: what is unknown decides unless something known has."""
-    count = {outcome: outcomes.count(outcome) for outcome in Outcome}
-    counted = ", ".join(f"{n} {outcome}" for outcome, n in count.items() if n)
-    # One failure settles `all_of`, one pass settles `any_of`; nothing unknown can change that.
-    decisive = Outcome.FAIL if need_all else Outcome.PASS
-    otherwise = Outcome.PASS if need_all else Outcome.FAIL
-    if count[decisive]:
-        return decisive, counted
-    return (Outcome.INCONCLUSIVE if count[Outcome.INCONCLUSIVE] else otherwise), counted
-
-
-def _first_of(children: Sequence[RuleResult]) -> tuple[Outcome, str]:
-    for number, child in enumerate(children, 1):
-        # An alternative decides only where everything in it was measured, even if a part alone would settle it.
-        if child.outcome is not Outcome.INCONCLUSIVE and not _holds_inconclusive(child):
-            return child.outcome, f"decided by alternative {number} of {len(children)}: the first that was measured"
-    return Outcome.INCONCLUSIVE, f"none of {len(children)} alternatives was measured"
-
-
-def _holds_inconclusive(result: RuleResult) -> bool:
-    if isinstance(result, CombinedResult):
-        return any(_holds_inconclusive(child) for child in result.children)
-    return result.outcome is Outcome.INCONCLUSIVE

@@ -66,15 +66,14 @@ def paid_for_looks(rule: Threshold, confidence: float, summary: Summary, standin
         standing: of that.
     """
     paid, seeds = confidence, len(summary.protocol.seeds)
-    reason = standing.reason(summary.path)
-    notes = [reason] if standing.state == "registered" else []
+    notes = [standing.reason(summary.path)] if standing.state == "registered" else []
     registration, look = standing.registration, standing.look
     if registration is not None and look is not None and len(registration.looks) > 1:
         paid = 1.0 - look_alphas(confidence, registration.looks, registration.spending)[look - 1]
         said = (
             f"not registered in time, and judged as at look {look} of {len(registration.looks)} of {registration.path}"
         )
-        notes = [f"{reason if notes else said}: {_bounded(rule, paid)}"]
+        notes = [f"{notes[0] if notes else said}: {_bounded(rule, paid)}"]
     left = _left_out(rule, standing)
     shown = min(seeds, standing.extends or seeds, seeds if left is None else left.fewest)
     if shown < seeds or left is not None:

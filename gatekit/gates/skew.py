@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from gatekit.evidence.summary import Measurement
 from gatekit.gates.bounds import level_generalised
+from gatekit.gates.spread import means_of_draws
 from gatekit.policy.limits import sides
 from gatekit.policy.model import Threshold
 
@@ -47,10 +48,7 @@ def skew_note(rule: Threshold, measurement: Measurement) -> str | None:
 
 
 def _means(measurement: Measurement, part: int) -> list[float]:
-    found: dict[int | str, list[float]] = {}
-    for key, value in zip(measurement.keys, measurement.candidate, strict=True):
-        found.setdefault(key[part], []).append(value)
-    return [math.fsum(values) / len(values) for values in found.values()]
+    return list(means_of_draws(measurement.keys, measurement.candidate, (part,)).values())
 
 
 def _long_tail(values: Sequence[float], end: float, sign: float) -> bool:

@@ -39,12 +39,12 @@ def without_spread(measurement: Measurement, factors: Sequence[str], floor: floa
     """
     values = _values(measurement)
     for factor in factors:
-        drawn = _means(measurement.keys, values, _columns(measurement.design, factor))
+        drawn = means_of_draws(measurement.keys, values, _columns(measurement.design, factor))
         if _none(drawn, floor):
             return f"{len(drawn)} {factor}s"
     if measurement.baseline_keys is not None and measurement.baseline_values is not None:
         columns = _columns(measurement.design, "seed")
-        drawn = _means(measurement.baseline_keys, measurement.baseline_values, columns)
+        drawn = means_of_draws(measurement.baseline_keys, measurement.baseline_values, columns)
         if _none(drawn, floor):
             return f"the control's {len(drawn)} seeds"
     models = measurement.control_models
@@ -57,9 +57,9 @@ def values_of_seeds(measurement: Measurement) -> list[float] | None:
     """Return one value per seed: its mean effect, or of a ratio of means its own ratio; None where one has none."""
     columns = _columns(measurement.design, "seed")
     if measurement.denominator is None:
-        return list(_means(measurement.keys, measurement.effects, columns).values())
-    above = _means(measurement.keys, measurement.candidate, columns)
-    below = _means(measurement.keys, measurement.denominator, columns)
+        return list(means_of_draws(measurement.keys, measurement.effects, columns).values())
+    above = means_of_draws(measurement.keys, measurement.candidate, columns)
+    below = means_of_draws(measurement.keys, measurement.denominator, columns)
     if min(below.values()) <= 0.0:
         return None
     return [above[seed] / below[seed] for seed in above]
@@ -80,9 +80,15 @@ def _columns(design: str, factor: str) -> tuple[int, ...]:
     return (0,) if factor == "seed" else (1,)
 
 
-def _means(
+def means_of_draws(
     keys: Sequence[tuple[int | str, ...]], values: Sequence[float], columns: Sequence[int]
 ) -> Mapping[int | str, float]:
+    """Return the mean of the values of each draw, which these parts of a key name."""
+    if len(columns) == 1:
+        draws = [key[columns[0]] for key in keys]
+        if len(set(draws)) == len(draws):
+            # The mean of one value is that value; -0.0 becomes 0.0, as in a sum.
+            return {draw: value + 0.0 for draw, value in zip(draws, values, strict=True)}
     by_draw: dict[int | str, list[float]] = {}
     for key, value in zip(keys, values, strict=True):
         for column in columns:

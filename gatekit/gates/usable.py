@@ -67,8 +67,9 @@ def _seed_count(measurement: Measurement) -> int | None:
     """Return the seeds of the smaller group: a control of two seeds is no better known than a candidate of two."""
     if measurement.reported is not None:
         return measurement.reported.n_seeds
+    own = len(measurement.seeds)
     control = {seed for key in measurement.baseline_keys or () for seed in key}
-    return min(len(measurement.seeds), len(control) or len(measurement.seeds))
+    return min(own, len(control) or own)
 
 
 def _days(span: timedelta) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, assert_never
 
 Form = Literal["at_least", "at_most", "between"]
@@ -106,6 +107,7 @@ class LimitEnd:
         return self.limit - value if self.upper else value - self.limit
 
 
+@lru_cache(maxsize=4096)
 def sides(limits: Limits) -> tuple[LimitEnd, ...]:
     """Return the ends of what passes; each must be met."""
     match limits:
