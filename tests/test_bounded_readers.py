@@ -133,6 +133,7 @@ OF_RUNNERS: dict[str, tuple[dict[str, int], str]] = {
     "stage/judging.py": ({"subprocess.run": 1}, "gatekit itself, whose output goes to the terminal of the run"),
     "stage/supervision.py": ({"json.loads": 1}, "LARGEST, of what the run has written itself into memory"),
     "stage/units.py": ({"json.loads": 1, "read_text": 1, "rglob": 1}, OWN_WORK),
+    "stage/hub_commits.py": ({"open": 1}, "64 bytes of what the hub's client wrote"),
     "subjects/given_activations.py": ({"rglob": 1}, f"the names of the files of {CHOSEN}"),
     "subjects/model_files.py": ({"glob": 1}, ONE_FOLDER),
     "subjects/sharded_store.py": ({"glob": 1}, OWN_WORK),

@@ -26,6 +26,8 @@ from runners.determinism import choose_device, describe_device, fix_arithmetic, 
 from runners.object_cache import cache_folder, share_if_possible
 from runners.provenance import GitState, run_times, shown_argument, utc_now, without_paths
 from runners.settings import read_settings
+from runners.stage.hub_commits import hub_inputs
+from runners.stage.hub_faults import hub_fault
 from runners.stage.interruption import Interrupted, interruptible, keeping_handlers
 from runners.stage.judging import check, select_and_check
 from runners.stage.machine_faults import machine_fault
@@ -84,7 +86,13 @@ def _run(stage: Stage, argv: Sequence[str], testament: Testament) -> int:
             return _ahead(stage, config, arguments)
         cells = _cells(stage, config, Path(arguments.out))
     except GatekitError as error:
-        return _complain(error)
+        return _complain(hub_fault(error) or error)
+    except Exception as error:
+        # A download of SAEs, which say a part of the configuration, may break off.
+        fault = hub_fault(error)
+        if fault is None:
+            raise
+        return _complain(fault)
     # Everything below is measured under this state of the code, whatever is committed while it runs.
     described = Path(arguments.config) if arguments.config else stage.smoke_config
     git = provenance.git_state(described)
@@ -190,14 +198,16 @@ def _run_cell(
             share_if_possible(used)
         producer |= run_times(started, began)
         producer["sources"] = provenance.used_sources(digests)
-        measured = dataclasses.replace(measured, inputs=[*measured.inputs, *provenance.code_input()])
+        inputs = [*measured.inputs, *hub_inputs(config), *provenance.code_input()]
+        measured = dataclasses.replace(measured, inputs=inputs)
         digest = summary_writing.write_measured(path, stage.kind, producer, measured)
     except Interrupted as interrupted:
         failed(str(interrupted))
         return interrupted.code
     except GatekitError as error:
-        failed(_reason(error))
-        return _complain(error)
+        told = hub_fault(error) or error
+        failed(_reason(told))
+        return _complain(told)
     except Exception as error:
         fault = machine_fault(error)
         if isinstance(fault, GatekitError):

@@ -1,4 +1,4 @@
-"""Faults of the machine that a run meets, each in one line: a disk that takes no more, a package that is not there."""
+"""Faults that a run meets outside itself, each in one line: a full disk, a package that is not there, the hub."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 
 from gatekit.errors import GatekitError
+from runners.stage.hub_faults import hub_fault
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _REMEDIES = {
@@ -22,7 +23,7 @@ def machine_fault(error: BaseException) -> GatekitError | str | None:
     Returns:
         An error for what was asked for and cannot be had here, a line for what broke while it was done.
     """
-    return _of_a_package(error) or _of_the_disk(error)
+    return _of_a_package(error) or _of_the_disk(error) or hub_fault(error)
 
 
 def _of_a_package(error: BaseException) -> GatekitError | None:
