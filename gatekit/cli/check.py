@@ -70,7 +70,7 @@ def command(
         return judge()
     from gatekit.cli.watching import again_on_change
 
-    return again_on_change(judge, options.watched)
+    return again_on_change(judge, options.watched, options.optional)
 
 
 def _judged(options: JudgingOptions, outputs: Sequence[str], verbose: bool, advisory: bool) -> int:

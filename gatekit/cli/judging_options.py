@@ -37,8 +37,13 @@ class JudgingOptions:
     @property
     def watched(self) -> list[str]:
         """Files, folders and patterns whose change may change the verdict."""
-        also = [FOLDER, REGISTRATIONS, PLANS, *([] if self.candidate is None else [self.candidate]), self.keys or TRUST]
-        return [*(self.policies or [POLICIES]), *(self.evidence or [EVIDENCE]), *self.base_evidence, *also]
+        return [*(self.policies or [POLICIES]), *(self.evidence or [EVIDENCE]), *self.base_evidence, *self.optional]
+
+    @property
+    def optional(self) -> list[str]:
+        """Those of them that most projects do not have."""
+        candidate = [] if self.candidate is None else [self.candidate]
+        return [FOLDER, REGISTRATIONS, PLANS, *candidate, self.keys or TRUST]
 
 
 def load_judging_inputs(options: JudgingOptions) -> tuple[JudgingInputs, dict[str, tuple[str, ...]]]:

@@ -6,13 +6,14 @@ browser nor a name that resolves to 127.0.0.1 (DNS rebinding) reads it. Only GET
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from gatekit.cli.watching import State, state
+from gatekit.cli.watching import State, enter_again, state
 from gatekit.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -38,7 +39,7 @@ class LivePage:
             render: version -> page; it must answer for whatever lies in the files.
             paths: files, folders and patterns that it reads.
         """
-        self._render, self._paths = render, paths
+        self._render, self._paths, self._folder = render, paths, os.getcwd()
         self._lock = threading.Lock()
         self._number = 0
         self._seen = self._shown = state(paths)
@@ -51,6 +52,7 @@ class LivePage:
     def now(self) -> tuple[str, str]:
         """Return the version and the page."""
         with self._lock:
+            enter_again(self._folder)
             found = state(self._paths)
             if found != self._shown and found == self._seen:
                 self._make(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from glob import has_magic
+from contextlib import suppress
 
 import rich_click as click
 
@@ -23,7 +23,7 @@ State = dict[str, tuple[int, int, int]]
 """Path -> time of its last change in ns, size, inode."""
 
 
-def again_on_change(judge: Callable[[], int], paths: Sequence[str]) -> int:
+def again_on_change(judge: Callable[[], int], paths: Sequence[str], optional: Sequence[str] = ()) -> int:
     """Judge, and again after every change, until Ctrl-C; return the exit code of the last verdict.
 
     What ends the command the first time, such as a wrong option, ends it; later it is said, and watching goes on.
@@ -31,13 +31,15 @@ def again_on_change(judge: Callable[[], int], paths: Sequence[str]) -> int:
     Args:
         judge: prints a report and returns its exit code.
         paths: files, folders and patterns that it reads.
+        optional: those of them that are named only while they are there.
     """
+    folder = os.getcwd()
     seen = state(paths)
     code = judge()
     try:
         while True:
-            click.echo(f"gatekit: watching {_listed(paths)}; Ctrl-C ends with exit {code}", err=True)
-            seen = _changed(paths, seen)
+            click.echo(f"gatekit: watching {_listed(paths, optional)}; Ctrl-C ends with exit {code}", err=True)
+            seen = _changed(paths, seen, folder)
             click.echo()
             try:
                 code = judge()
@@ -64,21 +66,31 @@ def state(paths: Sequence[str]) -> State:
     return found
 
 
-def _changed(paths: Sequence[str], seen: State) -> State:
+def enter_again(folder: str) -> None:
+    """Stand in a folder that may have been removed and made anew since; while it is gone, nothing lies anywhere."""
+    with suppress(OSError):
+        os.chdir(folder)
+
+
+def _changed(paths: Sequence[str], seen: State, folder: str) -> State:
     """Wait until the files differ from what was seen, and have stopped changing; return what they are then."""
+
+    def look() -> State:
+        time.sleep(EVERY)
+        enter_again(folder)
+        return state(paths)
+
     now = seen
     while now == seen:
-        time.sleep(EVERY)
-        now = state(paths)
+        now = look()
     for _ in range(SETTLED):
-        time.sleep(EVERY)
-        later = state(paths)
+        later = look()
         if later == now:
             break
         now = later
     return now
 
 
-def _listed(paths: Sequence[str]) -> str:
-    there = [path for path in paths if os.path.lexists(path) or has_magic(path)]
-    return inert.terminal(", ".join(there), limit=300)
+def _listed(paths: Sequence[str], optional: Sequence[str]) -> str:
+    named = [path for path in paths if path not in optional or os.path.lexists(path)]
+    return inert.terminal(", ".join(named), limit=300)

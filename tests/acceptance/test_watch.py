@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import threading
@@ -103,8 +104,20 @@ def test_files_that_are_gone_are_said_and_watched_for(tmp_path: Path) -> None:
         watcher.until("gatekit: watching")
         (tmp_path / "policies").rename(tmp_path / "elsewhere")
         assert "there is no policies/ folder" in watcher.until("gatekit: no policy")
-        assert "exit 64" in watcher.until("gatekit: watching")
+        assert "policies, evidence; Ctrl-C ends with exit 64" in watcher.until("gatekit: watching")
         (tmp_path / "elsewhere").rename(tmp_path / "policies")
+        assert "pass (exit 0)" in watcher.until("verdict: ")
+        watcher.until("gatekit: watching")
+        assert watcher.stop() == 0
+
+
+def test_a_project_that_is_removed_and_made_anew_is_judged_again(tmp_path: Path) -> None:
+    project = workspace(tmp_path / "project")
+    with watching(project) as watcher:
+        watcher.until("gatekit: watching")
+        shutil.rmtree(project)
+        watcher.until("gatekit: watching")
+        workspace(tmp_path / "elsewhere").rename(project)
         assert "pass (exit 0)" in watcher.until("verdict: ")
         watcher.until("gatekit: watching")
         assert watcher.stop() == 0
