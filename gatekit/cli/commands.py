@@ -8,6 +8,7 @@ from importlib import import_module
 import rich_click as click
 
 from gatekit.cli.examples import with_examples
+from gatekit.cli.path_completion import with_paths
 from gatekit.cli.root import with_root
 
 # Listed in the order of a user's first day.
@@ -68,7 +69,7 @@ class LazyGroup(click.RichGroup):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[name]).command
-        return with_examples(with_root(command), name)
+        return with_paths(with_examples(with_root(command), name))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -58,6 +58,25 @@ def test_commands_options_and_gates_are_completed(tmp_path: Path) -> None:
     assert complete("gatekit", "pr", "--output", "j", cwd=tmp_path) == ["json="]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "pol"),
+        ("check", "--policy", "pol"),
+        ("check", "--evidence", "ev"),
+        ("lint", ""),
+        ("pr", "--root", "pa"),
+        ("badge", "rep"),
+        ("claims", "check", "--claims", "cl"),
+        ("init", "--saes", "sa"),
+    ],
+)
+def test_where_a_path_is_taken_the_shell_completes_files(tmp_path: Path, words: tuple[str, ...]) -> None:
+    given = ("gatekit", *words)
+    env = {"_GATEKIT_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(given), "COMP_CWORD": str(len(given) - 1)}
+    assert gatekit(cwd=tmp_path, env=env).stdout == f"file,{words[-1]}\n"
+
+
 def test_a_broken_policy_does_not_break_completion(tmp_path: Path) -> None:
     assert complete("gatekit", "explain", "", cwd=workspace(tmp_path, policy="gates: [")) == []
 
