@@ -157,7 +157,10 @@ class Scene:
         pull["labels"] = [{"name": label.format(head)} for label in labels]
         group = {"base_ref": "refs/heads/main", "base_sha": base, "head_ref": f"refs/heads/{queue}", "head_sha": merge}
         event: dict[str, Any] = {"repository": {"full_name": self.repository, "id": 1}}
-        event |= {"merge_group": group} if name == "merge_group" else {"pull_request": pull, "number": 7}
+        if name == "push":
+            event |= {"ref": "refs/heads/main", "before": base, "after": merge}
+        else:
+            event |= {"merge_group": group} if name == "merge_group" else {"pull_request": pull, "number": 7}
         (self.folder / "event.json").write_text(json.dumps(event))
         return self._act(name, work, workflow)
 

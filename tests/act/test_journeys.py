@@ -93,6 +93,32 @@ def test_a_project_of_a_monorepo_is_judged_by_its_own_policies(journey: Journey)
     assert list(ran.artifacts) == ["gatekit-reports-packages-sae"]
 
 
+def test_an_advisory_gate_lets_the_job_pass_and_tells_the_next_step_what_it_found(journey: Journey) -> None:
+    workflow = with_inputs(workflow_of_the_page(), advisory="true").replace(
+        "      - uses: octo/gatekit@", "      - id: gate\n        uses: octo/gatekit@"
+    )
+    told = "echo found=${{ steps.gate.outputs.verdict }},${{ steps.gate.outputs.exit-code }}"
+    scene = journey.scene(f"{workflow}      - run: {told}\n")
+    ran = journey.done(scene.pull_request({FILE: random_model(above=0.01)}))
+    assert ran.passed, ran.text
+    assert "found=blocked,2" in ran.text
+
+
+def test_a_change_of_the_gates_own_workflow_needs_people(journey: Journey) -> None:
+    edited = workflow_of_the_page().replace("timeout-minutes: 15", "timeout-minutes: 20")
+    ran = journey.done(journey.scene().pull_request({".github/workflows/gate.yml": edited}))
+    assert ran.codes == [5], ran.text
+    assert ".github/workflows/gate.yml" in ran.text
+
+
+def test_a_push_is_judged_by_the_policies_of_its_own_commit_in_the_mode_check(journey: Journey) -> None:
+    workflow = with_inputs(workflow_of_the_page(), mode="check").replace("on:\n", "on:\n  push:\n", 1)
+    ran = journey.done(journey.scene(workflow).run("push", {**LOOSE, FILE: random_model(above=0.05)}))
+    # By the policy before it, random_model fails; nobody has measured ood yet.
+    assert ran.codes == [3], ran.text
+    assert "failed-gates=[]" in ran.text and 'inconclusive-gates=["ood"]' in ran.text
+
+
 def test_a_folder_with_blanks_in_its_path_is_a_project_like_any_other(journey: Journey) -> None:
     workflow = with_inputs(workflow_of_the_page(), working_directory="my packages/an SAE")
     scene = journey.scene(workflow, below("my packages/an SAE"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from hashlib import sha256
 from pathlib import Path
 
@@ -108,6 +108,16 @@ def test_the_history_of_the_branch_is_on_it(tmp_path: Path) -> None:
     changes = [row for row in page.rows if row[0].startswith("demo/random_model")]
     assert [row[-1] for row in changes] == ["pass", "FAIL", "FAIL", "pass"]
     assert any(name == "src" and value.startswith("data:image/svg+xml;base64,") for name, value in page.values)
+
+
+def test_older_commits_are_had_by_an_option_that_the_command_has(tmp_path: Path) -> None:
+    branch(tmp_path)
+    subprocess.run(["git", "checkout", "-q", "-f", "main"], cwd=tmp_path, env=environment(), check=True)
+    report(tmp_path, "--history", "2")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    (picture,) = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    for told in (page, b64decode(picture).decode()):
+        assert "there are older ones; --history shows more" in told
 
 
 def test_without_a_repository_it_says_why_there_is_no_history(tmp_path: Path) -> None:

@@ -28,11 +28,11 @@ LEGEND = (
 )
 
 
-def render(history: History, series: Sequence[Series]) -> str:
-    """Return the picture, ending in a line feed."""
+def render(history: History, series: Sequence[Series], option: str = "--limit") -> str:
+    """Return the picture, ending in a line feed; `option` as in `limits`."""
     measured = [each for each in series if each.is_measured]
     shown = measured[:PANELS]
-    notes = [LEGEND, *limits(history)]
+    notes = [LEGEND, *limits(history, option)]
     if len(measured) > PANELS:
         notes.append(f"{len(measured) - PANELS} more thresholds are not drawn; --gate chooses")
     if len(series) > len(measured):

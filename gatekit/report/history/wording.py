@@ -14,11 +14,11 @@ def headline(history: History) -> str:
     return f"{history.name} at {history.tip[:12]}{where}: {what}, each judged by the policies of its time"
 
 
-def limits(history: History) -> list[str]:
-    """Return how far back this history goes, where it is not all."""
+def limits(history: History, option: str = "--limit") -> list[str]:
+    """Return how far back this history goes, where it is not all; `option` is the command's that takes more."""
     found = []
     if history.more:
-        found.append("there are older ones; --limit shows more")
+        found.append(f"there are older ones; {option} shows more")
     if history.cut is not None:
         found.append(
             f"this clone is shallow and ends at {history.cut[:12]}: what was before cannot be seen; "

@@ -13,6 +13,9 @@ from gatekit.report.history.wording import headline, limits, state
 from gatekit.report.html_page import cell, code, heading, items, row, sentence, table, text
 from gatekit.report.verdict.wording import OUTCOMES, cells
 
+OPTION = "--history"
+"""Of `gatekit report`: how many commits are judged."""
+
 
 def blocks(history: History | str) -> Iterator[str]:
     """Yield the section's content below its heading."""
@@ -21,12 +24,12 @@ def blocks(history: History | str) -> Iterator[str]:
         return
     series = [each for each in series_of(history) if each.is_measured]
     yield f"<p>{text(headline(history))}.</p>"
-    yield items([sentence(limit) for limit in limits(history)])
+    yield items([sentence(limit) for limit in limits(history, OPTION)])
     rows = [
         row(
             heading(code(commit.oid[:12])),
             [
-                cell("time", f"{commit.time:%Y-%m-%d %H:%M} UTC"),
+                cell("time", f"{commit.time:%Y-%m-%d %H:%M} UTC", "short"),
                 cell("subject", text(commit.subject, 200)),
                 cell("verdict", text(state(commit), 300)),
             ],
@@ -41,7 +44,7 @@ def blocks(history: History | str) -> Iterator[str]:
 
 
 def _changes(history: History, series: Sequence[Series]) -> Iterator[str]:
-    picture = b64encode(render(history, series[:PANELS]).encode()).decode()
+    picture = b64encode(render(history, series[:PANELS], OPTION).encode()).decode()
     said = "Estimates and compared bounds over commits; the table below says where they changed"
     yield f'<figure><img class="history" src="data:image/svg+xml;base64,{picture}" alt="{text(said)}"/></figure>'
     rows = [_row(each, point) for each in series for point in each.changes]
