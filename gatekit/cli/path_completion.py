@@ -1,4 +1,4 @@
-"""Where a command takes a file or folder, the shell is told to complete one; click alone does so only for its own type."""
+"""Where a command takes a file or folder, the shell completes one: click has it do so only for a type of its own."""
 
 from __future__ import annotations
 
