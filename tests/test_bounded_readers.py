@@ -87,6 +87,7 @@ BOUNDED: dict[str, tuple[dict[str, int], str]] = {
     ),
     "evidence/atomic.py": ({"os.open": 2, "open": 1}, WRITES),
     "evidence/committed.py": ({"open": 1, "subprocess.run": 1}, "LARGEST_TEXT; 60 seconds"),
+    "evidence/lfs_pointer.py": ({"open": 1}, "the 40 bytes that a pointer begins with"),
     "evidence/left_behind.py": ({"os.walk": 1, "scandir": 1}, "MOST_ENTRIES"),
     "evidence/model_digest.py": ({"glob": 1, "iterdir": 1}, ONE_FOLDER),
     "evidence/object_files.py": ({"open": 5}, "_LONGEST_TEXT, and larger files in pieces to or from the disk"),

@@ -14,6 +14,7 @@ from gatekit.claims.document_formats import MAX_FILE, FormatLookup, UsableFormat
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.prose import RESERVED, Prose, prose
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.lfs_pointer import FIRST
 
 DocumentSyntax = Literal["markdown", "latex", "typst"]
 
@@ -28,7 +29,6 @@ MOST_MARKERS = 8000
 MOST_PROBLEMS = 1000
 """Problems of one document that are kept; how many more there are is said."""
 _MARKER = re.compile(r"gatekit:|\\gate")
-_POINTER = b"version https://git-lfs.github.com/spec/"
 
 # Controls that are no part of text, and the directional ones that show another number than the one that is read.
 # The last range is what the readers mark their own findings with.
@@ -157,7 +157,7 @@ def _decoded(data: bytes, name: str, most: int) -> str:
         raise GatekitError(
             "document.bom", "the document starts with a byte order mark", place, "save it as UTF-8 without one"
         )
-    if data.startswith(_POINTER):
+    if data.startswith(FIRST):
         message = "git holds a pointer of LFS here: what is shown lies elsewhere and is not read"
         raise GatekitError("document.pointer", message, place, "commit the document itself")
     try:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_file
+from gatekit.evidence.lfs_pointer import refuse_pointer
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -40,11 +41,13 @@ def model_sha256(folder: str | os.PathLike[str]) -> str:
 
     Raises:
         GatekitError: `digest.unreadable`: no safetensors weights, a shard that is not there, or a file that cannot be
-            read; `json.*`: the index is not JSON.
+            read; `file.pointer`: one of the files is a pointer of Git LFS; `json.*`: the index is not JSON.
     """
     place = Path(folder)
     others = files_named(place, (CONFIG, OTHER_CONFIGS, *TOKENISER, CODE))
     files = sorted({*weight_files(place), *others}, key=lambda path: path.name)
+    for path in files:
+        refuse_pointer(path)
     lines = "".join(f"{path.name} {sha256_file(path)}\n" for path in files)
     return hashlib.sha256(lines.encode("utf-8")).hexdigest()
 

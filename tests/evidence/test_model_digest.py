@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -28,24 +29,18 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
-def by_shell(folder: Path, names: str) -> str:
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "import.md"
+
+
+def by_shell(folder: Path) -> str:
     """The digest as the documentation has it for a terminal."""
-    each = 'echo "$f $(sha256sum "$f" | cut -c1-64)"'
-    script = f'cd "$1"; for f in $(ls {names} 2>/dev/null | sort -u); do {each}; done | sha256sum'
-    return subprocess.run(
-        ["bash", "-c", script, "_", str(folder)], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
-    ).stdout[:64]
-
-
-NAMES = (
-    "*.safetensors model.safetensors.index.json config.json config.*.json tokenizer* *vocab* merges* special_tokens* "
-    "added_tokens.json chat_template* *.model *.spm *.tiktoken *.tokenizer tekken.json bpe.codes dict.txt emoji.json "
-    "normalizer.json byte_maps.json word_*.json *.py"
-)
+    (script,) = re.findall(r"^  ```sh\n(.*?)^  ```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    done = subprocess.run(["sh", "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout[:64]
 
 
 def test_it_is_what_a_terminal_computes(model: Path) -> None:
-    assert model_sha256(model) == by_shell(model, NAMES)
+    assert model_sha256(model) == by_shell(model)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "special_tokens_map.json"])
@@ -84,7 +79,24 @@ def test_a_file_that_is_added_to_what_is_computed_changes_it(model: Path, name: 
     before = model_sha256(model)
     (model / name).write_bytes(b"{}")
     assert model_sha256(model) != before
-    assert model_sha256(model) == by_shell(model, NAMES)
+    assert model_sha256(model) == by_shell(model)
+
+
+BESIDE = {
+    "weights of another library": {"pytorch_model.bin": "b", "pytorch_model.bin.index.json": "{}", "tf_model.h5": "t"},
+    "the same weights under another name": {"consolidated.safetensors": "c", "consolidated.00.pth": "c"},
+    "an index that is not read": {"model.safetensors.index.json": '{"weight_map": {"a": "model.safetensors"}}'},
+    "a folder named as a tokeniser": {"tokenizer_old/tokenizer.json": "{}", "onnx/model.safetensors": "m"},
+    "a name with a blank": {"my vocab.txt": "v"},
+}
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_whatever_lies_beside_them_a_terminal_computes_the_same(model: Path, case: str) -> None:
+    for name, content in BESIDE[case].items():
+        (model / name).parent.mkdir(exist_ok=True)
+        (model / name).write_text(content)
+    assert model_sha256(model) == by_shell(model)
 
 
 def sharded(model: Path, names: list[str]) -> None:
@@ -99,7 +111,7 @@ def test_of_a_model_in_shards_all_count(model: Path) -> None:
     for name in ("model-1.safetensors", "model-2.safetensors"):
         (model / name).write_bytes(name.encode())
     before = model_sha256(model)
-    assert before == by_shell(model, NAMES)
+    assert before == by_shell(model)
     (model / "model-2.safetensors").write_bytes(b"other")
     assert model_sha256(model) != before
 
@@ -121,3 +133,11 @@ def test_an_index_whose_files_are_not_there_is_refused(model: Path, names: list[
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GatekitError, match="no safetensors weights"):
         model_sha256(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_a_file_of_which_there_is_a_pointer_of_lfs_only_is_refused(model: Path, name: str) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 5000\n"
+    (model / name).write_text(pointer)
+    with pytest.raises(GatekitError, match=f"{name}: a pointer of Git LFS stands here.*git lfs pull"):
+        model_sha256(model)
