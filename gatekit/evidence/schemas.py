@@ -16,6 +16,7 @@ import jsonschema_rs
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean
 from gatekit.evidence.complaints import missing_parts, words
+from gatekit.evidence.quick_bounds import with_quick_bounds
 from gatekit.kinds import BUILT_IN, INSTALLED, Kind, Kinds
 from gatekit.kinds.schema import kind_schema
 
@@ -82,10 +83,12 @@ def _refuse_remote(uri: str) -> NoReturn:
     raise ValueError(f"a schema may not refer to {uri}")
 
 
-def _compiled(name: str, whole: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    resources = [(f"json-schema:///{other}{_SUFFIX}", schema(other)) for other in INCLUDED if other != name]
+def _compiled(
+    name: str, whole: dict[str, Any], form: Callable[[dict[str, Any]], dict[str, Any]] = lambda given: given
+) -> jsonschema_rs.Draft202012Validator:
+    resources = [(f"json-schema:///{other}{_SUFFIX}", form(schema(other))) for other in INCLUDED if other != name]
     return jsonschema_rs.Draft202012Validator(
-        whole,
+        form(whole),
         registry=jsonschema_rs.Registry(resources, retriever=_refuse_remote),
         retriever=_refuse_remote,
     )
@@ -93,13 +96,26 @@ def _compiled(name: str, whole: dict[str, Any]) -> jsonschema_rs.Draft202012Vali
 
 @cache
 def validator(name: str) -> jsonschema_rs.Draft202012Validator:
-    """Return the compiled validator of one published schema; a reference that leaves the folder is refused."""
+    """Return what says whether a document follows one published schema; a reference that leaves the folder is refused.
+
+    Where it does not, `_fault_finder` says why in the schema's own terms.
+    """
+    return _compiled(name, schema(name), with_quick_bounds)
+
+
+@cache
+def _fault_finder(name: str) -> jsonschema_rs.Draft202012Validator:
     return _compiled(name, schema(name))
 
 
 @cache
 def kind_validator(kind: Kind) -> jsonschema_rs.Draft202012Validator:
-    """Return the compiled validator of the summaries of one kind, made from its table."""
+    """Return what says whether a summary follows the schema of its kind, made from its table."""
+    return _compiled(kind.name, kind_schema(kind), with_quick_bounds)
+
+
+@cache
+def _kind_fault_finder(kind: Kind) -> jsonschema_rs.Draft202012Validator:
     return _compiled(kind.name, kind_schema(kind))
 
 
@@ -113,7 +129,8 @@ def check(name: str, value: Any, path: str) -> None:
     Raises:
         GatekitError: `schema.KEYWORD` at the first offending place, in document order.
     """
-    _refuse_by(validator(name), value, path, lambda: schema(name))
+    if not validator(name).is_valid(value):
+        _refuse(_fault_finder(name), value, path, schema(name))
 
 
 def check_summary(value: Any, path: str, kinds: Kinds = INSTALLED) -> Kind:
@@ -127,15 +144,12 @@ def check_summary(value: Any, path: str, kinds: Kinds = INSTALLED) -> Kind:
         check("summary", value, path)
         message = f"there is no kind '{value['kind']}', so nothing says what its measurements mean"
         raise GatekitError("summary.kind", message, Location(path, pointer="/kind"), kinds.remedy(value["kind"]))
-    _refuse_by(kind_validator(kind), value, path, lambda: kind_schema(kind))
+    if not kind_validator(kind).is_valid(value):
+        _refuse(_kind_fault_finder(kind), value, path, kind_schema(kind))
     return kind
 
 
-def _refuse_by(
-    compiled: jsonschema_rs.Draft202012Validator, value: Any, path: str, whole: Callable[[], dict[str, Any]]
-) -> None:
-    if compiled.is_valid(value):
-        return
+def _refuse(compiled: jsonschema_rs.Draft202012Validator, value: Any, path: str, whole: dict[str, Any]) -> NoReturn:
     # The deepest complaint names the place itself; a condition (then, else) complains about what another fault caused.
     errors = _faults(compiled, value)
     error = min(
@@ -143,7 +157,7 @@ def _refuse_by(
         key=lambda e: ("then" in e.schema_path or "else" in e.schema_path, -len(e.instance_path), str(e.instance_path)),
     )
     keyword = type(error.kind).__name__.removeprefix("ValidationErrorKind_").lower()
-    schemas = (whole(), *(schema(other) for other in INCLUDED))
+    schemas = (whole, *(schema(other) for other in INCLUDED))
     message, remedy = words(error, value, schemas)
     at = list(error.instance_path)
     # All at once: nobody wants to hear of 38 parts one by one.
@@ -182,7 +196,7 @@ def document_faults(name: str, value: Any) -> Iterator[tuple[tuple[str | int, ..
 
     The path of a key that is not known, or that no key can be called, ends at the key.
     """
-    errors = _faults(validator(name), value)
+    errors = _faults(_fault_finder(name), value)
     for error in sorted(errors, key=lambda e: (-len(e.instance_path), str(e.instance_path))):
         at = tuple(error.instance_path)
         message, remedy = words(error, value, (schema(name),))
