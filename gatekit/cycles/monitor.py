@@ -103,7 +103,7 @@ def _table(progress: CycleProgress) -> Iterator[str]:
 
 def as_markdown(progress: CycleProgress) -> str:
     """Return a snapshot for a log or a chat."""
-    text, code = inert.markdown_text, inert.markdown_code
+    text, code = inert.markdown_plain, inert.markdown_code
     lines = [f"# {progress.cycle}", "", text(progress.description, 1000), ""]
     lines += [f"* {name}: {text(value, 1000)}" for name, value in facts(progress)]
     lines += ["", "| stage | " + " | ".join(STATES[w] for w in ORDER) + " |", "|---" * (len(ORDER) + 1) + "|"]
@@ -116,9 +116,9 @@ def as_markdown(progress: CycleProgress) -> str:
     gates = list(found_by_rules(progress.judged))
     if gates:
         lines += ["", "## Gates so far", "", "| branch | policy | gate | outcome | why |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {code(b)} | {code(p)} | {code(g)} | {outcome} | {text(why, 500)} |" for b, p, g, outcome, why in gates
-        ]
+        for branch, policy, gate, outcome, why in gates:
+            told = text(why, 500, in_table=True)
+            lines.append(f"| {code(branch)} | {code(policy)} | {code(gate)} | {outcome} | {told} |")
     return "\n".join(lines) + "\n"
 
 

@@ -27,7 +27,7 @@ NAMES = ("EXPERIMENT_LOG.md", "EXECUTIVE_SUMMARY.md", "ADVISOR_BRIEF.md")
 FORMAT = "+.4f"
 VERDICT_LIMITS = JsonLimits(size=16 << 20, values=1_000_000)
 
-code, text = inert.markdown_code, inert.markdown_text
+code, text = inert.markdown_code, inert.markdown_plain
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,21 @@ _MARKDOWN = {ord(mark): f"&#{ord(mark)};" for mark in "!\"#$%&'()*+,-./:;<=>?@[\
 # GitHub looks for mentions, issue numbers and emoji names in the rendered text, where an entity is the character again;
 # the zero-width space keeps the name apart from its mark there.
 _MARKDOWN |= {ord(mark): f"&#{ord(mark)};&#8203;" for mark in "@#:"}
+
+# What a word may hold that a file shows as it stands and a renderer too: letters and digits of any script; marks that
+# mean nothing within a line; others only where they mean nothing, as `_` within a name or `<` before a number.
+_PLAIN_WORD = re.compile(
+    r"""(?:[^\W_]|[^\x00-\x7f]|["'(),;.?!%/+\-=^{}>]
+    | (?<=[^\W_])_(?=[^\W_])
+    | <(?=[0-9.=-]|$) | &$ | :$ | (?<=[^:]):(?=[0-9]+$) | (?<=[0-9]):(?=[0-9][0-9](?![0-9]))
+    | \[(?![\[^!]) | \](?![(\[:]))*""",
+    re.VERBOSE,
+)
+# A line that begins so may be a list, a quote, a heading, a rule, a table or the definition of a link.
+_BEGINS_BLOCK = re.compile(r"[-+*=>#|~_`:\[<]|[0-9]+[.)]")
+# What GitHub links wherever it stands, and `![`, which begins a picture.
+_LINKED = re.compile(r"www\.|\bGH-[0-9]|^(?=[0-9]*[a-f])[0-9a-f]{7,64}$|!\[", re.IGNORECASE)
+_IN_WORD = re.compile(r"""([("']*)([^(]*?)([)"',;.:?!]*)|()(.*?)([,;.:?!]*)""")
 _MARKUP = {ord(mark): f"&#{ord(mark)};" for mark in "&<>\"'\n\t"}
 
 
@@ -52,7 +67,10 @@ def terminal(text: str, limit: int | None = NAME_LIMIT) -> str:
 
 def markdown_code(text: str, limit: int | None = NAME_LIMIT) -> str:
     """Return a code span, also for a table cell, where a bar must be escaped even inside a code span."""
-    content = _escape_bars(_visible(text, limit, marks=":#")) or " "
+    return _code_span(_escape_bars(_visible(text, limit, marks=":#")) or " ")
+
+
+def _code_span(content: str) -> str:
     fence = "`" * (max(map(len, re.findall("`+", content)), default=0) + 1)
     # One space on each side is taken off again by the renderer, if there is one on both sides.
     padded = (
@@ -64,6 +82,33 @@ def markdown_code(text: str, limit: int | None = NAME_LIMIT) -> str:
 def markdown_text(text: str, limit: int | None = NAME_LIMIT) -> str:
     """Return running text, also for a table cell: nothing in it is markup, a link, a mention or an emoji."""
     return _visible(text, limit).translate(_MARKDOWN)
+
+
+def markdown_plain(text: str, limit: int | None = NAME_LIMIT, in_table: bool = False) -> str:
+    """Return running text for a file that people read as it stands, in a terminal or an editor, and rendered too.
+
+    Words that a renderer would act on stand in code spans; all others are left as they are.
+
+    Args:
+        text: anything.
+        limit: characters shown of it, without the marks of code spans.
+        in_table: whether it is for a table's cell, which a bar would end.
+    """
+    words = _visible(text, limit).strip(" ").split(" ")
+    return " ".join(_plain_word(word, place == 0, in_table) for place, word in enumerate(words))
+
+
+def _plain_word(word: str, is_first: bool, in_table: bool) -> str:
+    if "##" in word or (in_table and "|" in word):
+        return word.translate(_MARKDOWN)
+    if is_first and _BEGINS_BLOCK.match(word):
+        return _code_span(word)
+    parts = _IN_WORD.fullmatch(word)
+    assert parts is not None  # it matches every word
+    before, core, after = parts.groups("")[:3] if parts[3] is not None else parts.groups("")[3:]
+    if _PLAIN_WORD.fullmatch(core) and not _LINKED.search(word):
+        return word
+    return f"{before}{_code_span(core)}{after}"
 
 
 def html(text: str, limit: int | None = TEXT_LIMIT) -> str:

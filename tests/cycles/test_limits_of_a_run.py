@@ -25,7 +25,7 @@ def test_the_monitor_of_a_halted_cycle_says_why_and_waits_for_nothing(tmp_path: 
     seen = json.loads((folder / "runs" / "small" / "monitor.json").read_text())
     reason = "the budget of 0.0001 device hours is spent"
     assert (seen["standing"], seen["halted"], seen["holder"]) == ("halted", reason, None)
-    assert "* standing: halted&#58;" in (folder / "runs" / "small" / "monitor.md").read_text()
+    assert f"* standing: halted: {reason}\n" in (folder / "runs" / "small" / "monitor.md").read_text()
     assert "refresh" not in (folder / "runs" / "small" / "monitor.html").read_text()
 
 
