@@ -27,8 +27,11 @@ def is_off(value: float, size: int) -> bool:
     A count may have been computed in single precision, or rounded to the decimals that are written: 0.05 stands for
     0.045 to 0.055. So 2e-18 is no count over 1,024, and neither is 0.30000001; 0.3 may be one.
     """
+    distance = abs(value - round(value * size) / size)
+    if distance == 0.0:
+        return False
     written = Decimal(repr(value)).as_tuple().exponent
     half_a_unit = 0.5 * 10.0**written if isinstance(written, int) else 0.0
     # Below half a count there is only the count 0, which everybody writes as 0.
     tolerance = max(SINGLE * max(1.0, abs(value)), half_a_unit) if abs(value) * size >= 0.5 else 0.0
-    return abs(value - round(value * size) / size) > tolerance
+    return distance > tolerance

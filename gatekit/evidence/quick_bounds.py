@@ -1,7 +1,7 @@
 """A schema that accepts the same documents, with its bounds of numbers in the form that is compared fast.
 
 jsonschema_rs compares a number with an integer of 64 bits at once. With any other bound, 1e300 or 0.5, it compares both
-as exact fractions, which takes 100 times as long, and a file may hold a million observations. So an integer range
+as exact fractions, which takes 20 times as long, and a file may hold a million observations. So an integer range
 inside the bounds is asked first, and the bounds themselves only of what lies outside of it.
 """
 

@@ -58,8 +58,10 @@ _NOT_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
 # Every character of a number becomes 0 but an exponent's, so that long numbers are found without an expression.
 _NUMBERS = bytes.maketrans(b"0123456789-+.E", b"0000000000000e")
-_EXACT_LENGTH = 15
-"""Characters of an integer that is surely exact."""
+# Digits become 0 and all between numbers a space, so that an integer can be told from the digits behind a point.
+_INTEGERS = bytes(48 if 48 <= byte <= 57 else 46 if byte == 46 else 32 for byte in range(256))
+_INEXACT = b" " + b"0" * 16
+"""What an integer of 16 digits, which may not be exact, begins with then; one of 15 surely is."""
 _FINITE_LENGTH = 300
 """Characters of a fraction without an exponent that is surely finite, and not zero where a digit is not."""
 _GROWN = 1 << 16
@@ -335,7 +337,7 @@ def _decoded(text: str, outside: bytes, limits: JsonLimits, faults: list[_Fault]
         (b"0" * (limits.number + 1) in numbers, b"0e" in numbers, b"N" in numbers, b"I" in numbers)
     ):
         try:
-            return (_LONG_NUMBERS if b"0" * (_EXACT_LENGTH + 1) in numbers else _SHORT_NUMBERS).decode(text)
+            return (_LONG_NUMBERS if _INEXACT in b" " + outside.translate(_INTEGERS) else _SHORT_NUMBERS).decode(text)
         except _Suspect:
             pass
     return _decoder(faults, limits.number, kept if limits.keep_nonfinite else None).decode(text)

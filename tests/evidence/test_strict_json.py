@@ -51,6 +51,8 @@ def nested(kind: str, depth: int) -> bytes:
         (b"[-0.0000001e-399]", "json.underflow", "/0"),
         (b'{"n": [1, 9007199254740992]}', "json.integer_range", "/n/1"),
         (b"-9007199254740992", "json.integer_range", ""),
+        (b'{"a":[0.1234567890123456,-9007199254740992]}', "json.integer_range", "/a/1"),
+        (b"[0.1234567890123456,\n9007199254740993]", "json.integer_range", "/1"),
         (b'{"n": ' + b"1" * 33 + b"}", "json.number_length", "/n"),
         (b'{"n": 0.' + b"1" * 31 + b"}", "json.number_length", "/n"),
         (b'{"n": ' + b"9" * 200_000 + b"}", "json.number_length", "/n"),
