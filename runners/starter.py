@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ SMALL = 1 << 20
 """Weights of an encoder up to which five SAEs of its shape train in minutes on two cores."""
 HELD_OUT = 4096
 TRAIN = 65_536
+_HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 LONGEST = 128
 """Tokens of a text where neither the files nor the user say a number."""
 
@@ -42,7 +44,8 @@ def files_for(
         threads: for the configuration.
 
     Raises:
-        UsageError: two SAEs of one seed, fewer than two SAEs, transcoders, or no model or hook that anybody names.
+        UsageError: two SAEs of one seed, fewer than two SAEs, transcoders, no model or hook that anybody names, or a
+            model that is neither a folder with one nor a name that the hub could have.
         GatekitError: as `runners.arms.given_saes.read_all`.
     """
     seeds = seeds_of(paths)
@@ -57,6 +60,7 @@ def files_for(
         raise UsageError(
             "the SAEs' files do not say which model they are of", "give --model FOLDER, or its name on the hub"
         )
+    _check_model(model)
     hook = hook or _hook_stated(sae)
     named = {seed: _relative(path, folder) for seed, path in seeds.items()}
     trains = sae.architecture.d_in * sae.architecture.d_sae <= SMALL
@@ -92,6 +96,24 @@ def facts_of(paths: Sequence[str], format: str, hook: str | None) -> dict[str, A
         "k": shape.active,
         "checkpoints": [{"seed": seed, "sha256": sae_sha256(each)} for seed, each in saes.items()],
     }
+
+
+def _check_model(model: str) -> None:
+    """Refuse a path that leads to no model, before it is taken for a name on the hub.
+
+    Raises:
+        UsageError: as `files_for`.
+    """
+    place = Path(model)
+    if place.is_dir():
+        if not (place / CONFIG).is_file():
+            raise UsageError(
+                f"there is no model in '{model}': it has no {CONFIG}", "give --model the model's own folder"
+            )
+    elif place.exists():
+        raise UsageError(f"'{model}' is a file", "give --model the folder that it lies in")
+    elif not _HUB_NAME.fullmatch(model):
+        raise UsageError(f"there is no folder '{model}'", "give --model FOLDER, or OWNER/NAME on the hub")
 
 
 def _hook_stated(sae: Sae) -> str:
@@ -134,6 +156,7 @@ def _shared(
         "# The SAEs, and what they are measured on. Every file in measure/ takes these keys in.",
         f"threads: {threads}",
         "subject:",
+        *([] if local else _FROM_HUB),
         f"  model: {{source: {'folder' if local else 'hub'}, name: {json.dumps(place)}{also}}}",
         f"  hook: {hook}",
         f"  max_tokens_per_text: {_longest(sae, Path(model) if local else None)}",
@@ -147,6 +170,12 @@ def _shared(
         *(f"    {seed}: {json.dumps(path)}" for seed, path in named.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+_FROM_HUB = (
+    "  # From the hub by this name. One on disk: {source: folder, name: PATH, known_as: NAME}, as the SAEs name it.",
+    "  # With `revision: COMMIT` it stays this one; without, a summary says which commit was the newest.",
+)
 
 
 def _longest(sae: Sae, model: Path | None) -> int:

@@ -26,6 +26,7 @@ from runners.determinism import choose_device, describe_device, fix_arithmetic, 
 from runners.object_cache import cache_folder, share_if_possible
 from runners.provenance import GitState, run_times, shown_argument, utc_now, without_paths
 from runners.settings import read_settings
+from runners.stage.control_positions import check_control_positions
 from runners.stage.hub_commits import hub_inputs
 from runners.stage.hub_faults import hub_fault
 from runners.stage.interruption import Interrupted, interruptible, keeping_handlers
@@ -321,6 +322,7 @@ def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
         # First, because it knows what to do about a form of file that `check` only finds to be none of its own.
         refuse_unread_forms(config)
     stage.check(config)
+    check_control_positions(config)
     return config
 
 

@@ -303,3 +303,28 @@ def test_the_subject_that_digest_prints_is_read_by_the_builder_and_new_summary(s
     assert made.returncode == 0, made.stderr
     (summary,) = (tmp_path / "evidence").iterdir()
     assert json.loads(summary.read_text())["subject"] == json.loads((tmp_path / "subject.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("../models/tinny", "there is no folder '../models/tinny'; give --model FOLDER, or OWNER/NAME on the hub"),
+        ("/models/tiny", "there is no folder '/models/tiny'"),
+        ("lab/models/tiny", "there is no folder 'lab/models/tiny'"),
+        ("{file}", "is a file; give --model the folder that it lies in"),
+        ("{above}", "it has no config.json; give --model the model's own folder"),
+    ],
+)
+def test_a_path_that_leads_to_no_model_is_not_taken_for_a_name_on_the_hub(saes, model, tmp_path, named, words):
+    named = named.format(file=f"{model}/config.json", above=tmp_path)
+    with pytest.raises(UsageError) as refused:
+        files_for([str(path) for path in saes], tmp_path, named, None, "auto", 1)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("named", ["gpt2", "EleutherAI/pythia-70m-deduped"])
+def test_a_name_on_the_hub_is_written_with_what_else_could_stand_there(saes, tmp_path, named):
+    written = files_for([str(path) for path in saes], tmp_path, named, None, "auto", 1)["measure/saes.yaml"]
+    assert YAML(typ="safe").load(written)["subject"]["model"] == {"source": "hub", "name": named}
+    assert "revision: COMMIT" in written and "known_as" in written
+    assert max(map(len, written.splitlines())) <= 120
