@@ -208,7 +208,7 @@ _THREE = "".join(f"  {name}: {{from: saebench, measure: {name}, at_least: 0.5}}\
 
 COURSES = (
     Course("5 seeds, asked for once", True, grown(5)),
-    Course("5 seeds, then one more in each of ten pull requests", False, grown(*range(5, 16))),
+    Course("5 seeds, then one more in each of ten pull requests", True, grown(*range(5, 16))),
     Course("5, 10 and 15 seeds", True, grown(5, 10, 15)),
     Course("5 seeds, 5 others in their place, 5 more in the place of those", True, swapped),
     Course("5 seeds, then none, then 5 others", True, taken_away),

@@ -95,7 +95,7 @@ class Repository:
             if _is_git_dir(folder):
                 return cls(folder, folder)
         message = f"{os.fspath(path)} is not in a git repository"
-        raise usage("repo.not_a_repository", message, "run it in a clone, or name a folder of one")
+        raise usage("repo.not_a_repository", message, "name a folder of a clone")
 
     def close(self) -> None:
         """End the running git and remove the temporary folder."""
