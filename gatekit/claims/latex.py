@@ -43,7 +43,8 @@ _UNSAFE = re.compile(
     r"|(?:x|regexp?)?patchcmd|x?(?:pre|app)tocmd|[egx]?(?:pre|app)to|(?:Global)?LetLtxMacro|DeclareMath(?:Symbol|Delimiter|Accent)"
     r"|(?:New|Renew|Provide|Declare)(?:Command|Environment)Copy|(?:Declare|Provide|Undeclare)Text(?!FontCommand)[A-Za-z]+"
     r"|(?:exclude|special|process)comment|(?:New|Renew)Environ|collect@body|setbox|savebox|sbox)(?![A-Za-z@])"
-    r"|\\(?:scale|resize)box\*?+\s*+\{\s*+-"
+    r"|\\(?:scale|resize)box\*?+\s*+\{\s*+(?:-|0*+(?:\.0[0-9]*+)?\s*+(?:[a-z]{2})?\s*+\})"
+    r"|\\fontsize\s*+\{\s*+0*+[0-3]?(?:\.[0-9]*+)?\s*+(?:pt)?\s*+\}"
     r"|\\AddToHook(?:Next)?(?:WithArguments)?(?!\s*+\{(?!\s*cmd/)[A-Za-z0-9/*?. -]+\})"
     r"|\\(?:New|Renew|Provide|Declare)DocumentEnvironment\s*+\{[^{}]{0,60}\}\s*+\{[^{}]{0,60}b"
     r"|\\cs_[a-z]+|\^\^|\{(?:filecontents(?:def)?\*?|VerbatimOut|writeverbatim)\}"
@@ -97,9 +98,11 @@ _ARGUMENT = re.compile(
 _HIDES = re.compile(
     r"[hv]?phantom|reflectbox|rotatebox|[lrc]lap|smash|sout|xout|uwave"
     r"|num|qty|SI|si|unit|numprint|np|tablenum|MakeUppercase|MakeLowercase|detokenize|string|meaning|pdfliteral"
-    r"|marginnote|todo|tikz|transparent|texttransparent|sbox|[A-Za-z]*@[A-Za-z@]*"
+    r"|textcolor|marginnote|todo|tikz|transparent|texttransparent|sbox|[A-Za-z]*@[A-Za-z@]*"
 )
 """Commands that do not show what stands in their braces, or show it otherwise."""
+_COLOURS = re.compile(r"\\color(?![A-Za-z@])(?!\s*+\{black\})")
+"""What changes the colour of all that follows in its braces."""
 _WINDOW = 60
 _MOST_ERRORS = 500
 """Of one document; more say nothing more."""
@@ -178,15 +181,19 @@ class _LatexReader:
         """Find the commands in whose braces our names stand."""
         opened: list[tuple[str, str]] = []
         """Of each brace that is open: the command that takes it, and what hides around it, if anything."""
-        last = ""
+        last = outside = ""
         for found in _ARGUMENT.finditer(self.source.text):
+            around = opened[-1][1] if opened else outside
             if found["macro"] is not None:
                 last = found["macro"]
-                if last.startswith("gatekit") and opened and opened[-1][1]:
-                    self.hiders[found.start()] = opened[-1][1]
+                if last.startswith("gatekit") and around:
+                    self.hiders[found.start()] = around
+                elif _COLOURS.match(self.source.text, found.start()) and opened:
+                    opened[-1] = (opened[-1][0], around or last)
+                elif _COLOURS.match(self.source.text, found.start()):
+                    outside = last
             elif found["brace"] == "{":
-                hides = last if _HIDES.fullmatch(last) else opened[-1][1] if opened else ""
-                opened.append((last, hides))
+                opened.append((last, last if _HIDES.fullmatch(last) else around))
                 last = ""
             elif found["brace"] == "}":
                 last = opened.pop()[0] if opened else ""  # which may take more than one

@@ -39,6 +39,7 @@ _TAG_OR_ESCAPE = re.compile(
     r"|\\(?:text[a-z]{2,8}|emph|underline|math[a-z]{2,8}|[mh]box|ensuremath|num|noindent)\b"
     r"|\\[nrt]"
 )
+_TAG_WITH_ATTRIBUTE = re.compile(r"<[A-Za-z][A-Za-z0-9]*\b[^<>=]{0,500}=[^<>]{12,2000}>")
 _NO_LETTER = re.compile(r"[\W_]+")
 _LETTERS = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"[+\-]?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:[eE][+\-]?[0-9]{1,3})?(?:\s?\\?[%‰])?")
@@ -94,15 +95,19 @@ class SentenceSearch:
         return self._left < 0
 
     def sayings(self, text: str) -> list[Saying]:
-        """Return each place where the text says one of the sentences, in the order of the text."""
+        """Return each place where the text says one of the sentences: in what it shows, then in attributes of tags."""
+        found = self._said(_without_markup(text))
+        attributes = _in_attributes(text)
+        return found + self._said(attributes) if attributes is not None else found
+
+    def _said(self, text: str) -> list[Saying]:
         keys = self._by_key
-        shown = plain(_without_markup(text))
+        shown = plain(text)
         run = _NO_LETTER.sub("", shown.text.lower())
         starts = [at for at in range(len(run) - _KEY + 1) if run[at : at + _KEY] in keys]
         if not starts:
             return []
-        places = _places(shown.text)
-        words = _Words(run, places, shown.text)
+        words = _Words(run, _places(shown.text), shown.text)
         found: list[Saying] = []
         for at in starts:
             for sentence in keys[run[at : at + _KEY]]:
@@ -232,6 +237,19 @@ def _without_markup(text: str) -> str:
         parts += [_TAG_OR_ESCAPE.sub(_shown, text[at:opens]), "\0" * (closes + 3 - opens)]
         at = closes + 3
     return "".join([*parts, _TAG_OR_ESCAPE.sub(_shown, text[at:])])
+
+
+def _in_attributes(text: str) -> str | None:
+    """Return a text of the same length that holds the attributes of tags alone, such as `alt`; None without any."""
+    tags = [found.span() for found in _TAG_WITH_ATTRIBUTE.finditer(text)]
+    if not tags:
+        return None
+    parts: list[str] = []
+    at = 0
+    for start, end in tags:
+        parts += [" " * (start - at), text[start:end]]
+        at = end
+    return _TAG_OR_ESCAPE.sub(lambda found: _shown(found) if found["entity"] else found[0], "".join(parts))
 
 
 def _shown(found: re.Match[str]) -> str:

@@ -34,7 +34,7 @@ _ELEMENT = (
 _UNSAFE = re.compile(
     rf"(?:[#{{;/(\[]|^)[ \t]*show\b(?!\s*+:|\s++(?:<|{_ELEMENT}))(?=\s*+[\"\w(/])(?=[^:]{{0,300}}:)"
     rf"|(?<![\w-])(?:eval|plugin)\s*\(|(?<![\w-])let\s+{_ELEMENT}"
-    r"|\bdir\s*+:\s*+rtl\b"
+    r"|\bdir\s*+:\s*+rtl\b|(?<![\w-])set\s++text\s*+\([^()]{0,200}(?:white|(?<![\w.])0*+(?:\.0*+)?(?:pt|mm|em|cm|in|%))(?![\w-])"
     r"|(?<![\w-])import\b[^\r\n:]{0,200}:(?:\s|/\*[^*]{0,100}\*/|//[^\r\n]{0,100}){0,20}\*",
     re.MULTILINE,
 )
@@ -48,8 +48,27 @@ _BEHIND = re.compile(
     r"|#(?!(?:footnote|cite|ref|linebreak|parbreak|pagebreak|colbreak|label)\b)"
 )
 _BRACKET = re.compile(r"(?:(?<![\w.-])(?P<name>[A-Za-z][\w.-]*+))?(?P<open>[(\[{])|(?P<close>[)\]}])|\\.", re.DOTALL)
+_FADED = "text without a colour or size of its own"
+_FADES = re.compile(
+    r"[^()\[\]]{0,200}(?<![\w.-])(?:white|0*+[0-3]?(?:\.[0-9]*+)?(?:pt|mm)|0*+(?:\.0?[0-9]*+)?(?:em|cm|in|%))(?![\w-])"
+)
+"""Arguments of `text` that leave nothing to be seen of it."""
 _HIDES = frozenset(
-    {"hide", "scale", "rotate", "skew", "metadata", "repr", "type", "lower", "upper", "state", "counter", "query"}
+    {
+        _FADED,
+        "hide",
+        "scale",
+        "rotate",
+        "skew",
+        "metadata",
+        "repr",
+        "type",
+        "lower",
+        "upper",
+        "state",
+        "counter",
+        "query",
+    }
 )
 """Functions that do not show what they are given, or show it turned or otherwise."""
 _MOST_ERRORS = 500
@@ -144,6 +163,8 @@ def _hiders(text: str) -> dict[int, str]:
     for bracket in _BRACKET.finditer(text):
         if bracket["open"] is not None:
             name = bracket["name"] or (last if bracket.start() == end else "")
+            if name == "text" and bracket["open"] == "(" and _FADES.match(text, bracket.end()):
+                name = _FADED
             around = opened[-1][1] if opened else ""
             if around and name.startswith("gatekit-"):
                 found[bracket.start() - 1] = around  # with its #

@@ -1,12 +1,14 @@
 """Lines of .gitattributes that hide what judges from a reviewer: GitHub folds such files up, or shows no diff of them.
 
-gatekit itself never follows attributes; people do, since the page that they approve on is made by them.
+gatekit itself never follows attributes; people do, since the page that they approve on is made by them. So does a
+checkout or an archive, from which a site or a release is made: some let it hold other text than the commit that is
+judged. Filters are none of these, since what they do is set up on each machine and not by the repository.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gatekit.errors import GatekitError
 from gatekit.repo import Tree
@@ -19,6 +21,8 @@ LIMIT = 1 << 20
 _HIDING = frozenset({"-diff", "binary", "-text", "linguist-generated"})
 _CONCERNING = ("diff", "text", "binary", "linguist-generated")
 """Attributes that decide whether a diff is shown."""
+_ALTERING = ("working-tree-encoding", "ident", "export-subst")
+"""Attributes by which a file of a checkout or an archive holds other text than that of the commit."""
 _MACRO = "[attr]"
 _GLOB = re.compile(r'[*?\[\\"]')
 _TOPS = frozenset(
@@ -44,12 +48,36 @@ def hidden_diffs(base: Tree, head: Tree, root: str = "", suffixes: frozenset[str
         root: of the project that is judged.
         suffixes: of the documents that its rules name, without their dots.
     """
+    return _deciding_files(base, head, root, suffixes, _CONCERNING, _is_hiding)
+
+
+def altering_checkouts(base: Tree, head: Tree, root: str = "", suffixes: frozenset[str] = frozenset()) -> list[str]:
+    """Return the changed .gitattributes by which checkouts or archives hold other text of what judges.
+
+    Args:
+        base: the whole repository.
+        head: the same with the change.
+        root: of the project that is judged.
+        suffixes: of the documents that its rules name, without their dots.
+    """
+    return _deciding_files(base, head, root, suffixes, _ALTERING, _is_altering)
+
+
+def _deciding_files(
+    base: Tree,
+    head: Tree,
+    root: str,
+    suffixes: frozenset[str],
+    concerning: Sequence[str],
+    does: Callable[[str], bool],
+) -> list[str]:
+    """Return the changed .gitattributes, where attributes that do something are not the same on both sides."""
     changed = [path for path in changes(base, head) if path.rpartition("/")[2] == NAME]
     if not changed:
         return []
-    macros = _macros([*_lines(base), *_lines(head)])
-    before, after = (_deciding(_lines(tree), macros, root, suffixes) for tree in (base, head))
-    if before == after or not any(_hides(words, macros) for _, words in after):
+    macros = _macros([*_lines(base), *_lines(head)], does)
+    before, after = (_deciding(_lines(tree), macros, root, suffixes, concerning) for tree in (base, head))
+    if before == after or not any(does(word) or word in macros for _, words in after for word in words[1:]):
         return []
     return changed
 
@@ -76,14 +104,14 @@ def _lines(tree: Tree) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _macros(lines: Sequence[tuple[str, list[str]]]) -> frozenset[str]:
-    """Names that stand for something that hides; one may be made of another."""
+def _macros(lines: Sequence[tuple[str, list[str]]], does: Callable[[str], bool]) -> frozenset[str]:
+    """Names that stand for something that does; one may be made of another."""
     named = [words for _, words in lines if words[0].startswith(_MACRO)]
     made_of: dict[str, list[str]] = {}
     for words in named:
         for word in words[1:]:
             made_of.setdefault(word, []).append(words[0].removeprefix(_MACRO))
-    waiting = [words[0].removeprefix(_MACRO) for words in named if any(map(_is_hiding, words[1:]))]
+    waiting = [words[0].removeprefix(_MACRO) for words in named if any(map(does, words[1:]))]
     hiding: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -93,23 +121,27 @@ def _macros(lines: Sequence[tuple[str, list[str]]]) -> frozenset[str]:
     return frozenset(hiding)
 
 
-def _hides(words: Sequence[str], macros: frozenset[str]) -> bool:
-    return any(_is_hiding(word) or word in macros for word in words[1:])
-
-
 def _is_hiding(word: str) -> bool:
     name, equals, value = word.partition("=")
     return word in _HIDING or (name == "linguist-generated" and bool(equals) and value.lower() != "false")
 
 
+def _is_altering(word: str) -> bool:
+    return word.partition("=")[0] in _ALTERING
+
+
 def _deciding(
-    lines: Sequence[tuple[str, list[str]]], macros: frozenset[str], root: str, suffixes: frozenset[str]
+    lines: Sequence[tuple[str, list[str]]],
+    macros: frozenset[str],
+    root: str,
+    suffixes: frozenset[str],
+    attributes: Sequence[str],
 ) -> list[tuple[str, list[str]]]:
-    """The lines that decide whether the diff of a file that judges is shown."""
+    """The lines that decide about these attributes of a file that judges."""
     found = []
     for folder, words in lines:
         names = [(word, word.lstrip("-!").partition("=")[0]) for word in words[1:]]
-        concerning = [word for word, name in names if name in _CONCERNING or name in macros]
+        concerning = [word for word, name in names if name in attributes or name in macros]
         if concerning and (words[0].startswith(_MACRO) or may_match_what_judges(folder, words[0], root, suffixes)):
             found.append((folder, [words[0], *concerning]))
     return found

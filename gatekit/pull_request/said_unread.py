@@ -45,6 +45,7 @@ MOST_PAIRS = 100_000
 """Of a document that is gone and a changed file: whether one has become the other takes a second."""
 _ALIKE = 0.5
 """Share of words that a document and a file have in common from which one has become the other."""
+_TEX_COMMENT = re.compile(r"(?<!\\)%[^\n]*")
 _WORDS = re.compile(r"[^\W\d_]{3,}")
 _PAGES = frozenset(
     {"", ".adoc", ".asciidoc", ".htm", ".html", ".ipynb", ".markdown", ".md", ".mdx", ".org", ".pod", ".qmd"}
@@ -69,6 +70,8 @@ class _Text:
     text: str
     document: ClaimsDocument | None = None
     """None for a file that no rule names."""
+    of_source: bool = False
+    """Whether the text is a document's source and not its prose."""
 
     @cached_property
     def _source(self) -> DocumentText:
@@ -77,7 +80,7 @@ class _Text:
     def place(self, offset: int) -> Location:
         if self.document is None:
             return self._source.location(offset)
-        return self.document.source.location(self.document.unclaimed.offset(offset))
+        return self.document.source.location(offset if self.of_source else self.document.unclaimed.offset(offset))
 
 
 def said_unread(base: BranchContents, head: BranchContents) -> UnreadSayings:
@@ -94,7 +97,7 @@ def said_unread(base: BranchContents, head: BranchContents) -> UnreadSayings:
     search = SentenceSearch(wanted)
     printed = _printed(base.documents) | _printed(head.documents)
     fewer = _blocks(base.documents) - _blocks(head.documents)
-    blocking: list[Finding] = []
+    blocking: dict[tuple[str, str], Finding] = {}
     moved: dict[str, TrustChange] = {}
     for text in (*files, *_prose(head, base)):
         for saying in search.sayings(text.text):
@@ -102,7 +105,8 @@ def said_unread(base: BranchContents, head: BranchContents) -> UnreadSayings:
                 known[_key(saying)] -= 1
                 continue
             found = _judged(saying, text, head, printed)
-            blocking += found
+            for finding in found:  # what is prose is in the source as well
+                blocking.setdefault((str(finding.location), finding.message), finding)
             if not found and text.document is None and fewer[saying.claim.id] > 0:
                 what = f"says claim '{saying.claim.id}' in place of a document, and nothing reads it"
                 moved.setdefault(text.path, TrustChange(text.path, what))
@@ -111,7 +115,7 @@ def said_unread(base: BranchContents, head: BranchContents) -> UnreadSayings:
             break
     for path, what in [*_became(base, head, files), *too_large]:
         moved.setdefault(path, TrustChange(path, what))
-    return UnreadSayings(tuple(blocking), tuple(moved[path] for path in sorted(moved)))
+    return UnreadSayings(tuple(blocking.values()), tuple(moved[path] for path in sorted(moved)))
 
 
 def _reworded(old: Sequence[Claim], now: Mapping[str, Claim]) -> list[Claim]:
@@ -139,7 +143,7 @@ def _judged(
         what = None
     if what is None:
         return []
-    where = "in a file that no rule reads" if text.document is None else "in plain prose"
+    where = "in a file that no rule reads" if text.document is None else "outside of its block"
     return [
         Finding(
             SAID_UNREAD if text.document is None else SAID_OTHERWISE,
@@ -214,7 +218,8 @@ def _read_by_other_projects(tree: Tree) -> frozenset[str]:
 
 def _files(tree: Tree, paths: Iterable[str]) -> list[_Text]:
     contents = tree.read_all(paths).items()
-    return [_Text(path, _decoded(data)) for path, data in contents if _is_page(path) or b"\0" not in data[:8000]]
+    texts = {path: _decoded(data) for path, data in contents if _is_page(path) or b"\0" not in data[:8000]}
+    return [_Text(path, _TEX_COMMENT.sub("", text) if path.endswith(".tex") else text) for path, text in texts.items()]
 
 
 def _decoded(data: bytes) -> str:
@@ -225,12 +230,27 @@ def _decoded(data: bytes) -> str:
 
 
 def _prose(side: BranchContents, other: BranchContents) -> Iterator[_Text]:
-    """Yield what documents show outside of claims, where they are not the same on the other side."""
+    """Yield what documents show outside of claims, where they are not the same on the other side.
+
+    Of Markdown also its source: code, titles of links and attributes of HTML are shown too, and are no prose.
+    """
     same = {document.path: document.text for document in other.documents}
     for document in side.documents:
         if same.get(document.path) != document.text:
             for part in document.parts or (document,):
                 yield _Text(document.path, part.unclaimed.text, part)
+                if part.syntax == "markdown":
+                    yield _Text(document.path, _without_blocks(part), part, of_source=True)
+
+
+def _without_blocks(document: ClaimsDocument) -> str:
+    """Return a document's text, as long as it was, without the blocks of claims."""
+    parts: list[str] = []
+    at = 0
+    for start, end in sorted(block.span for block in document.blocks):
+        parts += [document.text[at:start], " " * (end - start)]
+        at = max(at, end)
+    return "".join([*parts, document.text[at:]])
 
 
 def _printed(documents: Iterable[ClaimsDocument]) -> dict[str, list[tuple[str, ...]]]:

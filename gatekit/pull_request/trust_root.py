@@ -11,7 +11,7 @@ from gatekit.kinds.changes import kind_changes
 from gatekit.policy import PolicyDiff
 from gatekit.policy.model import kinds_read
 from gatekit.pull_request.gate_sources import gate_sources
-from gatekit.pull_request.hidden_diffs import hidden_diffs
+from gatekit.pull_request.hidden_diffs import altering_checkouts, hidden_diffs
 from gatekit.pull_request.side import CLAIMS, BranchContents
 from gatekit.repo import Tree, in_project
 from gatekit.repo.tree import changes
@@ -72,9 +72,11 @@ def trust_changes(
         if path.startswith(FOLDERS) or path in FILES or path in sources or path in configurations
     ]
     found += _around(base.tree, head.tree) if root else []
+    both, suffixes = (base.tree.whole, head.tree.whole), _document_suffixes(base)
     hiding = "hides what judges from a reviewer's diff"
-    hidden = hidden_diffs(base.tree.whole, head.tree.whole, root, _document_suffixes(base))
-    found += [TrustChange(in_project(root, path), hiding) for path in hidden]
+    found += [TrustChange(in_project(root, path), hiding) for path in hidden_diffs(*both, root, suffixes)]
+    altering = "lets a checkout or an archive hold other text of what is judged"
+    found += [TrustChange(in_project(root, path), altering) for path in altering_checkouts(*both, root, suffixes)]
     found += _kinds(base, head)
     rules = head.registry.rules if head.registry is not None else None
     if base.registry is not None and CLAIMS not in head.unread and rules != base.registry.rules:

@@ -32,6 +32,7 @@ SAID = "Five SAEs agree more than their control, by {} on average."
         "\\textbf{Five SAEs} agree more than their control, by $+0.9900$ on average.",
         "Ｆｉｖｅ SAEs agree more than their control, by ＋0.9900 on average.",
         "Fi\u200bve SАEs agree more than their control, by +0.9900 on average.",
+        '<meta name="description" content="Five SAEs agree more than their control, by +0.9900 on average.">',
         "= Seeds\n\nFive SAEs agree more than their control, by {plus}0.9900 on average.",
     ],
 )

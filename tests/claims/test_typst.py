@@ -131,6 +131,9 @@ def test_any_one_piece_costs_each_time_the_same_however_often_it_stands_there(pi
         f"#hide[{USE}]",
         f"#hide[a *b* {USE}]",
         f"#scale(x: -100%)[{USE}]",
+        f"#text(fill: white)[{USE}]",
+        f"#text(0pt)[a *b* {USE}]",
+        f"#text(size: 0.01em)[{USE}]",
         f"#rotate(180deg, [{USE}])",
         f"#metadata[{USE}]",
         f"#block[#hide[#block[{USE}]]]",
@@ -141,7 +144,16 @@ def test_a_name_within_a_function_that_does_not_show_it_is_refused(body: str) ->
     assert ids(body) == ["hidden"]
 
 
-@pytest.mark.parametrize("body", [f"#hide[a] {USE}", f"#block(width: 9pt)[{USE}]", f"#strong[{USE}]", f"#f(x)[{USE}]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"#hide[a] {USE}",
+        f"#block(width: 9pt)[{USE}]",
+        f"#strong[{USE}]",
+        f"#f(x)[{USE}]",
+        f"#text(fill: red, size: 9pt)[{USE}]",
+    ],
+)
 def test_a_name_within_or_beside_any_other_is_not(body: str) -> None:
     assert ids(body) == []
 

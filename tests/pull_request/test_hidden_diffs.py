@@ -87,6 +87,39 @@ def test_a_link_in_place_of_the_attributes_needs_approval(tmp_path: Path) -> Non
     assert code(tmp_path, {TOP: Symlink("docs/notes.md")}) is ExitCode.APPROVAL_NEEDED
 
 
+ALTERING = "lets a checkout or an archive hold other text of what is judged"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (TOP, "README.md working-tree-encoding=UTF-7\n"),
+        (TOP, "*.md ident\n"),
+        (TOP, "* export-subst\n"),
+        (TOP, "[attr]odd working-tree-encoding=UTF-16\n*.json odd\n"),
+        ("evidence/.gitattributes", "*.json ident\n"),
+    ],
+)
+def test_letting_a_checkout_hold_other_text_needs_approval(tmp_path: Path, path: str, text: str) -> None:
+    verdict = judged(tmp_path, {path: text})
+    assert verdict.code is ExitCode.APPROVAL_NEEDED
+    assert [(change.path, change.what) for change in verdict.trust] == [(path, ALTERING)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "* text=auto eol=lf\n*.bat eol=crlf\n",
+        "*.png filter=lfs diff=lfs merge=lfs -text\n",
+        "*.ipynb filter=nbstripout\n",
+        "version.h ident\n",
+        "*.md -ident\n",
+    ],
+)
+def test_line_ends_and_filters_hold_no_other_text(tmp_path: Path, text: str) -> None:
+    assert code(tmp_path, {TOP: text}) is ExitCode.PASS
+
+
 @pytest.mark.parametrize(
     ("folder", "pattern", "may"),
     [
@@ -134,8 +167,8 @@ def chain(count: int) -> list[tuple[str, list[str]]]:
 
 
 def test_macros_that_name_each_other_are_followed_to_the_end() -> None:
-    assert hidden_diffs._macros(chain(20_000)) == frozenset()
-    hiding = hidden_diffs._macros([*chain(20_000), ("", ["[attr]m20000", "-diff"])])
+    assert hidden_diffs._macros(chain(20_000), hidden_diffs._is_hiding) == frozenset()
+    hiding = hidden_diffs._macros([*chain(20_000), ("", ["[attr]m20000", "-diff"])], hidden_diffs._is_hiding)
     assert hiding == {f"m{i}" for i in range(20_001)}
 
 
@@ -143,7 +176,7 @@ def test_they_are_followed_in_time_that_grows_with_them() -> None:
     def cost(count: int) -> float:
         lines = [*chain(count), ("", [f"[attr]m{count}", "-diff"])]
         started = time.process_time()
-        hidden_diffs._macros(lines)
+        hidden_diffs._macros(lines, hidden_diffs._is_hiding)
         return time.process_time() - started
 
     # Eight times as many: 64 times as long where each is held against each.

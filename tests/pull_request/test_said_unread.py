@@ -53,6 +53,37 @@ def test_another_number_in_plain_prose_of_a_document_blocks(tmp_path: Path) -> N
     assert judged(tmp_path / "b", {"README.md": README + f"\n{TRUE}"}).code is ExitCode.PASS
 
 
+LINE = "Five SAEs agree more than their control, by {} on average."
+SHOWN = {
+    "alternative text": "![{}](x.png)",
+    "title of a link": '[see](x "{}")',
+    "title of a reference": '[see]: x "{}"\n\n[see]',
+    "attribute of HTML": '<img alt="{}" src="x">',
+    "code block": "```\n{}\n```",
+    "code span": "`{}`",
+    "heading": "## {}",
+    "folded text": "<details><summary>{}</summary>More.</details>",
+    "mathematics": "$$\\text{{{}}}$$",
+}
+
+
+@pytest.mark.parametrize("form", SHOWN.values(), ids=SHOWN)
+def test_another_number_in_whatever_a_document_shows_blocks(tmp_path: Path, form: str) -> None:
+    false = README + "\n" + form.format(LINE.format("+0.9900")) + "\n"
+    verdict = judged(tmp_path / "a", {"README.md": false})
+    assert [error for error, _ in blocking(verdict)] == ["claims.said_otherwise"]
+    true = README + "\n" + form.format(LINE.format("+0.2100")) + "\n"
+    assert judged(tmp_path / "b", {"README.md": true}).code is ExitCode.PASS
+
+
+def test_a_comment_shows_nothing(tmp_path: Path) -> None:
+    comment = f"\n<!-- {LINE.format('+0.9900')} -->\n"
+    assert judged(tmp_path / "a", {"README.md": README + comment}).code is ExitCode.PASS
+    assert judged(tmp_path / "b", {"docs/a.html": comment}).code is ExitCode.PASS
+    assert judged(tmp_path / "c", {"docs/a.tex": f"% {LINE.format('+0.9900')}\n"}).code is ExitCode.PASS
+    assert judged(tmp_path / "d", {"docs/a.tex": f"{LINE.format('+0.9900')}\n"}).code is ExitCode.BLOCKED
+
+
 @pytest.mark.parametrize("suffix", ["rst", "html", "adoc", "md"])
 def test_a_document_that_becomes_a_file_that_no_rule_names_needs_approval(tmp_path: Path, suffix: str) -> None:
     verdict = judged(tmp_path, {"docs/report.md": None, f"notes/report.{suffix}": README}, TWO)
