@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gatekit.evidence.model_digest import CONFIG
 from runners.places import config_error
 from runners.subjects.plan import ModelPlan
 
@@ -26,7 +25,7 @@ def check_control_positions(config: Any) -> None:
     """
     tokens = getattr(getattr(config, "subject", None), "max_tokens_per_text", None)
     for key, plan in _models(config, "") if isinstance(tokens, int) else ():
-        if plan.source != "folder" or not (Path(plan.name) / CONFIG).is_file():
+        if plan.source != "folder" or not (Path(plan.name) / "config.json").is_file():
             continue
         # Imported here: it brings torch, and most configurations name no such model.
         from runners.subjects.model_files import positions_of
