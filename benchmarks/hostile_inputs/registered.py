@@ -10,7 +10,7 @@ import builders
 from registration.announcements import DIGEST
 
 from gatekit.cli.register import MOST_SEEDS
-from gatekit.cycles import branches, driving, estimates, graph, lease, ledger, pieces, reading, records
+from gatekit.cycles import branches, estimates, graph, lease, ledger, left_by_tasks, pieces, reading, records
 from gatekit.evidence.folder_limits import PLAN_FILES, REGISTRATION_FILES
 from gatekit.registration.reading import LIMITS
 from hostile_inputs.cases import SUMMARY, case, check, padded, write
@@ -277,5 +277,5 @@ GIVEN = (
 
 @case("saes.yaml: as many bytes as a task may leave", codes=(0,), program=GIVEN)
 def _(folder: Path) -> list[str]:
-    write(folder, "out/saes.yaml", ("a: 1\n" * driving.LARGEST_LIST)[: driving.LARGEST_LIST])
+    write(folder, "out/saes.yaml", ("a: 1\n" * left_by_tasks.LARGEST_LIST)[: left_by_tasks.LARGEST_LIST])
     return []

@@ -6,20 +6,22 @@ goes on where it was, and what was being measured then is found in the runners' 
 
 from __future__ import annotations
 
-import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatekit.cycles.endings import NEVER_AGAIN, is_hopeless, why_ended
+from gatekit.cycles.endings import NEVER_AGAIN, found_no_room, is_hopeless, why_ended
 from gatekit.cycles.engine import Ended, Engine, Job
+from gatekit.cycles.finishing import finish
 from gatekit.cycles.graph import Graph, Task
+from gatekit.cycles.halting import Halted, Ousted, Watch
 from gatekit.cycles.ledger import Ledger, Record
-from gatekit.cycles.left_by_tasks import given_saes, outputs_of, to_run_again
-from gatekit.cycles.meaning import meaning
+from gatekit.cycles.left_by_tasks import given_saes, lost_outputs, outputs_of, to_run_again
+from gatekit.cycles.meaning import WatchedFiles, file_digests, meaning
 from gatekit.cycles.pieces import PieceQueue
 from gatekit.cycles.plan import Budget, Cycle, Needs
 from gatekit.cycles.resources import lacking, no_room, size_of
@@ -27,34 +29,18 @@ from gatekit.cycles.signals import noted_signals
 from gatekit.cycles.snapshot_words import duration
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge, too_many_failed
+from gatekit.cycles.undone import tasks_behind
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.object_store import is_url
 from gatekit.exit_codes import ExitCode
 
-STOP_REQUEST = "stop"
-"""File in the cycle's folder that asks the driver to end."""
 LOOK = 1.0
 """Seconds between looks at what was asked and spent, while tasks run."""
 DISK_LOOK = 30.0
 """Seconds between measurements of the cycle's own size, where the budget limits it."""
 NO_NEEDS = Needs()
-
-
-class Halted(Exception):
-    """The cycle does not go on by itself.
-
-    Args:
-        reason: one line for people.
-        code: exit code of the command.
-    """
-
-    def __init__(self, reason: str, code: int) -> None:
-        super().__init__(reason)
-        self.reason, self.code = reason, code
-
-
-class Ousted(Halted):
-    """Another process has taken the cycle over: what runs here is ended, and nothing more is written."""
+ROUNDS = 3
+"""Times that a driver measures again what is gone from its folder."""
 
 
 @dataclass
@@ -87,11 +73,17 @@ class Driver:
     """Bytes of the log of what runs, before it was started."""
     _batches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """First key -> all keys of the pieces that one process makes."""
-    _own_size: tuple[datetime, int] | None = None
-    _full: str | None = None
+    _own_size: tuple[float, int] | None = None
+    """When it was measured, by a clock that never steps, and bytes."""
+    _watch: Watch = field(init=False)
+    is_begun: bool = False
+    """Whether the plan is the one that was begun, so that there is a state to show."""
 
-    def run(self) -> CycleState:
+    def run(self, finished: bool = False) -> CycleState:
         """Run all tasks and decisions, and return the state in which nothing is left to start.
+
+        Args:
+            finished: whether what is left to do at the end is done too, so that the state has an exit code.
 
         Raises:
             Halted: a limit, a request or a signal ended it before.
@@ -99,18 +91,27 @@ class Driver:
         """
         self.ledger = Ledger(self.folder / "ledger.jsonl")
         records = self.ledger.read()
-        self._refuse_other_plan(records)
+        digests, told = file_digests(self.cycle, self.graph), meaning(self.cycle, self.graph)
+        self._refuse_other_plan(records, told, digests)
         self.state = state_of(self.graph, records, self.cycle.retries)
         self.pieces = PieceQueue(self.cycle.retries)
-        for task, reason in to_run_again(self.state, self.folder).items():
-            records.append(self.ledger.write("undone", task=task, reason=reason))
-            self.say(f"{task}: {reason}; it is run again")
-        self.state = state_of(self.graph, records, self.cycle.retries)
-        self._record("cycle_run", cycle=self.cycle.id, plan=self.cycle.sha256, meaning=meaning(self.cycle, self.graph))
-        with noted_signals() as received:
+        first = self.ledger.write("cycle_run", cycle=self.cycle.id, plan=self.cycle.sha256, meaning=told, files=digests)
+        self.state.take(first)
+        self.is_begun = True
+        self._watch = Watch(self.cycle.id, self.folder, self.is_held, WatchedFiles(digests))
+        with noted_signals() as self._watch.received:
             try:
-                while self._step(received):
-                    pass
+                self._undo(to_run_again(self.state, self.folder))
+                for _ in range(ROUNDS):
+                    while self._step():
+                        pass
+                    if not self._undo(lost_outputs(self.state, self.folder)):
+                        break
+                else:
+                    raise Halted(f"summaries are taken out of {self.folder} as it runs", ExitCode.INCONCLUSIVE)
+                if finished:
+                    code = finish(self.cycle, self.state, self.folder, self._record, self._watch.look)
+                    self._record("finished", code=int(code))
             except Ousted:
                 self.engine.stop()  # the ledger is the other's now
                 raise
@@ -118,22 +119,23 @@ class Driver:
                 self._interrupt()
                 if isinstance(error, Halted):
                     self._record("halted", reason=error.reason)
+                elif isinstance(error, GatekitError) and error.error_id != "cycle.disk":
+                    self._record("halted", reason=str(error))
                 raise
         return self.state
 
-    def _step(self, received: Mapping[str, int]) -> bool:
+    def _undo(self, lost: Mapping[str, str]) -> bool:
+        """Have tasks done again, each for a reason; return whether there are any."""
+        for task, reason in lost.items():
+            self._record("undone", task=task, reason=reason)
+            self.say(f"{task}: {reason}; it is run again")
+        if lost:
+            self.state = state_of(self.graph, self.ledger.read(), self.cycle.retries)
+        return bool(lost)
+
+    def _step(self) -> bool:
         """Do what can be done now; return whether anything is left to do."""
-        if not self.is_held():
-            raise Ousted("another process drives the cycle now", ExitCode.INCONCLUSIVE)
-        if "signal" in received:
-            number = received["signal"]
-            raise Halted(f"ended by {signal.Signals(number).name}", 128 + number)
-        if (self.folder / STOP_REQUEST).exists():
-            message = f"stopped as asked; `gatekit cycle resume {self.cycle.id}` goes on"
-            raise Halted(message, ExitCode.INCONCLUSIVE)
-        if self._full is not None:
-            message = f"{self._full}; make room, and give the same command again"
-            raise Halted(message, ExitCode.INCONCLUSIVE)
+        self._watch.look()
         self._decide()
         spent = self._over_budget()
         ready = list(self.state.ready)
@@ -150,6 +152,8 @@ class Driver:
 
     def _decide(self) -> None:
         for name in list(self.state.undecided):
+            if self._undo(lost_outputs(self.state, self.folder, tasks_behind(self.graph, name))):
+                return  # it is decided once they are there again
             decided = self.judge.decide(self.graph.decisions[name], self.state, datetime.now(UTC))
             self._record("decided", decision=name, stopped=dict(decided.stopped), judged=list(decided.judged))
             for branch, reason in decided.stopped.items():
@@ -176,8 +180,8 @@ class Driver:
         return f"the stage's budget of {budget.device_hours:g} device hours is spent"
 
     def _size(self) -> int:
-        now = datetime.now(UTC)
-        if self._own_size is None or (now - self._own_size[0]).total_seconds() > DISK_LOOK:
+        now = time.monotonic()
+        if self._own_size is None or now - self._own_size[0] > DISK_LOOK:
             self._own_size = (now, size_of(self.folder))
         return self._own_size[1]
 
@@ -238,7 +242,10 @@ class Driver:
     def _launch(self, name: str, task: Task, argv: tuple[str, ...]) -> None:
         log = self._log(name)
         self._written[name] = log.stat().st_size if log.exists() else 0
-        self.engine.start(Job(name, argv, task.needs, log, self._labels(task)))
+        try:
+            self.engine.start(Job(name, argv, task.needs, log, self._labels(task)))
+        except OSError as error:
+            raise Halted(f"{name} could not be started: {error.strerror or error}", ExitCode.INCONCLUSIVE) from None
         self._devices[name] = max(1, task.needs.gpus)
 
     def _labels(self, task: Task) -> dict[str, str]:
@@ -273,9 +280,12 @@ class Driver:
         before = self._written.pop(ended.name)
         spent = {"seconds": round(ended.seconds, 3), "device_seconds": round(ended.seconds * devices, 3)}
         kind, _, rest = ended.name.partition("/")
-        if ended.code != 0 and ended.code not in NEVER_AGAIN and (full := no_room(self._places())) is not None:
+        full = None if ended.code in (0, *NEVER_AGAIN) else no_room(self._places())
+        if full is None and found_no_room(ended, log, before):
+            full = f"a disk, or a quota, that {ended.name} writes to is full; {log} has what it wrote"
+        if full is not None:
             # It is no attempt: all that is started on a full disk fails, and would have failed for good.
-            self._full = full
+            self._watch.full = full
             if ended.name in self.graph.tasks:
                 self._record("interrupted", task=ended.name, device_seconds=spent["device_seconds"])
             return
@@ -288,6 +298,10 @@ class Driver:
             self._record("piece_ended", pieces=list(keys), code=ended.code, **spent)
             return
         task = self.graph.tasks[ended.name]
+        if ended.code == 0 and self._watch.files.changed() is not None:
+            # Nobody knows by which of the two it was measured.
+            self._record("interrupted", task=ended.name, device_seconds=spent["device_seconds"])
+            return
         outputs, wrong = outputs_of(task, self.folder)
         if ended.code == 0 and wrong is None:
             self._record("ended", task=task.id, config=task.config, ok=True, code=0, outputs=outputs, **spent)
@@ -304,16 +318,19 @@ class Driver:
             self._record("stage_stopped", stage=stage.name, reason=why)
             self.say(f"{stage.name}: {why}")
 
-    def _refuse_other_plan(self, records: list[Record]) -> None:
-        now = meaning(self.cycle, self.graph)
+    def _refuse_other_plan(self, records: list[Record], now: str, digests: Mapping[str, str | None]) -> None:
         if records and records[0]["event"] != "cycle_run":
             message = f"the ledger does not begin with the plan that was run, but with '{records[0]['event']}'"
             remedy = "put the ledger back as it was, or begin the cycle anew under another id"
             raise GatekitError("ledger.damaged", message, Location(str(self.ledger.path)), remedy)
-        before = next((record["meaning"] for record in records if record["event"] == "cycle_run"), now)
-        if before != now:
+        if not records:
+            return
+        files = records[0].get("files", {})
+        changed = [path for path, digest in digests.items() if files.get(path, digest) != digest]
+        if records[0]["meaning"] != now or changed:
             what = f"the plan of '{self.cycle.id}', or a file that it names"
-            message = f"{what}, has changed since it was begun in {self.folder}"
+            named = f": {', '.join(changed[:3])}" if changed else ""
+            message = f"{what}, has changed since it was begun in {self.folder}{named}"
             remedy = "give the changed plan an id of its own, or put the old one back"
             raise GatekitError("cycle.changed", message, self.cycle.location, remedy)
 
@@ -324,5 +341,6 @@ class Driver:
                 self._record("interrupted", task=ended.name, device_seconds=round(ended.seconds * devices, 3))
 
     def _record(self, event: str, **facts: Any) -> None:
+        self._watch.own()
         self.state.take(self.ledger.write(event, **facts))
         self.on_change(self.state)

@@ -6,6 +6,8 @@ that the kernel killed for want of memory has failed: it would want as much agai
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
 from pathlib import Path
@@ -23,6 +25,7 @@ LONGEST_END = 16 << 10
 LONGEST_WORDS = 300
 """Characters of them that are kept."""
 
+_NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 _BY_SOMEBODY = {128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -47,6 +50,17 @@ def how_ended(job: Job, code: int, seconds: float, late: bool, starved: bool) ->
 def is_hopeless(ended: Ended) -> bool:
     """Whether another attempt would end in the same way."""
     return ended.late or ended.code in NEVER_AGAIN
+
+
+def found_no_room(ended: Ended, log: Path, before: int) -> bool:
+    """Whether a command failed, by its own last words, for a disk or a quota that is full.
+
+    Args:
+        ended: how it ended.
+        log: that took what it wrote.
+        before: bytes of the log that earlier attempts had written.
+    """
+    return ended.code not in (0, *NEVER_AGAIN) and any(said in last_words(log, before) for said in _NO_ROOM)
 
 
 def why_ended(ended: Ended, log: Path, before: int, wrong: str | None = None) -> str:

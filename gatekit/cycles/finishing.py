@@ -6,6 +6,7 @@ Each step is the command that a person would type, in a process of its own; the 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +15,12 @@ from pathlib import Path
 
 from gatekit.cycles.graph import base_stages, family, phase_for, root_of
 from gatekit.cycles.plan import Cycle, CycleStage, Phase
+from gatekit.cycles.processes import die_with_parent
 from gatekit.cycles.state import CycleState
 from gatekit.exit_codes import ExitCode, worst
+
+STARTS = 3
+"""Attempts at a step whose process is killed."""
 
 
 @dataclass(frozen=True)
@@ -139,21 +144,27 @@ def _base(cycle: Cycle, folder: Path) -> list[str]:
 
 
 def carry_out(step: Step, log: Path) -> int:
-    """Run one step and return its exit code; what it prints goes to a log."""
+    """Run one step and return its exit code; what it prints goes to a log, and it does not outlive this process."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "wb") as file:
-        done = subprocess.run(
-            [sys.executable, "-m", "gatekit", *step.argv],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            check=False,
-            env={**os.environ, "NO_COLOR": "1"},
-        )
+    for _ in range(STARTS):
+        with open(log, "wb") as file:
+            done = subprocess.run(
+                [sys.executable, "-m", "gatekit", *step.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                check=False,
+                env={**os.environ, "NO_COLOR": "1"},
+                preexec_fn=die_with_parent(),
+            )
+        if done.returncode != -signal.SIGKILL:
+            break
     return done.returncode if done.returncode in list(ExitCode) else ExitCode.INTERNAL
 
 
-def finish(cycle: Cycle, state: CycleState, folder: Path, record: Callable[..., None]) -> ExitCode:
+def finish(
+    cycle: Cycle, state: CycleState, folder: Path, record: Callable[..., None], look: Callable[[], None]
+) -> ExitCode:
     """Carry out all steps and return the cycle's exit code.
 
     Args:
@@ -161,10 +172,13 @@ def finish(cycle: Cycle, state: CycleState, folder: Path, record: Callable[..., 
         state: in which every task has ended; `record` moves it on.
         folder: of the cycle.
         record: appends to the ledger.
+        look: raises where something keeps the cycle from going on; called around each step.
     """
     codes: dict[str, ExitCode] = {}
     for step in steps(cycle, state, folder):
+        look()
         code = carry_out(step, folder / "logs" / "finish" / f"{step.name}.log")
+        look()  # a step that was interrupted together with this process has no end of its own
         record("step_ended", step=step.name, code=code)
         codes[step.name] = ExitCode(code)
     judged = [codes[name] for name in ("select", "check", "claims") if name in codes]

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatekit.cycles.resources import unwritable
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import JsonLimits, parse_plain_json, read_regular_file
 from gatekit.exit_codes import ExitCode
@@ -86,13 +87,16 @@ def driving(folder: Path, cycle: str) -> Iterator[Callable[[], bool]]:
     """Hold the lease of a folder while the block runs; yield what says whether it is still held.
 
     Raises:
-        GatekitError: `cycle.held`, exit code 3: another process drives it.
+        GatekitError: `cycle.held`, exit code 3: another process drives it; `cycle.disk`: it could not be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
     own = Holder(socket.gethostname(), os.getpid(), _machine(), _born(os.getpid()))
     text = json.dumps(vars(own)) + "\n"
-    _take(path, folder, text, cycle)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _take(path, folder, text, cycle)
+    except OSError as error:
+        raise unwritable("who drives the cycle", path, error) from None
     stop = threading.Event()
     touching = threading.Thread(target=_touch, args=(path, text, stop), daemon=True)
     touching.start()
@@ -116,8 +120,8 @@ def _is_anothers(path: Path, text: str) -> bool:
 
 def _take(path: Path, folder: Path, text: str, cycle: str) -> None:
     mine = path.with_name(f".{NAME}.{socket.gethostname()}.{os.getpid()}")
-    mine.write_text(text, encoding="utf-8")
     try:
+        mine.write_text(text, encoding="utf-8")
         for _ in range(100):
             try:
                 os.link(mine, path)

@@ -19,9 +19,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from gatekit.cycles.resources import unwritable
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.strict_json import JsonLimits, parse_plain_json, read_regular_file
-from gatekit.exit_codes import ExitCode
 
 NAME = "ledger.jsonl"
 LARGEST = 64 << 20
@@ -68,7 +68,7 @@ class Ledger:
         """Append one record, on disk before this returns.
 
         Raises:
-            GatekitError: `cycle.disk`, exit code 3: it could not be written.
+            GatekitError: `cycle.disk`: it could not be written.
         """
         record = {"event": event, "time": utc_now(), **facts}
         line = line_of(record)
@@ -85,11 +85,7 @@ class Ledger:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            message = f"the ledger could not be written: {error.strerror or error}; nothing that it holds is lost"
-            remedy = "make room, and give the same command again"
-            raise GatekitError(
-                "cycle.disk", message, Location(str(self.path)), remedy, exit_code=ExitCode.INCONCLUSIVE
-            ) from None
+            raise unwritable("the ledger", self.path, error) from None
         return record
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
 from gatekit.cycles.plan import GIB, Needs
+from gatekit.errors import GatekitError, Location
 from gatekit.evidence.listing import walk
+from gatekit.exit_codes import ExitCode
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 LEAST_ROOM = 1 << 20
 """Bytes of free disk with which nothing that measures can be written; what fails below has failed for that."""
@@ -21,6 +26,15 @@ def no_room(folders: tuple[Path, ...]) -> str | None:
     """
     full = [folder for folder in folders if shutil.disk_usage(_nearest(folder)).free < LEAST_ROOM]
     return f"the disk of {full[0]} is full" if full else None
+
+
+def unwritable(what: str, path: Path, error: OSError) -> GatekitError:
+    """Return the error that a file of a cycle could not be written: exit code 3 where room helps, 64 elsewhere."""
+    full = error.errno in _FULL
+    message = f"{what} could not be written: {error.strerror or error}; nothing that it holds is lost"
+    remedy = "make room, and give the same command again" if full else "give a folder that can be written (--runs)"
+    code = ExitCode.INCONCLUSIVE if full else ExitCode.USAGE
+    return GatekitError("cycle.disk", message, Location(str(path)), remedy, exit_code=code)
 
 
 def lacking(needs: Needs, folders: tuple[Path, ...]) -> str | None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatekit.cycles.driving import STOP_REQUEST, Driver, Halted, Ousted
+from gatekit.cycles.driving import Driver
 from gatekit.cycles.engine import Engine
-from gatekit.cycles.finishing import finish, judges_nothing, unexcused
+from gatekit.cycles.finishing import judges_nothing, unexcused
 from gatekit.cycles.graph import Graph, graph_of
+from gatekit.cycles.halting import STOP_REQUEST, Halted, Ousted
 from gatekit.cycles.lease import driving, holder
 from gatekit.cycles.ledger import Ledger
 from gatekit.cycles.linting import lint_cycle
@@ -87,26 +88,22 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
             is_held=is_held,
         )
         try:
-            state = driver.run()
-        except Halted as halted:
-            if not isinstance(halted, Ousted):
+            state = driver.run(finished=True)
+        except (Halted, GatekitError) as halted:
+            if not isinstance(halted, Ousted) and driver.is_begun:
                 shown.write(driver.state, driven=False)
+            if isinstance(halted, GatekitError):
+                raise
             say(halted.reason)
             return halted.code
-
-        def record(event: str, **facts: object) -> None:
-            state.take(ledger.write(event, **facts))
-            shown.changed(state)
-
-        code = finish(cycle, state, folder, record)
-        record("finished", code=int(code))
+        code = int(state.code if state.code is not None else ExitCode.INTERNAL)
         shown.write(state)
         for name in unexcused(state)[:MOST_NAMED]:
             say(f"{name} was planned and is not measured, so nothing passes")
         if judges_nothing(cycle):
             say(f"nothing was judged, so nothing passes: {cycle.path} has no finish.check")
         written = [path for path in (folder / "monitor.md", folder / "verdict.md") if path.exists()]
-        say(f"finished with exit code {int(code)}: {', '.join(map(str, written))}")
+        say(f"finished with exit code {code}: {', '.join(map(str, written))}")
         return code
 
 

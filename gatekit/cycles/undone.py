@@ -45,13 +45,13 @@ def void_records(graph: Graph, records: Sequence[Record]) -> set[int]:
         if record["event"] == "stage_stopped" and place < stages.get(record["stage"], -1):
             void.add(place)
         if record["event"] == "decided" and record["decision"] in graph.decisions:
-            behind = _behind(graph, record["decision"])
+            behind = tasks_behind(graph, record["decision"])
             if any(place < at for name, at in failed.items() if name in behind):
                 void.add(place)
     return void
 
 
-def _behind(graph: Graph, decision: str) -> set[str]:
+def tasks_behind(graph: Graph, decision: str) -> set[str]:
     """Return the tasks without which a decision would have read other evidence."""
     found: set[str] = set()
     waiting = [decision]
@@ -61,4 +61,4 @@ def _behind(graph: Graph, decision: str) -> set[str]:
             continue
         found.add(name)
         waiting += graph.decisions[name].after if name in graph.decisions else graph.tasks[name].requires
-    return found
+    return {name for name in found if name in graph.tasks}

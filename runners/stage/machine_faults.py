@@ -8,11 +8,10 @@ import os
 from gatekit.errors import GatekitError
 from runners.stage.hub_faults import hub_fault
 
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-_REMEDIES = {
-    errno.EROFS: "give folders that can be written (--cache, --out, --artifacts)",
-    errno.EIO: "the disk failed; see to it, and run again",
-}
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_REMEDIES = {errno.EIO: "the disk failed; see to it, and run again"}
+_FOLDERS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+"""What no other attempt would change."""
 _MAKE_ROOM = "make room, and run again"
 _OURS = ("runners", "gatekit")
 
@@ -23,7 +22,7 @@ def machine_fault(error: BaseException) -> GatekitError | str | None:
     Returns:
         An error for what was asked for and cannot be had here, a line for what broke while it was done.
     """
-    return _of_a_package(error) or _of_the_disk(error) or hub_fault(error)
+    return _of_a_package(error) or _of_a_folder(error) or _of_the_disk(error) or hub_fault(error)
 
 
 def _of_a_package(error: BaseException) -> GatekitError | None:
@@ -35,14 +34,29 @@ def _of_a_package(error: BaseException) -> GatekitError | None:
     return GatekitError("runner.package_missing", said or "a package is not installed", remedy=remedy)
 
 
+def _of_a_folder(error: BaseException) -> GatekitError | None:
+    """Return the error that a folder, or what lies in it, may not be written or read."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number not in _FOLDERS:
+        if isinstance(error, OSError) or os.strerror(errno.EROFS) not in str(error):
+            return None
+        number = errno.EROFS
+    remedy = "give folders that can be written (--cache, --out, --artifacts), and files that can be read"
+    return GatekitError("runner.folder", f"{os.strerror(number)}{_named(error)}", remedy=remedy)
+
+
+def _named(error: BaseException) -> str:
+    name = getattr(error, "filename", None)
+    return f" (writing {os.path.basename(os.fsdecode(name))})" if isinstance(name, str | bytes) and name else ""
+
+
 def _of_the_disk(error: BaseException) -> str | None:
     """Return in one line what the disk did not take; None for an error of another sort.
 
     Libraries that write in C raise errors of their own, with the system's words in them.
     """
     if isinstance(error, OSError) and error.errno in _DISK:
-        name = f" (writing {os.path.basename(os.fsdecode(error.filename))})" if error.filename else ""
-        number = error.errno
+        name, number = _named(error), error.errno
     else:
         found = next((one for one in sorted(_DISK) if os.strerror(one) in str(error)), None)
         if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -133,3 +134,20 @@ def test_a_driver_that_was_ousted_ends_and_writes_nothing_more(tmp_path: Path) -
     assert ended.value.code == 3
     written = [record["event"] for record in Ledger(tmp_path / "ledger.jsonl").read()]
     assert written == ["cycle_run", "started", "ended"][: len(written)]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "remedy"), [(errno.ENOSPC, 3, "make room"), (errno.EROFS, 64, "give a folder that can be")]
+)
+def test_a_lease_that_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int, remedy: str
+) -> None:
+    def full(_path: Path, _text: str, **_options: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(GatekitError, match=os.strerror(number)) as refused, lease.driving(tmp_path, "small"):
+        raise AssertionError("held without a lease")
+    assert refused.value.exit_code == code
+    assert str(refused.value.remedy).startswith(remedy)
+    assert list(tmp_path.iterdir()) == []
