@@ -69,6 +69,7 @@ ELSEWHERE = {
 }
 """Kinds that a finished run of these stages does not leave, or does not read."""
 
+
 def patterns(cache: Path) -> set[str]:
     """Return the types of all files of a cache: digests and numbers are any."""
     names = (path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file())
