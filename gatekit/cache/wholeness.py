@@ -42,6 +42,8 @@ def fault_of(entry: CacheEntry) -> str | None:
 
 def _stored_array(entry: CacheEntry) -> str | None:
     manifest = _description(entry.path / "manifest.json")
+    if _data_sha256(manifest["key"]) != entry.path.name:
+        return "the array is that of another entry"
     with (entry.path / "activations.npy").open("rb") as stream:
         header = _npy_header(stream)
         digest = hashlib.sha256()
@@ -70,16 +72,26 @@ def _npy_header(stream: BinaryIO) -> Mapping[str, Any]:
 def _saes(entry: CacheEntry) -> str | None:
     for path in entry.files:
         if path.name.startswith("trajectory_"):
-            if not _is_whole_safetensors(path, lambda told: told["sha256"]):
+            header = _header(path)
+            if _owner(header) != (entry.path.name, path.stem.partition("_")[2]):
+                return f"'{path.name}' is that of another entry"
+            if not _is_whole_safetensors(path, header["sha256"]):
                 return f"'{path.name}' is not what was kept"
         elif path.suffix == ".json":
             told = _description(path)
             if told.pop("description_sha256") != _data_sha256(told):
                 return f"'{path.name}' is not the description that was written"
+            if _owner(told) != (entry.path.name, path.stem.partition("_")[2]):
+                return f"'{path.name}' is that of another entry"
             weights = path.with_suffix(".safetensors")
             if _file_sha256(weights) != told["sha256"]:
                 return f"'{weights.name}' is not what was trained"
     return None
+
+
+def _owner(told: Mapping[str, Any]) -> tuple[object, str]:
+    """Return the entry and the seed that a file says it was made for; those of earlier versions do not say it."""
+    return told.get("made_for"), str(told.get("seed"))
 
 
 def _result(entry: CacheEntry) -> str | None:
@@ -89,16 +101,15 @@ def _result(entry: CacheEntry) -> str | None:
 
 
 def _snapshot(entry: CacheEntry) -> str | None:
-    def said(told: Mapping[str, str]) -> str:
-        header = parse_plain_json(told["gatekit"].encode(), entry.path.name, LIMITS)
-        return str(header["sha256"]) if header["training"] == entry.path.stem else "that of another training"
-
-    return None if _is_whole_safetensors(entry.path, said) else "it is not the state of training that its name says"
+    header = _header(entry.path)
+    whole = header["training"] == entry.path.stem and _is_whole_safetensors(entry.path, header["sha256"])
+    return None if whole else "it is not the state of training that its name says"
 
 
 def _unit(entry: CacheEntry) -> str | None:
     told = _description(entry.path)
-    return None if entry.path.name.startswith(f"{told['key']}-") else "it is of another unit"
+    name = f"{told['key']}-{_data_sha256(told['device'])[:16]}.json"
+    return None if entry.path.name == name else "it is of another unit, or of another class of device"
 
 
 def _description(path: Path) -> Any:
@@ -117,21 +128,35 @@ _CHECKS: dict[str, Callable[[CacheEntry], str | None]] = {
 }
 
 
-def _is_whole_safetensors(path: Path, said: Callable[[Mapping[str, str]], str]) -> bool:
-    """Compare the tensors of a safetensors file with the digest that `said` finds among its metadata."""
+def _header(path: Path) -> Mapping[str, Any]:
+    """Return what a safetensors file says of itself; nothing where it says nothing."""
     with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if length > LIMITS.size:
-            return False
-        header = parse_plain_json(stream.read(length), path.name, LIMITS)
-        wanted = said(header.pop("__metadata__"))
+        told, _ = _tensors(stream, path.name)
+    header = parse_plain_json(told.get("gatekit", "{}").encode(), path.name, LIMITS)
+    return header if isinstance(header, Mapping) else {}
+
+
+def _tensors(stream: BinaryIO, name: str) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+    """Read the metadata of a safetensors file and, of every tensor, type, shape and place."""
+    length = int.from_bytes(stream.read(8), "little")
+    if length > LIMITS.size:
+        raise ValueError("no header")
+    tensors = parse_plain_json(stream.read(length), name, LIMITS)
+    return tensors.pop("__metadata__", {}), tensors
+
+
+def _is_whole_safetensors(path: Path, wanted: str) -> bool:
+    """Compare the tensors of a safetensors file with their digest."""
+    with path.open("rb") as stream:
+        _, tensors = _tensors(stream, path.name)
+        start_of_tensors = stream.tell()
         digest = hashlib.sha256()
-        for name in sorted(header):
-            tensor = header[name]
+        for name in sorted(tensors):
+            tensor = tensors[name]
             shape = ", ".join(map(str, tensor["shape"])) + ("," if len(tensor["shape"]) == 1 else "")
             digest.update(f"{name}|torch.{_TORCH[tensor['dtype']]}|({shape})\n".encode())
             start, stop = tensor["data_offsets"]
-            stream.seek(8 + length + start)
+            stream.seek(start_of_tensors + start)
             for chunk in _read(stream, stop - start):
                 digest.update(chunk)
     return digest.hexdigest() == wanted

@@ -73,7 +73,7 @@ def size(folder: str | None) -> int:
 @_folder
 @click.option("--remove", "removes", is_flag=True, help="Take damaged entries away; the next run makes them again.")
 def verify(folder: str | None, removes: bool) -> int:
-    """Compare every entry with its digest: exit 0 where all are whole, 4 where one is damaged and stays.
+    """Compare every entry with its digest and its place: exit 0 where all are whole, 4 where one is damaged and stays.
 
     A run finds a damaged entry itself and makes it again; this finds it before.
     """

@@ -3,7 +3,8 @@
     SHA-256 over the lines `NAME SHA256`, in order of name, of
       the weights: model.safetensors, or model.safetensors.index.json and the files that it names,
       config.json, and config.*.json, which newer versions of transformers read in its place,
-      the tokeniser's files, by `TOKENISER`: vocabularies, merges, special tokens, chat templates, and
+      the tokeniser's files, by `TOKENISER`: vocabularies, merges, special tokens, chat templates, those in
+      additional_chat_templates/ among them (`NAME` is then `additional_chat_templates/FILE`), and
       *.py, the code that a loader runs which trusts the folder.
 
 Runners, importers, subject files and `gatekit digest` all use it, so that evidence of any origin on one model is about
@@ -32,6 +33,8 @@ VOCABULARIES = (
 """Names of files that hold a tokeniser's vocabulary, or a part of it, in any of the classes of transformers."""
 TOKENISER = (*VOCABULARIES, "tokenizer*", "special_tokens*", "added_tokens.json", "chat_template*")
 """Names of files that a tokeniser is made of."""
+TEMPLATES = "additional_chat_templates"
+"""Folder of further chat templates, `*.jinja`, of a tokeniser that has several."""
 OTHER_CONFIGS = "config.*.json"
 CODE = "*.py"
 
@@ -44,12 +47,20 @@ def model_sha256(folder: str | os.PathLike[str]) -> str:
             read; `file.pointer`: one of the files is a pointer of Git LFS; `json.*`: the index is not JSON.
     """
     place = Path(folder)
-    others = files_named(place, (CONFIG, OTHER_CONFIGS, *TOKENISER, CODE))
-    files = sorted({*weight_files(place), *others}, key=lambda path: path.name)
-    for path in files:
+    others = files_named(place, (CONFIG, OTHER_CONFIGS, CODE))
+    files = {*weight_files(place), *others, *tokeniser_files(place)}
+    for path in sorted(files):
         refuse_pointer(path)
-    lines = "".join(f"{path.name} {sha256_file(path)}\n" for path in files)
+    named = sorted((path.relative_to(place).as_posix(), path) for path in files)
+    lines = "".join(f"{name} {sha256_file(path)}\n" for name, path in named)
     return hashlib.sha256(lines.encode("utf-8")).hexdigest()
+
+
+def tokeniser_files(folder: Path) -> list[Path]:
+    """Return the files that a model's tokeniser is made of, in order of their paths in the folder."""
+    templates = folder / TEMPLATES
+    further = files_named(templates, ("*.jinja",)) if templates.is_dir() else []
+    return sorted([*files_named(folder, TOKENISER), *further], key=lambda path: path.relative_to(folder).as_posix())
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -233,7 +233,10 @@ def is_done(cache: Path, key: str, device_class: str) -> bool:
         if not place.exists() and not pull(place):
             return False
         document = json.loads(place.read_text(encoding="utf-8"))
-        return document["key"] == key and all(has(cache / path, size) for path, size in document["files"].items())
+        # The note of another class of device is as whole, and of files that are not those of this one.
+        if (document["key"], document["device"]) != (key, device_class):
+            return False
+        return all(has(cache / path, size) for path, size in document["files"].items())
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False
 

@@ -6,7 +6,7 @@ digest of what it was made of. Rows are taken from the front.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,15 +140,15 @@ class GivenActivations:
                 yield piece
 
     def _copied(self, part: str, stored: Sequence[StoredRows], cache: Path) -> Path:
-        key = data_sha256([self._digest(part), code_sha256([__name__])])
-        folder = cache / "given_activations" / key
-        return open_or_make(folder, lambda: self._copy(part, stored, folder)).path
+        key = {"rows": self._digest(part), "source": code_sha256([__name__])}
+        folder = cache / "given_activations" / data_sha256(key)
+        return open_or_make(folder, lambda: self._copy(part, stored, folder, key)).path
 
-    def _copy(self, part: str, stored: Sequence[StoredRows], folder: Path) -> None:
+    def _copy(self, part: str, stored: Sequence[StoredRows], folder: Path, key: Mapping[str, object]) -> None:
         with building_folder(folder) as building:
             _write(self._pieces(stored), self.rows[part], building / ARRAY)
             rows = np.load(building / ARRAY, mmap_mode="r", allow_pickle=False)
-            write_manifest(building, rows, {"rows": self._digest(part)})
+            write_manifest(building, rows, key)
             rename_folder(building, folder)
 
 

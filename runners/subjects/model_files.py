@@ -11,10 +11,11 @@ from gatekit.evidence.model_digest import (
     CODE,
     CONFIG,
     INDEX,
+    TEMPLATES,
     TOKENISER,
     WEIGHTS,
-    files_named,
     model_sha256,
+    tokeniser_files,
     weight_files,
 )
 from gatekit.evidence.strict_json import read_json
@@ -82,7 +83,7 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
         from huggingface_hub import snapshot_download
 
         # All that the digest is over, so that it is that of a full clone; no code of a folder is ever run.
-        wanted = ["*.json", "*.safetensors", *TOKENISER, CODE]
+        wanted = ["*.json", "*.safetensors", *TOKENISER, f"{TEMPLATES}/*.jinja", CODE]
         try:
             folder = Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
         except (OSError, ValueError) as error:
@@ -94,11 +95,12 @@ def find_model(source: SourceKind, name: str, revision: str | None = None) -> Mo
     place = Location(str(folder))
     check_weights(folder, place)
     limit = positions_of(folder)
+    lines = (f"{path.relative_to(folder).as_posix()} {file_sha256(path)}" for path in tokeniser_files(folder))
     return ModelFiles(
         name=folder.resolve().name if source == "folder" else name,
         folder=folder,
         digest=model_sha256(folder),
-        tokenizer_digest=sequence_sha256(f"{path.name} {file_sha256(path)}" for path in files_named(folder, TOKENISER)),
+        tokenizer_digest=sequence_sha256(lines),
         positions=limit[1] if limit else None,
         positions_key=limit[0] if limit else "",
     )

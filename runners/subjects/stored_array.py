@@ -1,7 +1,8 @@
 """An array in the cache beside a manifest that says what it must be: one that is not is made again, never used.
 
-Whatever is wrong with an entry of the cache (a flipped byte, a cut, empty or missing file, a manifest that is none) is
-found on opening, said in one line, and mended, since the cache holds nothing that cannot be computed again.
+Whatever is wrong with an entry of the cache (a flipped byte, a cut, empty or missing file, a manifest that is none, a
+whole entry of another key) is found on opening, said in one line, and mended, since the cache holds nothing that cannot
+be computed again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from gatekit.errors import GatekitError, Location
 from runners.arrays import Floats
 from runners.cache_use import note_files
 from runners.claims import claimed
+from runners.digests import data_sha256
 from runners.subjects.mapped_array import map_array
 from runners.whole_files import building_folder
 
@@ -41,13 +43,19 @@ class StoredArray:
 
 
 def write_manifest(folder: Path, rows: Floats, key: Mapping[str, object]) -> None:
-    """Say in `folder` what its array must be: bytes, shape and type, and what it was made of."""
+    """Say in `folder` what its array must be: bytes, shape and type, and what it was made of.
+
+    Args:
+        folder: that holds the array.
+        rows: the array.
+        key: whose digest will be the entry's name.
+    """
     manifest = {"key": key, "sha256": _array_sha256(rows), "shape": list(rows.shape), "dtype": str(rows.dtype)}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def open_array(folder: Path) -> StoredArray:
-    """Open an entry of the cache and compare its array with its manifest.
+    """Open an entry of the cache and compare its array with its manifest, and its name with the key that this tells.
 
     Raises:
         GatekitError: `activations.altered`, the array is not the one that was stored.
@@ -56,8 +64,11 @@ def open_array(folder: Path) -> StoredArray:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         wanted = (manifest["sha256"], manifest["shape"], manifest["dtype"])
+        made_for = data_sha256(manifest["key"])
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
         raise _altered(path) from None
+    if made_for != folder.name:
+        raise _altered(path)
     rows = map_array(path, _ALTERED)
     found = (_array_sha256(rows), list(rows.shape), str(rows.dtype))
     if found != wanted:

@@ -24,11 +24,12 @@ def digest_of(value: Any) -> str:
 
 
 def stored_activations(cache: Path) -> Path:
-    folder = cache / "activations" / NAME
+    key = {"hook": "x"}
+    folder = cache / "activations" / digest_of(key)
     folder.mkdir(parents=True)
     rows = np.arange(12, dtype=np.float16).reshape(3, 4)
     np.save(folder / "activations.npy", rows)
-    manifest = {"key": {}, "sha256": hashlib.sha256(rows.tobytes()).hexdigest(), "shape": [3, 4], "dtype": "float16"}
+    manifest = {"key": key, "sha256": hashlib.sha256(rows.tobytes()).hexdigest(), "shape": [3, 4], "dtype": "float16"}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder / "activations.npy"
 
@@ -37,7 +38,7 @@ def stored_sae(cache: Path) -> Path:
     folder = cache / "saes" / NAME
     folder.mkdir(parents=True)
     (folder / "seed_0.safetensors").write_bytes(b"weights")
-    told = {"seed": 0, "k": 4, "sha256": hashlib.sha256(b"weights").hexdigest()}
+    told = {"seed": 0, "made_for": NAME, "k": 4, "sha256": hashlib.sha256(b"weights").hexdigest()}
     (folder / "seed_0.json").write_text(json.dumps({**told, "description_sha256": digest_of(told)}))
     return folder / "seed_0.safetensors"
 
@@ -135,6 +136,28 @@ def test_a_changed_description_is_found_though_the_weights_are_whole(cache: Path
     done = gatekit("cache", "verify", "--cache", "cache", cwd=tmp_path)
     assert done.returncode == 4
     assert "'seed_0.json' is not the description that was written" in done.stdout
+
+
+@pytest.mark.parametrize("kind", sorted(MAKERS))
+def test_a_whole_entry_in_the_place_of_another_is_found(kind: str, tmp_path: Path) -> None:
+    path = MAKERS[kind](tmp_path / "cache")
+    entry = path.parent if path.parent.parent.name == kind else path
+    entry.rename(entry.with_name(entry.name.replace(entry.name[:64], "b" * 64)))
+    done = gatekit("cache", "verify", "--cache", "cache", cwd=tmp_path)
+    assert done.returncode == 4
+    assert done.stdout.startswith(f"{kind}/{'b' * 64}")
+    assert done.stdout.endswith("cache: 1 entries, 1 damaged\n")
+
+
+@pytest.mark.parametrize("told", [{"seed": 1}, {"made_for": "b" * 64}, {"made_for": None}])
+def test_an_sae_of_another_seed_or_entry_or_that_does_not_say_whose_it_is_is_found(told: Any, tmp_path: Path) -> None:
+    path = stored_sae(tmp_path / "cache").with_suffix(".json")
+    said = {name: value for name, value in (json.loads(path.read_text()) | told).items() if value is not None}
+    del said["description_sha256"]
+    path.write_text(json.dumps({**said, "description_sha256": digest_of(said)}))
+    done = gatekit("cache", "verify", "--cache", "cache", cwd=tmp_path)
+    assert done.returncode == 4
+    assert done.stdout.splitlines()[0] == f"saes/{NAME}: 'seed_0.json' is that of another entry"
 
 
 def used(path: Path, days_ago: float) -> None:

@@ -54,12 +54,14 @@ DECIDING_NOTHING = [
     *("README.md", ".gitattributes", "LICENSE", "generation_config.json", "training_args.bin", "trainer_state.json"),
     *("preprocessor_config.json", "sentence_bert_config.json", "model.onnx", "Tokenizer.md"),
     *("._tokenizer.model", ".config.json.swp", "._vocab.txt"),
+    *("additional_chat_templates/notes.md", "additional_chat_templates/._tool_use.jinja", "other/tool_use.jinja"),
 ]
 
 
 @pytest.mark.parametrize("name", DECIDING_NOTHING)
 def test_a_file_that_decides_nothing_leaves_it(model: Path, name: str) -> None:
     before = model_sha256(model)
+    (model / name).parent.mkdir(exist_ok=True)
     (model / name).write_bytes(b"others")
     assert model_sha256(model) == before
 
@@ -71,12 +73,14 @@ TOKENISERS = [
     *("bpe.codes", "dict.txt", "source.spm", "target.spm", "spm_char.model", "prophetnet.tokenizer", "emoji.json"),
     *("normalizer.json", "byte_maps.json", "word_shape.json", "word_pronunciation.json", "tekken.json"),
     *("tiktoken.model", "qwen.tiktoken", "chat_template.jinja", "chat_template.json"),
+    "additional_chat_templates/tool_use.jinja",
 ]
 
 
 @pytest.mark.parametrize("name", [*TOKENISERS, "config.4.30.0.json", "modeling_own.py"])
 def test_a_file_that_is_added_to_what_is_computed_changes_it(model: Path, name: str) -> None:
     before = model_sha256(model)
+    (model / name).parent.mkdir(exist_ok=True)
     (model / name).write_bytes(b"{}")
     assert model_sha256(model) != before
     assert model_sha256(model) == by_shell(model)

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from swapped_entries import swap
 from tiny_stage import SAES, arguments, stage_of
 
+from gatekit.cache.entries import entries_of
+from gatekit.cache.wholeness import fault_of
 from gatekit.errors import GatekitError
 from gatekit.evidence.reading import read_summary
 from runners.stage.lifecycle import run_stage
@@ -140,6 +143,29 @@ def test_a_faulty_copy_is_made_again(tmp_path, cache, capsys):
     (copy / "activations.npy").write_bytes(data)
     assert np.array_equal(opened(path, cache), first)
     assert "made again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("version", ["this one", "an earlier one"])
+def test_the_whole_copy_of_other_rows_is_made_again(version, tmp_path, cache, capsys):
+    found = {}
+    for name, rows in (("a", ROWS), ("b", ROWS[::-1].copy())):
+        save_file({"acts": torch.from_numpy(rows)}, str(tmp_path / f"{name}.safetensors"))
+        found[name] = np.array(opened(manifest(tmp_path, entry(tmp_path / f"{name}.safetensors")), cache))
+    one, other = (cache / "given_activations").iterdir()
+    kept = {path: path.read_bytes() for path in cache.rglob("*") if path.is_file()}
+    if version == "this one":
+        swap(one, other)
+    else:
+        for folder in (one, other):
+            told = json.loads((folder / "manifest.json").read_text())
+            (folder / "manifest.json").write_text(json.dumps(told | {"key": {"rows": told["key"]["rows"]}}))
+    entries = entries_of(cache)
+    assert [fault_of(each) for each in entries] == ["the array is that of another entry"] * 2
+    for name in "ab":
+        again = opened(manifest(tmp_path, entry(tmp_path / f"{name}.safetensors")), cache)
+        assert np.array_equal(again, found[name])
+    assert capsys.readouterr().err.count("are not the ones computed: made again") == 2
+    assert {path: path.read_bytes() for path in kept} == kept
 
 
 def broken(rows: np.ndarray) -> np.ndarray:

@@ -296,6 +296,18 @@ def test_a_tokeniser_s_file_beside_the_weights_changes_identity_and_misses_the_c
     assert len(set((tmp_path / "cache").glob("activations/*"))) == 2 * len(first) > 0
 
 
+def test_a_further_chat_template_that_the_tokeniser_reads_is_part_of_the_model(model):
+    from runners.subjects.module_network import tokenizer_of
+
+    before = find_model("folder", str(model))
+    (model / "additional_chat_templates").mkdir()
+    (model / "additional_chat_templates" / "tool_use.jinja").write_text("{{ messages }}")
+    after = find_model("folder", str(model))
+    assert tokenizer_of(model).chat_template == {"tool_use": "{{ messages }}"}
+    assert before.digest != after.digest == model_sha256(model)
+    assert before.tokenizer_digest != after.tokenizer_digest
+
+
 def test_a_changed_configuration_misses_the_cache(model, tmp_path):
     text = TINY.format(model=model, tokens=32)
     assert random_model.main(arguments(tmp_path, text, "before")) == 0

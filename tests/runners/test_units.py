@@ -12,6 +12,8 @@ from made_ahead import RANDOM_MODEL, TWO, all_observed, computed, listed, run
 from tiny_external import CEBENCH, OOD
 from tiny_stage import PROBING, SAES, arguments, stage_of
 
+from gatekit.cache.entries import entries_of
+from gatekit.cache.wholeness import fault_of
 from runners.cache_use import noting
 from runners.stage.lifecycle import run_stage
 
@@ -202,6 +204,22 @@ def test_a_damaged_note_that_a_unit_is_done_is_not_believed_and_is_written_again
     assert run("random_model", *given, "--only", key) == 0
     assert note.read_bytes() == whole
     assert listed(capsys, "random_model", given)["units"][0]["done"]
+
+
+@pytest.mark.parametrize("other", ["unit", "class of device"])
+def test_the_note_of_another_unit_or_class_of_device_is_not_believed(other, capsys, tmp_path):
+    given = list(arguments(tmp_path, RANDOM_MODEL))
+    key = listed(capsys, "random_model", given)["units"][0]["key"]
+    assert run("random_model", *given, "--only", key) == 0
+    (note,) = (tmp_path / "cache" / "units").glob("*.json")
+    whole = json.loads(note.read_text())
+    note.write_text(json.dumps(whole | ({"key": "0" * 64} if other == "unit" else {"device": "another"})))
+    (entry,) = entries_of(tmp_path / "cache", ["units"])
+    assert fault_of(entry) == "it is of another unit, or of another class of device"
+    assert not listed(capsys, "random_model", given)["units"][0]["done"]
+    assert run("random_model", *given, "--only", key) == 0
+    assert json.loads(note.read_text()) == whole
+    assert fault_of(entry) is None
 
 
 def test_a_key_that_is_none_of_the_configurations_units_is_a_wrong_command_line(capsys, tmp_path):

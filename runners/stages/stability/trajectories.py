@@ -22,14 +22,12 @@ from runners.progress import showing
 from runners.saes.architecture import Parameters
 from runners.saes.architecture_plan import TrainableShape
 from runners.saes.plan import TrainingPlan
-from runners.saes.sae_cache import cache_folder, find_seed, keep
+from runners.saes.sae_cache import cache_folder, find_seed, header_of, keep, owner, told_by
 from runners.saes.seed_groups import seed_groups
 from runners.saes.training import SaeStack, train_stack
 from runners.stage.run_environment import RunEnvironment
 from runners.whole_files import write_file
 
-_SHA256 = "sha256"
-"""Key of a file's metadata: the digest of its tensors."""
 START = "start."
 """Prefix of the names under which a trajectory's file holds the parameters before the first step."""
 
@@ -139,13 +137,13 @@ def _path(folder: Path, seed: int) -> Path:
 
 
 def _read(folder: Path, seed: int) -> dict[str, torch.Tensor]:
-    """Return what was kept of one seed; nothing where there is no file, or one that is not what was written."""
+    """Return what was kept of one seed; nothing where there is no file, or one that is not what was written for it."""
     path = _path(folder, seed)
+    told = told_by(path)
     try:
         with safe_open(path, framework="pt") as stream:
-            told = (stream.metadata() or {}).get(_SHA256)
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (no mapping)
-        if told == tensors_sha256(tensors):
+        if told == _told(folder, seed, tensors):
             note_files(path)
             return tensors
     except FileNotFoundError:
@@ -158,5 +156,10 @@ def _read(folder: Path, seed: int) -> dict[str, torch.Tensor]:
 
 
 def _write(folder: Path, seed: int, kept: Mapping[str, torch.Tensor]) -> None:
-    metadata = {_SHA256: tensors_sha256(kept)}
+    metadata = header_of(_told(folder, seed, kept))
     write_file(_path(folder, seed), lambda building: save_file(dict(kept), building, metadata=metadata))
+
+
+def _told(folder: Path, seed: int, kept: Mapping[str, torch.Tensor]) -> dict[str, object]:
+    """Return what a trajectory's file says of itself."""
+    return {**owner(folder, seed), "sha256": tensors_sha256(kept)}
