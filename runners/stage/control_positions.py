@@ -24,7 +24,9 @@ def check_control_positions(config: Any) -> None:
         GatekitError: `runner.positions`, at the key of the control's model.
     """
     tokens = getattr(getattr(config, "subject", None), "max_tokens_per_text", None)
-    for key, plan in _models(config, "") if isinstance(tokens, int) else ():
+    if not isinstance(tokens, int):
+        return
+    for key, plan in _models(config, ""):
         if plan.source != "folder" or not (Path(plan.name) / "config.json").is_file():
             continue
         # Imported here: it brings torch, and most configurations name no such model.
