@@ -313,6 +313,7 @@ LIMIT = re.compile(
 )
 NO_INPUT = {
     # What is printed, named or tried, of input that other limits bound.
+    "evidence.quick_bounds:_LARGEST",
     *("errors:LONGEST_NAME", "errors:MOST_SORTED", "errors:MOST_NAMES", "evidence.divergence:MOST_NAMED"),
     *("evidence.schemas:MOST_VALUES", "evidence.schemas:MOST_ITEMS", "evidence.adapters.recorded_settings:_LONGEST"),
     *("report.json_values:MAX_TEXT", "report.badge:LABEL_LIMIT", "report.inert:NAME_LIMIT", "report.inert:TEXT_LIMIT"),

@@ -51,7 +51,7 @@ def test_the_record_holds_the_verdicts_numbers_bound_to_their_evidence(tmp_path:
     assert "among all that `new` compared; its bounds pay for every one of them." in brief
     assert "its evidence is exploratory: nobody announced it before it was measured." in brief
     assert "`new/bad`" in brief
-    assert "## What was measured and not judged\n\n* `old`: the &#42;old&#42; choice\n" in brief
+    assert "## What was measured and not judged\n\n* `old`: the `*old*` choice\n" in brief
     assert "`random_model.pw_mcc_above_control >= 0`: <!-- gatekit:value" in brief
     summary = (folder / "runs/small/EXECUTIVE_SUMMARY.md").read_text()
     assert "5 of 6 runs were done; 1 stopped by a rule of the plan." in summary
@@ -82,7 +82,7 @@ def test_the_record_of_a_blocked_cycle_says_what_is_shown_and_what_only_misses(t
     said = {line.split("`")[1]: line for line in brief.splitlines() if line.startswith("* `")}
     assert "the opposite is shown" in said["far"]
     assert "the bounds leave open whether it holds" in said["near"]
-    assert "the estimate meets the threshold&#44; but the bound does not" in said["open"]
+    assert "the estimate meets the threshold, but the bound does not" in said["open"]
 
 
 def test_the_rate_of_a_cycle_that_has_ended_is_the_one_of_its_run_whenever_one_looks(tmp_path: Path) -> None:
