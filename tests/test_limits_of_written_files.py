@@ -145,13 +145,14 @@ def test_the_description_of_an_entry_of_the_cache_has_limits(
 
 
 def test_a_header_of_safetensors_has_so_many_bytes_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    header = b'{"__metadata__": {"sha256": "%s"}}' % wholeness.hashlib.sha256().hexdigest().encode()
+    header, digest = b'{"__metadata__": {"gatekit": "{}"}}', wholeness.hashlib.sha256().hexdigest()
     path = tmp_path / "a.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     monkeypatch.setattr(wholeness, "LIMITS", JsonLimits(size=len(header)))
-    assert wholeness._is_whole_safetensors(path, lambda told: told["sha256"])
+    assert wholeness._is_whole_safetensors(path, digest)
     monkeypatch.setattr(wholeness, "LIMITS", JsonLimits(size=len(header) - 1))
-    assert not wholeness._is_whole_safetensors(path, lambda told: told["sha256"])
+    with pytest.raises(ValueError, match="no header"):
+        wholeness._is_whole_safetensors(path, digest)
 
 
 def ended(seconds: float) -> bytes:
