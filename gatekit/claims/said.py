@@ -42,7 +42,9 @@ _TAG_OR_ESCAPE = re.compile(
 _TAG_WITH_ATTRIBUTE = re.compile(r"<[A-Za-z][A-Za-z0-9]*\b[^<>=]{0,500}=[^<>]{12,2000}>")
 _NO_LETTER = re.compile(r"[\W_]+")
 _LETTERS = re.compile(r"[^\W_]+")
-_NUMBER = re.compile(r"[+\-]?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:[eE][+\-]?[0-9]{1,3})?(?:\s?\\?[%‰])?")
+_NUMBER = re.compile(
+    r"[+\-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|(?<!\w)\.[0-9]+)(?:[eE][+\-]?[0-9]{1,3})?(?:\s?\\?[%‰])?"
+)
 _LEFT_OVER = re.compile(r"[^\W_]|[%‰+]|-\Z")
 """Beside the numbers between two pieces of a sentence, what makes other words or numbers of it."""
 _ENDS = re.compile(r"[.!?;](?:\s|\Z)|\n\s*\n")
@@ -270,7 +272,9 @@ def _is_same(number: str, printed: str) -> bool:
         return number == plain_number(printed)
     (value, unit), (exact, other_unit) = shown, other
     places = -int(value.as_tuple().exponent)
-    return unit == other_unit and (value == exact or (places > 0 and value == round(exact, places)))
+    # A tie is rounded to either side: what is printed may be rounded itself.
+    is_rounded = places > 0 and 2 * abs(value - exact) <= Decimal((0, (1,), -places))
+    return unit == other_unit and (value == exact or is_rounded)
 
 
 def _value(text: str) -> tuple[Decimal, str] | None:

@@ -138,6 +138,7 @@ def _judged(
         what = None
     elif not any(saying.shows(shown) for shown in printed.get(claim.id, [])):
         numbers = ", ".join(number for number in saying.numbers if number is not None) or "other words"
+        numbers += "" if saying.is_exact or numbers == "other words" else " and other words"
         what = f"is said with {numbers} in place of what the evidence gives"
     else:
         what = None

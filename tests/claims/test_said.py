@@ -48,6 +48,24 @@ def test_the_number_of_the_evidence_is_the_same_however_it_is_rounded_and_marked
     assert found.shows(PRINTED)
 
 
+@pytest.mark.parametrize("number", ["0.25", "0.24", "+.245", ".25", "0.2", "0.2450"])
+def test_a_tie_may_be_rounded_to_either_side_and_a_zero_before_the_point_left_out(number: str) -> None:
+    [found] = sayings(SAID.format(number))
+    assert found.shows(("+0.2450",))
+
+
+@pytest.mark.parametrize("number", ["0.26", "0.23", ".45", "-.245", "0.246", "245", "0.3"])
+def test_what_no_rounding_gives_is_another_number(number: str) -> None:
+    [found] = sayings(SAID.format(number))
+    assert not found.shows(("+0.2450",))
+
+
+@pytest.mark.parametrize("number", ["0.2" + "1" * 35, "2e-999"])
+def test_a_number_of_more_digits_than_anybody_prints_is_another_one(number: str) -> None:
+    [found] = sayings(SAID.format(number))
+    assert not found.shows(PRINTED)
+
+
 @pytest.mark.parametrize(
     "number",
     ["+0.2200", "-0.2100", "0.3", "+0.2100 %", "21%", "+0.2100 to +0.9900", "not +0.2100", "|value|"],

@@ -39,6 +39,17 @@ def test_the_number_of_the_evidence_there_passes(tmp_path: Path) -> None:
     assert judged(tmp_path, {"docs/a.rst": TRUE}).code is ExitCode.PASS
 
 
+def test_words_beside_the_number_of_the_evidence_are_named(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, {"docs/a.rst": SAID.format("about 0.21")})
+    [finding] = verdict.blocking
+    assert "is said with 0.21 and other words in place of" in finding.message
+
+
+def test_a_number_of_too_many_digits_for_a_decimal_blocks(tmp_path: Path) -> None:
+    verdict = judged(tmp_path, {"docs/a.rst": SAID.format("0.2" + "1" * 35)})
+    assert blocking(verdict) == [("claims.said_unread", "docs/a.rst:4:1")]
+
+
 def test_what_stood_there_before_blocks_nothing(tmp_path: Path) -> None:
     base: Files = {"old.rst": FALSE}
     assert judged(tmp_path / "a", {"old.rst": FALSE + "More.\n"}, base).code is ExitCode.PASS
