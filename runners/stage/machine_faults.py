@@ -42,12 +42,12 @@ def _of_a_folder(error: BaseException) -> GatekitError | None:
             return None
         number = errno.EROFS
     remedy = "give folders that can be written (--cache, --out, --artifacts), and files that can be read"
-    return GatekitError("runner.folder", f"{os.strerror(number)}{_named(error)}", remedy=remedy)
+    return GatekitError("runner.folder", f"{os.strerror(number)}{_named(error, '')}", remedy=remedy)
 
 
-def _named(error: BaseException) -> str:
+def _named(error: BaseException, doing: str = "writing ") -> str:
     name = getattr(error, "filename", None)
-    return f" (writing {os.path.basename(os.fsdecode(name))})" if isinstance(name, str | bytes) and name else ""
+    return f" ({doing}{os.path.basename(os.fsdecode(name))})" if isinstance(name, str | bytes) and name else ""
 
 
 def _of_the_disk(error: BaseException) -> str | None:

@@ -57,6 +57,7 @@ NO_FILE_IS_AT_FAULT = {
         "runner.trajectory",
     ): "cache and training disagree, on a device that is not repeatable",
     ("stage", "hub_faults.py", "runner.hub"): "the network: a download broke off, and the line names it",
+    ("stage", "machine_faults.py", "runner.folder"): "the machine: who may write or read there, and the line names it",
     ("stage", "machine_faults.py", "runner.package_missing"): "the installation: what a library asks for is not there",
     ("subjects", "causal_model_training.py", "subject.not_learnt"): "a command line of its own: more --steps",
     ("subjects", "causal_model_training.py", "subject.too_few_texts"): "a command line of its own: more --texts",
