@@ -48,7 +48,7 @@ _PLAIN_WORD = re.compile(
     re.VERBOSE,
 )
 # A line that begins so may be a list, a quote, a heading, a rule, a table or the definition of a link.
-_BEGINS_BLOCK = re.compile(r"[-+*=>#|~_`:\[<]|[0-9]+[.)]")
+_BEGINS_BLOCK = re.compile(r"[-+*=>#|~_`:\[<]|[0-9]+[.)]$")
 # What GitHub links wherever it stands, and `![`, which begins a picture.
 _LINKED = re.compile(r"www\.|\bGH-[0-9]|^(?=[0-9]*[a-f])[0-9a-f]{7,64}$|!\[", re.IGNORECASE)
 _IN_WORD = re.compile(r"""([("']*)([^(]*?)([)"',;.:?!]*)|()(.*?)([,;.:?!]*)""")

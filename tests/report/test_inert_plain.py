@@ -84,6 +84,8 @@ def test_no_line_of_thousands_is_a_workflow_command() -> None:
     [
         "halted: the budget of 12:00:00 since it was begun is spent",
         "6: 3 done, 1 running, 2 waiting",
+        "2.53 tasks an hour",
+        "6.34",
         "policies/stop/regress.yaml: saebench.auc_delta: at most -0.0012 < 0 (95 %), k=[42, 123]",
         "it's <= 3 & >= 2; 'quoted'! größer",
         "running: process 12 on host-a.lab.example",
