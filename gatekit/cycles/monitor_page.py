@@ -46,7 +46,7 @@ td .bar { min-width: 6rem; height: 0.6rem; margin-top: 0.45rem; }
 .legend svg { width: 0.8rem; height: 0.8rem; margin-right: 0.35rem; } .legend rect { stroke: var(--quiet); }
 .stages thead th:nth-child(n+3) { text-align: right; } .stages .none { color: var(--quiet); }
 @media (min-width: 55.01rem) { .stages tbody th { width: 24%; } .gates tbody th { width: 22%; }
-  .gates td:nth-child(3) code { white-space: nowrap; } }
+  .gates td:nth-child(3), .gates td.policy { min-width: 10rem; } }
 .named { list-style: none; padding: 0; margin: 0; }
 .named li { padding: 0.45rem 0; border-bottom: 1px solid var(--line); }
 .named li:last-child { border: 0; } .named span { display: block; color: var(--quiet); }
