@@ -99,7 +99,7 @@ def markdown_plain(text: str, limit: int | None = NAME_LIMIT, in_table: bool = F
 
 
 def _plain_word(word: str, is_first: bool, in_table: bool) -> str:
-    if "##" in word or (in_table and "|" in word):
+    if "##[" in word or (in_table and "|" in word):
         return word.translate(_MARKDOWN)
     if is_first and _BEGINS_BLOCK.match(word):
         return _code_span(word)

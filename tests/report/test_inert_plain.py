@@ -105,6 +105,7 @@ def test_what_a_cycle_says_is_left_as_it_is(text: str) -> None:
         ("from https://h.example/a or www.h.example.", "from `https://h.example/a` or `www.h.example`."),
         ("see [x](javascript:1), ![x](y)", "see `[x](javascript:1)`, `![x](y)`"),
         ("<img src=x>", "`<img` src=x>"),
+        ("see ## below, a##b and C##", "see `##` below, `a##b` and `C##`"),
         ("- a", "`-` a"),
         ("1. a", "`1.` a"),
         ("[a]: b", "`[a]:` b"),
