@@ -74,6 +74,7 @@ LEFT_OUT = {
     "runners.stage.supervision": "waits for a run, and says when it died; one that died writes no observations",
     "runners.stage.run_environment": "names the folders and the device of a run; the device stands in every key",
     "runners.stage.machine_faults": "says what the machine lacks",
+    "runners.stage.parts_faults": "refuses a configuration before anything is run, or lets it be",
     "runners.stage.control_positions": "refuses a configuration before anything is run, or lets it be",
     "runners.stage.hub_commits": "names commits of the hub; what was measured of them is known by digest",
     "runners.stage.hub_faults": "says what the hub did not give",

@@ -6,10 +6,10 @@ here, which changes no number of any other (see `runners.sources`); the values g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from runners.config import Bounds
+from runners.config import ABSENT_WHERE_NONE, Bounds
 from runners.saes.registry import Configurable
 
 ControlKind = Literal["frozen_decoder", "soft_frozen_decoder", "frozen_encoder", "shared_start"]
@@ -37,3 +37,5 @@ class ArchitectureOptions:
     initial_threshold: Annotated[float, Bounds(0.0, 1e3)] | None = None
     skip: bool | None = None
     router_loss: Literal["scaled", "expected"] | None = None
+    parts: Annotated[int, Bounds(2, 10_000_000)] | None = field(default=None, metadata=ABSENT_WHERE_NONE)
+    """Equal parts of a batch, for an architecture that is trained in parts (`runners.saes.in_parts`)."""

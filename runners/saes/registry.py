@@ -20,11 +20,26 @@ ARCHITECTURES = {
     "hierarchical_topk": "runners.saes.hierarchical_topk:HierarchicalTopK",
     "route": "runners.saes.route:RouteSAE",
     "transcoder": "runners.saes.transcoder:Transcoder",
+    "relu_in_parts": "runners.saes.in_parts.relu:ReLUInParts",
+    "topk_in_parts": "runners.saes.in_parts.topk:TopKInParts",
+    "jump_relu_in_parts": "runners.saes.in_parts.jump_relu:JumpReLUInParts",
+    "gated_in_parts": "runners.saes.in_parts.gated:GatedInParts",
+    "hierarchical_topk_in_parts": "runners.saes.in_parts.hierarchical_topk:HierarchicalTopKInParts",
     "control": "runners.saes.controls:Control",
     "aligned": "runners.saes.alignment:Aligned",
 }
 
-PRICES = {"relu": "l1_coefficient", "gated": "l1_coefficient", "jump_relu": "l0_coefficient"}
+IN_PARTS = "_in_parts"
+"""How the name of an architecture ends whose loss is computed part by part (`runners.saes.in_parts`)."""
+
+PRICES = {
+    "relu": "l1_coefficient",
+    "gated": "l1_coefficient",
+    "jump_relu": "l0_coefficient",
+    "relu_in_parts": "l1_coefficient",
+    "gated_in_parts": "l1_coefficient",
+    "jump_relu_in_parts": "l0_coefficient",
+}
 """The option that decides an architecture's L0, where no k does."""
 
 WRAPPERS = frozenset({"control", "aligned"})

@@ -32,6 +32,7 @@ from runners.stage.hub_faults import hub_fault
 from runners.stage.interruption import Interrupted, interruptible, keeping_handlers
 from runners.stage.judging import check, select_and_check
 from runners.stage.machine_faults import machine_fault
+from runners.stage.parts_faults import check_parts
 from runners.stage.run_environment import RunEnvironment
 from runners.stage.stage import Stage, one_cell, read_stage
 from runners.stage.supervision import Testament, is_command, supervised
@@ -321,6 +322,8 @@ def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:
 
         # First, because it knows what to do about a form of file that `check` only finds to be none of its own.
         refuse_unread_forms(config)
+    # First, because a stage only finds that an architecture has no such field.
+    check_parts(config, arguments.device)
     stage.check(config)
     check_control_positions(config)
     return config

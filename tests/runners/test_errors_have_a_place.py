@@ -56,6 +56,7 @@ NO_FILE_IS_AT_FAULT = {
         "trajectories.py",
         "runner.trajectory",
     ): "cache and training disagree, on a device that is not repeatable",
+    ("saes", "summed.py", "runner.devices"): "the machine: its GPUs are of several models, and the line names them",
     ("stage", "hub_faults.py", "runner.hub"): "the network: a download broke off, and the line names it",
     ("stage", "machine_faults.py", "runner.folder"): "the machine: who may write or read there, and the line names it",
     ("stage", "machine_faults.py", "runner.package_missing"): "the installation: what a library asks for is not there",

@@ -24,6 +24,26 @@ SAES = [
         "{arch",
         "no number of latents",
     ),
+    (
+        [("architecture: topk, d_sae: 256,", "architecture: topk_in_parts, parts: 3, d_sae: 256,")],
+        "3, d_sae",
+        "batch_tokens=256 are no 3 equal parts",
+    ),
+    (
+        [("architecture: topk, d_sae: 256,", "architecture: topk_in_parts, parts: 1, d_sae: 256,")],
+        "1, d_sae",
+        "'parts' is 1; it lies in [2,",
+    ),
+    (
+        [("architecture: topk, d_sae: 256,", "architecture: topk, parts: 2, d_sae: 256,")],
+        "2, d_sae",
+        "has no 'parts'; in parts it is named 'topk_in_parts'",
+    ),
+    (
+        [("architecture: topk, d_sae: 256,", "architecture: batch_topk, parts: 2, d_sae: 256,")],
+        "2, d_sae",
+        "it chooses its latents among those of a whole batch",
+    ),
 ]
 """Every stage on the SAEs of a language model refuses these."""
 

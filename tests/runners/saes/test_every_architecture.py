@@ -20,6 +20,11 @@ from runners.saes.checkpoint import load_sae, save_stack
 from runners.saes.controls import Control
 from runners.saes.gated import Gated
 from runners.saes.hierarchical_topk import HierarchicalTopK
+from runners.saes.in_parts.gated import GatedInParts
+from runners.saes.in_parts.hierarchical_topk import HierarchicalTopKInParts
+from runners.saes.in_parts.jump_relu import JumpReLUInParts
+from runners.saes.in_parts.relu import ReLUInParts
+from runners.saes.in_parts.topk import TopKInParts
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
 from runners.saes.plan import TrainingPlan
@@ -44,6 +49,11 @@ EACH: dict[str, Architecture] = {
     "hierarchical_topk": HierarchicalTopK(D, F, (1, 2, 5), 6),
     "route": RouteSAE(D, F, 3, 2),
     "transcoder": Transcoder(D, 7, F, 3, 6, skip=True),
+    "relu_in_parts": ReLUInParts(D, F, 0.05, parts=3),
+    "topk_in_parts": TopKInParts(D, F, 3, 6, parts=3),
+    "jump_relu_in_parts": JumpReLUInParts(D, F, 0.05, parts=3),
+    "gated_in_parts": GatedInParts(D, F, 0.05, parts=3),
+    "hierarchical_topk_in_parts": HierarchicalTopKInParts(D, F, (1, 2, 5), 6, parts=3),
     "control": Control(BatchTopK(D, F, 3, 6), "soft_frozen_decoder"),
     "aligned": Aligned(TopK(D, F, 3, 6), "v2", 0.1, 4, "0" * 64, reference=torch.eye(F, D) + 0.1),
 }

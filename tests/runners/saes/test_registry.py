@@ -14,6 +14,11 @@ from runners.saes.controls import Control
 from runners.saes.described import architecture_from
 from runners.saes.gated import Gated
 from runners.saes.hierarchical_topk import HierarchicalTopK
+from runners.saes.in_parts.gated import GatedInParts
+from runners.saes.in_parts.hierarchical_topk import HierarchicalTopKInParts
+from runners.saes.in_parts.jump_relu import JumpReLUInParts
+from runners.saes.in_parts.relu import ReLUInParts
+from runners.saes.in_parts.topk import TopKInParts
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
 from runners.saes.registry import ARCHITECTURES, architecture_class
@@ -34,6 +39,11 @@ ONE_OF_EACH: list[Architecture] = [
     HierarchicalTopK(6, 10, (1, 2), 3),
     RouteSAE(6, 10, 2, 3, "scaled"),
     Transcoder(6, 4, 10, 2, 3, skip=True),
+    ReLUInParts(6, 10, 0.1, parts=2),
+    TopKInParts(6, 10, 2, 3, parts=2),
+    JumpReLUInParts(6, 10, None, parts=2),
+    GatedInParts(6, 10, 0.1, parts=2),
+    HierarchicalTopKInParts(6, 10, (1, 2), 3, parts=2),
     Control(BatchTopK(6, 10, 2, 3), "soft_frozen_decoder"),
     Aligned(TopK(6, 10, 2, 3), "v1", 0.1, 1, "0" * 64, from_reference=True),
 ]
@@ -51,6 +61,7 @@ def test_reading_one_architecture_imports_no_other():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     others = {"relu", "batch_topk", "jump_relu", "gated", "matryoshka", "hierarchical_topk", "route", "transcoder"}
+    others |= {"in_parts", "in_parts.topk"}
     assert "runners.saes.topk" in done.stdout
     assert not others & {name.removeprefix("runners.saes.") for name in done.stdout.split()}
 

@@ -16,6 +16,7 @@ from runners.saes.controls import Control
 from runners.saes.formats import sae_lens as format_of
 from runners.saes.gated import Gated
 from runners.saes.hierarchical_topk import HierarchicalTopK
+from runners.saes.in_parts.topk import TopKInParts
 from runners.saes.jump_relu import JumpReLU
 from runners.saes.matryoshka import Matryoshka
 from runners.saes.relu import ReLU
@@ -34,6 +35,7 @@ D, F = 12, 40
 WRITTEN: dict[str, tuple[Architecture, str]] = {
     "relu": (ReLU(D, F, 0.1), "standard"),
     "topk": (TopK(D, F, 4, 6), "topk"),
+    "topk_in_parts": (TopKInParts(D, F, 4, 6, parts=2), "topk"),
     "hierarchical_topk": (HierarchicalTopK(D, F, (1, 4), 6), "topk"),
     "batch_topk": (BatchTopK(D, F, 4, 6), "jumprelu"),
     "matryoshka": (Matryoshka(D, (9, F), 4, 6), "jumprelu"),

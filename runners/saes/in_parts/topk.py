@@ -1,0 +1,31 @@
+"""TopK, trained in parts of a batch (`runners.saes.in_parts.summed`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+
+from runners.saes.architecture import Batch, Objective
+from runners.saes.in_parts.summed import check_parts, objective_in_parts
+from runners.saes.topk import TopK
+
+
+@dataclass(frozen=True)
+class TopKInParts(TopK):
+    """The same SAE; only the order in which a batch's loss and gradients are summed is another."""
+
+    name: ClassVar[str] = "topk_in_parts"
+
+    parts: int = field(kw_only=True)
+    """That a batch is divided into; equal parts, at least two."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_parts(self.parts)
+
+    def objective(self, parameters: Mapping[str, torch.Tensor], batch: Batch) -> Objective:
+        """Return the same loss, with its gradients."""
+        return objective_in_parts(super().objective, parameters, batch, self.parts)
