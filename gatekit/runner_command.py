@@ -17,7 +17,7 @@ from typing import Any
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from gatekit.plugins import Plugin, find, in_one_line, load, only, registered
-from gatekit.streams import guard_stderr as guard_stderr
+from gatekit.streams import guard_streams as guard_streams
 
 GROUP = "gatekit.runners"
 WHAT = "runner"
@@ -40,7 +40,7 @@ def call_runner(name: str, arguments: Sequence[str]) -> int:
         UsageError: there is no such runner, or a package that it needs is not installed.
         GatekitError: it cannot be used; or it broke, with exit code 70. GATEKIT_TRACEBACK=1 shows where.
     """
-    guard_stderr()
+    guard_streams()
     plugin = find(GROUP, WHAT, name)
     asks_for_help = any(argument in ("-h", "--help") for argument in arguments)
     if not asks_for_help and (missing := _missing(plugin)):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
-from gatekit.runner_command import call_runner, guard_stderr, listing
+from gatekit.runner_command import call_runner, guard_streams, listing
 
 USAGE = (
     "usage: python -m runners NAME --config FILE --out DIR\n"
@@ -23,11 +23,8 @@ USAGE = (
 def main(argv: Sequence[str]) -> int:
     """Run the named runner with the rest of the arguments and return its exit code."""
     try:
-        guard_stderr()
+        guard_streams()
         code = _main(argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        return code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
@@ -45,6 +42,18 @@ def main(argv: Sequence[str]) -> int:
         if os.environ.get("GATEKIT_TRACEBACK"):
             traceback.print_exc()
         return int(ExitCode.INTERNAL)
+    return _delivered(code)
+
+
+def _delivered(code: int) -> int:
+    """Flush what was printed, and return the exit code: what nobody can have received was not done."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else error
+        sys.stderr.write(f"the output could not be written: {said}\n")
+        return int(ExitCode.INTERNAL) if code <= ExitCode.INTERNAL else code
+    return code
 
 
 def _main(argv: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 from gatekit.exit_codes import ExitCode
-from gatekit.streams import guard_stderr
+from gatekit.streams import guard_streams
 
 COMPLETE = "_GATEKIT_COMPLETE"
 """The variable in which a shell asks for completions; it asks with no arguments, and only then is it listened to."""
@@ -24,7 +24,7 @@ COMPLETE = "_GATEKIT_COMPLETE"
 
 def main() -> NoReturn:
     """Run the command line and exit with a code of `ExitCode`, or 128 + the signal's number."""
-    guard_stderr()
+    guard_streams()
     # What is read is kept until the end, and nothing in it refers back: looking through it for cycles again and again
     # takes a tenth of the time. They are looked for all the same, a hundred times more rarely.
     gc.set_threshold(70_000, 20, 20)
@@ -120,8 +120,6 @@ def _say(text: str) -> None:
 def _delivered(code: int) -> int:
     """Flush what was printed; a report that nobody can have received is not a pass."""
     try:
-        if sys.stdout is None:
-            raise OSError("stdout is closed")
         sys.stdout.flush()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error

@@ -18,8 +18,8 @@ POLICY = "schema: gatekit.policy/1\nid: p\ngates:\n  g: {from: random_model, mea
 LOST = ("closed", "full", "dead")
 WORK = """
 import sys
-from gatekit.streams import guard_stderr
-guard_stderr()
+from gatekit.streams import guard_streams
+guard_streams()
 for number in range(2000):
     sys.stderr.write("progress " * 20 + "\\n")
     sys.stderr.flush()
@@ -81,3 +81,22 @@ def test_a_report_that_nobody_can_have_received_is_no_pass(tmp_path: Path) -> No
         assert subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.DEVNULL).returncode == 70
     closed = subprocess.run(command, cwd=tmp_path, stderr=subprocess.DEVNULL, preexec_fn=lambda: os.close(1))
     assert closed.returncode == 70
+
+
+def test_what_is_printed_on_a_closed_stdout_fails_when_it_is_flushed_and_nothing_does_not(tmp_path: Path) -> None:
+    code = "import sys; from gatekit.streams import guard_streams; guard_streams(); print(*sys.argv[1:], end='')"
+    for words in (["all of it"], []):
+        command = [sys.executable, "-c", f"{code}; sys.stdout.flush()", *words]
+        done = subprocess.run(command, cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1))
+        assert (done.returncode != 0, b"OSError: [Errno 9] stdout is closed" in done.stderr) == (bool(words),) * 2
+
+
+def test_no_file_takes_the_place_of_a_closed_stdout(tmp_path: Path) -> None:
+    code = (
+        "import os; from gatekit.streams import guard_streams; guard_streams()\n"
+        "file = open('summary', 'w')\n"
+        "try: os.write(1, b'of a library')\n"
+        "except OSError: file.write('whole')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, preexec_fn=lambda: os.close(1))
+    assert (tmp_path / "summary").read_text() == "whole"

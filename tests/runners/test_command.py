@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,3 +121,26 @@ def test_progress_in_a_log_is_plain_lines_with_rate_and_time_left(tmp_path):
     assert last.startswith("training: 100 of 100 tokens, ")
     assert "tokens/s" in last
     assert last.endswith("0 s left")
+
+
+def test_what_is_printed_for_nobody_is_no_success_and_says_so_in_a_line():
+    command = [sys.executable, "-m", "runners", "--list"]
+    done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1))
+    assert (done.returncode, done.stderr) == (70, "the output could not be written: stdout is closed\n")
+
+
+@pytest.mark.parametrize("command", [["-m", "runners"], ["-m", "gatekit", "run"]])
+def test_a_run_prints_nothing_and_needs_no_stdout(command, tmp_path):
+    given = ["known_circuit", "--smoke", "--device", "cpu", "--out", "out", "--cache", "cache"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *command, *given],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.close(1),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("known_circuit: wrote ")
+    assert (tmp_path / "out" / "known_circuit.json").exists()
