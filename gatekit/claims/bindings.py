@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gatekit.claims.beside import glued
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.paths import is_plain
-from gatekit.claims.prose import Piece, glued
+from gatekit.claims.prose import Piece
 from gatekit.claims.statistic import Format, Statistic, StatisticError, parse_format, parse_statistic
 from gatekit.errors import GatekitError, Location, did_you_mean
 

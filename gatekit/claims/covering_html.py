@@ -1,4 +1,4 @@
-"""Elements of HTML that could hide what stands in them, turn it round, or show it elsewhere.
+"""Elements of HTML that could hide what stands in them, strike it out, turn it round, or show it elsewhere.
 
 What a sanitiser of GitHub leaves of them is not relied on: sites show the same documents with all of their attributes.
 Colours and classes are not looked at: what a style sheet makes of them is not in the document.
@@ -11,8 +11,9 @@ from html.parser import HTMLParser
 
 _COVERING = frozenset(
     {
-        *("applet", "audio", "bdo", "canvas", "datalist", "dialog", "font", "iframe", "map", "marquee", "math"),
-        *("object", "optgroup", "option", "rb", "rp", "rt", "rtc", "ruby", "select", "svg", "video"),
+        *("applet", "audio", "bdo", "canvas", "datalist", "del", "dialog", "font", "iframe", "map", "marquee"),
+        *("math", "object", "optgroup", "option", "rb", "rp", "rt", "rtc", "ruby", "s", "select", "strike", "svg"),
+        "video",
     }
 )
 _HIDING = frozenset({"hidden", "popover"})

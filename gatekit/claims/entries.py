@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gatekit.claims import markdown
+from gatekit.claims.beside import glued
 from gatekit.claims.bindings import ValueBinding
 from gatekit.claims.model import BADGE, Claim, NamedValue, Registry, Slot
-from gatekit.claims.prose import SLOT, Piece, glued
+from gatekit.claims.prose import SLOT, Piece
 from gatekit.claims.statistic import parse_format, parse_statistic
 from gatekit.claims.values import shown
 from gatekit.errors import GatekitError, Location

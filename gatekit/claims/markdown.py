@@ -130,6 +130,8 @@ class _Walk:
         """What templates and extensions of Markdown bring from other files, and where they say so."""
         self.cover = Cover()
         """Open elements that could hide what stands in them, or turn it round."""
+        self.struck = 0
+        """How many runs of struck out text are open."""
         self.place_in_html: tuple[str, int] = ("", 0)
         """Which run of HTML is read: what one begins, no other can be trusted to end."""
 
@@ -341,6 +343,7 @@ class _Walk:
             elif token.type == "image":
                 self.picture(token.children or [])
             elif token.type in ("s_open", "s_close"):
+                self.struck += 1 if token.type == "s_open" else -1
                 self.pieces.append(Piece("mark", token.markup, self.at))
 
     def picture(self, tokens: Sequence[Token]) -> None:
@@ -388,7 +391,9 @@ class _Walk:
     def tag(self, content: str, name: str) -> None:
         text = self.seen(content, "tag")
         at = self.place(text)
-        if name.removeprefix("/") in html_text.EDGES:
+        if name == "br":
+            self.pieces.append(Piece("text", "\n", at))
+        elif name.removeprefix("/") in html_text.EDGES:
             self.edge()
         is_opaque = name.removeprefix("/") in html_text.OPAQUE
         drawn: PieceKind = "picture" if name.removeprefix("/") in html_text.DRAWN else "mark"
@@ -422,6 +427,9 @@ class _Walk:
             self.errors.append(
                 self.source.refusal("covered", message, start, "take the element away, or close it first")
             )
+        if self.struck and kind == "value" and not found["slash"]:
+            message = "the bound number is struck out, as if another one held"
+            self.errors.append(self.source.refusal("covered", message, start, "take the ~ away"))
         arguments = tuple(found["rest"].split())
         self.markers.append(Marker(kind, not found["slash"], arguments, (start, end), len(self.pieces)))
         self.pieces.append(Piece("marker", "", start))

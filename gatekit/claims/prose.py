@@ -22,6 +22,8 @@ OPENING, CLOSING = "\ue001", "\ue002"
 """Around the number of a marker, while a document is parsed."""
 HEADING, EDGE = "\ue003", "\ue004"
 """Where a heading starts; where a block, a cell or a line ends."""
+PICTURE = "\ufffc"
+"""Stands for a picture: one that touches a number may show a sign or a digit."""
 RESERVED = f"{SLOT}-{EDGE}"
 """For a character class: none of them may stand in a document."""
 
@@ -152,7 +154,7 @@ def joined_by_doubt(pieces: Sequence[Piece]) -> list[int]:
             if piece.text and _joins(shown) and _joins(piece.text[0]):
                 found.append(piece.offset)
             shown = piece.text[-1:] or shown
-        text = _visible(piece)
+        text = visible(piece)
         if not text:
             continue
         if (waiting is not None and _joins(text[0])) or (shown != last and _joins(shown) and _joins(text[0])):
@@ -163,92 +165,21 @@ def joined_by_doubt(pieces: Sequence[Piece]) -> list[int]:
 
 
 def _joins(character: str) -> bool:
-    return _is_letter(character) or character in ".,+-\u2212"
+    return is_letter(character) or character in ".,+-\u2212"
 
 
-_LOOK = 40
-"""Characters around a bound number that are looked at."""
-_GROUPING = "\u00a0\u2007\u2009\u200a\u202f"  # spaces that stand between the digits of one number
-_SIGNS = "+\\-\u2212\u207a\u207b\u02d7\u2795\u2796\ufe62\ufe63\uff0b\uff0d"
-"""Plus and minus, in every width and place."""
-_DASHES = (
-    "\u00af\u02c9\u2010-\u2015\u203e\u2043\u23af\u2500\u2501\u2574\u2576\u2578\u257a\u2e3a\u2e3b\u3030"
-    "\ufe31\ufe32\ufe58\uffe3\u058a\u05be\u1400\u1806\u2e17\u2e1a\u2e40\u30a0"
-)
-"""What is drawn as a line and, where it starts a word, read as a minus sign."""
-_POINTS = ".,'\u2019\u066b\u066c\u2024\uff0c\uff0e"
-"""What stands between the digits of one number."""
-_TIMES = "*/x\u00b7\u00d7\u00f7\u2044\u2215\u2217\u2219\u22c5\u2715\u2716\u2a2f\uff0f"
-_PICTURE = "\ufffc"
-"""Stands for a picture: one that touches a number may show a sign or a digit."""
-_SHORT_CODE = r":[a-z0-9_+\-]{1,40}:"
-"""What GitHub draws as a picture: `:heavy_minus_sign:`, `:nine:`."""
-_SCALES = r"per[ ]?cent(?:age points?)?\b|thousand\b|million\b|billion\b|trillion\b"
-_BEFORE = re.compile(
-    rf"[{SLOT}{_SIGNS}{_POINTS}^_\u00ac\u221a{_PICTURE}}}]\Z|{_SHORT_CODE}\Z|[0-9{SLOT}]\s*[{_SIGNS}]\s*\Z|[{_SIGNS}][{_GROUPING}]+\Z"
-    rf"|(?:\A|[^\w{SLOT}])[{_DASHES}][{_GROUPING}]*\Z"
-    rf"|[0-9{SLOT}](?:[{_GROUPING}]|\s*[{_TIMES}]\s*)\Z|[\w{SLOT}][*_~`]+\Z"
-    r"|\S\$\Z|(?:[+\-\u2212]|\\times|\\cdot)\s*\$\s*\Z"  # the end of mathematics
-)
-_AFTER = re.compile(
-    rf"[{SLOT}^_\u207a\u207b\u208a\u208b$\u00d7\u2032\u2033{_PICTURE}{{]|{_SHORT_CODE}|\s*(?:{_SCALES})|[{_POINTS}:][0-9{SLOT}]|[-\u2212][0-9]|[{_GROUPING}][0-9{SLOT}]"
-    rf"|[ {_GROUPING}]*[%\u066a\u2030\u2031\ufe6a\uff05]|\s*[{_TIMES}X]\s*[0-9]|\s*[eE][+\-\u2212]?[0-9]"
-    rf"|[*_~`]+[\w{SLOT}]|\s*\$+\s*\\(?:times|cdot)"
-)
-
-
-def glued(pieces: Sequence[Piece], values: Sequence[tuple[int, int]]) -> list[tuple[int, str]]:
-    """Return the bound numbers that are shown as part of another number or word.
-
-    Args:
-        pieces: of a document.
-        values: first and last piece of each bound number, in order.
-
-    Returns:
-        Index into `values`, and what touches the number.
-    """
-    parts: list[str] = []
-    places: list[int] = []
-    at = length = 0
-    for first, last in values:
-        before = "".join(map(_visible, pieces[at:first]))
-        parts += [before, SLOT]
-        length += len(before)
-        places.append(length)
-        length += 1
-        at = last + 1
-    parts += list(map(_visible, pieces[at:]))
-    text = "".join(parts)
-    found = []
-    for index, place in enumerate(places):
-        left = text[max(0, place - _LOOK) : place]
-        right = text[place + 1 : place + 1 + _LOOK]
-        touching = _touching(left, right)
-        if touching is not None:
-            found.append((index, touching))
-    return found
-
-
-def _touching(left: str, right: str) -> str | None:
-    if left and (_is_letter(left[-1]) or _BEFORE.search(left)):
-        return f"'{left.split()[-1][-10:] if left.split() else left}' before it"
-    if right and (_is_letter(right[0]) or _AFTER.match(right)):
-        return f"'{right.split()[0][:10] if right.split() else right}' behind it"
-    return None
-
-
-def _is_letter(character: str) -> bool:
+def is_letter(character: str) -> bool:
     """Whether a character is a letter, a digit, a mark, or drawn like one of them: a picture of a nine is one."""
     category = unicodedata.category(character)
-    return character not in (SLOT, _PICTURE) and (category[0] in "LNM" or category == "So")
+    return character not in (SLOT, PICTURE) and (category[0] in "LNM" or category == "So")
 
 
-def _visible(piece: Piece) -> str:
+def visible(piece: Piece) -> str:
     """Return what of a piece is seen: no marks, and no characters that take no room."""
     if piece.kind == "edge":
-        return "\n"
+        return EDGE
     if piece.kind == "picture":
-        return _PICTURE
+        return PICTURE
     if piece.kind not in ("text", "code"):  # what is in doubt may be hidden
         return ""
     if piece.text.isascii():
