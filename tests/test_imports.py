@@ -20,9 +20,11 @@ ALLOWED = {
     "source_commit": {"errors", "plugins", "repo"},
     # Apart from `cli`, because `python -m runners` is this module too, and runners must not import the command line.
     "streams": set(),
+    # How steps are done, whatever they do.
+    "second_process": set(),
     "runner_command": {"errors", "exit_codes", "plugins", "streams"},
     "kinds": {"errors", "exit_codes", "plugins"},
-    "evidence": {"errors", "exit_codes", "plugins", "kinds"},
+    "evidence": {"errors", "exit_codes", "plugins", "kinds", "second_process"},
     "stats": {"errors"},
     "policy": {"errors", "exit_codes", "kinds", "evidence", "plugins"},
     "repo": {"errors", "exit_codes"},
@@ -33,7 +35,9 @@ ALLOWED = {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "repo", "gates", "registration"),
         "plugins",
     },
-    "candidates": {"errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "registration"},
+    "candidates": {
+        *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "registration", "second_process"),
+    },
     "report": {
         *("errors", "exit_codes", "kinds", "evidence", "policy", "stats", "gates", "claims", "pull_request"),
         *("candidates", "registration", "history"),

@@ -330,6 +330,8 @@ NO_INPUT = {
     *("cycles.stopping:MOST_REASONS", "cycles.running:MOST_NAMED", "cycles.branches:LONGEST_LABEL"),
     *("cycles.pieces:MOST_TOGETHER", "registration.left_out:MOST_NAMED"),
     *("cycles.endings:MOST_LOSSES", "cycles.endings:LONGEST_END", "cycles.endings:LONGEST_WORDS"),
+    # Of what one process hands to another, which does it itself beyond that.
+    "second_process:LARGEST_HANDED",
     *("candidates.pareto:MOST_DOMINATORS", "repo.names:_MOST_OBJECTS", "claims.latex:_MOST_ERRORS"),
     *(
         "claims.typst:_MOST_ERRORS",

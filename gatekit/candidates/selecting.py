@@ -6,7 +6,8 @@ is for the gates, on seeds that did not select, or at a confidence that pays for
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import pickle
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +33,7 @@ from gatekit.gates.verdict import GateResult, Outcome, ThresholdResult, Why, thr
 from gatekit.policy.limits import sides
 from gatekit.policy.lint import lint
 from gatekit.policy.model import Policy, Selection
+from gatekit.second_process import working_ahead
 
 
 class CandidateStatus(StrEnum):
@@ -47,6 +49,11 @@ class CandidateStatus(StrEnum):
     SET_ASIDE = "set_aside"
     """Compared, and given up before: it can not be selected, and whoever is pays for it."""
 
+
+FEWEST_JUDGED_AHEAD = 1000
+"""Candidates from which on a second process judges some of them; with fewer nobody would see it."""
+_AT_ONCE = 50
+"""Candidates that are handed over together, so that what they share is written once."""
 
 SET_ASIDE_WORDS = "given up before: it is compared, and not selected"
 
@@ -133,8 +140,7 @@ def select(
     found = [*errors, *unsound, *pool_errors(pool, selection)]
     judge = _Judge.of(policy, selection, now, signers, diverged_saes(summaries))
     judged = []
-    for candidate in pool:
-        compared, own_errors = judge.judged(candidate)
+    for candidate, (compared, own_errors) in zip(pool, _each_judged(judge, pool), strict=True):
         if candidate.subject.digest in set_aside:
             compared = replace(compared, standing=CandidateStatus.SET_ASIDE, reasons=(SET_ASIDE_WORDS,))
         judged.append(compared)
@@ -154,6 +160,27 @@ def select(
         evidence=tuple(sorted(_read(pool, summaries), key=lambda s: (s.path, s.sha256))),
         errors=tuple(found),
     )
+
+
+def _each_judged(
+    judge: _Judge, pool: Sequence[Candidate]
+) -> Iterator[tuple[ComparedCandidate, Sequence[GatekitError]]]:
+    """Yield what `_Judge.judged` returns of each candidate; of thousands, a second process judges every other part."""
+    parts = [pool[start : start + _AT_ONCE] for start in range(0, len(pool), _AT_ONCE)]
+
+    def judged_ahead(number: int) -> bytes | None:
+        judged = [judge.judged(candidate) for candidate in parts[number]]
+        # Errors are made again by whoever tells them.
+        return None if any(errors for _, errors in judged) else pickle.dumps([compared for compared, _ in judged])
+
+    share = (1, 2) if len(pool) >= FEWEST_JUDGED_AHEAD else (0, 1)
+    with working_ahead(len(parts), share, judged_ahead) as taken:
+        for number, part in enumerate(parts):
+            done = taken(number)
+            if done is None:
+                yield from map(judge.judged, part)
+            else:
+                yield from ((compared, ()) for compared in pickle.loads(done))
 
 
 def _read(pool: Sequence[Candidate], summaries: Sequence[Summary]) -> list[Summary]:

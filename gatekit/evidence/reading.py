@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 from collections.abc import Iterable, Sequence
 from glob import has_magic
@@ -16,7 +17,8 @@ from gatekit.evidence.parsed_summary import Kept, summary_from
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
 from gatekit.evidence.summary import Measurement, Summary
-from gatekit.kinds import INSTALLED, Kinds
+from gatekit.kinds import INSTALLED, Kind, Kinds
+from gatekit.second_process import working_ahead
 
 ATTESTATIONS = (".dsse.json", ".sigstore.json")
 """Signatures lie beside the summaries that they sign, and are not summaries."""
@@ -25,6 +27,11 @@ MOST_OBSERVATIONS = 800_000
 """Observations of all summaries that one side of a pull request holds."""
 LOCAL_OBSERVATIONS = 2_000_000
 """Observations of all summaries in the folders that a command is given."""
+
+FEWEST_READ_AHEAD = 1000
+"""Files from which on a second process reads ahead; with fewer nobody would see it."""
+_READ_AHEAD = (3, 4)
+"""Of so many files it reads and checks the first; the other process then makes summaries of all."""
 
 
 def find_summaries(paths: Iterable[str]) -> list[str]:
@@ -83,6 +90,12 @@ def parse_summary(data: bytes, name: str, kinds: Kinds = INSTALLED) -> Summary:
 
 
 def _summary(document: Document, kinds: Kinds, kept: Kept | None = None) -> Summary:
+    kind = _checked(document, kinds)
+    return summary_from(document.value, document.path, document.sha256, kind, kept)
+
+
+def _checked(document: Document, kinds: Kinds) -> Kind:
+    """Refuse what is no whole summary, and return its kind."""
     path, value = document.path, document.value
     if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
         raise GatekitError(
@@ -93,7 +106,7 @@ def _summary(document: Document, kinds: Kinds, kept: Kept | None = None) -> Summ
         )
     kind = check_summary(value, path, kinds)
     check_document(value, path, kind)
-    return summary_from(value, path, document.sha256, kind, kept)
+    return kind
 
 
 def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list[Summary], list[GatekitError]]:
@@ -102,17 +115,35 @@ def read_summaries(paths: Sequence[str], kinds: Kinds = INSTALLED) -> tuple[list
     errors = _too_much(paths)
     left = LOCAL_OBSERVATIONS
     kept: Kept = {}
-    for path in () if errors else paths:
-        try:
-            summaries.append(read_summary(path, kinds, kept))
-        except GatekitError as error:
-            errors.append(without_frames(error))
-            continue
-        left -= observations(summaries[-1])
-        if left < 0:
-            errors.append(too_many_observations(path, LOCAL_OBSERVATIONS))
-            break
+    read = () if errors else paths
+    share = _READ_AHEAD if len(read) >= FEWEST_READ_AHEAD else (0, 1)
+    with working_ahead(len(read), share, lambda number: _handed_over(read[number], kinds)) as taken:
+        for number, path in enumerate(read):
+            try:
+                summaries.append(_taken(path, taken(number), kinds, kept))
+            except GatekitError as error:
+                errors.append(without_frames(error))
+                continue
+            left -= observations(summaries[-1])
+            if left < 0:
+                errors.append(too_many_observations(path, LOCAL_OBSERVATIONS))
+                break
     return summaries, errors + contradictions(summaries)
+
+
+def _handed_over(path: str, kinds: Kinds) -> bytes:
+    """Return a file's values, checked, and its digest in the form that `_taken` reads."""
+    document = read_json(path, SUMMARY_LIMITS)
+    _checked(document, kinds)
+    return marshal.dumps((document.sha256, document.value))
+
+
+def _taken(path: str, handed_over: bytes | None, kinds: Kinds, kept: Kept) -> Summary:
+    """Return the summary of what was read and checked already; of a file that was not, whatever `read_summary` does."""
+    if handed_over is None:
+        return read_summary(path, kinds, kept)
+    sha256, value = marshal.loads(handed_over)
+    return summary_from(value, path, sha256, kinds.named(value["kind"]), kept)
 
 
 def _too_much(paths: Sequence[str]) -> list[GatekitError]:

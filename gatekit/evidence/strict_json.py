@@ -209,7 +209,7 @@ def read_regular_file(path: str | os.PathLike[str], prefix: str, limit: int) -> 
     name = os.fspath(path)
     place = Location(name)
     try:
-        descriptor = os.open(blob_of(path) or path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _opened(path)
     except (FileNotFoundError, NotADirectoryError):
         raise GatekitError(f"{prefix}.missing", "there is no such file", place) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -228,6 +228,17 @@ def read_regular_file(path: str | os.PathLike[str], prefix: str, limit: int) -> 
     if len(data) > limit:  # it grew while it was read
         raise _too_large(prefix, name, limit)
     return data
+
+
+def _opened(path: str | os.PathLike[str]) -> int:
+    how = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, how)
+    except OSError as error:
+        blob = blob_of(path) if error.errno == errno.ELOOP else None
+        if blob is None:
+            raise
+        return os.open(blob, how)
 
 
 def _read_descriptor(descriptor: int, prefix: str, place: Location, limit: int) -> bytes:
