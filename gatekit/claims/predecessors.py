@@ -46,6 +46,8 @@ class ClaimHistory:
     """Claims whose ids it does not have any more, as they last stood there."""
     reworded: tuple[Claim, ...]
     """Claims of any id in words that it said before its last ones."""
+    supported: tuple[Claim, ...] = ()
+    """Claims of every id as they stood when they were last supported."""
     unread: str | None = None
     """Why not all of the history was read."""
 

@@ -55,8 +55,10 @@ def lowered_bars(
     left = MOST_COMPARISONS
     pairs = successions(base.registry, head.registry, base.documents, head.documents)
     earlier: list[Succession] = []
+    agreed: dict[str, Claim] = {}
     if any(base.registry.claim(claim.id) != claim for claim in head.registry.claims):
         known = history()
+        agreed = {claim.id: claim for claim in known.supported}
         earlier = returned(known, base.registry, head.registry)
         fresh = [claim for claim in head.registry.claims if _is_fresh(claim, base.registry)]
         if known.unread is not None and fresh:
@@ -64,7 +66,8 @@ def lowered_bars(
             found.append(TrustChange(CLAIMS, what))
     for pair in (*pairs, *earlier):
         old, new = pair.old, pair.new
-        beside = _new_context(old, new)
+        # What a claim showed while it was pending is nothing that people agreed to.
+        beside = _new_context(old if old.status == "supported" else agreed.get(old.id, old), new)
         if beside:
             what = f"shows as context, which no gate judges, what it did not: {'; '.join(beside)}"
             found.append(TrustChange(f"claim {new.id}", what))

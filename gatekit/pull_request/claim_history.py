@@ -49,7 +49,7 @@ def claim_history(repository: Repository, commit: str, base: BranchContents) -> 
     standing = base.registry.claims
     gone = [claim for claim in reader.last.values() if not any(registered_alike(claim, c) for c in standing)]
     reworded = [claim for claim in reader.reworded.values() if not any(registered_alike(claim, c) for c in standing)]
-    return ClaimHistory(tuple(gone), tuple(reworded), unread)
+    return ClaimHistory(tuple(gone), tuple(reworded), tuple(reader.supported.values()), unread)
 
 
 class _HistoryReader:
@@ -62,6 +62,8 @@ class _HistoryReader:
         """Id -> the claim as it last stood; of ids that the base does not have."""
         self.reworded: dict[tuple[str, str], Claim] = {}
         """Id and sentence -> the claim as it last said that; of other words than its last, or the base's."""
+        self.supported: dict[str, Claim] = {}
+        """Id -> the claim as it was when it was last supported, also of ids that the base has."""
         self.parsed: dict[str, Claim | None] = {}
         """Lines of one claim -> the claim; None where they are none by themselves."""
         self.left = MOST_PARSED
@@ -97,6 +99,8 @@ class _HistoryReader:
         return None
 
     def note(self, claim: Claim) -> None:
+        if claim.status == "supported":
+            self.supported.setdefault(claim.id, claim)
         now = self.base.claim(claim.id)
         last = now or self.last.setdefault(claim.id, claim)
         if not registered_alike(last, claim):

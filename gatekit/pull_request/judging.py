@@ -217,9 +217,17 @@ def _approved(
 ) -> Approval:
     if not trust:
         return Approval(None)
-    policies = {f"policy {policy.id}": policy.path for policy in (*head.policies, *base.policies)}
-    files = [in_repository(base.tree.root, policies.get(change.path, change.path)) for change in trust]
+    paths = dict.fromkeys(path for change in trust for path in _files_of(change, (*base.policies, *head.policies)))
+    files = [in_repository(base.tree.root, path) for path in paths]
     return approval(approvals, files, code_owners(base.tree.whole))
+
+
+def _files_of(change: TrustChange, policies: Sequence[Policy]) -> list[str]:
+    """Return the files that a change is made in, by which its owners are known; of a policy also where it lay."""
+    if change.path.startswith("claim "):
+        return [CLAIMS]
+    own = [policy.path for policy in policies if change.path in (f"policy {policy.id}", POLICIES)]
+    return own or [change.path]
 
 
 def _effective(base: BranchContents, head: BranchContents) -> tuple[Policy, ...]:

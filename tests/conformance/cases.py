@@ -20,9 +20,9 @@ NOW = "2026-03-02T12:00:00Z"
 """A day after the fixtures' evidence was finished."""
 
 KEYS = frozenset(
-    {"about", "fixture", "change", "base", "head", "main", "labels", "event", "branch", "checkout", "git", "command"}
-    | {"now", "folder", "environment", "exit", "says", "never_says", "creates", "seconds", "megabytes", "slow"}
-    | {"uncovered"}
+    {"about", "fixture", "change", "base", "history", "head", "main", "labels", "event", "branch", "checkout", "git"}
+    | {"command", "now", "folder", "environment", "exit", "says", "never_says", "creates", "seconds", "megabytes"}
+    | {"slow", "uncovered"}
 )
 
 
@@ -103,9 +103,7 @@ class Case:
 
     def sides(self) -> tuple[Files, Files, Files | None]:
         """Base, head and what the base became meanwhile, of a case about a pull request."""
-        base = fixture(self.said.get("fixture", "repository"))
-        change(base, self.said.get("base", ()))
-        base |= read_folder(self.folder / "base")
+        base = self.past()[-1]
         head = dict(base)
         change(head, self.said.get("head", ()))
         head |= read_folder(self.folder / "head")
@@ -114,6 +112,17 @@ class Case:
         main = dict(base)
         change(main, self.said["main"])
         return base, head, main
+
+    def past(self) -> list[Files]:
+        """What the base branch was, commit by commit, until the pull request began."""
+        base = fixture(self.said.get("fixture", "repository"))
+        change(base, self.said.get("base", ()))
+        base |= read_folder(self.folder / "base")
+        found = [base]
+        for steps in self.said.get("history", ()):
+            found.append(dict(found[-1]))
+            change(found[-1], steps)
+        return found
 
 
 def find_cases() -> list[Case]:

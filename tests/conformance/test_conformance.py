@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ def prepared(case: Case, folder: Path) -> Path:
         return work
     base, head, main = case.sides()
     builder = repositories.Builder(work)
-    start = builder.commit("main", entries({}, base))
+    past: list[Files] = [{}, *case.past()]
+    for before, after in pairwise(past):
+        start = builder.commit("main", entries(before, after))
     tip = builder.commit(case.branch, entries(base, head), parents=[start])
     if main is not None:
         start = builder.commit("main", entries(base, main))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from github.rest_server import State, serving
 
 from gatekit.pull_request.approval import ApprovalSource, Reviewers, approval
 from gatekit.pull_request.codeowners import parse
-from tests.pull_request.change import BASE, repository
+from tests.pull_request.change import BASE, CLAIMS, repository
 
 NO_EVENT = {"GITHUB_EVENT_NAME": "", "GITHUB_EVENT_PATH": "", "GITHUB_SHA": ""}
 HEAD = "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d"
 OTHER = "9" * 40
 POLICY = "policies/demo.yaml"
-LOOSE = {POLICY: str(BASE[POLICY]).replace("at_least: 0.1", "at_least: 0.0")}
+LOOSE: Mapping[str, repositories.Content] = {POLICY: str(BASE[POLICY]).replace("at_least: 0.1", "at_least: 0.0")}
 
 
 def by(*labels: str, owners: str = "", logins: tuple[str, ...] = (), files: tuple[str, ...] = (POLICY,)) -> str | None:
@@ -110,6 +111,24 @@ def test_gatekit_pr_asks_the_api_for_reviews_of_the_last_commit(
         assert "Approved by a code owner's review of this commit: '@ada'." in " ".join(done.stdout.split())
 
 
+@pytest.mark.parametrize(("login", "code"), [("ada", 0), ("bo", 5)])
+def test_the_bar_of_a_claim_is_its_registrys_owners_to_lower(tmp_path: Path, login: str, code: int) -> None:
+    moved: dict[str, repositories.Content] = {"claims.yaml": CLAIMS.replace("gates: [alive]", "gates: [random_model]")}
+    owners = "* @bo\nclaims.yaml @ada\n"
+    done, _ = reviewed(tmp_path, [review(login)], owners=owners, change=moved)
+    assert "claim alive" in done.stdout
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize(("login", "code"), [("ada", 0), ("bo", 5)])
+def test_a_first_policy_is_its_folders_owners_to_accept(tmp_path: Path, login: str, code: int) -> None:
+    owners = "* @bo\npolicies/ @ada\n"
+    given: dict[str, Any] = {"owners": owners, "change": {POLICY: BASE[POLICY]}, "base": {POLICY: None}}
+    done, _ = reviewed(tmp_path, [review(login)], **given)
+    assert "the base has no policy that could judge" in done.stdout
+    assert done.returncode == code
+
+
 def test_an_api_that_does_not_answer_approves_nothing(tmp_path: Path) -> None:
     done, _ = reviewed(tmp_path, [review("ada")], failures=[(500, {})])
     assert done.returncode == 5
@@ -121,9 +140,17 @@ def test_without_a_token_nobody_is_asked(tmp_path: Path) -> None:
     assert (done.returncode, state.requests) == (5, [])
 
 
-def reviewed(folder: Path, reviews: list[dict[str, Any]], token: str = "secret", **state: Any) -> tuple[Any, State]:
-    """The verdict on a loosened policy with these reviews; the base's code owners are ada and the author."""
-    builder = repository(folder / "r", LOOSE, {"CODEOWNERS": "* @ada @author\n"})
+def reviewed(
+    folder: Path,
+    reviews: list[dict[str, Any]],
+    token: str = "secret",
+    owners: str = "* @ada @author\n",
+    change: Mapping[str, repositories.Content] = LOOSE,
+    base: Mapping[str, repositories.Content] | None = None,
+    **state: Any,
+) -> tuple[Any, State]:
+    """The verdict on a loosened policy, or another change, with these reviews; ada and the author own all."""
+    builder = repository(folder / "r", change, {"CODEOWNERS": owners, **(base or {})})
     head = builder.refs["refs/heads/feature"]
     for one in reviews:
         one["commit_id"] = head if one["commit_id"] == "HEAD" else one["commit_id"]

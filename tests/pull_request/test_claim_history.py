@@ -14,7 +14,7 @@ from gatekit.pull_request import claim_history
 from gatekit.pull_request.judging import judge_pull_request
 from gatekit.pull_request.verdict import PullRequestVerdict
 from gatekit.repo import Repository, between
-from tests.pull_request.change import BASE, CLAIMS, NOW, README
+from tests.pull_request.change import BASE, CLAIMS, FILE, NOW, README, with_status
 
 OOD = CLAIMS[CLAIMS.index("  - id: ood") :]
 OOD_BLOCK = "<!-- gatekit:claim ood -->They read text of another domain as well.<!-- /gatekit:claim -->\n"
@@ -171,3 +171,26 @@ def test_history_that_is_not_in_the_clone_is_an_error_and_no_silence(
 
 def test_a_claim_that_stands_is_none_that_was_withdrawn(tmp_path: Path) -> None:
     assert judged(tmp_path, [WITHOUT, WITH], {"docs/notes.md": "More.\n"}).code is ExitCode.PASS
+
+
+SLOT = f"{{file: {FILE}, measure: pw_mcc_above_control, statistic: candidate, context: true}}"
+CONTEXT = CLAIMS.replace("[evidence/minilm]\n", f"[evidence/minilm]\n    slots: [{SLOT}]\n", 1)
+RAW_MEAN = README.replace("estimate +.4f -->+0.2100", "candidate +.4f -->+0.6200")
+
+
+@pytest.mark.parametrize("status", ["pending", "not_supported"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_context_that_came_while_the_claim_was_not_supported_is_nothing_that_people_agreed_to(
+    tmp_path: Path, status: str, at_once: bool
+) -> None:
+    history: list[dict[str, repositories.Content]] = [] if at_once else [{"claims.yaml": with_status("agree", status)}]
+    history.append({"claims.yaml": with_status("agree", status, CONTEXT), "README.md": RAW_MEAN})
+    verdict = judged(tmp_path, history, {"claims.yaml": CONTEXT})
+    assert (verdict.code, [change.path for change in verdict.trust]) == (ExitCode.APPROVAL_NEEDED, ["claim agree"])
+    assert "shows as context, which no gate judges, what it did not" in verdict.trust[0].what
+
+
+def test_a_claim_that_becomes_supported_again_with_the_context_that_it_had_needs_no_approval(tmp_path: Path) -> None:
+    history: list[dict[str, repositories.Content]] = [{"claims.yaml": CONTEXT, "README.md": RAW_MEAN}]
+    history.append({"claims.yaml": with_status("agree", "pending", CONTEXT)})
+    assert judged(tmp_path, history, {"claims.yaml": CONTEXT}).code is ExitCode.PASS
