@@ -47,7 +47,17 @@ def lint_cycle(cycle: Cycle, kinds: Kinds, with_configurations: bool = True) -> 
 def _files(cycle: Cycle) -> Iterator[GatekitError]:
     for path, place in cycle.files:
         if not os.path.exists(path):
-            yield GatekitError("cycle.missing", f"there is no '{path}'", place)
+            yield GatekitError("cycle.missing", f"there is no '{path}'", place, _near(path, cycle))
+
+
+def _near(path: str, cycle: Cycle) -> str | None:
+    """Return what was meant by a path that leads nowhere: a stage, which a rule's `base` may be, or a file beside it."""
+    folder = os.path.dirname(path)
+    try:
+        beside = [os.path.join(folder, name) for name in os.listdir(folder or ".")]
+    except OSError:
+        beside = []
+    return did_you_mean(path, [*cycle.stages, *sorted(beside)])
 
 
 def _runners(cycle: Cycle) -> Iterator[GatekitError]:

@@ -59,6 +59,9 @@ def budget(document: YamlDocument, node: Node) -> Budget:
         raise fields.refusal(document, node, "empty", "a budget limits at least one of device_hours, wall, disk")
     hours = None
     if "device_hours" in given:
+        if _WALL.fullmatch(_raw(given["device_hours"])):
+            message, remedy = "device_hours has a unit, and is hours", "write the number alone, as 35 or 0.5"
+            raise fields.refusal(document, given["device_hours"], "type", message, remedy)
         hours = fields.number(document, given["device_hours"], "device_hours")
         if hours <= 0:
             message = f"device_hours {hours:g} must be above 0"

@@ -7,6 +7,7 @@ is lost takes its commands with it: they end with 70, which the cycle tries agai
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import time
@@ -45,7 +46,7 @@ class RayCluster:
         """Connect.
 
         Raises:
-            UsageError: Ray is not installed.
+            UsageError: Ray is not installed, or what was given is no address.
             GatekitError: `cycle.cluster`, exit code 70: no cluster there, or none that starts here.
         """
         try:
@@ -56,6 +57,8 @@ class RayCluster:
         try:
             _ask(self.address)
             _connect(ray, self.address)
+        except UsageError:
+            raise
         except Exception as error:  # Ray raises no narrower class where one of its processes does not start in time
             what = "Ray did not start here" if self.address is None else f"no Ray cluster at '{self.address}'"
             message = f"{what}: {' '.join(str(error).split())[:200]}"
@@ -170,11 +173,13 @@ def _ask(address: str | None) -> None:
 
     Raises:
         OSError: nobody answers.
-        ValueError: it is no address.
+        UsageError: it is no address.
     """
     if address in (None, "auto"):
         return
     host, _, port = str(address).removeprefix("ray://").rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port, re.ASCII):
+        raise UsageError(f"--cluster '{address}' is no address", "write local, auto, HOST:PORT or ray://HOST:PORT")
     with socket.create_connection((host, int(port)), timeout=10):
         pass
 

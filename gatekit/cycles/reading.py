@@ -24,7 +24,7 @@ from gatekit.cycles.plan import (
 )
 from gatekit.cycles.quantities import NamedPaths, budget, needs
 from gatekit.cycles.stop_rules import base, stop_rule
-from gatekit.errors import GatekitError, UsageError, did_you_mean
+from gatekit.errors import GatekitError, UsageError, did_you_mean, first_few
 from gatekit.evidence.strict_json import read_regular_file
 from gatekit.evidence.strict_yaml import Node, Scalar, Sequence, YamlDocument, YamlLimits, parse_yaml
 from gatekit.policy import fields
@@ -168,6 +168,8 @@ class _Reader:
         pilot = self._numbers(given["pilot"], "seeds.pilot")
         if full[: len(pilot)] != pilot or len(pilot) == len(full):
             message = f"the pilot's {len(pilot)} seeds are not the first of the {len(full)} full ones"
+            other = [str(seed) for seed in pilot if seed not in full]
+            message += f": {first_few(other)} is none of them" if other else ""
             remedy = "looks of one registration are taken in one order; the full seeds start with the pilot's"
             raise self._refusal(given["pilot"], "value", message, remedy)
         return {"pilot": pilot, "full": full}

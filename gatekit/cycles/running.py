@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,7 @@ from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence.kind_files import own_kinds
+from gatekit.evidence.object_store import is_url, open_store
 from gatekit.exit_codes import ExitCode
 from gatekit.kinds import FOLDER as KINDS
 from gatekit.kinds import INSTALLED
@@ -34,6 +38,8 @@ MOST_NAMED = 5
 """Tasks that are named at the end; all of them stand in the monitor."""
 WAIT = 5.0
 """Seconds between looks at a cycle that is waited for."""
+_GPU = re.compile(r"[0-9]{1,4}|(GPU|MIG)-[A-Za-z0-9/-]{1,100}", re.ASCII)
+"""As CUDA_VISIBLE_DEVICES names one: by number, or by UUID."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,10 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
     """Run a cycle to its end and return its exit code.
 
     Raises:
+        UsageError: an option says what cannot be, or the cycle was stopped as asked.
         GatekitError: the plan is unsound or was changed, another process drives it, or evidence is refused.
     """
+    _check_options(options)
     kinds = own_kinds(KINDS) if Path(KINDS).is_dir() else INSTALLED
     for error in lint_cycle(cycle, kinds)[:1]:
         raise error
@@ -105,6 +113,21 @@ def run_cycle(cycle: Cycle, graph: Graph, options: RunOptions, say: Callable[[st
         written = [path for path in (folder / "monitor.md", folder / "verdict.md") if path.exists()]
         say(f"finished with exit code {code}: {', '.join(map(str, written))}")
         return code
+
+
+def _check_options(options: RunOptions) -> None:
+    """Refuse before anything is started what every task would end with, or share by mistake."""
+    for gpu, count in Counter(options.gpus).items():
+        if not _GPU.fullmatch(gpu):
+            raise UsageError(f"--gpus names no GPU '{gpu}'", "write their numbers, as 0,1, or their UUIDs")
+        if count > 1:
+            raise UsageError(f"--gpus names {gpu} {count} times", "each is given to one task at a time")
+    if options.cache is None:
+        return
+    if is_url(options.cache):
+        open_store(options.cache)
+    elif os.path.lexists(options.cache) and not os.path.isdir(options.cache):
+        raise UsageError(f"--cache: '{options.cache}' is no folder", "give a folder, which is made where none is")
 
 
 def _engine(options: RunOptions) -> Engine:

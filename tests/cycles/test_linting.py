@@ -20,6 +20,13 @@ def test_lint_lets_the_runner_read_every_variant(tmp_path: Path) -> None:
     assert "no runner 'fakelib'; did you mean 'fakelab'?" in cycle(runner, "lint").stderr
 
 
+def test_a_path_that_leads_nowhere_is_told_with_the_stage_or_the_file_that_was_meant(tmp_path: Path) -> None:
+    folder = branched(tmp_path, "{policy: policies/stop.yaml, base: odl}")
+    assert "there is no 'odl'; did you mean 'old'? [cycle.missing]" in cycle(folder, "lint").stderr
+    folder = workplace(tmp_path / "file", CYCLE.replace("policies/gate", "policies/gates"))
+    assert "there is no 'policies/gates.yaml'; did you mean 'policies/gate.yaml'?" in cycle(folder, "lint").stderr
+
+
 def test_a_stop_policy_cannot_be_the_one_that_judges_a_cycle(tmp_path: Path) -> None:
     stop = STOP.replace("id: stop", "id: stop\npurpose: stop")
     plan = CYCLE.replace("policies/gate.yaml", "policies/stop.yaml")

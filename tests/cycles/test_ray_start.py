@@ -11,7 +11,7 @@ import pytest
 from gatekit.cycles.engine import Job
 from gatekit.cycles.plan import Needs
 from gatekit.cycles.ray_engine import STARTS, RayCluster
-from gatekit.errors import GatekitError
+from gatekit.errors import GatekitError, UsageError
 
 BUSY = "The current node timed out during startup.\nIt is overloaded."
 """As Ray 2.60 says it on a machine that is too busy to start its processes in half a minute."""
@@ -60,6 +60,16 @@ def test_a_cluster_that_does_not_start_here_is_one_line(monkeypatch: pytest.Monk
     assert refused.value.exit_code == 70
     said = "Ray did not start here: The current node timed out during startup. It is overloaded."
     assert refused.value.message == said
+
+
+@pytest.mark.parametrize("address", ["nonsense", "head:", ":6379", "ray://head", "head:port"])
+def test_what_is_no_address_is_refused_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    ray = FakeRay(fails=0)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with pytest.raises(UsageError, match=f"--cluster '{address}' is no address") as refused:
+        RayCluster(1, address)
+    assert refused.value.remedy == "write local, auto, HOST:PORT or ray://HOST:PORT"
+    assert ray.starts == 0
 
 
 def test_a_cluster_that_did_not_start_in_time_on_a_busy_machine_is_started_again(

@@ -94,6 +94,8 @@ def test_the_full_phase_of_a_branch_waits_for_the_decision_on_it_in_every_stage_
         ("after: [one]", "needs: {wall: 4}", 14, "wall must be a time such as"),
         ("after: [one]", "budget: {}", 14, "a budget limits at least one of"),
         ("after: [one]", "budget: {device_hours: 0}", 14, "device_hours 0 must be above 0"),
+        ("after: [one]", "budget: {device_hours: 35h}", 14, "device_hours has a unit, and is hours"),
+        ("pilot: [0, 1, 2]", "pilot: [0, 1, 7]", 4, "the first of the 5 full ones: 7 is none of them"),
         ("after: [one]", "vary: {x: [1, 2]}", 12, "takes its branches from one of"),
     ],
 )
