@@ -73,6 +73,7 @@ LEFT_OUT = {
     "runners.stage.interruption": "ends a run that a signal asks to end, which then writes no observations",
     "runners.stage.supervision": "waits for a run, and says when it died; one that died writes no observations",
     "runners.stage.run_environment": "names the folders and the device of a run; the device stands in every key",
+    "runners.stage.lost_entries": "has a run begun anew whose cache lost what it used; the new one measures for itself",
     "runners.stage.machine_faults": "says what the machine lacks",
     "runners.stage.parts_faults": "refuses a configuration before anything is run, or lets it be",
     "runners.stage.control_positions": "refuses a configuration before anything is run, or lets it be",

@@ -31,6 +31,7 @@ from runners.stage.hub_commits import hub_inputs
 from runners.stage.hub_faults import hub_fault
 from runners.stage.interruption import Interrupted, interruptible, keeping_handlers
 from runners.stage.judging import check, select_and_check
+from runners.stage.lost_entries import lost_entry
 from runners.stage.machine_faults import machine_fault
 from runners.stage.parts_faults import check_parts
 from runners.stage.run_environment import RunEnvironment
@@ -85,7 +86,7 @@ def _run(stage: Stage, argv: Sequence[str], testament: Testament) -> int:
         arguments = _parse(stage, argv)
         config = _configuration(stage, arguments)
         if arguments.units or arguments.only:
-            return _ahead(stage, config, arguments)
+            return _ahead(stage, config, arguments, testament)
         cells = _cells(stage, config, Path(arguments.out))
     except GatekitError as error:
         return _complain(hub_fault(error) or error)
@@ -117,7 +118,7 @@ def _run(stage: Stage, argv: Sequence[str], testament: Testament) -> int:
         with keeping_handlers():
             ended = _run_cell(cell, [stage.kind, *argv], arguments, git, digests, several, testament)
         testament.withdraw()
-        if ended > 128:
+        if ended > 128 or testament.is_begun_anew:
             return ended
         code = worst([code, ExitCode(ended)])
     if code is not ExitCode.PASS or arguments.policy is None:
@@ -128,7 +129,7 @@ def _run(stage: Stage, argv: Sequence[str], testament: Testament) -> int:
     return int(worst([check(arguments.policy, folder) for folder in judged]))
 
 
-def _ahead(stage: Stage, config: Any, arguments: argparse.Namespace) -> int:
+def _ahead(stage: Stage, config: Any, arguments: argparse.Namespace, testament: Testament) -> int:
     """List the units of a run, or make some of them, and return the exit code."""
     from runners.stage.unit_command import make_units, write_units
 
@@ -140,7 +141,7 @@ def _ahead(stage: Stage, config: Any, arguments: argparse.Namespace) -> int:
         return int(ExitCode.PASS)
     try:
         with keeping_handlers(), interruptible():
-            return make_units(arguments.only, summaries, arguments.device, cache)
+            return make_units(arguments.only, summaries, arguments.device, cache, testament.begin_anew)
     except Interrupted as interrupted:
         sys.stderr.write(f"{stage.kind}: {interrupted}\n")
         return interrupted.code
@@ -157,6 +158,7 @@ def _run_cell(
 ) -> int:
     """Measure one cell, write its summary and return its exit code."""
     stage, path, config = cell.stage, cell.path, cell.config
+    cache = cache_folder(arguments.cache, default_cache())
     started, began = utc_now(), time.monotonic()
     producer: Json = {
         "command": ["python", "-m", "runners", *map(shown_argument, command)],
@@ -186,13 +188,19 @@ def _run_cell(
             outcome = f"no summary ({error}) at {path}"
         sys.stderr.write(f"{stage.kind}: {reason}; {outcome}\n")
 
+    def lost(error: BaseException) -> bool:
+        said = lost_entry(error, cache)
+        if said is not None:
+            failed(said)
+            testament.begin_anew()
+        return said is not None
+
     try:
         with interruptible():
             device = choose_device(arguments.device)
             producer["determinism"] = fix_arithmetic(config.threads)
             producer["device"] = describe_device(device)
             testament.leave(left)
-            cache = cache_folder(arguments.cache, default_cache())
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
             artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
             with noting() as used:
@@ -207,10 +215,14 @@ def _run_cell(
         failed(str(interrupted))
         return interrupted.code
     except GatekitError as error:
+        if lost(error):
+            return int(ExitCode.INTERNAL)
         told = hub_fault(error) or error
         failed(_reason(told))
         return _complain(told)
     except Exception as error:
+        if lost(error):
+            return int(ExitCode.INTERNAL)
         fault = machine_fault(error)
         if isinstance(fault, GatekitError):
             failed(_reason(fault))

@@ -22,7 +22,7 @@ def machine_fault(error: BaseException) -> GatekitError | str | None:
     Returns:
         An error for what was asked for and cannot be had here, a line for what broke while it was done.
     """
-    return _of_a_package(error) or _of_a_folder(error) or _of_the_disk(error) or hub_fault(error)
+    return _of_a_package(error) or _of_a_folder(error) or _of_the_disk(error) or _gone(error) or hub_fault(error)
 
 
 def _of_a_package(error: BaseException) -> GatekitError | None:
@@ -43,6 +43,16 @@ def _of_a_folder(error: BaseException) -> GatekitError | None:
         number = errno.EROFS
     remedy = "give folders that can be written (--cache, --out, --artifacts), and files that can be read"
     return GatekitError("runner.folder", f"{os.strerror(number)}{_named(error, '')}", remedy=remedy)
+
+
+def _gone(error: BaseException) -> str | None:
+    """Return in one line which file is not there; None for an error of another sort.
+
+    Where it is an input, whoever runs again is refused at its place; and who only wrote it anew finds it.
+    """
+    if not isinstance(error, FileNotFoundError) or not error.filename:
+        return None
+    return f"{os.strerror(errno.ENOENT)}{_named(error, '')}: put back what was taken away meanwhile, and run again"
 
 
 def _named(error: BaseException, doing: str = "writing ") -> str:

@@ -25,7 +25,9 @@ from runners.stage.interruption import SIGNALS, Interrupted
 
 LARGEST = 4 << 20
 """Bytes of what a run may leave; without it its death is said all the same."""
-_HEAD = 8
+_HEAD, _ANEW = 9, 8
+ATTEMPTS = 4
+"""Runs in all where each asks to be begun anew: that somebody empties the cache all the time ends the command."""
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 AGAIN = "run again: what is stored is checked, and made again where it is not whole"
@@ -50,16 +52,26 @@ class Testament:
         if len(data) <= LARGEST - _HEAD:
             self._shared[_HEAD : _HEAD + len(data)] = data
             # Last, so that half of it is never taken for the whole.
-            self._shared[:_HEAD] = len(data).to_bytes(_HEAD, "big")
+            self._shared[:_ANEW] = len(data).to_bytes(_ANEW, "big")
 
     def withdraw(self) -> None:
         """Keep nothing: the cell has its summary."""
         if self._shared is not None:
-            self._shared[:_HEAD] = bytes(_HEAD)
+            self._shared[:_ANEW] = bytes(_ANEW)
+
+    def begin_anew(self) -> None:
+        """Have the run begun anew once it has ended, where somebody waits for it."""
+        if self._shared is not None:
+            self._shared[_ANEW] = 1
+
+    @property
+    def is_begun_anew(self) -> bool:
+        """Whether that was asked for, and somebody waits who does it."""
+        return self._shared is not None and self._shared[_ANEW] == 1
 
     def read(self) -> dict[str, Any] | None:
         """Return what was left; None where nothing was."""
-        length = 0 if self._shared is None else int.from_bytes(self._shared[:_HEAD], "big")
+        length = 0 if self._shared is None else int.from_bytes(self._shared[:_ANEW], "big")
         if self._shared is None or not length:
             return None
         found: dict[str, Any] = json.loads(self._shared[_HEAD : _HEAD + length])
@@ -73,7 +85,8 @@ def supervised(
 
     Whoever calls goes on twice: with the work's own code in the process that did it, and with the same code in the one
     that waited. A death by a signal is 70, with a line that says why; one by SIGINT, SIGTERM or SIGKILL is 130, 143 or
-    137, since it was somebody else that ended it.
+    137, since it was somebody else that ended it. Work that asks for it is begun anew, in a process that knows nothing
+    of the one before.
 
     Args:
         name: of the runner.
@@ -83,7 +96,20 @@ def supervised(
     """
     if not alone or not sys.platform.startswith("linux"):
         return work(Testament())
-    testament = Testament(mmap.mmap(-1, LARGEST))
+    for left in reversed(range(ATTEMPTS)):
+        testament = Testament(mmap.mmap(-1, LARGEST))
+        child = _forked()
+        if child == 0:
+            return work(testament)
+        code = _waited(name, child, testament, written)
+        if not testament.is_begun_anew or not left:
+            break
+        sys.stderr.write(f"{name}: begun anew\n")
+    return code
+
+
+def _forked() -> int:
+    """Return the process of a run, or 0 in that process, which ends with this one."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
@@ -94,8 +120,7 @@ def supervised(
         child = os.fork()
     if child == 0:
         _die_with(waiting)
-        return work(testament)
-    return _waited(name, child, testament, written)
+    return child
 
 
 def is_command() -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from runners.determinism import choose_device, device_class, fix_arithmetic
+from runners.stage.lost_entries import lost_entry
 from runners.stage.planned_steps import all_pieces
 from runners.stage.units import Unit, is_done, units_of
 from runners.summary_writing import config_digest
@@ -56,8 +57,17 @@ def write_units(summaries: Summaries, device: str, cache: Path) -> None:
     sys.stdout.write(json.dumps({"units": units, "summaries": announced}, allow_nan=False) + "\n")
 
 
-def make_units(keys: Sequence[str], summaries: Summaries, device: str, cache: Path) -> int:
+def make_units(
+    keys: Sequence[str], summaries: Summaries, device: str, cache: Path, begin_anew: Callable[[], None]
+) -> int:
     """Make the units of these keys, one after the other, and return the exit code: no summary is written.
+
+    Args:
+        keys: of the units.
+        summaries: of the run.
+        device: as `--device` says it.
+        cache: that takes them.
+        begin_anew: called where the cache lost what was used, before this ends in 70.
 
     Raises:
         UsageError: a key is none of a unit of this configuration, or there is no such device.
@@ -78,10 +88,15 @@ def make_units(keys: Sequence[str], summaries: Summaries, device: str, cache: Pa
             fix_arithmetic(units[key].config.threads)
             make(units[key], environment)
             sys.stderr.write(f"{units[key].name}: in the cache\n")
-    except GatekitError:
-        raise
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        lost = lost_entry(error, cache)
+        if lost is not None:
+            sys.stderr.write(f"{lost}\n")
+            begin_anew()
+        elif isinstance(error, GatekitError):
+            raise
+        else:
+            traceback.print_exc()
         return int(ExitCode.INTERNAL)
     return int(ExitCode.PASS)
 
