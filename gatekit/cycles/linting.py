@@ -51,7 +51,7 @@ def _files(cycle: Cycle) -> Iterator[GatekitError]:
 
 
 def _near(path: str, cycle: Cycle) -> str | None:
-    """Return what was meant by a path that leads nowhere: a stage, which a rule's `base` may be, or a file beside it."""
+    """Return what was meant by a path that leads nowhere: a stage, which a rule's base may be, or a file beside it."""
     folder = os.path.dirname(path)
     try:
         beside = [os.path.join(folder, name) for name in os.listdir(folder or ".")]
