@@ -17,6 +17,7 @@ from typing import Any
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from gatekit.plugins import Plugin, find, in_one_line, load, only, registered
+from gatekit.python_version import too_old as too_old
 from gatekit.streams import guard_streams as guard_streams
 
 GROUP = "gatekit.runners"

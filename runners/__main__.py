@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
-from gatekit.runner_command import call_runner, guard_streams, listing
+from gatekit.runner_command import call_runner, guard_streams, listing, too_old
 
 USAGE = (
     "usage: python -m runners NAME --config FILE --out DIR\n"
@@ -24,6 +24,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the named runner with the rest of the arguments and return its exit code."""
     try:
         guard_streams()
+        if (fault := too_old()) is not None:
+            raise UsageError(f"gatekit {fault}")
         code = _main(argv)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

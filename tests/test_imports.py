@@ -22,7 +22,8 @@ ALLOWED = {
     "streams": set(),
     # How steps are done, whatever they do.
     "second_process": set(),
-    "runner_command": {"errors", "exit_codes", "plugins", "streams"},
+    "python_version": set(),
+    "runner_command": {"errors", "exit_codes", "plugins", "streams", "python_version"},
     "kinds": {"errors", "exit_codes", "plugins"},
     "evidence": {"errors", "exit_codes", "plugins", "kinds", "second_process"},
     "stats": {"errors"},
@@ -65,7 +66,7 @@ ALLOWED = {
         "cache",
         *("errors", "exit_codes", "evidence", "policy", "stats", "repo", "gates", "claims", "candidates", "report"),
         *("pull_request", "signing", "github", "dossier", "plugins", "kinds", "runner_command", "cycles", "streams"),
-        *("registration", "source_commit", "history"),
+        *("registration", "source_commit", "history", "python_version"),
     },
 }
 

@@ -16,6 +16,7 @@ from gatekit.candidates.documents import candidate_document
 from gatekit.candidates.pool import kinds_read, on_seeds
 from gatekit.candidates.selecting import CandidateStatus, select
 from gatekit.errors import GatekitError, Location, UsageError
+from gatekit.evidence.newer_schema import REMEDY, newer_schema
 from gatekit.evidence.schemas import check
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
 from gatekit.evidence.summary import Summary
@@ -23,6 +24,7 @@ from gatekit.evidence.times import parse_time
 from gatekit.gates.evaluate import CLOCK_SKEW, Signer, matches
 from gatekit.policy.model import Combined, Policy, Rule, Selection, Threshold
 
+SCHEMA = "gatekit.candidate/1"
 UNCOMPARED = ("tool",)
 """What may differ between a candidate file and the selection repeated: who wrote it."""
 SECOND_FACTORS = {"per_seed_dataset": "dataset", "per_seed_row": "row"}
@@ -58,10 +60,13 @@ def parse_candidate(data: bytes, name: str) -> Document:
 
 def _candidate(document: Document) -> Document:
     path = document.path
-    if not isinstance(document.value, dict) or document.value.get("schema") != "gatekit.candidate/1":
+    if not isinstance(document.value, dict) or document.value.get("schema") != SCHEMA:
+        newer = newer_schema(document.value.get("schema"), SCHEMA) if isinstance(document.value, dict) else None
+        if newer is not None:
+            raise GatekitError("candidate.newer_schema", newer, Location(path, pointer="/schema"), REMEDY)
         raise GatekitError(
             "candidate.not_a_candidate",
-            'this is not a candidate (no "schema": "gatekit.candidate/1")',
+            f'this is not a candidate (no "schema": "{SCHEMA}")',
             Location(path, pointer=""),
             "`gatekit select` writes one; what a legacy policy selects is none",
         )

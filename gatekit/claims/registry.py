@@ -95,6 +95,7 @@ def _unfit_policy(who: str, name: str, known: Mapping[str, Policy], place: Locat
 
 def _registry(document: YamlDocument) -> Registry:
     root = document.root
+    fields.refuse_newer(document, "gatekit.claims/1")
     top = fields.mapping(document, root, "the registry", REGISTRY_KEYS)
     version = fields.required(document, root, top, "schema", "the registry")
     fields.choice(document, version, "schema", ["gatekit.claims/1"])

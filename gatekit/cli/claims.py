@@ -26,6 +26,7 @@ from gatekit.claims import (
 )
 from gatekit.claims.model import Claim
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, load_policies, the_time
+from gatekit.cli.project_above import project_above
 from gatekit.cli.registered import load_standings
 from gatekit.cli.signatures import load_signers
 from gatekit.errors import GatekitError, Location, UsageError, without_frames
@@ -211,10 +212,11 @@ def scan_command(path: str) -> int:
 
 def _read(path: str) -> _Documents:
     if not os.path.lexists(path):
-        raise UsageError(
-            f"no claims registry at '{path}'",
-            "docs/claims.md shows one and `gatekit schema claims` prints its schema; name another with --claims FILE",
+        shown = (
+            "docs/claims.md shows one and `gatekit schema claims` prints its schema; name another with --claims FILE"
         )
+        above = project_above(path) if path == REGISTRY else None
+        raise UsageError(f"no claims registry at '{path}'", above or shown)
     registry = read_registry(path)
     root = os.path.dirname(path)
     documents, errors = read_documents(registry, root)

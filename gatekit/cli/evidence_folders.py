@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gatekit.gates.verdict import Verdict
@@ -24,6 +25,7 @@ def with_notes(verdict: Verdict, named: Mapping[str, tuple[str, ...]], given: Se
         given: what was read in its place, as the command line names it.
     """
     read = _listed(given)
+    places = _places(given)
     return replace(
         verdict,
         policies=tuple(
@@ -31,11 +33,16 @@ def with_notes(verdict: Verdict, named: Mapping[str, tuple[str, ...]], given: Se
                 policy,
                 notes=(f"judged on {read}, not on {_listed(named[policy.id])}, which the policy names", *policy.notes),
             )
-            if policy.id in named
+            if policy.id in named and _places(named[policy.id]) != places
             else policy
             for policy in verdict.policies
         ),
     )
+
+
+def _places(paths: Iterable[str]) -> set[str]:
+    """Return the paths however they are written: one folder may be named by `evidence/mine/` and `./evidence/mine`."""
+    return {os.path.normpath(path) for path in paths}
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -8,10 +8,12 @@ from gatekit.cli.delivery import complete_output, deliver, parse_outputs
 from gatekit.cli.root import open_project
 from gatekit.errors import UsageError, did_you_mean
 from gatekit.exit_codes import ExitCode
-from gatekit.report import HISTORY_FORMATS
+from gatekit.report import HISTORY_FORMATS, inert
 
 MOST = 1000
 """Commits; each is judged anew."""
+LINE = 1000
+"""Characters of a complaint."""
 
 
 @click.command("history")
@@ -46,6 +48,8 @@ def command(
     """
     from gatekit.history.judging import read_history
     from gatekit.history.series import series_of
+    from gatekit.pull_request.projects import other_projects
+    from gatekit.repo import below
     from gatekit.report import render_history
     from gatekit.report.history.terminal import render
 
@@ -53,6 +57,7 @@ def command(
     repository, place = open_project(repo, root)
     with repository:
         found = read_history(repository, ref, place, limit, releases)
+        others = other_projects(below(repository.tree(found.tip), place)) if place and not found.commits else ""
     series = series_of(found, gates)
     if gates and not series:
         known = {each.gate for each in series_of(found)}
@@ -63,4 +68,6 @@ def command(
         lambda name: render_history(name, found, series),
         lambda width, color: render(found, series, width, color),
     )
+    if others:
+        click.echo(inert.terminal(f"gatekit: no policies or evidence in {place}{others}", LINE), err=True)
     return ExitCode.PASS if any(commit.verdict is not None for commit in found.commits) else ExitCode.INCONCLUSIVE

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
 
+from gatekit.cli.project_above import project_above
 from gatekit.errors import GatekitError, UsageError
 from gatekit.evidence import Summary, find_summaries, read_summaries
 from gatekit.evidence.times import parse_time
@@ -64,7 +65,7 @@ def load_policies(
         UsageError: nothing was named and there is no `policies/`, or the folders hold only stop policies.
     """
     if not paths and not os.path.isdir(POLICIES):
-        remedy = "name one with --policy, or run `gatekit init`"
+        remedy = project_above(POLICIES) or "name one with --policy, or run `gatekit init`"
         raise UsageError("no policy: there is no policies/ folder here", remedy)
     places = list(paths) or [POLICIES]
     found, errors = read_policies(find_policies(places), kinds)

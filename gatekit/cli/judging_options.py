@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import rich_click as click
@@ -9,6 +10,7 @@ import rich_click as click
 from gatekit.cli.base_evidence import load_base
 from gatekit.cli.evidence_folders import on_given_evidence
 from gatekit.cli.inputs import EVIDENCE, POLICIES, load_evidence, load_kinds, load_policies, the_time
+from gatekit.cli.project_above import project_above
 from gatekit.gates.judging_inputs import JudgingInputs
 from gatekit.kinds import FOLDER
 from gatekit.registration.model import FOLDER as REGISTRATIONS
@@ -67,7 +69,8 @@ def load_judging_inputs(options: JudgingOptions) -> tuple[JudgingInputs, dict[st
     signers, signature_errors = load_signers(options.evidence, summaries, policies, options.keys, time)
     standings, registration_errors = load_standings(summaries, base, kinds)
     if not summaries and not evidence_errors:
-        remedy = "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
+        above = None if options.evidence or os.path.isdir(EVIDENCE) else project_above(EVIDENCE)
+        remedy = above or "write some with `gatekit run` or `gatekit import`, or name its place with --evidence"
         click.echo(f"gatekit: no evidence was found, so nothing was measured; {remedy}", err=True)
     errors = [*errors, *evidence_errors, *base_errors, *signature_errors, *registration_errors]
     return JudgingInputs(policies, summaries, time, errors, base, signers, standings), instead

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 from gatekit.exit_codes import ExitCode
+from gatekit.python_version import too_old
 from gatekit.streams import guard_streams
 
 COMPLETE = "_GATEKIT_COMPLETE"
@@ -31,8 +32,18 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _stop)
     logging.basicConfig(level=logging.WARNING, format="gatekit: %(message)s", stream=sys.stderr)
     code: int = ExitCode.INTERNAL
+    if (fault := too_old()) is not None:
+        sys.stderr.write(f"gatekit: {fault}\n")
+        _leave(ExitCode.USAGE)
     try:
         code = run(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        code = ExitCode.USAGE if _not_installed(error) else ExitCode.INTERNAL
+        if code == ExitCode.USAGE:
+            missing = f"no module '{error.name}'"
+            _say(f"not installed for {sys.executable}: {missing}; in a checkout of gatekit, pip install .")
+        else:
+            _internal(error)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     except SystemExit as stop:
@@ -53,6 +64,11 @@ def main() -> NoReturn:
         code = ExitCode.INTERNAL
         _internal(error)
     _leave(_delivered(code))
+
+
+def _not_installed(error: ModuleNotFoundError) -> bool:
+    """Whether a module is missing because nobody installed gatekit for the Python that runs, as in a bare checkout."""
+    return error.name is not None and error.name.partition(".")[0] in ("click", "rich_click", "rich")
 
 
 def _internal(error: BaseException) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import rich_click as click
 
 from gatekit.cli.inputs import EVIDENCE, load_evidence, load_kinds
+from gatekit.cli.project_above import project_above
 from gatekit.evidence import Summary
 from gatekit.evidence.staleness import changed_sources, why_stale, work_tree_digest
 from gatekit.exit_codes import ExitCode, worst
@@ -45,7 +47,9 @@ def command(paths: tuple[str, ...], why: bool) -> int:
     codes.append(ExitCode.PASS if counts["fresh"] and not counts["stale"] else ExitCode.INCONCLUSIVE)
     code = worst(codes)
     told = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+    above = None if paths or summaries or errors or os.path.isdir(EVIDENCE) else project_above(EVIDENCE)
     told = told or f"no evidence in {inert.terminal(', '.join(paths) or EVIDENCE, LINE)}"
+    told += f"; {above}" if above else ""
     click.echo(f"stale: {WORDS[code]} (exit {int(code)}): {told}")
     return code
 

@@ -120,6 +120,7 @@ class _Reader:
 
     def cycle(self) -> Cycle:
         document, root = self.document, self.document.root
+        fields.refuse_newer(document, "gatekit.cycle/1")
         given = fields.mapping(document, root, "a cycle", KEYS)
 
         def need(key: str) -> Node:

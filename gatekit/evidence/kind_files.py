@@ -23,6 +23,7 @@ from typing import Any
 from gatekit.errors import GatekitError, Location, UsageError, without_frames
 from gatekit.evidence.folder_limits import KIND_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
+from gatekit.evidence.newer_schema import REMEDY, newer_schema
 from gatekit.evidence.schemas import document_faults
 from gatekit.evidence.strict_yaml import YamlDocument, parse_yaml, read_yaml
 from gatekit.kinds import BASELINES, FOLDER, Kind, Kinds, MeasureSpec
@@ -104,6 +105,9 @@ def _kind(document: YamlDocument) -> Kind:
     if not document.path.endswith(".yaml"):
         raise GatekitError("kind.name", "a kind is a file NAME.yaml", Location(document.path, 1), "rename the file")
     value = document.plain()
+    newer = newer_schema(value.get("schema"), "gatekit.kind/1") if isinstance(value, dict) else None
+    if newer is not None:
+        raise GatekitError("kind.newer_schema", newer, document.location(document.node_at(("schema",))), REMEDY)
     for tokens, message, remedy in document_faults("kind", value):
         raise GatekitError("kind.schema", message, document.location(document.node_at(tokens, key=True)), remedy)
     name = PurePosixPath(document.path.replace(os.sep, "/")).name.rpartition(".")[0]

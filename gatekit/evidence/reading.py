@@ -13,12 +13,15 @@ from gatekit.evidence import patterns
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.folder_limits import LOCAL_SUMMARY_FILES, beyond, sizes_of
 from gatekit.evidence.listing import visible_files
+from gatekit.evidence.newer_schema import REMEDY, newer_schema
 from gatekit.evidence.parsed_summary import Kept, summary_from
 from gatekit.evidence.schemas import check_summary
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, Document, parse_json, read_json
 from gatekit.evidence.summary import Measurement, Summary
 from gatekit.kinds import INSTALLED, Kind, Kinds
 from gatekit.second_process import working_ahead
+
+SCHEMA = "gatekit.summary/1"
 
 ATTESTATIONS = (".dsse.json", ".sigstore.json")
 """Signatures lie beside the summaries that they sign, and are not summaries."""
@@ -97,10 +100,13 @@ def _summary(document: Document, kinds: Kinds, kept: Kept | None = None) -> Summ
 def _checked(document: Document, kinds: Kinds) -> Kind:
     """Refuse what is no whole summary, and return its kind."""
     path, value = document.path, document.value
-    if not isinstance(value, dict) or value.get("schema") != "gatekit.summary/1":
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        newer = newer_schema(value.get("schema"), SCHEMA) if isinstance(value, dict) else None
+        if newer is not None:
+            raise GatekitError("summary.newer_schema", newer, Location(path, pointer="/schema"), REMEDY)
         raise GatekitError(
             "summary.not_a_summary",
-            'this is not a gatekit summary (no "schema": "gatekit.summary/1")',
+            f'this is not a gatekit summary (no "schema": "{SCHEMA}")',
             Location(path, pointer=""),
             "import other tools' results with `gatekit import`, and keep other JSON out of the evidence folder",
         )

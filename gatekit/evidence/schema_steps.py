@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.newer_schema import REMEDY, newer_schema
 from gatekit.evidence.strict_json import SUMMARY_LIMITS, parse_json
 from gatekit.evidence.strict_yaml import Mapping as YamlMapping
 from gatekit.evidence.strict_yaml import Scalar, parse_yaml
@@ -97,11 +98,9 @@ def _next(schema: str, path: str, steps: Sequence[SchemaStep]) -> SchemaStep | N
     place = Location(path, pointer="/schema") if path.endswith(".json") else Location(path)
     if match is None or newest is None:
         raise GatekitError("migrate.unknown_schema", f"gatekit knows no schema '{schema}'", place)
-    number = int(match["number"])
-    if number > newest:
-        message = f"{schema} is newer than this gatekit, which knows gatekit.{match['name']}/{newest}"
-        raise GatekitError("migrate.newer_schema", message, place, "install a newer gatekit")
-    if number == newest:
+    if (newer := newer_schema(schema, f"gatekit.{match['name']}/{newest}")) is not None:
+        raise GatekitError("migrate.newer_schema", newer, place, REMEDY)
+    if int(match["number"]) == newest:
         return None
     step = next((step for step in steps if step.old == schema), None)
     if step is None:

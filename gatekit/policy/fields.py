@@ -9,6 +9,7 @@ from collections.abc import Mapping as MappingOf
 from datetime import date, timedelta
 
 from gatekit.errors import GatekitError, did_you_mean
+from gatekit.evidence.newer_schema import REMEDY, newer_schema
 from gatekit.evidence.strict_yaml import Mapping, Node, Scalar, Sequence, YamlDocument
 
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([hdw])", re.ASCII)
@@ -72,6 +73,14 @@ def choice(document: YamlDocument, node: Node, what: str, choices: Iterable[str]
         remedy = did_you_mean(value, allowed) or f"known: {', '.join(allowed)}"
         raise refusal(document, node, "value", f"unknown {what} '{value}'", remedy)
     return value
+
+
+def refuse_newer(document: YamlDocument, known: str) -> None:
+    """Refuse a file of a newer schema, before anything else that is in it is called unknown."""
+    node = document.root.get("schema") if isinstance(document.root, Mapping) else None
+    newer = newer_schema(node.value, known) if isinstance(node, Scalar) else None
+    if node is not None and newer is not None:
+        raise refusal(document, node, "newer_schema", newer, REMEDY)
 
 
 def flag(document: YamlDocument, node: Node, what: str) -> bool:

@@ -103,6 +103,7 @@ def parse_policy(data: bytes, name: str, kinds: Kinds = INSTALLED) -> Policy:
 
 def _policy_from(document: YamlDocument, kinds: Kinds) -> Policy:
     root = document.root
+    fields.refuse_newer(document, "gatekit.policy/1")
     top = fields.mapping(document, root, "a policy", POLICY_KEYS)
     version = fields.required(document, root, top, "schema", "the policy", "gatekit.policy/1")
     fields.choice(document, version, "schema", ["gatekit.policy/1"])

@@ -91,6 +91,7 @@ def _registration(document: YamlDocument, kinds: Kinds) -> Registration | None:
     claim = root.get("claim") if isinstance(root, Mapping) else None
     if claim is None or not isinstance(root, Mapping):
         return None
+    fields.refuse_newer(document, "gatekit.cycle/1")
     given = dict(zip(root.keys(), (value for _, value in root.items), strict=True))
 
     def need(key: str) -> Node:

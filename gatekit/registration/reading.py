@@ -105,6 +105,7 @@ def conflicts(registrations: Sequence[Registration]) -> list[GatekitError]:
 
 def _registration(document: YamlDocument, kinds: Kinds) -> Registration:
     root = document.root
+    fields.refuse_newer(document, "gatekit.registration/1")
     given = fields.mapping(document, root, "a registration", KEYS)
 
     def need(key: str) -> Node:

@@ -126,6 +126,7 @@ def parse_keys(data: bytes, name: str) -> KeyRing:
 
 def _keyring(document: YamlDocument) -> KeyRing:
     root = document.root
+    fields.refuse_newer(document, SCHEMA)
     top = fields.mapping(document, root, "a key file", KEYRING_KEYS)
     fields.choice(document, fields.required(document, root, top, "schema", "the key file"), "schema", [SCHEMA])
     key_nodes = fields.sequence(document, top["keys"], "keys") if "keys" in top else ()

@@ -61,7 +61,7 @@ def test_the_full_phase_of_a_branch_waits_for_the_decision_on_it_in_every_stage_
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("schema: gatekit.cycle/1", "schema: gatekit.cycle/2", 1, "unknown schema"),
+        ("schema: gatekit.cycle/1", "schema: gatekit.cycle/2", 1, "is newer than this gatekit"),
         ("id: small", "id: Small", 2, "id 'Small' must match"),
         ("description: Two stages\n", "", 1, "the cycle has no 'description'"),
         ("pilot: [0, 1, 2]", "pilot: [1, 2, 3]", 4, "are not the first of the 5 full ones"),
