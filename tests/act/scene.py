@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -124,6 +124,8 @@ class Scene:
     variables: dict[str, str] = field(default_factory=dict)
     platforms: Sequence[str] = ("ubuntu-24.04",)
     repository: str = "octo/cat"
+    tell_head: Callable[[str], None] = lambda _: None
+    """Is told the change's last commit before anything runs: somebody approves it."""
 
     def pull_request(self, change: Mapping[str, repositories.Content], **event: Any) -> Ran:
         """Run the workflows of a pull request that makes `change`, as GitHub checks it out."""
@@ -162,6 +164,7 @@ class Scene:
         else:
             event |= {"merge_group": group} if name == "merge_group" else {"pull_request": pull, "number": 7}
         (self.folder / "event.json").write_text(json.dumps(event))
+        self.tell_head(head)
         return self._act(name, work, workflow)
 
     def _act(self, event: str, work: Path, workflow: str) -> Ran:

@@ -150,7 +150,8 @@ CASES = {
             "/measurements/pw_mcc_above_control/columns/candidate/4",
         )
     ],
-    "summary.not_a_summary": [(drop("/schema"), ""), (setting("/schema", "gatekit.summary/2"), "")],
+    "summary.not_a_summary": [(drop("/schema"), ""), (setting("/schema", "gatekit.summary/0"), "")],
+    "summary.newer_schema": [(setting("/schema", "gatekit.summary/2"), "/schema")],
 }
 
 

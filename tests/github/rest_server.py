@@ -32,6 +32,10 @@ class State:
     """Connections to close without an answer."""
     requests: list[tuple[str, str, dict[str, Any] | None]] = field(default_factory=list)
     tokens: set[str | None] = field(default_factory=set)
+    prefix: str = ""
+    """What every path starts with: `/api/v3` on GitHub Enterprise Server. Recorded paths are without it."""
+    astray: list[str] = field(default_factory=list)
+    """Paths of requests that did not start so; they are answered with 404."""
     url: str = ""
 
     def said(self, method: str) -> list[dict[str, Any] | None]:
@@ -61,6 +65,11 @@ def serving(state: State) -> Iterator[State]:
         def answer(self, method: str) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             data = json.loads(self.rfile.read(size)) if size else None
+            if not self.path.startswith(f"{state.prefix}/"):
+                state.astray.append(self.path)
+                self.reply(404, {"message": "Not Found"}, {})
+                return
+            self.path = self.path.removeprefix(state.prefix)
             state.requests.append((method, self.path, data))
             state.tokens.add(self.headers.get("Authorization"))
             if state.drop:
@@ -119,7 +128,7 @@ def serving(state: State) -> Iterator[State]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
+    state.url = f"http://127.0.0.1:{server.server_port}{state.prefix}"
     try:
         yield state
     finally:

@@ -60,7 +60,7 @@ def test_everything_that_a_row_of_ours_says_a_file_can_say() -> None:
         (ONE.replace("range", "rnage"), "kinds/steering.yaml:3:3: \"range\" is a required property; 'rnage' is there"),
         (ONE.replace(", range: [0, 1]", ""), 'kinds/steering.yaml:3:3: "range" is a required property'),
         (ONE.replace("success", "Success"), "kinds/steering.yaml:3:3: "),
-        (ONE.replace("/1", "/2"), "kinds/steering.yaml:1:1: "),
+        (ONE.replace("/1", "/2"), "kinds/steering.yaml:1:9: gatekit.kind/2 is newer"),
         ("schema: gatekit.kind/1\n", 'kinds/steering.yaml:1:1: "measures" is a required property'),
         (ONE + "baselines: [nothing]\n", "kinds/steering.yaml:4:13: 'nothing' is not one of"),
         (ONE.replace("[0, 1]", "[0, 1], difference_of: x"), "success.difference_of: 'x' is no other measure"),

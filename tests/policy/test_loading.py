@@ -163,6 +163,8 @@ def test_a_fallback_is_refused_outside_a_legacy_policy() -> None:
 
 def test_another_schema_version_is_refused() -> None:
     error = refusal("schema: gatekit.policy/2\nid: p\n" + ONE, whole=True)
+    assert (error.error_id, error.location.line) == ("policy.newer_schema", 1)
+    error = refusal("schema: gatekit.policy/0\nid: p\n" + ONE, whole=True)
     assert (error.error_id, error.location.line) == ("policy.value", 1)
 
 

@@ -349,7 +349,7 @@ class TestEvidence:
         [
             ("{", "json.syntax"),
             ("{}", "summary.not_a_summary"),
-            (random_model().replace("gatekit.summary/1", "gatekit.summary/2"), "summary.not_a_summary"),
+            (random_model().replace("gatekit.summary/1", "gatekit.summary/2"), "summary.newer_schema"),
             (random_model().replace('"range": [0.0, 1.0]', '"range": [0.0, 2.0]'), None),
         ],
         ids=["syntax", "empty", "version", "range"],

@@ -70,7 +70,7 @@ def test_looks_left_out_are_one_after_all_seeds_and_spending_is_obrien_flemings(
             "unknown candidate",
         ),
         ("kind: ood", "kind: random_model", "registration.several", "7:5", "the better one could be shown"),
-        ("registration/1", "registration/2", "registration.value", "1:9", "did you mean"),
+        ("registration/1", "registration/2", "registration.newer_schema", "1:9", "install a newer gatekit"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(old: str, new: str, error_id: str, place: str, said: str) -> None:

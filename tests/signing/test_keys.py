@@ -68,7 +68,7 @@ GPU = sealing.entry("gpu")
         (b"", "yaml.empty"),
         (b"schema: gatekit.keys/1\n", "keys.nobody"),
         (b"schema: gatekit.keys/1\nkeys: []\n", "keys.empty"),
-        (sealing.keys_yaml(GPU, schema="gatekit.keys/2"), "keys.value"),
+        (sealing.keys_yaml(GPU, schema="gatekit.keys/2"), "keys.newer_schema"),
         (sealing.keys_yaml(GPU, threshold=0), "keys.unknown_key"),
         (sealing.keys_yaml(GPU | {"private": "x"}), "keys.unknown_key"),
         (sealing.keys_yaml({k: v for k, v in GPU.items() if k != "valid_until"}), "keys.missing_key"),
