@@ -18,6 +18,7 @@ from gatekit.policy import Policy
 from gatekit.policy.model import SubjectFilter, kinds_read
 from gatekit.pull_request.continuity import observed, shape
 from gatekit.pull_request.continuity_claims import Announced, SameLook, outcomes_on
+from gatekit.pull_request.measured_otherwise import is_passed_over, measures_read
 from gatekit.pull_request.side import CLAIMS, EVIDENCE, BranchContents
 from gatekit.pull_request.trust_root import TrustChange
 from gatekit.repo import Repository, in_project, in_repository
@@ -76,7 +77,8 @@ def failed_before(
 ) -> list[TrustChange]:
     """Return what SAEs of old failed that a claim needs which becomes supported, or stands on other evidence.
 
-    Of the shape that the claim stands on, and measured no more, wherever they lay: a folder is only a name. What a
+    Of the shape that the claim stands on, and measured no more or not as widely, wherever they lay: a folder is only a
+    name. What a
     registration announced needs no approval, where it did not take the same look before.
 
     Args:
@@ -89,18 +91,21 @@ def failed_before(
     """
     by_id = {policy.id: policy for policy in policies}
     fresh = [(claim, by_id[claim.policy]) for claim in _fresh(base, head) if claim.policy in by_id]
-    wanted: dict[tuple[object, ...], list[tuple[Claim, Policy, Summary]]] = {}
+    wanted: dict[tuple[object, ...], list[_Stands]] = {}
     for claim, policy in fresh:
         for summary in head.summaries:
             if summary.kind in kinds_read(policy) and claim.stands_on(summary.path):
                 wanted.setdefault(shape(summary), []).append((claim, policy, summary))
     if not wanted:
         return []
-    before = _measured_no_more(old, base, head, wanted.keys())
+    earlier = _of_shapes(old, base, wanted.keys())
+    measured = _measured(base, head)
+    asked = {was.path + was.sha256: _asking(was, wanted[shape(was)], measured) for was in earlier}
+    before = [was for was in earlier if asked[was.path + was.sha256]]
     found: dict[str, TrustChange] = {}
     for was in before[:MOST_JUDGED]:
         own = [other for other in before if other.subject.digest == was.subject.digest]
-        for claim, policy, summary in wanted[shape(was)]:
+        for claim, policy, summary in asked[was.path + was.sha256]:
             if summary.path in found or (announced(summary) and not same_look(was, summary)):
                 continue
             said = _failed(was, own, claim, policy)
@@ -109,7 +114,7 @@ def failed_before(
                 found[summary.path] = TrustChange(summary.path, what, of_evidence=True)
     unread = old.unread
     if len(before) > MOST_JUDGED:
-        unread = f"it has more than {MOST_JUDGED} summaries of SAEs that are measured no more"
+        unread = f"it has more than {MOST_JUDGED} summaries of SAEs that are measured no more, or not as widely"
     if unread is not None:
         what = f"claim '{fresh[0][0].id}' is new, and the evidence of old was not all looked at: {unread}"
         found[CLAIMS] = TrustChange(CLAIMS, what)
@@ -132,29 +137,45 @@ def _bar(claim: Claim) -> tuple[object, ...]:
     return claim.evidence, claim.policy, claim.gates
 
 
-def _measured_no_more(
-    old: OldEvidence, base: BranchContents, head: BranchContents, shapes: Container[object]
-) -> list[Summary]:
-    """Return the evidence of these shapes about an SAE that is measured neither here nor there, newest first."""
-    measured = {
+_Stands = tuple[Claim, Policy, Summary]
+"""A claim that becomes supported, its policy, and a summary that it stands on."""
+
+
+def _asking(was: Summary, wanted: Sequence[_Stands], measured: Container[object]) -> list[_Stands]:
+    """Return the claims that have to hear of a summary of old: its SAEs are measured no more, or not as widely."""
+    saes = was.subject.checkpoints
+    # A run that failed before it had an SAE names none.
+    if any((shape(was), one.sha256) not in measured for one in saes) or (was.status == "failed" and not saes):
+        return list(wanted)
+    here: dict[str, list[Summary]] = {}
+    for claim, _, summary in wanted:
+        here.setdefault(claim.id, []).append(summary)
+    over = {
+        claim.id: is_passed_over(was, here[claim.id], measures_read(policy, claim.gates, was.kind))
+        for claim, policy in {claim.id: (claim, policy) for claim, policy, _ in wanted}.values()
+    }
+    return [one for one in wanted if over[one[0].id]]
+
+
+def _measured(base: BranchContents, head: BranchContents) -> set[object]:
+    return {
         (shape(summary), one.sha256)
         for side in (base, head)
         for summary in side.summaries
         if observed(summary)
         for one in summary.subject.checkpoints
     }
+
+
+def _of_shapes(old: OldEvidence, base: BranchContents, shapes: Container[object]) -> list[Summary]:
+    """Return the evidence of old of these shapes, newest first."""
     found = []
     for path, data in old:
         try:
             summary = parse_summary(data, in_project(base.tree.root, path), base.kinds)
         except GatekitError:
             continue  # of an older schema: no gate of today could judge it
-        place = shape(summary)
-        if place not in shapes:
-            continue
-        saes = summary.subject.checkpoints
-        # A run that failed before it had an SAE names none.
-        if any((place, one.sha256) not in measured for one in saes) or (summary.status == "failed" and not saes):
+        if shape(summary) in shapes:
             found.append(summary)
     return found
 

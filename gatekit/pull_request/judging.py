@@ -38,6 +38,7 @@ from gatekit.pull_request.findings import (
     without_claims,
     without_mended,
 )
+from gatekit.pull_request.measured_otherwise import measured_otherwise
 from gatekit.pull_request.moves import moves
 from gatekit.pull_request.preview import flips
 from gatekit.pull_request.projects import moved, refuse_no_project
@@ -121,6 +122,7 @@ def _judged(
         trust += [TrustChange(s.path, s.what, of_evidence=True) for s in subjects if s.needs_approval]
         trust += forgotten_divergences(base.summaries, head.summaries)
         earlier = OldEvidence(repository, sides.base, base)
+        trust += measured_otherwise(base, head, policies, terms.announced(head))
         trust += failed_before(earlier, base, head, policies, terms.announced(head), terms.registered.same_look)
     unread = said_unread(base, head)
     trust += unread.moved
