@@ -2,6 +2,7 @@
 
     python -m runners plan --config runners/configs/random_model/lab.yaml
     python -m runners plan --config FILE --set training.steps=1000 --json
+    python -m runners plan --config FILE --set sae.architecture=topk_in_parts --set sae.parts=8 --devices 4
 
 It reads the blocks `seeds`, `subject`, `texts`, `sae` and `training` of any runner's configuration, and how many
 re-initialised models its control is measured on. Times are those of
@@ -28,6 +29,7 @@ from runners.places import config_error
 from runners.saes.architecture_plan import ArchitecturePlan
 from runners.saes.plan import TrainingPlan
 from runners.settings import Setting, read_settings
+from runners.stage.parts_faults import check_parts
 from runners.subjects.plan import SubjectPlan, TextPlan
 
 NOT_COUNTED = "not counted: transcoders, further controls, probes, scores, and sweeps over several configurations"
@@ -68,16 +70,20 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--config", required=True, help="YAML file of any runner that trains SAEs")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
     parser.add_argument("--device", default="cuda", choices=("cpu", "cuda"), help="decides which step is taken")
+    parser.add_argument("--devices", type=_devices, default=1, help="GPUs for one SAE that is trained in parts")
     parser.add_argument("--flops", type=_rate, default=Rates.flops, help="a second, of float32 products")
     parser.add_argument("--bandwidth", type=_rate, default=Rates.bandwidth, help="bytes a second, device memory")
     parser.add_argument("--disk", type=_rate, default=Rates.disk, help="bytes a second")
     parser.add_argument("--hashing", type=_rate, default=Rates.hashing, help="bytes a second")
+    parser.add_argument("--link", type=_rate, default=Rates.link, help="bytes a second between two devices")
     parser.add_argument("--model-parameters", type=_count, help="in matrices of layers up to the hook")
     parser.add_argument("--model-layers", type=_count, help="up to the hook")
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args(argv)
     if (arguments.model_parameters is None) != (arguments.model_layers is None):
         raise UsageError("--model-parameters and --model-layers belong together", "give both or neither")
+    if arguments.devices > 1 and arguments.device == "cpu":
+        raise UsageError("--devices beside --device cpu", "parts are spread over GPUs; leave one of them out")
     return arguments
 
 
@@ -85,6 +91,13 @@ def _rate(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e30:
         raise argparse.ArgumentTypeError(f"{text} is no rate")
+    return value
+
+
+def _devices(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1024:
+        raise argparse.ArgumentTypeError(f"{text} is no number of devices")
     return value
 
 
@@ -113,7 +126,17 @@ def _work(path: Path, settings: Sequence[Setting], arguments: argparse.Namespace
         raise GatekitError("plan.block", "'seeds' lists none", Location(str(path)))
     models = _control_models(path, settings)
     work = Work(tuple(range(len(seeds))), **blocks, on_cpu=arguments.device == "cpu", control_models=models)
+    _refuse_parts(work, arguments.devices)
+    work = dataclasses.replace(work, devices=arguments.devices)
     return dataclasses.replace(work, model=_model(work, arguments))
+
+
+def _refuse_parts(work: Work, devices: int) -> None:
+    """Refuse parts that a run would refuse, and several devices for an SAE that only one can train."""
+    check_parts(work, "cpu")
+    if devices > 1 and work.sae.parts is None:
+        message = f"architecture '{work.sae.architecture}' is trained on one device; seeds are spread over several"
+        raise config_error(work.sae, "architecture", message, "leave --devices out, or train it in parts")
 
 
 def _control_models(path: Path, settings: Sequence[Setting]) -> int:
@@ -185,7 +208,7 @@ def _text(found: Estimate, rates: Rates, work: Work) -> str:
         f"{_bytes(found.disk_checkpoints)}, snapshots {_bytes(found.disk_snapshots)}",
         f"host memory {_bytes(found.host_memory)}"
         + (f", and {_bytes(found.host_mapped)} mapped, of which pages come and go" if found.host_mapped else ""),
-        f"device      {_bytes(found.device_memory)}",
+        *_on_devices(found),
         f"FLOPs       {found.flops:.3g}; training at most {found.reviving_flops:.3g} while latents are dead",
     ]
     for phase in found.phases:
@@ -194,7 +217,8 @@ def _text(found: Estimate, rates: Rates, work: Work) -> str:
     lines += [
         f"{'in all':<32} {_time(found.seconds(rates)):>10} at least, most of it bound by the {found.wall(rates)}",
         f"rates: {rates.flops:.3g} FLOP/s, {_bytes(rates.bandwidth)}/s of memory, {_bytes(rates.disk)}/s of disk, "
-        f"{_bytes(rates.hashing)}/s hashed",
+        f"{_bytes(rates.hashing)}/s hashed"
+        + (f", {_bytes(rates.link)}/s between devices" if found.devices > 1 else ""),
         NOT_COUNTED + ("" if work.model else "; nor the model's forward pass, whose size is not known here"),
     ]
     return "".join(f"{line}\n" for line in lines)
@@ -205,6 +229,18 @@ def _controls(models: int, seeds: int) -> list[str]:
         return []
     named = "a re-initialised model" if models == 1 else f"each of {models} re-initialised models"
     return [f"controls    activations and SAEs of {seeds} seed{'s' * (seeds != 1)} on {named}"]
+
+
+def _on_devices(found: Estimate) -> list[str]:
+    lines = [f"device      {_bytes(found.device_memory)}"]
+    if found.parts > 1:
+        lines[0] += f"; batches in {found.parts} parts"
+    if found.devices > 1:
+        lines.append(
+            f"            {_bytes(found.further_memory)} on each of {found.devices - 1} further, and "
+            f"{_bytes(found.exchanged_in_a_step)} between them in every step of a seed"
+        )
+    return lines
 
 
 def _bytes(count: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runners.costs import flops, stored_bytes
 from runners.saes.architecture_plan import ArchitecturePlan
@@ -26,6 +26,8 @@ class Rates:
     """Bytes read or written."""
     hashing: float = 0.21e9
     """Bytes of stored activations that are compared with their digest (measured on one core)."""
+    link: float = 64e9
+    """Bytes between two devices: PCIe 5.0 x16 one way, as published. NVLink is faster, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Work:
     model: ModelSize | None = None
     """None where nothing is known of it: its forward pass is not counted then, and the text says so."""
     on_cpu: bool = False
+    devices: int = 1
+    """GPUs that a run sees; more than one for an SAE that is trained in parts."""
     control_models: int = 0
     """Re-initialised models, on each of which the control's SAEs of all seeds are trained as the candidate's are."""
 
@@ -65,14 +69,19 @@ class Phase:
     disk: int
     """Bytes read and written."""
     hashed: int = 0
+    busiest: float = 1.0
+    """The share of its operations that the device with most of them computes."""
+    exchanged: int = 0
+    """Bytes between devices."""
 
     def seconds(self, rates: Rates) -> dict[str, float]:
         """Return the time that each resource is busy."""
         return {
-            "matrix rate": self.flops / rates.flops,
+            "matrix rate": self.flops * self.busiest / rates.flops,
             "bandwidth": self.traffic / rates.bandwidth,
             "disk": self.disk / rates.disk,
             "hashing": self.hashed / rates.hashing,
+            "link": self.exchanged / rates.link,
         }
 
     def wall(self, rates: Rates) -> tuple[str, float]:
@@ -102,6 +111,15 @@ class Estimate:
     """Beside Python and its libraries. Mapped pages of stores, which the system may drop, are `host_mapped`."""
     host_mapped: int
     device_memory: int
+    """Of the first device, which holds moments and sums."""
+    parts: int
+    """Of a batch; 1 where the SAE is not trained in parts."""
+    devices: int
+    """Over which parts are spread."""
+    further_memory: int
+    """Of each further device."""
+    exchanged_in_a_step: int
+    """Bytes between devices, of one seed."""
     phases: tuple[Phase, ...]
     control_models: int
     """On so many re-initialised models activations and SAEs are counted, beside the candidate's."""
@@ -164,7 +182,12 @@ def estimate(work: Work) -> Estimate | None:
     state = stored_bytes.state_bytes(parameters, width, group_rows)
     order_bytes = orders * group_rows * stored_bytes.DOUBLE
     per_read = 2 * min(rows, stored_bytes.ROWS_PER_READ) * d * stored_bytes.DOUBLE
-    on_device = stacked * stored_bytes.device_bytes(parameters, d, width, batch)
+    parts = work.sae.parts or 1
+    # A device without a part would have nothing to do.
+    devices = min(work.devices, parts)
+    on_device = stacked * stored_bytes.device_bytes(parameters, d, width, batch, parts)
+    exchanged = stored_bytes.exchanged_bytes(parameters, parts, devices)
+    further = stacked * stored_bytes.further_device_bytes(parameters, d, width, batch, parts) if devices > 1 else 0
     host = (
         raw + held_tokens * stored_bytes.TOKEN + order_bytes + buffered + per_read + (on_device if work.on_cpu else 0)
     )
@@ -172,8 +195,10 @@ def estimate(work: Work) -> Estimate | None:
     train = Phase(
         "training",
         step * training.steps * count,
-        stored_bytes.step_traffic_bytes(parameters, d, width, batch) * training.steps * count,
+        stored_bytes.step_traffic_bytes(parameters, d, width, batch, parts) * training.steps * count,
         read,
+        busiest=-(-parts // devices) / parts,
+        exchanged=exchanged * training.steps * count,
     )
     collect = Phase("activations", _forward(work, rows), 0, activations)
     check = Phase("digests of the stores", 0, 0, activations, activations)
@@ -192,6 +217,10 @@ def estimate(work: Work) -> Estimate | None:
         host_memory=host,
         host_mapped=activations if stream is None else filed,
         device_memory=on_device,
+        parts=parts,
+        devices=devices,
+        further_memory=further,
+        exchanged_in_a_step=exchanged,
         phases=phases,
         control_models=work.control_models,
         reviving_flops=arms * most * training.steps * count,
@@ -200,8 +229,8 @@ def estimate(work: Work) -> Estimate | None:
 
 def _times(phase: Phase, models: int) -> Phase:
     """Return the same of controls on so many models."""
-    costs = (models * one for one in (phase.flops, phase.traffic, phase.disk, phase.hashed))
-    return Phase(f"{phase.name}, controls", *costs)
+    times = {name: models * getattr(phase, name) for name in ("flops", "traffic", "disk", "hashed", "exchanged")}
+    return replace(phase, name=f"{phase.name}, controls", **times)
 
 
 def _forward(work: Work, rows: int) -> int:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 
 from runners.saes.architecture_plan import ArchitecturePlan
+from runners.saes.registry import IN_PARTS
 
 PRODUCTS: dict[str, Callable[[ArchitecturePlan], int]] = {
     # Forward: encode, decode. Backward: the gradients of latents, decoder and encoder.
@@ -25,7 +26,7 @@ PRODUCTS: dict[str, Callable[[ArchitecturePlan], int]] = {
     # A decoding with both its gradients for each level.
     "hierarchical_topk": lambda plan: 2 + 3 * len(plan.levels or ()),
 }
-"""Architecture -> products of tokens x d_in x d_sae in one dense step, forward and backward."""
+"""Architecture -> products of tokens x d_in x d_sae in one dense step, forward and backward; in parts as many."""
 REVIVING = 3
 """Further products while a latent is dead, where AuxK has a weight: it decodes once more, with both gradients."""
 CENTRE = 3
@@ -37,11 +38,11 @@ SPARSE_SUMS = 4
 def training_step_flops(
     plan: ArchitecturePlan, d_in: int, batch_tokens: int, *, reviving: bool = False, sparse: bool = False
 ) -> int | None:
-    """Return the operations of one step of one seed: 2 d F (P B + 3) for P products; None without a formula.
+    """Return the operations of one step of one seed: 2 d F (P B + 3 N) for P products; None without a formula.
 
-    With B tokens, d dimensions, F latents and k of them kept:
+    With B tokens in N parts (one where the SAE is not trained in parts), d dimensions, F latents and k of them kept:
 
-        dense     2 d F (P B + 3),  P = 5 of TopK (8 while AuxK revives latents)
+        dense     2 d F (P B + 3 N),  P = 5 of TopK (8 while AuxK revives latents)
         sparse    2 d F B + 4 x 2 B k d     (runners.saes.sparse_topk: on a CPU, one seed, F >= 8 k)
 
     Args:
@@ -51,15 +52,16 @@ def training_step_flops(
         reviving: whether some latent is dead, so that AuxK takes part.
         sparse: count the sparse step; of its sums torch's counter sees none.
     """
-    if plan.architecture not in PRODUCTS or plan.control is not None:
+    architecture = plan.architecture.removesuffix(IN_PARTS)
+    if architecture not in PRODUCTS or plan.control is not None:
         return None
     one = 2 * d_in * plan.width
     revives = reviving and bool(plan.auxiliary_k)
-    if sparse and plan.architecture == "topk":
+    if sparse and architecture == "topk":
         kept = (plan.k or 0) + (min(plan.auxiliary_k or 0, plan.width) if revives else 0)
         return one * batch_tokens + SPARSE_SUMS * 2 * batch_tokens * kept * d_in
-    products = PRODUCTS[plan.architecture](plan) + (REVIVING if revives else 0)
-    return one * (products * batch_tokens + CENTRE)
+    products = PRODUCTS[architecture](plan) + (REVIVING if revives else 0)
+    return one * (products * batch_tokens + CENTRE * (plan.parts or 1))
 
 
 def forward_flops(matrix_parameters: int, layers: int, width: int, texts: int, context: int) -> int:

@@ -33,20 +33,41 @@ def state_bytes(parameters: int, d_sae: int, order_rows: int) -> int:
     return 3 * parameters * SINGLE + d_sae * SINGLE + order_rows * DOUBLE
 
 
-def step_traffic_bytes(parameters: int, d_in: int, d_sae: int, batch_tokens: int) -> int:
-    """Return the bytes that one dense step of one seed moves through the device's memory, at least.
+def step_traffic_bytes(parameters: int, d_in: int, d_sae: int, batch_tokens: int, parts: int = 1) -> int:
+    """Return the bytes that one dense step of one seed moves through the memory of one device, at least.
 
     Weights are read forward and backward, their gradients written, clipped (read, written) and read by Adam, which
     reads and writes weights and two moments: 12 passes over the parameters. Pre-activations, chosen latents and the
     latents' gradient are each written and read once: 6 passes over tokens x d_sae. The batch and its
     reconstruction: 4 passes.
+
+    In N parts weights are read and gradients written for each, and added to a sum (two read, one written), which is
+    divided by N and scaled in two passes more (read, written): 6 N + 13 passes over the parameters.
     """
-    return SINGLE * (12 * parameters + 6 * batch_tokens * d_sae + 4 * batch_tokens * d_in)
+    passes = 12 if parts == 1 else 6 * parts + 13
+    return SINGLE * (passes * parameters + 6 * batch_tokens * d_sae + 4 * batch_tokens * d_in)
 
 
-def device_bytes(parameters: int, d_in: int, d_sae: int, batch_tokens: int) -> int:
+def device_bytes(parameters: int, d_in: int, d_sae: int, batch_tokens: int, parts: int = 1) -> int:
     """Return what one seed holds on the device: weights, gradients, two moments, and a step's tensors of latents.
 
-    Four tensors of tokens x d_sae live at once in a dense step: rectified, chosen, the mask, and the gradient.
+    Four tensors of tokens x d_sae live at once in a dense step: rectified, chosen, the mask, and the gradient. In parts
+    they are those of one part, and its gradient lies beside the sum.
     """
-    return SINGLE * (4 * parameters + 4 * batch_tokens * d_sae + 4 * batch_tokens * d_in)
+    held = 4 if parts == 1 else 5
+    return SINGLE * (held * parameters + 4 * (batch_tokens // parts) * d_sae + 4 * batch_tokens * d_in)
+
+
+def further_device_bytes(parameters: int, d_in: int, d_sae: int, batch_tokens: int, parts: int) -> int:
+    """Return what one seed holds on each further device: weights, one part's gradient, and one part's tensors."""
+    tokens = batch_tokens // parts
+    return SINGLE * (2 * parameters + 4 * tokens * d_sae + 4 * tokens * d_in)
+
+
+def exchanged_bytes(parameters: int, parts: int, devices: int) -> int:
+    """Return the bytes that one step of one seed moves between devices: weights to each further one, gradients back.
+
+    Part p is computed on device p mod devices; rows and counts, which are small, are left out.
+    """
+    elsewhere = parts - -(-parts // devices)
+    return SINGLE * parameters * (devices - 1 + elsewhere)

@@ -52,3 +52,24 @@ def test_a_wait_is_over_when_a_process_ends_and_not_when_it_is_looked_at_again(
 ) -> None:
     monkeypatch.setattr(processes, "POLL", 600.0)  # nobody would wait for that
     assert [one.code for one in run(Processes(1), tmp_path, [0])] == [0]
+
+
+def test_a_task_sees_as_many_gpus_as_it_needs_and_no_two_tasks_see_the_same(tmp_path: Path) -> None:
+    engine = Processes(3, gpus=("0", "2", "5"))
+    go_on = tmp_path / "go-on"
+    tells = (
+        "import os, sys, time\n"
+        "print(os.environ['CUDA_VISIBLE_DEVICES'])\n"
+        "while not os.path.exists(sys.argv[1]): time.sleep(0.02)\n"
+    )
+    for name, gpus in (("two", 2), ("one", 1), ("none", 0)):
+        argv = (sys.executable, "-S", "-c", tells, str(go_on))
+        engine.start(Job(name, argv, Needs(gpus=gpus), tmp_path / name))
+    assert not engine.has_room(Needs(gpus=1))
+    go_on.touch()
+    ended: list[Ended] = []
+    while len(ended) < 3:
+        ended += engine.wait(30)
+    seen = {name: (tmp_path / name).read_text().splitlines()[0] for name in ("two", "one", "none")}
+    assert seen == {"two": "0,2", "one": "5", "none": ""}
+    assert engine.has_room(Needs(gpus=3))

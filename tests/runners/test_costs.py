@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from contextlib import nullcontext
 from functools import partial
@@ -63,6 +64,13 @@ def counted(plan: ArchitecturePlan, seeds: int, dead: bool) -> int:
 @pytest.mark.parametrize("name", PLANS)
 def test_a_dense_step_has_the_operations_that_torch_counts(name, dead):
     assert flops.training_step_flops(PLANS[name], D, TOKENS, reviving=dead) == counted(PLANS[name], 2, dead)
+
+
+@pytest.mark.parametrize("dead", [False, True])
+@pytest.mark.parametrize("name", ["topk", "relu", "gated", "jump_relu", "hierarchical_topk"])
+def test_a_dense_step_in_parts_has_the_operations_that_torch_counts(name, dead):
+    plan = dataclasses.replace(PLANS[name], architecture=f"{name}_in_parts", parts=4)
+    assert flops.training_step_flops(plan, D, TOKENS, reviving=dead) == counted(plan, 2, dead)
 
 
 def test_every_architecture_with_a_formula_is_compared():
@@ -227,3 +235,51 @@ def test_an_unknown_file_is_refused():
         from runners.costs.command import main as plan
 
         plan(["--config", "nowhere.yaml"])
+
+
+IN_PARTS = ("--set", "sae.architecture=topk_in_parts", "--set", "sae.parts=8")
+
+
+def test_parts_take_the_latents_of_one_part_and_the_gradient_of_one_beside_the_sum(capsys):
+    whole, one, four = planned(capsys), planned(capsys, *IN_PARTS), planned(capsys, *IN_PARTS, "--devices", "4")
+    weights, latents, rows = 4 * (2 * 2304 * 65536 + 65536 + 2304), 4 * 8192 * 65536, 4 * 8192 * 2304
+    # Three seeds are one stack: weights, gradients, two moments, and four tensors each of latents and of rows.
+    assert whole["device_memory"] == 3 * (4 * weights + 4 * latents + 4 * rows)
+    assert one["device_memory"] == four["device_memory"] == 3 * (5 * weights + 4 * latents // 8 + 4 * rows)
+    assert four["further_memory"] == 3 * (2 * weights + 4 * latents // 8 + 4 * rows // 8)
+    assert (whole["further_memory"], one["further_memory"]) == (0, 0)
+    assert (whole["parts"], one["parts"], four["devices"]) == (1, 8, 4)
+
+
+def test_parts_on_several_devices_take_the_busiest_one_s_time_and_what_lies_between_them(capsys):
+    one, three = planned(capsys, *IN_PARTS), planned(capsys, *IN_PARTS, "--devices", "3", "--link", "1e20")
+    assert three["flops"] == one["flops"]
+    # Of eight parts three devices have three, three and two.
+    assert three["phases"][2]["seconds"] == pytest.approx(one["phases"][2]["seconds"] * 3 / 8)
+    # Weights go to two devices; five of eight gradients come from there.
+    assert three["exchanged_in_a_step"] == (2 + 5) * 4 * one["parameters"]
+    assert planned(capsys, *IN_PARTS, "--devices", "3", "--link", "1e9")["phases"][2]["wall"] == "link"
+
+
+def test_the_plan_says_parts_and_devices_in_words(capsys):
+    assert main([*LAB, *IN_PARTS, "--devices", "4"]) == 0
+    said = capsys.readouterr().out
+    assert "; batches in 8 parts\n" in said
+    assert " on each of 3 further, and 10.9 GB between them in every step of a seed\n" in said
+    assert " 64 GB/s between devices\n" in said
+    assert main(LAB) == 0
+    assert "parts" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (("--set", "sae.architecture=topk_in_parts", "--set", "sae.parts=7"), 4, "batch_tokens=8192 are no 7 equal"),
+        (("--devices", "2"), 4, "'topk' is trained on one device; seeds are spread over several"),
+        ((*IN_PARTS, "--devices", "2", "--device", "cpu"), 64, "parts are spread over GPUs"),
+        ((*IN_PARTS, "--devices", "0"), 64, "0 is no number of devices"),
+    ],
+)
+def test_parts_that_no_run_would_take_are_refused_before_they_are_counted(more, code, message, capsys):
+    assert main([*LAB, *more]) == code
+    assert message in capsys.readouterr().err
