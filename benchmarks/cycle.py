@@ -235,7 +235,8 @@ def main() -> None:
         "# What a cycle costs beside what it measures",
         "",
         "`python -m benchmarks.cycle --write`. Shared machine: compare the ratios, not the times. "
-        f"{os.cpu_count()} cores; the load was {before:.1f} before and {load:.1f} after.",
+        f"{os.cpu_count()} cores; the load was {before:.1f} before and {load:.1f} after."
+        + (" This ran before all else, at real-time priority." if os.sched_getscheduler(0) != os.SCHED_OTHER else ""),
         "",
         "| what | value |",
         "|---|---|",

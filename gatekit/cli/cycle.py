@@ -110,7 +110,7 @@ def plan_command(name: str, runs: str) -> int:
     """Print what would be run, in order, what is done already, and what it is expected to take; start nothing."""
     from gatekit.cycles.estimates import plan_lines
 
-    cycle, graph, state = _loaded(name, runs)
+    cycle, graph, state = _shown(name, runs)
     for line in plan_lines(cycle, graph, state, Path(runs)):
         click.echo(inert.terminal(line, limit=None))
     return ExitCode.PASS
@@ -183,7 +183,7 @@ def run_command(
     if dry_run:
         from gatekit.cycles.estimates import first_lines
 
-        cycle, graph, state = _loaded(name, runs)
+        cycle, graph, state = _shown(name, runs)
         for line in first_lines(cycle, graph, state):
             click.echo(inert.terminal(line, limit=None))
         return ExitCode.PASS
@@ -257,7 +257,7 @@ def status_command(name: str, runs: str, as_json: bool) -> int:
     from gatekit.cycles.monitor import as_terminal
     from gatekit.cycles.progress import progress_of
 
-    cycle, graph, state = _loaded(name, runs)
+    cycle, graph, state = _shown(name, runs)
     driven = holder(Path(runs) / cycle.id)
     progress = progress_of(cycle, graph, state, None if driven is None else driven.words)
     click.echo(json.dumps(snapshot(progress), indent=1) if as_json else as_terminal(progress), nl=as_json)
@@ -275,7 +275,7 @@ def report_command(name: str, runs: str, out: str | None) -> int:
     """
     from gatekit.cycles.records import write_records
 
-    cycle, graph, state = _loaded(name, runs)
+    cycle, graph, state = _shown(name, runs)
     folder = Path(runs) / cycle.id
     if state.begun is None:
         raise UsageError(f"'{cycle.id}' was never begun in {runs}")
@@ -284,15 +284,24 @@ def report_command(name: str, runs: str, out: str | None) -> int:
     return ExitCode.PASS if state.code is not None else ExitCode.INCONCLUSIVE
 
 
-def _loaded(name: str, runs: str) -> tuple[Cycle, Graph, CycleState]:
+def _shown(name: str, runs: str) -> tuple[Cycle, Graph, CycleState]:
+    """Return a cycle by its plan, which must be the one that was begun."""
+    return _loaded(name, runs, as_begun=True)
+
+
+def _loaded(name: str, runs: str, as_begun: bool = False) -> tuple[Cycle, Graph, CycleState]:
     from gatekit.cycles.graph import graph_of
     from gatekit.cycles.ledger import Ledger
+    from gatekit.cycles.meaning import refuse_other_plan
     from gatekit.cycles.reading import cycle_path, read_cycle
     from gatekit.cycles.state import state_of
 
     cycle = read_cycle(cycle_path(name))
     graph = graph_of(cycle)
-    records = Ledger(Path(runs) / cycle.id / "ledger.jsonl").read()
+    folder = Path(runs) / cycle.id
+    records = Ledger(folder / "ledger.jsonl").read()
+    if as_begun:
+        refuse_other_plan(cycle, graph, records, folder)
     return cycle, graph, state_of(graph, records, cycle.retries)
 
 

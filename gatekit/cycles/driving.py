@@ -110,7 +110,7 @@ class Driver:
                 else:
                     raise Halted(f"summaries are taken out of {self.folder} as it runs", ExitCode.INCONCLUSIVE)
                 if finished:
-                    code = finish(self.cycle, self.state, self.folder, self._record, self._watch.look)
+                    code = finish(self.cycle, self.state, self.folder, self._record, self._watch.look, self.say)
                     self._record("finished", code=int(code))
             except Ousted:
                 self.engine.stop()  # the ledger is the other's now

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatekit.cycles.endings import last_words
 from gatekit.cycles.graph import base_stages, family, phase_for, root_of
 from gatekit.cycles.plan import Cycle, CycleStage, Phase
 from gatekit.cycles.processes import die_with_parent
+from gatekit.cycles.snapshot_words import ended_as
 from gatekit.cycles.state import CycleState
 from gatekit.exit_codes import ExitCode, worst
 
@@ -162,8 +164,21 @@ def carry_out(step: Step, log: Path) -> int:
     return done.returncode if done.returncode in list(ExitCode) else ExitCode.INTERNAL
 
 
+def why_not_passed(step: Step, code: int, log: Path) -> str | None:
+    """Return in one line how a step ended; None where it passed, or where the verdict says why it did not."""
+    if code == ExitCode.PASS or (step.name == "check" and code in (ExitCode.BLOCKED, ExitCode.INCONCLUSIVE)):
+        return None
+    said = last_words(log, 0)
+    return f"{step.name}: {ended_as(code)}{f': {said}' if said else ''}; {log} has what it wrote"
+
+
 def finish(
-    cycle: Cycle, state: CycleState, folder: Path, record: Callable[..., None], look: Callable[[], None]
+    cycle: Cycle,
+    state: CycleState,
+    folder: Path,
+    record: Callable[..., None],
+    look: Callable[[], None],
+    say: Callable[[str], None],
 ) -> ExitCode:
     """Carry out all steps and return the cycle's exit code.
 
@@ -173,14 +188,19 @@ def finish(
         folder: of the cycle.
         record: appends to the ledger.
         look: raises where something keeps the cycle from going on; called around each step.
+        say: told of each step that did not pass, where no verdict says why.
     """
     codes: dict[str, ExitCode] = {}
     for step in steps(cycle, state, folder):
         look()
-        code = carry_out(step, folder / "logs" / "finish" / f"{step.name}.log")
+        log = folder / "logs" / "finish" / f"{step.name}.log"
+        code = carry_out(step, log)
         look()  # a step that was interrupted together with this process has no end of its own
         record("step_ended", step=step.name, code=code)
         codes[step.name] = ExitCode(code)
+        why = why_not_passed(step, code, log)
+        if why is not None:
+            say(why)
     judged = [codes[name] for name in ("select", "check", "claims") if name in codes]
     wanted = cycle.finish.check is not None or cycle.finish.select is not None
     if wanted and not {"select", "check"} & set(codes):

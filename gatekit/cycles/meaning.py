@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from gatekit.cycles.graph import Graph
+from gatekit.cycles.ledger import Record
 from gatekit.cycles.plan import Cycle
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.canonical import sha256_file
@@ -21,9 +23,20 @@ _BASES = re.compile(r"^base:(.*(?:\n[ \t]*-.*)*)", re.MULTILINE)
 _NAME = re.compile(r"[^\s,\[\]\"'-][^\s,\[\]\"']*")
 
 
-def meaning(cycle: Cycle, graph: Graph) -> str:
-    """Return the sha256 of all that a plan measures and decides, policies included; not of its words or its costs."""
-    digest = cache(_digest)
+def meaning(cycle: Cycle, graph: Graph, files: Mapping[str, str | None] | None = None) -> str:
+    """Return the sha256 of all that a plan measures and decides, policies included; not of its words or its costs.
+
+    Args:
+        cycle: the plan.
+        graph: of it.
+        files: digests of files by path, in place of those that they have now; None for these.
+    """
+    known = {} if files is None else files
+
+    @cache
+    def digest(path: str) -> str | None:
+        return known[path] if path in known else _digest(path)
+
     tasks = [
         [t.id, t.runner, t.config, digest(t.config), t.settings, t.saes_of or "", sorted(t.after)]
         for t in graph.tasks.values()
@@ -35,6 +48,20 @@ def meaning(cycle: Cycle, graph: Graph) -> str:
     named = sorted({path for path, _ in cycle.files if path.endswith((".yaml", ".yml"))})
     text = json.dumps([sorted(tasks), sorted(rules), finish, [[path, digest(path)] for path in named]], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def refuse_other_plan(cycle: Cycle, graph: Graph, records: Sequence[Record], folder: Path) -> None:
+    """Refuse to show a cycle by another plan than the one that was begun, whose tasks are others; files may differ.
+
+    Raises:
+        GatekitError: `cycle.changed`.
+    """
+    first: Record = records[0] if records else {}
+    if "files" not in first or meaning(cycle, graph, first["files"]) == first.get("meaning"):
+        return
+    message = f"the plan of '{cycle.id}' is not the one that was begun in {folder}"
+    remedy = f"give the changed plan an id of its own, or put the old one back; {folder}/monitor.md shows what was run"
+    raise GatekitError("cycle.changed", message, cycle.location, remedy)
 
 
 def file_digests(cycle: Cycle, graph: Graph) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cycles.branched import BRANCHED, FEWER, branched
-from cycles.workplace import CYCLE, cycle, evidence, records, workplace
+from cycles.workplace import CYCLE, cycle, evidence, first_worker, records, start, workplace
 
 from gatekit.cycles.graph import graph_of
 from gatekit.cycles.ledger import Ledger
@@ -42,6 +42,36 @@ def test_a_plan_that_changed_since_it_was_begun_is_refused(tmp_path: Path) -> No
     (folder / "cycles/small.yaml").write_text(words)
     gate = folder / "policies/gate.yaml"
     gate.write_text(gate.read_text().replace("at_least: 0.5", "at_least: 0.1"))
+    assert cycle(folder, "run", "small").returncode == 4
+
+
+def test_a_cycle_is_not_shown_by_another_plan_than_the_one_that_was_begun(tmp_path: Path) -> None:
+    folder = workplace(tmp_path)
+    assert cycle(folder, "run", "small").returncode == 0
+    renamed = CYCLE.replace("  first:", "  second:")
+    for plan in (renamed, CYCLE.replace("3, 4]", "3, 5]")):
+        (folder / "cycles/small.yaml").write_text(plan)
+        for command in (("status",), ("plan",), ("report",), ("run", "--dry-run")):
+            done = cycle(folder, *command, "small")
+            assert done.returncode == 4
+            assert "the plan of 'small' is not the one that was begun in runs/small" in done.stderr
+    assert not (folder / "runs/small/EXPERIMENT_LOG.md").exists()
+    # What a policy says today changes nothing of what was run.
+    (folder / "cycles/small.yaml").write_text(CYCLE)
+    gate = folder / "policies/gate.yaml"
+    gate.write_text(gate.read_text().replace("at_least: 0.5", "at_least: 0.1"))
+    assert "2: 2 done" in cycle(folder, "status", "small").stdout
+
+
+def test_a_cycle_whose_plan_is_edited_or_taken_away_as_it_runs_is_run_as_it_was_begun(tmp_path: Path) -> None:
+    folder = workplace(tmp_path, config={"until": "go"})
+    driver = start(folder, "run", "small")
+    first_worker(driver.pid)
+    (folder / "cycles/small.yaml").write_text(CYCLE.replace("  first:", "  second:"))
+    (folder / "go").touch()
+    output, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 0, output
+    assert list(evidence(folder)) == [f"{phase}/first/all/fakelab/random_model.json" for phase in ("full", "pilot")]
     assert cycle(folder, "run", "small").returncode == 4
 
 

@@ -78,6 +78,20 @@ def test_a_worker_that_the_kernel_kills_for_want_of_memory_has_failed(
     assert first.reason.startswith("it was killed while its machine had no memory left; ")
 
 
+def test_a_worker_that_dies_once_its_summary_is_written_is_asked_for_it_again(tmp_path: Path) -> None:
+    folder = workplace(tmp_path / "rough", config={"k": 8})
+    runner = folder / "lab/fakelab.py"
+    dies = "if not before: os.kill(os.getpid(), 9)\n    return 0\n\n\ndef configurations"
+    runner.write_text(runner.read_text().replace("return 0\n\n\ndef configurations", dies, 1))
+    calm = workplace(tmp_path / "calm", config={"k": 8})
+    for place in (calm, folder):
+        done = cycle(place, "run", "small")
+        assert done.returncode == 0, done.stderr
+    ended = [one for one in records(folder) if one["event"] == "ended"]
+    assert [(one["ok"], one.get("lost")) for one in ended] == [(False, True), (True, None)] * 2
+    assert evidence(folder) == evidence(calm)
+
+
 def test_a_command_that_ends_by_itself_is_not_lost(tmp_path: Path) -> None:
     engine = Processes(1)
     for code in (0, 1, 4, 70, 134):

@@ -53,7 +53,21 @@ def test_a_cycle_that_judges_nothing_does_not_pass(tmp_path: Path) -> None:
 
 def test_a_blocked_verdict_is_the_exit_code_of_the_cycle(tmp_path: Path) -> None:
     folder = workplace(tmp_path, config={"delta": -0.2})
-    assert cycle(folder, "run", "small").returncode == 2
+    done = cycle(folder, "run", "small")
+    assert done.returncode == 2
+    assert "check: " not in done.stderr  # the verdict says why
+
+
+def test_evidence_from_before_the_clock_went_back_is_refused_and_the_log_is_named_that_says_so(tmp_path: Path) -> None:
+    folder = workplace(tmp_path)
+    runner = folder / "lab/fakelab.py"
+    later = runner.read_text().replace("now = datetime.now(UTC)", "now = datetime.now(UTC) + timedelta(hours=2)")
+    runner.write_text(later.replace("import UTC, datetime", "import UTC, datetime, timedelta"))
+    done = cycle(folder, "run", "small")
+    assert done.returncode == 4
+    assert "check: refused: " in done.stderr
+    assert "runs/small/logs/finish/check.log has what it wrote" in done.stderr
+    assert "which is in the future" in (folder / "runs/small/logs/finish/check.log").read_text()
 
 
 def test_the_claims_are_audited_also_where_nothing_was_selected(tmp_path: Path) -> None:
@@ -61,7 +75,10 @@ def test_the_claims_are_audited_also_where_nothing_was_selected(tmp_path: Path) 
     plan = (folder / "cycles/small.yaml").read_text().replace("  check: ", "  claims: true\n  check: ")
     (folder / "cycles/small.yaml").write_text(plan)
     (folder / "policies/choose.yaml").write_text(CHOOSE.replace("at_least: 0.5", "at_least: 0.95"))
-    cycle(folder, "run", "small")
+    done = cycle(folder, "run", "small")
+    assert "select: blocked: " in done.stderr
+    assert "claims: exit code 64: " in done.stderr
+    assert "runs/small/logs/finish/claims.log has what it wrote" in done.stderr
     steps = {one["step"]: one["code"] for one in records(folder) if one["event"] == "step_ended"}
     assert steps["select"] == 2
     assert "claims" in steps
