@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from gatekit.claims.plain_letters import plain
 from gatekit.claims.prose import EDGE, PICTURE, SLOT, Piece, is_letter, visible
 
 _LOOK = 40
@@ -34,33 +35,43 @@ _DRAWN = r":(?:zero|one|two|three|four|five|six|seven|eight|nine|100|keycap_ten|
 _FRACTIONS = "\u00bc-\u00be\u2150-\u215f\u2189"
 _KEYCAP = "[0-9]\ufe0f?\u20e3"
 
-_PER_CENT = (
+
+def _both(pattern: str) -> str:
+    """Return a pattern for words as they are written, and in plain letters."""
+    return f"{pattern}|{plain(pattern).text}"
+
+
+PER_CENT = _both(
     r"per[ -]?cent(?:s|um)?|pour[ -]?cents?|por[ -]?cient[oa]s?|por[ -]?cento|per[ -]?cento|percentage[ -]?points?"
     r"|pro[zc]ent(?:punkte?n?|a)?|prosent|procenta|(?:per|pro|pour|por)[ -]?mil(?:le?)?|permill?e?|promill?[ei]?"
-    r"|pct|p\.?[ ]?p(?!\.?[ ]?[0-9])|bps?|basis[ -]?points?|basispunkte?n?|ppm|ppb|parts[ ]per|процент\w{0,4}|промилле"
+    r"|pct|p\.?[ ]?p(?!\.?[ ]?[0-9])|bps?|basis[ -]?points?|basispunkte?n?|ppm|ppb|процент\w{0,4}|промилле"
 )
-_SCALES = (
+"""Words for shares of a hundred and less, without regard to case."""
+PER_CENT_UNSPACED = _both(
+    r"[个個箇]?\s?百分|千分|パーセント|プロミル|퍼센트|प्रतिशत|في[ ]المئة|بالمئة|في[ ]المائة|بالمائة"
+)
+"""The same in scripts that part no words."""
+UNSPACED = "\u1100-\u11ff\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+"""Letters of scripts that part no words, for a character class: a number stands between them as it is."""
+_SCALES = _both(
     r"tenths?|hundredths?|thousandths?|millionths?|and[ ](?:a|one)[ ]half|dozen|hundred|thousand|million|billion"
-    r"|trillion|zehntel|hundert(?:stel)?|tausend(?:stel)?|millionen|milliarden?|mille|milliards?|dixi[eè]mes?|centi[eè]mes?"
-    r"|milli[eè]mes?|mil|millones|mila|milioni|тысяч\w?|миллион\w{0,3}|тыс|млн|млрд|mio|mrd|bn|mn|tn"
+    r"|trillion|zehntel|hundert(?:stel)?|tausend(?:stel)?|millionen|milliarden?|mille|milliards?|dixi[eè]mes?"
+    r"|centi[eè]mes?|milli[eè]mes?|mil|millones|mila|milioni|тысяч\w?|миллион\w{0,3}|тыс|млн|млрд|mio|mrd|bn|mn|tn"
+    r"|parts[ ]per"
 )
-_WORDS_BEHIND = rf"(?:(?i:{_PER_CENT}|{_SCALES})|[Kk](?![ ]?=|-)|M)(?!\w)"
-_SIGNS_BEHIND = (
-    r"[个個箇]?\s?百分|千分|[厘万萬億亿兆千百만억천백할]|割(?!合)|パーセント|プロミル|퍼센트|프로(?![가-힣])"
-    r"|प्रतिशत|في[ ]المئة|بالمئة|في[ ]المائة|بالمائة"
-)
-"""Units of scale in scripts that part no words."""
-_WORDS_BEFORE = (
+_WORDS_BEHIND = rf"(?:(?i:{PER_CENT}|{_SCALES})|[Kk](?![ ]?=|-)|M)(?!\w)"
+_SIGNS_BEHIND = _both(r"[厘万萬億亿兆千百]|割(?!合)|만|억|천|백|할|프로(?!\w)") + f"|{PER_CENT_UNSPACED}"
+_WORDS_BEFORE = _both(
     r"minus|negative|neg\.|moins|menos|meno|n[eé]gati(?:f|ve)|negativ|минус|y[uü]zde|twenty|thirty|forty|fifty|sixty"
     r"|seventy|eighty|ninety|hundred|thousand"
 )
-_SIGNS_BEFORE = r"マイナス|[負负]の?|负的|마이너스|[十百千万萬]分[之の]"
+_SIGNS_BEFORE = _both(r"マイナス|[負负]の?|负的|마이너스|[十百千万萬]分[之の]")
 _COPULA = (
     r"[=<>\u2248\u2264\u2265(\[:,]|\b(?:is|was|are|were|by|of|to|at|about|from|than|and|or|only|just|nearly|equals)"
 )
 """What a sign may follow, but no dash."""
-_UNSPACED = re.compile("[\u3041-\u3096\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
-"""Letters of scripts that part no words: a number stands between them as it is."""
+_MAY_TOUCH = re.compile("[\u3041-\u3096\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
+"""Those that may stand right beside a number; a letter of Katakana may be taken for a sign or digit."""
 _COUNTING = frozenset(
     "一二三四五六七八九十百千万萬億亿兆京零〇両两壹贰貳叁參肆伍陆陸柒捌玖拾佰仟壱弐参廿卅卌半割分厘釐毛成折倍点點負负減减正加乘乗除"
     "丨丶丿乀乁乂乙亅亠士土干卜口工百분십백천만억조할푼"
@@ -128,6 +139,11 @@ def glued(pieces: Sequence[Piece], values: Sequence[tuple[int, int]]) -> list[tu
     return found
 
 
+def makes_another(left: str, number: str, right: str) -> bool:
+    """Whether the text before a number, or behind it, makes another number of it; all in plain letters."""
+    return _touching(left[-_LOOK:], right[:_LOOK], number) is not None
+
+
 def _touching(left: str, right: str, number: str) -> str | None:
     """Return what makes another number of one, with the text before and behind it; None where nothing does."""
     is_group = _THREE_DIGITS.match(number) is not None and _UP_TO_THREE.search(left) is not None
@@ -144,4 +160,4 @@ def _shown(text: str) -> str:
 
 
 def _touches(character: str) -> bool:
-    return is_letter(character) and (character in _COUNTING or _UNSPACED.match(character) is None)
+    return is_letter(character) and (character in _COUNTING or _MAY_TOUCH.match(character) is None)

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gatekit.claims.beside import makes_another
 from gatekit.claims.entries import registered_words
 from gatekit.claims.html_text import EDGES
 from gatekit.claims.model import BADGE, Claim
 from gatekit.claims.plain_letters import plain
-from gatekit.claims.printed_number import plain_number
+from gatekit.claims.printed_number import MINUS, plain_number
 from gatekit.claims.prose import SLOT
 
 _KEY = 12
@@ -37,16 +38,33 @@ _TAG_OR_ESCAPE = re.compile(
     r"|(?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{1,31});)"
     r"|\\u(?P<code>[0-9A-Fa-f]{4})"
     r"|\\(?:text[a-z]{2,8}|emph|underline|math[a-z]{2,8}|[mh]box|ensuremath|num|noindent)\b"
+    r"|(?P<times>\\(?:times|cdot|div)(?![A-Za-z]))"
     r"|\\[nrt]"
 )
 _TAG_WITH_ATTRIBUTE = re.compile(r"<[A-Za-z][A-Za-z0-9]*\b[^<>=]{0,500}=[^<>]{12,2000}>")
 _NO_LETTER = re.compile(r"[\W_]+")
 _LETTERS = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(
-    r"[+\-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|(?<!\w)\.[0-9]+)(?:[eE][+\-]?[0-9]{1,3})?(?:\s?\\?[%‰])?"
+    r"[+\-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})(?![0-9,])|0,[0-9]+"  # a decimal comma
+    r"|[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|(?<!\w)\.[0-9]+)(?:[eE][+\-]?[0-9]{1,3})?(?:\s?\\?[%‰])?"
 )
-_LEFT_OVER = re.compile(r"[^\W_]|[%‰+]|-\Z")
+_DECIMAL_COMMA = re.compile(r"[+\-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+,|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})(?![0-9,])|0,)")
+_LEFT_OVER = re.compile(
+    r"[^\W_]|[%‰+<\u2264\u2265\u221a-\u221c\u00ac^\u00b0\u00d7\U0001f51f\U0001f4af]|[-\u2010-\u2015\u2212]\s*(?:\0|\Z)"
+)
 """Beside the numbers between two pieces of a sentence, what makes other words or numbers of it."""
+_MARKS = "$*_`~\"'"
+"""Beside a number, markup that is no part of it."""
+_IN_WORDS = re.compile(
+    r"\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-[a-z]+)?|hundred|half|thirds?|quarters?|per[ ]?cent"
+    r"|[ivxlcdm]{2,})\W*\Z"
+    r"|[一二三四五六七八九十百]\s*\Z",
+    re.IGNORECASE,
+)
+"""A number before a sentence in words, Roman or Chinese numerals."""
+_OTHER_BEFORE = re.compile(r"[<\u2264\u2265]\s*\Z|\bnot\s+\Z", re.IGNORECASE)
+_OTHER_BEHIND = re.compile(r"\s*(?:(?:to|or|bis)\s|[-\u2010-\u2015\u2212\u00b1/])?\s*[+\-]?[0-9]+[.,\u2044][0-9]")
 _ENDS = re.compile(r"[.!?;](?:\s|\Z)|\n\s*\n")
 
 
@@ -203,15 +221,29 @@ class _Words:
         """Return the numbers next to a sentence of which nothing more follows, nearest first."""
         if step > 0:
             start = self.places[edge - 1] + 1
-            near = _ENDS.split(_plain(self.text[start : start + _BESIDE]), maxsplit=1)[0]
+            near = _ENDS.split(self.text[start : start + _BESIDE].replace("\0", ""), maxsplit=1)[0]
         else:
-            near = _ENDS.split(_plain(self.text[max(0, self.places[edge] - _BESIDE) : self.places[edge]]))[-1]
-        numbers = list(_NUMBER.finditer(near))[::step][:slots]
+            near = _ENDS.split(self.text[max(0, self.places[edge] - _BESIDE) : self.places[edge]].replace("\0", ""))[-1]
+        written = near.replace(MINUS, "-")
+        numbers = list(_NUMBER.finditer(written))[::step][:slots]
         if len(numbers) < slots:
-            return [None] * slots, True
+            return [None] * slots, not (_LEFT_OVER if step > 0 else _IN_WORDS).search(near)
         last = numbers[-1]
-        left_over = _NUMBER.sub(" ", near[: last.end()] if step > 0 else near[last.start() :])
-        return [number[0] for number in numbers], not _LEFT_OVER.search(left_over.rstrip("-"))
+        between = _NUMBER.sub("\0", written[: last.end()] if step > 0 else written[last.start() :])
+        is_exact = not _LEFT_OVER.search(between if step > 0 else between.rstrip("-")) and not _is_other(
+            near, last.span(), step
+        )
+        return [number[0] for number in numbers], is_exact
+
+
+def _is_other(text: str, number: tuple[int, int], step: int) -> bool:
+    """Whether a text shows another number than that which stands at a place in it, behind it or before."""
+    start, end = number
+    if step > 0:
+        behind = text[end:].lstrip(_MARKS)
+        return _OTHER_BEHIND.match(behind) is not None or makes_another("", text[start:end], behind)
+    before = text[:start].rstrip(_MARKS)
+    return _OTHER_BEFORE.search(before) is not None or makes_another(before, text[start:end], "")
 
 
 def _in_order(numbers: list[str | None], step: int) -> list[str | None]:
@@ -222,8 +254,7 @@ def _between(text: str, slots: int) -> tuple[list[str | None], bool]:
     """Return the numbers between two pieces of a sentence, and whether there is nothing else."""
     given = _plain(text)
     numbers: list[str | None] = [number[0] for number in _NUMBER.finditer(given)]
-    left_over = _NUMBER.sub("\0", given)
-    exact = len(numbers) in (0, slots) and not _LEFT_OVER.search(left_over) and "-\0" not in left_over
+    exact = len(numbers) in (0, slots) and not _LEFT_OVER.search(_NUMBER.sub("\0", given))
     return (numbers + [None] * slots)[:slots], exact
 
 
@@ -259,6 +290,8 @@ def _shown(found: re.Match[str]) -> str:
     if found["entity"]:
         meant = html.unescape(given)
         return meant.ljust(len(given), "\0") if len(meant) <= len(given) else given
+    if found["times"]:
+        return "\u00d7".ljust(len(given), "\0")
     if found["code"]:
         meant = chr(int(found["code"], 16))
         return (meant if meant.isprintable() else "\0").ljust(len(given), "\0")
@@ -282,5 +315,8 @@ def _value(text: str) -> tuple[Decimal, str] | None:
     found = _NUMBER.match(plain_number(text))
     if found is None:
         return None
-    bare = found[0].rstrip("\\%‰ ").replace(",", "")
+    bare = found[0].rstrip("\\%‰ ")
+    if _DECIMAL_COMMA.match(bare):
+        bare = bare.replace(".", "").replace(",", ".")
+    bare = bare.replace(",", "")
     return Decimal(bare), found[0][len(found[0].rstrip("%‰")) :]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gatekit.claims.beside import PER_CENT, PER_CENT_UNSPACED, UNSPACED
 from gatekit.claims.bindings import ClaimBlock
 from gatekit.claims.documents import ClaimsDocument
 from gatekit.claims.plain_letters import plain
@@ -52,29 +53,55 @@ CLAIM_LANGUAGE = (
 
 _LANGUAGE = re.compile(rf"(?<![\w-])(?:{'|'.join(CLAIM_LANGUAGE)})(?![\w-])", re.IGNORECASE)
 
-_PERCENT = r"(?:[ \t\u00a0\u2009\u202f~]|\\[,; ])?(?:\\?[%\u2030\u2031]|per[ ]?cent(?:age[ ]points?)?)"
+_PERCENT = (
+    r"(?:[ \t\u00a0\u2009\u202f~]|\\[,; ])?"
+    rf"(?:\\?[%\u2030\u2031]|(?i:{PER_CENT})(?!\w)|{PER_CENT_UNSPACED})".replace("[ ]", "[\\s]")
+)
 _LEVEL = r"(?:[\s~]+(?:(?:one|two)[-\s]sided|lower|upper|simultaneous))*[\s~]+(?:confidence|CI)\b"
 """What makes the number before it a level of confidence: `95 % one-sided confidence`."""
+_WORD = rf"[^\W{UNSPACED}]"
+"""A letter, digit or _, but of no script that parts no words."""
 _NUMBER = re.compile(
     rf"""
-    (?<![\w.,:/@\#^-]) [+\-\u2212]? [0-9]+(?:,[0-9]{{3}})* (?:
-        \.[0-9]+ (?:[eE][+-]?[0-9]+)? (?: {_PERCENT} | [x\u00d7] )?+  # a decimal, also in per cent or as a factor
-      | {_PERCENT}
-      | (?<![0-9]0) (?<=0),[0-9]+ {_PERCENT}?+                       # a decimal comma, where it can be nothing else
-    ) (?! [\w:/@] | [.,][0-9] | {_LEVEL} )                          # no version, date, unit, path or level
+    (?<!{_WORD}) (?<![.,/@\#^-]) (?<![0-9]:) [+\-\u2212]? (?:
+        [0-9]+(?:,[0-9]{{3}})* (?:
+            \.[0-9]+ (?:[eE][+-]?[0-9]+)? (?: {_PERCENT} | [x\u00d7] )?+  # a decimal, also in per cent or as a factor
+          | {_PERCENT}
+          | [eE][\-\u2212][0-9]{{1,3}} | \u2044[0-9]+  # 1e-3, and a half; a comma that can be nothing else
+          | (?<![0-9]0) (?<=0), (?: [0-9]{{2,}} | [0-9] (?![)\]}}]) ) (?:{_PERCENT})?+
+        )
+      | [0-9]{{1,3}}(?:[.\u202f\u00a0\u2009][0-9]{{3}})+,[0-9]+ (?:{_PERCENT})?+
+      | [0-9]+,[0-9]+ {_PERCENT}                                        # a decimal comma
+      | (?: (?<=[\s{EDGE}(=~]) | (?<=[\s(=~][+\-\u2212]) ) \.[0-9]{{2,}}
+    ) (?! {_WORD} | [:/@] | [.,][0-9] | {_LEVEL} )                      # no version, date, unit, path or level
     """,
     re.VERBOSE,
 )
 # A number behind one of these words counts or names something; it measures nothing.
 _NAMED = (
     *("v", "version", "versions", "python", "release", "releases", "section", "sections", "sec.", "chapter", "figure"),
-    *("fig.", "table", "tab.", "equation", "eq.", "appendix", "step", "confidence", "confidence level", "arxiv"),
+    *(
+        "fig.",
+        "table",
+        "tab.",
+        "equation",
+        "eq.",
+        "appendix",
+        "step",
+        "confidence",
+        "confidence level",
+        "arxiv",
+        "arxiv:",
+    ),
     *("cc by", "cc by-sa", "license", "licence", "apache", "cuda", "utc", "schema"),
 )
 # Patterns of what stands before a number, from right to left: one that is tried at the number's place alone takes no
 # time, where one that is looked for in the window would take a hundred times as much as all else.
 _BEHIND_WORD = rf"\(?\s*(?:(?:{'|'.join(re.escape(name[::-1]) for name in _NAMED)})\b|\u00a7)"
-_NAMES_SOMETHING = re.compile(_BEHIND_WORD, re.IGNORECASE)
+_UNSPACED_NAMES = "|".join(
+    plain(name).text[::-1] for name in ("第", "図", "表", "图", "版", "版本", "バージョン", "버전")
+)
+_NAMES_SOMETHING = re.compile(rf"{_BEHIND_WORD}|\s?(?:{_UNSPACED_NAMES})", re.IGNORECASE)
 # So does a plain decimal further on in a list of such: 3.11, 3.12 or 3.13.
 _AND = r"(?:\s+(?:dna|ro)\s*,\s*|\s*[,/\u2013-]\s*|\s+(?:dna|ro|ot)\s+)"
 _LISTS_SOMETHING = re.compile(rf"(?:{_AND}(?:[0-9]+\.)+[0-9]+){{1,4}}{_BEHIND_WORD}", re.IGNORECASE)

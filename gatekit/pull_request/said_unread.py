@@ -41,6 +41,8 @@ LARGEST = 2 << 20
 """Bytes of one changed file that is looked through."""
 LARGEST_TOGETHER = 8 << 20
 """Bytes of all of them."""
+LARGEST_LOOKED_AT = 256 << 20
+"""Bytes of all files without a suffix that are too large to be looked through, and are asked whether they are data."""
 MOST_PAIRS = 100_000
 """Of a document that is gone and a changed file: whether one has become the other takes a second."""
 _ALIKE = 0.5
@@ -167,24 +169,51 @@ def _unread(base: BranchContents, head: BranchContents) -> tuple[list[str], list
     read = [{document.path for document in side.documents} for side in (base, head)]
     others = _read_by_other_projects(base.tree)
     found: list[list[str]] = [[], []]
-    large: list[tuple[str, str]] = []
+    large: list[str] = []
     left = [LARGEST_TOGETHER, LARGEST_TOGETHER]
     changed = [path for path in changes(base.tree, head.tree) if not _is_ours(path) and path not in others]
 
     def size(side: BranchContents, path: str) -> int:
         return side.tree.entries[path].size or 0
 
+    page_oids: Counter[tuple[str, str]] = Counter()
+    """Pages of the base that are changed: one that the head holds under another name was moved."""
     for index, side in enumerate((base, head)):
         here = [path for path in changed if path in side.tree and path not in read[index]]
         here = [path for path in here if side.tree.entries[path].mode in FILE_MODES]
+        if index == 0:
+            page_oids.update(_kept_as(side.tree, path) for path in here if _is_page(path))
         # Pages first, small ones before large ones: no heap of data keeps a page from being looked at.
         for path in sorted(here, key=lambda path: (not _is_page(path), size(side, path), path)):
             if size(side, path) <= min(LARGEST, left[index]):
                 left[index] -= size(side, path)
                 found[index].append(path)
+            elif index and page_oids[_kept_as(side.tree, path)] > 0:
+                page_oids[_kept_as(side.tree, path)] -= 1
             elif index and _is_page(path):
-                large.append((path, f"is {_change_word(base, path)} and too large to be looked through for claims"))
-    return found[0], found[1], large
+                large.append(path)
+    data = _data(head.tree, [path for path in large if not posixpath.splitext(path)[1]])
+    why = "and too large to be looked through for claims"
+    return found[0], found[1], [(path, f"is {_change_word(base, path)} {why}") for path in large if path not in data]
+
+
+def _kept_as(tree: Tree, path: str) -> tuple[str, str]:
+    """Return the content of a file and its suffix: what was data under another suffix may be a page under this one."""
+    return tree.entries[path].oid, posixpath.splitext(path)[1].lower()
+
+
+def _data(tree: Tree, paths: Iterable[str]) -> frozenset[str]:
+    """Return the files that hold a zero byte where git looks for one, in the first 8000 bytes, and so show no text."""
+    left = LARGEST_LOOKED_AT
+    asked: dict[str, str] = {}
+    for path in paths:
+        left -= tree.entries[path].size or 0
+        if left < 0:
+            break
+        asked[path] = tree.entries[path].oid
+    starts = tree.source.starts(asked.values(), 8000)
+    marks = (b"\xff\xfe", b"\xfe\xff")  # UTF-16 has zero bytes and is text
+    return frozenset(path for path, oid in asked.items() if b"\0" in starts[oid] and not starts[oid].startswith(marks))
 
 
 def _change_word(base: BranchContents, path: str) -> str:

@@ -59,6 +59,17 @@ class ObjectReader:
 
         return self._each(oids, limit, "blob", digest)
 
+    def starts(self, oids: Iterable[str], limit: int, count: int) -> Iterator[tuple[str, bytes]]:
+        """Yield each blob's id with the first `count` bytes of its content; the rest is only hashed."""
+
+        def start(chunks: Iterator[bytes]) -> bytes:
+            first = next(chunks, b"")[:count]
+            for _ in chunks:
+                pass
+            return first
+
+        return self._each(oids, limit, "blob", start)
+
     def _each(
         self, oids: Iterable[str], limit: int, kind: str, take: Callable[[Iterator[bytes]], T]
     ) -> Iterator[tuple[str, T]]:

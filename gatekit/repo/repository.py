@@ -348,6 +348,14 @@ class Repository:
         """
         return dict(self._reader.sha256(dict.fromkeys(_oid(oid) for oid in oids), limit))
 
+    def starts(self, oids: Iterable[str], count: int, limit: int = DIGEST_LIMIT) -> dict[str, bytes]:
+        """Return the first bytes of blobs by id, at most `count` (a MiB) of each, however large they are.
+
+        Raises:
+            GatekitError: as `blobs`.
+        """
+        return dict(self._reader.starts(dict.fromkeys(_oid(oid) for oid in oids), limit, count))
+
     def _ancestry(self, *arguments: str) -> git.GitResult:
         self.refuse_shallow()
         done = git.run(self._private, ["merge-base", *arguments])

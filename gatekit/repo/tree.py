@@ -53,6 +53,9 @@ class Blobs(Protocol):
     def blobs(self, oids: Iterable[str], limit: int = BLOB_LIMIT) -> dict[str, bytes]:
         """Return the content of each object."""
 
+    def starts(self, oids: Iterable[str], count: int) -> dict[str, bytes]:
+        """Return the first bytes of each object."""
+
 
 @dataclass(frozen=True)
 class Tree:

@@ -19,6 +19,18 @@ def sayings(text: str, claims: str = CLAIMS) -> list[Saying]:
 SAID = "Five SAEs agree more than their control, by {} on average."
 
 
+ENDS = {
+    CLAIMS: SAID + " More.",
+    CLAIMS.replace("Few of their latents are dead.", "Their latents read other text with a gain of {}."): (
+        "Their latents read other text with a gain of {}. More."
+    ),
+    CLAIMS.replace("Few of their latents are dead.", "'{} of the latents of all SAEs are dead.'"): (
+        "Then {} of the latents of all SAEs are dead. More."
+    ),
+}
+"""Claims whose number stands within, at the end and at the beginning, and what a text says of them."""
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -73,6 +85,43 @@ def test_a_number_of_more_digits_than_anybody_prints_is_another_one(number: str)
 def test_another_number_sign_unit_or_word_is_not_the_same(number: str) -> None:
     [found] = sayings(SAID.format(number))
     assert not found.shows(PRINTED)
+
+
+@pytest.mark.parametrize("number", ["0,21", "+0,2100", "٠٫٢١", "０，２１", "0·21", "$0.21$", "\\num{0.21}", "≈ 0.21"])
+def test_the_number_of_the_evidence_is_the_same_as_other_languages_and_commands_write_it(number: str) -> None:
+    for claims, text in ENDS.items():
+        [found] = sayings(text.format(number), claims)
+        assert found.shows(PRINTED)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("0,99", "1,21", "1.210,2", "0,0021", "2,1", "٠٫٩٩", "21 Prozent", "0.21 Prozent", "0.21 pour cent", "0.21 ‰"),
+        *(
+            "0.21 × 10⁻³",
+            "0.21 x 10^{-3}",
+            "$0.21\\times10^{3}$",
+            "$0.21 \\cdot 10^{3}$",
+            "0.21e-3",
+            "0.21 e-3",
+            "0.21k",
+        ),
+        *("0.21 ½", "½", "0.21²", "0.21 / 2", "0.21 - 1", "0.21 to 0.99", "0.21 ± 0.9", "~~0.21~~ 0.99", "0.21 万"),
+        *("− 0.21", "–0.21", "minus 0.21", "< 0.21", "√0.21", "1 − 0.21", "not 0.21", "1’000.21", "1\u2009000.21"),
+        *("twenty-one percent", "XXI", "九", "0.21 million", "0.21\n%", "0.21 basis points"),
+    ],
+)
+def test_another_number_is_not_the_same_in_whatever_format_or_words(number: str) -> None:
+    for claims, text in ENDS.items():
+        [found] = sayings(text.format(number), claims)
+        assert not found.shows(PRINTED)
+
+
+def test_a_decimal_comma_is_no_end_of_a_number() -> None:
+    for claims, text in ENDS.items():
+        [found] = sayings(text.format("+0,21"), claims)
+        assert not found.shows(("+0",))
 
 
 def test_a_sentence_whose_end_is_left_out_is_said_with_its_number() -> None:

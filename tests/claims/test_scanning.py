@@ -149,6 +149,55 @@ def test_other_ways_to_write_a_share_are_found(text: str) -> None:
     assert numbers(f"by {text} here") == [text]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "12,5 %",
+            "1,5%",
+            "21 Prozent",
+            "21 pour cent",
+            "21 por ciento",
+            "99 pct",
+            "99 pp",
+            "99 bps",
+            "1e-3",
+            "2e-05",
+        ),
+        *("1.234,5", "1\u202f234,5", ".99", "0,21", "99 basis points"),
+    ],
+)
+def test_numbers_are_found_as_other_languages_and_tables_write_them(text: str) -> None:
+    assert numbers(f"by {text} here") == [text]
+    assert numbers(f"by {text} (1,2) f(0,1) layers 5,6") == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("差は0.99である", "0.99"),
+        ("差は０．９９です", "0.99"),
+        ("增长21%。", "21%"),
+        ("提高21个百分点", "21个百分"),
+        ("0.99이다", "0.99"),
+        ("21 процентов", "21"),
+        ("21パーセント", "21"),
+        ("\u00bd of them", "1\u20442"),
+        ("0.99 percentile", "0.99"),
+    ],
+)
+def test_numbers_are_found_between_letters_of_any_script(text: str, found: str) -> None:
+    (shown,) = numbers(f"so {text}")
+    assert shown.startswith(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["第3.2節を見る", "図3.2は", "表2.1", "版本1.2", "arXiv:2401.12345", "k-0.5", "バージョン3.2"]
+)
+def test_what_counts_or_names_something_is_passed_over_in_other_scripts(text: str) -> None:
+    assert numbers(text) == []
+
+
 @pytest.mark.parametrize("text", ["1,2 and 3", "10,000 rows", "[0, 1]", "x0,5", "95 percent confidence"])
 def test_a_comma_that_is_no_decimal_point_is_passed_over(text: str) -> None:
     assert numbers(text) == []

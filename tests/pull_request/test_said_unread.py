@@ -162,6 +162,33 @@ def test_a_page_that_is_too_large_needs_approval_and_data_does_not(
     assert judged(tmp_path / "c", {"a.html": large[1:]}).code is ExitCode.PASS
 
 
+def test_a_large_page_that_only_moved_needs_no_approval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(said_unread, "LARGEST", 1000)
+    large = "x" * 1001
+    base: Files = {"old/a.html": large, "a.csv": "y" * 1001}
+    moved = judged(tmp_path / "a", {"old/a.html": None, "new/b.html": large}, base)
+    assert moved.code is ExitCode.PASS
+    changed = judged(tmp_path / "b", {"old/a.html": None, "new/b.html": large + "x"}, base)
+    copied = judged(tmp_path / "c", {"new/b.html": large}, base)
+    twice = judged(tmp_path / "d", {"old/a.html": None, "b.html": large, "c.html": large}, base)
+    of_data = judged(tmp_path / "e", {"a.csv": None, "a.html": "y" * 1001}, base)
+    verdicts = [verdict.code for verdict in (changed, copied, twice, of_data)]
+    assert verdicts == [ExitCode.APPROVAL_NEEDED] * 4
+
+
+def test_a_large_file_without_a_suffix_needs_approval_unless_it_is_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(said_unread, "LARGEST", 1000)
+    assert judged(tmp_path / "a", {"weights": b"\x7f\0" * 1000}).code is ExitCode.PASS
+    assert judged(tmp_path / "b", {"NOTES": "x" * 1001}).code is ExitCode.APPROVAL_NEEDED
+    late = b"x" * 8000 + b"\0"
+    assert judged(tmp_path / "c", {"NOTES": late}).code is ExitCode.APPROVAL_NEEDED
+    assert judged(tmp_path / "d", {"NOTES": ("x" * 1001).encode("utf-16")}).code is ExitCode.APPROVAL_NEEDED
+    monkeypatch.setattr(said_unread, "LARGEST_LOOKED_AT", 1999)
+    assert judged(tmp_path / "e", {"weights": b"\x7f\0" * 1000}).code is ExitCode.APPROVAL_NEEDED
+
+
 def test_too_many_documents_and_files_to_compare_need_approval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(said_unread, "MOST_PAIRS", 1)
     change: Files = {"docs/report.md": None, "a.txt": "a\n", "b.txt": "b\n"}
