@@ -296,7 +296,7 @@ def _ranked(candidates: Sequence[ComparedCandidate], selection: Selection) -> li
                 rank=rank_of.setdefault(key, position + 1),
                 score=-key[0],
                 on_front=not above,
-                dominated_by=tuple(digests[place] for place in above),
+                dominated_by=tuple(map(digests.__getitem__, above)),
             )
         )
     return ranked
