@@ -20,6 +20,9 @@ from gatekit.report.forest_plot import svg as forest_svg
 from gatekit.report.json_values import text, time, tool, written
 
 NOT_INSTALLED = "matplotlib is not installed; `pip install 'gatekit-sae[plots]'` brings it"
+PNG_ROWS = 300
+"""Thresholds of all policies whose forest plots are PNG too: each takes a hundredth of a second or two."""
+TOO_MANY = f"the PNG files show {PNG_ROWS} thresholds of all policies at most; the SVG files show all"
 
 
 def contents(judged: JudgedInputs) -> dict[str, bytes]:
@@ -87,17 +90,23 @@ def _selection(selected: SelectionResult, robustness: Robustness) -> dict[str, b
 
 def _plots(judged: JudgedInputs) -> tuple[tuple[Plot, ...], str | None]:
     """Return the pictures, and in one line which are missing and why."""
-    plots, left_out = [], []
+    plots: list[Plot] = []
+    left_out: list[str] = []
+    beyond: list[str] = []
     draw_png = _matplotlib()
+    left = PNG_ROWS
     for policy in judged.verdict.policies:
         if not policy.gates:
             continue
         name = forest_name(policy)
         title = f"Every estimate and bound of policy {policy.id} against its threshold"
         alone = forest_svg(policy, name, alone=True).encode() + b"\n"
-        plots.append(Plot(name, title, alone, None if draw_png is None else draw_png(policy)))
-        if draw_png is None:
-            left_out.append(f"plots/{name}.png")
+        left -= sum(len(list(thresholds_in(gate.result))) for gate in policy.gates)
+        # What the first policy has is drawn as far as a picture goes.
+        png = draw_png(policy) if draw_png is not None and (left >= 0 or not plots) else None
+        plots.append(Plot(name, title, alone, png))
+        if png is None:
+            (left_out if draw_png is None else beyond).append(f"plots/{name}.png")
     for name, title, rule, measurement in _datasets(judged):
         if draw_png is None:
             left_out.append(f"plots/{name}")
@@ -123,7 +132,10 @@ def _plots(judged: JudgedInputs) -> tuple[tuple[Plot, ...], str | None]:
             with settled():
                 drawn = draw_pareto(judged.selected)
             plots.append(Plot("pareto", "The candidates that were compared", drawn["pareto.svg"], drawn["pareto.png"]))
-    return tuple(plots), f"Not drawn: {', '.join(left_out)}: {NOT_INSTALLED}." if left_out else None
+    missing = f"Not drawn: {', '.join(left_out)}: {NOT_INSTALLED}." if left_out else None
+    if beyond:
+        missing = f"Not drawn: {', '.join(beyond)}: {TOO_MANY}."
+    return tuple(plots), missing
 
 
 def _matplotlib() -> Callable[[PolicyResult], bytes] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 
 from gatekit.errors import Location
@@ -28,14 +30,23 @@ class LimitPlace:
         return line[:start], line[start + len(self.raw) :]
 
 
-def limit_places(document: YamlDocument, rule: Threshold) -> tuple[LimitPlace, ...] | None:
-    """Return the place of each end of a rule's limits, in their order; None where the file does not have them so.
+def limit_places(document: YamlDocument, rules: Iterable[Threshold]) -> list[tuple[LimitPlace, ...] | None]:
+    """Return, for each rule, the place of each end of its limits, in their order; None where the file has them not so.
 
     Args:
-        document: the file that the rule was read from.
-        rule: one threshold of it.
+        document: the file that the rules were read from.
+        rules: thresholds of it.
     """
-    found = _at(document.root, rule.limit_location)
+    begins: dict[tuple[int, int], Node] = {}
+    _note(document.root, begins)
+    return [_places(document, rule, begins) for rule in rules]
+
+
+def _places(
+    document: YamlDocument, rule: Threshold, begins: MappingType[tuple[int, int], Node]
+) -> tuple[LimitPlace, ...] | None:
+    at = rule.limit_location
+    found = begins.get((at.line or 0, at.column or 0))
     if isinstance(found, Mapping):
         # every_seed: {at_least: 0.5}; not_worse_than: {base: 0.02}
         found = found.get("base") if rule.against == "base" else found.items[0][1]
@@ -58,15 +69,13 @@ def limit_places(document: YamlDocument, rule: Threshold) -> tuple[LimitPlace, .
     return tuple(places)
 
 
-def _at(node: Node, place: Location) -> Node | None:
-    """Return the innermost value that begins at a place; None where none does."""
-    parts: tuple[Node, ...] = ()
+def _note(node: Node, begins: dict[tuple[int, int], Node]) -> None:
+    """Note where each value begins; of several that begin at one place it is the innermost."""
+    parts: Iterable[Node] = ()
     if isinstance(node, Mapping):
-        parts = tuple(value for _, value in node.items)
+        parts = (value for _, value in node.items)
     elif isinstance(node, Sequence):
         parts = node.items
     for part in parts:
-        found = _at(part, place)
-        if found is not None:
-            return found
-    return node if (node.line, node.column) == (place.line, place.column) else None
+        _note(part, begins)
+    begins.setdefault((node.line, node.column), node)

@@ -17,6 +17,7 @@ from tests.report.report_verdicts import VERDICTS, hostile, threshold
 pytest.importorskip("matplotlib")
 
 from gatekit.dossier import figures
+from gatekit.report.forest_plot import rows
 
 RULE = threshold("saebench", "auc_delta", (0.0, None), 0.01)
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -40,8 +41,9 @@ def test_each_dataset_has_its_mean_over_the_seeds_best_first() -> None:
     means = next(line for line in axes.get_lines() if line.get_marker() == "o")
     # (0.1 + 0.3 + 0.2 + 0.1 + 0.3) / 5 and so on.
     assert list(means.get_xdata()) == pytest.approx([0.2, 0.2, -0.2])
-    seeds = [line for line in axes.get_lines() if line.get_marker() == "."]
-    assert list(seeds[2].get_xdata()) == pytest.approx([-0.1, -0.3, -0.2, -0.1, -0.3])
+    (seeds,) = [line for line in axes.get_lines() if line.get_marker() == "."]
+    drawn = zip(seeds.get_ydata(), seeds.get_xdata(), strict=True)
+    assert [x for place, x in drawn if place == 2] == pytest.approx([-0.1, -0.3, -0.2, -0.1, -0.3])
     (limit,) = [line for line in axes.get_lines() if line.get_linestyle() == "--"]
     assert list(limit.get_xdata()) == [0.0, 0.0]
 
@@ -95,4 +97,14 @@ def test_thousands_of_datasets_still_fit_into_a_picture() -> None:
     many = replace(one, keys=keys, candidate=(0.5,) * 3000, baseline=(0.4,) * 3000)
     axes = figures.per_dataset(RULE, many).axes[0]
     assert axes.get_ylabel() == "1500 datasets"
+    assert axes.figure.get_size_inches()[1] * figures.DOTS_PER_INCH < 2**16
+
+
+def test_a_forest_plot_of_thousands_of_thresholds_shows_the_first_and_says_how_many_more_there_are() -> None:
+    policy = VERDICTS["blocked"].policies[0]
+    many = replace(policy, gates=policy.gates * 1000)
+    count = len(rows(many))
+    axes = figures.forest(many).axes[0]
+    assert axes.texts[-1].get_text() == f"and {count - figures.DRAWN_ROWS} more thresholds, in the SVG beside it"
+    assert len(axes.texts) == 3 * figures.DRAWN_ROWS + 1
     assert axes.figure.get_size_inches()[1] * figures.DOTS_PER_INCH < 2**16

@@ -18,7 +18,7 @@ def found(gates: str) -> list[tuple[int, int, str, int]]:
     places = []
     for gate in parse_policy(data, "p.yaml").gates:
         for rule in thresholds(gate.rule):
-            for place in limit_places(document, rule) or ():
+            for place in limit_places(document, [rule])[0] or ():
                 assert place.location.line is not None
                 assert place.location.column is not None
                 line = (HEAD + gates).split("\n")[place.location.line - 1]
@@ -63,4 +63,4 @@ def test_a_file_that_is_no_longer_what_was_read_has_no_places() -> None:
     data = (HEAD + "  g: {from: random_model, measure: r2, at_least: 0.5}\n").encode()
     rule = next(thresholds(parse_policy(data, "p.yaml").gates[0].rule))
     for other in (data.replace(b"0.5", b"0.6"), data.replace(b"  g:", b"  gate:"), data.replace(b"0.5", b'"0.5"')):
-        assert limit_places(parse_yaml(other, "p.yaml"), rule) is None
+        assert limit_places(parse_yaml(other, "p.yaml"), [rule]) == [None]

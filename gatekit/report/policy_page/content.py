@@ -84,4 +84,4 @@ def _with_places(policy: Policy) -> tuple[PageThreshold, ...]:
         document = None
     if document is None or document.sha256 != policy.sha256:
         return tuple(PageThreshold(rule, None) for rule in rules)  # it has just been changed, and is read again soon
-    return tuple(PageThreshold(rule, limit_places(document, rule)) for rule in rules)
+    return tuple(map(PageThreshold, rules, limit_places(document, rules)))
