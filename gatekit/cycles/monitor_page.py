@@ -180,7 +180,7 @@ def _gates(progress: CycleProgress) -> str:
 
 def _footer(progress: CycleProgress, refresh: int | None) -> str:
     stays = "" if refresh is None else f" This page reads itself again every {refresh} seconds;"
-    text = "the same as a text" if refresh is None else "the same as a text that stays"
+    text = "The same as a text" if refresh is None else "the same as a text that stays"
     said = [f'As of {_moment(progress.at)}.{stays} {text}: <a href="monitor.md">monitor.md</a>.']
     if "check" in progress.steps:
         said.append('What the final policy found: <a href="verdict.html">verdict.html</a>.')

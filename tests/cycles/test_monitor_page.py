@@ -82,7 +82,10 @@ def test_the_page_is_well_formed_has_no_script_and_names_a_text_that_does_not_be
     assert "reads itself again every 10 seconds" in page
     assert root.findtext("head/title") == "cycle-4: running, 12 of 16 tasks"
     ended = as_html(replace(RUNNING, standing="finished", code=2, steps={"check": 2}), None)
-    assert "seconds" not in elements(ended).findtext("body/footer/p", "")
+    assert elements(ended).findtext("body/footer/p/time") == "2026-03-02 12:00:00 UTC"
+    footer = "".join(next(elements(ended).iter("footer")).itertext())
+    assert " UTC. The same as a text: monitor.md. " in footer
+    assert "seconds" not in footer
     assert [link.get("href") for link in elements(ended).iter("a")] == ["monitor.md", "verdict.html"]
 
 
