@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatekit.cycles.endings import NEVER_AGAIN, found_no_room, is_hopeless, why_ended
+from gatekit.cycles.endings import found_no_room, is_hopeless, why_ended
 from gatekit.cycles.engine import Ended, Engine, Job
 from gatekit.cycles.finishing import finish
 from gatekit.cycles.graph import Graph, Task
@@ -280,7 +280,8 @@ class Driver:
         before = self._written.pop(ended.name)
         spent = {"seconds": round(ended.seconds, 3), "device_seconds": round(ended.seconds * devices, 3)}
         kind, _, rest = ended.name.partition("/")
-        full = None if ended.code in (0, *NEVER_AGAIN) else no_room(self._places())
+        # Also of what is refused: a folder that takes nothing more cannot be told from one that may not be written.
+        full = None if ended.code == 0 else no_room(self._places())
         if full is None and found_no_room(ended, log, before):
             full = f"a disk, or a quota, that {ended.name} writes to is full; {log} has what it wrote"
         if full is not None:

@@ -60,7 +60,7 @@ def found_no_room(ended: Ended, log: Path, before: int) -> bool:
         log: that took what it wrote.
         before: bytes of the log that earlier attempts had written.
     """
-    return ended.code not in (0, *NEVER_AGAIN) and any(said in last_words(log, before) for said in _NO_ROOM)
+    return ended.code != 0 and any(said in last_words(log, before) for said in _NO_ROOM)
 
 
 def why_ended(ended: Ended, log: Path, before: int, wrong: str | None = None) -> str:

@@ -29,13 +29,14 @@ folder.mkdir(parents=True)
 
 
 class BriefDriver(Driver):
-    """Its tasks leave a summary, or end in 70 as whoever finds no room does."""
+    """Its tasks leave a summary, or end in 70 as whoever finds no room does, or as refused."""
 
     room = True
+    code = 70
 
     def _argv(self, task: Task) -> tuple[str, ...]:
         if not self.room:
-            return (sys.executable, "-S", "-c", "raise SystemExit(70)")
+            return (sys.executable, "-S", "-c", f"raise SystemExit({self.code})")
         out = self.folder / "evidence" / task.out / task.runner
         return (sys.executable, "-S", "-c", SUMMARY, str(out), '{"status": "ok"}')
 
@@ -46,11 +47,12 @@ def driver(folder: Path) -> BriefDriver:
     return BriefDriver(cycle, graph_of(cycle), folder, Processes(1), judge)
 
 
+@pytest.mark.parametrize("code", [70, 64, 4])
 def test_what_fails_on_a_full_disk_is_no_attempt_and_the_same_command_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     full = driver(tmp_path)
-    full.room = False
+    full.room, full.code = False, code
     monkeypatch.setattr(driving, "no_room", lambda _folders: "the disk of runs is full")
     with pytest.raises(Halted, match="the disk of runs is full; make room, and give the same command again") as halted:
         full.run()

@@ -94,6 +94,16 @@ def test_no_reason_names_a_folder_of_the_machine(tmp_path):
     assert code == 70 and "config.json" in summary["reason"] and "/home" not in json.dumps(summary)
 
 
+def test_a_file_that_is_taken_away_while_it_is_read_is_one_line_and_may_be_put_back(tmp_path, capfd):
+    def gone(*_: Any) -> RunResult:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(tmp_path / "texts.jsonl"))
+
+    code, _ = ran(tmp_path, gone)
+    (said,) = capfd.readouterr().err.splitlines()
+    assert code == 70  # a cycle then tries once more, and is refused at its place where the file stays away
+    assert "No such file or directory (texts.jsonl): put back what was taken away meanwhile, and run again; " in said
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(ValueError("x"), 70), (MemoryError(), 70), (SystemExit(1), 70), (SystemExit(2), 64), (SystemExit(0), 0)],

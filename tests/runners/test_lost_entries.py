@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -41,12 +42,12 @@ sys.exit(main(sys.argv[1:]))
 ALWAYS = 1000
 
 
-def ended(folder: Path, times: int, out: str) -> subprocess.CompletedProcess[str]:
+def ended(folder: Path, times: int, out: str, *more: str) -> subprocess.CompletedProcess[str]:
     """Run a stage whose stored activations are taken away so many times, between their opening and their reading."""
     given = [sys.executable, "-c", TAKEN_AWAY, str(times), str(folder / f"{out}.count"), "ood"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
-        [*given, *arguments(folder, OOD, out, f"{out}-cache")], env=environment, capture_output=True, text=True
+        [*given, *arguments(folder, OOD, out, f"{out}-cache", *more)], env=environment, capture_output=True, text=True
     )
 
 
@@ -65,6 +66,16 @@ def test_a_run_whose_cache_is_emptied_all_the_time_ends_with_one_line_each_time(
     assert done.returncode == 70
     assert done.stderr.count("the cache lost or changed an entry while it was used (activations/") == ATTEMPTS
     assert "Traceback" not in done.stderr
+
+
+def test_a_piece_whose_cache_is_pruned_under_it_is_begun_anew(tmp_path: Path) -> None:
+    keys = [unit["key"] for unit in json.loads(ended(tmp_path, 0, "out", "--units").stdout)["units"]]
+    done = ended(tmp_path, 2, "out", *(part for key in keys for part in ("--only", key)))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the cache lost or changed an entry while it was used (activations/") == 2
+    assert "Traceback" not in done.stderr
+    units = json.loads(ended(tmp_path, 0, "out", "--units").stdout)["units"]
+    assert all(unit["done"] for unit in units)
 
 
 @pytest.mark.parametrize(
