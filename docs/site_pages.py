@@ -27,6 +27,10 @@ _LOADED = re.compile(
     r"<(?:script|img|iframe|source|video|audio|link\b(?=[^>]*\brel=[\"']?(?:stylesheet|icon|preload|preconnect|dns)))"
     r"[^>]*\b(?:src|srcset|href)=[\"']?((?:https?:)?//[^\"'\s>]+)"
 )
+_PICTURE = re.compile(
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="(?P<dark>[^"]+)">'
+    r'\s*<img alt="(?P<alt>[^"]*)" src="(?P<light>[^"]+)">\s*</picture>'
+)
 _LINK = re.compile(
     r"!?\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]+)\)"
     r"|^(?P<label>\[[^\]\n]+\]: +)(?P<defined>\S+)$"
@@ -81,7 +85,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         path = match[0][start:end].split("#")[0]
         return f"{match[0][:start]}{address}{match[0][start + len(path) :]}"
 
-    return _SECOND_WORD.sub(r"\1", _LINK.sub(rewritten, markdown))
+    return _PICTURE.sub(_by_palette, _SECOND_WORD.sub(r"\1", _LINK.sub(rewritten, markdown)))
+
+
+def _by_palette(match: re.Match[str]) -> str:
+    """A picture that follows the palette of the site, which a reader may choose, and not the browser's."""
+    alt, light, dark = match["alt"], match["light"], match["dark"]
+    return f'<img alt="{alt}" src="{light}#only-light"><img alt="{alt}" src="{dark}#only-dark">'
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001

@@ -36,11 +36,14 @@ def parse_outputs(texts: Sequence[str], formats: Mapping[str, str]) -> list[tupl
 
 
 def complete_output(formats: Mapping[str, str]) -> Callable[..., list[CompletionItem]]:
-    """Return what a shell completes `--output` with: the formats, each with its equals sign."""
+    """Return what a shell completes `--output` with: the formats, each with its equals sign, then a path."""
 
     def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem  # not when evidence is judged: `check` starts fast
 
+        _, equals, path = incomplete.partition("=")
+        if equals:
+            return [CompletionItem(path, type="file")]
         return [CompletionItem(f"{name}=") for name in formats if name.startswith(incomplete)]
 
     return complete

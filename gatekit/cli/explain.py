@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Sequence
 
 import rich_click as click
-from click.shell_completion import CompletionItem
 
 from gatekit.cli.base_evidence import load_base
 from gatekit.cli.evidence_folders import on_given_evidence
+from gatekit.cli.gate_names import complete_gate
 from gatekit.cli.inputs import load_evidence, load_kinds, load_policies, the_time
 from gatekit.cli.registered import load_standings
 from gatekit.cli.signatures import load_signers
@@ -21,18 +21,8 @@ from gatekit.report import inert
 from gatekit.report.explanation.terminal import explanation
 
 
-def _gates(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete a gate's name from policies/; whatever is wrong there is for the command itself to say."""
-    try:
-        policies, _ = load_policies([], load_kinds())
-    except GatekitError:
-        return []
-    names = dict.fromkeys(gate.name for policy in policies for gate in policy.gates)
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
 @click.command("explain")
-@click.argument("gate", shell_complete=_gates)
+@click.argument("gate", shell_complete=complete_gate)
 @click.option("--policy", "policies", multiple=True, metavar="FILE", help="Policy file or folder; default policies/.")
 @click.option(
     "--evidence",

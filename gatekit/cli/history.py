@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from gatekit.cli.delivery import complete_output, deliver, parse_outputs
+from gatekit.cli.gate_names import complete_gate
 from gatekit.cli.root import open_project
 from gatekit.errors import UsageError, did_you_mean
 from gatekit.exit_codes import ExitCode
@@ -20,7 +21,14 @@ LINE = 1000
 @click.argument("ref", default="HEAD")
 @click.option("--limit", type=click.IntRange(1, MOST), default=20, show_default=True, help="Newest commits, at most.")
 @click.option("--releases", is_flag=True, help="Only commits that have a tag.")
-@click.option("--gate", "gates", multiple=True, metavar="GATE", help="Only this gate, or POLICY/GATE (repeatable).")
+@click.option(
+    "--gate",
+    "gates",
+    multiple=True,
+    metavar="GATE",
+    shell_complete=complete_gate,
+    help="Only this gate, or POLICY/GATE (repeatable).",
+)
 @click.option("--repo", metavar="DIR", help="The clone, with its whole history; default here.")
 @click.option("--root", metavar="DIR", help="The project's root in it; default here, or the folder of --repo.")
 @click.option(

@@ -11,14 +11,19 @@ if TYPE_CHECKING:
 
 NAMED = ("FILE", "DIR", "SUMMARY", "FOLDER|NAME", "DIR|URL")
 """What help calls the value of an option that is a path."""
+SEEDED = {"digest": "paths", "import": "files", "init": "places"}
+"""Command -> the argument that takes `SEED=PATH` too."""
 ARGUMENTS = ("paths", "evidence", "before", "after", "report", "files", "places")
 
 
 class PathText(click.types.StringParamType):
     """Text that is a path, or begins like one. What may lie there is for the command to say."""
 
-    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Leave it to the shell, which knows where it stands."""
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Leave it to the shell, which knows where it stands: the path alone where a seed stands before it."""
+        if SEEDED.get(ctx.command.name or "") == param.name:
+            seed, equals, path = incomplete.partition("=")
+            incomplete = path if equals and seed.isdecimal() else incomplete
         from click.shell_completion import CompletionItem  # `check` starts fast, and completes nothing
 
         return [CompletionItem(incomplete, type="file")]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import select
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -108,16 +113,93 @@ printf '%s\\n' "${COMPREPLY[@]}"
     assert done.stdout.splitlines()[-1] == "check"
 
 
+TYPED = {
+    "gatekit ch": "gatekit check",
+    "gatekit check --evidence ev": "gatekit check --evidence evidence/",
+    "gatekit check --evidence=ev": "gatekit check --evidence=evidence/",
+    "gatekit check --output js": "gatekit check --output json=",
+    "gatekit check --output json=ev": "gatekit check --output json=evidence/",
+    "gatekit check --policy policies/wi": "gatekit check --policy policies/with, comma.yaml",
+    "gatekit digest 0=ev": "gatekit digest 0=evidence/",
+    "gatekit history --gate he": "gatekit history --gate health",
+}
+"""What is typed before the tabulator, and what stands there after it."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    workspace(tmp_path)
+    (tmp_path / "policies" / "with, comma.yaml").touch()
+    return tmp_path
+
+
 @pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
-def test_a_fish_that_sourced_the_script_completes_a_command(tmp_path: Path) -> None:
-    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["fish", "--no-config", "-c", "gatekit completion fish | source; complete --do-complete 'gatekit ch'"],
-        cwd=tmp_path,
-        env=environment(PATH=path, HOME=str(tmp_path)),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+def test_a_fish_that_sourced_the_script_completes_commands_options_and_paths(project: Path) -> None:
+    asked = "".join(f"complete --do-complete '{typed}'; echo ==;" for typed in TYPED)
+    done = in_shell(project, "fish", "--no-config", "-c", f"gatekit completion fish | source; {asked}")
+    offered = [answer.strip().partition("\t")[0] for answer in done.split("==\n")][: len(TYPED)]
+    assert offered == [after.rpartition(" ")[2] if "," not in after else after[23:] for after in TYPED.values()]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
+def test_fish_shows_what_a_command_is_for_beyond_its_first_comma(project: Path) -> None:
+    script = "gatekit completion fish | source; complete --do-complete 'gatekit claims ch'"
+    assert in_shell(project, "fish", "--no-config", "-c", script).startswith(
+        "check\tCheck every bound number, every sentence"
     )
-    assert done.stdout.startswith("check")
+
+
+@pytest.mark.parametrize(
+    ("shell", "begin"),
+    [
+        (("bash", "--noprofile", "--norc", "-i"), ""),
+        (("zsh", "-f", "-i"), "autoload -Uz compinit; compinit -u; "),
+    ],
+    ids=["bash", "zsh"],
+)
+def test_a_person_at_a_shell_gets_words_and_paths_by_the_tabulator(
+    project: Path, shell: tuple[str, ...], begin: str
+) -> None:
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"no {shell[0]} here")
+    with at_terminal(project, *shell) as terminal:
+        ready = "echo re''ady"  # what is typed is echoed too
+        os.write(terminal, f'{begin}eval "$(gatekit completion {shell[0]})"; {ready}\n'.encode())
+        assert seen(terminal, "ready") is not None
+        for typed, after in TYPED.items():
+            os.write(terminal, f"{typed}\t".encode())
+            assert seen(terminal, after) is not None, typed
+            os.write(terminal, b"\x15")  # the line is taken back
+
+
+def in_shell(folder: Path, *command: str) -> str:
+    """What a shell prints that finds gatekit on its path."""
+    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    env = environment(PATH=path, HOME=str(folder))
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+@contextmanager
+def at_terminal(folder: Path, *command: str) -> Iterator[int]:
+    """A shell at a terminal; what is written to the descriptor is typed."""
+    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
+    ours, its = pty.openpty()
+    env = environment(PATH=path, HOME=str(folder), TERM="dumb", COLUMNS="200")
+    shell = subprocess.Popen(command, cwd=folder, env=env, stdin=its, stdout=its, stderr=its, start_new_session=True)
+    try:
+        yield ours
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(its)
+        os.close(ours)
+
+
+def seen(terminal: int, text: str) -> str | None:
+    """What the terminal shows, without backslashes, until the text stands there; None where it does not come."""
+    shown = ""
+    while text not in shown:
+        if not select.select([terminal], [], [], 30)[0]:
+            return None
+        shown += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|[\r\x07\\]", "", os.read(terminal, 65536).decode(errors="replace"))
+    return shown
