@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -246,6 +247,24 @@ def test_the_picture_loads_nothing_and_follows_light_and_dark(tmp_path: Path) ->
     assert len(marks) == 8
     # A threshold of one side has one limit, and one bound with its tick.
     assert all(len(mark.findall("{http://www.w3.org/2000/svg}line")) == 3 for mark in marks)
+
+
+def test_no_two_texts_of_the_picture_share_a_line_and_each_fits_between_its_edges(tmp_path: Path) -> None:
+    wide = POLICY.replace("at_least: 0.1}", "between: [-0.123456, 0.654321]}", 1)
+    wide = wide.replace("  random_model:", f"  {'a_long_name_of_a_gate_' * 2}:", 1)
+    builder = repositories.Builder(tmp_path)
+    builder.commit("main", {"policies/demo.yaml": wide, FILE: random_model()} | MEASURED)
+    builder.save()
+    found = history(tmp_path)
+    texts = ET.fromstring(render_history("svg", found, series_of(found))).findall("{http://www.w3.org/2000/svg}text")
+    lines = [float(text.get("y") or 0) for text in texts]
+    assert len(texts) >= 6 and len(set(lines)) == len(lines)
+    assert min(b - a for a, b in itertools.pairwise(sorted(lines))) >= 14  # their letters are 12 high
+    # Chromium draws such text at 6.6 a letter on average, bold at 7.2 and that of the notes at 5.2.
+    wide_of = {"600": 7.2, None: 6.6}
+    for text in texts:
+        letter = 5.2 if text.get("font-size") else wide_of[text.get("font-weight")]
+        assert float(text.get("x") or 0) + len(text.text or "") * letter <= 624, text.text
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ outcome; each says in words what it shows.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from gatekit.gates.following import decisive_bounds
@@ -17,8 +18,10 @@ from gatekit.report.history.wording import headline, limits
 from gatekit.report.palette import DARK, LIGHT
 from gatekit.report.verdict.wording import OUTCOMES, cells
 
-WIDTH, PANEL, TOP = 640.0, 108.0, 40.0
+WIDTH, PANEL, TOP = 640.0, 122.0, 40.0
 LEFT, RIGHT = 16.0, 624.0
+LONGEST_LINE, BOLD_LINE, SMALL_LINE = 92, 80, 108
+"""Characters that fit between LEFT and RIGHT: of names, of the title, of the notes."""
 PANELS = 40
 """So many thresholds are drawn; the report in JSON has all."""
 
@@ -37,6 +40,7 @@ def render(history: History, series: Sequence[Series], option: str = "--limit") 
         notes.append(f"{len(measured) - PANELS} more thresholds are not drawn; --gate chooses")
     if len(series) > len(measured):
         notes.append(f"{len(series) - len(measured)} more were never measured")
+    notes = [line for note in notes for line in textwrap.wrap(note, SMALL_LINE)]
     height = TOP + PANEL * len(shown) + 16.0 * len(notes) + 8.0
     title = headline(history)
     lines = [
@@ -46,7 +50,7 @@ def render(history: History, series: Sequence[Series], option: str = "--limit") 
         f'<title id="history-title">{inert.html(title)}</title>',
         f"<style>{_style()}</style>",
         '<rect class="page" width="100%" height="100%"/>',
-        _text(LEFT, 24.0, inert.terminal(title.partition(", each")[0], 92), "text", 'font-weight="600"'),
+        _text(LEFT, 24.0, inert.terminal(title.partition(", each")[0], BOLD_LINE), "text", 'font-weight="600"'),
     ]
     places = {commit.oid: index for index, commit in enumerate(reversed(history.commits))}
     for index, each in enumerate(shown):
@@ -60,9 +64,11 @@ def _panel(series: Series, places: dict[str, int], top: float) -> Iterator[str]:
     newest = series.points[0]
     row = cells(newest.rule)
     said = f"{OUTCOMES[newest.rule.outcome]}: {row.estimate}, bound {row.bound}, {row.threshold}"
-    yield _text(LEFT, top + 12.0, inert.terminal(f"{series.policy}/{series.gate}: {series.name}", 60), "text", "")
-    yield _text(RIGHT, top + 12.0, said, newest.rule.outcome.value, 'text-anchor="end"')
-    above, below = top + 20.0, top + PANEL - 12.0
+    name = inert.terminal(f"{series.policy}/{series.gate}: {series.name}", LONGEST_LINE)
+    yield _text(LEFT, top + 12.0, name, "text", "")
+    # On a line of its own: beside a long name a bound on both sides has no place.
+    yield _text(LEFT, top + 27.0, inert.terminal(said, LONGEST_LINE), newest.rule.outcome.value, "")
+    above, below = top + 34.0, top + PANEL - 12.0
     size = f'width="{_n(RIGHT - LEFT)}" height="{_n(below - above)}"'
     yield f'<rect class="panel" x="{_n(LEFT)}" y="{_n(above)}" {size}/>'
     values = [value for point in series.points for value in _values(point)]
