@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -139,7 +140,11 @@ def write_and_list(summaries: Mapping[str, bytes], out: str) -> None:
         word = "unchanged" if place in unchanged else "new"
         click.echo(f"{word:<9}  {inert.terminal(place.as_posix(), limit=None)}  {_content(data)}")
     count = len(summaries)
-    click.echo(f"{count} summar{'y' if count == 1 else 'ies'} in {inert.terminal(out)}; judge with `gatekit check`")
+    # Of its own accord `check` reads evidence/ and what lies below it.
+    elsewhere = os.path.normpath(out).split(os.sep)[0] != EVIDENCE
+    judge = f"gatekit check --evidence {shlex.quote(out)}" if elsewhere else "gatekit check"
+    said = f"{count} summar{'y' if count == 1 else 'ies'} in {out}; judge with `{judge}`"
+    click.echo(inert.terminal(said, limit=None))
     if any(_names_no_source(data) for data in summaries.values()):
         click.echo(
             "hint: these observations name no file that they depend on, so a pull request counts them as stale; "

@@ -15,8 +15,8 @@ DISTRIBUTION = "gatekit-sae"
 """Ours; a checkout that is installed for editing does not list its modules."""
 
 _URL = re.compile(r"((?:--[a-z-]+=)?[a-z][a-z0-9+.-]*://)(.*)", re.IGNORECASE | re.DOTALL)
-_ABSOLUTE = re.compile(r"""(?<=")/[^"]+(?=")|(?<=')/[^']+(?=')|(?<![\w.:/~"'-])/[^\s,\[\]{}"']+""")
-"""Absolute paths in a value as YAML writes it: quoted, or plain and then without spaces."""
+_ABSOLUTE = re.compile(r"""(?<=")/[^"]+(?=")|(?<=')/[^']+(?=')|(?<![\w.:/~"'-])(?!(?<=<)/\w+>)/[^\s,\[\]{}"']+""")
+"""Absolute paths in a value as YAML writes it: quoted, or plain and then without spaces; `</s>` is a token."""
 
 
 @dataclass(frozen=True)

@@ -179,14 +179,15 @@ def _run_cell(
         names = {"path": str(path), "kind": stage.kind, "started": started, "began": began}
         return {**names, "producer": ended, "subject": subject, "protocol": protocol}
 
-    def failed(said: str) -> None:
+    def failed(said: str, shown: bool = False) -> None:
+        """Leave a failed summary, and say where it is, with the reason unless that was shown already."""
         reason = without_paths(said)
         try:
             outcome = _left_behind(left(), reason)
         except GatekitError as error:
             # No summary is as blocking as a failed one; the first reason is the one to show.
             outcome = f"no summary ({error}) at {path}"
-        sys.stderr.write(f"{stage.kind}: {reason}; {outcome}\n")
+        sys.stderr.write(f"{stage.kind}: {outcome}\n" if shown else f"{stage.kind}: {reason}; {outcome}\n")
 
     def lost(error: BaseException) -> bool:
         said = lost_entry(error, cache)
@@ -218,15 +219,17 @@ def _run_cell(
         if lost(error):
             return int(ExitCode.INTERNAL)
         told = hub_fault(error) or error
-        failed(_reason(told))
-        return _complain(told)
+        code = _complain(told)
+        failed(_reason(told), shown=True)
+        return code
     except Exception as error:
         if lost(error):
             return int(ExitCode.INTERNAL)
         fault = machine_fault(error)
         if isinstance(fault, GatekitError):
-            failed(_reason(fault))
-            return _complain(fault)
+            code = _complain(fault)
+            failed(_reason(fault), shown=True)
+            return code
         if fault is not None:
             failed(fault)
             return int(ExitCode.INTERNAL)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 from acceptance.console_script import gatekit
@@ -58,6 +61,18 @@ def test_saebench_files_named_with_their_seeds_become_observations_per_seed(tmp_
         "schema: gatekit.policy/1\nid: p\ngates:\n  l0: {from: saebench, measure: l0, at_most: 64, min_seeds: 3}\n"
     )
     assert gatekit("check", "p.yaml", cwd=tmp_path).returncode == 0
+
+
+def test_what_an_import_says_to_judge_with_reads_what_it_wrote(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "schema: gatekit.policy/1\nid: p\ngates:\n  l0: {from: saebench, measure: l0, at_most: 64, min_seeds: 3}\n"
+    )
+    for out in ("evidence/mine", "other place"):
+        done = gatekit("import", "saebench", "--subject", subject(tmp_path), "--out", out, *SEEDED, cwd=tmp_path)
+        (typed,) = re.findall("judge with `gatekit (.*)`", done.stdout)
+        judged = gatekit(*shlex.split(typed), "--policy", "p.yaml", cwd=tmp_path)
+        assert (judged.returncode, "1 summary read" in judged.stdout) == (0, True), typed
+        shutil.rmtree(tmp_path / out)
 
 
 def test_a_subject_may_be_yaml_for_every_tool(tmp_path: Path) -> None:
