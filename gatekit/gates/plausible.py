@@ -11,6 +11,8 @@ from gatekit.kinds import MeasureSpec
 
 LONGEST_RUN = timedelta(days=180)
 """From start to finish. Longer, and the start says nothing of when the measurement was made."""
+FEWEST_OF_TWO = 5
+"""Draws from which two values in all are no measurement."""
 TRAINED_CONTROLS = ("random_model", "random_sae", "untrained", "matched_sae", "transcoder")
 """Kinds of baseline with a draw of their own per seed: equal values to the last digit are no measurement of them."""
 
@@ -25,11 +27,14 @@ def implausible(measure: MeasureSpec, summary: Summary) -> str | None:
     if summary.finished - summary.started > LONGEST_RUN:
         days = (summary.finished - summary.started).days
         return f"{summary.path} started {days} days before it finished; the longest run is {LONGEST_RUN.days} days"
-    if summary.protocol.rows == 0:
-        return f"{summary.path} says that its values were computed on 0 rows"
+    rows = summary.protocol.rows
+    if rows == 0 or (rows == 1 and measure.design != "per_seed_row"):
+        return f"{summary.path} says that its values were computed on {rows} row{'s' * (rows != 1)}"
     if not measure.compares:
         return None
     kind = summary.protocol.baseline_kind
+    if kind == "none":
+        return f"{summary.path} says that it has no baseline, so {measure.name} compares with nothing"
     if kind == "unknown":
         return (
             f"{summary.path} does not say what its baseline is, so {measure.name} compares with nothing that is known"
@@ -38,7 +43,7 @@ def implausible(measure: MeasureSpec, summary: Summary) -> str | None:
 
 
 def constant_side(measure: MeasureSpec, measurement: Measurement, summary: Summary) -> str | None:
-    """Return why a comparison is of no several draws: all values of one side are one to rounding; else None.
+    """Return why a comparison is of no several draws: all values of one side are one, or one of two; else None.
 
     A difference takes its spread from either side, so that one value copied under all seeds, or pairs of them, beside a
     control that was measured, shows some. Where the candidate is one for every seed of its control, as one transformer
@@ -59,7 +64,24 @@ def constant_side(measure: MeasureSpec, measurement: Measurement, summary: Summa
         if is_one and not all(_may_be_equal(measure, own[0]) for own in drawn):
             said = f"{values[0]:g}" if len(drawn) == 1 else "the same for every seed"
             return f"the {len(values)} values of the {name} of {measure.name} in {summary.path} are all {said}"
+        one, other = min(values), max(values)
+        if _takes_two_values(measurement.design, values, floor) and not any(
+            _may_be_equal(measure, value) for value in (one, other)
+        ):
+            said = f"are all {one:g} or {other:g}"
+            return f"the {len(values)} values of the {name} of {measure.name} in {summary.path} {said}"
     return None
+
+
+def _takes_two_values(design: str, values: Sequence[float], floor: float) -> bool:
+    """Whether draws of what varies are all at one of two values: five or more do not meet there by themselves.
+
+    Of datasets and rows, on which a score may be a count over few, nothing is said.
+    """
+    if design not in ("per_seed", "per_seed_pair") or len(values) < FEWEST_OF_TWO:
+        return False
+    low, high = min(values), max(values)
+    return high - low > floor and all(value - low <= floor or high - value <= floor for value in values)
 
 
 def _by_level(design: str, keys: Sequence[tuple[int | str, ...]], values: Sequence[float]) -> Sequence[Sequence[float]]:

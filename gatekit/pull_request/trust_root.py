@@ -12,6 +12,7 @@ from gatekit.policy import PolicyDiff
 from gatekit.policy.model import kinds_read
 from gatekit.pull_request.gate_sources import gate_sources
 from gatekit.pull_request.hidden_diffs import altering_checkouts, hidden_diffs
+from gatekit.pull_request.run_by_workflows import run_by_workflows
 from gatekit.pull_request.side import CLAIMS, BranchContents
 from gatekit.repo import Tree, in_project
 from gatekit.repo.tree import changes
@@ -66,6 +67,8 @@ def trust_changes(
     root = base.tree.root
     changed = changes(base.tree, head.tree)
     sources = frozenset(gate_sources(base.tree, list(changed)))
+    if not root:
+        sources |= frozenset(run_by_workflows(base.tree, list(changed)))
     found = [
         TrustChange(path, change)
         for path, change in changed.items()
@@ -101,12 +104,14 @@ def _around(base: Tree, head: Tree) -> list[TrustChange]:
 
     Another project's policies, schemas and keys judge nothing here.
     """
-    changed = {path: change for path, change in changes(base.whole, head.whole).items() if not _is_inside(base, path)}
+    everywhere = changes(base.whole, head.whole)
+    changed = {path: change for path, change in everywhere.items() if not _is_inside(base, path)}
     sources = frozenset(gate_sources(base.whole, list(changed)))
+    run = run_by_workflows(base.whole, list(everywhere))
     return [
         TrustChange(in_project(base.root, path), change)
-        for path, change in changed.items()
-        if path.startswith(WORKFLOWS) or path in FILES or path in sources
+        for path, change in everywhere.items()
+        if path in run or (path in changed and (path.startswith(WORKFLOWS) or path in FILES or path in sources))
     ]
 
 

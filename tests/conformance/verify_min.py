@@ -258,11 +258,12 @@ def no_spread(measurement: Json, divisor: Json | None, over: Sequence[str]) -> b
 
 
 def impossible(summary: Json, measurement: Json) -> bool:
-    """Whether a run took half a year, saw no rows, or is compared with something that nobody names."""
+    """Whether a run took half a year, saw one row or none, or is compared with nothing that anybody names."""
     run = time(summary["producer"]["finished"]) - time(summary["producer"]["started"])
     compared = "baseline" in measurement["columns"] or "baseline_columns" in measurement
-    unnamed = compared and summary["protocol"]["baseline"]["kind"] == "unknown"
-    return run > timedelta(days=180) or summary["protocol"]["rows"] == 0 or unnamed
+    unnamed = compared and summary["protocol"]["baseline"]["kind"] in ("unknown", "none")
+    rows = summary["protocol"]["rows"]
+    return run > timedelta(days=180) or rows == 0 or (rows == 1 and measurement["design"] != "per_seed_row") or unnamed
 
 
 def diverged(summary: Json) -> bool:
@@ -282,7 +283,7 @@ def diverged(summary: Json) -> bool:
 def one_value(measurement: Json, protocol: Json) -> bool:
     """Whether a compared candidate, or controls that were trained, are one number under all seeds of each level.
 
-    No end of the range, which all of them may reach.
+    Or, of five and more that no level parts, one of two. No end of the range, which all of them may reach.
     """
     columns, design = measurement["columns"], measurement["design"]
     other = measurement.get("baseline_columns", {})
@@ -295,7 +296,13 @@ def one_value(measurement: Json, protocol: Json) -> bool:
     for keys, values in sides:
         levels = keys.get(LEVELS.get(design), ["all"] * len(values))
         groups = [[v for v, of in zip(values, levels, strict=True) if of == one] for one in sorted(set(levels))]
-        equal = all(max(own) - min(own) <= 4 * float(np.finfo(np.float32).eps) * largest for own in groups)
+        floor = 4 * float(np.finfo(np.float32).eps) * largest
+        equal = all(max(own) - min(own) <= floor for own in groups)
+        low, high = min(values), max(values)
+        two = design not in LEVELS and len(values) >= 5 and high - low > floor
+        two = two and all(min(v - low, high - v) <= floor for v in values)
+        if two and not {low, high} & set(measurement["range"]):
+            return True
         if equal and len(values) > len(groups) and any(own[0] not in measurement["range"] for own in groups):
             return True
     return False

@@ -80,6 +80,34 @@ def test_one_candidate_under_five_seeds_carries_no_pass_on_any_number_of_dataset
     assert judged_by(AUC, builders.summary("saebench", measured))[0] == "pass"
 
 
+@pytest.mark.parametrize("jitter", [0.0, 1e-9])
+def test_a_side_that_takes_two_values_under_all_seeds_carries_no_pass(jitter: float) -> None:
+    two = [0.3 + 0.01 * (index % 2) + jitter * (index % 3) for index in range(10)]
+    said = "of pw_mcc_above_control in a.json are all 0.3 or 0.31"
+    control = {"pw_mcc_above_control": (GOOD["pw_mcc_above_control"][0], two)}
+    assert judged(builders.summary("random_model", control)) == ("inconclusive", f"the 10 values of the control {said}")
+    candidate = {"pw_mcc_above_control": (two, [value - 0.25 for value in GOOD["pw_mcc_above_control"][1]])}
+    assert judged(builders.summary("random_model", candidate)) == (
+        "inconclusive",
+        f"the 10 values of the candidate {said}",
+    )
+
+
+def test_values_that_meet_by_rounding_are_no_two_values() -> None:
+    three = [0.3, 0.31, 0.305, 0.31, 0.3, 0.305, 0.31, 0.3, 0.31, 0.3]
+    rounded = {"pw_mcc_above_control": (GOOD["pw_mcc_above_control"][0], three)}
+    assert judged(builders.summary("random_model", rounded))[0] == "pass"
+
+
+def test_two_values_of_four_seeds_and_values_of_datasets_say_nothing() -> None:
+    four = {"r2_above_control": (builders.around(0.9, 0.01, 4), [0.5, 0.51, 0.5, 0.51])}
+    policy = R2.replace("at_least: 0.0", "at_least: 0.0, min_seeds: 4")
+    assert judged_by(policy, builders.summary("random_model", four, seeds=range(4)))[0] == "pass"
+    values = builders.around(0.9, 0.02, 15)
+    counts = {"auc_delta": (values, [0.7, 0.72, 0.71, 0.72, 0.7, 0.71] * 2 + [0.7, 0.72, 0.71])}
+    assert judged_by(AUC, builders.summary("saebench", counts))[0] == "pass"
+
+
 def test_one_transformer_is_compared_with_many() -> None:
     policy = HEAD + "gates:\n  g: {from: known_circuit, measure: embedding_r2_above_control, at_least: 0.0}\n"
     values = {"embedding_r2_above_control": ([0.87] * 5, builders.around(0.2, 0.02, 5))}
@@ -104,12 +132,21 @@ def test_a_baseline_that_is_not_said_is_none() -> None:
     assert "does not say what its baseline is" in reason
 
 
-def test_values_of_no_rows_are_none() -> None:
+def test_a_comparison_with_no_baseline_is_none() -> None:
     document = builders.summary("random_model", GOOD)
-    document["protocol"]["rows"] = 0
+    document["protocol"]["baseline"] = {"kind": "none", "subject": None}
     outcome, reason = judged(document)
     assert outcome == "inconclusive"
-    assert "computed on 0 rows" in reason
+    assert "says that it has no baseline, so pw_mcc_above_control compares with nothing" in reason
+
+
+@pytest.mark.parametrize(("rows", "said"), [(0, "0 rows"), (1, "1 row")])
+def test_values_of_no_rows_or_of_one_are_none(rows: int, said: str) -> None:
+    document = builders.summary("random_model", GOOD)
+    document["protocol"]["rows"] = rows
+    outcome, reason = judged(document)
+    assert outcome == "inconclusive"
+    assert reason.endswith(f"computed on {said}")
 
 
 def test_a_run_of_years_is_none() -> None:
