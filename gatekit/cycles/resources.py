@@ -24,7 +24,7 @@ def no_room(folders: tuple[Path, ...]) -> str | None:
     Args:
         folders: as of `lacking`.
     """
-    full = [folder for folder in folders if shutil.disk_usage(_nearest(folder)).free < LEAST_ROOM]
+    full = [folder for folder in folders if shutil.disk_usage(nearest(folder)).free < LEAST_ROOM]
     return f"the disk of {full[0]} is full" if full else None
 
 
@@ -45,7 +45,7 @@ def lacking(needs: Needs, folders: tuple[Path, ...]) -> str | None:
         folders: where it writes; the nearest that exists is asked.
     """
     for folder in folders:
-        free = shutil.disk_usage(_nearest(folder)).free
+        free = shutil.disk_usage(nearest(folder)).free
         if free < needs.disk:
             return f"{_gib(free)} of disk are free at {folder}, and {_gib(needs.disk)} are needed"
     available = memory_available()
@@ -93,7 +93,8 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def _nearest(folder: Path) -> Path:
+def nearest(folder: Path) -> Path:
+    """Return a folder, or the one above it that is there."""
     while not folder.exists():
         folder = folder.parent
     return folder

@@ -23,6 +23,7 @@ from gatekit.cycles.plan import Cycle
 from gatekit.cycles.processes import Processes
 from gatekit.cycles.progress import progress_of
 from gatekit.cycles.reading import cycle_path, read_cycle
+from gatekit.cycles.resources import nearest
 from gatekit.cycles.state import CycleState, state_of
 from gatekit.cycles.stopping import StopJudge
 from gatekit.errors import GatekitError, UsageError
@@ -128,6 +129,8 @@ def _check_options(options: RunOptions) -> None:
         open_store(options.cache)
     elif os.path.lexists(options.cache) and not os.path.isdir(options.cache):
         raise UsageError(f"--cache: '{options.cache}' is no folder", "give a folder, which is made where none is")
+    elif not os.access(nearest(Path(options.cache)), os.W_OK):
+        raise UsageError(f"--cache: '{options.cache}' may not be written", "checkpoints are kept there too")
 
 
 def _engine(options: RunOptions) -> Engine:
