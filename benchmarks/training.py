@@ -41,6 +41,7 @@ prepare_environment(offline=True)
 import torch  # noqa: E402
 
 from runners.saes import topk  # noqa: E402
+from runners.saes.architecture import Architecture  # noqa: E402
 from runners.saes.plan import TrainingPlan  # noqa: E402
 from runners.saes.seed_group import SeedGroup, TrainingData  # noqa: E402
 from runners.saes.topk import TopK  # noqa: E402
@@ -71,12 +72,19 @@ CUDA_SHAPES = (*CPU_SHAPES, Shape(768, 24_576, 64, 2048))
 Step = Callable[[], object]
 
 
-def gatekit(shape: Shape, seeds: int, device: str) -> Step:
-    """Return our step: stacked on CUDA, one seed after another on the CPU, as `train_stack` does."""
+def gatekit(shape: Shape, seeds: int, device: str, of: Callable[[int, int, int, int], Architecture] = TopK) -> Step:
+    """Return our step: stacked on CUDA, one seed after another on the CPU, as `train_stack` does.
+
+    Args:
+        shape: of the SAE and its batches.
+        seeds: that are trained.
+        device: to train on.
+        of: makes the SAE of d_in, d_sae, k and AuxK's k; another class computes the same otherwise.
+    """
     rows = torch.randn((4 * shape.tokens, shape.d_in), generator=torch.Generator().manual_seed(0)).half()
     plan = TrainingPlan(STEPS_PLANNED, shape.tokens, 1e-4, 0.0, 0.0, 1 / 32, NEVER_DEAD, 1.0, "mean")
     data = TrainingData(rows.to(device), None, 1.0, 1.0, float(shape.d_in))
-    architecture = TopK(shape.d_in, shape.d_sae, shape.k, shape.d_in // 2)
+    architecture = of(shape.d_in, shape.d_sae, shape.k, shape.d_in // 2)
     numbers = tuple(range(seeds))
     grouped = [numbers] if device.startswith("cuda") else [(seed,) for seed in numbers]
     b_dec = torch.zeros(shape.d_in)
@@ -84,9 +92,11 @@ def gatekit(shape: Shape, seeds: int, device: str) -> Step:
     return lambda: [group.step() for group in groups]
 
 
-def gatekit_dense(shape: Shape, seeds: int, device: str) -> Step:
-    """Return our step as it is without the sparse structure."""
-    step = gatekit(shape, seeds, device)
+def gatekit_dense(
+    shape: Shape, seeds: int, device: str, of: Callable[[int, int, int, int], Architecture] = TopK
+) -> Step:
+    """Return our step as it is without the sparse structure; arguments as of `gatekit`."""
+    step = gatekit(shape, seeds, device, of)
 
     def dense() -> None:
         chosen, topk.keeps_few = topk.keeps_few, lambda *_: False

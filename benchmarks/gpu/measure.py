@@ -20,8 +20,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from benchmarks.compiled import COMPILED, NotCompiled, gatekit_dense_compiled
 from benchmarks.training import (
     DENSE,
     OURS,
@@ -40,6 +42,7 @@ from runners.determinism import choose_device, fix_arithmetic
 import torch  # isort: skip  # after benchmarks.training, which prepares the environment
 
 from benchmarks.gpu.floor import Floor, Rates, measure_rates, wait_for  # isort: skip
+from runners.saes.in_parts.topk import TopKInParts  # isort: skip
 from runners.saes.plan import TrainingPlan  # isort: skip
 from runners.saes.seed_group import SeedGroup, TrainingData  # isort: skip
 from runners.saes.topk import TopK  # isort: skip
@@ -48,8 +51,22 @@ RESULTS = Path(__file__).parents[1] / "results" / "gpu.md"
 LAB_SHAPES = (Shape(512, 8192, 32, 2048), Shape(768, 24_576, 64, 2048), Shape(2304, 65_536, 64, 2048))
 TOY_SHAPES = (Shape(16, 64, 4, 32),)
 STACK = 5
+PARTS = 4
+IN_PARTS = f"gatekit, in {PARTS} parts"
 PEERS = {"sparsify": sparsify, "dictionary_learning": dictionary_learning, "SAELens": sae_lens}
-CONTENDERS: dict[str, Callable[[Shape, int, str], Step]] = {OURS: gatekit, DENSE: gatekit_dense, **PEERS}
+
+
+def gatekit_in_parts(shape: Shape, seeds: int, device: str) -> Step:
+    """Return our step on all GPUs that there are, part by part."""
+    return gatekit(shape, seeds, device, partial(TopKInParts, parts=PARTS))
+
+
+CONTENDERS: dict[str, Callable[[Shape, int, str], Step]] = {
+    OURS: gatekit,
+    DENSE: gatekit_dense,
+    IN_PARTS: gatekit_in_parts,
+    **PEERS,
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,8 @@ def step_time(make: Callable[[Shape, int, str], Step], shape: Shape, seeds: int,
         return StepTime(statistics.median(taken), torch.cuda.max_memory_allocated() if cuda else None)
     except ImportError as error:
         return f"not installed: no module named {error.name}"
+    except NotCompiled as why:
+        return f"not compiled: {why}"
     except torch.OutOfMemoryError:
         return "does not fit into the memory of the device"
     finally:
@@ -133,6 +152,22 @@ def shape_section(shape: Shape, rates: Rates, asked: Asked) -> list[str]:
         lines += ["", f"| {head} | ms a step | / floor | peak memory |", "|---|---|---|---|"]
         lines += [_row(name, each, floor * seeds) for name, each in times.items()]
         lines += ["", _against_peers(times, seeds)]
+    return lines
+
+
+def compiled_section(rates: Rates, asked: Asked) -> list[str]:
+    """Return the table of steps that torch.compile has compiled; last, because compiling takes long.
+
+    On a processor `benchmarks.compiled` measures it, and nothing is compiled here.
+    """
+    lines = ["", f"## {DENSE}: as they are and compiled by torch.compile", ""]
+    if not asked.device.startswith("cuda"):
+        return [*lines, "Not compiled on a processor here: benchmarks/results/compiled.md."]
+    lines += ["| one seed | ms a step | / floor | peak memory |", "|---|---|---|---|"]
+    for shape in asked.shapes:
+        floor = Floor.of(shape).milliseconds(rates)
+        for name, make in ((DENSE, gatekit_dense), (COMPILED, gatekit_dense_compiled)):
+            lines.append(_row(f"{name}: {shape.words()}", step_time(make, shape, 1, asked), floor))
     return lines
 
 
@@ -179,6 +214,7 @@ def page(asked: Asked, tests: str) -> tuple[str, bool]:
     ]
     for shape in asked.shapes:
         lines += shape_section(shape, rates, asked)
+    lines += compiled_section(rates, asked)
     lines += ["", f"Measured in {time.monotonic() - start:.0f} seconds."]
     return "\n".join(lines) + "\n", same
 

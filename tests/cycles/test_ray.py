@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +75,33 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     done = cycle(folder, "run", "small", "--cluster", "127.0.0.1:1", "--cache", "cache", timeout=300)
     assert done.returncode == 70
     assert "no Ray cluster at '127.0.0.1:1'" in done.stderr
+
+
+# In a process of its own: Ray leaves sockets open in the one that connects.
+TELLS = """\
+import sys
+from pathlib import Path
+from gatekit.cycles.engine import Job
+from gatekit.cycles.plan import Needs
+from gatekit.cycles.ray_engine import RayCluster
+
+engine, log = RayCluster(2, sys.argv[1]), Path(sys.argv[2])
+told = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"
+engine.start(Job("two", (sys.executable, "-S", "-c", told), Needs(gpus=2), log))
+ended = []
+while not ended:
+    ended += engine.wait(30)
+engine.stop()
+sys.exit(ended[0].code)
+"""
+
+
+def test_a_task_sees_as_many_gpus_of_a_machine_as_it_needs(tmp_path: Path, cluster: Any) -> None:
+    cluster.add_node(num_cpus=2, num_gpus=3)
+    log = tmp_path / "two"
+    subprocess.run([sys.executable, "-c", TELLS, cluster.address, str(log)], check=True, timeout=300)
+    seen = log.read_text().split()[-1].split(",")
+    assert len(seen) == len(set(seen) & {"0", "1", "2"}) == 2
 
 
 def _cut_power(cluster: Any, node: Any) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from benchmarks import compiled
 from benchmarks.gpu import floor, measure
 from benchmarks.training import Shape
+from runners.saes.architecture import Batch
+from runners.saes.topk import TopK
 
 ROOT = Path(__file__).parents[2]
 ALONE = """
@@ -63,6 +68,48 @@ def test_a_step_that_does_not_fit_is_a_row_that_says_so(monkeypatch):
 
     asked = measure.Asked("cpu", measure.TOY_SHAPES, 1, 64, float("inf"))
     assert measure.step_time(too_large, measure.TOY_SHAPES[0], 1, asked) == "does not fit into the memory of the device"
+
+
+def test_where_nothing_can_be_compiled_a_row_says_why():
+    def uncompiled(shape, seeds, device):
+        def step():
+            raise compiled.NotCompiled("No working C++ compiler found")
+
+        return step
+
+    asked = measure.Asked("cpu", measure.TOY_SHAPES, 1, 64, float("inf"))
+    said = measure.step_time(uncompiled, measure.TOY_SHAPES[0], 1, asked)
+    assert said == "not compiled: No working C++ compiler found"
+
+
+def test_what_a_compiler_says_that_is_missing_is_one_line(monkeypatch):
+    def missing(architecture, parameters, batch):
+        raise RuntimeError("\nno Triton\nof this version")
+
+    monkeypatch.setattr(compiled, "_compiled", missing)
+    with pytest.raises(compiled.NotCompiled, match=r"^no Triton$"):
+        compiled.gatekit_dense_compiled(measure.TOY_SHAPES[0], 1, "cpu")()
+
+
+def test_the_rows_of_compiled_steps_come_last_and_one_of_each_shape(monkeypatch):
+    monkeypatch.setattr(measure, "step_time", lambda make, shape, seeds, asked: f"{make.__name__} of {seeds}")
+    asked = measure.Asked("cuda", measure.LAB_SHAPES, 1, 64, float("inf"))
+    rows = measure.compiled_section(floor.Rates(1.0, 1.0), asked)[-6:]
+    assert [row.split("|")[2].strip() for row in rows] == ["gatekit_dense of 1", "gatekit_dense_compiled of 1"] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")
+def test_a_compiled_step_learns_what_the_step_as_it_is_learns(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    found = compiled.beside(measure.DENSE, measure.TOY_SHAPES[0], "cpu", 2)
+    assert found.seconds_to_compile > 0 and found.ratio > 0
+    x = torch.randn((32, 16), generator=torch.Generator().manual_seed(0))
+    batch = Batch(x, x, torch.zeros(64, dtype=torch.bool), 1 / 32, 0.5)
+    plain, quick = TopK(16, 64, 9, 8), compiled.CompiledTopK(16, 64, 9, 8)
+    parameters = plain.initial(torch.Generator().manual_seed(1), torch.zeros(16))
+    expected = plain.objective(parameters, batch).error
+    torch.testing.assert_close(quick.objective(parameters, batch).error, expected, rtol=1e-5, atol=0)
 
 
 def test_the_floor_is_arithmetic_and_then_traffic():

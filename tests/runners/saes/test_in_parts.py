@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gatekit.errors import GatekitError
 from runners.progress import Silent
+from runners.saes.alignment import Aligned
 from runners.saes.architecture import Architecture, Batch, Objective, Parameters
 from runners.saes.controls import Control
 from runners.saes.gated import Gated
@@ -192,6 +193,14 @@ def test_a_held_decoder_gets_no_gradient_and_stays():
     assert "W_dec" not in gradients_of(architecture, 1)[1]
     stack = train_stack(architecture, rows().numpy(), [0], PLAN, "cpu", Silent())
     assert torch.equal(stack.parameters["W_dec"], stack.initial_decoders)
+
+
+def test_a_term_that_is_about_weights_alone_is_added_once():
+    reference = torch.eye(F, D) + 0.1
+    ours, whole = (Aligned(each["topk"], "v2", 0.1, 4, "0" * 64, reference=reference) for each in (IN_PARTS, WHOLE))
+    (_, expected), (_, found) = gradients_of(whole, 1), gradients_of(ours, 1)
+    for parameter, value in expected.items():
+        torch.testing.assert_close(found[parameter], value, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", WHOLE)
