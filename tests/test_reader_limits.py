@@ -288,6 +288,16 @@ def test_aliases_of_aliases_are_counted_as_often_as_they_stand_for(tmp_path: Pat
     assert error_of(lambda: doctor.read_workflows(str(tmp_path))) == "doctor.too_many_nodes"
 
 
+def test_a_workflow_is_as_deep_as_it_may_be_and_no_deeper(tmp_path: Path) -> None:
+    def written(deep: int) -> None:
+        (tmp_path / "w.yml").write_text(f"jobs: {'[' * (deep - 1)}{']' * (deep - 1)}\n")
+
+    written(doctor.DEEPEST)
+    assert error_of(lambda: doctor.read_workflows(str(tmp_path))) is None
+    written(doctor.DEEPEST + 1)
+    assert error_of(lambda: doctor.read_workflows(str(tmp_path))) == "doctor.depth"
+
+
 def test_workflows_are_read_up_to_their_number_and_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.yml", "b.yml"):
         (tmp_path / name).write_text("jobs: {}")

@@ -173,6 +173,7 @@ AT_LIMIT = {
     f"{_FOLDER}:WORKFLOW_FILES.files": "doctor: as many workflows as there may be, and as many bytes",
     f"{_FOLDER}:WORKFLOW_FILES.size": "doctor: as many workflows as there may be, and as many bytes",
     "github.doctor:MOST_NODES": "doctor: workflows of as many values as one may have",
+    "github.doctor:DEEPEST": "doctor: a workflow as deep as it may be, again and again",
     # Results of other tools
     f"{_ADAPTERS}.saebench.sources:LIMITS.size": "import saebench: as many bytes, in strings as long as they may be",
     f"{_ADAPTERS}.saebench.sources:LIMITS.values": "import saebench: 2,000,000 values",

@@ -234,3 +234,13 @@ def _(folder: Path) -> list[str]:
 def _(folder: Path) -> list[str]:
     write(folder, "workflows/w.yml", "jobs: " + "[" * 200_000)
     return ["doctor", "--workflows", "workflows"]
+
+
+@case("doctor: a workflow as deep as it may be, again and again", codes=(0, 2, 3, 4))
+def _(folder: Path) -> list[str]:
+    inside = doctor.DEEPEST - 1
+    count = doctor.MOST_NODES // inside - 10
+    write(
+        folder, "workflows/w.yml", "jobs: {}\n" + "".join(f"a{i}: {'[' * inside}{']' * inside}\n" for i in range(count))
+    )
+    return ["doctor", "--workflows", "workflows"]

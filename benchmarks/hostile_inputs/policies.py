@@ -145,17 +145,23 @@ selection:
     - {from: random_model, measure: r2, worst: 0.0, best: 1.0, weight: 1}
     - {from: random_model, measure: pw_mcc_above_control, worst: 0.0, best: 0.5, weight: 1}
     - {from: random_model, measure: dead_fraction, worst: 1.0, best: 0.0, weight: 1}
+    - {from: random_model, measure: l0, worst: 64.0, best: 0.0, weight: 1}
 """
 
 
-@case("selection: as many combinations of weights as there may be")
+@case("selection: as many combinations of weights as there may be", codes=(0,))
 def _(folder: Path) -> list[str]:
-    grid = next(n for n in range(1000, 0, -1) if comb(n + 2, 2) <= MAX_WEIGHTINGS)
+    grid = next(n for n in range(100, 0, -1) if comb(n + 3, 3) <= MAX_WEIGHTINGS)
     check(folder, policy=HEAD + f"  g: {RULE}\n" + SELECTION % grid)
     for index in range(6):
-        values = {"r2": [0.8 + index * 0.01] * 5, "dead_fraction": [0.1] * 5}
-        pairs = ([0.6 - index * 0.01] * 10, [0.1] * 10)
-        of = builders.subject(k=32 + index)
+        values = {
+            "r2": [0.8 + index * 0.01 + seed * 1e-6 for seed in range(5)],
+            "dead_fraction": [0.1] * 5,
+            "l0": [32.0] * 5,
+        }
+        pairs = ([0.6 - index * 0.01 + pair * 1e-6 for pair in range(10)], [0.1 + pair * 1e-6 for pair in range(10)])
+        own = [{"seed": seed, "sha256": builders.digest(f"{index} {seed}")} for seed in builders.SEEDS]
+        of = builders.subject(k=32 + index, checkpoints=own)
         document = builders.summary("random_model", {**values, "pw_mcc_above_control": pairs}, of=of)
         write(folder, f"evidence/{index}.json", json.dumps(document))
     return ["select", "--policy", "policies/p.yaml", "evidence"]

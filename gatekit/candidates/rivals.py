@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import ge
 
+from gatekit.candidates.pareto import dominators
 from gatekit.candidates.scoring import read_places, weighted_mean
 from gatekit.candidates.selecting import ComparedCandidate, SelectionResult
+
+_NEAR = 1e-11
+"""Weighted means that are so near may be equal once they are rounded (`scoring.DIGITS`)."""
+_AT_ONCE = 1 << 20
+"""Pairs of a weighting and a rival that are compared in one step."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,34 @@ class Rivals:
         self.leads = [self._lead(c) for c in selected.candidates if c.rank is not None and c is not winner]
         self._foremost = _foremost(self.leads)
 
-    def wins(self, weights: Sequence[float]) -> bool:
-        """Whether the winner would be chosen among those ranked, with these weights of the scores, none negative."""
-        own = weighted_mean(self._own[0], weights)
-        return not any(_is_lost(own, lead, weights) for lead in self._foremost)
+    def wins_among(self, weightings: Sequence[Sequence[int]]) -> int:
+        """Count the weightings of the scores with which the winner would be chosen among those ranked.
+
+        A lead or a lag that no rounding could turn decides as it is; what is nearer is computed as a selection does.
+
+        Args:
+            weightings: whole numbers, none negative, one per score, not all 0.
+        """
+        import numpy as np  # here because no gate needs it
+
+        rivals = self._foremost
+        if not rivals:
+            return len(weightings)
+        lags = -np.array([lead.gaps for lead in rivals], dtype=np.float64).T
+        step = max(1, _AT_ONCE // len(rivals))
+        won = 0
+        for start in range(0, len(weightings), step):
+            some = weightings[start : start + step]
+            shares = np.array(some, dtype=np.float64)
+            behind = (shares / shares.sum(axis=1, keepdims=True)) @ lags
+            worst = behind.max(axis=1)
+            near = np.abs(worst) <= _NEAR
+            won += int((worst < -_NEAR).sum())
+            for place in np.flatnonzero(near).tolist():
+                close = (rivals[one] for one in np.flatnonzero(behind[place] >= -_NEAR).tolist())
+                own = weighted_mean(self._own[0], some[place])
+                won += not any(_is_lost(own, lead, some[place]) for lead in close)
+        return won
 
     def would_yield_to(self, candidate: ComparedCandidate) -> bool:
         """Whether a candidate, were it eligible, would keep the winner from being chosen, be it by a tie."""
@@ -76,15 +105,9 @@ def _foremost(leads: Sequence[LeadOverRival]) -> list[LeadOverRival]:
 
     Where the winner stays ahead of these, it does of all: no weighted mean of the others is better, rounding included.
     """
-    points = [((*lead.other, not lead.ahead_on_ties), lead) for lead in leads]
-    found: list[tuple[float, ...]] = []
-    kept = []
-    # In falling order whoever is at least as good comes first.
-    for point, lead in sorted(points, key=lambda pair: pair[0], reverse=True):
-        if not any(all(map(ge, better, point)) for better in found):
-            found.append(point)
-            kept.append(lead)
-    return kept
+    # Of equal ones any stands for all.
+    points = {(*lead.other, float(not lead.ahead_on_ties)): lead for lead in leads}
+    return [lead for lead, above in zip(points.values(), dominators(list(points)), strict=True) if not above]
 
 
 def weightings(parts: int, steps: int) -> Iterator[tuple[int, ...]]:

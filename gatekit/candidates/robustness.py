@@ -63,7 +63,7 @@ def robustness(selected: SelectionResult) -> Robustness | None:
         ),
         grid_steps=selected.selection.weight_grid,
         grid_points=len(points),
-        grid_selected=sum(rivals.wins(point) for point in points),
+        grid_selected=rivals.wins_among(points),
     )
 
 

@@ -23,6 +23,8 @@ WORKFLOW_LIMIT = 256 << 10
 """Bytes of one workflow, or of CODEOWNERS."""
 MOST_NODES = 20_000
 """Values of one workflow, each counted as often as aliases repeat it."""
+DEEPEST = 32
+"""Maps and lists of one workflow in each other."""
 
 
 def diagnose(exports: Exports, workflows: Mapping[str, Json] | None, names: Names) -> list[Hole]:
@@ -87,15 +89,32 @@ def read_workflows(folder: str) -> dict[str, Json]:
     for path in paths:
         text = _text(str(path))
         try:
-            # Maps that take in maps that take in others double with each; GitHub does not know them either.
-            if any(getattr(event, "value", None) == "<<" for event in YAML(typ="safe", pure=True).parse(text)):
-                raise _unknown(str(path), "it merges maps (`<<`), which GitHub does not read")
+            _check_form(text, str(path))
             value = YAML(typ="safe", pure=True).load(text)
         except (YAMLError, RecursionError, ValueError):
             raise _unknown(str(path), "this is no YAML") from None
         _check_nodes(value, str(path))
         found[path.name] = _object(str(path), value, "jobs")
     return found
+
+
+def _check_form(text: str, path: str) -> None:
+    """Refuse a workflow of a form that takes long to read, before anything of it is made; the parser goes step by step.
+
+    Each bracket that is open costs at every sign behind it. Maps that take in maps that take in others double each
+    time; GitHub does not know them either.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            place = Location(path, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
+            raise GatekitError("doctor.depth", f"maps and lists are nested deeper than {DEEPEST}", place)
+        if getattr(event, "value", None) == "<<":
+            raise _unknown(path, "it merges maps (`<<`), which GitHub does not read")
 
 
 def _check_nodes(value: Any, path: str) -> None:

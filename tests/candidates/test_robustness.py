@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gatekit.candidates import ComparedCandidate, Robustness, StableRange, robustness, select
-from gatekit.candidates.rivals import weightings
+from gatekit.candidates.rivals import Rivals, weightings
 from gatekit.evidence import Summary
 from gatekit.evidence.times import parse_time
 from gatekit.policy.limits import with_side
@@ -182,7 +183,7 @@ STEP = 1e-6
 
 def touching(r2_of_the_winner: float) -> list[dict[str, float]]:
     """Two candidates: as one end of r2's scale moves, the lead of the second falls to a tie and rises again."""
-    same = {"l0": 16.0, "dead": 0.05, "spread": 0.0}
+    same = {"l0": 16.0, "dead": 0.05}
     return [{"auc": 0.85, "r2": 0.9, **same}, {"auc": 0.9, "r2": r2_of_the_winner, **same}]
 
 
@@ -217,3 +218,27 @@ def test_selecting_again_agrees_inside_a_range_at_its_ends_and_beyond(
         # Beyond an end another is chosen; where the two only touch there, the tie at the end itself is lost.
         assert stand.low is None or chosen_at(stand, low - step) is not True or chosen_at(stand, low) is False, stand
         assert stand.high is None or chosen_at(stand, high + step) is not True or chosen_at(stand, high) is False, stand
+
+
+def test_of_any_rivals_the_weightings_are_counted_that_a_selection_would_give_the_winner() -> None:
+    draw, told = random.Random(5), []
+    for _ in range(40):
+        # Few places on each scale, so that many means are equal.
+        values = {
+            f"topk-{place}": {"auc": 0.80 + draw.randrange(9) / 100, "r2": 0.5 + draw.randrange(9) / 20}
+            for place in range(6)
+        }
+        found = pools.choose(pools.evidence(**values))
+        if found.winner is None:
+            continue
+        ranked = [c for c in found.candidates if c.rank is not None]
+        scores = [[value.score for value in c.values if "score" in value.roles] for c in ranked]
+        own = ranked.index(found.winner)
+        points = list(weightings(2, 20))
+        expected = 0
+        for point in points:
+            means = [round(math.fsum(w * s for w, s in zip(point, one, strict=True)) / 20, 12) for one in scores]
+            expected += means.count(max(means)) == 1 and means[own] == max(means)
+        assert Rivals(found, found.winner).wins_among(points) == expected
+        told.append(expected)
+    assert len(told) > 10 and len(set(told)) > 5
