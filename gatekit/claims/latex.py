@@ -113,6 +113,11 @@ def read(source: DocumentText) -> Reading:
     return _LatexReader(source).read()
 
 
+def changes_what_is_read(text: str) -> bool:
+    """Whether a text could change how TeX reads on, or redefine what the file of values relies on."""
+    return any(pattern.search(text) for pattern in (_UNSAFE, _REDEFINES, _ENVIRONMENT))
+
+
 @dataclass
 class _LatexReader:
     """One pass over the tokens, and one over each thing that is refused."""

@@ -79,6 +79,11 @@ def read(source: DocumentText) -> Reading:
     return _TypstReader(source).read()
 
 
+def changes_what_is_read(text: str) -> bool:
+    """Whether a text could replace what is shown, or run text as code."""
+    return _UNSAFE.search(text) is not None
+
+
 class _TypstReader:
     """Keeps what is hidden, used and refused."""
 

@@ -21,6 +21,7 @@ from gatekit.claims.finding import Finding, from_error
 from gatekit.claims.finding_documents import is_written
 from gatekit.claims.model import Registry
 from gatekit.claims.prose import SLOT
+from gatekit.claims.typeset_code import NOTHING_BROUGHT, BroughtCode, read_brought
 from gatekit.claims.written_line import WrittenLine
 from gatekit.errors import GatekitError, Location, did_you_mean
 from gatekit.evidence.strict_json import read_regular_file
@@ -63,6 +64,8 @@ class ValuesFiles:
     """Path -> its bytes, why it cannot be read, or None where it is missing."""
     misplaced: tuple[str, ...] = ()
     """Files of such names elsewhere."""
+    brought: BroughtCode = NOTHING_BROUGHT
+    """What documents bring beside them."""
 
     def expected(self, path: str) -> bytes:
         """Return what `sync` writes there."""
@@ -81,6 +84,7 @@ def with_written(
     summaries: Mapping[str, Summary],
     read: Callable[[str], bytes | None],
     paths: Callable[[Iterable[str]], Iterable[str]],
+    root: str = "",
 ) -> tuple[list[ClaimsDocument], ValuesFiles]:
     """Return the documents with what they show by name, and the files that hold it.
 
@@ -89,7 +93,8 @@ def with_written(
         registry: whose entries they show.
         summaries: by path relative to the registry.
         read: from the path of a written file to its bytes; None where it is not there. It may raise a GatekitError.
-        paths: from the paths of the documents to those of all files that could be taken for one that `sync` writes.
+        paths: from the paths of the documents to those of all files in their folders and in those above.
+        root: the folder of the registry.
     """
     formats = {
         str(PurePosixPath(document.path).with_name(FORMATS[document.syntax].NAME)): FORMATS[document.syntax]
@@ -99,11 +104,12 @@ def with_written(
     entries = named_entries(registry, summaries) if formats else {}
     found = {path: _read(read, path) for path in sorted(formats)}
     # Where no document shows values, a file of such a name says nothing to anyone.
-    given = (
-        {path for path in paths([document.path for document in documents]) if is_written(path)} if formats else set()
-    )
+    beside = list(paths([document.path for document in documents])) if formats else []
+    given = {path for path in beside if is_written(path)}
+    brought = read_brought(documents, read, beside, root) if formats else NOTHING_BROUGHT
     completed = [_completed(document, registry, entries) if document.uses else document for document in documents]
-    return completed, ValuesFiles(entries, dict(sorted(formats.items())), found, tuple(sorted(given - formats.keys())))
+    misplaced = tuple(sorted(given - formats.keys()))
+    return completed, ValuesFiles(entries, dict(sorted(formats.items())), found, misplaced, brought)
 
 
 def read_written(
@@ -115,7 +121,8 @@ def read_written(
     """
 
     def read(path: str) -> bytes | None:
-        return read_regular_file(path, "document", MAX_SIZE) if os.path.lexists(path) else None
+        is_there = os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path))
+        return read_regular_file(path, "document", MAX_SIZE) if is_there else None
 
     def paths(names: Iterable[str]) -> Iterator[str]:
         folders = {root}
@@ -127,7 +134,7 @@ def read_written(
         for folder in sorted(folders):
             yield from (os.path.join(folder, name) for name in os.listdir(folder or "."))
 
-    return with_written(documents, registry, summaries, read, paths)
+    return with_written(documents, registry, summaries, read, paths, root)
 
 
 def _read(read: Callable[[str], bytes | None], path: str) -> bytes | GatekitError | None:
@@ -180,7 +187,7 @@ def _unknown(
 
 def compared(written: ValuesFiles) -> list[Finding]:
     """Return what each file says otherwise than `sync` would write: BLOCKED for a number, REFUSED for all else."""
-    findings: list[Finding] = []
+    findings = [from_error(error) for error in written.brought.errors]
     for path, made in written.formats.items():
         data = written.found.get(path)
         if isinstance(data, GatekitError):

@@ -50,6 +50,7 @@ from gatekit.pull_request.still_said import still_said
 from gatekit.pull_request.terms import Terms
 from gatekit.pull_request.trust import begins, needs_approval
 from gatekit.pull_request.trust_root import FILES, FOLDERS, WORKFLOWS, TrustChange
+from gatekit.pull_request.typeset_changes import typeset_changes
 from gatekit.pull_request.verdict import ClaimGate, EvidenceChange, PullRequestVerdict
 from gatekit.registration.model import FOLDER as REGISTRATIONS
 from gatekit.registration.model import PLANS
@@ -126,6 +127,7 @@ def _judged(
         trust += failed_before(earlier, base, head, policies, terms.announced(head), terms.registered.same_look)
     unread = said_unread(base, head)
     trust += unread.moved
+    trust += typeset_changes(base, head)
     approved = _approved(base, head, trust, approvals)
     judged = terms.verdict(policies, head)
     preview = terms.verdict(head.policies, head) if diffs else None

@@ -293,10 +293,10 @@ def _is_file(tree: Tree, path: str, errors: list[GatekitError]) -> bool:
 
 
 def _blob(tree: Tree, path: str) -> bytes | None:
-    """Return the bytes of a regular file; None where nothing lies there."""
-    if path not in tree.entries and not tree.under(path):
+    """Return the bytes of a regular file; None where nothing lies there, or a folder."""
+    if path not in tree.entries:
         return None
-    if path not in tree.entries or tree.entries[path].mode not in FILE_MODES:
+    if tree.entries[path].mode not in FILE_MODES:
         raise GatekitError("document.not_regular", "this is no regular file", Location(path), "put the file there")
     return tree.read_all([path])[path]
 
