@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -52,22 +52,22 @@ class Front:
 _FRONTS: dict[Path, Front] = {}
 
 
-def cache_folder(given: str | None, default: Path) -> Path:
+def cache_folder(given: str | None, default: Callable[[], Path]) -> Path:
     """Return the folder that runs use as their cache; of an object store, the one in front of it.
 
     Args:
         given: a folder, a URL, or None.
-        default: the user's own cache, in which the folders in front of stores lie too.
+        default: gives the user's own cache, in which the folders in front of stores lie too.
 
     Raises:
         UsageError: as `gatekit.evidence.object_store.open_store`.
     """
     if given is None:
-        return default
+        return default()
     if not is_url(given):
         return Path(given)
     store = open_store(given)
-    folder = default / "fronts" / sha256(store.files.url.encode()).hexdigest()[:16]
+    folder = default() / "fronts" / sha256(store.files.url.encode()).hexdigest()[:16]
     _FRONTS[folder] = Front(folder, store)
     return folder
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gatekit.errors import GatekitError, UsageError
+from gatekit.errors import GatekitError, Location, UsageError
 from gatekit.exit_codes import ExitCode, worst
 from runners import provenance, summary_writing
 from runners.cache_use import noting
@@ -29,7 +29,7 @@ from runners.settings import read_settings
 from runners.stage.control_positions import check_control_positions
 from runners.stage.hub_commits import hub_inputs
 from runners.stage.hub_faults import hub_fault
-from runners.stage.interruption import Interrupted, interruptible, keeping_handlers
+from runners.stage.interruption import Interrupted, interruptible, keeping_handlers, pass_on
 from runners.stage.judging import check, select_and_check
 from runners.stage.lost_entries import lost_entry
 from runners.stage.machine_faults import machine_fault
@@ -38,6 +38,7 @@ from runners.stage.run_environment import RunEnvironment
 from runners.stage.stage import Stage, one_cell, read_stage
 from runners.stage.supervision import Testament, is_command, supervised
 from runners.summary_writing import Json, RunResult, why_diverged
+from runners.whole_files import make_folder
 
 if TYPE_CHECKING:
     from runners.tracking import Service
@@ -74,9 +75,10 @@ def run_stage(stage: Stage, argv: Sequence[str]) -> int:
     Where that is all that this process does, another one measures, so that nothing dies unheard: see `supervision`.
 
     0 done; 4 the configuration or an input is refused; 64 the command line is wrong; 70 the run failed; 130 and 143
-    interrupted by SIGINT and SIGTERM; 137 killed. With `--policy`, a run that is done exits as `gatekit check` does
-    on its summaries; where there are several, with the code that matters most. With `--select` too, it exits as
-    `gatekit select` on all of them, or as `gatekit check` on the one selected.
+    interrupted by SIGINT and SIGTERM, which a process that does more than the run then gets itself; 137 killed. With
+    `--policy`, a run that is done exits as `gatekit check` does on its summaries; where there are several, with the
+    code that matters most. With `--select` too, it exits as `gatekit select` on all of them, or as `gatekit check` on
+    the one selected.
     """
     return supervised(stage.kind, lambda testament: _run(stage, argv, testament), _left_behind, is_command())
 
@@ -108,16 +110,20 @@ def _run(stage: Stage, argv: Sequence[str], testament: Testament) -> int:
     try:
         # Before any cell: a wrong command line leaves no summary of a failed run.
         choose_device(arguments.device)
-        cache_folder(arguments.cache, default_cache())
-    except UsageError as error:
+        _make_place("--cache", cache_folder(arguments.cache, default_cache))
+        if arguments.artifacts is not None:
+            _make_place("--artifacts", Path(arguments.artifacts))
+    except GatekitError as error:
         return _complain(error)
     code = ExitCode.PASS
     # Artifacts need a folder of their own in the shared cache, and where there may be several cells.
     several = arguments.artifacts is None or len(cells) > 1 or stage.cells is not one_cell
     for cell in cells:
-        with keeping_handlers():
+        with keeping_handlers(testament.is_heard):
             ended = _run_cell(cell, [stage.kind, *argv], arguments, git, digests, several, testament)
         testament.withdraw()
+        if ended > 128 and not testament.is_heard:
+            pass_on(ended - 128)
         if ended > 128 or testament.is_begun_anew:
             return ended
         code = worst([code, ExitCode(ended)])
@@ -135,16 +141,31 @@ def _ahead(stage: Stage, config: Any, arguments: argparse.Namespace, testament: 
 
     summaries = stage.summaries(config)
     prepare_environment(offline=not stage.needs_network(config))
-    cache = cache_folder(arguments.cache, default_cache())
+    cache = cache_folder(arguments.cache, default_cache)
     if arguments.units:
         write_units(summaries, arguments.device, cache)
         return int(ExitCode.PASS)
     try:
-        with keeping_handlers(), interruptible():
+        with keeping_handlers(testament.is_heard), interruptible():
             return make_units(arguments.only, summaries, arguments.device, cache, testament.begin_anew)
     except Interrupted as interrupted:
         sys.stderr.write(f"{stage.kind}: {interrupted}\n")
+        if not testament.is_heard:
+            pass_on(interrupted.number)
         return interrupted.code
+
+
+def _make_place(option: str, folder: Path) -> None:
+    """Make a folder that the run writes to; one that is there and may only be read is left to whoever writes there.
+
+    Raises:
+        GatekitError: `runner.folder`: it cannot be made, or a file stands there.
+    """
+    try:
+        make_folder(folder)
+    except OSError as error:
+        message = f"the folder '{folder.name}' cannot be made: {error.strerror}"
+        raise GatekitError("runner.folder", message, Location(option), "give another folder") from None
 
 
 def _run_cell(
@@ -158,7 +179,7 @@ def _run_cell(
 ) -> int:
     """Measure one cell, write its summary and return its exit code."""
     stage, path, config = cell.stage, cell.path, cell.config
-    cache = cache_folder(arguments.cache, default_cache())
+    cache = cache_folder(arguments.cache, default_cache)
     started, began = utc_now(), time.monotonic()
     producer: Json = {
         "command": ["python", "-m", "runners", *map(shown_argument, command)],
@@ -265,8 +286,15 @@ def _measured(stage: Stage, config: Any, environment: RunEnvironment, service: S
 
 
 def default_cache() -> Path:
-    """Return the user's cache folder for gatekit, as the XDG base directory specification has it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekit"
+    """Return the user's cache folder for gatekit, as the XDG base directory specification has it.
+
+    Raises:
+        UsageError: nobody says where the user's folders are.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekit"
+    except RuntimeError:
+        raise UsageError("this user has no home folder", "give --cache DIR, or set HOME") from None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -308,6 +336,10 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
         metavar="PATH",
         help="with --select: other runners' evidence; repeatable",
     )
+    # A summary names the command that made it, and this would be found out after hours.
+    unnamed = next((shown for shown in map(shown_argument, argv) if _is_no_text(shown)), None)
+    if unnamed is not None:
+        raise UsageError(f"an argument is not UTF-8, and no summary can name it: {unnamed!a}", "give another name")
     arguments = parser.parse_args(argv)
     if arguments.units and arguments.only:
         raise UsageError("--units lists, --only makes", "give one of them")
@@ -320,6 +352,10 @@ def _parse(stage: Stage, argv: Sequence[str]) -> argparse.Namespace:
     if arguments.config is None and not arguments.smoke:
         raise UsageError("no configuration", "give --config FILE or --smoke")
     return arguments
+
+
+def _is_no_text(argument: str) -> bool:
+    return any("\ud800" <= sign <= "\udfff" for sign in argument)
 
 
 def _configuration(stage: Stage, arguments: argparse.Namespace) -> Any:

@@ -10,7 +10,7 @@ from runners.stage.hub_faults import hub_fault
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _REMEDIES = {errno.EIO: "the disk failed; see to it, and run again"}
-_FOLDERS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+_FOLDERS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
 """What no other attempt would change."""
 _MAKE_ROOM = "make room, and run again"
 _OURS = ("runners", "gatekit")

@@ -43,6 +43,11 @@ class Testament:
     def __init__(self, shared: mmap.mmap | None = None) -> None:
         self._shared = shared
 
+    @property
+    def is_heard(self) -> bool:
+        """Say whether another process waits for this one, which does nothing but the run."""
+        return self._shared is not None
+
     def leave(self, parts: Callable[[], Mapping[str, Any]]) -> None:
         """Keep what becomes of a cell if the run dies; called only where somebody waits for the run."""
         if self._shared is None:
@@ -114,12 +119,15 @@ def _forked() -> int:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     waiting = os.getpid()
+    # One that comes before somebody is there to pass it on waits until then.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     with warnings.catch_warnings():
         # The threads are those of libraries that were imported and have not computed yet.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
         _die_with(waiting)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     return child
 
 
@@ -145,6 +153,7 @@ def _waited(name: str, child: int, testament: Testament, written: Callable[[Mapp
 
     kept = {number: signal.signal(number, forward) for number in SIGNALS}
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     finally:
         for number, handler in kept.items():

@@ -13,6 +13,7 @@ from gatekit.errors import GatekitError, UsageError
 from gatekit.exit_codes import ExitCode
 from runners.determinism import choose_device, device_class, fix_arithmetic
 from runners.stage.lost_entries import lost_entry
+from runners.stage.machine_faults import machine_fault
 from runners.stage.planned_steps import all_pieces
 from runners.stage.units import Unit, is_done, units_of
 from runners.summary_writing import config_digest
@@ -90,11 +91,16 @@ def make_units(
             sys.stderr.write(f"{units[key].name}: in the cache\n")
     except Exception as error:
         lost = lost_entry(error, cache)
+        fault = machine_fault(error) if lost is None and not isinstance(error, GatekitError) else None
         if lost is not None:
             sys.stderr.write(f"{lost}\n")
             begin_anew()
         elif isinstance(error, GatekitError):
             raise
+        elif isinstance(fault, GatekitError):
+            raise fault from None
+        elif fault is not None:
+            sys.stderr.write(f"{fault}\n")
         else:
             traceback.print_exc()
         return int(ExitCode.INTERNAL)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from letters_model import LETTERS, WIDTH, letters_model
 from tiny_stage import arguments, stage_of
 
 from gatekit.errors import GatekitError
@@ -30,45 +31,13 @@ with warnings.catch_warnings():
 
 pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 
-HOOK, WIDTH, LATENTS = "blocks.0.hook_resid_post", 32, 160
+HOOK, LATENTS = "blocks.0.hook_resid_post", 160
 PLAN = AbsorptionPlan(seed=3, most_latents=2, least_probe_f1=0.3, least_letters=12)
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A GPT-2-like model whose embeddings say with which letter a token begins, and a tokeniser of whole words."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-
-    draw = random.Random(0)
-    words = {letter + "".join(draw.choices(LETTERS, k=4)) for letter in LETTERS for _ in range(14)}
-    lines = [f"\n{word} has the first letter: {word[0].upper()}\n {word} {word[0].upper()}" for word in sorted(words)]
-    tokenizer: Any = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=5000, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator(lines * 3, trainer)
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>", model_max_length=320
-    )
-    made = tmp_path_factory.mktemp("absorption") / "letters"
-    torch.manual_seed(0)
-    shape = GPT2Config(
-        vocab_size=len(wrapped), n_embd=WIDTH, n_layer=1, n_head=2, n_positions=320, initializer_range=0.05
-    )
-    model = GPT2LMHeadModel(shape)
-    directions = torch.nn.functional.normalize(torch.randn(26, WIDTH), dim=-1)
-    for token, number in wrapped.get_vocab().items():
-        first = token.removeprefix("Ġ")[:1].lower()
-        if first in LETTERS and first:
-            model.transformer.wte.weight.data[number] += 2 * directions[LETTERS.index(first)]
-    model.eval().save_pretrained(made)
-    wrapped.save_pretrained(made)
-    return made
+    return letters_model(tmp_path_factory.mktemp("absorption") / "letters")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_runs
 import torch
 from safetensors.numpy import load_file
 
@@ -30,33 +31,7 @@ pytestmark = [pytest.mark.runners, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = addition.COMMITTED[53]
 
-TINY = f"""\
-threads: 1
-seeds: [0, 1, 2, 3, 4]
-transformer:
-  weights: committed
-  p: 53
-  train_fraction: {COMMITTED.recipe.train_fraction}
-  seed: {COMMITTED.recipe.seed}
-  steps: {COMMITTED.recipe.steps}
-  hook: blocks.0.hook_resid_post
-  position: equals
-  d_model: 128
-pairs: {{train_fraction: 0.8, seed: 0}}
-sae: {{architecture: topk, d_sae: 24, k: 4, auxiliary_k: 8}}
-training:
-  steps: 10
-  batch_tokens: 128
-  learning_rate: 2.0e-3
-  warmup_fraction: 0.1
-  decay_fraction: 0.2
-  auxiliary_coefficient: 0.03125
-  dead_after_tokens: 512
-  gradient_clip: 1.0
-  centre: mean
-circuit: {{key_multiple: 2.0, purity_cut: 0.5, random_model_seed: 0}}
-selection: {{candidates: 1, seeds: null}}
-"""
+TINY = tiny_runs.known_circuit()
 
 Run = Callable[..., int]
 

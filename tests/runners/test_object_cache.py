@@ -47,7 +47,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def front(url: str, folder: Path) -> Path:
     """Return the folder of one machine in front of a store."""
-    return cache_folder(url, folder)
+    return cache_folder(url, lambda: folder)
 
 
 def write(place: Path, text: str = "rows") -> None:
@@ -217,7 +217,7 @@ def test_a_claim_that_fails_leaves_no_claim_and_no_entry(url: str, tmp_path: Pat
 
 def _worker(url: str, folder: str, log: str, names: list[str]) -> None:
     object_cache.POLL_SECONDS = 0.05
-    here = cache_folder(url, Path(folder))
+    here = cache_folder(url, lambda: Path(folder))
     for name in names:
         place = here / "activations" / name
         with claimed(place, "an entry"):
@@ -292,13 +292,13 @@ def test_a_store_that_does_not_answer_stops_no_measurement(tmp_path: Path, monke
 )
 def test_a_url_that_opens_nothing_is_a_wrong_command_line(url: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=said):
-        cache_folder(url, tmp_path)
+        cache_folder(url, lambda: tmp_path)
 
 
 def test_without_fsspec_one_line_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     with pytest.raises(UsageError, match=r"needs fsspec, which is not installed; pip install 'gatekit-sae\[objects\]'"):
-        cache_folder("s3://key:secret@bucket/x", tmp_path)
+        cache_folder("s3://key:secret@bucket/x", lambda: tmp_path)
 
 
 def test_keys_in_a_url_are_shown_nowhere() -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -173,17 +174,59 @@ def failing_with(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) ->
     monkeypatch.setattr(trained_saes, "train_stack", train)
 
 
+@pytest.fixture
+def heard() -> Iterator[list[int]]:
+    """The signals that this process gets of its own, in which a run is only one of the things done."""
+    found: list[int] = []
+    kept = {
+        number: signal.signal(number, lambda got, _: found.append(got)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    yield found
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_leaves_a_failed_summary_without_measurements(run, tmp_path, monkeypatch, number, code):
+def test_an_interrupted_run_leaves_a_failed_summary_and_passes_the_signal_on_to_whoever_called_it(
+    run, tmp_path, monkeypatch, heard, number, code
+):
     failing_with(monkeypatch, lambda: os.kill(os.getpid(), number))
     assert run() == code
+    assert heard == [number]
     summary = read_summary(str(tmp_path / "out" / "random_model.json"))
     assert summary.status == "failed"
     assert number.name in summary.reason
     assert not summary.measurements
 
 
-def test_after_an_interrupted_run_the_old_signal_handlers_are_back(run, monkeypatch):
+@pytest.mark.parametrize("library", ["takes it for one of its errors", "makes another error of it", "loses it"])
+def test_an_interruption_reaches_the_run_whatever_a_library_does_with_it(run, tmp_path, monkeypatch, heard, library):
+    def library_call() -> None:
+        if library == "loses it":
+            with contextlib.suppress(BaseException):
+                os.kill(os.getpid(), signal.SIGTERM)
+            return
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception:
+            raise AssertionError("it was no error") from None
+        except BaseException as interruption:
+            if library == "makes another error of it":
+                raise RuntimeError("could not load") from interruption
+            raise
+
+    original = trained_saes.train_stack
+
+    def train(*arguments: Any, **named: Any) -> Any:
+        library_call()
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(trained_saes, "train_stack", train)
+    assert (run(), heard) == (143, [signal.SIGTERM])
+    assert read_summary(str(tmp_path / "out" / "random_model.json")).reason == "interrupted by SIGTERM"
+
+
+def test_after_an_interrupted_run_the_old_signal_handlers_are_back(run, monkeypatch, heard):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     failing_with(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
     run()
@@ -200,7 +243,7 @@ def test_a_crash_leaves_a_failed_summary_and_exits_70(run, tmp_path, monkeypatch
     assert (summary.status, summary.reason) == ("failed", "RuntimeError: out of memory")
 
 
-def test_a_failed_summary_is_replaced_by_the_run_that_succeeds(run, tmp_path, monkeypatch):
+def test_a_failed_summary_is_replaced_by_the_run_that_succeeds(run, tmp_path, monkeypatch, heard):
     with monkeypatch.context() as patch:
         failing_with(patch, lambda: os.kill(os.getpid(), signal.SIGINT))
         assert run() == 130
@@ -208,7 +251,7 @@ def test_a_failed_summary_is_replaced_by_the_run_that_succeeds(run, tmp_path, mo
     assert read_summary(str(tmp_path / "out" / "random_model.json")).status == "ok"
 
 
-def test_an_interrupted_repetition_keeps_the_summary_that_stands(run, tmp_path, monkeypatch):
+def test_an_interrupted_repetition_keeps_the_summary_that_stands(run, tmp_path, monkeypatch, heard):
     assert run() == 0
     before = (tmp_path / "out" / "random_model.json").read_bytes()
     failing_with(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
