@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cycles.branched import BRANCHED, FILES
+from cycles.branched import BRANCHED, FEWER, FILES
 from cycles.workplace import cycle, evidence, records, start, workplace
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
+KILLS = 5
+FEW = FEWER.replace("RULE", "{policy: policies/stop.yaml}")
 PLAN = BRANCHED.replace("RULE", "{policy: policies/stop.yaml}")
 
 
@@ -68,6 +72,28 @@ def test_a_killed_worker_of_the_cluster_is_replaced(tmp_path: Path, cluster: Any
     ended = [one["ok"] for one in records(folder) if one["event"] == "ended"]
     # On a busy machine Ray itself may lose a worker beside ours; what is lost is made again.
     assert (ended[0], ended.count(True), ended[-1]) == (False, 2, True)
+
+
+def test_workers_and_a_machine_that_are_killed_at_random_change_no_evidence(tmp_path: Path, cluster: Any) -> None:
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    calm = workplace(tmp_path / "calm", FEW, {"pieces": 2}, **FILES)
+    assert cycle(calm, "run", "small", "--no-pieces", timeout=600).returncode == 0
+    rough = workplace(tmp_path / "rough", FEW, {"pieces": 2, "sleep": 2}, **FILES)
+    driver = start(rough, "run", "small", "--cluster", cluster.address, "--slots", "2", "--cache", "cache")
+    chance = random.Random()  # each time another course: what is left is the same
+    for kill in range(KILLS):
+        runner = _runner(rough)
+        time.sleep(chance.uniform(0, 1.5))
+        # The runner, or Ray's own process that waits for it; one that has ended meanwhile takes nothing with it.
+        for victim in _lineage(runner)[: chance.randint(1, 2)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        if kill == KILLS // 2:
+            _cut_power(cluster, nodes[0])
+    output, _ = driver.communicate(timeout=900)
+    assert driver.returncode == 0, output
+    assert any(one["event"] in ("ended", "piece_ended") and one["code"] != 0 for one in records(rough))
+    assert evidence(rough) == evidence(calm)
 
 
 def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
@@ -136,6 +162,15 @@ def _two_are_running(folder: Path) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError("two tasks never ran at once")
+
+
+def _lineage(runner: int) -> list[int]:
+    """Return a runner's process and the worker of Ray that has started it; none where it has ended."""
+    try:
+        parent = int(Path(f"/proc/{runner}/stat").read_text().rpartition(")")[2].split()[1])
+        return [runner, parent] if b"ray::" in Path(f"/proc/{parent}/cmdline").read_bytes() else [runner]
+    except OSError:
+        return []
 
 
 def _runner(folder: Path) -> int:
