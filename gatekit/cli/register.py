@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import rich_click as click
 
 from gatekit.cli.inputs import load_kinds
 from gatekit.errors import UsageError
+from gatekit.evidence.several_files import write_together
 from gatekit.registration.model import DEFAULT_SPENDING, FOLDER, Spending
 from gatekit.registration.reading import SPENDINGS, parse_registration
 from gatekit.registration.writing import Announced, registration_text
@@ -81,9 +82,7 @@ def command(
         raise UsageError(
             f"there is already a file at '{path}'", "give --id or --out; a registration is not overwritten"
         )
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with open(path, "x", encoding="utf-8") as file:
-        file.write(text)
+    write_together({Path(path): text.encode("utf-8")}, replace=False, remedy="give --id or --out")
     click.echo(f"{path}: {len(registration.seeds)} seeds, {len(registration.measurements)} measurements")
     for line in look_lines(registration.looks, registration.spending, registration.choices):
         click.echo(f"  {line}")

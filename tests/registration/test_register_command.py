@@ -83,6 +83,13 @@ def test_a_registration_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "registrations" / "agree.yaml").read_bytes() == before
 
 
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "registrations").write_text("A file, where the folder would be.")
+    done = gatekit("register", "--claim", "agree", "--protocol", "ood=p", "--seeds", "0-4", cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (64, 1)
+    assert done.stderr.startswith("gatekit: registrations: the folder cannot be made: ")
+
+
 def test_lint_names_a_claim_that_is_not_registered(tmp_path: Path) -> None:
     gatekit("register", "--claim", "agre", "--protocol", "ood=p", "--seeds", "0-4", cwd=tmp_path)
     rules = {"documents": ["a.md"]}
