@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from gatekit.errors import GatekitError, Location
+from gatekit.errors import GatekitError, Location, did_you_mean
 
 MOST_ENTRIES = 500_000
 """Files and folders below one folder; evidence of 100,000 summaries has as many files, and their signatures."""
@@ -33,6 +33,18 @@ def visible_files(folder: str, wanted: Callable[[str], bool]) -> list[str]:
         found += [os.path.join(root, name) for name in sorted(files) if wanted(name) and not name.startswith(".")]
         found += [path for name in folders if os.path.islink(path := os.path.join(root, name))]
     return found
+
+
+def nearest_beside(path: str) -> str | None:
+    """Return `did you mean 'policies/release.yaml'?` for the name that is there and nearest to one that is not."""
+    folder, name = os.path.split(os.path.normpath(path))
+    try:
+        there = [other for other in os.listdir(folder or ".") if not other.startswith(".")]
+    except OSError:
+        return nearest_beside(folder) if folder not in ("", os.sep) else None
+    # Names alone are compared: paths that begin alike for long are near whatever stands behind.
+    found = did_you_mean(name, there)
+    return found.replace("'", f"'{os.path.join(folder, '')}", 1) if found else None
 
 
 def walk(

@@ -12,7 +12,7 @@ from gatekit.errors import GatekitError, Location, UsageError, without_frames
 from gatekit.evidence import patterns
 from gatekit.evidence.checks import check_document
 from gatekit.evidence.folder_limits import LOCAL_SUMMARY_FILES, beyond, sizes_of
-from gatekit.evidence.listing import visible_files
+from gatekit.evidence.listing import nearest_beside, visible_files
 from gatekit.evidence.newer_schema import REMEDY, newer_schema
 from gatekit.evidence.parsed_summary import Kept, summary_from
 from gatekit.evidence.schemas import check_summary
@@ -58,7 +58,8 @@ def find_summaries(paths: Iterable[str]) -> list[str]:
             if not matches:
                 raise UsageError(f"no evidence matches '{path}'")
         else:
-            raise UsageError(f"no evidence at '{path}'", "check the path; a run that left no summary is not evidence")
+            unmeasured = "check the path; a run that left no summary is not evidence"
+            raise UsageError(f"no evidence at '{path}'", nearest_beside(path) or unmeasured)
         for match in matches:
             found.setdefault(match if _is_plain(match) else Path(match).as_posix())
     return sorted(found)

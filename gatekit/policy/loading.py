@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gatekit.errors import GatekitError, Location, UsageError, did_you_mean, without_frames
 from gatekit.evidence.folder_limits import POLICY_FILES, beyond, sizes_of
-from gatekit.evidence.listing import visible_files
+from gatekit.evidence.listing import nearest_beside, visible_files
 from gatekit.evidence.strict_yaml import Node, YamlDocument, parse_yaml, read_yaml
 from gatekit.kinds import INSTALLED, Kinds
 from gatekit.policy import fields
@@ -83,7 +83,10 @@ def find_policies(paths: list[str]) -> list[str]:
         elif os.path.lexists(path):
             found.setdefault(place.as_posix())
         else:
-            raise UsageError(f"no policy at '{path}'", "check the path, or write one with `gatekit init`")
+            raise UsageError(
+                f"no policy at '{path}'",
+                nearest_beside(path) or "check the path, or write one with `gatekit init`",
+            )
     return sorted(found)
 
 

@@ -77,6 +77,27 @@ def test_evidence_that_the_policy_names_too_needs_no_note(tmp_path: Path, given:
     assert (done.returncode, done.stdout.count("judged on")) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("policies/smal.yaml", "policies/small.yaml"),
+        ("policies/small.yml", "policies/small.yaml"),
+        ("polices/small.yaml", "policies"),
+        ("evidenec/mine", "evidence"),
+    ],
+)
+def test_a_path_that_is_not_there_is_told_with_the_nearest_that_is(project: Path, typed: str, meant: str) -> None:
+    done = check(typed, cwd=project)
+    assert (done.returncode, len(done.stderr.splitlines())) == (64, 1)
+    assert f"at '{typed}'; did you mean '{meant}'?" in done.stderr
+
+
+def test_a_path_that_is_like_no_other_is_told_what_else_to_do(project: Path) -> None:
+    done = check("evidence/nope", cwd=project)
+    assert (done.returncode, done.stderr.count("did you mean")) == (64, 0)
+    assert "check the path" in done.stderr
+
+
 def newer(text: str, name: str) -> bytes:
     """A file of the next schema, with a key that only that one has."""
     return text.replace(f"gatekit.{name}/1", f"gatekit.{name}/2").encode() + b"another_key: 1\n"
