@@ -40,7 +40,25 @@ def as_widely(new: Summary, old: Summary, measure: str) -> bool:
         and set(new.protocol.datasets) >= set(old.protocol.datasets)
         and new.protocol.rows >= old.protocol.rows
         and _levels(ours) >= _levels(theirs)
+        and not _counts_less(new, old, ours, theirs)
     )
+
+
+def _counts_less(new: Summary, old: Summary, ours: Measurement, theirs: Measurement) -> bool:
+    """Whether it says of itself less of what its bound pays for: candidates that it is the best of, near copies."""
+    chosen, before = new.protocol.selection, old.protocol.selection
+    if chosen.candidates < before.candidates or (before.candidates > 1 and chosen.seeds != before.seeds):
+        return True
+    now = _together(ours)
+    return not all(any(family <= one for one in now) for family in _together(theirs))
+
+
+def _together(measurement: Measurement) -> frozenset[frozenset[int | str]]:
+    """Return the datasets or rows that are one family, family by family; those that stand alone are none."""
+    members: dict[str, set[int | str]] = {}
+    for key, family in zip(measurement.keys, measurement.families or (), strict=False):
+        members.setdefault(family, set()).add(key[-1])
+    return frozenset(frozenset(one) for one in members.values() if len(one) > 1)
 
 
 def _same_but_for_data(new: Protocol, old: Protocol) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,36 @@ def test_what_is_measured_again_by_the_same_protocol_on_as_much_or_more_needs_no
     base: Change = {OOD_FILE: json.dumps(failing())}
     assert judged(tmp_path / "once", [base], {OOD_FILE: new, **SUPPORTED}).code is ExitCode.PASS
     assert judged(tmp_path / "later", [base, {OOD_FILE: new}], SUPPORTED).code is ExitCode.PASS
+
+
+def chosen_from(candidates: int, seeds: Sequence[int] = ()) -> str:
+    """Evidence that fails its gate where it says that it is the best of many."""
+    selection = {"candidates": candidates, "seeds": list(seeds)}
+    return ood(drop=0.0755, protocol_changes={"selection": selection})
+
+
+@pytest.mark.parametrize("candidates", [1, 20])
+def test_what_failed_as_the_best_of_many_and_says_less_of_it_needs_approval(tmp_path: Path, candidates: int) -> None:
+    base: Change = {OOD_FILE: chosen_from(1000, range(5))}
+    head: Change = {OOD_FILE: ood(protocol_changes={"selection": {"candidates": candidates, "seeds": [0, 1, 2, 3, 4]}})}
+    assert judged(tmp_path / "less", [base], {**head, **SUPPORTED}).code is ExitCode.APPROVAL_NEEDED
+    more: Change = {OOD_FILE: ood(protocol_changes={"selection": {"candidates": 1000, "seeds": [0, 1, 2, 3, 4]}})}
+    assert judged(tmp_path / "as much", [base], {**more, **SUPPORTED}).trust == ()
+
+
+def of_families(document: dict[str, Any], **families: list[str]) -> str:
+    document["protocol"]["families"] = {"datasets": families} if families else document["protocol"].get("families")
+    return json.dumps(document)
+
+
+def test_what_failed_with_near_copies_and_says_nothing_of_them_needs_approval(tmp_path: Path) -> None:
+    named = {"talk": ["agnews", "imdb"], "news": ["newsgroups"]}
+    base: Change = {OOD_FILE: of_families(failing(), **named)}
+    apart = of_families(json.loads(ood()), a=["agnews"], b=["imdb"], c=["newsgroups"])
+    for name, new in (("unnamed", ood()), ("apart", apart)):
+        assert judged(tmp_path / name, [base], {OOD_FILE: new, **SUPPORTED}).code is ExitCode.APPROVAL_NEEDED
+    kept: Change = {OOD_FILE: of_families(json.loads(ood()), **named), **SUPPORTED}
+    assert judged(tmp_path / "kept", [base], kept).trust == ()
 
 
 def test_what_passed_and_is_measured_otherwise_needs_none(tmp_path: Path) -> None:
