@@ -13,6 +13,7 @@ from gatekit.pull_request.other_claims import weaker_than_others
 from gatekit.pull_request.projects import other_projects
 from gatekit.pull_request.side import CLAIMS, KEYS, POLICIES, BranchContents
 from gatekit.pull_request.trust_root import TrustChange, trust_changes
+from gatekit.pull_request.turned_bounds import turned_bounds
 
 
 def needs_approval(
@@ -34,6 +35,8 @@ def needs_approval(
     trust = [*trust_changes(base, head, diffs), *lowered_bars(base, head, history)]
     told = {change.path for change in trust}
     trust += [change for change in weaker_than_others(base, head) if change.path not in told]
+    told = {change.path for change in trust}
+    trust += [change for change in turned_bounds(base, head) if change.path not in told]
     if begins(base, head, claims):
         # Nothing judges yet and nothing is asserted, so what is added loosens nothing; it binds the next change.
         trust = [change for change in trust if change.what != "added"]
