@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.util import find_spec
@@ -77,6 +78,8 @@ def command(
             click.echo(f"{word:<9}  {inert.terminal(path.as_posix())}")
     here = "" if folder == Path(".") else f"cd {inert.terminal(folder.as_posix())}, then "
     click.echo(f"\nnext: {here}{_NEXT_FOR_SAES if saes else _next(template)}")
+    if saes and (few := _too_few(found)) is not None:
+        click.echo(few)
     workflow, _ = workflow_file(folder)
     said = f"Before you commit {inert.terminal(workflow.as_posix())}, set GATEKIT in it to the commit"
     click.echo(f"{said} that CI shall install.")
@@ -100,6 +103,19 @@ Thresholds stand in policies/saes.yaml; `gatekit lint` checks it."""
 def _next(template: str | None) -> str:
     asks = template is not None and b"\nregistered: required" in policy_text(template)
     return _NEXT.format(template or "release", _REGISTER if asks else "")
+
+
+def _too_few(written: Mapping[Path, bytes]) -> str | None:
+    """Return what to say of SAEs that are fewer than the policy's seeds, before anybody measures them; else None."""
+    of = {path.parent.name: data for path, data in written.items() if path.name == "saes.yaml"}
+    _, _, seeds = of["measure"].partition(b"\n  seeds:\n")
+    given, needed = seeds.count(b"\n"), re.search(rb"\n  min_seeds: (\d+)", of["policies"])
+    if needed is None or given >= int(needed[1]):
+        return None
+    return (
+        f"These are {given} seeds, and policies/saes.yaml needs {int(needed[1])} (`min_seeds`): with fewer every gate "
+        f"is inconclusive.\n`gatekit plan` says how many an effect needs."
+    )
 
 
 def _one_folder(places: tuple[str, ...], of_saes: Mapping[str, str | None]) -> Path:

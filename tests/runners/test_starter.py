@@ -86,6 +86,14 @@ def test_what_is_written_is_sound_and_says_what_the_files_say(saes, model, tmp_p
     assert policy["subject"] == {"model": "model", "hook": HOOK, "architecture": "topk", "d_sae": 48, "k": 4}
 
 
+def test_fewer_seeds_than_the_policy_needs_are_told_of_before_they_are_measured(saes, model, tmp_path):
+    few = gatekit(tmp_path, "init", "--saes", *saes[:2], "--model", model, "--into", "few")
+    enough = gatekit(tmp_path, "init", "--saes", *saes, "--model", model, "--into", "enough")
+    assert (few.returncode, enough.returncode) == (0, 0)
+    assert "These are 2 seeds, and policies/saes.yaml needs 5" in few.stdout
+    assert "min_seeds" not in enough.stdout
+
+
 def test_seeds_can_be_named(saes, model, tmp_path):
     named = [f"{10 + place}={path}" for place, path in enumerate(saes)]
     assert gatekit(tmp_path, "init", "--saes", *named, "--model", model, "--into", "lab").returncode == 0
