@@ -11,6 +11,7 @@ from dataclasses import replace
 from gatekit.claims import markdown
 from gatekit.claims.bindings import Reading
 from gatekit.claims.document_text import DocumentText
+from gatekit.claims.prose import EDGE, Piece
 
 SUFFIX = ".qmd"
 SYNTAX = markdown.SYNTAX
@@ -21,6 +22,8 @@ _BROUGHT = re.compile(
     r"|(?P<raw>(?:```|~~~)[`~]*[ \t]*\{=)"
     r"|(?P<div>:::[^\r\n]*(?:hidden|when-|unless-|visible))"
     r"|(?P<metadata>(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)---[ \t]*(?:\r\n|\n|\r)(?=[ \t]*[^\s]))"
+    r"|(?P<tex>\\(?:iffalse|if[a-z]{2,}|begin\{comment\}|catcode|csname|def|let|renewcommand|[hv]?phantom|textcolor|color"
+    r"|llap|rlap|reflectbox|rotatebox|scalebox|sout)(?![A-Za-z]))"
     r"|(?P<span>\][ \t]*\{[^{}\r\n]*(?:style|hidden|\.content)|`[ \t]*\{=)"
 )
 _NAMES = {
@@ -29,8 +32,18 @@ _NAMES = {
     "raw": "a raw block is typeset as it stands",
     "div": "text that is shown under a condition",
     "metadata": "a block of metadata within the document is not shown",
+    "tex": "a command of TeX that can hide or change what is shown",
     "span": "text with a style, a condition or in another language",
 }
+
+
+_CAPTION = re.compile(
+    r"^[ \t>]*(?:#|//|--|%)\|[ \t]*(?:[a-z]+-)?(?:sub)?(?:cap|caption|alt|title|subtitle|label|summary)[ \t]*:"
+    r"(?P<option>[^\r\n]*)"
+    r"|^[ \t>]*(?:`{3,}|~{3,})[^\r\n]*?(?:fig|tbl)\.(?:cap|alt)[ \t]*=(?P<header>[^\r\n]*)",
+    re.MULTILINE,
+)
+"""What a chunk of code says of what it shows: a caption is text of the document."""
 
 
 def read(source: DocumentText) -> Reading:
@@ -42,4 +55,8 @@ def read(source: DocumentText) -> Reading:
         )
         for found in _BROUGHT.finditer(source.text)
     ]
-    return replace(reading, errors=(*reading.errors, *errors))
+    captions: list[Piece] = []
+    for found in _CAPTION.finditer(source.text):
+        at = found.start(found.lastgroup or 0)
+        captions += [Piece("edge", EDGE, at), Piece("text", f" {found[found.lastgroup or 0]} ", at)]
+    return replace(reading, pieces=(*reading.pieces, *captions), errors=(*reading.errors, *errors))

@@ -34,14 +34,21 @@ _BESIDE = 80
 """Characters before and behind a sentence in which its first or last number, and its status, may stand."""
 
 _TAG_OR_ESCAPE = re.compile(
-    r"</?(?P<tag>[A-Za-z][A-Za-z0-9]*)\b[^<>]{0,500}>"
+    r"</?(?P<tag>[A-Za-z][A-Za-z0-9-]*+)(?:[^<>\"']|(?<==)\"[^\"]{0,100}\"|(?<==)'[^']{0,100}'|[\"'])*+>"
     r"|(?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{1,31});)"
-    r"|\\u(?P<code>[0-9A-Fa-f]{4})"
+    r"|\\(?:u(?P<code>[0-9A-Fa-f]{4})|x(?P<byte>[0-9A-Fa-f]{2})|U(?P<long>[0-9A-Fa-f]{8})|u\{(?P<braced>[0-9A-Fa-f]{1,6})\})"
+    r"|\]\([^()\s\"']{0,300}\)|\]\[[^\[\]]{0,100}\]|\[\^[^\[\]\s]{1,50}\]|\[[0-9]{1,3}\]"  # links and notes of Markdown
+    r"|\[\[[^\[\]|]{1,300}(?:\]\[|\|)|(?:link:|xref:|https?://)[^\s\[\]]{1,300}\["  # links of Org, wikis, AsciiDoc
+    r"|\{%[^{}%]{0,100}%\}"
     r"|\\(?:text[a-z]{2,8}|emph|underline|math[a-z]{2,8}|[mh]box|ensuremath|num|noindent)\b"
     r"|(?P<times>\\(?:times|cdot|div)(?![A-Za-z]))"
     r"|\\[nrt]"
 )
 _TAG_WITH_ATTRIBUTE = re.compile(r"<[A-Za-z][A-Za-z0-9]*\b[^<>=]{0,500}=[^<>]{12,2000}>")
+_COMMAND = re.compile(
+    r"\\[A-Za-z]{1,20}\*?(?:\[[^\[\]]{0,50}\])?|\]\([^()\"']{0,300}(?:\"[^\"]{0,200}\"|'[^']{0,200}')\)"
+)
+"""What else may be a command of TeX or RTF, or the title of a link."""
 _NO_LETTER = re.compile(r"[\W_]+")
 _LETTERS = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(
@@ -118,7 +125,12 @@ class SentenceSearch:
         """Return each place where the text says one of the sentences: in what it shows, then in attributes of tags."""
         found = self._said(_without_markup(text))
         attributes = _in_attributes(text)
-        return found + self._said(attributes) if attributes is not None else found
+        found += self._said(attributes) if attributes is not None else []
+        if _COMMAND.search(text):
+            bare = _COMMAND.sub(lambda command: "\0" * len(command[0]), text)
+            known = {(saying.claim.id, saying.offset) for saying in found}
+            found += [s for s in self._said(_without_markup(bare)) if (s.claim.id, s.offset) not in known]
+        return found
 
     def _said(self, text: str) -> list[Saying]:
         keys = self._by_key
@@ -292,8 +304,9 @@ def _shown(found: re.Match[str]) -> str:
         return meant.ljust(len(given), "\0") if len(meant) <= len(given) else given
     if found["times"]:
         return "\u00d7".ljust(len(given), "\0")
-    if found["code"]:
-        meant = chr(int(found["code"], 16))
+    code = found["code"] or found["byte"] or found["long"] or found["braced"]
+    if code:
+        meant = chr(int(code, 16)) if int(code, 16) < 0x110000 else "\0"
         return (meant if meant.isprintable() else "\0").ljust(len(given), "\0")
     apart = given in ("\\n", "\\r", "\\t") or (found["tag"] or "").lower() in EDGES
     return (" " if apart else "\0") * len(given)

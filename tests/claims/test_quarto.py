@@ -32,6 +32,9 @@ def test_a_quarto_document_binds_what_markdown_binds() -> None:
         "It is `{python} best`.\n",
         "```{=html}\n<b>0.9</b>\n```\n",
         "::: {.content-hidden}\n0.83\n:::\n",
+        "\\iffalse\n\n0.9\n\n\\fi\n",
+        "\\begin{comment}\n0.9\n\\end{comment}\n",
+        "\\renewcommand{\\x}{0.9}\n",
         "a\n\n---\nx: 1\n---\n\nb\n",
         "[a]{style='display:none'} b\n",
         "[a]{.content-hidden} b\n",
@@ -45,7 +48,32 @@ def test_what_is_not_in_the_document_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["::: {.callout-note}\n0.83\n:::\n", "a\n\n---\n\nb\n", "[a]{.smallcaps}\n", "`rate` and `python_x`\n", "{{x}}\n"],
+    [
+        "$$\\iff \\left( x \\right)$$\n",
+        "::: {.callout-note}\n0.83\n:::\n",
+        "a\n\n---\n\nb\n",
+        "[a]{.smallcaps}\n",
+        "`rate` and `python_x`\n",
+        "{{x}}\n",
+    ],
 )
 def test_their_near_twins_are_read(text: str) -> None:
     assert quarto(f"{text}\n\n{R2}\n").errors == ()
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        "```{python}\n#| fig-cap: 'It is 0.62'\nplot()\n```\n",
+        "```{r}\n#| label: x\n#| tbl-cap: It is 0.62\n1\n```\n",
+        "```{ojs}\n//| fig-subcap: It is 0.62\n1\n```\n",
+        '```{r, fig.cap="It is 0.62"}\n1\n```\n',
+    ],
+)
+def test_the_caption_of_a_chunk_is_text_of_the_document(chunk: str) -> None:
+    [stray] = scan_numbers(quarto(f"Text.\n\n{chunk}"))
+    assert (stray.text, stray.location.line) == ("0.62", 3 + chunk[: chunk.index("0.62")].count("\n"))
+
+
+def test_what_else_a_chunk_says_is_code() -> None:
+    assert scan_numbers(quarto("```{r}\n#| fig-width: 0.62\nx = 0.62 # cap: 0.62\n```\n")) == []
