@@ -28,7 +28,9 @@ OTHER_SYSTEMS = re.compile(
 LARGEST = 256 << 10
 """Bytes of one text that is followed."""
 MOST_FILES = 200
-"""Texts that are followed from the jobs that judge; what more of them name is taken for no part of the gate."""
+"""Texts that are followed from one job; what more of them name is taken for no part of the gate."""
+MOST_NAMES = 20_000
+"""Files, there or not, that one job names."""
 
 _JUDGES = re.compile(
     r"\bgatekit[ \t]+(?:-[^\n]*[ \t])?(?:pr|action|check|claims|verify)\b|\buses\b[^\n]*\bgatekit\b|\bGATEKIT_INPUT_"
@@ -137,6 +139,8 @@ class _Followed:
     importing: set[str] = field(default_factory=set)
     """Folders that Python's path begins with; "" is the top."""
     judges: bool = False
+    followed: int = 0
+    """Texts of files."""
 
 
 class _Reach(_Followed):
@@ -168,8 +172,8 @@ class _Reach(_Followed):
         """
         found.judges = found.judges or _JUDGES.search(text) is not None
         text = _HERE.sub("./", _COMMENT.sub("", text))
-        places = list(dict.fromkeys([*folders, *(_plain(m[1]) for m in _FOLDER.finditer(text))]))
-        places = [place for place in places if place is not None]
+        named = [*folders, *(_plain(match[1]) for match in _FOLDER.finditer(text))]
+        places = list(dict.fromkeys(place for place in named if place is not None))
         for match in _PYTHONPATH.finditer(text):
             found.importing |= {
                 p for p in map(_plain, match[1].split(":")) if p is not None and p not in ("$PYTHONPATH",)
@@ -193,7 +197,7 @@ class _Reach(_Followed):
 
     def _note(self, word: str, place: str, places: Sequence[str], found: _Followed) -> None:
         path = _plain(posixpath.join(place, word))
-        if path is None or path in found.files or len(found.files) > MOST_FILES * 10:
+        if path is None or path in found.files or len(found.files) > MOST_NAMES:
             return
         entry = self._tree.entries.get(path)
         if entry is None:
@@ -217,7 +221,8 @@ class _Reach(_Followed):
     def _follow_file(self, path: str, places: Sequence[str], found: _Followed) -> None:
         text = _text(self._tree, path)
         # What is installed from a file, or locked by it, names packages.
-        if text is not None and len(found.files) <= MOST_FILES and not path.endswith((".lock", ".txt", ".in")):
+        if text is not None and found.followed < MOST_FILES and not path.endswith((".lock", ".txt", ".in")):
+            found.followed += 1
             self.follow(text, tuple(dict.fromkeys(places)), found, path)
 
     def _make(self, words: Sequence[str], places: Sequence[str], found: _Followed) -> None:
