@@ -106,6 +106,11 @@ FAULTS = {
         ([("r2_floor: 0.1", "r2_floor: null")], "{ks: [4, 8]", "several candidates need seeds"),
     ],
     "frontier": [
+        (
+            [("{architecture: relu, d_sae: 128, l1", "{architecture: relu_in_parts, parts: 3, d_sae: 128, l1")],
+            "3, d_sae",
+            "are no 3 equal parts",
+        ),
         ([("seed: 1000,", "seed: 1,")], "1, trials", "the sparsity's seed is one of 'seeds'"),
         (
             [("{architecture: relu, d_sae: 128, l1_coefficient: 2.0}", "{architecture: topk, d_sae: 9, k: 1}")],
