@@ -6,9 +6,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 DISTRIBUTION = "gatekit-sae"
@@ -102,11 +103,17 @@ def package_versions(names: Iterable[str]) -> dict[str, str]:
 
 def loaded_packages() -> dict[str, str]:
     """Return the version of each installed package that this process has imported something of."""
+    loaded = {name.partition(".")[0] for name in list(sys.modules)}
+    owners = {owner for name, all_of in _owners(tuple(sys.path)).items() if name in loaded for owner in all_of}
+    return package_versions(sorted({*owners, DISTRIBUTION}))
+
+
+@lru_cache(maxsize=1)
+def _owners(_path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Return top-level module -> the packages that it is of; the lists of files of all of them are read for it."""
     from importlib.metadata import packages_distributions
 
-    loaded = {name.partition(".")[0] for name in list(sys.modules)}
-    owners = {owner for name, all_of in packages_distributions().items() if name in loaded for owner in all_of}
-    return package_versions(sorted({*owners, DISTRIBUTION}))
+    return packages_distributions()
 
 
 def shown_argument(argument: str) -> str:
