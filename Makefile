@@ -150,7 +150,7 @@ lint-claims: $(GATE)
 .PHONY: site
 site: .venv-docs/.installed  ## build the documentation into site/; a broken link fails it, and so does a request to another host
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs --quiet build --strict --site-dir site
-	@echo 'Read it at http://localhost:8000: $(PYTHON) -m http.server --directory site'
+	@echo 'Read it: open site/index.html in a browser'
 
 .PHONY: release-check
 release-check: $(GATE)  ## build HEAD twice into dist/, byte for byte alike, with its bill of materials and digests
