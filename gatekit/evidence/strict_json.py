@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from gatekit.errors import GatekitError, Location
 from gatekit.evidence.hub_cache import blob_of
+from gatekit.evidence.merge_conflict import MESSAGE, REMEDY, conflict_line
 
 
 @dataclass(frozen=True)
@@ -405,6 +406,10 @@ def _decoder(faults: list[_Fault], number_limit: int, kept: list[float] | None) 
 
 
 def _raise_syntax(error: json.JSONDecodeError, name: str) -> NoReturn:
+    if (begins := conflict_line(error.doc)) is not None:
+        raise GatekitError(
+            "json.syntax", f"not JSON: {MESSAGE}", Location(name, line=begins, column=1), REMEDY
+        ) from None
     position, line = error.pos, error.doc.count("\n", 0, error.pos) + 1
     place = Location(name, line=line, column=position - error.doc.rfind("\n", 0, position))
     at = error.doc[position : position + 1]

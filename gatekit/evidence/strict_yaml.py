@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from gatekit.errors import GatekitError, Location
+from gatekit.evidence.merge_conflict import MESSAGE, REMEDY, conflict_line
 from gatekit.evidence.strict_json import MAX_INTEGER, read_as_committed
 
 
@@ -267,6 +268,8 @@ class _Builder:
             try:
                 event = next(stream, None)
             except MarkedYAMLError as error:
+                if (begins := conflict_line("\n".join(self.lines))) is not None:
+                    self.refuse("syntax", f"not YAML: {MESSAGE}", Node(begins, 1), REMEDY)
                 place = error.problem_mark or error.context_mark or mark
                 problem = " ".join(str(error.problem or error.context).split())
                 if problem.endswith("found unexpected end of stream") and error.context_mark is not None:

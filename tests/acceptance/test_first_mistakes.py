@@ -19,6 +19,7 @@ from gatekit.claims.registry import parse_registry
 from gatekit.cycles.reading import parse_cycle
 from gatekit.errors import GatekitError
 from gatekit.evidence.kind_files import parse_kind
+from gatekit.evidence.merge_conflict import conflict_line
 from gatekit.kinds import INSTALLED
 from gatekit.policy import parse_policy
 from gatekit.python_version import NEEDED, too_old
@@ -90,6 +91,44 @@ def test_a_path_that_is_not_there_is_told_with_the_nearest_that_is(project: Path
     done = check(typed, cwd=project)
     assert (done.returncode, len(done.stderr.splitlines())) == (64, 1)
     assert f"at '{typed}'; did you mean '{meant}'?" in done.stderr
+
+
+CONFLICT = "<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> branch\n"
+
+
+@pytest.mark.parametrize("before", ["", "schema: gatekit.policy/1\nid: p\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_conflict_that_git_left_in_a_policy_is_called_one_where_it_begins(
+    project: Path, before: str, end: str
+) -> None:
+    text = before + CONFLICT.format(ours="gates: {}\n", theirs="gates:\n  a: {from: ood}\n")
+    (project / "policies" / "small.yaml").write_text(text.replace("\n", end), newline="")
+    done = gatekit("lint", cwd=project)
+    assert done.returncode == 4
+    line = before.count("\n") + 1
+    assert f"policies/small.yaml:{line}:1: not YAML: an unresolved merge conflict begins here" in done.stderr
+
+
+def test_a_conflict_that_git_left_in_evidence_is_called_one_where_it_begins(project: Path) -> None:
+    text = json.dumps(random_model(), indent=1).replace("{\n", "{\n" + CONFLICT.format(ours="", theirs=""), 1)
+    (project / "evidence" / "mine.json").write_text(text)
+    done = gatekit("lint", "evidence/mine.json", cwd=project)
+    assert done.returncode == 4
+    assert "evidence/mine.json:2:1: not JSON: an unresolved merge conflict begins here" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<<<<<<< x\n",
+        "<<<<<<< x\n=======\n",
+        ">>>>>>> x\n=======\n<<<<<<< y\n",
+        "a\n <<<<<<< x\n=======\n>>>>>>> y\n",
+    ],
+    ids=["one mark", "two", "in another order", "further in"],
+)
+def test_marks_that_are_no_conflict_are_not_called_one(text: str) -> None:
+    assert conflict_line(text) is None
 
 
 def test_a_path_that_is_like_no_other_is_told_what_else_to_do(project: Path) -> None:
