@@ -19,6 +19,7 @@ from gatekit.claims.bindings import Brought, Marker, NamedUse, Reading, Span, Sy
 from gatekit.claims.document_text import DocumentText
 from gatekit.claims.prose import Piece
 from gatekit.claims.prose import words as words_of
+from gatekit.claims.tex_beside import makes_another_in_tex
 from gatekit.errors import GatekitError
 
 INPUT = r"\input{gatekit-values}"
@@ -43,6 +44,11 @@ _UNSAFE = re.compile(
     r"|(?:x|regexp?)?patchcmd|x?(?:pre|app)tocmd|[egx]?(?:pre|app)to|(?:Global)?LetLtxMacro|DeclareMath(?:Symbol|Delimiter|Accent)"
     r"|(?:New|Renew|Provide|Declare)(?:Command|Environment)Copy|(?:Declare|Provide|Undeclare)Text(?!FontCommand)[A-Za-z]+"
     r"|(?:exclude|special|process)comment|(?:New|Renew)Environ|collect@body|setbox|savebox|sbox)(?![A-Za-z@])"
+    r"|\\(?:batchmode|nonstopmode|scrollmode|interactionmode|endlinechar|escapechar|newlinechar)(?![A-Za-z@])"
+    r"|[<>]\s*+\{\s*+\$?(?:[-+0-9.,\u2212]|\\%|\\(?:times|cdot|minus|text(?:minus|perthousand))(?![A-Za-z]))"
+    r"|[A-Za-z}]@\{(?:|[^{}]{0,40}[.,0-9+-][^{}]{0,40})\}[A-Za-z]"
+    r"|(?<![A-Za-z])(?:opacity|xscale|yscale|scale)\s*+=\s*+(?:-|0*+(?:\.0*+)?[\],}\s])|rotate\s*+=\s*+-?1[0-9]{2}"
+    r"|(?<![A-Za-z])text\s*+=\s*+white|\{luacode\*?\}"
     r"|\\(?:scale|resize)box\*?+\s*+\{\s*+(?:-|0*+(?:\.0[0-9]*+)?\s*+(?:[a-z]{2})?\s*+\})"
     r"|\\fontsize\s*+\{\s*+0*+[0-3]?(?:\.[0-9]*+)?\s*+(?:pt)?\s*+\}"
     r"|\\AddToHook(?:Next)?(?:WithArguments)?(?!\s*+\{(?!\s*cmd/)[A-Za-z0-9/*?. -]+\})"
@@ -56,6 +62,9 @@ _DEFINER = (
     r"|(?:protected@)?[egx]?def|g?let|futurelet|(?:math)?chardef|(?:count|dimen|skip|muskip|toks)def|font)"
     r"(?![A-Za-z@])\*?+"
 )
+_DEFINED = re.compile(rf"{_DEFINER}\s*+\{{?\s*+\\([A-Za-z@]+)")
+_OWN_BEHIND = re.compile(r"(?:\{\}|[{}$])*\\([A-Za-z@]+)")
+_OWN_BEFORE = re.compile(r"\\([A-Za-z@]+)(?:\{[^{}]{0,20}\})?(?:\{\}|[}$])*\Z")
 _BEFORE_A_NAME = (
     r"item|hline|(?:top|mid|bottom)rule|centering|(?:no)?indent|par|newline|linebreak|q?quad|[hv]fil{1,2}"
     r"|(?:small|med|big)skip|newpage|clearpage|maketitle|tableofcontents|(?:begin|end)group|[be]group"
@@ -96,7 +105,8 @@ _ARGUMENT = re.compile(
     re.DOTALL,
 )
 _HIDES = re.compile(
-    r"[hv]?phantom|reflectbox|rotatebox|[lrc]lap|smash|sout|xout|uwave"
+    r"[hv]?phantom|reflectbox|rotatebox|[lrc]lap|smash|sout|xout|uwave|st|[bx]?cancel|label|index|url|invisible|note"
+    r"|hidden|ignore|gobble|censor|blackout|seqsplit|raisebox|StrSubstitute|pdfbookmark|hypertarget"
     r"|num|qty|SI|si|unit|numprint|np|tablenum|MakeUppercase|MakeLowercase|detokenize|string|meaning|pdfliteral"
     r"|textcolor|marginnote|todo|tikz|transparent|texttransparent|sbox|[A-Za-z]*@[A-Za-z@]*"
 )
@@ -132,10 +142,13 @@ class _LatexReader:
     follows: dict[int, str] = field(default_factory=dict)
     """Where a macro of ours starts -> the command right before it, with at most space and comments between."""
     first_input: int | None = None
+    own: frozenset[str] = frozenset()
+    """Names of the macros that the document defines."""
     hiders: dict[int, str] = field(default_factory=dict)
     """Where a macro of ours starts -> a command around it that may not show it."""
 
     def read(self) -> Reading:
+        self.own = frozenset(_DEFINED.findall(self.source.text))
         self.tokens()
         self.around()
         self.names()
@@ -285,9 +298,15 @@ class _LatexReader:
             kind: Literal["claim", "value"] = "claim" if found["kind"] == "claim" else "value"
             self.uses.append(NamedUse(kind, found["name"], found.span()))
             left, right = text[max(0, at - _WINDOW) : at], text[found.end() : found.end() + _WINDOW]
-            if kind == "value" and (_NUMBER_BEFORE.search(left) or _NUMBER_BEHIND.match(right)):
+            is_glued = kind == "value" and (_NUMBER_BEFORE.search(left) or _NUMBER_BEHIND.match(right))
+            if is_glued or self.touches_own(left, right) or makes_another_in_tex(left, right):
                 message = "the bound number is shown together with what stands next to it"
                 self.refuse("glued", message, at, "leave a space")
+
+    def touches_own(self, left: str, right: str) -> bool:
+        """Whether a macro that the document defines touches a value, and so may show a part of it."""
+        behind, before = _OWN_BEHIND.match(right), _OWN_BEFORE.search(left)
+        return any(found is not None and found[1] in self.own for found in (behind, before))
 
     def refused(self) -> None:
         text = self.source.text

@@ -399,3 +399,119 @@ def test_a_value_that_stands_alone_is_not(body: str) -> None:
 def test_a_number_in_a_macro_of_the_preamble_is_seen_by_the_scan() -> None:
     text = document("\\newcommand{\\gain}{0.99}\n\\def\\x{0.88}\n\\setlength{\\a}{0.77em}", "x")
     assert [stray.text for stray in scan_numbers(paper(text))] == ["0.99", "0.88"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9%\n@",
+        "@%\n9",
+        "9\\penalty0 @",
+        "9\\mbox{}@",
+        "9\\discretionary{}{}{}@",
+        "9\\,@",
+        "@\\negthinspace 9",
+        "@ Prozent",
+        "@ per mille",
+        "@\\textperthousand",
+        "@ \\permil",
+        "@ bps",
+        "@ \u00bd",
+        "\u00bd@",
+        "@ \u4e07",
+        "minus @",
+        "negative @",
+        "\u2212 @",
+        "\u2796 @",
+        "\\(-\\)@",
+        "\\( - @\\)",
+        "$10^{@}$",
+        "@\\textbf{9}",
+        "@\\hspace{-1cm}9",
+        "\\hspace{-1cm}@",
+        "@\\kern-1cm 9",
+        "@\\makebox[0pt]{9}",
+        "@\\ref{x}",
+        "\\arabic{page}@",
+        "\\newcommand{\\x}{9} @\\x",
+        "\\def\\x{9} \\x{}@",
+        "\\gatekitclaim{agree}9",
+        "9\\gatekitclaim{agree}",
+    ],
+)
+def test_what_tex_shows_beside_a_value_through_commands_comments_and_words_is_part_of_it(text: str) -> None:
+    shown = text.replace("@", USE)
+    assert "glued" in ids(document(body=f"x {shown} y"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "@\\cite{x}",
+            "@\\footnote{9}",
+            "@\\label{x9}",
+            "\\parbox{4cm}{@}",
+            "\\multicolumn{2}{c}{@}",
+            "9 & @ & 9",
+            "@\\\\ 9",
+        ),
+        *(
+            "9\n\n@\n\n9",
+            "@~tokens",
+            "@ nats",
+            "x %\n@ %\n y",
+            "\\newcommand{\\x}{9} @ \\x",
+            "(\\gatekitclaim{agree}) 9",
+        ),
+        *(
+            "@\\quad 9",
+            "\\cite{x9} @",
+            "$x = @$",
+            "$\\approx$ @",
+            "@ % 9\n y",
+            "\\verb|9%| @",
+            "\\item @",
+            "\\section{By @}",
+        ),
+    ],
+)
+def test_notes_cells_lines_and_spaces_beside_a_value_are_not(text: str) -> None:
+    assert ids(document(body=f"x {text.replace('@', USE)} y")) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "\\batchmode",
+        "\\nonstopmode",
+        "\\endlinechar=-1",
+        "\\newcolumntype{x}{>{-}c}",
+        "\\begin{tabular}{c<{\\%}}",
+        "\\begin{tabular}{r@{.}l}",
+        "\\begin{tabular}{r@{}l}",
+        "\\node[opacity=0]{x}",
+        "\\node[rotate=180]{x}",
+        "\\node[text=white]{x}",
+        "\\begin{luacode}",
+    ],
+)
+def test_what_hides_an_error_or_adds_to_every_cell_is_refused(code: str) -> None:
+    assert "unsafe" in ids(document(code))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(
+            "\\begin{tabular}{@{}lr@{}}",
+            "\\begin{tabular}{l@{\\hspace{1em}}r}",
+            "\\newcolumntype{x}{>{\\raggedright}p{3cm}}",
+        ),
+        "\\node[opacity=0.5]{x}",
+        "\\node[rotate=90, scale=0.8]{x}",
+        "\\begin{tabular}{>{\\bfseries}l}",
+    ],
+)
+def test_plain_tables_and_drawings_are_not(code: str) -> None:
+    assert ids(document(code)) == []
