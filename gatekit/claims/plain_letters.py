@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,8 +27,10 @@ _LOOK_ALIKE = {
     "\u2024": ".",
 }
 """A character, and the ASCII one that it looks like; beside those of which Unicode's compatibility forms say so."""
-_POINTS = frozenset("\u00b7\u066b\u2027\u2219\u22c5\u3002\uff61\u2022\u30fb")
+_POINT_BETWEEN_DIGITS = re.compile("(?<=[0-9])[\u00b7\u066b\u2027\u2219\u22c5\u3002\uff61\u2022\u30fb](?=[0-9])")
 """What is a decimal point where it stands between two digits."""
+_MOST_LETTERS = 5
+"""Of one character, so that no text becomes many times as long. Two Arabic words in one sign have 8 and 18."""
 _DRAWN = {
     name: str(value)
     for value, name in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
@@ -41,7 +45,7 @@ class PlainText:
     """A text in plain letters, and where each of its characters stands in the text that it was made of."""
 
     text: str
-    places: tuple[int, ...] | None
+    places: Sequence[int] | None
     """None where they are the same."""
 
     def place(self, at: int) -> int:
@@ -55,7 +59,8 @@ def plain(text: str) -> PlainText:
     if text.isascii() and not drawn:
         return PlainText(text, None)
     parts: list[str] = []
-    places: list[int] = []
+    # Numbers of their own would take more than the text.
+    places = array("I")
     behind = 0
     for place, character in enumerate(text):
         if place < behind:
@@ -65,14 +70,9 @@ def plain(text: str) -> PlainText:
             letters = _DRAWN[drawn[place][1]]
             behind = drawn[place].end()
         parts.append(letters)
-        places += [place] * len(letters)
-    joined = list("".join(parts))
-    for index, character in enumerate(joined):
-        if character in _POINTS and 0 < index < len(joined) - 1:
-            before, after = joined[index - 1], joined[index + 1]
-            if before in "0123456789" and after in "0123456789":
-                joined[index] = "."
-    return PlainText("".join(joined), tuple(places))
+        for _ in letters:
+            places.append(place)
+    return PlainText(_POINT_BETWEEN_DIGITS.sub(".", "".join(parts)), places)
 
 
 @cache
@@ -93,4 +93,4 @@ def _letters(character: str) -> str:
     if forms == character:
         return character
     visible = [one for one in forms if unicodedata.category(one) not in ("Mn", "Me")]
-    return "".join(_LOOK_ALIKE.get(one, one) for one in visible)
+    return "".join(_LOOK_ALIKE.get(one, one) for one in visible)[:_MOST_LETTERS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatekit.claims import said
+from gatekit.claims.plain_letters import plain
 from gatekit.claims.registry import parse_registry
 from gatekit.claims.said import Saying, SentenceSearch
 from tests.pull_request.change import CLAIMS
@@ -176,3 +177,9 @@ def test_a_text_that_holds_nothing_else_is_not_looked_through_for_ever(monkeypat
     assert not search.has_stopped
     search.sayings("Few of their latents are dead. " * 100)
     assert search.has_stopped
+
+
+def test_a_sign_that_stands_for_a_phrase_becomes_few_letters_and_stays_some() -> None:
+    shown = plain("\ufdfa1\u00b75")
+    assert shown.text[-3:] == "1.5" and shown.text[0].isalpha() and len(shown.text) == 5 + 3
+    assert [shown.place(at) for at in range(8)] == [0, 0, 0, 0, 0, 1, 2, 3]
