@@ -342,6 +342,8 @@ NO_INPUT = {
     ),
     *("github.summary:COMMENT_LIMIT", "github.project_names:_LONGEST", "github.api:LONGEST_WAIT"),
     *("pull_request.continuity_claims:MOST_JUDGED", "dossier.conclusion:LIMITS", "cli.history:MOST"),
+    # Of folders above the one that a command was given in, looked into for a remedy.
+    "cli.project_above:MOST",
     # Of numbers, and of what is computed.
     *("policy.settings:MOST_RANDOM_MODELS", "gates.looks:MOST_CHOICES"),
     *("kinds.checking:LARGEST", "policy.operators:LARGEST", "policy.selection:MAX_WEIGHT", "policy.selection:MAX_SEED"),
