@@ -25,6 +25,10 @@ def project_above(name: str) -> str | None:
         if os.path.exists(place):
             named = f"{name}/" if os.path.isdir(place) else name
             return f"{named} lies in '{above}': stand there, or add `--root {above}`"
-        if os.path.realpath(above) == os.path.realpath(os.path.join(above, os.pardir)):
+        try:
+            top = os.path.samefile(above, os.path.join(above, os.pardir))
+        except OSError:
+            return None  # the folder that one stands in is gone, or may not be left upwards
+        if top:
             return None
     return None

@@ -191,3 +191,11 @@ def test_a_python_that_is_too_old_is_named_with_the_one_that_is_needed() -> None
 def test_the_python_that_is_needed_is_the_one_that_an_installer_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["requires-python"] == f">={'.'.join(map(str, NEEDED))}"
+
+
+def test_a_folder_that_is_gone_has_no_project_above(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    run = check(cwd=gone, preexec_fn=gone.rmdir)  # once it stands in it
+    assert run.returncode == 64
+    assert run.stderr.startswith("gatekit: no policy: there is no policies/ folder here")
