@@ -107,7 +107,8 @@ def test_a_model_that_the_hub_does_not_give_is_one_line_and_exit_4(hub, ran, cas
     code, summary, said = ran(lambda: find_model("hub", name, revision))
     assert (code, summary["status"]) == (4, "failed")
     assert summary["reason"].startswith(words)
-    assert said[-1].startswith(words)
+    assert said[-2].startswith(words)
+    assert said[-1].startswith("random_model: failed summary at ")
     assert "Request ID" not in summary["reason"]
 
 
@@ -156,7 +157,8 @@ def test_texts_that_the_hub_does_not_give_are_one_line_and_exit_4(hub, ran, case
     code, summary, said = ran(lambda: list(rows_of_hub(name, commit, "train")))
     assert (code, summary["status"]) == (4, "failed")
     assert summary["reason"].startswith(words)
-    assert said[-1].startswith(words)
+    assert said[-2].startswith(words)
+    assert said[-1].startswith("random_model: failed summary at ")
 
 
 def test_an_error_behind_which_no_fault_of_the_hub_stands_is_told_as_it_was(hub):
