@@ -19,7 +19,15 @@ from gatekit.cycles.graph import Task
 from gatekit.cycles.plan import Needs
 from gatekit.cycles.processes import Processes
 
-KILLED = "import os, pathlib, signal, sys; pathlib.Path(sys.argv[1]).open('a').write('x'); os.kill(os.getpid(), {})"
+# A signal that whoever runs the tests ignores, as nohup does SIGHUP, is passed on ignored, and would end nothing.
+KILLED = """
+import os, pathlib, signal, sys
+number = {}
+if number != signal.SIGKILL:
+    signal.signal(number, signal.SIG_DFL)
+pathlib.Path(sys.argv[1]).open("a").write("x")
+os.kill(os.getpid(), number)
+"""
 
 
 class KilledDriver(BriefDriver):
