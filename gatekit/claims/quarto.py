@@ -19,8 +19,8 @@ SYNTAX = markdown.SYNTAX
 _BROUGHT = re.compile(
     r"(?P<shortcode>\{\{[<%])"
     r"|(?P<inline>(?<!`)`{1,2}(?!`)\{?(?:r|python|julia|ojs)\}?[ \t\r\n])"
-    r"|(?P<raw>(?:```|~~~)[`~]*[ \t]*\{=)"
-    r"|(?P<div>:::[^\r\n]*(?:hidden|when-|unless-|visible))"
+    r"|(?P<raw>(?<![`~])(?:```|~~~)[`~]*+[ \t]*+\{=)"
+    r"|(?P<div>(?<!:):::+(?:(?!:::)[^\r\n])*?(?:hidden|when-|unless-|visible))"
     r"|(?P<metadata>(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)---[ \t]*(?:\r\n|\n|\r)(?=[ \t]*[^\s]))"
     r"|(?P<tex>\\(?:iffalse|if[a-z]{2,}|begin\{comment\}|catcode|csname|def|let|renewcommand|[hv]?phantom|textcolor|color"
     r"|llap|rlap|reflectbox|rotatebox|scalebox|sout)(?![A-Za-z]))"
@@ -40,7 +40,7 @@ _NAMES = {
 _CAPTION = re.compile(
     r"^[ \t>]*(?:#|//|--|%)\|[ \t]*(?:[a-z]+-)?(?:sub)?(?:cap|caption|alt|title|subtitle|label|summary)[ \t]*:"
     r"(?P<option>[^\r\n]*)"
-    r"|^[ \t>]*(?:`{3,}|~{3,})[^\r\n]*?(?:fig|tbl)\.(?:cap|alt)[ \t]*=(?P<header>[^\r\n]*)",
+    r"|^[ \t>]*(?:`{3,}+|~{3,}+)[^\r\n]*?(?:fig|tbl)\.(?:cap|alt)[ \t]*=(?P<header>[^\r\n]*)",
     re.MULTILINE,
 )
 """What a chunk of code says of what it shows: a caption is text of the document."""

@@ -32,8 +32,8 @@ _BRINGS = re.compile(
     r"\\(?:input|include|InputIfFileExists|subfile|subfileinclude|loadglsentries)\*?\s*\{(?P<file>[^{}]{0,200})\}"
     r"|\\input\s+(?P<bare>[^\s{}\\%]{1,200})"
     r"|\\(?:sub)?(?:import|inputfrom|includefrom)\*?\s*\{(?P<folder>[^{}]{0,200})\}\s*\{(?P<inside>[^{}]{0,200})\}"
-    r"|\\(?:usepackage|RequirePackage(?:WithOptions)?)\s*(?:\[[^\[\]]{0,500}\])?\s*\{(?P<packages>[^{}]{0,500})\}"
-    r"|\\(?:documentclass|LoadClass(?:WithOptions)?)\s*(?:\[[^\[\]]{0,500}\])?\s*\{(?P<cls>[^{}]{0,200})\}"
+    r"|\\(?:usepackage|RequirePackage(?:WithOptions)?)\s*+(?:\[[^\[\]]{0,500}\]\s*+)?\{(?P<packages>[^{}]{0,500})\}"
+    r"|\\(?:documentclass|LoadClass(?:WithOptions)?)\s*+(?:\[[^\[\]]{0,500}\]\s*+)?\{(?P<cls>[^{}]{0,200})\}"
 )
 _IMPORTS = re.compile(r"(?<![\w-])(?:include|import)\s*+\(?\s*+\"(?P<file>[^\"\r\n@]{1,200})\"")
 _OURS = re.compile(r"gatekit", re.IGNORECASE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from claims.registered import README, value
+from growth import TIMES, grows_evenly
 
 from gatekit.claims import ClaimsDocument, parse_document, scan_numbers
 
@@ -77,3 +78,9 @@ def test_the_caption_of_a_chunk_is_text_of_the_document(chunk: str) -> None:
 
 def test_what_else_a_chunk_says_is_code() -> None:
     assert scan_numbers(quarto("```{r}\n#| fig-width: 0.62\nx = 0.62 # cap: 0.62\n```\n")) == []
+
+
+@pytest.mark.parametrize("unit", ["```", "~~~", ":::", "::: ", "```{r, fig.cap", "#| ", "] {", "`r", "\\if"])
+def test_a_hostile_quarto_document_costs_a_character_what_a_short_one_does(unit: str) -> None:
+    documents = {count: unit * count for count in (2_000, TIMES * 2_000)}
+    assert grows_evenly(lambda count: quarto(documents[count]), 2_000)
