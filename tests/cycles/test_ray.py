@@ -26,9 +26,11 @@ PLAN = BRANCHED.replace("RULE", "{policy: policies/stop.yaml}")
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
+    # Ray runs its workers at nice 15, where a busy machine gives them next to nothing.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     yield made
     made.shutdown()
