@@ -342,6 +342,8 @@ NO_INPUT = {
     ),
     *("github.summary:COMMENT_LIMIT", "github.project_names:_LONGEST", "github.api:LONGEST_WAIT"),
     *("pull_request.continuity_claims:MOST_JUDGED", "dossier.conclusion:LIMITS", "cli.history:MOST"),
+    # Of what one character is read as, which no input makes longer.
+    "claims.plain_letters:_MOST_LETTERS",
     # Of folders above the one that a command was given in, looked into for a remedy.
     "cli.project_above:MOST",
     # Of numbers, and of what is computed.
