@@ -43,7 +43,9 @@ def test_every_package_of_the_gate_and_its_tools_has_a_digest(name: str) -> None
     assert not [str(requirement) for requirement, digests in entries(name) if not digests]
 
 
-@pytest.mark.parametrize("path", sorted(REQUIREMENTS.iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted(path for path in REQUIREMENTS.iterdir() if path.is_file()), ids=lambda path: path.name
+)
 def test_no_requirements_file_names_an_index_or_a_file(path: Path) -> None:
     assert not re.search(
         r"://|--(extra-)?index|--find-links|--trusted-host|\bfile:|[\w-]+\.(org|com|io)\b", path.read_text("utf-8")
