@@ -7,6 +7,8 @@ from __future__ import annotations
 
 _FOLDER = "evidence.folder_limits"
 _ADAPTERS = "evidence.adapters"
+_SCRIPTS = "git: a workflow runs as many scripts as are followed, as large as one may be"
+_BROUGHT = "documents: LaTeX that brings as many files as may be brought, and as many bytes"
 
 AT_LIMIT = {
     # JSON, YAML, folders
@@ -204,5 +206,17 @@ AT_LIMIT = {
     "dossier.folder:LARGEST_SUMS": "dossier: SHA256SUMS of as many bytes as it may have",
     "report.first_problems:MOST_OF_A_FILE": "document: as many problems as are kept, and more",
     "report.first_problems:MOST_PRINTED": "summaries: 20,000 that are not JSON",
+    "pull_request.run_by_workflows:LARGEST": _SCRIPTS,
+    "pull_request.run_by_workflows:MOST_FILES": _SCRIPTS,
+    "pull_request.run_by_workflows:MOST_BYTES": _SCRIPTS,
+    "pull_request.run_by_workflows:MOST_NAMES": "git: a workflow names as many files as are followed",
+    "pull_request.run_by_workflows:MOST_LOOKED_UP": "git: a workflow of as many folders and words as are looked up",
+    "pull_request.measured_otherwise:MOST_JUDGED": "git: as many summaries, measured otherwise, as are judged",
+    "claims.typeset_code:MOST_FILES": _BROUGHT,
+    "claims.typeset_code:MOST_BYTES": _BROUGHT,
+    "claims.typeset_code:LONGEST_JUDGED": "documents: LaTeX that brings a file as large as is looked through for code",
+    "pull_request.said_unread:LARGEST_LOOKED_AT": (
+        "unread: as many bytes of files without a suffix as are asked whether they are data"
+    ),
 }
 """Constant, as the table names it -> name of the input."""

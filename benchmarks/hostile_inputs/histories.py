@@ -9,6 +9,7 @@ import builders
 
 from gatekit.claims import predecessors
 from gatekit.evidence import source_digest
+from gatekit.evidence.canonical import sha256_of
 from gatekit.evidence.folder_limits import ATTESTATION_FILES, SUMMARY_FILES
 from gatekit.evidence.reading import MOST_OBSERVATIONS
 from gatekit.pull_request import claim_history, codeowners, evidence_history, gate_sources, hidden_diffs, side
@@ -108,17 +109,17 @@ def _(folder: Path) -> list[str]:
 
 
 def summary(model: str, size: int = 0, trained: str = "") -> bytes:
-    """A summary of a model, with settings that make it so large, of SAEs that were trained once or again."""
+    """A summary of a model, with a configuration that makes it so large, of SAEs that were trained once or again."""
     subject = builders.subject(model=model)
     if trained:
         subject["checkpoints"] = builders.subject(model=trained)["checkpoints"]
     document = builders.summary("random_model", {"r2": [0.8] * 5}, of=subject)
-    text = json.dumps(document)
-    if size > len(text):
-        count = (size - len(text)) // 1040
-        document["protocol"]["settings"] = {f"s{i}": "x" * 1024 for i in range(count)}
-        text = json.dumps(document)
-    return text.encode()
+    left = size - len(json.dumps(document))
+    if left > 0:
+        texts = ["x" * 500] * (left // 504)
+        config = {f"f{start}": texts[start : start + 100] for start in range(0, len(texts), 100)}
+        document["producer"] |= {"config": config, "config_sha256": sha256_of(config)}
+    return json.dumps(document).encode()
 
 
 @case("git: as many summaries of a pull request as there may be, and as many bytes")

@@ -53,3 +53,28 @@ def _(folder: Path) -> list[str]:
     moved = {"claims.yaml": registry.replace(b"d/*.md", b"x.md")}
     main = commit("main", BASE | before | {"claims.yaml": registry})
     return repository(folder, main + commit("feature", after | moved, "main"))
+
+
+@case("unread: letters that stand for eighteen")
+def _(folder: Path) -> list[str]:
+    return changed(folder, ["\ufdfa".encode() * (ONE // 3 - 8)] * (ALL // ONE))
+
+
+@case("unread: long lines of signs that markup is made of")
+def _(folder: Path) -> list[str]:
+    units = (
+        b"<a ",
+        b"`x` ",
+        b"{x} ",
+        b":x:`y` ",
+        b"**a*",
+        b"&amp;",
+        b"[a](b) ",
+        b".. a:: ",
+        b"\\a{b}",
+        b"One thing<b>that",
+        b"<!--",
+        b"x\t",
+    )
+    texts = [unit * ((ONE - 8) // len(unit) // 4) for unit in units]
+    return changed(folder, texts)

@@ -31,6 +31,10 @@ MOST_FILES = 200
 """Texts that are followed from one job; what more of them name is taken for no part of the gate."""
 MOST_NAMES = 20_000
 """Files, there or not, that one job names."""
+MOST_BYTES = 16 << 20
+"""Bytes of all texts that are followed, counted for each job; beyond, any script is the gate's."""
+MOST_LOOKED_UP = 1_000_000
+"""Names that are looked up, each in each folder where it may be meant; beyond, any script is the gate's."""
 
 _JUDGES = re.compile(
     r"\bgatekit[ \t]+(?:-[^\n]*[ \t])?(?:pr|action|check|claims|verify)\b|\buses\b[^\n]*\bgatekit\b|\bGATEKIT_INPUT_"
@@ -149,10 +153,13 @@ class _Reach(_Followed):
     def __init__(self, tree: Tree) -> None:
         super().__init__()
         self._tree = tree
+        self._bytes, self._names = MOST_BYTES, MOST_LOOKED_UP
 
     def holds(self, path: str) -> bool:
         """Whether a file is part of what the jobs that were followed run."""
         if path in self.files or path.startswith(tuple(self.folders)):
+            return True
+        if self._has_stopped and _RUNS.fullmatch(path):
             return True
         for folder in self.importing:
             inside = path[len(folder) :].lstrip("/") if folder == "" or path.startswith(f"{folder}/") else ""
@@ -160,6 +167,11 @@ class _Reach(_Followed):
             if inside.endswith((".py", ".so", ".pyd", ".pyc")) and module in _SHADOWS:
                 return True
         return False
+
+    @property
+    def _has_stopped(self) -> bool:
+        """Whether there is too much to follow: what was found is not all."""
+        return self._bytes < 0 or self._names < 0
 
     def follow(self, text: str, folders: Sequence[str], found: _Followed, name: str = "") -> None:
         """Note what a text names.
@@ -170,6 +182,9 @@ class _Reach(_Followed):
             found: what is known so far, which is added to.
             name: its path, where it is a file.
         """
+        self._bytes -= len(text)
+        if self._has_stopped:
+            return
         found.judges = found.judges or _JUDGES.search(text) is not None
         text = _HERE.sub("./", _COMMENT.sub("", text))
         named = [*folders, *(_plain(match[1]) for match in _FOLDER.finditer(text))]
@@ -189,6 +204,9 @@ class _Reach(_Followed):
         for checked_out in _CHECKED_OUT.findall(text):
             start = f"{checked_out.strip('./')}/"
             wanted |= {word.removeprefix("./").removeprefix(start) for word in wanted if start in word}
+        self._names -= len(places) * len(wanted)
+        if self._has_stopped:
+            return
         for place in places:
             for word in wanted:
                 self._note(word, place, places, found)

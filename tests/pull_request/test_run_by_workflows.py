@@ -9,6 +9,7 @@ import pytest
 from repositories import Content, Executable
 
 from gatekit.exit_codes import ExitCode
+from gatekit.pull_request import run_by_workflows
 from tests.pull_request.change import judged
 
 GATE = "gatekit pr\n"
@@ -161,3 +162,28 @@ def test_what_judges_is_found_around_and_within_a_project_below_the_top(tmp_path
     with Repository.open(tmp_path) as opened:
         verdict = judge_pull_request(opened, between(opened, "main", "feature"), NOW, root="lab")
     assert sorted(change.path for change in verdict.trust) == ["../ci/more.sh", "ci/gate.sh"]
+
+
+@pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_LOOKED_UP"])
+def test_where_there_is_more_to_follow_than_is_followed_any_script_needs_approval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    base = {**workflow("run: ./ci/gate.sh", other="cd a && sh b.sh"), "ci/gate.sh": Executable(GATE)}
+    changed = ("ci/other.sh", "notes.md")
+    used = {"MOST_BYTES": 0, "MOST_LOOKED_UP": 0}
+    for name in used:
+        monkeypatch.setattr(run_by_workflows, name, 10**9)
+    real = run_by_workflows._Reach.follow
+
+    def followed(reach, *given):
+        real(reach, *given)
+        used["MOST_BYTES"], used["MOST_LOOKED_UP"] = 10**9 - reach._bytes, 10**9 - reach._names
+
+    monkeypatch.setattr(run_by_workflows._Reach, "follow", followed)
+    assert needing(tmp_path / "all", base, *changed) == []
+    monkeypatch.setattr(run_by_workflows._Reach, "follow", real)
+    exactly = used[limit]
+    monkeypatch.setattr(run_by_workflows, limit, exactly)
+    assert needing(tmp_path / "at", base, *changed) == []
+    monkeypatch.setattr(run_by_workflows, limit, exactly - 1)
+    assert needing(tmp_path / "beyond", base, *changed) == ["ci/other.sh"]
