@@ -136,7 +136,8 @@ def _cut_power(cluster: Any, node: Any) -> None:
     """Kill all that runs on a node, at once; Ray then finds out."""
     raylets = {process.process.pid for process in node.all_processes["raylet"]}
     for pid in _descendants(raylets):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     cluster.remove_node(node, allow_graceful=False)
 
 
@@ -145,25 +146,19 @@ def _descendants(pids: set[int]) -> list[int]:
     waiting = list(pids)
     while waiting:
         for path in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            children = [int(child) for child in path.read_text().split()]
-            found += children
-            waiting += children
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                children = [int(child) for child in path.read_text().split()]
+                found += children
+                waiting += children
     return found
 
 
 def _two_are_running(folder: Path) -> None:
+    """Wait until two runners are at work: a task that Ray was handed may wait for a worker yet."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        ledger = folder / "runs/small/ledger.jsonl"
-        if ledger.exists():
-            found = records(folder)
-            started = sum(one["event"] == "started" for one in found)
-            ended = sum(one["event"] == "ended" for one in found)
-            if started - ended >= 2:
-                time.sleep(2)
-                return
+    while len(_runners(folder)) < 2:
+        assert time.monotonic() < deadline, "two tasks never ran at once"
         time.sleep(0.1)
-    raise AssertionError("two tasks never ran at once")
 
 
 def _lineage(runner: int) -> list[int]:
@@ -176,15 +171,23 @@ def _lineage(runner: int) -> list[int]:
 
 
 def _runner(folder: Path) -> int:
-    """Return the process of the fake runner that works in a folder."""
+    """Return a process of the fake runner that works in a folder."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                line = (path / "cmdline").read_bytes().split(b"\0")
-                if b"fakelab" in line and os.readlink(path / "cwd") == str(folder):
-                    return int(path.name)
-            except OSError:
-                continue
+        for runner in _runners(folder):
+            return runner
         time.sleep(0.05)
     raise AssertionError("no runner was started")
+
+
+def _runners(folder: Path) -> list[int]:
+    """Return the processes of the fake runner that work in a folder now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes().split(b"\0")
+            if b"fakelab" in line and os.readlink(path / "cwd") == str(folder):
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
