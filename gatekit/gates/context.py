@@ -43,3 +43,12 @@ class EvaluationContext:
         default_factory=dict, compare=False, repr=False
     )
     """Per kind, measure and protocol, what was chosen or why nothing was: many gates ask the same of many summaries."""
+    bases: dict[tuple[str, str, str | None, bool, str], Summary | None] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Per measure, protocol, whether across subjects, and digest of a summary, the base's summary that it is compared
+    with."""
+    without_base: dict[tuple[str, str, str | None, bool, bool, str], str] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """The same, and whether on common seeds: why there is no difference."""

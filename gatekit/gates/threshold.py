@@ -99,12 +99,12 @@ def numbers_of(rule: Threshold, context: EvaluationContext) -> Numbers | Thresho
     if not isinstance(found[0], Summary):
         return _result(rule, Outcome.INCONCLUSIVE, *found)
     summary, measured = found
-    base = find_base(rule, summary, context.base) if rule.against == "base" else None
+    base = _base(rule, summary, context) if rule.against == "base" else None
     measurement = measured
     if rule.against == "base":
         difference = _difference(rule, summary, measured, base)
         if difference is None:
-            return _undecided(rule, summary, Why.NO_BASE, why_no_base(rule, summary, base, context.base))
+            return _undecided(rule, summary, Why.NO_BASE, _without_base(rule, summary, base, context))
         measurement = difference
     unusable = why_unusable(rule, summary, measured, measurement, base, context)
     if unusable is not None:
@@ -122,6 +122,23 @@ def numbers_of(rule: Threshold, context: EvaluationContext) -> Numbers | Thresho
     if isinstance(bounds, tuple):
         return _undecided(rule, summary, *bounds)
     return Numbers(rule, summary, measurement, base, bounds, candidates, look_notes)
+
+
+def _base(rule: Threshold, summary: Summary, context: EvaluationContext) -> Summary | None:
+    """Return the base's summary that a rule compares with; thousands of gates ask it of thousands of summaries."""
+    asked = (rule.kind, rule.measure.name, rule.protocol, rule.across_subjects, summary.sha256)
+    if asked not in context.bases:
+        context.bases[asked] = find_base(rule, summary, context.base)
+    return context.bases[asked]
+
+
+def _without_base(rule: Threshold, summary: Summary, base: Summary | None, context: EvaluationContext) -> str:
+    """Return why there is no difference to judge, which is as long to find as a base is."""
+    how = (rule.across_subjects, rule.common_seeds)
+    asked = (rule.kind, rule.measure.name, rule.protocol, *how, summary.sha256)
+    if asked not in context.without_base:
+        context.without_base[asked] = why_no_base(rule, summary, base, context.base)
+    return context.without_base[asked]
 
 
 def _difference(rule: Threshold, summary: Summary, measured: Measurement, base: Summary | None) -> Measurement | None:

@@ -10,6 +10,7 @@ from judging import HEAD, NOW, read
 from scipy import stats
 
 from gatekit.errors import GatekitError
+from gatekit.gates import threshold
 from gatekit.gates.evaluate import evaluate
 from gatekit.gates.every_seed import EXCLUDED
 from gatekit.gates.verdict import Verdict
@@ -329,3 +330,17 @@ def test_too_few_seeds_in_the_base_are_too_few() -> None:
 def test_a_margin_as_wide_as_the_range_is_refused() -> None:
     text = HEAD + "gates:\n  g: {from: random_model, measure: dead_fraction, not_worse_than: {base: 1.0}}\n"
     assert [e.error_id for e in lint(parse_policy(text.encode(), "p.yaml"), NOW)] == ["policy.cannot_fail"]
+
+
+@pytest.mark.parametrize("base", [R2, None])
+def test_many_gates_on_one_measure_look_through_the_base_once(monkeypatch, base) -> None:
+    looked = []
+    for name in ("find_base", "why_no_base"):
+        real = getattr(threshold, name)
+        monkeypatch.setattr(threshold, name, lambda *asked, name=name, real=real: looked.append(name) or real(*asked))
+    gates = "\n  ".join((GATE % (0.1 + index / 100)).replace("g:", f"g{index}:") for index in range(40))
+    document = r2(R2) if base else builders.summary("random_model", {"l0": [32.0] * 5})
+    verdict = judged(gates, r2(WORSE), document)
+    assert len(verdict.policies[0].gates) == 40
+    assert {gate.result.outcome for gate in verdict.policies[0].gates} == {"pass" if base else "inconclusive"}
+    assert looked == (["find_base"] if base else ["find_base", "why_no_base"])
