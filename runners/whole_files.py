@@ -24,6 +24,7 @@ __all__ = [
     "is_left_behind",
     "make_folder",
     "own_token",
+    "permissions_of",
     "rename_folder",
     "write_file",
     "write_text",
@@ -45,6 +46,20 @@ def make_folder(folder: Path) -> None:
         return
     if not outermost:
         _like_parent(folder)
+
+
+@contextmanager
+def permissions_of(folder: Path) -> Iterator[None]:
+    """Let files and folders that are made while the block runs have the permissions of a folder, whoever makes them.
+
+    Args:
+        folder: that they go to, or another that is there.
+    """
+    kept = os.umask(~stat.S_IMODE(folder.stat().st_mode) & 0o777)
+    try:
+        yield
+    finally:
+        os.umask(kept)
 
 
 @contextmanager

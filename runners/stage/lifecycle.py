@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -38,7 +39,7 @@ from runners.stage.run_environment import RunEnvironment
 from runners.stage.stage import Stage, one_cell, read_stage
 from runners.stage.supervision import Testament, is_command, supervised
 from runners.summary_writing import Json, RunResult, why_diverged
-from runners.whole_files import make_folder
+from runners.whole_files import make_folder, permissions_of
 
 if TYPE_CHECKING:
     from runners.tracking import Service
@@ -225,7 +226,9 @@ def _run_cell(
             testament.leave(left)
             artifacts = Path(arguments.artifacts) if arguments.artifacts else cache / "runs" / stage.kind
             artifacts = artifacts / str(producer["config_sha256"])[:16] if several else artifacts
-            with noting() as used:
+            # What a run publishes in a cache is for whoever shares it.
+            shared = nullcontext() if arguments.artifacts else permissions_of(cache)
+            with noting() as used, shared:
                 measured = _measured(stage, config, RunEnvironment(device, cache, artifacts), arguments.track)
             share_if_possible(used)
         producer |= run_times(started, began)

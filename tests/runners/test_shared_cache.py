@@ -107,6 +107,23 @@ def test_what_is_made_in_a_cache_has_the_permissions_of_its_folder(mode, tmp_pat
     assert {found[name] for name in ("rows", "result.json")} == {mode & 0o666}
 
 
+@pytest.mark.usefixtures("corpus_read_once")
+def test_what_a_run_leaves_in_a_cache_of_a_group_can_be_changed_by_all_of_the_group(tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(0o2770)
+    kept = os.umask(0o077)
+    try:
+        assert random_model.main(arguments(tmp_path, TINY)) == 0
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(kept)
+    modes = {path.relative_to(cache): stat.S_IMODE(path.stat().st_mode) for path in cache.rglob("*")}
+    assert {path.parts[0] for path in modes} >= {"activations", "saes", "runs"}
+    assert {oct(mode & 0o060) for mode in modes.values()} == {"0o60"}
+    assert {oct(mode & 0o007) for mode in modes.values()} == {"0o0"}
+
+
 def test_a_folder_that_another_process_put_there_first_stays(tmp_path):
     place = tmp_path / "entry"
     with building_folder(place) as ours:
