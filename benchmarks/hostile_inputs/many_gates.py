@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def _(folder: Path) -> list[str]:
     count = 880
     waivers = [f'  - {{gate: g{i}, owner: a, reason: b, expires: "2026-03-20"}}\n' for i in range(count)]
     return check(folder, SUMMARY, policy=gates(count) + "waivers:\n" + "".join(waivers))
+
+
+@case("gates: as many as there may be, beside 5,000 summaries of the base")
+def _(folder: Path) -> list[str]:
+    for index in range(4):
+        rules = gates(MOST_RULES // 4).replace("id: p\n", f"id: p{index}\n")
+        write(folder, f"policies/p{index}.yaml", re.sub(r"at_least: ([\d.]+)", r"not_worse_than: {base: \1}", rules))
+    write(folder, "evidence/a.json", json.dumps(SUMMARY))
+    # Each of another subject, so that none is the one to compare with.
+    for index in range(5_000):
+        other = SUMMARY["subject"] | {"d_sae": 20_000 + index}
+        write(folder, f"base/{index:04}.json", json.dumps(SUMMARY | {"subject": other}))
+    return ["check", "--policy", "policies", "--now", builders.NOW, "--base-evidence", "base", "evidence"]
 
 
 @case("git: 20,000 files renamed, and changed a little")
