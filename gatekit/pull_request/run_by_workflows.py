@@ -207,8 +207,10 @@ class _Reach(_Followed):
         self._names -= len(places) * len(wanted)
         if self._has_stopped:
             return
+        # In one order, so that where there is too much to follow, two runs stop at the same place.
+        words = sorted(wanted)
         for place in places:
-            for word in wanted:
+            for word in words:
                 self._note(word, place, places, found)
         for match in _MAKE.finditer(text):
             self._make(match[1].split(), places, found)

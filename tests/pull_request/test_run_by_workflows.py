@@ -187,3 +187,15 @@ def test_where_there_is_more_to_follow_than_is_followed_any_script_needs_approva
     assert needing(tmp_path / "at", base, *changed) == []
     monkeypatch.setattr(run_by_workflows, limit, exactly - 1)
     assert needing(tmp_path / "beyond", base, *changed) == ["ci/other.sh"]
+
+
+def test_of_more_scripts_than_are_followed_those_first_by_name_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "cheadgbf"
+    steps = "; ".join(f"sh ci/{name}.sh" for name in names)
+    called: dict[str, Content] = {f"ci/{name}.sh": Executable(f"sh parts/{name}.sh\n") for name in names}
+    helpers = [f"parts/{name}.sh" for name in names]
+    base = {**workflow(f"run: gatekit pr; {steps}"), **called, **dict.fromkeys(helpers, Executable("true\n"))}
+    monkeypatch.setattr(run_by_workflows, "MOST_FILES", 3)
+    assert needing(tmp_path, base, *helpers) == ["parts/a.sh", "parts/b.sh"]
